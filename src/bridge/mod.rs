@@ -1,0 +1,2 @@
+//! bridge
+mod hosted;

@@ -1,0 +1,6 @@
+//! TODO layout
+
+#![deny(unsafe_code)]
+
+mod bridge;
+mod session;
