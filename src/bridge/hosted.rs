@@ -1,0 +1,253 @@
+//! The session of a socket that a JavaScript Socket.IO server owns.
+//!
+//! `lib/hosted.js` reports what happens to its socket and does what the answers say; values and
+//! acknowledgements stay in JavaScript. This file only turns numbers into the core's types and
+//! back. What must stay true: no method throws or panics, whatever it is given. A number that
+//! names nothing is answered like an event that comes too late.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{FromNapiValue, Result};
+use napi::sys;
+use napi_derive::napi;
+
+use crate::session::{self, Attempt, Call, Effect, Effects, Event, Instance, Methods};
+
+/// `outcome`: nothing to do.
+const NOTHING: i64 = -1;
+/// `outcome`: report the methods with `bound`.
+const BIND: i64 = -2;
+/// `outcome`: emit `unauthorized`.
+const UNAUTHORIZED: i64 = -3;
+
+/// A number from JavaScript; `NaN` for whatever else was given.
+pub struct Number(f64);
+
+impl FromNapiValue for Number {
+    #[allow(unsafe_code)]
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        // SAFETY: both come from the caller, who promises that they are live.
+        let number = unsafe { f64::from_napi_value(env, value) };
+        Ok(Self(number.unwrap_or(f64::NAN)))
+    }
+}
+
+impl Number {
+    /// The number, if it is one that a counter can have.
+    fn whole(&self) -> Option<u32> {
+        let number = self.0 as u32;
+        (f64::from(number) == self.0).then_some(number)
+    }
+
+    /// The number as a time; what is none is the beginning of time.
+    fn time(&self) -> u64 {
+        self.0 as u64
+    }
+
+    fn instance(&self) -> Option<Instance> {
+        self.whole().map(Instance)
+    }
+
+    fn attempt(&self) -> Option<Attempt> {
+        self.whole().and_then(Attempt::from_number)
+    }
+}
+
+/// The state of one socket of a JavaScript Socket.IO server: its authentication, its timeout and
+/// the calls that wait for an answer. Decides; the caller does.
+#[napi]
+pub struct Session {
+    core: session::Session<()>,
+}
+
+#[napi]
+impl Session {
+    /// The session of a socket that has just connected.
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            core: session::Session::new(),
+        }
+    }
+
+    /// A LoopbackSocket begins to serve the socket. The caller arms a `setTimeout` of `timeoutMs`
+    /// (none for `null`) and calls `tick` when it fires.
+    ///
+    /// @returns the index by which the LoopbackSocket is named from now on, or -1 if the socket has
+    /// ended
+    #[napi(catch_unwind)]
+    pub fn serve(
+        &mut self,
+        #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
+        #[napi(ts_arg_type = "number")] now: Number,
+    ) -> i64 {
+        if self.core.ended() {
+            return NOTHING;
+        }
+        let instance = self.core.instances();
+        let timeout = timeout_ms.map(|timeout| session::timeout_ms(timeout.0));
+        self.core.handle(Event::Served { timeout }, now.time());
+        i64::from(instance)
+    }
+
+    /// The client emitted `authentication` to this LoopbackSocket: its auth function is to run.
+    ///
+    /// @returns the attempt that begins, or -1 if the socket has ended
+    #[napi(catch_unwind)]
+    pub fn credentials(&mut self, #[napi(ts_arg_type = "number")] instance: Number) -> i64 {
+        let Some(instance) = instance.instance() else {
+            return NOTHING;
+        };
+        match self.handle(Event::Credentials { instance }) {
+            Some(Effect::RunAuth { attempt, .. }) => i64::from(attempt.number()),
+            _ => NOTHING,
+        }
+    }
+
+    /// The auth function of this attempt is done, or the onConnected handler that ran last.
+    /// `handlers` is how many onConnected handlers there are; it counts with the auth function's
+    /// outcome only.
+    ///
+    /// @returns `i >= 0`: run the onConnected handler `i`; -1: nothing to do; -2: report the
+    /// methods with `bound`; -3: emit `unauthorized`
+    #[napi(catch_unwind)]
+    pub fn outcome(
+        &mut self,
+        #[napi(ts_arg_type = "number")] instance: Number,
+        #[napi(ts_arg_type = "number")] attempt: Number,
+        accepted: bool,
+        #[napi(ts_arg_type = "number")] handlers: Number,
+    ) -> i64 {
+        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
+            return NOTHING;
+        };
+        let event = Event::Outcome {
+            instance,
+            attempt,
+            accepted,
+            handlers: handlers.whole().unwrap_or(0),
+        };
+        match self.handle(event) {
+            Some(Effect::RunConnected { handler, .. }) => i64::from(handler),
+            Some(Effect::Bind { .. }) => BIND,
+            Some(Effect::Unauthorized { .. }) => UNAUTHORIZED,
+            _ => NOTHING,
+        }
+    }
+
+    /// This attempt has bound its methods; those bound by an earlier attempt are replaced.
+    ///
+    /// @returns true: the socket is authenticated, emit `authenticated`
+    #[napi(catch_unwind)]
+    pub fn bound(
+        &mut self,
+        #[napi(ts_arg_type = "number")] instance: Number,
+        #[napi(ts_arg_type = "number")] attempt: Number,
+        #[napi(ts_arg_type = "number")] method_count: Number,
+    ) -> bool {
+        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
+            return false;
+        };
+        let event = Event::Bound {
+            instance,
+            attempt,
+            methods: Arc::new(Methods::unnamed(method_count.whole().unwrap_or(0))),
+        };
+        matches!(self.handle(event), Some(Effect::Authenticated { .. }))
+    }
+
+    /// The client acknowledged the `unauthorized` of this attempt.
+    ///
+    /// @returns true: disconnect the socket
+    #[napi(catch_unwind)]
+    pub fn acknowledged(
+        &mut self,
+        #[napi(ts_arg_type = "number")] instance: Number,
+        #[napi(ts_arg_type = "number")] attempt: Number,
+    ) -> bool {
+        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
+            return false;
+        };
+        let event = Event::Acknowledged { instance, attempt };
+        matches!(self.handle(event), Some(Effect::Disconnect))
+    }
+
+    /// The client called the method bound at this index.
+    ///
+    /// @returns a call `> 0`: run it and report it with `settled`; 0: run it, nobody waits for an
+    /// answer; -1: do not run it
+    #[napi(catch_unwind)]
+    pub fn called(
+        &mut self,
+        #[napi(ts_arg_type = "number")] instance: Number,
+        #[napi(ts_arg_type = "number")] method: Number,
+        has_ack: bool,
+    ) -> i64 {
+        let (Some(instance), Some(method)) = (instance.instance(), method.whole()) else {
+            return NOTHING;
+        };
+        let event = Event::Called {
+            instance,
+            method,
+            ack: has_ack.then_some(()),
+        };
+        match self.handle(event) {
+            Some(Effect::RunMethod { call, .. }) => i64::from(call.map_or(0, Call::number)),
+            _ => NOTHING,
+        }
+    }
+
+    /// The handler of this call is done.
+    ///
+    /// @returns true: answer the client
+    #[napi(catch_unwind)]
+    pub fn settled(&mut self, #[napi(ts_arg_type = "number")] call: Number) -> bool {
+        let Some(call) = call.whole().and_then(Call::from_number) else {
+            return false;
+        };
+        matches!(
+            self.handle(Event::Settled { call }),
+            Some(Effect::Answer { .. })
+        )
+    }
+
+    /// A timer armed after `serve` fired. It is the clock here: a `setTimeout` may fire a little
+    /// before `now` has advanced by its delay, and the socket's time is up all the same.
+    ///
+    /// @returns true: the socket is still pending, close its connection
+    #[napi(catch_unwind)]
+    pub fn tick(&mut self, #[napi(ts_arg_type = "number")] now: Number) -> bool {
+        let now = now.time().max(self.core.deadline().unwrap_or(0));
+        let effects = self.core.handle(Event::Tick, now);
+        matches!(first(effects), Some(Effect::DisconnectConnection))
+    }
+
+    /// The application vouches for the socket (`socket.auth = true`): no timeout ends it any more.
+    #[napi(catch_unwind)]
+    pub fn exempt(&mut self) {
+        self.handle(Event::Exempt);
+    }
+
+    /// The socket is gone. Everything is released; no later report has an effect.
+    #[napi(catch_unwind)]
+    pub fn disconnected(&mut self) {
+        self.handle(Event::Disconnected);
+    }
+
+    /// True from the first successful attempt until the socket ends.
+    #[napi(getter, catch_unwind)]
+    pub fn authenticated(&self) -> bool {
+        self.core.authenticated()
+    }
+
+    /// An event that has at most one effect and does not depend on the time.
+    fn handle(&mut self, event: Event<'_, ()>) -> Option<Effect<()>> {
+        first(self.core.handle(event, 0))
+    }
+}
+
+/// The first of these effects; those a JavaScript host asks for come alone.
+fn first(effects: Effects<()>) -> Option<Effect<()>> {
+    effects.into_iter().next()
+}

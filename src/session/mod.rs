@@ -1,0 +1,293 @@
+//! The life of one socket and of its calls, as a pure state machine.
+//!
+//! A [`Session`] belongs to one socket of one namespace. Its host feeds it what happened, as an
+//! [`Event`] with the time in milliseconds, and does what the returned [`Effects`] say, in their
+//! order. The session owns which LoopbackSockets serve the socket ([`Instance`]), how far each
+//! attempt to authenticate is ([`Attempt`]), which methods are bound and which acknowledgements
+//! are due ([`Call`]). Names and acknowledgements are opaque to it; credentials, arguments and
+//! results never reach it. It knows no clock, no thread, no socket and no JavaScript.
+//!
+//! What must stay true, whatever the host sends and in whatever order:
+//! - a method runs only for a socket that its own instance has authenticated;
+//! - an acknowledgement is answered at most once, and it is answered when a handler of its call
+//!   settles while the socket lives;
+//! - a socket that stays pending ends at its deadline; a refused one ends before that if and only
+//!   if its client acknowledges the refusal;
+//! - once the socket has ended nothing is held and nothing has an effect.
+//!
+//! The numbers in brackets, `[life 3]`, are the points of the contract's "A socket's life".
+//!
+//! ```text
+//! event.rs     what a host reports          attempts.rs  authentication, attempt by attempt
+//! effect.rs    what a host must do          calls.rs     acknowledgements that are due
+//! methods.rs   the methods of one binding   timeout.rs   what a timeout given in JavaScript means
+//! numbered.rs  things held under numbers that are not given out twice
+//! ```
+
+mod attempts;
+mod calls;
+mod effect;
+mod event;
+mod methods;
+mod numbered;
+mod timeout;
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+pub(crate) use attempts::Attempt;
+pub(crate) use calls::Call;
+pub(crate) use effect::{Effect, Effects};
+pub(crate) use event::Event;
+pub(crate) use methods::Methods;
+pub(crate) use timeout::timeout_ms;
+
+use attempts::{Attempts, Next};
+use calls::Calls;
+
+/// The event with which a client hands in its credentials.
+const AUTHENTICATION: &[u8] = b"authentication";
+
+/// One of the LoopbackSockets that serve a socket: its place, from 0, among the
+/// [`Event::Served`] of that socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Instance(pub(crate) u32);
+
+/// A LoopbackSocket that serves the socket. The methods are those of its last successful attempt;
+/// they are also the sign that it has authenticated the socket.
+#[derive(Default)]
+struct Served {
+    methods: Option<Arc<Methods>>,
+}
+
+/// The state of one socket. `A` is the host's acknowledgement token.
+pub(crate) struct Session<A> {
+    /// Every LoopbackSocket that serves the socket; almost always one.
+    served: SmallVec<[Served; 1]>,
+    /// When the connection is closed. Only a pending socket has a deadline.
+    deadline: Option<u64>,
+    /// An instance has authenticated the socket, or the application vouches for it: it is not
+    /// pending any more and never will be again.
+    vouched: bool,
+    /// The socket is gone, or an effect has told the host to end it.
+    ended: bool,
+    attempts: Attempts,
+    calls: Calls<A>,
+}
+
+impl<A> Session<A> {
+    /// A socket that has just connected and that no LoopbackSocket serves yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            served: SmallVec::new(),
+            deadline: None,
+            vouched: false,
+            ended: false,
+            attempts: Attempts::default(),
+            calls: Calls::default(),
+        }
+    }
+
+    /// How many LoopbackSockets serve the socket: the index that the next [`Event::Served`] gets.
+    pub(crate) fn instances(&self) -> u32 {
+        u32::try_from(self.served.len()).unwrap_or(u32::MAX)
+    }
+
+    /// True from the first [`Effect::Authenticated`] until the socket ends.
+    pub(crate) fn authenticated(&self) -> bool {
+        self.served.iter().any(|served| served.methods.is_some())
+    }
+
+    /// When the connection of this pending socket is closed; `None` if nothing will close it.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.deadline
+    }
+
+    /// True when the socket has ended: no event has an effect any more.
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// True when nothing is held: no instance, no methods, no attempt, no acknowledgement.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.served.is_empty()
+            && self.deadline.is_none()
+            && self.attempts.is_empty()
+            && self.calls.is_empty()
+    }
+
+    /// Takes what happened at `now` (milliseconds of any clock that does not go backwards) and
+    /// returns what the host must do about it, in order.
+    pub(crate) fn handle(&mut self, event: Event<'_, A>, now: u64) -> Effects<A> {
+        let mut effects = Effects::new();
+        if self.ended {
+            return effects;
+        }
+        match event {
+            Event::Incoming { name, ack } => self.incoming(name, ack, &mut effects),
+            Event::Called {
+                instance,
+                method,
+                ack,
+            } => self.called(instance, method, ack, &mut effects),
+            Event::Settled { call } => {
+                if let Some(ack) = self.calls.answer(call) {
+                    effects.push(Effect::Answer { ack });
+                }
+            }
+            Event::Served { timeout } => self.serve(timeout, now, &mut effects),
+            Event::Credentials { instance } => {
+                if self.served_by(instance).is_some() {
+                    self.begin(instance, &mut effects);
+                }
+            }
+            Event::Outcome {
+                instance,
+                attempt,
+                accepted,
+                handlers,
+            } => {
+                let next = self.attempts.outcome(instance, attempt, accepted, handlers);
+                if let Some(next) = next {
+                    effects.push(match next {
+                        Next::RunConnected(handler) => Effect::RunConnected {
+                            instance,
+                            attempt,
+                            handler,
+                        },
+                        Next::Bind => Effect::Bind { instance, attempt },
+                        Next::Refuse => Effect::Unauthorized { instance, attempt },
+                    });
+                }
+            }
+            Event::Bound {
+                instance,
+                attempt,
+                methods,
+            } => {
+                if self.attempts.bound(instance, attempt) {
+                    self.bind(instance, methods);
+                    effects.push(Effect::Authenticated { instance, attempt });
+                }
+            }
+            Event::Acknowledged { instance, attempt } => {
+                if self.attempts.acknowledged(instance, attempt) {
+                    self.end();
+                    effects.push(Effect::Disconnect);
+                }
+            }
+            Event::Exempt => self.vouch(),
+            Event::Tick => self.tick(now, &mut effects),
+            Event::Disconnected => self.end(),
+        }
+        effects
+    }
+
+    /// `[life 5]` The timeout counts from here; with several instances the first to run out ends
+    /// the socket.
+    fn serve(&mut self, timeout: Option<u64>, now: u64, effects: &mut Effects<A>) {
+        self.served.push(Served::default());
+        if let Some(timeout) = timeout
+            && !self.vouched
+        {
+            let at = now.saturating_add(timeout);
+            self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
+            effects.push(Effect::Timer { at });
+        }
+    }
+
+    /// `[life 1, 2]` Every event reaches the application's own listeners, whatever the socket's
+    /// state; credentials reach every instance; a name that is bound reaches its methods.
+    fn incoming(&mut self, name: &[u8], ack: Option<A>, effects: &mut Effects<A>) {
+        let call = ack.and_then(|ack| self.calls.hold(ack));
+        effects.push(Effect::Deliver { call });
+        if name == AUTHENTICATION {
+            for instance in 0..self.instances() {
+                self.begin(Instance(instance), effects);
+            }
+        }
+        for (instance, served) in (0..).map(Instance).zip(&self.served) {
+            let methods = served.methods.as_ref();
+            if let Some(method) = methods.and_then(|methods| methods.index(name)) {
+                effects.push(Effect::RunMethod {
+                    instance,
+                    method,
+                    call,
+                });
+            }
+        }
+    }
+
+    /// `[life 1]` A method that is not bound does not exist: the call is lost, its acknowledgement
+    /// with it.
+    fn called(
+        &mut self,
+        instance: Instance,
+        method: u32,
+        ack: Option<A>,
+        effects: &mut Effects<A>,
+    ) {
+        let bound = self
+            .served_by(instance)
+            .and_then(|served| served.methods.as_ref())
+            .is_some_and(|methods| method < methods.len());
+        if bound {
+            let call = ack.and_then(|ack| self.calls.hold(ack));
+            effects.push(Effect::RunMethod {
+                instance,
+                method,
+                call,
+            });
+        }
+    }
+
+    /// `[life 2, 6]` Starts an attempt beside those that are under way.
+    fn begin(&mut self, instance: Instance, effects: &mut Effects<A>) {
+        if let Some(attempt) = self.attempts.begin(instance) {
+            effects.push(Effect::RunAuth { instance, attempt });
+        }
+    }
+
+    /// `[life 3, 6]` The methods as they stand now take the place of those bound before.
+    fn bind(&mut self, instance: Instance, methods: Arc<Methods>) {
+        let served = usize::try_from(instance.0)
+            .ok()
+            .and_then(|index| self.served.get_mut(index));
+        if let Some(served) = served {
+            served.methods = Some(methods);
+        }
+        self.vouch();
+    }
+
+    /// `[life 5]` The socket is not pending any more: no deadline matters.
+    fn vouch(&mut self) {
+        self.vouched = true;
+        self.deadline = None;
+    }
+
+    /// `[life 5]` Ends a socket that is still pending at its deadline. A tick that comes early
+    /// asks for another, so that the promise does not hang on how exact the host's timer is.
+    fn tick(&mut self, now: u64, effects: &mut Effects<A>) {
+        match self.deadline {
+            Some(at) if now >= at => {
+                self.end();
+                effects.push(Effect::DisconnectConnection);
+            }
+            Some(at) => effects.push(Effect::Timer { at }),
+            None => {}
+        }
+    }
+
+    /// `[life 7]` Lets go of everything. Results that are still pending find nothing here.
+    fn end(&mut self) {
+        *self = Self {
+            ended: true,
+            ..Self::new()
+        };
+    }
+
+    fn served_by(&self, instance: Instance) -> Option<&Served> {
+        self.served.get(usize::try_from(instance.0).ok()?)
+    }
+}

@@ -1,0 +1,57 @@
+//! What a session wants its host to do.
+
+use smallvec::SmallVec;
+
+use super::{Attempt, Call, Instance};
+
+/// The effects of one event, in order. A call of a method that one or two instances bind stays on
+/// the stack.
+pub(crate) type Effects<A> = SmallVec<[Effect<A>; 3]>;
+
+/// Something the host must do. `A` is the host's acknowledgement token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect<A> {
+    /// Report [`Event::Tick`](super::Event::Tick) at this time.
+    Timer { at: u64 },
+    /// Let the application's own listeners see the event; `call` is there if it can be
+    /// acknowledged.
+    Deliver { call: Option<Call> },
+    /// Run the auth function of this instance.
+    RunAuth {
+        instance: Instance,
+        attempt: Attempt,
+    },
+    /// Run one of the onConnected handlers this attempt began with.
+    RunConnected {
+        instance: Instance,
+        attempt: Attempt,
+        handler: u32,
+    },
+    /// Report the methods of this instance, as they stand now.
+    Bind {
+        instance: Instance,
+        attempt: Attempt,
+    },
+    /// Set `socket.auth` and emit `authenticated`.
+    Authenticated {
+        instance: Instance,
+        attempt: Attempt,
+    },
+    /// Emit `unauthorized`, and report whether the client acknowledges it.
+    Unauthorized {
+        instance: Instance,
+        attempt: Attempt,
+    },
+    /// Run this method; `call` is there if the client waits for an answer.
+    RunMethod {
+        instance: Instance,
+        method: u32,
+        call: Option<Call>,
+    },
+    /// Answer the client. There is no second answer to the same token.
+    Answer { ack: A },
+    /// Disconnect the socket from its namespace. The session has ended.
+    Disconnect,
+    /// Close the connection, with every namespace on it. The session has ended.
+    DisconnectConnection,
+}
