@@ -3,7 +3,7 @@
 //! `lib/hosted.js` reports what happens to its socket and does what the answers say; values and
 //! acknowledgements stay in JavaScript. This file only turns numbers into the core's types and
 //! back. What must stay true: no method throws or panics, whatever it is given. A number that
-//! names nothing is answered like an event that comes too late.
+//! names nothing is answered like a report that comes too late.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use napi_derive::napi;
 use crate::session::{self, Attempt, Call, Effect, Effects, Event, Instance, Methods};
 
 /// `outcome`: nothing to do.
-const NOTHING: i64 = -1;
+pub(super) const NOTHING: i64 = -1;
 /// `outcome`: report the methods with `bound`.
-const BIND: i64 = -2;
+pub(super) const BIND: i64 = -2;
 /// `outcome`: emit `unauthorized`.
-const UNAUTHORIZED: i64 = -3;
+pub(super) const UNAUTHORIZED: i64 = -3;
 
 /// A number from JavaScript; `NaN` for whatever else was given.
 pub struct Number(f64);
@@ -29,6 +29,18 @@ impl FromNapiValue for Number {
         // SAFETY: both come from the caller, who promises that they are live.
         let number = unsafe { f64::from_napi_value(env, value) };
         Ok(Self(number.unwrap_or(f64::NAN)))
+    }
+}
+
+/// `true` from JavaScript; whatever else was given is false.
+pub struct Flag(bool);
+
+impl FromNapiValue for Flag {
+    #[allow(unsafe_code)]
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        // SAFETY: both come from the caller, who promises that they are live.
+        let flag = unsafe { bool::from_napi_value(env, value) };
+        Ok(Self(flag.unwrap_or(false)))
     }
 }
 
@@ -116,7 +128,7 @@ impl Session {
         &mut self,
         #[napi(ts_arg_type = "number")] instance: Number,
         #[napi(ts_arg_type = "number")] attempt: Number,
-        accepted: bool,
+        #[napi(ts_arg_type = "boolean")] accepted: Flag,
         #[napi(ts_arg_type = "number")] handlers: Number,
     ) -> i64 {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
@@ -125,7 +137,7 @@ impl Session {
         let event = Event::Outcome {
             instance,
             attempt,
-            accepted,
+            accepted: accepted.0,
             handlers: handlers.whole().unwrap_or(0),
         };
         match self.handle(event) {
@@ -182,7 +194,7 @@ impl Session {
         &mut self,
         #[napi(ts_arg_type = "number")] instance: Number,
         #[napi(ts_arg_type = "number")] method: Number,
-        has_ack: bool,
+        #[napi(ts_arg_type = "boolean")] has_ack: Flag,
     ) -> i64 {
         let (Some(instance), Some(method)) = (instance.instance(), method.whole()) else {
             return NOTHING;
@@ -190,7 +202,7 @@ impl Session {
         let event = Event::Called {
             instance,
             method,
-            ack: has_ack.then_some(()),
+            ack: has_ack.0.then_some(()),
         };
         match self.handle(event) {
             Some(Effect::RunMethod { call, .. }) => i64::from(call.map_or(0, Call::number)),
@@ -250,4 +262,127 @@ impl Session {
 /// The first of these effects; those a JavaScript host asks for come alone.
 fn first(effects: Effects<()>) -> Option<Effect<()>> {
     effects.into_iter().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn n(number: impl Into<f64>) -> Number {
+        Number(number.into())
+    }
+
+    /// A session served with a timeout of 50 at time 0, and its instance.
+    fn served() -> (Session, i64) {
+        let mut session = Session::new();
+        let instance = session.serve(Some(n(50)), n(0));
+        (session, instance)
+    }
+
+    /// As [`served`], authenticated with two methods.
+    fn authenticated() -> Session {
+        let (mut session, _) = served();
+        let attempt = session.credentials(n(0));
+        assert_eq!(session.outcome(n(0), num(attempt), Flag(true), n(0)), BIND);
+        assert!(session.bound(n(0), num(attempt), n(2)));
+        session
+    }
+
+    fn num(number: i64) -> Number {
+        Number(number as f64)
+    }
+
+    #[test]
+    fn instances_are_numbered_in_the_order_they_serve() {
+        let (mut session, first) = served();
+        assert_eq!((first, session.serve(None, n(0))), (0, 1));
+    }
+
+    #[test]
+    fn an_accepted_attempt_goes_through_its_handlers_to_the_methods() {
+        let (mut session, _) = served();
+        let attempt = session.credentials(n(0));
+        assert!(attempt > 0);
+        let mut outcome = |handlers| session.outcome(n(0), num(attempt), Flag(true), n(handlers));
+        assert_eq!((outcome(2), outcome(0), outcome(0)), (0, 1, BIND));
+        assert_eq!(outcome(0), NOTHING);
+        assert!(!session.authenticated());
+        assert!(session.bound(n(0), num(attempt), n(0)));
+        assert!(session.authenticated());
+    }
+
+    #[test]
+    fn a_refused_attempt_ends_the_socket_when_it_is_acknowledged_and_only_once() {
+        let (mut session, _) = served();
+        let attempt = session.credentials(n(0));
+        assert!(!session.acknowledged(n(0), num(attempt)));
+        let outcome = session.outcome(n(0), num(attempt), Flag(false), n(3));
+        assert_eq!(outcome, UNAUTHORIZED);
+        assert!(session.acknowledged(n(0), num(attempt)));
+        assert!(!session.acknowledged(n(0), num(attempt)));
+    }
+
+    #[test]
+    fn a_call_is_run_with_a_number_to_settle_once_or_without_or_not_at_all() {
+        let mut session = authenticated();
+        let call = session.called(n(0), n(1), Flag(true));
+        assert!(call > 0);
+        assert_eq!(session.called(n(0), n(1), Flag(false)), 0);
+        assert_eq!(session.called(n(0), n(2), Flag(true)), NOTHING);
+        assert_eq!(session.called(n(1), n(0), Flag(true)), NOTHING);
+        assert!(session.settled(num(call)));
+        assert!(!session.settled(num(call)));
+        assert!(!session.settled(n(0)));
+    }
+
+    #[test]
+    fn a_timer_that_fires_ends_a_pending_socket_even_if_the_clock_lags_behind() {
+        let (mut session, _) = served();
+        assert!(session.tick(n(49.2)));
+        assert!(!session.tick(n(60)));
+    }
+
+    #[test]
+    fn a_timer_that_fires_spares_a_socket_that_is_not_pending() {
+        assert!(!authenticated().tick(n(60)));
+        let (mut session, _) = served();
+        session.exempt();
+        assert!(!session.tick(n(60)));
+        let mut session = Session::new();
+        session.serve(None, n(0));
+        assert!(!session.tick(n(f64::MAX)));
+    }
+
+    #[test]
+    fn a_disconnected_session_answers_every_report_with_nothing() {
+        let mut session = authenticated();
+        let call = session.called(n(0), n(0), Flag(true));
+        let attempt = session.credentials(n(0));
+        session.disconnected();
+        assert!(!session.authenticated());
+        assert_eq!(session.serve(Some(n(1)), n(0)), NOTHING);
+        assert_eq!(session.credentials(n(0)), NOTHING);
+        let outcome = session.outcome(n(0), num(attempt), Flag(true), n(0));
+        assert_eq!(outcome, NOTHING);
+        assert!(!session.bound(n(0), num(attempt), n(0)));
+        assert_eq!(session.called(n(0), n(0), Flag(true)), NOTHING);
+        assert!(!session.settled(num(call)));
+        assert!(!session.tick(n(9_999)));
+    }
+
+    #[test]
+    fn a_number_that_names_nothing_is_ignored() {
+        let odd = [-1.0, 0.5, 1e300, f64::NAN, f64::INFINITY, 4_294_967_296.0];
+        let mut session = authenticated();
+        for odd in odd {
+            assert_eq!(session.credentials(n(odd)), NOTHING);
+            assert_eq!(session.called(n(odd), n(0), Flag(true)), NOTHING);
+            assert_eq!(session.called(n(0), n(odd), Flag(true)), NOTHING);
+            assert!(!session.settled(n(odd)));
+            let outcome = session.outcome(n(0), n(odd), Flag(true), n(odd));
+            assert_eq!(outcome, NOTHING);
+            assert!(!session.bound(n(0), n(odd), n(odd)));
+            assert!(!session.acknowledged(n(odd), n(odd)));
+        }
+    }
 }

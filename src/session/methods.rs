@@ -40,3 +40,40 @@ impl Methods {
         self.len
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_name_is_a_name() {
+        let names: [&[u8]; 7] = [
+            b"constructor",
+            b"__proto__",
+            b"",
+            br#"a"b\c"#,
+            "ünï✓".as_bytes(),
+            b"lone \xed\xa0\x80 surrogate",
+            b"nul\0",
+        ];
+        let methods = Methods::named(names);
+        assert_eq!(methods.len(), 7);
+        for (index, name) in (0..).zip(names) {
+            assert_eq!(methods.index(name), Some(index));
+        }
+        assert_eq!(methods.index(b"toString"), None);
+        assert_eq!(methods.index(b"lone \xed\xb0\x80 surrogate"), None);
+    }
+
+    #[test]
+    fn of_two_equal_names_the_last_counts() {
+        let methods = Methods::named(["a", "b", "a"]);
+        assert_eq!((methods.index(b"a"), methods.len()), (Some(2), 3));
+    }
+
+    #[test]
+    fn unnamed_methods_have_indices_only() {
+        let methods = Methods::unnamed(2);
+        assert_eq!((methods.index(b""), methods.len()), (None, 2));
+    }
+}

@@ -32,6 +32,11 @@ mod methods;
 mod numbered;
 mod timeout;
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;

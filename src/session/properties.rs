@@ -1,0 +1,695 @@
+//! What stays true for every sequence of events, however a host or a client misbehaves.
+//!
+//! Steps are drawn at random and played as a host would report them: some follow what the session
+//! asked for, some come late, twice, for another instance or for a number that never was. Each
+//! property then looks at the recording of reports and effects alone, not into the session.
+
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
+
+use proptest::prelude::*;
+
+use super::*;
+
+const NAMES: [&str; 5] = ["a", "b", "c", "", "authentication"];
+
+/// A step before it is played. `pick` chooses among the attempts or calls there have been,
+/// counted back from the last.
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(u64),
+    Serve(Option<u64>),
+    Incoming {
+        name: usize,
+        ack: bool,
+    },
+    Credentials(u32),
+    Called {
+        instance: u32,
+        method: u32,
+        ack: bool,
+    },
+    /// Do what the session asked this attempt's host for.
+    Follow {
+        pick: usize,
+        accepted: bool,
+        handlers: u32,
+        methods: Vec<usize>,
+    },
+    /// Report something about this attempt that nobody asked for, perhaps for another instance.
+    Stray {
+        pick: usize,
+        instance: Option<u32>,
+        kind: u8,
+    },
+    Settled {
+        pick: usize,
+    },
+    SettledNumber(u32),
+    Exempt,
+    Tick,
+    TickAtDeadline,
+    Disconnected,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let methods = || prop::collection::vec(0..NAMES.len(), 0..4);
+    let pick = || prop_oneof![3 => 0..2usize, 1 => 0..9usize];
+    let step = prop_oneof![
+        6 => (0..400u64).prop_map(Step::Wait),
+        3 => prop::option::weighted(0.8, 0..2_000u64).prop_map(Step::Serve),
+        14 => (0..NAMES.len(), any::<bool>()).prop_map(|(name, ack)| Step::Incoming { name, ack }),
+        6 => (0..4u32).prop_map(Step::Credentials),
+        8 => (0..4u32, 0..5u32, any::<bool>())
+            .prop_map(|(instance, method, ack)| Step::Called { instance, method, ack }),
+        30 => (pick(), prop::bool::weighted(0.85), 0..3u32, methods()).prop_map(
+            |(pick, accepted, handlers, methods)| Step::Follow {
+                pick,
+                accepted,
+                handlers,
+                methods,
+            }
+        ),
+        6 => (pick(), prop::option::of(0..4u32), 0..4u8)
+            .prop_map(|(pick, instance, kind)| Step::Stray { pick, instance, kind }),
+        14 => pick().prop_map(|pick| Step::Settled { pick }),
+        1 => any::<u32>().prop_map(Step::SettledNumber),
+        1 => Just(Step::Exempt),
+        4 => Just(Step::Tick),
+        1 => Just(Step::TickAtDeadline),
+        1 => Just(Step::Disconnected),
+    ];
+    // Most sockets are served at once; some are only later, or never.
+    (
+        prop::option::weighted(0.9, prop::option::weighted(0.8, 0..2_000u64)),
+        prop::collection::vec(step, 0..80),
+    )
+        .prop_map(|(first, mut steps)| {
+            if let Some(timeout) = first {
+                steps.insert(0, Step::Serve(timeout));
+            }
+            steps
+        })
+}
+
+/// What was reported, by names and numbers that outlive the session. Acknowledgements are
+/// numbered from 0 and never repeat.
+#[derive(Clone, Debug)]
+enum Report {
+    Served(Option<u64>),
+    Incoming {
+        name: &'static str,
+        ack: Option<usize>,
+    },
+    Credentials(Instance),
+    Called {
+        instance: Instance,
+        method: u32,
+        ack: Option<usize>,
+    },
+    Outcome {
+        instance: Instance,
+        attempt: Attempt,
+        accepted: bool,
+        handlers: u32,
+    },
+    Bound {
+        instance: Instance,
+        attempt: Attempt,
+        methods: Vec<&'static str>,
+    },
+    Acknowledged {
+        instance: Instance,
+        attempt: Attempt,
+    },
+    Settled(Call),
+    Exempt,
+    Tick,
+    Disconnected,
+}
+
+/// One report, what came of it, and what the session held afterwards.
+#[derive(Debug)]
+struct Moment {
+    now: u64,
+    report: Report,
+    effects: Vec<Effect<usize>>,
+    /// Acknowledgements and method tables that the session still owned.
+    held: usize,
+    empty: bool,
+    authenticated: bool,
+    /// The socket had ended before this report.
+    after_the_end: bool,
+}
+
+/// A host: plays steps on a session and records them.
+#[derive(Default)]
+struct Host {
+    session: Option<Session<Rc<usize>>>,
+    now: u64,
+    ended: bool,
+    acks: Vec<Weak<usize>>,
+    tables: Vec<std::sync::Weak<Methods>>,
+    /// Every attempt there has been, with what the session last asked for.
+    attempts: Vec<(Instance, Attempt, Option<Effect<usize>>)>,
+    calls: Vec<Call>,
+    recording: Vec<Moment>,
+}
+
+impl Host {
+    fn play(steps: &[Step]) -> Self {
+        let mut host = Self {
+            session: Some(Session::new()),
+            ..Self::default()
+        };
+        for step in steps {
+            host.step(step);
+        }
+        host
+    }
+
+    fn recent<T>(things: &[T], pick: usize) -> Option<&T> {
+        things.len().checked_sub(pick + 1).map(|i| &things[i])
+    }
+
+    fn step(&mut self, step: &Step) {
+        let report = match step {
+            Step::Wait(time) => {
+                self.now += time;
+                return;
+            }
+            Step::Serve(timeout) => Report::Served(*timeout),
+            Step::Incoming { name, ack } => Report::Incoming {
+                name: NAMES[*name],
+                ack: ack.then_some(self.acks.len()),
+            },
+            Step::Credentials(instance) => Report::Credentials(Instance(*instance)),
+            Step::Called {
+                instance,
+                method,
+                ack,
+            } => Report::Called {
+                instance: Instance(*instance),
+                method: *method,
+                ack: ack.then_some(self.acks.len()),
+            },
+            Step::Follow {
+                pick,
+                accepted,
+                handlers,
+                methods,
+            } => {
+                let Some(&(instance, attempt, ref asked)) = Self::recent(&self.attempts, *pick)
+                else {
+                    return;
+                };
+                match asked {
+                    Some(Effect::RunAuth { .. } | Effect::RunConnected { .. }) => Report::Outcome {
+                        instance,
+                        attempt,
+                        accepted: *accepted,
+                        handlers: *handlers,
+                    },
+                    Some(Effect::Bind { .. }) => Report::Bound {
+                        instance,
+                        attempt,
+                        methods: methods.iter().map(|name| NAMES[*name]).collect(),
+                    },
+                    // A client that is refused acknowledges now and then.
+                    Some(Effect::Unauthorized { .. }) if !accepted => {
+                        Report::Acknowledged { instance, attempt }
+                    }
+                    _ => return,
+                }
+            }
+            Step::Stray {
+                pick,
+                instance,
+                kind,
+            } => {
+                let Some(&(own, attempt, _)) = Self::recent(&self.attempts, *pick) else {
+                    return;
+                };
+                let instance = instance.map_or(own, Instance);
+                match kind {
+                    0 | 1 => Report::Outcome {
+                        instance,
+                        attempt,
+                        accepted: *kind == 0,
+                        handlers: 1,
+                    },
+                    2 => Report::Bound {
+                        instance,
+                        attempt,
+                        methods: NAMES.to_vec(),
+                    },
+                    _ => Report::Acknowledged { instance, attempt },
+                }
+            }
+            Step::Settled { pick } => match Self::recent(&self.calls, *pick) {
+                Some(call) => Report::Settled(*call),
+                None => return,
+            },
+            Step::SettledNumber(number) => match Call::from_number(*number) {
+                Some(call) => Report::Settled(call),
+                None => return,
+            },
+            Step::Exempt => Report::Exempt,
+            Step::Tick => Report::Tick,
+            Step::TickAtDeadline => {
+                let deadline = self.session.as_ref().and_then(Session::deadline);
+                self.now = self.now.max(deadline.unwrap_or(0));
+                Report::Tick
+            }
+            Step::Disconnected => Report::Disconnected,
+        };
+        self.report(report);
+    }
+
+    fn token(&mut self, ack: Option<usize>) -> Option<Rc<usize>> {
+        ack.map(|ack| {
+            let token = Rc::new(ack);
+            self.acks.push(Rc::downgrade(&token));
+            token
+        })
+    }
+
+    fn report(&mut self, report: Report) {
+        let event = match report.clone() {
+            Report::Served(timeout) => Event::Served { timeout },
+            Report::Incoming { name, ack } => Event::Incoming {
+                name: name.as_bytes(),
+                ack: self.token(ack),
+            },
+            Report::Credentials(instance) => Event::Credentials { instance },
+            Report::Called {
+                instance,
+                method,
+                ack,
+            } => Event::Called {
+                instance,
+                method,
+                ack: self.token(ack),
+            },
+            Report::Outcome {
+                instance,
+                attempt,
+                accepted,
+                handlers,
+            } => Event::Outcome {
+                instance,
+                attempt,
+                accepted,
+                handlers,
+            },
+            Report::Bound {
+                instance,
+                attempt,
+                methods,
+            } => {
+                let methods = Arc::new(Methods::named(methods));
+                self.tables.push(Arc::downgrade(&methods));
+                Event::Bound {
+                    instance,
+                    attempt,
+                    methods,
+                }
+            }
+            Report::Acknowledged { instance, attempt } => Event::Acknowledged { instance, attempt },
+            Report::Settled(call) => Event::Settled { call },
+            Report::Exempt => Event::Exempt,
+            Report::Tick => Event::Tick,
+            Report::Disconnected => Event::Disconnected,
+        };
+        let session = self.session.get_or_insert_with(Session::new);
+        let effects: Vec<_> = session
+            .handle(event, self.now)
+            .into_iter()
+            .map(plain)
+            .collect();
+        let acks = self.acks.iter().filter(|ack| ack.strong_count() > 0);
+        let tables = self.tables.iter().filter(|table| table.strong_count() > 0);
+        let held = acks.count() + tables.count();
+        let (empty, authenticated) = (session.is_empty(), session.authenticated());
+        for effect in &effects {
+            self.note(effect);
+        }
+        let after_the_end = self.ended;
+        self.ended |= matches!(report, Report::Disconnected)
+            || effects.contains(&Effect::Disconnect)
+            || effects.contains(&Effect::DisconnectConnection);
+        self.recording.push(Moment {
+            now: self.now,
+            report,
+            effects,
+            held,
+            empty,
+            authenticated,
+            after_the_end,
+        });
+    }
+
+    /// Remembers what the session asks for, to follow it in a later step.
+    fn note(&mut self, effect: &Effect<usize>) {
+        match effect {
+            Effect::RunAuth { instance, attempt } => {
+                self.attempts
+                    .push((*instance, *attempt, Some(effect.clone())));
+            }
+            Effect::RunConnected { attempt, .. }
+            | Effect::Bind { attempt, .. }
+            | Effect::Unauthorized { attempt, .. }
+            | Effect::Authenticated { attempt, .. } => {
+                let known = self.attempts.iter_mut().find(|known| known.1 == *attempt);
+                if let Some(known) = known {
+                    known.2 = Some(effect.clone());
+                }
+            }
+            Effect::Deliver { call: Some(call) }
+            | Effect::RunMethod {
+                call: Some(call), ..
+            } if self.calls.last() != Some(call) => self.calls.push(*call),
+            _ => {}
+        }
+    }
+}
+
+/// The effect with the number of its acknowledgement, which does not keep the token alive.
+fn plain(effect: Effect<Rc<usize>>) -> Effect<usize> {
+    match effect {
+        Effect::Answer { ack } => Effect::Answer { ack: *ack },
+        Effect::Timer { at } => Effect::Timer { at },
+        Effect::Deliver { call } => Effect::Deliver { call },
+        Effect::RunAuth { instance, attempt } => Effect::RunAuth { instance, attempt },
+        Effect::RunConnected {
+            instance,
+            attempt,
+            handler,
+        } => Effect::RunConnected {
+            instance,
+            attempt,
+            handler,
+        },
+        Effect::Bind { instance, attempt } => Effect::Bind { instance, attempt },
+        Effect::Authenticated { instance, attempt } => Effect::Authenticated { instance, attempt },
+        Effect::Unauthorized { instance, attempt } => Effect::Unauthorized { instance, attempt },
+        Effect::RunMethod {
+            instance,
+            method,
+            call,
+        } => Effect::RunMethod {
+            instance,
+            method,
+            call,
+        },
+        Effect::Disconnect => Effect::Disconnect,
+        Effect::DisconnectConnection => Effect::DisconnectConnection,
+    }
+}
+
+fn runs(effects: &[Effect<usize>]) -> Vec<(Instance, u32, Option<Call>)> {
+    effects
+        .iter()
+        .filter_map(|effect| match *effect {
+            Effect::RunMethod {
+                instance,
+                method,
+                call,
+            } => Some((instance, method, call)),
+            _ => None,
+        })
+        .collect()
+}
+
+fn last_index(methods: &[&str], name: &str) -> Option<u32> {
+    let index = methods.iter().rposition(|method| *method == name)?;
+    u32::try_from(index).ok()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_method_runs_exactly_when_its_instance_has_authenticated_the_socket_with_it(
+        steps in steps()
+    ) {
+        let mut bound: HashMap<u32, Vec<&str>> = HashMap::new();
+        for moment in Host::play(&steps).recording {
+            let mut expected = Vec::new();
+            match &moment.report {
+                Report::Incoming { name, .. } if !moment.after_the_end => {
+                    let call = match moment.effects[0] {
+                        Effect::Deliver { call } => call,
+                        ref other => return Err(TestCaseError::fail(format!("{other:?}"))),
+                    };
+                    let mut instances: Vec<_> = bound.iter().collect();
+                    instances.sort();
+                    for (instance, methods) in instances {
+                        if let Some(method) = last_index(methods, name) {
+                            expected.push((Instance(*instance), method, call));
+                        }
+                    }
+                }
+                Report::Called { instance, method, ack } if !moment.after_the_end => {
+                    let methods = bound.get(&instance.0).map_or(0, Vec::len);
+                    if (*method as usize) < methods {
+                        let call = runs(&moment.effects).first().and_then(|run| run.2);
+                        prop_assert_eq!(call.is_some(), ack.is_some());
+                        expected.push((*instance, *method, call));
+                    }
+                }
+                _ => {}
+            }
+            prop_assert_eq!(runs(&moment.effects), expected, "{:?}", moment);
+            if let Report::Bound { instance, methods, .. } = &moment.report
+                && matches!(moment.effects[..], [Effect::Authenticated { .. }])
+            {
+                bound.insert(instance.0, methods.clone());
+            }
+            let ends = moment.empty && !moment.authenticated;
+            prop_assert!(ends || moment.authenticated != bound.is_empty(), "{:?}", moment);
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_is_answered_when_its_call_settles_and_never_again(steps in steps()) {
+        let mut due: HashMap<Call, usize> = HashMap::new();
+        for moment in Host::play(&steps).recording {
+            let answers: Vec<_> = moment
+                .effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::Answer { ack } => Some(*ack),
+                    _ => None,
+                })
+                .collect();
+            match moment.report {
+                Report::Settled(call) if !moment.after_the_end => {
+                    prop_assert_eq!(answers, Vec::from_iter(due.remove(&call)));
+                    prop_assert!(moment.effects.len() < 2);
+                }
+                Report::Incoming { ack, .. } | Report::Called { ack, .. } => {
+                    prop_assert!(answers.is_empty());
+                    let calls = moment.effects.iter().filter_map(|effect| match effect {
+                        Effect::Deliver { call } | Effect::RunMethod { call, .. } => Some(*call),
+                        _ => None,
+                    });
+                    for call in calls {
+                        prop_assert_eq!(call.is_some(), ack.is_some());
+                        if let (Some(call), Some(ack)) = (call, ack) {
+                            let same = *due.entry(call).or_insert(ack);
+                            prop_assert_eq!(same, ack, "{:?} was given out twice", call);
+                        }
+                    }
+                }
+                _ => prop_assert!(answers.is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_event_is_delivered_and_credentials_reach_every_instance(steps in steps()) {
+        let mut instances = 0;
+        for moment in Host::play(&steps).recording {
+            if moment.after_the_end {
+                continue;
+            }
+            let begun: Vec<_> = moment
+                .effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::RunAuth { instance, .. } => Some(instance.0),
+                    _ => None,
+                })
+                .collect();
+            let delivered = matches!(moment.effects.first(), Some(Effect::Deliver { .. }));
+            match &moment.report {
+                Report::Served(_) => instances += 1,
+                Report::Incoming { name, .. } => {
+                    prop_assert!(delivered);
+                    let expected = if *name == "authentication" { instances } else { 0 };
+                    prop_assert_eq!(begun, Vec::from_iter(0..expected));
+                    continue;
+                }
+                Report::Credentials(instance) => {
+                    let known = (instance.0 < instances).then_some(instance.0);
+                    prop_assert_eq!(begun, Vec::from_iter(known));
+                    continue;
+                }
+                _ => {}
+            }
+            prop_assert!(begun.is_empty() && !delivered, "{:?}", moment);
+        }
+    }
+
+    #[test]
+    fn an_attempt_takes_its_steps_in_order_and_is_answered_once(steps in steps()) {
+        // What each attempt was last asked for, and how many onConnected handlers it has.
+        let mut asked: HashMap<Attempt, (Effect<usize>, u32)> = HashMap::new();
+        for moment in Host::play(&steps).recording {
+            let expected = match moment.report {
+                _ if moment.after_the_end => None,
+                Report::Outcome { instance, attempt, accepted, handlers } => {
+                    let step = match asked.get(&attempt) {
+                        Some((Effect::RunAuth { instance: own, .. }, _)) if *own == instance => {
+                            Some((0, handlers))
+                        }
+                        Some((Effect::RunConnected { instance: own, handler, .. }, handlers))
+                            if *own == instance =>
+                        {
+                            Some((handler + 1, *handlers))
+                        }
+                        _ => None,
+                    };
+                    step.map(|(handler, handlers)| {
+                        let effect = if !accepted {
+                            Effect::Unauthorized { instance, attempt }
+                        } else if handler == handlers {
+                            Effect::Bind { instance, attempt }
+                        } else {
+                            Effect::RunConnected { instance, attempt, handler }
+                        };
+                        asked.insert(attempt, (effect.clone(), handlers));
+                        effect
+                    })
+                }
+                Report::Bound { instance, attempt, .. } => {
+                    let waits = Effect::Bind { instance, attempt };
+                    (asked.get(&attempt).is_some_and(|(effect, _)| *effect == waits)).then(|| {
+                        let effect = Effect::Authenticated { instance, attempt };
+                        asked.insert(attempt, (effect.clone(), 0));
+                        effect
+                    })
+                }
+                _ => {
+                    for effect in &moment.effects {
+                        match effect {
+                            Effect::RunAuth { attempt, .. } => {
+                                let before = asked.insert(*attempt, (effect.clone(), 0));
+                                prop_assert!(before.is_none(), "{:?} began twice", attempt);
+                            }
+                            Effect::RunConnected { .. }
+                            | Effect::Bind { .. }
+                            | Effect::Authenticated { .. }
+                            | Effect::Unauthorized { .. } => {
+                                prop_assert!(false, "unasked: {:?}", moment);
+                            }
+                            _ => {}
+                        }
+                    }
+                    continue;
+                }
+            };
+            prop_assert_eq!(&moment.effects, &Vec::from_iter(expected), "{:?}", &moment);
+        }
+    }
+
+    #[test]
+    fn a_socket_is_disconnected_exactly_when_its_client_acknowledges_a_refusal(
+        steps in steps()
+    ) {
+        let mut refused: Vec<(Instance, Attempt)> = Vec::new();
+        for moment in Host::play(&steps).recording {
+            let expected = match moment.report {
+                Report::Acknowledged { instance, attempt } => {
+                    !moment.after_the_end && refused.contains(&(instance, attempt))
+                }
+                _ => false,
+            };
+            let effects = &moment.effects;
+            prop_assert_eq!(effects.contains(&Effect::Disconnect), expected, "{:?}", &moment);
+            refused.extend(effects.iter().filter_map(|effect| match effect {
+                Effect::Unauthorized { instance, attempt } => Some((*instance, *attempt)),
+                _ => None,
+            }));
+        }
+    }
+
+    #[test]
+    fn a_connection_is_closed_exactly_when_a_pending_socket_reaches_its_deadline(
+        steps in steps()
+    ) {
+        let mut host = Host::play(&steps);
+        // However it went: in the end the time comes.
+        host.now = 1_000_000;
+        host.report(Report::Tick);
+        host.report(Report::Tick);
+        let mut deadline: Option<u64> = None;
+        let mut vouched = false;
+        for moment in host.recording {
+            let mut closed = false;
+            let mut timer = None;
+            match moment.report {
+                _ if moment.after_the_end => {}
+                Report::Served(Some(timeout)) if !vouched => {
+                    let at = moment.now + timeout;
+                    timer = Some(at);
+                    deadline = Some(deadline.map_or(at, |before| before.min(at)));
+                }
+                Report::Exempt => vouched = true,
+                Report::Tick if !vouched => {
+                    closed = deadline.is_some_and(|at| moment.now >= at);
+                    timer = deadline.filter(|_| !closed);
+                }
+                _ => {}
+            }
+            let effects = &moment.effects;
+            let closes = effects.contains(&Effect::DisconnectConnection);
+            prop_assert_eq!(closes, closed, "{:?}", &moment);
+            let timers = effects.iter().filter_map(|effect| match effect {
+                Effect::Timer { at } => Some(*at),
+                _ => None,
+            });
+            prop_assert_eq!(Vec::from_iter(timers), Vec::from_iter(timer), "{:?}", &moment);
+            vouched |= effects
+                .iter()
+                .any(|effect| matches!(effect, Effect::Authenticated { .. }));
+        }
+    }
+
+    #[test]
+    fn nothing_happens_and_nothing_is_held_once_the_socket_has_ended(steps in steps()) {
+        let mut host = Host::play(&steps);
+        host.report(Report::Disconnected);
+        for step in &steps {
+            host.step(step);
+        }
+        let mut ended = false;
+        for moment in &host.recording {
+            if ended {
+                prop_assert_eq!(&moment.effects, &vec![], "{:?}", moment);
+            }
+            ended |= matches!(moment.report, Report::Disconnected)
+                || moment.effects.contains(&Effect::Disconnect)
+                || moment.effects.contains(&Effect::DisconnectConnection);
+            if ended {
+                prop_assert!(moment.empty && !moment.authenticated, "{:?}", moment);
+                prop_assert_eq!(moment.held, 0, "{:?}", moment);
+            }
+        }
+    }
+}
