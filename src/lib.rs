@@ -1,6 +1,20 @@
-//! TODO layout
+//! Authenticated sockets for LoopBack apps: the Rust half of the npm package `loopback-socket`.
+//!
+//! # Layout
+//! - [`session`]: the life of one socket and of its calls, as a pure state machine. No threads, no
+//!   clock, no JavaScript: what may happen when is decided here, for every host.
+//! - [`bridge`]: the one border with V8. What JavaScript calls, the queue that wakes it, and the
+//!   only JavaScript values there are.
+//! - [`server`]: the native Socket.IO server, on the Engine.IO engine of socketioxide.
+//!
+//! One call on the native server: `server` reads a frame and asks its `session`, which says what
+//! runs; `bridge` queues that and wakes JavaScript once for many; the handler's outcome comes back
+//! as text, and `server` asks `session` once more whether an answer is due. On a server written in
+//! JavaScript the same `session` decides, asked through `bridge` alone.
+//! `docs/architecture.md` has the picture.
 
 #![deny(unsafe_code)]
 
 mod bridge;
+mod server;
 mod session;

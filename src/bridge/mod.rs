@@ -1,2 +1,16 @@
-//! bridge
+//! The one border with V8.
+//!
+//! ```text
+//! hosted   Session: the state of a socket that a JavaScript server owns
+//! native   NativeServer: the server in Rust, as JavaScript drives it
+//! inbox    the queue of notices, and the one wake-up for many of them
+//! value    strings and buffers of JavaScript, in and out
+//! ```
+//!
+//! Only here do JavaScript values exist. Every function that JavaScript calls catches panics: one
+//! that crossed the border would end the process.
+
 mod hosted;
+mod inbox;
+mod native;
+mod value;

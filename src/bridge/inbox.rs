@@ -1,0 +1,378 @@
+//! The queue of notices for JavaScript, and the one wake-up for many of them.
+//!
+//! The I/O thread queues; the first notice after a quiet moment wakes the JavaScript thread, which
+//! then takes what has gathered as one joined JSON text. What must stay true:
+//! - notices arrive in the order in which they were queued, each once;
+//! - a flood cannot starve the application's event loop: one turn of it takes at most
+//!   [`MAX_RECORDS`] or [`MAX_BYTES`], and the next portion only after the loop has gone round;
+//! - a text of a client never reaches beyond its own record. It was checked to be one JSON value
+//!   when it came; if a batch still cannot be parsed, JavaScript asks for its records one by one.
+//!
+//! A record is six values of the batch's array, `kind, subject, a, b, attachments, payload`:
+//!
+//! | kind | subject | a | b | payload |
+//! |---|---|---|---|---|
+//! | 1 event | socket | call or -1 | method to run or -1 | `["name",args…]` |
+//! | 2 method | socket | call or -1 | method to run | 0: that of the event before |
+//! | 3 authentication | socket | instance | attempt | 0: that of the event before |
+//! | 4 connect | socket | connection | 0 | `{id,nsp,eio,query,auth}` |
+//! | 5 disconnect | socket | reason | 0 | 0 |
+//! | 6 acknowledgement | socket | id | 0 | `[args…]` |
+//! | 7 closed | connection | 0 | 0 | 0 |
+//! | 8 response | request | status | 1 if binary | 0 |
+//!
+//! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
+//! place in the list beside the text, times 2¹⁴, plus how many there are.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use napi::Status;
+use napi::bindgen_prelude::FnArgs;
+use napi::threadsafe_function::{
+    ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
+};
+use parking_lot::Mutex;
+
+use super::value::Raw;
+use crate::server::notice::{Notice, Run};
+use crate::session::{Attempt, Call};
+
+/// Records one turn of the event loop takes at most.
+const MAX_RECORDS: usize = 1024;
+/// Bytes of payload one turn of the event loop takes at most, unless one record is larger.
+const MAX_BYTES: usize = 1 << 20;
+/// A text buffer larger than this is not kept for the next batch.
+const KEEP_BYTES: usize = 1 << 20;
+/// What an instance's number is shifted by in front of a method's index.
+pub(super) const INSTANCE_SHIFT: u32 = 24;
+/// What an attachment's place is shifted by in front of the count.
+const PLACE_SHIFT: u32 = 14;
+
+/// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
+/// called with a batch, its attachments, and whether more waits.
+pub(super) type Wake =
+    ThreadsafeFunction<(), UnknownReturnValue, FnArgs<(Raw, Raw, bool)>, Status, false, true, 0>;
+
+/// The queue.
+pub(super) struct Inbox {
+    waiting: Mutex<Vec<Notice>>,
+    /// JavaScript is awake or will wake: nobody need wake it.
+    armed: AtomicBool,
+    wake: Mutex<Option<Wake>>,
+    taking: Mutex<Taking>,
+}
+
+/// What the JavaScript thread is in the middle of.
+struct Taking {
+    /// Taken from the queue and not yet given to JavaScript, the next one last.
+    left: Vec<Notice>,
+    text: Vec<u8>,
+    /// Where each record of `text` ends.
+    ends: Vec<usize>,
+    records_left: usize,
+    bytes_left: usize,
+}
+
+impl Inbox {
+    pub(super) fn new() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            armed: AtomicBool::new(false),
+            wake: Mutex::new(None),
+            taking: Mutex::new(Taking {
+                left: Vec::new(),
+                text: Vec::new(),
+                ends: Vec::new(),
+                records_left: MAX_RECORDS,
+                bytes_left: MAX_BYTES,
+            }),
+        }
+    }
+
+    /// Gives the queue its way to wake JavaScript, or takes it away.
+    pub(super) fn set_wake(&self, wake: Option<Wake>) {
+        *self.wake.lock() = wake;
+    }
+
+    fn wake(&self) {
+        if !self.armed.swap(true, Ordering::AcqRel)
+            && let Some(wake) = &*self.wake.lock()
+        {
+            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }
+    }
+
+    /// The next portion: its attachments, and whether JavaScript has to come back for more after
+    /// its event loop has gone round. The text is in [`Inbox::with_text`].
+    pub(super) fn take(&self) -> (Vec<Bytes>, bool) {
+        let taking = &mut *self.taking.lock();
+        taking.text.clear();
+        taking.ends.clear();
+        if taking.left.is_empty() {
+            // Cleared before the queue is looked at: what comes later wakes again.
+            self.armed.store(false, Ordering::SeqCst);
+            std::mem::swap(&mut taking.left, &mut *self.waiting.lock());
+            taking.left.reverse();
+        }
+        let mut attachments = Vec::new();
+        taking.text.push(b'[');
+        while let Some(notice) = taking.left.pop() {
+            let bytes = notice.len();
+            if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
+                taking.left.push(notice);
+                break;
+            }
+            taking.records_left -= 1;
+            taking.bytes_left = taking.bytes_left.saturating_sub(bytes);
+            write(taking, &mut attachments, notice);
+        }
+        taking.text.push(b']');
+        let spent = taking.records_left == 0 || taking.bytes_left == 0;
+        let more = spent || !taking.left.is_empty();
+        if more {
+            // Until JavaScript comes back nobody else wakes it.
+            self.armed.store(true, Ordering::SeqCst);
+        }
+        (attachments, more)
+    }
+
+    /// JavaScript's event loop has gone round: the next portion may come.
+    pub(super) fn resume(&self) {
+        let idle = {
+            let taking = &mut *self.taking.lock();
+            taking.records_left = MAX_RECORDS;
+            taking.bytes_left = MAX_BYTES;
+            taking.left.is_empty()
+        };
+        self.armed.store(false, Ordering::SeqCst);
+        if !idle || !self.waiting.lock().is_empty() {
+            self.wake();
+        }
+    }
+
+    /// The text of the portion taken last.
+    pub(super) fn with_text<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        let taking = &mut *self.taking.lock();
+        let result = read(&taking.text);
+        if taking.text.capacity() > KEEP_BYTES && taking.ends.is_empty() {
+            taking.text = Vec::new();
+        }
+        result
+    }
+
+    /// The records of the portion taken last, each as a JSON array of its own.
+    pub(super) fn records(&self) -> Vec<String> {
+        let taking = self.taking.lock();
+        let mut start = 1;
+        let mut records = Vec::with_capacity(taking.ends.len());
+        for &end in &taking.ends {
+            let record = taking.text.get(start..end).unwrap_or_default();
+            records.push(format!("[{}]", String::from_utf8_lossy(record)));
+            start = end + 1;
+        }
+        records
+    }
+}
+
+impl crate::server::Inbox for Inbox {
+    fn push(&self, notice: Notice) {
+        self.waiting.lock().push(notice);
+        self.wake();
+    }
+}
+
+fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
+    let mut record = |numbers: [i64; 5], payload: &str| {
+        let text = &mut taking.text;
+        if !taking.ends.is_empty() {
+            text.push(b',');
+        }
+        for number in numbers {
+            // Writing to a vector cannot fail.
+            let _ = write!(text, "{number},");
+        }
+        text.extend_from_slice(payload.as_bytes());
+        taking.ends.push(text.len());
+    };
+    match notice {
+        Notice::Event {
+            socket,
+            call,
+            runs,
+            text,
+            attachments: attached,
+        } => {
+            let socket = i64::from(socket);
+            let call = call.map_or(-1, |call: Call| i64::from(call.number()));
+            let mut runs = runs.into_iter().peekable();
+            let first = match runs.peek() {
+                Some(&Run::Method { instance, method }) => {
+                    runs.next();
+                    method_number(instance, method)
+                }
+                _ => -1,
+            };
+            let place = attach(attachments, attached);
+            record([1, socket, call, first, place], text.as_str());
+            for run in runs {
+                match run {
+                    Run::Method { instance, method } => {
+                        record([2, socket, call, method_number(instance, method), -1], "0");
+                    }
+                    Run::Auth { instance, attempt } => {
+                        let attempt = i64::from(Attempt::number(attempt));
+                        record([3, socket, i64::from(instance.0), attempt, -1], "0");
+                    }
+                }
+            }
+        }
+        Notice::Connect {
+            socket,
+            connection,
+            request,
+        } => record([4, socket.into(), connection.into(), 0, -1], &request),
+        Notice::Disconnect { socket, reason } => {
+            record([5, socket.into(), i64::from(reason as u8), 0, -1], "0");
+        }
+        Notice::Acknowledged {
+            socket,
+            ack,
+            text,
+            attachments: attached,
+        } => {
+            let place = attach(attachments, attached);
+            record([6, socket.into(), ack, 0, place], text.as_str());
+        }
+        Notice::Closed { connection } => record([7, connection.into(), 0, 0, -1], "0"),
+        Notice::Response {
+            request,
+            status,
+            binary,
+            body,
+        } => {
+            let place = attach(attachments, vec![body]);
+            let binary = i64::from(binary);
+            record([8, request.into(), status.into(), binary, place], "0");
+        }
+    }
+}
+
+fn method_number(instance: crate::session::Instance, method: u32) -> i64 {
+    (i64::from(instance.0) << INSTANCE_SHIFT) + i64::from(method)
+}
+
+fn attach(attachments: &mut Vec<Bytes>, mut attached: Vec<Bytes>) -> i64 {
+    if attached.is_empty() {
+        return -1;
+    }
+    let place = i64::try_from(attachments.len()).unwrap_or(0) << PLACE_SHIFT;
+    let count = i64::try_from(attached.len()).unwrap_or(0);
+    attachments.append(&mut attached);
+    place + count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Inbox as _;
+    use crate::server::notice::Reason;
+
+    fn event(socket: u32, text: &str) -> Notice {
+        Notice::Event {
+            socket,
+            call: None,
+            runs: Default::default(),
+            text: text.to_owned().into(),
+            attachments: Vec::new(),
+        }
+    }
+
+    fn text(inbox: &Inbox) -> String {
+        inbox.with_text(|text| String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn notices_arrive_joined_and_in_order() {
+        let inbox = Inbox::new();
+        inbox.push(event(7, r#"["m",1]"#));
+        inbox.push(Notice::Disconnect {
+            socket: 7,
+            reason: Reason::TransportClose,
+        });
+        let (attachments, more) = inbox.take();
+        assert!(attachments.is_empty() && !more);
+        assert_eq!(text(&inbox), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
+        assert_eq!(
+            inbox.records(),
+            [r#"[1,7,-1,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
+        );
+    }
+
+    #[test]
+    fn attachments_are_found_by_place_and_count() {
+        let inbox = Inbox::new();
+        for socket in 0..2 {
+            inbox.push(Notice::Acknowledged {
+                socket,
+                ack: 3,
+                text: "[]".to_owned().into(),
+                attachments: vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")],
+            });
+        }
+        let (attachments, _) = inbox.take();
+        assert_eq!(attachments.len(), 4);
+        let second = (2 << PLACE_SHIFT) + 2;
+        assert_eq!(text(&inbox), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
+    }
+
+    #[test]
+    fn a_flood_is_taken_in_portions_that_let_the_loop_go_round() {
+        let inbox = Inbox::new();
+        for socket in 0..2500 {
+            inbox.push(event(socket, "[\"m\"]"));
+        }
+        let mut sizes = Vec::new();
+        loop {
+            let (_, more) = inbox.take();
+            sizes.push(inbox.records().len());
+            if !more {
+                break;
+            }
+            // Without going round there is nothing more to take.
+            let (_, still) = inbox.take();
+            assert!(still && inbox.records().is_empty());
+            inbox.resume();
+        }
+        assert_eq!(sizes, [1024, 1024, 452]);
+    }
+
+    #[test]
+    fn a_large_record_comes_alone() {
+        let inbox = Inbox::new();
+        let large = format!("[\"{}\"]", "x".repeat(2 * MAX_BYTES));
+        inbox.push(event(1, &large));
+        inbox.push(event(2, "[\"m\"]"));
+        let (_, more) = inbox.take();
+        assert!(more);
+        assert_eq!(inbox.records().len(), 1);
+        inbox.resume();
+        assert!(!inbox.take().1);
+        assert_eq!(inbox.records().len(), 1);
+    }
+
+    #[test]
+    fn who_queues_while_javascript_is_busy_does_not_wake_it_again() {
+        let inbox = Inbox::new();
+        inbox.push(event(1, "[\"m\"]"));
+        assert!(inbox.armed.load(Ordering::SeqCst));
+        inbox.take();
+        assert!(!inbox.armed.load(Ordering::SeqCst));
+        for socket in 0..2000 {
+            inbox.push(event(socket, "[\"m\"]"));
+        }
+        inbox.take();
+        assert!(inbox.armed.load(Ordering::SeqCst), "a portion is spent");
+    }
+}

@@ -1,0 +1,436 @@
+//! The native server, as JavaScript drives it.
+//!
+//! `lib/server.js` and its neighbours call these methods with numbers they were given and text they
+//! wrote; what comes the other way goes through the [`Inbox`]. What must stay true: no method
+//! panics or throws for a number that names nothing any more, since sockets end at any time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineioxide::config::EngineIoConfig;
+use engineioxide::service::{EngineIoService, NotFoundService};
+use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
+use napi::threadsafe_function::{ThreadsafeCallContext, UnknownReturnValue};
+use napi::{Env, Error};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use tokio::runtime::Handle;
+
+use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
+use super::inbox::{Inbox, Wake};
+use super::value::{self, Raw};
+use crate::server::connection::Link;
+use crate::server::options::Options;
+use crate::server::polling::{self, Requests};
+use crate::server::request::{self, Asks};
+use crate::server::socket::{AckId, Socket};
+use crate::server::{Server, output, packet, runtime};
+use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
+
+/// A request or a websocket is served on a connection that exists.
+const SERVED: i32 = -1;
+/// A request or a websocket is served and opens a connection.
+const OPENS: i32 = -2;
+/// The operating system did not let us take the websocket.
+const NOT_TAKEN: i32 = -3;
+
+/// How many messages may wait for one connection. The bytes are bounded by `maxBackpressure`; this
+/// only keeps the engine from dropping what comes after its own, much lower, default.
+const MAX_QUEUED_MESSAGES: usize = 1 << 20;
+
+/// The options of a native server; the caller has validated them. Durations are milliseconds, sizes
+/// bytes.
+#[napi(object)]
+pub struct NativeOptions {
+    pub ping_interval: f64,
+    pub ping_timeout: f64,
+    pub upgrade_timeout: f64,
+    pub connect_timeout: f64,
+    pub max_http_buffer_size: f64,
+    pub max_backpressure: f64,
+}
+
+impl From<NativeOptions> for Options {
+    fn from(options: NativeOptions) -> Self {
+        let duration = |ms: f64| Duration::from_millis(ms as u64);
+        let size = |bytes: f64| bytes as usize;
+        Self {
+            ping_interval: duration(options.ping_interval),
+            ping_timeout: duration(options.ping_timeout),
+            upgrade_timeout: duration(options.upgrade_timeout),
+            connect_timeout: duration(options.connect_timeout),
+            max_http_buffer_size: size(options.max_http_buffer_size),
+            max_backpressure: size(options.max_backpressure),
+        }
+    }
+}
+
+fn engine_config(options: &Options) -> EngineIoConfig {
+    EngineIoConfig::builder()
+        .ping_interval(options.ping_interval)
+        .ping_timeout(options.ping_timeout)
+        .upgrade_timeout(options.upgrade_timeout)
+        .max_payload(u64::try_from(options.max_http_buffer_size).unwrap_or(u64::MAX))
+        .ws_max_message_size(options.max_http_buffer_size)
+        .ws_max_frame_size(options.max_http_buffer_size)
+        .ws_read_buffer_size(4096)
+        .max_buffer_size(MAX_QUEUED_MESSAGES)
+        .build()
+}
+
+/// A Socket.IO server in Rust, on its own thread.
+#[napi]
+pub struct NativeServer {
+    server: Arc<Server>,
+    service: EngineIoService<Server, NotFoundService>,
+    inbox: Arc<Inbox>,
+    requests: Requests,
+    runtime: Handle,
+    tables: Mutex<Tables>,
+}
+
+/// The method tables applications have, by number.
+#[derive(Default)]
+struct Tables {
+    last: u32,
+    by_number: FxHashMap<u32, Arc<Methods>>,
+}
+
+#[napi]
+impl NativeServer {
+    /// Makes a server. `receive(batch, attachments, more)` is called with what happens; with `more`
+    /// it is not called again before `resume`.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(
+        options: NativeOptions,
+        #[napi(
+            ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean) => void"
+        )]
+        receive: Function<'_, FnArgs<(Raw, Raw, bool)>, UnknownReturnValue>,
+    ) -> Result<Self> {
+        let runtime = runtime::handle().map_err(|error| Error::from_reason(error.to_string()))?;
+        let inbox = Arc::new(Inbox::new());
+        let taker = Arc::downgrade(&inbox);
+        let wake: Wake = receive
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .build_callback(move |context: ThreadsafeCallContext<()>| {
+                let inbox = taker
+                    .upgrade()
+                    .ok_or_else(|| Error::from_reason("The server is gone."))?;
+                let env = context.env.raw();
+                let (attachments, more) = inbox.take();
+                let text = inbox.with_text(|text| value::string(env, text))?;
+                Ok(FnArgs::from((
+                    text,
+                    value::buffers(env, &attachments)?,
+                    more,
+                )))
+            })?;
+        inbox.set_wake(Some(wake));
+        let options = Options::from(options);
+        let config = engine_config(&options);
+        let server = Server::new(options, inbox.clone(), &runtime);
+        let service = EngineIoService::with_config(server.clone(), config);
+        Ok(Self {
+            server,
+            service,
+            inbox,
+            requests: Requests::default(),
+            runtime,
+            tables: Mutex::default(),
+        })
+    }
+
+    /// The event loop has gone round after `more`: the next portion may come.
+    #[napi(catch_unwind)]
+    pub fn resume(&self) {
+        self.inbox.resume();
+    }
+
+    /// The records of the last batch, each as JSON of its own.
+    #[napi(catch_unwind)]
+    pub fn records(&self) -> Vec<String> {
+        self.inbox.records()
+    }
+
+    /// The index of a namespace, made on first use. Clients may join it from now on.
+    #[napi(catch_unwind)]
+    pub fn namespace(&self, name: String) -> u32 {
+        self.server.namespace(&name)
+    }
+
+    /// Takes a websocket that Node stopped reading; the caller destroys its own half after a result
+    /// below 0.
+    ///
+    /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
+    /// be taken; else the code of the refusal
+    #[napi(catch_unwind)]
+    pub fn upgrade(
+        &self,
+        connection: u32,
+        fd: i32,
+        query: String,
+        key: String,
+        head: Buffer,
+    ) -> i32 {
+        let asks = match request::check(&self.server, &query, true, true) {
+            Ok(asks) => asks,
+            Err(refusal) => return i32::from(refusal as u8),
+        };
+        let Some((link, code)) = self.link(&asks, connection) else {
+            return i32::from(request::Refusal::UnknownSession as u8);
+        };
+        self.take(fd, query, key, &head, asks, link, code)
+    }
+
+    #[cfg(unix)]
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        &self,
+        fd: i32,
+        query: String,
+        key: String,
+        head: &[u8],
+        asks: Asks,
+        link: Arc<Link>,
+        code: i32,
+    ) -> i32 {
+        use crate::server::handover::{self, Websocket};
+        let Ok(copy) = handover::duplicate(fd) else {
+            return NOT_TAKEN;
+        };
+        let head = Bytes::copy_from_slice(head);
+        let websocket = Websocket::new(copy, head, key, query, asks, link);
+        let (server, service) = (self.server.clone(), self.service.clone());
+        self.runtime
+            .spawn(handover::serve(server, service, websocket));
+        code
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::too_many_arguments)]
+    fn take(
+        &self,
+        _fd: i32,
+        _query: String,
+        _key: String,
+        _head: &[u8],
+        _asks: Asks,
+        _link: Arc<Link>,
+        _code: i32,
+    ) -> i32 {
+        NOT_TAKEN
+    }
+
+    /// The link a request is to use, and the code that says which.
+    fn link(&self, asks: &Asks, connection: u32) -> Option<(Arc<Link>, i32)> {
+        match asks {
+            Asks::Open => Some((Link::new(connection), OPENS)),
+            Asks::Use(sid) => {
+                let engine = self.server.connection(*sid)?;
+                Some((engine.data.link()?.clone(), SERVED))
+            }
+        }
+    }
+
+    /// Serves a request of long polling; the response comes as a record.
+    ///
+    /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else the
+    /// code of the refusal
+    #[napi(catch_unwind)]
+    pub fn request(
+        &self,
+        number: u32,
+        connection: u32,
+        method: String,
+        query: String,
+        content_type: Option<String>,
+        body: Option<Buffer>,
+    ) -> i32 {
+        let is_get = method == "GET";
+        let asks = match request::check(&self.server, &query, is_get, false) {
+            Ok(asks) => asks,
+            Err(refusal) => return i32::from(refusal as u8),
+        };
+        let Ok(method) = http::Method::from_bytes(method.as_bytes()) else {
+            return i32::from(request::Refusal::BadRequest as u8);
+        };
+        let Some((link, code)) = self.link(&asks, connection) else {
+            return i32::from(request::Refusal::UnknownSession as u8);
+        };
+        let request = polling::Request {
+            number,
+            method,
+            query,
+            content_type,
+            body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
+            sid: match asks {
+                Asks::Open => None,
+                Asks::Use(sid) => Some(sid),
+            },
+            link,
+        };
+        self.requests
+            .serve(&self.runtime, &self.server, self.service.clone(), request);
+        code
+    }
+
+    /// The client of a request left before its response.
+    #[napi(catch_unwind)]
+    pub fn abort_request(&self, number: u32) {
+        let _runtime = self.runtime.enter();
+        self.requests.abort(&self.server, number);
+    }
+
+    /// Carries out operations, in order: a line each, as `src/server/output.rs` lists them.
+    #[napi(catch_unwind)]
+    pub fn push(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "string")] operations: Raw,
+        attachments: Option<Vec<Buffer>>,
+    ) -> Result<()> {
+        let text = value::text(env.raw(), operations)?;
+        let attachments = attachments.unwrap_or_default();
+        let attachments = attachments
+            .iter()
+            .map(|buffer| Bytes::copy_from_slice(buffer))
+            .collect();
+        self.server
+            .output
+            .send(output::Command::Batch(text, attachments));
+        Ok(())
+    }
+
+    /// Registers methods by name (a JSON array of strings), for `bound`.
+    ///
+    /// @returns the number of the table
+    #[napi(catch_unwind)]
+    pub fn methods(&self, names: String) -> Result<u32> {
+        let names = packet::names(&names).map_err(|error| Error::from_reason(error.to_string()))?;
+        let mut tables = self.tables.lock();
+        tables.last = tables.last.wrapping_add(1);
+        let number = tables.last;
+        tables
+            .by_number
+            .insert(number, Arc::new(Methods::named(names)));
+        Ok(number)
+    }
+
+    /// Forgets a table that is bound to no more sockets.
+    #[napi(catch_unwind)]
+    pub fn forget_methods(&self, table: u32) {
+        self.tables.lock().by_number.remove(&table);
+    }
+
+    /// A LoopbackSocket begins to serve a socket; `timeout` in milliseconds, `null` for `'none'`.
+    ///
+    /// @returns its index, or -1 if the socket has ended
+    #[napi(catch_unwind)]
+    pub fn serve(&self, socket: u32, timeout: Option<f64>) -> i64 {
+        let Some(socket) = self.server.socket(socket) else {
+            return NOTHING;
+        };
+        let Some(instance) = socket.next_instance() else {
+            return NOTHING;
+        };
+        let timeout = timeout.map(session::timeout_ms);
+        for effect in socket.step(Event::Served { timeout }) {
+            if let Effect::Timer { at } = effect {
+                socket.arm(&self.runtime, at, self.server.output.clone());
+            }
+        }
+        i64::from(instance)
+    }
+
+    /// The auth function of an attempt is done, or the onConnected handler that ran last; as
+    /// `Session.outcome`.
+    #[napi(catch_unwind)]
+    pub fn outcome(
+        &self,
+        socket: u32,
+        instance: u32,
+        attempt: u32,
+        accepted: bool,
+        handlers: u32,
+    ) -> i64 {
+        let Some(attempt) = Attempt::from_number(attempt) else {
+            return NOTHING;
+        };
+        let event = Event::Outcome {
+            instance: Instance(instance),
+            attempt,
+            accepted,
+            handlers,
+        };
+        match self.step(socket, event).into_iter().next() {
+            Some(Effect::RunConnected { handler, .. }) => i64::from(handler),
+            Some(Effect::Bind { .. }) => BIND,
+            Some(Effect::Unauthorized { .. }) => UNAUTHORIZED,
+            _ => NOTHING,
+        }
+    }
+
+    /// An attempt binds the methods of a table; as `Session.bound`.
+    #[napi(catch_unwind)]
+    pub fn bound(&self, socket: u32, instance: u32, attempt: u32, table: u32) -> bool {
+        let Some(attempt) = Attempt::from_number(attempt) else {
+            return false;
+        };
+        let Some(methods) = self.tables.lock().by_number.get(&table).cloned() else {
+            return false;
+        };
+        let event = Event::Bound {
+            instance: Instance(instance),
+            attempt,
+            methods,
+        };
+        self.step(socket, event)
+            .iter()
+            .any(|effect| matches!(effect, Effect::Authenticated { .. }))
+    }
+
+    /// The client acknowledged the `unauthorized` of an attempt; as `Session.acknowledged`.
+    #[napi(catch_unwind)]
+    pub fn acknowledged(&self, socket: u32, instance: u32, attempt: u32) -> bool {
+        let Some(attempt) = Attempt::from_number(attempt) else {
+            return false;
+        };
+        let event = Event::Acknowledged {
+            instance: Instance(instance),
+            attempt,
+        };
+        self.step(socket, event)
+            .iter()
+            .any(|effect| matches!(effect, Effect::Disconnect))
+    }
+
+    /// The application vouches for a socket: no timeout ends it any more.
+    #[napi(catch_unwind)]
+    pub fn exempt(&self, socket: u32) {
+        self.step(socket, Event::Exempt);
+    }
+
+    /// Ends every connection, after what was pushed before; each is reported as closed. Lets none
+    /// in any more.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.server.close();
+    }
+
+    /// Lets go of `receive`: after `close` has ended every connection nothing more is reported.
+    #[napi(catch_unwind)]
+    pub fn release(&self) {
+        self.inbox.set_wake(None);
+    }
+
+    fn step(&self, socket: u32, event: Event<'_, AckId>) -> Effects<AckId> {
+        match self.server.socket(socket) {
+            Some(socket) => Socket::step(&socket, event),
+            None => Effects::new(),
+        }
+    }
+}

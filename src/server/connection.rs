@@ -1,0 +1,146 @@
+//! One Engine.IO connection: the sockets it carries and how much waits for it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use engineioxide::Socket as EngineSocket;
+use engineioxide::socket::Sid;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use socketioxide_core::parser::ParserState;
+
+use super::notice::Reason;
+use super::socket::Socket;
+
+/// JavaScript's number for a connection, given before the connection exists.
+pub(crate) type ConnectionNumber = u32;
+
+/// The engine's socket, carrying our connection.
+pub(crate) type Engine = EngineSocket<Connection>;
+
+/// What the engine keeps for us with each connection.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    pub(crate) parser: ParserState,
+    link: OnceLock<Arc<Link>>,
+    sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
+    reason: OnceLock<Reason>,
+}
+
+impl Connection {
+    /// Ties the connection to the link its first request came with.
+    pub(crate) fn open(&self, sid: Sid, link: Arc<Link>) {
+        let _ = link.sid.set(sid);
+        let _ = self.link.set(link);
+    }
+
+    /// The link, once the connection is open.
+    pub(crate) fn link(&self) -> Option<&Arc<Link>> {
+        self.link.get()
+    }
+
+    /// The socket of a namespace, if the client joined it.
+    pub(crate) fn socket(&self, ns: &str) -> Option<Arc<Socket>> {
+        let sockets = self.sockets.lock();
+        sockets
+            .iter()
+            .find(|s| s.namespace.name.as_str() == ns)
+            .cloned()
+    }
+
+    /// Adds a socket.
+    pub(crate) fn add(&self, socket: Arc<Socket>) {
+        self.sockets.lock().push(socket);
+    }
+
+    /// Forgets a socket.
+    pub(crate) fn remove(&self, socket: &Socket) {
+        self.sockets.lock().retain(|s| s.number != socket.number);
+    }
+
+    /// Every socket, in the order they joined.
+    pub(crate) fn sockets(&self) -> SmallVec<[Arc<Socket>; 1]> {
+        self.sockets.lock().clone()
+    }
+
+    /// Whether the client joined no namespace, or left them all.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sockets.lock().is_empty()
+    }
+
+    /// Says why the connection is about to end; the first reason stays.
+    pub(crate) fn ends_because(&self, reason: Reason) {
+        let _ = self.reason.set(reason);
+    }
+
+    /// The reason somebody gave, if any.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.reason.get().copied()
+    }
+}
+
+/// The bytes' way to the client: shared by the connection, which queues, and the transport, which
+/// writes, over an upgrade too.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) number: ConnectionNumber,
+    sid: OnceLock<Sid>,
+    queued: AtomicUsize,
+    peer_gone: AtomicBool,
+    #[cfg(unix)]
+    fd: Mutex<Option<std::os::fd::RawFd>>,
+}
+
+impl Link {
+    pub(crate) fn new(number: ConnectionNumber) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            sid: OnceLock::new(),
+            queued: AtomicUsize::new(0),
+            peer_gone: AtomicBool::new(false),
+            #[cfg(unix)]
+            fd: Mutex::new(None),
+        })
+    }
+
+    /// The connection's session id, once it is open.
+    pub(crate) fn sid(&self) -> Option<Sid> {
+        self.sid.get().copied()
+    }
+
+    /// Bytes queued and not yet written.
+    pub(crate) fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes that begin to wait.
+    pub(crate) fn queue(&self, bytes: usize) {
+        self.queued.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that went out. The transport's own framing goes out too without having been
+    /// queued, so the count is an estimate that never goes below zero.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        let _ = self
+            .queued
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |queued| {
+                Some(queued.saturating_sub(bytes))
+            });
+    }
+
+    /// Notes that the peer closed or reset the stream (as opposed to speaking nonsense on it).
+    pub(crate) fn peer_left(&self) {
+        self.peer_gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the peer closed or reset the stream.
+    pub(crate) fn is_peer_gone(&self) -> bool {
+        self.peer_gone.load(Ordering::Relaxed)
+    }
+
+    /// The stream's descriptor while a taken-over stream lives.
+    #[cfg(unix)]
+    pub(crate) fn fd(&self) -> &Mutex<Option<std::os::fd::RawFd>> {
+        &self.fd
+    }
+}

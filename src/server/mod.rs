@@ -1,0 +1,371 @@
+//! The native server: Socket.IO on the Engine.IO engine of socketioxide.
+//!
+//! ```text
+//! handover   takes a websocket from Node        polling   long polling, served in process
+//! request    which requests are for a session   options   what the server was told
+//! connection one Engine.IO connection           socket    one client in one namespace
+//! namespace  sockets and who hears a broadcast  rooms     who is in which room
+//! packet     frames, and the name of an event   notice    what JavaScript is told
+//! output     the one ordered way out            runtime   the I/O thread
+//! ```
+//!
+//! The engine calls [`Server`] on its I/O thread, in the order of the wire; JavaScript is told by
+//! notices through an [`Inbox`] and speaks through [`output`]. Nothing here touches JavaScript
+//! values.
+
+pub(crate) mod connection;
+#[cfg(unix)]
+pub(crate) mod handover;
+pub(crate) mod namespace;
+pub(crate) mod notice;
+pub(crate) mod options;
+pub(crate) mod output;
+pub(crate) mod packet;
+pub(crate) mod polling;
+pub(crate) mod request;
+mod rooms;
+pub(crate) mod runtime;
+pub(crate) mod socket;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use bytes::Bytes;
+use engineioxide::handler::EngineIoHandler;
+use engineioxide::socket::Sid;
+use engineioxide::{DisconnectReason, ProtocolVersion, Str};
+use parking_lot::RwLock;
+use rustc_hash::FxHashMap;
+use socketioxide_core::Value;
+use socketioxide_core::packet::PacketData;
+use socketioxide_core::parser::{Parse, ParseConfig, ParseError};
+use socketioxide_parser_common::CommonParser;
+
+use connection::{Connection, Engine, Link};
+use namespace::Namespace;
+use notice::{Notice, Reason};
+use options::Options;
+use packet::Frame;
+use socket::{Incoming, Malformed, Socket, SocketNumber};
+
+/// Where notices go: JavaScript's queue, or a test's list.
+pub(crate) trait Inbox: Send + Sync + 'static {
+    /// Queues a notice; called on any thread, in order.
+    fn push(&self, notice: Notice);
+}
+
+/// One native server: its namespaces, sockets and connections.
+pub(crate) struct Server {
+    pub(crate) options: Options,
+    pub(crate) inbox: Arc<dyn Inbox>,
+    pub(crate) output: output::Sender,
+    pub(crate) started: Instant,
+    parsing: ParseConfig,
+    namespaces: RwLock<Vec<Arc<Namespace>>>,
+    sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
+    connections: RwLock<FxHashMap<Sid, Arc<Engine>>>,
+    last_socket: AtomicU32,
+    closing: AtomicBool,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Makes a server; its output task ends with it.
+    pub(crate) fn new(
+        options: Options,
+        inbox: Arc<dyn Inbox>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Arc<Self> {
+        let (sender, receiver) = output::channel();
+        let parsing = ParseConfig {
+            max_incoming_binary_buf_size: options.max_http_buffer_size,
+            ..ParseConfig::default()
+        };
+        let server = Arc::new(Self {
+            options,
+            inbox,
+            output: sender,
+            started: Instant::now(),
+            parsing,
+            namespaces: RwLock::default(),
+            sockets: RwLock::default(),
+            connections: RwLock::default(),
+            last_socket: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
+        });
+        runtime.spawn(output::run(Arc::downgrade(&server), receiver));
+        server
+    }
+
+    /// The index of a namespace, made on first use.
+    pub(crate) fn namespace(&self, name: &str) -> u32 {
+        let mut namespaces = self.namespaces.write();
+        let index = match namespaces.iter().position(|ns| ns.name.as_str() == name) {
+            Some(index) => index,
+            None => {
+                namespaces.push(Namespace::new(name));
+                namespaces.len() - 1
+            }
+        };
+        u32::try_from(index).unwrap_or(u32::MAX)
+    }
+
+    /// The namespace of an index.
+    pub(crate) fn namespace_at(&self, index: u32) -> Option<Arc<Namespace>> {
+        let namespaces = self.namespaces.read();
+        namespaces.get(usize::try_from(index).ok()?).cloned()
+    }
+
+    /// A socket that lives.
+    pub(crate) fn socket(&self, number: SocketNumber) -> Option<Arc<Socket>> {
+        self.sockets.read().get(&number).cloned()
+    }
+
+    /// A connection that lives, by its Engine.IO session id.
+    pub(crate) fn connection(&self, sid: Sid) -> Option<Arc<Engine>> {
+        self.connections.read().get(&sid).cloned()
+    }
+
+    /// Forgets a socket that ended.
+    pub(crate) fn forget(&self, socket: SocketNumber) {
+        self.sockets.write().remove(&socket);
+    }
+
+    /// Ends every connection after what was said before, and lets none in any more.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.output.send(output::Command::Close);
+    }
+
+    pub(crate) fn end_all(&self) {
+        let connections: Vec<_> = self.connections.read().values().cloned().collect();
+        for engine in connections {
+            for socket in engine.data.sockets() {
+                socket.end(self, Reason::ServerShuttingDown);
+            }
+            engine.close(DisconnectReason::ClosingServer);
+        }
+    }
+
+    /// The stream a connection lives on is gone; so is the connection.
+    pub(crate) fn stream_ended(&self, link: &Link) {
+        if let Some(engine) = link.sid().and_then(|sid| self.connection(sid)) {
+            engine.close(DisconnectReason::TransportClose);
+        }
+    }
+
+    /// A client asks for a namespace.
+    fn join(self: &Arc<Self>, engine: &Arc<Engine>, path: &str, auth: Option<&str>) {
+        let (name, query) = match path.split_once('?') {
+            Some((name, query)) => (name, Some(query)),
+            None => (path, None),
+        };
+        let namespace = {
+            let namespaces = self.namespaces.read();
+            namespaces
+                .iter()
+                .find(|ns| ns.name.as_str() == name)
+                .cloned()
+        };
+        let Some(namespace) = namespace else {
+            let refusal = match engine.protocol {
+                ProtocolVersion::V3 => r#""Invalid namespace""#,
+                ProtocolVersion::V4 => r#"{"message":"Invalid namespace"}"#,
+            };
+            let frame = Frame::connect_error(&Str::copy_from_slice(name), refusal);
+            self.output
+                .send(output::Command::Frame(engine.clone(), frame));
+            return;
+        };
+        let Some(link) = engine.data.link() else {
+            return;
+        };
+        let number = self
+            .last_socket
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_add(1);
+        // A client of protocol 4 makes the id of its socket from the connection's; in protocol 5
+        // the connection's id is a secret between client and server.
+        let id = match engine.protocol {
+            ProtocolVersion::V3 if name == "/" => engine.id.as_str().into(),
+            ProtocolVersion::V3 => format!("{name}#{}", engine.id).into_boxed_str(),
+            ProtocolVersion::V4 => Sid::new().as_str().into(),
+        };
+        let request = join_request(&id, name, query, auth, engine.protocol);
+        let connection = link.number;
+        let socket = Socket::new(number, id, namespace, engine.clone(), self);
+        engine.data.add(socket.clone());
+        self.sockets.write().insert(number, socket);
+        self.inbox.push(Notice::Connect {
+            socket: number,
+            connection,
+            request,
+        });
+    }
+
+    /// One decoded packet of a client.
+    fn packet(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        ns: &str,
+        packet: PacketData,
+    ) -> Result<(), Malformed> {
+        let socket = engine.data.socket(ns);
+        match (packet, socket) {
+            (PacketData::Connect(auth), None) => {
+                let auth = auth.as_ref().and_then(Value::as_str).map(Str::as_str);
+                if auth.is_some_and(|auth| !packet::is_object(auth)) {
+                    return Err(Malformed);
+                }
+                self.join(engine, ns, auth);
+                Ok(())
+            }
+            (PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack), Some(socket)) => {
+                let (text, attachments) = parts(value)?;
+                socket.incoming(Incoming {
+                    text,
+                    attachments,
+                    ack,
+                })
+            }
+            (
+                PacketData::EventAck(value, ack) | PacketData::BinaryAck(value, ack),
+                Some(socket),
+            ) => {
+                let (text, attachments) = parts(value)?;
+                socket.acknowledged(ack, text, attachments)
+            }
+            (PacketData::Disconnect, Some(socket)) => {
+                socket.end(self, Reason::ClientNamespaceDisconnect);
+                Ok(())
+            }
+            // Socket.IO 2 is patient with packets for a namespace the client is not in, and its
+            // clients send CONNECT again; Socket.IO 3 and later end the connection.
+            _ if engine.protocol == ProtocolVersion::V3 => Ok(()),
+            _ => Err(Malformed),
+        }
+    }
+
+    /// Decodes and handles one message. A panic would leave a connection that nobody reads any
+    /// more, so it ends the connection instead.
+    fn message(
+        self: &Arc<Self>,
+        engine: &Arc<Engine>,
+        decode: impl FnOnce() -> Result<socketioxide_core::packet::Packet, ParseError>,
+    ) {
+        let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
+            Ok(packet) => self.packet(engine, packet.ns.as_str(), packet.inner),
+            Err(ParseError::NeedsMoreBinaryData) => Ok(()),
+            Err(_) => Err(Malformed),
+        }));
+        if !matches!(handled, Ok(Ok(()))) {
+            output::malformed(engine);
+        }
+    }
+}
+
+fn parts(value: Value) -> Result<(Str, Vec<Bytes>), Malformed> {
+    match value {
+        Value::Str(text, attachments) => Ok((text, attachments.map(Vec::from).unwrap_or_default())),
+        Value::Bytes(_) => Err(Malformed),
+    }
+}
+
+fn join_request(
+    id: &str,
+    nsp: &str,
+    query: Option<&str>,
+    auth: Option<&str>,
+    protocol: ProtocolVersion,
+) -> String {
+    #[derive(serde::Serialize)]
+    struct Request<'a> {
+        id: &'a str,
+        nsp: &'a str,
+        eio: u8,
+        query: Option<&'a str>,
+        auth: Option<&'a serde_json::value::RawValue>,
+    }
+    let request = Request {
+        id,
+        nsp,
+        eio: match protocol {
+            ProtocolVersion::V3 => 3,
+            ProtocolVersion::V4 => 4,
+        },
+        query,
+        auth: auth.and_then(|auth| serde_json::from_str(auth).ok()),
+    };
+    serde_json::to_string(&request).unwrap_or_default()
+}
+
+impl EngineIoHandler for Server {
+    type Data = Connection;
+
+    fn on_connect(self: Arc<Self>, engine: Arc<Engine>) {
+        let link = engine.req_parts.extensions.get::<Arc<Link>>();
+        let Some(link) = link.filter(|_| !self.closing.load(Ordering::Acquire)) else {
+            engine.close(DisconnectReason::ClosingServer);
+            return;
+        };
+        engine.data.open(engine.id, link.clone());
+        self.connections.write().insert(engine.id, engine.clone());
+        match engine.protocol {
+            ProtocolVersion::V3 => self.join(&engine, "/", None),
+            ProtocolVersion::V4 => {
+                let idle: Weak<Engine> = Arc::downgrade(&engine);
+                let timeout = self.options.connect_timeout;
+                tokio::spawn(async move {
+                    tokio::time::sleep(timeout).await;
+                    if let Some(engine) = idle.upgrade().filter(|engine| engine.data.is_idle()) {
+                        engine.close(DisconnectReason::TransportClose);
+                    }
+                });
+            }
+        }
+    }
+
+    fn on_disconnect(&self, engine: Arc<Engine>, reason: DisconnectReason) {
+        self.connections.write().remove(&engine.id);
+        let Some(link) = engine.data.link() else {
+            return;
+        };
+        let reason = engine.data.reason().unwrap_or(match reason {
+            DisconnectReason::TransportClose => Reason::TransportClose,
+            DisconnectReason::TransportError if link.is_peer_gone() => Reason::TransportClose,
+            DisconnectReason::TransportError | DisconnectReason::MultipleHttpPollingError => {
+                Reason::TransportError
+            }
+            DisconnectReason::PacketParsingError => Reason::ParseError,
+            DisconnectReason::HeartbeatTimeout => Reason::PingTimeout,
+            DisconnectReason::ClosingServer => Reason::ServerShuttingDown,
+        });
+        for socket in engine.data.sockets() {
+            socket.end(self, reason);
+        }
+        self.inbox.push(Notice::Closed {
+            connection: link.number,
+        });
+    }
+
+    fn on_message(self: &Arc<Self>, message: Str, engine: Arc<Engine>) {
+        self.message(&engine, || {
+            CommonParser.decode_str(&self.parsing, &engine.data.parser, message)
+        });
+    }
+
+    fn on_binary(self: &Arc<Self>, data: Bytes, engine: Arc<Engine>) {
+        self.message(&engine, || {
+            CommonParser.decode_bin(&self.parsing, &engine.data.parser, data)
+        });
+    }
+}

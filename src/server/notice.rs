@@ -1,0 +1,107 @@
+//! What the native server tells JavaScript, in the order it happened.
+
+use bytes::Bytes;
+use engineioxide::Str;
+use smallvec::SmallVec;
+
+use super::connection::ConnectionNumber;
+use super::socket::SocketNumber;
+use crate::session::{Attempt, Call, Instance};
+
+/// One thing that happened.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// A client asks to join a namespace; JavaScript accepts.
+    Connect {
+        socket: SocketNumber,
+        connection: ConnectionNumber,
+        /// JSON: `{id, nsp, eio, auth?, query?}`.
+        request: String,
+    },
+    /// An event of a client, with what the session decided about it.
+    Event {
+        socket: SocketNumber,
+        /// The call to acknowledge, if the client asked for an acknowledgement.
+        call: Option<Call>,
+        runs: SmallVec<[Run; 1]>,
+        /// The raw `["name",args…]`, checked to be exactly one JSON array.
+        text: Str,
+        attachments: Vec<Bytes>,
+    },
+    /// A client acknowledged an event of ours.
+    Acknowledged {
+        socket: SocketNumber,
+        ack: i64,
+        /// The raw array of arguments, checked like an event's.
+        text: Str,
+        attachments: Vec<Bytes>,
+    },
+    /// A socket ended.
+    Disconnect {
+        socket: SocketNumber,
+        reason: Reason,
+    },
+    /// A connection ended, after its sockets did.
+    Closed { connection: ConnectionNumber },
+    /// The answer to a request of long polling.
+    Response {
+        request: u32,
+        status: u16,
+        binary: bool,
+        body: Bytes,
+    },
+}
+
+/// What JavaScript runs for an event, beside the application's own listeners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// The authentication function of an instance.
+    Auth {
+        instance: Instance,
+        attempt: Attempt,
+    },
+    /// A method bound by an instance.
+    Method { instance: Instance, method: u32 },
+}
+
+/// Why a socket ended, in Socket.IO's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    /// `client namespace disconnect`
+    ClientNamespaceDisconnect = 0,
+    /// `server namespace disconnect`
+    ServerNamespaceDisconnect = 1,
+    /// `transport close`
+    TransportClose = 2,
+    /// `transport error`
+    TransportError = 3,
+    /// `ping timeout`
+    PingTimeout = 4,
+    /// `parse error`
+    ParseError = 5,
+    /// `server shutting down`
+    ServerShuttingDown = 6,
+    /// `transport error`, because the client did not read what was sent
+    Backpressure = 7,
+}
+
+impl Notice {
+    /// About how many bytes the notice adds to a batch.
+    pub(crate) fn len(&self) -> usize {
+        const RECORD: usize = 24;
+        let bytes = |list: &[Bytes]| list.iter().map(Bytes::len).sum::<usize>();
+        RECORD
+            + match self {
+                Self::Connect { request, .. } => request.len(),
+                Self::Event {
+                    text, attachments, ..
+                }
+                | Self::Acknowledged {
+                    text, attachments, ..
+                } => text.len() + bytes(attachments),
+                Self::Response { body, .. } => body.len(),
+                Self::Disconnect { .. } | Self::Closed { .. } => 0,
+            }
+    }
+}

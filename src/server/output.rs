@@ -1,0 +1,173 @@
+//! The one ordered way out: everything the application sends, in the order in which it did.
+//!
+//! JavaScript writes operations as text, a line each (fields parted by tabs, which JSON always
+//! escapes), and hands over a batch per turn of its event loop. One task carries them out, so an
+//! answer given before a broadcast reaches the client before it, and a room joined before an emit
+//! hears that emit.
+//!
+//! | line | does |
+//! |---|---|
+//! | `a socket call json` | answers a call with the array `json` |
+//! | `e socket ack? json` | emits the array `json` to one socket, with an acknowledgement id or none |
+//! | `b namespace audience json` | broadcasts |
+//! | `j socket json` / `l socket json` | joins / leaves a room |
+//! | `c socket` | accepts a socket into its namespace |
+//! | `h socket 0/1` | lets broadcasts through / holds them back |
+//! | `d socket 0/1` | disconnects a socket, with its whole connection if 1 |
+//! | `m socket` | ends the connection of a socket whose message cannot be read |
+//!
+//! `A`, `E` and `B` are the same with a count of attachments as the first field.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use engineioxide::DisconnectReason;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::Server;
+use super::connection::Engine;
+use super::namespace::Audience;
+use super::notice::Reason;
+use super::packet::Frame;
+use super::socket::{self, Socket};
+use crate::session::Call;
+
+/// Something for the output task to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A batch of operations of the application, and the attachments they count.
+    Batch(Vec<u8>, Vec<Bytes>),
+    /// A frame for a connection that has no socket yet.
+    Frame(Arc<Engine>, Frame),
+    /// The timeout of a pending socket: its connection ends (BEHAVIOUR "A socket's life" 5).
+    Expire(Arc<Socket>),
+    /// The server closes: every connection ends.
+    Close,
+}
+
+/// The sending end of the way out.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender(UnboundedSender<Command>);
+
+impl Sender {
+    /// Queues a command. After the server is gone nothing is left to do, and nothing is done.
+    pub(crate) fn send(&self, command: Command) {
+        let _ = self.0.send(command);
+    }
+}
+
+/// The receiving end, for [`run`].
+pub(crate) type Receiver = UnboundedReceiver<Command>;
+
+/// Both ends of the way out.
+pub(crate) fn channel() -> (Sender, Receiver) {
+    let (sender, receiver) = unbounded_channel();
+    (Sender(sender), receiver)
+}
+
+/// Carries out commands until the server is gone.
+pub(crate) async fn run(server: std::sync::Weak<Server>, mut commands: Receiver) {
+    while let Some(command) = commands.recv().await {
+        let Some(server) = server.upgrade() else {
+            return;
+        };
+        match command {
+            Command::Batch(text, attachments) => batch(&server, &text, attachments),
+            Command::Frame(engine, frame) => {
+                socket::send(&engine, &frame, server.options.max_backpressure);
+            }
+            Command::Expire(socket) => disconnect_connection(&server, &socket.engine),
+            Command::Close => server.end_all(),
+        }
+    }
+}
+
+fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>) {
+    let mut attachments = attachments.into_iter();
+    for line in text.split(|&byte| byte == b'\n') {
+        // The text is written by our own JavaScript; a line that does not parse is skipped.
+        if let Ok(line) = std::str::from_utf8(line) {
+            let _ = operation(server, line, &mut attachments);
+        }
+    }
+}
+
+fn operation(
+    server: &Arc<Server>,
+    line: &str,
+    attachments: &mut std::vec::IntoIter<Bytes>,
+) -> Option<()> {
+    let mut fields = line.split('\t');
+    let kind = fields.next()?;
+    let attached = match kind {
+        "A" | "E" | "B" => {
+            let count = fields.next()?.parse().ok()?;
+            attachments.by_ref().take(count).collect()
+        }
+        _ => Vec::new(),
+    };
+    let subject: u32 = fields.next()?.parse().ok()?;
+    if let "b" | "B" = kind {
+        let namespace = server.namespace_at(subject)?;
+        let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
+        let frame = Frame::event(&namespace.name, fields.next()?, attached, None);
+        namespace.broadcast(&audience, &frame, server.options.max_backpressure);
+        return Some(());
+    }
+    let socket = server.socket(subject)?;
+    let max_backpressure = server.options.max_backpressure;
+    let ns = &socket.namespace.name;
+    match kind {
+        "a" | "A" => {
+            let call = Call::from_number(fields.next()?.parse().ok()?)?;
+            let ack = socket.settle(call)?;
+            let frame = Frame::ack(ns, fields.next()?, attached, ack);
+            socket.send(&frame, max_backpressure);
+        }
+        "e" | "E" => {
+            let ack = fields.next()?.parse().ok();
+            let frame = Frame::event(ns, fields.next()?, attached, ack);
+            socket.send(&frame, max_backpressure);
+        }
+        "j" => {
+            let room: String = serde_json::from_str(fields.next()?).ok()?;
+            socket.namespace.join(socket.number, &room);
+        }
+        "l" => {
+            let room: String = serde_json::from_str(fields.next()?).ok()?;
+            socket.namespace.leave(socket.number, &room);
+        }
+        "c" => socket
+            .joined(max_backpressure)
+            .unwrap_or_else(|_| malformed(&socket.engine)),
+        "h" => socket.hold(fields.next()? == "1"),
+        "d" if fields.next()? == "1" => disconnect_connection(server, &socket.engine),
+        "d" => disconnect(server, &socket),
+        "m" => malformed(&socket.engine),
+        _ => {}
+    }
+    Some(())
+}
+
+/// Ends one socket, telling its client.
+fn disconnect(server: &Server, socket: &Socket) {
+    socket.send(
+        &Frame::disconnect(&socket.namespace.name),
+        server.options.max_backpressure,
+    );
+    socket.end(server, Reason::ServerNamespaceDisconnect);
+}
+
+/// Ends every socket of a connection, telling the client, and then the connection.
+fn disconnect_connection(server: &Server, engine: &Engine) {
+    for socket in engine.data.sockets() {
+        disconnect(server, &socket);
+    }
+    engine.close(DisconnectReason::TransportClose);
+}
+
+/// Ends a connection that sent what cannot be understood.
+pub(crate) fn malformed(engine: &Engine) {
+    engine.data.ends_because(Reason::ParseError);
+    engine.close(DisconnectReason::PacketParsingError);
+}

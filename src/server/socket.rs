@@ -1,0 +1,336 @@
+//! A client in a namespace: its session, and the way of its events.
+//!
+//! Its state is entered from two threads, the I/O thread (what the client sends) and the
+//! JavaScript thread (what the application decides), each for the length of one step under the
+//! lock. Notices are pushed under that lock, so JavaScript hears of them in the order in which the
+//! session saw them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use engineioxide::{DisconnectReason, Str};
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::task::AbortHandle;
+
+use super::connection::Engine;
+use super::namespace::Namespace;
+use super::notice::{Notice, Reason, Run};
+use super::packet::{self, Frame};
+use super::{Inbox, Server, output};
+use crate::session::{Call, Effect, Effects, Event, Session};
+
+/// JavaScript's name for a socket: never reused while it lives.
+pub(crate) type SocketNumber = u32;
+
+/// A client's acknowledgement request, by the client's own id.
+pub(crate) type AckId = i64;
+
+/// One client in one namespace.
+pub(crate) struct Socket {
+    pub(crate) number: SocketNumber,
+    /// What the client knows as `socket.id`.
+    pub(crate) id: Box<str>,
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) engine: Arc<Engine>,
+    inbox: Arc<dyn Inbox>,
+    started: Instant,
+    held: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    session: Session<AckId>,
+    /// Timers of pending authentication; ended with it.
+    timers: SmallVec<[AbortHandle; 1]>,
+}
+
+enum Phase {
+    /// Asked to join; what the client sends meanwhile waits here. Only an Engine.IO 3 client,
+    /// which is in its namespace from the start, has reason to send anything.
+    Joining(VecDeque<Incoming>),
+    Joined,
+    Ended,
+}
+
+/// An event as it came from the wire.
+pub(crate) struct Incoming {
+    pub(crate) text: Str,
+    pub(crate) attachments: Vec<Bytes>,
+    pub(crate) ack: Option<AckId>,
+}
+
+/// What a client sent cannot be understood: its connection ends.
+#[derive(Debug)]
+pub(crate) struct Malformed;
+
+/// How many events may wait while a socket joins.
+const MAX_EARLY_EVENTS: usize = 64;
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket")
+            .field("number", &self.number)
+            .field("id", &self.id)
+            .field("namespace", &self.namespace.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(
+        number: SocketNumber,
+        id: Box<str>,
+        namespace: Arc<Namespace>,
+        engine: Arc<Engine>,
+        server: &Server,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            id,
+            namespace,
+            engine,
+            inbox: server.inbox.clone(),
+            started: server.started,
+            held: AtomicBool::new(false),
+            state: Mutex::new(State {
+                phase: Phase::Joining(VecDeque::new()),
+                session: Session::new(),
+                timers: SmallVec::new(),
+            }),
+        })
+    }
+
+    /// Milliseconds since the server began: the session's clock.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether broadcasts pass the socket by.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Holds broadcasts back, or lets them through again.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// The application accepted the socket: it is of its namespace, the client is told, and what
+    /// waited is seen.
+    ///
+    /// # Errors
+    /// `Malformed` if something that waited cannot be read.
+    pub(crate) fn joined(self: &Arc<Self>, max_backpressure: usize) -> Result<(), Malformed> {
+        let mut state = self.state.lock();
+        let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
+            Phase::Joining(early) => early,
+            other => {
+                state.phase = other;
+                return Ok(());
+            }
+        };
+        self.namespace.add(self.clone());
+        let welcome = Frame::connect(&self.namespace.name, &self.id, self.engine.protocol);
+        self.send(&welcome, max_backpressure);
+        early
+            .into_iter()
+            .try_for_each(|incoming| self.see(&mut state, incoming))
+    }
+
+    /// An event of the client.
+    ///
+    /// # Errors
+    /// `Malformed` if its text is not exactly one `["name",…]`.
+    pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Malformed> {
+        let mut state = self.state.lock();
+        match &mut state.phase {
+            Phase::Joined => self.see(&mut state, incoming),
+            Phase::Joining(early) if early.len() < MAX_EARLY_EVENTS => {
+                early.push_back(incoming);
+                Ok(())
+            }
+            Phase::Joining(_) => Err(Malformed),
+            Phase::Ended => Ok(()),
+        }
+    }
+
+    fn see(&self, state: &mut State, incoming: Incoming) -> Result<(), Malformed> {
+        let Incoming {
+            text,
+            attachments,
+            ack,
+        } = incoming;
+        let name = packet::event_name(text.as_str()).ok_or(Malformed)?;
+        let mut call = None;
+        let mut runs = SmallVec::new();
+        let event = Event::Incoming { name: &name, ack };
+        for effect in state.session.handle(event, self.now()) {
+            match effect {
+                Effect::Deliver { call: delivered } => call = delivered,
+                Effect::RunAuth { instance, attempt } => {
+                    runs.push(Run::Auth { instance, attempt });
+                }
+                Effect::RunMethod {
+                    instance,
+                    method,
+                    call: answered,
+                } => {
+                    call = call.or(answered);
+                    runs.push(Run::Method { instance, method });
+                }
+                _ => {}
+            }
+        }
+        drop(name);
+        self.inbox.push(Notice::Event {
+            socket: self.number,
+            call,
+            runs,
+            text,
+            attachments,
+        });
+        Ok(())
+    }
+
+    /// The client answers an event of ours.
+    ///
+    /// # Errors
+    /// `Malformed` if the text is not exactly one JSON array.
+    pub(crate) fn acknowledged(
+        &self,
+        ack: AckId,
+        text: Str,
+        attachments: Vec<Bytes>,
+    ) -> Result<(), Malformed> {
+        if !packet::is_array(text.as_str()) {
+            return Err(Malformed);
+        }
+        let state = self.state.lock();
+        if matches!(state.phase, Phase::Joined) {
+            self.inbox.push(Notice::Acknowledged {
+                socket: self.number,
+                ack,
+                text,
+                attachments,
+            });
+        }
+        Ok(())
+    }
+
+    /// One step of the session that JavaScript takes.
+    pub(crate) fn step(&self, event: Event<'_, AckId>) -> Effects<AckId> {
+        let mut state = self.state.lock();
+        let effects = state.session.handle(event, self.now());
+        if state.session.deadline().is_none() {
+            state.timers.drain(..).for_each(|timer| timer.abort());
+        }
+        effects
+    }
+
+    /// The index the next LoopbackSocket that serves the socket gets; `None` after its end.
+    pub(crate) fn next_instance(&self) -> Option<u32> {
+        let state = self.state.lock();
+        (!state.session.ended()).then(|| state.session.instances())
+    }
+
+    /// The acknowledgement that is due now that a call is settled, if it still is.
+    pub(crate) fn settle(&self, call: Call) -> Option<AckId> {
+        let effects = self.step(Event::Settled { call });
+        effects.into_iter().find_map(|effect| match effect {
+            Effect::Answer { ack } => Some(ack),
+            _ => None,
+        })
+    }
+
+    /// Arms the timer of pending authentication.
+    pub(crate) fn arm(
+        self: &Arc<Self>,
+        runtime: &tokio::runtime::Handle,
+        at: u64,
+        output: output::Sender,
+    ) {
+        let socket: Weak<Self> = Arc::downgrade(self);
+        let deadline = self.started + Duration::from_millis(at);
+        let timer = runtime.spawn(async move {
+            tokio::time::sleep_until(deadline.into()).await;
+            let Some(socket) = socket.upgrade() else {
+                return;
+            };
+            let expired = {
+                let mut state = socket.state.lock();
+                let now = socket.now().max(at);
+                let effects = state.session.handle(Event::Tick, now);
+                effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::DisconnectConnection))
+            };
+            if expired {
+                output.send(output::Command::Expire(socket));
+            }
+        });
+        self.state.lock().timers.push(timer.abort_handle());
+    }
+
+    /// Queues a frame for the client. A client that lets more than `max_backpressure` bytes wait
+    /// loses its connection: a message is delivered or its connection ends.
+    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize) {
+        send(&self.engine, frame, max_backpressure);
+    }
+
+    /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
+    /// whoever ends it. Says whether it had still been alive.
+    pub(crate) fn end(&self, server: &Server, reason: Reason) -> bool {
+        {
+            let mut state = self.state.lock();
+            if matches!(state.phase, Phase::Ended) {
+                return false;
+            }
+            state.phase = Phase::Ended;
+            let now = self.now();
+            state.session.handle(Event::Disconnected, now);
+            debug_assert!(state.session.is_empty());
+            state.timers.drain(..).for_each(|timer| timer.abort());
+            self.inbox.push(Notice::Disconnect {
+                socket: self.number,
+                reason,
+            });
+        }
+        self.namespace.remove(self.number);
+        self.engine.data.remove(self);
+        server.forget(self.number);
+        true
+    }
+}
+
+/// Queues a frame on a connection; see [`Socket::send`].
+pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
+    let Some(link) = engine.data.link() else {
+        return;
+    };
+    if link.queued() > max_backpressure {
+        overflow(engine);
+        return;
+    }
+    link.queue(frame.len());
+    let mut sent = engine.emit(frame.text.clone()).is_ok();
+    for attachment in &frame.attachments {
+        sent = sent && engine.emit_binary(attachment.clone()).is_ok();
+    }
+    if !sent && !engine.is_closed() {
+        overflow(engine);
+    }
+}
+
+fn overflow(engine: &Engine) {
+    engine.data.ends_because(Reason::Backpressure);
+    engine.close(DisconnectReason::TransportError);
+    #[cfg(unix)]
+    if let Some(link) = engine.data.link() {
+        super::handover::shut_down(link);
+    }
+}
