@@ -1,0 +1,123 @@
+'use strict';
+
+// The types, compiled as users compile them: every consumer in `consumers/` under every way TypeScript
+// has to find and load the package, and every example of index.d.ts.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, it } = require('node:test');
+const ts = require('typescript');
+
+const ROOT = path.join(__dirname, '..', '..');
+const CONSUMERS = path.join(__dirname, 'consumers');
+
+const { ModuleKind, ModuleResolutionKind } = ts;
+
+const STRICT = {
+  strict: true,
+  skipLibCheck: true,
+  noEmit: true,
+  noUncheckedIndexedAccess: true,
+  target: ts.ScriptTarget.ES2022,
+  lib: ['lib.es2022.d.ts'],
+  types: ['node'],
+};
+
+/** Without package exports: found through `types` of package.json. */
+const CLASSIC = {
+  module: ModuleKind.CommonJS,
+  moduleResolution: ModuleResolutionKind.Node10,
+  ignoreDeprecations: '5.0',
+  paths: { 'loopback-socket': [ROOT] },
+};
+const NODE = { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext };
+const NODE16 = { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 };
+const BUNDLER = { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler };
+
+const WAYS = [
+  ['TypeScript CommonJS, import = require, nodenext', 'commonjs.cts', NODE],
+  ['TypeScript CommonJS, import = require, node16', 'commonjs.cts', NODE16],
+  ['TypeScript CommonJS, import = require, classic', 'commonjs.cts', CLASSIC],
+  ['TypeScript ES module, nodenext', 'esm.mts', NODE],
+  ['TypeScript ES module, node16', 'esm.mts', NODE16],
+  ['TypeScript ES module, bundler', 'esm.mts', BUNDLER],
+  ['default import with esModuleInterop, nodenext', 'default-import.ts', NODE],
+  [
+    'default import with esModuleInterop, classic',
+    'default-import.ts',
+    { ...CLASSIC, esModuleInterop: true },
+  ],
+  ['default import, bundler', 'default-import.ts', BUNDLER],
+  ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
+  ['checked JavaScript, ES module', 'javascript.mjs', { ...NODE, allowJs: true, checkJs: true }],
+];
+
+/**
+ * What the compiler has to say.
+ * @param {string[]} files
+ * @param {import('typescript').CompilerOptions} options
+ * @param {Record<string, string>} [virtual] - texts of files that are not on disk
+ * @returns {string} empty when all is well
+ */
+function diagnose(files, options, virtual = {}) {
+  const compilerOptions = { ...STRICT, ...options };
+  const host = ts.createCompilerHost(compilerOptions);
+  const { fileExists, readFile, getSourceFile } = host;
+  host.fileExists = (name) => name in virtual || fileExists(name);
+  host.readFile = (name) => virtual[name] ?? readFile(name);
+  host.getSourceFile = (name, languageVersion, ...rest) =>
+    name in virtual
+      ? ts.createSourceFile(name, virtual[name], languageVersion)
+      : getSourceFile(name, languageVersion, ...rest);
+  const program = ts.createProgram(files, compilerOptions, host);
+  return ts.formatDiagnostics(ts.getPreEmitDiagnostics(program), {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => ROOT,
+    getNewLine: () => '\n',
+  });
+}
+
+describe('the types', () => {
+  for (const [way, file, options] of WAYS) {
+    it(`serve ${way}`, () => {
+      assert.equal(diagnose([path.join(CONSUMERS, file)], options), '');
+    });
+  }
+
+  it('compile by themselves, libraries checked', () => {
+    const files = ['index.d.ts', 'index.d.mts'].map((name) => path.join(ROOT, name));
+    assert.equal(diagnose(files, { ...NODE, skipLibCheck: false }), '');
+  });
+});
+
+describe('the examples of the types', () => {
+  const source = fs.readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
+  const examples = [...source.matchAll(/^ *\* @example\n((?: *\*(?! @|\/).*\n)+)/gm)].map(
+    ([, body]) => body.replace(/^ *\* ?/gm, ''),
+  );
+
+  /** What examples use without making it. */
+  const surroundings = {
+    LoopbackSocket: "import LoopbackSocket = require('loopback-socket');",
+    sockets: "const sockets = LoopbackSocket.get('bookshop');",
+    io: 'declare const io: LoopbackSocket.Server;',
+    socket: 'declare const socket: LoopbackSocket.Socket;',
+  };
+
+  it('are there for what users call', () => {
+    assert.ok(examples.length >= 15, `${examples.length} examples`);
+  });
+
+  it('compile', () => {
+    const virtual = {};
+    examples.forEach((example, index) => {
+      const head = Object.entries(surroundings)
+        .filter(([name]) => !new RegExp(`(const|let|class) ${name}\\b`).test(example))
+        .map(([, text]) => text);
+      const text = [...head, example, 'export {};'].join('\n');
+      virtual[path.join(CONSUMERS, `example-${index + 1}.cts`)] = text;
+    });
+    assert.equal(diagnose(Object.keys(virtual), NODE, virtual), '');
+  });
+});

@@ -1,0 +1,9 @@
+import LoopbackSocket = require('./index.js');
+
+export default LoopbackSocket;
+export { LoopbackSocket };
+export import Server = LoopbackSocket.Server;
+export import LoopbackSocketError = LoopbackSocket.LoopbackSocketError;
+export import InvalidNameError = LoopbackSocket.InvalidNameError;
+export import InvalidHostError = LoopbackSocket.InvalidHostError;
+export import UnsendableValueError = LoopbackSocket.UnsendableValueError;

@@ -1,0 +1,104 @@
+'use strict';
+
+// Makes a checkout ready to run: installs the packages that are missing and builds the addon when
+// there is none or it is older than its Rust sources. Does nothing, quickly, when all is in place.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { ROOT, StepError, npmCommand, run } = require('./steps');
+
+const MINIMUM_NODE = 20;
+const RUST_HINT =
+  'cargo was not found. The addon is built with Rust: install it with rustup, open a new shell, ' +
+  'and run this again';
+
+/**
+ * Whether the packages a lockfile lists are installed beside it, in these versions.
+ * @param {string} folder - holds package-lock.json
+ * @returns {boolean}
+ */
+function isInstalled(folder) {
+  const wanted = readPackages(path.join(folder, 'package-lock.json'));
+  const installed = readPackages(path.join(folder, 'node_modules', '.package-lock.json'));
+  return Object.entries(wanted ?? {}).every(([place, { version, optional }]) => {
+    if (!place.startsWith('node_modules/') || optional) return true;
+    return installed?.[place] !== undefined && installed[place].version === version;
+  });
+}
+
+/**
+ * @param {string} lockfile
+ * @returns {Record<string, { version?: string, optional?: boolean }> | undefined} by place
+ */
+function readPackages(lockfile) {
+  try {
+    return JSON.parse(fs.readFileSync(lockfile, 'utf8')).packages;
+  } catch (err) {
+    if (err.code === 'ENOENT') return undefined;
+    throw err;
+  }
+}
+
+/**
+ * Installs what a folder's lockfile lists, unless it is there.
+ * @param {string} title
+ * @param {string} folder
+ * @returns {Promise<void>}
+ */
+async function install(title, folder) {
+  if (isInstalled(folder)) return;
+  const npm = npmCommand('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  await run(title, npm.command, npm.args, { cwd: folder });
+}
+
+/**
+ * When the newest of these files was changed.
+ * @param {string[]} files - paths
+ * @returns {number} in ms; -Infinity when there are none
+ */
+function newest(files) {
+  return Math.max(-Infinity, ...files.map((file) => fs.statSync(file).mtimeMs));
+}
+
+/** @returns {boolean} whether there is an addon, no older than what it is built from */
+function isBuilt() {
+  const sources = fs
+    .readdirSync(path.join(ROOT, 'src'), { recursive: true })
+    .filter((name) => name.endsWith('.rs'))
+    .map((name) => path.join(ROOT, 'src', name));
+  const manifests = ['Cargo.toml', 'Cargo.lock', 'build.rs'].map((name) => path.join(ROOT, name));
+  const addons = fs.readdirSync(ROOT).filter((name) => name.endsWith('.node'));
+  if (addons.length === 0 || !fs.existsSync(path.join(ROOT, 'binding.js'))) return false;
+  return newest(addons.map((name) => path.join(ROOT, name))) > newest([...sources, ...manifests]);
+}
+
+/**
+ * Builds the addon as it ships, unless it is there.
+ * @returns {Promise<void>}
+ */
+async function build() {
+  if (isBuilt()) return;
+  await run('Looking for Rust', 'cargo', ['--version'], { hint: RUST_HINT });
+  const npm = npmCommand('npm', ['run', 'build']);
+  await run('Building the addon from its Rust sources (minutes)', npm.command, npm.args);
+}
+
+/**
+ * Makes the checkout ready.
+ * @param {object} [options]
+ * @param {boolean} [options.example] - the example app too
+ * @returns {Promise<void>}
+ * @throws {StepError} saying what is missing on this machine
+ */
+async function prepare({ example = true } = {}) {
+  if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
+    throw new StepError('Node.js', `${process.version} is too old: use ${MINIMUM_NODE} or later`);
+  }
+  await install('Installing the development packages (npm ci)', ROOT);
+  await build();
+  if (example) {
+    await install('Installing the example app', path.join(ROOT, 'examples', 'loopback3'));
+  }
+}
+
+module.exports = { prepare };

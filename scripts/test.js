@@ -1,0 +1,115 @@
+'use strict';
+
+// `npm test`: makes the checkout ready, then runs every test: cargo's, node's, and those of the
+// types. Ends with the totals in one line. Arguments name the node test files to run alone.
+
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { prepare } = require('./prepare');
+const { ROOT, run } = require('./steps');
+
+/** A file of side-by-side scenarios counts as one test to node, and is long. */
+const FILE_TIMEOUT = 15 * 60_000;
+
+/**
+ * @typedef {object} Totals
+ * @property {number} passed
+ * @property {number} failed
+ */
+
+/**
+ * Adds up what a pattern finds.
+ * @param {string} text
+ * @param {RegExp} pattern - global, its first group a number
+ * @returns {number}
+ */
+function sum(text, pattern) {
+  return [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
+}
+
+/**
+ * A runner that failed without counting a failure has failed one test all the same.
+ * @param {Totals} totals
+ * @param {number} status - its exit code
+ * @returns {Totals}
+ */
+function withStatus(totals, status) {
+  if (status === 0) return totals;
+  return { ...totals, failed: Math.max(1, totals.failed) };
+}
+
+/** @returns {Promise<Totals>} of the unit and property tests in Rust */
+async function testRust() {
+  const args = ['test', '--no-fail-fast'];
+  const { stdout, stderr, status } = await run('cargo test', 'cargo', args, { accept: () => true });
+  if (status !== 0) process.stdout.write(stderr + stdout);
+  const totals = {
+    passed: sum(stdout, /^test result: .*? (\d+) passed/gm),
+    failed: sum(stdout, /^test result: .*? (\d+) failed/gm),
+  };
+  console.log('    %d passed, %d failed', totals.passed, totals.failed);
+  return withStatus(totals, status);
+}
+
+/**
+ * The test files of __test__, in the order of their names.
+ * @returns {string[]}
+ */
+function testFiles() {
+  return fs
+    .readdirSync(path.join(ROOT, '__test__'), { recursive: true })
+    .filter((name) => name.endsWith('.test.js') && !name.includes('node_modules'))
+    .map((name) => path.join('__test__', name))
+    .sort();
+}
+
+/**
+ * Runs these files with node's runner, its report on our output as it comes.
+ * @param {string[]} files
+ * @returns {Promise<Totals>}
+ */
+function testNode(files) {
+  const args = ['--test', '--test-reporter=spec', `--test-timeout=${FILE_TIMEOUT}`, ...files];
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: ROOT,
+      env: { ...process.env, FORCE_COLOR: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let report = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      report += text;
+      process.stdout.write(text);
+    });
+    child.once('error', reject);
+    child.once('close', (status) => {
+      const count = (what) => Number(report.match(new RegExp(`^\\S+ ${what} (\\d+)$`, 'm'))?.[1]);
+      const totals = {
+        passed: count('pass') || 0,
+        failed: count('fail') + count('cancelled') || 0,
+      };
+      resolve(withStatus(totals, status ?? 1));
+    });
+  });
+}
+
+/**
+ * @param {string[]} only - node test files; all tests when empty
+ * @returns {Promise<void>}
+ */
+async function main(only) {
+  await prepare();
+  const results = only.length > 0 ? [] : [await testRust()];
+  results.push(await testNode(only.length > 0 ? only : testFiles()));
+  const passed = results.reduce((total, result) => total + result.passed, 0);
+  const failed = results.reduce((total, result) => total + result.failed, 0);
+  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+  console.log('\n%d passed, %d failed', passed, failed);
+}
+
+main(process.argv.slice(2)).catch((err) => {
+  console.error('\n%s', err.message);
+  console.log('\n0 passed, 1 failed');
+  process.exitCode = 1;
+});
