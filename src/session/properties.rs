@@ -3,6 +3,7 @@
 //! Steps are drawn at random and played as a host would report them: some follow what the session
 //! asked for, some come late, twice, for another instance or for a number that never was. Each
 //! property then looks at the recording of reports and effects alone, not into the session.
+//! `PROPTEST_CASES` in the environment sets how many sequences each property sees.
 
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -428,7 +429,6 @@ fn last_index(methods: &[&str], name: &str) -> Option<u32> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 2_000,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
