@@ -35,7 +35,10 @@ const browserGlobals = { document: 'readonly', fetch: 'readonly', window: 'reado
 const rules = {
   eqeqeq: ['error', 'always', { null: 'ignore' }],
   'no-shadow-restricted-names': 'error',
-  'no-unused-vars': ['error', { args: 'after-used', caughtErrors: 'none' }],
+  'no-unused-vars': [
+    'error',
+    { args: 'after-used', caughtErrors: 'none', ignoreRestSiblings: true },
+  ],
   'no-var': 'error',
   'object-shorthand': ['error', 'properties'],
   'prefer-const': ['error', { destructuring: 'all' }],

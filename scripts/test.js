@@ -29,6 +29,16 @@ function sum(text, pattern) {
 }
 
 /**
+ * The last number a pattern finds.
+ * @param {string} text
+ * @param {RegExp} pattern - global, its first group a number
+ * @returns {number} 0 if there is none
+ */
+function last(text, pattern) {
+  return Number([...text.matchAll(pattern)].at(-1)?.[1] ?? 0);
+}
+
+/**
  * A runner that failed without counting a failure has failed one test all the same.
  * @param {Totals} totals
  * @param {number} status - its exit code
@@ -48,7 +58,7 @@ async function testRust() {
     passed: sum(stdout, /^test result: .*? (\d+) passed/gm),
     failed: sum(stdout, /^test result: .*? (\d+) failed/gm),
   };
-  console.log('    %d passed, %d failed', totals.passed, totals.failed);
+  console.log('    %d of %d tests', totals.passed, totals.passed + totals.failed);
   return withStatus(totals, status);
 }
 
@@ -84,10 +94,9 @@ function testNode(files) {
     });
     child.once('error', reject);
     child.once('close', (status) => {
-      const count = (what) => Number(report.match(new RegExp(`^\\S+ ${what} (\\d+)$`, 'm'))?.[1]);
       const totals = {
-        passed: count('pass') || 0,
-        failed: count('fail') + count('cancelled') || 0,
+        passed: last(report, /^ℹ pass (\d+)$/gm),
+        failed: last(report, /^ℹ fail (\d+)$/gm) + last(report, /^ℹ cancelled (\d+)$/gm),
       };
       resolve(withStatus(totals, status ?? 1));
     });

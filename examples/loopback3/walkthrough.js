@@ -11,6 +11,7 @@ const app = require('./server/server');
 
 const STEP_TIMEOUT = 10_000;
 let steps = 0;
+let closing;
 
 /** Prints one line of the transcript. */
 function show(what, outcome) {
@@ -143,10 +144,16 @@ async function main({ keepServing }) {
 
   if (keepServing) {
     console.log('The bookshop stays open at %s (Ctrl+C closes it).', url);
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, close);
   } else {
-    await new Promise((resolve) => app.close(resolve));
-    console.log('Closed.');
+    await close();
   }
+}
+
+/** Closes the bookshop, once; the process then ends by itself. */
+function close() {
+  closing ??= new Promise((resolve) => app.close(resolve)).then(() => console.log('Closed.'));
+  return closing;
 }
 
 main({ keepServing: !process.argv.includes('--once') }).catch((err) => {
