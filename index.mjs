@@ -1,0 +1,11 @@
+import LoopbackSocket from './index.js';
+
+export default LoopbackSocket;
+export { LoopbackSocket };
+export const {
+  Server,
+  LoopbackSocketError,
+  InvalidNameError,
+  InvalidHostError,
+  UnsendableValueError,
+} = LoopbackSocket;

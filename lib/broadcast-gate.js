@@ -1,0 +1,392 @@
+'use strict';
+
+/**
+ * Keeps the broadcasts of a JavaScript Socket.IO server away from sockets that are pending. What the
+ * application emits to a pending socket itself does reach it.
+ *
+ * Socket.IO 2 broadcasts to the sockets in `namespace.connected`; a pending one is taken out of it.
+ * Versions 3 and 4 have one list for everything, so there the namespace's adapter is given a view of
+ * the namespace in which pending sockets cannot be found, except by the operations that are no
+ * broadcasts (`fetchSockets`, `socketsJoin` and the like). The view also answers for the broadcasts
+ * that a cluster's adapter takes over from other servers.
+ *
+ * What must stay true: a socket is pending from the namespace's `connect` event, before any listener
+ * of the application can broadcast, until `release()`.
+ */
+
+/** @type {WeakSet<object>} every pending socket of every server */
+const pending = new WeakSet();
+
+/** @type {WeakSet<object>} adapters that have their view */
+const gated = new WeakSet();
+
+/** @type {WeakSet<object>} pending sockets whose own `emit` is our detour; see `passDirectEmits` */
+const detoured = new WeakSet();
+
+/** The pending socket whose own emit is about to become a broadcast; see `passDirectEmits`. */
+let emitting;
+
+/** @type {WeakMap<object, object>} such a socket by the options of that broadcast */
+const direct = new WeakMap();
+
+/** Names of the adapter methods that look sockets up for other reasons than to broadcast. */
+const MANAGEMENT = ['sockets', 'fetchSockets', 'addSockets', 'delSockets', 'disconnectSockets'];
+const BROADCASTS = ['broadcast', 'broadcastWithAck'];
+
+/**
+ * What is known of a connection on which a served namespace has sockets.
+ *
+ * @typedef {object} Connection
+ * @property {Set<object>} pending its pending sockets
+ * @property {Set<object>} held its sockets of other namespaces, held until none is pending
+ */
+
+/** The gate of one `io` that LoopbackSockets were started on. */
+class BroadcastGate {
+  /**
+   * @param {object} io a Socket.IO server or namespace, or an emitter that looks like one
+   */
+  constructor(io) {
+    this._io = io;
+    /** @type {WeakMap<object, Connection>} */
+    this._connections = new WeakMap();
+
+    const served = namespaceOf(io);
+    if (served !== undefined) {
+      // `connect` comes before `connection`, and ours before the application's.
+      served.prependListener('connect', (socket) => this.hold(socket));
+    }
+    for (const namespace of listed(io.nsps)) {
+      if (namespace !== served && typeof namespace.on === 'function') {
+        namespace.on('connect', (socket) => this._holdBystander(namespace, socket));
+      }
+    }
+  }
+
+  /**
+   * A served socket is pending: no broadcast reaches it from now on.
+   *
+   * @param {object} socket the socket
+   * @returns {void}
+   */
+  hold(socket) {
+    pending.add(socket);
+    this._connection(socket).pending.add(socket);
+    close(socket);
+  }
+
+  /**
+   * A served socket has authenticated: broadcasts reach it, and the sockets that were held with it.
+   *
+   * @param {object} socket the socket
+   * @returns {void}
+   */
+  release(socket) {
+    pending.delete(socket);
+    open(socket);
+    if (socket.nsp === undefined) {
+      this._openBystandersOf(socket);
+    }
+    const connection = this._connection(socket);
+    connection.pending.delete(socket);
+    if (connection.pending.size === 0) {
+      for (const bystander of connection.held) {
+        if (!pending.has(bystander)) {
+          open(bystander);
+        }
+      }
+      connection.held.clear();
+    }
+  }
+
+  /**
+   * A served socket is gone. If it was pending, what was held with it stays held: leaving one
+   * namespace is no way to listen in another.
+   *
+   * @param {object} socket the socket
+   * @returns {void}
+   */
+  forget(socket) {
+    this._connection(socket).pending.delete(socket);
+  }
+
+  /**
+   * A socket has connected to a namespace of a Socket.IO 2 server that is not served itself.
+   *
+   * @param {object} namespace the namespace
+   * @param {object} socket its new socket
+   * @returns {void}
+   */
+  _holdBystander(namespace, socket) {
+    if (socket.nsp === undefined) {
+      // An emitter that only looks like a server, with one socket for all its namespaces.
+      if (!socket.auth && namespace.connected) {
+        delete namespace.connected[socket.id];
+      }
+      return;
+    }
+    const connection = this._connection(socket);
+    if (connection.pending.size > 0) {
+      connection.held.add(socket);
+      close(socket);
+    }
+  }
+
+  /**
+   * Puts a socket that knows no namespace back into those that know it.
+   *
+   * @param {object} socket the socket of an emitter that only looks like a server
+   * @returns {void}
+   */
+  _openBystandersOf(socket) {
+    for (const namespace of listed(this._io.nsps)) {
+      if (
+        namespace.connected &&
+        listed(namespace.sockets).some((other) => other.id === socket.id)
+      ) {
+        namespace.connected[socket.id] = socket;
+      }
+    }
+  }
+
+  /**
+   * @param {object} socket any socket
+   * @returns {Connection} what is known of its connection
+   */
+  _connection(socket) {
+    const key = socket.client || socket;
+    let connection = this._connections.get(key);
+    if (connection === undefined) {
+      connection = { pending: new Set(), held: new Set() };
+      this._connections.set(key, connection);
+    }
+    return connection;
+  }
+}
+
+/**
+ * @param {object} io whatever LoopbackSockets are started on
+ * @returns {object | undefined} the namespace whose sockets its `connection` events are about, if it
+ *   is a real server or namespace
+ */
+function namespaceOf(io) {
+  const namespace = typeof io.of === 'function' ? io.sockets : io;
+  const real = namespace && namespace.server && typeof namespace.prependListener === 'function';
+  return real ? namespace : undefined;
+}
+
+/**
+ * @param {object | undefined} table objects by name, or an array of them
+ * @returns {object[]} the objects
+ */
+function listed(table) {
+  return Object.values(table || {}).filter((entry) => typeof entry === 'object' && entry !== null);
+}
+
+/**
+ * Takes broadcasts away from a socket.
+ *
+ * @param {object} socket the socket
+ * @returns {void}
+ */
+function close(socket) {
+  const { nsp } = socket;
+  if (nsp === undefined) {
+    return;
+  }
+  if (nsp.sockets instanceof Map) {
+    gateAdapter(nsp);
+    passDirectEmits(socket);
+  } else if (nsp.connected) {
+    delete nsp.connected[socket.id];
+  }
+}
+
+/**
+ * Lets broadcasts through to a socket again.
+ *
+ * @param {object} socket the socket
+ * @returns {void}
+ */
+function open(socket) {
+  const { nsp } = socket;
+  if (nsp === undefined) {
+    return;
+  }
+  if (detoured.delete(socket)) {
+    delete socket.emit;
+  }
+  if (nsp.connected && nsp.sockets && nsp.sockets[socket.id] === socket) {
+    nsp.connected[socket.id] = socket;
+  }
+}
+
+/**
+ * Gives a namespace's adapter its view of the namespace. Called for each pending socket, since the
+ * application may give the server another adapter at any time.
+ *
+ * @param {object} nsp a namespace of Socket.IO 3 or 4
+ * @returns {void}
+ */
+function gateAdapter(nsp) {
+  const { adapter } = nsp;
+  if (!adapter || gated.has(adapter)) {
+    return;
+  }
+  gated.add(adapter);
+  const sockets = new GatedSockets(nsp.sockets);
+  adapter.nsp = viewOf(nsp, sockets);
+
+  wrap(adapter, MANAGEMENT, (run) => sockets.show({ gated: false, exempt: undefined }, run));
+  // Gated again within: a socket that is disconnected or joins a room may cause a broadcast.
+  wrap(adapter, BROADCASTS, (run, packet, opts) => {
+    if (emitting !== undefined) {
+      direct.set(opts, emitting);
+      emitting = undefined;
+    }
+    return sockets.show({ gated: true, exempt: undefined }, run);
+  });
+  // The adapter of a cluster may get to its local sockets later: only the options tell by then.
+  wrap(adapter, ['apply'], (run, opts) => {
+    return direct.has(opts) ? sockets.show({ gated: true, exempt: direct.get(opts) }, run) : run();
+  });
+
+  const { persistSession } = adapter;
+  if (typeof persistSession === 'function') {
+    // A recovered session is given what it missed before it can authenticate again. One that never
+    // had authenticated missed nothing.
+    adapter.persistSession = function persistAuthenticated(session) {
+      const socket = nsp.sockets.get(session.sid);
+      return pending.has(socket) ? undefined : persistSession.call(this, session);
+    };
+  }
+}
+
+/**
+ * Has some methods of an object run within another function.
+ *
+ * @param {object} object the object
+ * @param {string[]} names of the methods; those it has not are left out
+ * @param {(run: () => unknown, ...args: unknown[]) => unknown} within gets the call as `run`, and its
+ *   arguments; returns what `run` returns
+ * @returns {void}
+ */
+function wrap(object, names, within) {
+  for (const name of names) {
+    const method = object[name];
+    if (typeof method === 'function') {
+      object[name] = function wrapped(...args) {
+        return within(() => Reflect.apply(method, this, args), ...args);
+      };
+    }
+  }
+}
+
+/**
+ * Makes an object that is the namespace in everything but its sockets. What the adapter writes to it,
+ * like the counter of acknowledgement ids, is written to the namespace.
+ *
+ * @param {object} nsp the namespace
+ * @param {GatedSockets} sockets what the view shows as `sockets`
+ * @returns {object} the view
+ */
+function viewOf(nsp, sockets) {
+  const properties = {};
+  for (const key of Reflect.ownKeys(nsp)) {
+    properties[key] = {
+      enumerable: true,
+      get: () => nsp[key],
+      set: (value) => {
+        nsp[key] = value;
+      },
+    };
+  }
+  properties.sockets = { enumerable: true, value: sockets };
+  return Object.create(nsp, properties);
+}
+
+/**
+ * With connection state recovery, Socket.IO 4 emits to a single socket by a broadcast to its own
+ * room. Has the gate know a pending socket's own emits.
+ *
+ * @param {object} socket a pending socket
+ * @returns {void}
+ */
+function passDirectEmits(socket) {
+  const { opts } = socket.nsp.server;
+  if (!opts || !opts.connectionStateRecovery || detoured.has(socket)) {
+    return;
+  }
+  detoured.add(socket);
+  const { emit } = socket;
+  socket.emit = function emitDirectly(...args) {
+    emitting = socket;
+    try {
+      return Reflect.apply(emit, this, args);
+    } finally {
+      emitting = undefined;
+    }
+  };
+}
+
+/** The sockets of a namespace as its adapter sees them: a pending one is not found by its id. */
+class GatedSockets {
+  /**
+   * @param {Map<string, object>} sockets the namespace's own list
+   */
+  constructor(sockets) {
+    this._sockets = sockets;
+    this._view = { gated: true, exempt: undefined };
+  }
+
+  /**
+   * Shows the sockets otherwise than before for as long as something runs.
+   *
+   * @param {{gated: boolean, exempt: object | undefined}} view whether pending sockets are hidden,
+   *   and which one is not
+   * @param {() => unknown} run what runs
+   * @returns {unknown} what `run` returns
+   */
+  show(view, run) {
+    const before = this._view;
+    this._view = view;
+    try {
+      return run();
+    } finally {
+      this._view = before;
+    }
+  }
+
+  /**
+   * @param {string} id the id of a socket
+   * @returns {object | undefined} the socket, unless it is hidden
+   */
+  get(id) {
+    const socket = this._sockets.get(id);
+    const hidden = pending.has(socket) && this._view.gated && socket !== this._view.exempt;
+    return hidden ? undefined : socket;
+  }
+
+  /**
+   * @returns {number} how many sockets there are, hidden or not
+   */
+  get size() {
+    return this._sockets.size;
+  }
+
+  /**
+   * @returns {Iterator<[string, object]>} all sockets by id, hidden or not
+   */
+  [Symbol.iterator]() {
+    return this._sockets[Symbol.iterator]();
+  }
+}
+
+// In everything else the namespace's own list answers.
+for (const name of ['has', 'set', 'delete', 'clear', 'keys', 'values', 'entries', 'forEach']) {
+  GatedSockets.prototype[name] = function forwarded(...args) {
+    return this._sockets[name](...args);
+  };
+}
+
+module.exports = { BroadcastGate };

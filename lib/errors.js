@@ -1,0 +1,88 @@
+'use strict';
+
+/**
+ * An error of this package. Its `code` is stable; its message says what to do.
+ *
+ * @property {string} code `ERR_LOOPBACK_SOCKET_…`
+ */
+class LoopbackSocketError extends Error {
+  /**
+   * @param {string} code what follows `ERR_LOOPBACK_SOCKET_`
+   * @param {string} message what is wrong and what to do about it
+   * @param {unknown} [cause] the error behind this one
+   */
+  constructor(code, message, cause) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = `ERR_LOOPBACK_SOCKET_${code}`;
+  }
+
+  /**
+   * @returns {string} the name of the error's class
+   */
+  get name() {
+    return this.constructor.name;
+  }
+}
+
+/** `LoopbackSocket.get()` was called without a name. */
+class InvalidNameError extends LoopbackSocketError {
+  /**
+   * @param {unknown} name what was given instead of a name
+   */
+  constructor(name) {
+    super(
+      'INVALID_NAME',
+      `LoopbackSocket.get() needs the name as a string; got ${describe(name)}.`,
+    );
+  }
+}
+
+/** `start()` was given something that has no sockets to serve. */
+class InvalidHostError extends LoopbackSocketError {
+  /**
+   * @param {unknown} host what was given instead of a server
+   */
+  constructor(host) {
+    super(
+      'INVALID_HOST',
+      'start() needs a Socket.IO server, a namespace of one, an http(s).Server or a port; got ' +
+        `${describe(host)}. Pass what require('socket.io')(httpServer) returned.`,
+    );
+  }
+}
+
+/** A value of the application cannot be sent to a client. */
+class UnsendableValueError extends LoopbackSocketError {
+  /**
+   * @param {unknown} [cause] what the encoder threw
+   */
+  constructor(cause) {
+    super(
+      'UNSENDABLE_VALUE',
+      'The value cannot be sent: it is circular, nested too deeply, contains a BigInt, or one of ' +
+        'its getters or toJSON methods throws. Return plain data instead.',
+      cause,
+    );
+  }
+}
+
+/**
+ * Names a value in a message without running any code of the value.
+ *
+ * @param {unknown} value any value
+ * @returns {string} a short description
+ */
+function describe(value) {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+    case 'function':
+      return 'a function';
+    default:
+      return String(value);
+  }
+}
+
+module.exports = { LoopbackSocketError, InvalidNameError, InvalidHostError, UnsendableValueError };

@@ -1,0 +1,348 @@
+'use strict';
+
+/**
+ * Serves the sockets of a JavaScript Socket.IO server, version 2 to 4, or of an emitter that looks
+ * like one. The server owns sockets and values; what happens to a socket is decided by its native
+ * `Session`, which this file asks and obeys.
+ *
+ * What must stay true: nothing that a handler or a client does throws into the server; a socket
+ * that is gone holds no timer and no handler.
+ */
+
+const { Session } = require('../binding.js');
+const { authenticate, disconnect } = require('./authentication');
+const { BroadcastGate } = require('./broadcast-gate');
+const { UnsendableValueError } = require('./errors');
+const { invoke } = require('./invoke');
+const { sendable } = require('./sendable');
+const { delayOf } = require('./timeout');
+
+/** `session.called()`: the method is not to run. */
+const LOST = -1;
+
+/** Handlers run after the listeners of the event that caused them, as if awaited. */
+const resolved = Promise.resolve();
+
+/**
+ * What is started on one `io`.
+ *
+ * @typedef {object} Hosting
+ * @property {Set<import('./loopback-socket')>} instances those that serve it
+ * @property {BroadcastGate} gate its gate
+ */
+
+/** @type {WeakMap<object, Hosting>} by `io` */
+const hostings = new WeakMap();
+
+/** @type {WeakMap<object, HostedSocket>} the live ones, by the server's socket */
+const hostedSockets = new WeakMap();
+
+/**
+ * Serves the sockets that connect to `io` from now on. Once per instance and `io`, however often it
+ * is called.
+ *
+ * @param {object} io a Socket.IO server or namespace, or an emitter of `connection` events
+ * @param {import('./loopback-socket')} loopbackSocket the instance
+ * @returns {void}
+ */
+function serve(io, loopbackSocket) {
+  let hosting = hostings.get(io);
+  if (hosting === undefined) {
+    hosting = { instances: new Set(), gate: new BroadcastGate(io) };
+    hostings.set(io, hosting);
+  }
+  if (hosting.instances.has(loopbackSocket)) {
+    return;
+  }
+  hosting.instances.add(loopbackSocket);
+  const { gate } = hosting;
+  const timeout = delayOf(loopbackSocket._timeout);
+  io.on('connection', (socket) => {
+    let hosted = hostedSockets.get(socket);
+    if (hosted === undefined) {
+      socket.auth = false;
+      if (socket.connected === false) {
+        // Disconnected by a listener before ours: its `disconnect` event is over.
+        return;
+      }
+      hosted = new HostedSocket(socket);
+      hostedSockets.set(socket, hosted);
+    }
+    hosted.serve(loopbackSocket, timeout, gate);
+  });
+}
+
+/**
+ * One LoopbackSocket on one socket.
+ *
+ * @typedef {object} Serving
+ * @property {number} index its number in the session
+ * @property {NodeJS.Timeout | undefined} timer closes the connection of a socket that stays pending
+ * @property {Map<string, Binding>} bindings its methods by name; one that was bound before and is
+ *   not any more has no `fn`
+ */
+
+/**
+ * A method as a listener of the socket.
+ *
+ * @typedef {object} Binding
+ * @property {Function} listener what the socket calls; the same one for as long as it lives
+ * @property {number} method its number in the session
+ * @property {Function | undefined} fn the handler
+ * @property {unknown} self its `this`
+ * @property {unknown} credentials those it was bound with
+ */
+
+/** A socket of the server, served by one or more LoopbackSockets. The host of their attempts. */
+class HostedSocket {
+  /**
+   * @param {object} socket the server's socket
+   */
+  constructor(socket) {
+    this.socket = socket;
+    this.session = new Session();
+    this.sendable = isVersion2(socket) ? sendable : identity;
+    /** @type {Map<import('./loopback-socket'), Serving>} */
+    this._servings = new Map();
+    /** @type {Serving[]} by their number */
+    this._byIndex = [];
+    /** @type {Set<BroadcastGate>} */
+    this._gates = new Set();
+    socket.on('disconnect', () => this._end());
+  }
+
+  /**
+   * A LoopbackSocket begins to serve the socket.
+   *
+   * @param {import('./loopback-socket')} loopbackSocket the instance
+   * @param {number | null} timeout how long the socket may stay pending; `null` for ever
+   * @param {BroadcastGate} gate the gate of the `io` it is started on
+   * @returns {void}
+   */
+  serve(loopbackSocket, timeout, gate) {
+    if (!this.session.authenticated) {
+      this._gates.add(gate);
+      gate.hold(this.socket);
+    }
+    if (this._servings.has(loopbackSocket)) {
+      return;
+    }
+    const index = this.session.serve(timeout, Date.now());
+    if (index < 0) {
+      return;
+    }
+    const serving = { index, timer: undefined, bindings: new Map() };
+    this._servings.set(loopbackSocket, serving);
+    this._byIndex[index] = serving;
+    if (timeout !== null) {
+      serving.timer = setTimeout(() => this._expire(), timeout);
+    }
+    // One parameter here, two for methods: emitters that look like sockets count them.
+    this.socket.on('authentication', (credentials) => {
+      this._attempt(loopbackSocket, index, credentials);
+    });
+  }
+
+  /**
+   * Binds methods as listeners of the socket, in the place of those bound before.
+   *
+   * @param {number} index the number of the LoopbackSocket
+   * @param {import('./authentication').BoundMethod[]} methods the methods
+   * @param {unknown} credentials what their handlers get
+   * @returns {void}
+   */
+  bind(index, methods, credentials) {
+    const serving = this._byIndex[index];
+    if (serving === undefined) {
+      return;
+    }
+    const { bindings } = serving;
+    for (const binding of bindings.values()) {
+      binding.fn = undefined;
+    }
+    methods.forEach(({ name, fn, self }, method) => {
+      let binding = bindings.get(name);
+      if (binding === undefined) {
+        binding = { listener: undefined, method, fn, self, credentials };
+        binding.listener = this._listenerOf(index, binding);
+        bindings.set(name, binding);
+        this.socket.on(name, binding.listener);
+      } else {
+        Object.assign(binding, { method, fn, self, credentials });
+      }
+    });
+    for (const [name, { fn, listener }] of bindings) {
+      if (fn === undefined && typeof this.socket.removeListener === 'function') {
+        this.socket.removeListener(name, listener);
+        bindings.delete(name);
+      }
+    }
+  }
+
+  /**
+   * The socket has authenticated: broadcasts reach it, and no timeout ends it.
+   *
+   * @returns {void}
+   */
+  authenticated() {
+    this._clearTimers();
+    for (const gate of this._gates) {
+      gate.release(this.socket);
+    }
+    this._gates.clear();
+  }
+
+  /**
+   * @param {number} index the number of the LoopbackSocket
+   * @param {Binding} binding the method
+   * @returns {Function} the listener of the method's event
+   */
+  _listenerOf(index, binding) {
+    const hosted = this;
+    return function method(args, ack) {
+      // The acknowledgement comes last, whatever the client sent before it.
+      if (arguments.length === 1 && typeof args === 'function') {
+        ack = args;
+        args = undefined;
+      } else if (arguments.length > 2) {
+        ack = arguments[arguments.length - 1];
+      }
+      hosted._call(index, binding, args, typeof ack === 'function' ? ack : undefined);
+    };
+  }
+
+  /**
+   * The client calls a method.
+   *
+   * @param {number} index the number of the LoopbackSocket
+   * @param {Binding} binding the method
+   * @param {unknown} args what the client sent
+   * @param {Function | undefined} ack answers the client
+   * @returns {void}
+   */
+  _call(index, binding, args, ack) {
+    const { fn, self, credentials, method } = binding;
+    if (fn === undefined) {
+      return;
+    }
+    const { session } = this;
+    const call = session.called(index, method, ack !== undefined);
+    if (call === LOST) {
+      return;
+    }
+    resolved.then(() => {
+      invoke(fn, self, [this.socket, credentials, args], (failed, value) => {
+        if (call > 0 && session.settled(call)) {
+          this._answer(ack, failed, value);
+        }
+      });
+    });
+  }
+
+  /**
+   * Answers a call; if its value cannot be sent, with the error that says so.
+   *
+   * @param {Function} ack answers the client
+   * @param {boolean} failed whether the handler failed
+   * @param {unknown} value its result or error
+   * @returns {void}
+   */
+  _answer(ack, failed, value) {
+    try {
+      const sent = this.sendable(value);
+      ack(failed ? { error: sent } : { result: sent });
+      return;
+    } catch (cause) {
+      value = new UnsendableValueError(cause);
+    }
+    try {
+      ack({ error: { code: value.code, message: value.message } });
+    } catch {
+      // Not the value then: the acknowledgement itself throws. Nobody is left to answer.
+    }
+  }
+
+  /**
+   * The client sends credentials.
+   *
+   * @param {import('./loopback-socket')} loopbackSocket whose handlers decide
+   * @param {number} index its number in the session
+   * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
+   * @returns {void}
+   */
+  _attempt(loopbackSocket, index, credentials) {
+    const attempt = this.session.credentials(index);
+    if (attempt < 0) {
+      return;
+    }
+    const given = typeof credentials === 'function' ? undefined : credentials;
+    resolved.then(() => authenticate(this, loopbackSocket, index, attempt, given));
+  }
+
+  /**
+   * The timeout of a LoopbackSocket is over.
+   *
+   * @returns {void}
+   */
+  _expire() {
+    if (this.socket.auth) {
+      // The application vouches for the socket itself.
+      this.session.exempt();
+      this._clearTimers();
+    } else if (this.session.tick(Date.now())) {
+      this._clearTimers();
+      disconnect(this.socket, true);
+    }
+  }
+
+  /**
+   * @returns {void}
+   */
+  _clearTimers() {
+    for (const serving of this._servings.values()) {
+      clearTimeout(serving.timer);
+    }
+  }
+
+  /**
+   * The socket is gone: lets go of everything.
+   *
+   * @returns {void}
+   */
+  _end() {
+    this.session.disconnected();
+    this._clearTimers();
+    for (const gate of this._gates) {
+      gate.forget(this.socket);
+    }
+    for (const { bindings } of this._servings.values()) {
+      for (const binding of bindings.values()) {
+        Object.assign(binding, { fn: undefined, self: undefined, credentials: undefined });
+      }
+    }
+    this._gates.clear();
+    this._servings.clear();
+    this._byIndex.length = 0;
+    if (hostedSockets.get(this.socket) === this) {
+      hostedSockets.delete(this.socket);
+    }
+  }
+}
+
+/**
+ * @param {object} socket the server's socket
+ * @returns {boolean} whether a Socket.IO 2 server owns it
+ */
+function isVersion2(socket) {
+  return Boolean(socket.nsp && socket.nsp.connected && typeof socket.packet === 'function');
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {unknown} the same
+ */
+function identity(value) {
+  return value;
+}
+
+module.exports = { serve };

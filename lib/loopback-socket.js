@@ -1,0 +1,199 @@
+'use strict';
+
+/**
+ * The public class: what the application registers, by name, and where it is served.
+ */
+
+const net = require('net');
+const hosted = require('./hosted');
+const { resolveHandler } = require('./invoke');
+const { InvalidHostError, InvalidNameError } = require('./errors');
+const { DEFAULT_TIMEOUT } = require('./timeout');
+
+/** A server of our own serves an instance by its method of this name. */
+const SERVE = Symbol.for('loopback-socket.serve');
+
+/** @type {Map<string, LoopbackSocket>} */
+const instances = new Map();
+
+/** @type {WeakMap<net.Server, object>} the native server made for an http(s).Server */
+const nativeServers = new WeakMap();
+
+/**
+ * Authenticates sockets and lets their clients call methods.
+ *
+ * @class
+ * @param {string} name the name of the instance
+ * @param {number | string} [timeout=3000] milliseconds that a socket has to authenticate before
+ *   its connection is closed; `'none'` for ever
+ */
+function LoopbackSocket(name, timeout) {
+  if (!(this instanceof LoopbackSocket)) {
+    return new LoopbackSocket(name, timeout);
+  }
+  this._name = name;
+  this._timeout = timeout || DEFAULT_TIMEOUT;
+  this._methods = {};
+  this._connected = [];
+  this._sockets = [];
+  this._io = null;
+  this._auth = () => {};
+}
+
+/**
+ * Gives the instance of a name, made on first use.
+ *
+ * @param {string} name the name
+ * @param {number | string} [timeout=3000] as for the constructor; counts on first use only
+ * @returns {LoopbackSocket} always the same one for a name
+ * @throws {InvalidNameError} if the name is not a string
+ */
+LoopbackSocket.get = function get(name, timeout) {
+  if (typeof name !== 'string') {
+    throw new InvalidNameError(name);
+  }
+  let instance = instances.get(name);
+  if (instance === undefined) {
+    instance = new LoopbackSocket(name, timeout);
+    instances.set(name, instance);
+  }
+  return instance;
+};
+
+/**
+ * Sets the authentication function, `(socket, credentials[, cb])`. A false value other than
+ * `undefined`, a throw, a rejection or `cb(err)` refuses the socket.
+ *
+ * @param {Function | {model: object, method: string}} auth replaces the one before; looked up
+ *   when credentials arrive
+ * @returns {void}
+ */
+LoopbackSocket.prototype.auth = function auth(auth) {
+  this._auth = auth;
+};
+
+/**
+ * Appends a handler, `(socket, credentials[, cb])`, that runs after each successful
+ * authentication and before the client learns of it. If it fails, the socket is refused.
+ *
+ * @param {Function | {model: object, method: string}} handler looked up when it runs
+ * @returns {void}
+ */
+LoopbackSocket.prototype.onConnected = function onConnected(handler) {
+  this._connected.push(handler);
+};
+
+/**
+ * Removes the first `onConnected` handler that is the given one: the same function or reference, an
+ * equal reference, or a reference to the same function.
+ *
+ * @param {Function | {model: object, method: string}} handler the handler
+ * @returns {void}
+ */
+LoopbackSocket.prototype.removeOnConnected = function removeOnConnected(handler) {
+  const index = this._connected.findIndex((registered) => isSameHandler(registered, handler));
+  if (index !== -1) {
+    this._connected.splice(index, 1);
+  }
+};
+
+/**
+ * Defines or replaces a method, `(socket, credentials, args[, cb])`, of the sockets that
+ * authenticate from now on.
+ *
+ * @param {string} methodName any name
+ * @param {Function | {model: object, method: string}} method looked up when a socket authenticates
+ * @returns {void}
+ */
+LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method) {
+  // Not an assignment: that would take `__proto__` for something else than a name.
+  Object.defineProperty(this._methods, methodName, {
+    value: method,
+    configurable: true,
+    enumerable: true,
+    writable: true,
+  });
+};
+
+/**
+ * Removes a method for the sockets that authenticate from now on.
+ *
+ * @param {string} methodName the name
+ * @returns {void}
+ */
+LoopbackSocket.prototype.removeMethod = function removeMethod(methodName) {
+  delete this._methods[methodName];
+};
+
+/**
+ * Serves the sockets that connect to `io` from now on. May be called for several; twice for the
+ * same one is once.
+ *
+ * @param {object | number} io a `LoopbackSocket.Server`, a Socket.IO server of version 2 to 4, a
+ *   namespace of either, or an emitter of `connection` events that looks like one; an http(s).Server
+ *   or a port makes a `LoopbackSocket.Server` of its own
+ * @returns {void}
+ * @throws {InvalidHostError} if it is nothing of these
+ */
+LoopbackSocket.prototype.start = function start(io) {
+  const host = io instanceof net.Server || typeof io === 'number' ? nativeServer(io) : io;
+  const serve = host == null ? undefined : host[SERVE];
+  if (typeof serve === 'function') {
+    this._io = host;
+    serve.call(host, this);
+  } else if (host != null && typeof host.on === 'function') {
+    this._io = host;
+    hosted.serve(host, this);
+  } else {
+    throw new InvalidHostError(io);
+  }
+};
+
+/**
+ * Gives the native server of an http(s).Server, made on first use, or a new one on a port.
+ *
+ * @param {net.Server | number} listener where to take connections from
+ * @returns {object} a `LoopbackSocket.Server`
+ */
+function nativeServer(listener) {
+  const Server = require('./server');
+  if (typeof listener === 'number') {
+    return new Server(listener);
+  }
+  let server = nativeServers.get(listener);
+  if (server === undefined) {
+    server = new Server(listener);
+    nativeServers.set(listener, server);
+  }
+  return server;
+}
+
+/**
+ * @param {unknown} registered a handler as it was added
+ * @param {unknown} given a handler as it is to be removed
+ * @returns {boolean} whether they mean the same one
+ */
+function isSameHandler(registered, given) {
+  if (registered === given) {
+    return true;
+  }
+  if (typeof registered === 'function') {
+    return isReference(given) && resolveHandler(given).fn === registered;
+  }
+  if (!isReference(registered)) {
+    return false;
+  }
+  return typeof given === 'function'
+    ? resolveHandler(registered).fn === given
+    : isReference(given) && registered.model === given.model && registered.method === given.method;
+}
+
+/**
+ * @param {unknown} handler a handler as it was given
+ * @returns {boolean} whether it names a method of a model
+ */
+function isReference(handler) {
+  return typeof handler === 'object' && handler !== null && Boolean(handler.model);
+}
+
+module.exports = LoopbackSocket;
