@@ -1,6 +1,6 @@
+import type { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import type { ParsedUrlQuery } from 'node:querystring';
 
 import Self = LoopbackSocket;
 
@@ -348,11 +348,20 @@ declare namespace LoopbackSocket {
     pingInterval?: number;
     /** How long a client may leave a ping unanswered, in ms. @defaultValue 20000 */
     pingTimeout?: number;
+    /** How long an upgrade to websocket may take, in ms. @defaultValue 10000 */
+    upgradeTimeout?: number;
+    /** How long a connection may live without joining a namespace, in ms. @defaultValue 45000 */
+    connectTimeout?: number;
     /**
      * The largest message of a client, in bytes with its attachments, on either transport; a larger
      * one ends its connection. @defaultValue 1000000
      */
     maxHttpBufferSize?: number;
+    /**
+     * How many bytes may wait for a client that does not read, before its connection is closed.
+     * @defaultValue 16777216
+     */
+    maxBackpressure?: number;
     /**
      * Whether to serve `socket.io.js` of the installed socket.io or socket.io-client under the path.
      * @defaultValue true
@@ -397,7 +406,7 @@ declare namespace LoopbackSocket {
     /** The URL of its first request. */
     url: string;
     /** The parameters of that URL. */
-    query: ParsedUrlQuery;
+    query: Record<string, string>;
     /** What the client gave as `auth` when it connected (not the credentials of `authentication`). */
     auth: any;
   }
@@ -415,13 +424,19 @@ declare namespace LoopbackSocket {
     to(room: Room | Room[]): BroadcastOperator;
     /** The same as `to`. */
     in(room: Room | Room[]): BroadcastOperator;
+    /** Leaves out the sockets of these rooms. */
+    except(room: Room | Room[]): BroadcastOperator;
   }
 
   /** A choice of sockets to send to; each call gives a new one. */
-  interface BroadcastOperator extends Broadcaster {}
+  interface BroadcastOperator extends Broadcaster {
+    /** Itself: broadcasting is what it does. */
+    readonly broadcast: BroadcastOperator;
+  }
 
   /** The sockets of one namespace of a native {@link Server}. */
-  interface Namespace extends Broadcaster {
+  interface Namespace extends EventEmitter, Broadcaster {
+    emit(event: string, ...args: any[]): boolean;
     /** Its name, as `/admin`. */
     readonly name: string;
     /** Its server. */
@@ -444,14 +459,14 @@ declare namespace LoopbackSocket {
   }
 
   /** One client in one namespace of a native {@link Server}. */
-  interface Socket<Data = any> {
+  interface Socket<Data = any> extends EventEmitter {
     /** Its id, new with each connection. */
     readonly id: string;
     /**
-     * Whether it has authenticated. An application that vouches for a socket itself may set it: the
-     * timeout no longer ends it.
+     * Whether it has authenticated; `undefined` in a namespace that no instance serves. An application
+     * that vouches for a socket itself may set it to `true`: its time is then no longer limited.
      */
-    auth: boolean;
+    auth: boolean | undefined;
     /** How its client connected. */
     readonly handshake: Handshake;
     /** Its rooms, the one of its own id among them. */
@@ -460,6 +475,10 @@ declare namespace LoopbackSocket {
     data: Data;
     /** Whether it is connected. */
     readonly connected: boolean;
+    /** The opposite of `connected`. */
+    readonly disconnected: boolean;
+    /** The http request that opened its connection. */
+    readonly request: IncomingMessage;
     /** Its namespace. */
     readonly nsp: Namespace;
     /**
@@ -477,10 +496,16 @@ declare namespace LoopbackSocket {
      * socket.on('ping me', (text, acknowledge) => acknowledge(text));
      * socket.on('disconnect', (reason) => console.log(reason));
      */
-    on(event: 'disconnect', listener: (reason: DisconnectReason) => void): this;
+    on(
+      event: 'disconnect' | 'disconnecting',
+      listener: (reason: DisconnectReason, details?: unknown) => void,
+    ): this;
     on(event: string, listener: (...args: any[]) => void): this;
     /** As `on`, for one time. */
-    once(event: 'disconnect', listener: (reason: DisconnectReason) => void): this;
+    once(
+      event: 'disconnect' | 'disconnecting',
+      listener: (reason: DisconnectReason, details?: unknown) => void,
+    ): this;
     once(event: string, listener: (...args: any[]) => void): this;
     /** Removes a listener. */
     off(event: string, listener: (...args: any[]) => void): this;
@@ -493,14 +518,20 @@ declare namespace LoopbackSocket {
      * socket.emit('are you there?', (answer: string) => console.log(answer));
      */
     emit(event: string, ...args: any[]): boolean;
-    /** Joins rooms. */
-    join(room: Room | Room[]): void;
-    /** Leaves a room. */
-    leave(room: Room): void;
+    /**
+     * Joins rooms, at once.
+     *
+     * @param done - called when that is done, as Socket.IO 2 has it
+     */
+    join(room: Room | Room[], done?: (err: null) => void): this;
+    /** Leaves a room, at once. */
+    leave(room: Room, done?: (err: null) => void): this;
     /** Every other authenticated socket of these rooms. */
     to(room: Room | Room[]): BroadcastOperator;
     /** The same as `to`. */
     in(room: Room | Room[]): BroadcastOperator;
+    /** Every other authenticated socket that is in none of these rooms. */
+    except(room: Room | Room[]): BroadcastOperator;
     /**
      * Disconnects it.
      *
@@ -560,6 +591,8 @@ declare namespace LoopbackSocket {
     to(room: Room | Room[]): BroadcastOperator;
     /** The same as `to`. */
     in(room: Room | Room[]): BroadcastOperator;
+    /** The authenticated sockets of the default namespace that are in none of these rooms. */
+    except(room: Room | Room[]): BroadcastOperator;
     /**
      * Ends every socket with `server shutting down`, and closes the http server. Closing twice is
      * harmless.

@@ -147,7 +147,7 @@ sockets.start();
 io.on('connection', (socket) => {
   type Types = [
     Expect<Same<typeof socket, LoopbackSocket.Socket>>,
-    Expect<Same<typeof socket.auth, boolean>>,
+    Expect<Same<typeof socket.auth, boolean | undefined>>,
     Expect<Same<typeof socket.id, string>>,
   ];
   socket.data.seen = [] satisfies Types | [];
