@@ -1,6 +1,5 @@
 import type { EventEmitter } from 'node:events';
 import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
 
 import Self = LoopbackSocket;
 
@@ -160,7 +159,7 @@ declare class LoopbackSocket<
    * @param io - one of
    *   - a native {@link LoopbackSocket.Server}, or a namespace of it
    *   - a Socket.IO server of npm socket.io 2, 3 or 4, or a namespace of it
-   *   - a Node http or https server, or a port: a native server is made for it
+   *   - a Node http server, or a port: a native server is made for it
    * @throws {@link LoopbackSocket.LoopbackSocketError} when it is none of these
    *
    * @example
@@ -179,7 +178,6 @@ declare class LoopbackSocket<
       | LoopbackSocket.Namespace
       | LoopbackSocket.SocketServerLike
       | HttpServer
-      | HttpsServer
       | number,
   ): void;
 
@@ -377,6 +375,7 @@ declare namespace LoopbackSocket {
    * - `client namespace disconnect`: the client called `disconnect()`
    * - `server namespace disconnect`: `socket.disconnect()`
    * - `transport close`, `transport error`: its connection ended
+   * - `parse error`: its client sent what is no packet
    * - `ping timeout`: its client went silent
    * - `server shutting down`: `io.close()`
    */
@@ -385,6 +384,7 @@ declare namespace LoopbackSocket {
     | 'server namespace disconnect'
     | 'transport close'
     | 'transport error'
+    | 'parse error'
     | 'ping timeout'
     | 'server shutting down'
     | (string & {});
@@ -555,17 +555,18 @@ declare namespace LoopbackSocket {
    * const io = new LoopbackSocket.Server(3000);
    * io.on('connection', (socket) => console.log(socket.id));
    */
-  class Server implements Broadcaster {
+  class Server extends EventEmitter implements Broadcaster {
     /**
-     * @param httpServer - a Node http or https server
-     * @throws {@link LoopbackSocketError} for an option that is unknown or impossible
+     * @param httpServer - a Node http server
+     * @throws {@link InvalidServerError} when it is none
+     * @throws {@link InvalidOptionError} for an option that is unknown or impossible
      */
-    constructor(httpServer: HttpServer | HttpsServer, options?: ServerOptions);
+    constructor(httpServer: HttpServer, options?: ServerOptions);
     /** @param port - for an http server made here; 0 for any that is free */
     constructor(port: number, options?: ServerOptions);
 
     /** The http server it takes its connections from. */
-    readonly httpServer: HttpServer | HttpsServer;
+    readonly httpServer: HttpServer;
     /** The default namespace, `/`. */
     readonly sockets: Namespace;
     /**
@@ -597,20 +598,26 @@ declare namespace LoopbackSocket {
      * Ends every socket with `server shutting down`, and closes the http server. Closing twice is
      * harmless.
      *
-     * @param cb - called when all is closed
+     * @param cb - called when all is closed, with the error of an http server that was not listening
+     * @returns a promise for the same moment, which is never rejected
      *
      * @example
      * io.close(() => console.log('closed'));
      */
-    close(cb?: (err?: Error) => void): void;
+    close(cb?: (err?: Error) => void): Promise<void>;
   }
 
   // ---- Errors ----
 
   /** Every code of an error of this package. */
   type ErrorCode =
-    | 'ERR_LOOPBACK_SOCKET_INVALID_NAME'
+    | 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK'
     | 'ERR_LOOPBACK_SOCKET_INVALID_HOST'
+    | 'ERR_LOOPBACK_SOCKET_INVALID_NAME'
+    | 'ERR_LOOPBACK_SOCKET_INVALID_OPTION'
+    | 'ERR_LOOPBACK_SOCKET_INVALID_SERVER'
+    | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
+    | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
     | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
 
   /**
@@ -636,6 +643,28 @@ declare namespace LoopbackSocket {
   /** {@link LoopbackSocket.start} was given something that has no sockets to serve. */
   class InvalidHostError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
+  }
+
+  /** `new Server()` was given something that is neither an http server nor a port. */
+  class InvalidServerError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER';
+  }
+
+  /** An option of a {@link Server} is unknown or impossible. */
+  class InvalidOptionError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION' | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION';
+    /** The name of the option. */
+    readonly option: string;
+  }
+
+  /** An event that a socket has for itself, as `disconnect`, cannot be emitted to clients. */
+  class ReservedEventError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT';
+  }
+
+  /** Something else than a function was given as a callback. */
+  class InvalidCallbackError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK';
   }
 
   /**

@@ -121,3 +121,74 @@ describe('the examples of the types', () => {
     assert.equal(diagnose(Object.keys(virtual), NODE, virtual), '');
   });
 });
+
+describe('the types and the code', () => {
+  const LoopbackSocket = require('../..');
+  const library = require('../../lib/server');
+
+  const files = ['index.d.ts', 'index.d.mts'].map((name) => path.join(ROOT, name));
+  const program = ts.createProgram(files, { ...STRICT, ...NODE });
+  const checker = program.getTypeChecker();
+  const [commonjs, esm] = files.map((file) =>
+    checker.getSymbolAtLocation(program.getSourceFile(file)),
+  );
+  const face = checker.resolveExternalModuleSymbol(commonjs);
+
+  /** The names of the values among these symbols, sorted. */
+  const values = (symbols) =>
+    symbols
+      .filter((symbol) => {
+        const { flags } =
+          symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+        return flags & ts.SymbolFlags.Value && symbol.name !== 'prototype';
+      })
+      .map((symbol) => symbol.name)
+      .sort();
+
+  /** The type of an instance of a class or interface of the namespace. */
+  const typeOf = (name) =>
+    checker.getDeclaredTypeOfSymbol(name === undefined ? face : face.exports.get(name));
+
+  const CLASSES = [
+    ['LoopbackSocket', typeOf(), LoopbackSocket.prototype],
+    ...['Server', 'Namespace', 'Socket', 'BroadcastOperator'].map((name) => [
+      name,
+      typeOf(name),
+      library[name].prototype,
+    ]),
+  ];
+
+  it('export the same values to require()', () => {
+    assert.deepEqual(values([...face.exports.values()]), Object.keys(LoopbackSocket).sort());
+  });
+
+  it('export the same values to import', async () => {
+    const names = Object.keys(await import('../../index.mjs'));
+    assert.deepEqual(values(checker.getExportsOfModule(esm)), names.sort());
+  });
+
+  it('have the same error codes', () => {
+    const source = fs.readFileSync(path.join(ROOT, 'lib', 'errors.js'), 'utf8');
+    const codes = [...source.matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(
+      ([, code]) => `ERR_LOOPBACK_SOCKET_${code}`,
+    );
+    const declared = typeOf('ErrorCode').types.map((type) => type.value);
+    assert.deepEqual(declared.sort(), codes.sort());
+  });
+
+  for (const [name, type, prototype] of CLASSES) {
+    it(`have the same public methods of ${name}`, () => {
+      for (const symbol of checker.getPropertiesOfType(type)) {
+        if (symbol.flags & ts.SymbolFlags.Method) {
+          const member = symbol.name.startsWith('__@') ? undefined : prototype[symbol.name];
+          if (member === undefined && symbol.name.startsWith('__@')) continue; // a symbol of Node's
+          assert.equal(typeof member, 'function', `${name}.${symbol.name} is declared`);
+        }
+      }
+      for (const key of Object.getOwnPropertyNames(prototype)) {
+        if (key === 'constructor' || key.startsWith('_')) continue;
+        assert.ok(checker.getPropertyOfType(type, key), `${name}.${key} is not declared`);
+      }
+    });
+  }
+});
