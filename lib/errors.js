@@ -66,6 +66,59 @@ class UnsendableValueError extends LoopbackSocketError {
   }
 }
 
+/** A native server was to be made for something that is no http.Server and no port. */
+class InvalidServerError extends LoopbackSocketError {
+  /**
+   * @param {unknown} server what was given instead
+   */
+  constructor(server) {
+    super(
+      'INVALID_SERVER',
+      `new LoopbackSocket.Server() needs an http.Server or a port; got ${describe(server)}. For an ` +
+        'https.Server use a Socket.IO server and start(io).',
+    );
+  }
+}
+
+/** An option of the native server is unknown or impossible. */
+class InvalidOptionError extends LoopbackSocketError {
+  /**
+   * @param {string} option its name
+   * @param {unknown} value what was given
+   * @param {string} [needs] what it needs; without, the option is unknown
+   * @param {string[]} [known] the options there are
+   */
+  constructor(option, value, needs, known = []) {
+    super(
+      needs === undefined ? 'UNKNOWN_OPTION' : 'INVALID_OPTION',
+      needs === undefined
+        ? `The native server has no option '${option}'. It has ${known.join(', ')}.`
+        : `The option '${option}' needs ${needs}; got ${describe(value)}.`,
+    );
+    this.option = option;
+  }
+}
+
+/** An event of the socket itself cannot be emitted to clients. */
+class ReservedEventError extends LoopbackSocketError {
+  /**
+   * @param {string} event its name
+   */
+  constructor(event) {
+    super('RESERVED_EVENT', `'${event}' is an event of the socket itself. Emit another name.`);
+  }
+}
+
+/** Something that cannot be called was given as a callback. */
+class InvalidCallbackError extends LoopbackSocketError {
+  /**
+   * @param {unknown} callback what was given instead
+   */
+  constructor(callback) {
+    super('INVALID_CALLBACK', `The callback needs to be a function; got ${describe(callback)}.`);
+  }
+}
+
 /**
  * Names a value in a message without running any code of the value.
  *
@@ -85,4 +138,13 @@ function describe(value) {
   }
 }
 
-module.exports = { LoopbackSocketError, InvalidNameError, InvalidHostError, UnsendableValueError };
+module.exports = {
+  LoopbackSocketError,
+  InvalidNameError,
+  InvalidHostError,
+  InvalidServerError,
+  InvalidOptionError,
+  ReservedEventError,
+  InvalidCallbackError,
+  UnsendableValueError,
+};

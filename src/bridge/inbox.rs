@@ -28,14 +28,8 @@ use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use napi::Status;
-use napi::bindgen_prelude::FnArgs;
-use napi::threadsafe_function::{
-    ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
-};
 use parking_lot::Mutex;
 
-use super::value::Raw;
 use crate::server::notice::{Notice, Run};
 use crate::session::{Attempt, Call};
 
@@ -50,10 +44,8 @@ pub(super) const INSTANCE_SHIFT: u32 = 24;
 /// What an attachment's place is shifted by in front of the count.
 const PLACE_SHIFT: u32 = 14;
 
-/// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
-/// called with a batch, its attachments, and whether more waits.
-pub(super) type Wake =
-    ThreadsafeFunction<(), UnknownReturnValue, FnArgs<(Raw, Raw, bool)>, Status, false, true, 0>;
+/// Wakes JavaScript, which then takes.
+pub(super) type Wake = Box<dyn Fn() + Send>;
 
 /// The queue.
 pub(super) struct Inbox {
@@ -100,7 +92,7 @@ impl Inbox {
         if !self.armed.swap(true, Ordering::AcqRel)
             && let Some(wake) = &*self.wake.lock()
         {
-            wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            wake();
         }
     }
 
@@ -110,15 +102,11 @@ impl Inbox {
         let taking = &mut *self.taking.lock();
         taking.text.clear();
         taking.ends.clear();
-        if taking.left.is_empty() {
-            // Cleared before the queue is looked at: what comes later wakes again.
-            self.armed.store(false, Ordering::SeqCst);
-            std::mem::swap(&mut taking.left, &mut *self.waiting.lock());
-            taking.left.reverse();
-        }
+        // Cleared before the queue is looked at: what comes later wakes again.
+        self.armed.store(false, Ordering::SeqCst);
         let mut attachments = Vec::new();
         taking.text.push(b'[');
-        while let Some(notice) = taking.left.pop() {
+        while let Some(notice) = self.next(&mut taking.left) {
             let bytes = notice.len();
             if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
                 taking.left.push(notice);
@@ -136,6 +124,14 @@ impl Inbox {
             self.armed.store(true, Ordering::SeqCst);
         }
         (attachments, more)
+    }
+
+    fn next(&self, left: &mut Vec<Notice>) -> Option<Notice> {
+        if left.is_empty() {
+            std::mem::swap(left, &mut *self.waiting.lock());
+            left.reverse();
+        }
+        left.pop()
     }
 
     /// JavaScript's event loop has gone round: the next portion may come.
@@ -346,6 +342,7 @@ mod tests {
             inbox.resume();
         }
         assert_eq!(sizes, [1024, 1024, 452]);
+        assert!(!inbox.armed.load(Ordering::SeqCst), "what comes next wakes");
     }
 
     #[test]

@@ -11,15 +11,17 @@ use bytes::Bytes;
 use engineioxide::config::EngineIoConfig;
 use engineioxide::service::{EngineIoService, NotFoundService};
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
-use napi::threadsafe_function::{ThreadsafeCallContext, UnknownReturnValue};
-use napi::{Env, Error};
+use napi::threadsafe_function::{
+    ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
+};
+use napi::{Env, Error, Status};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
-use super::inbox::{Inbox, Wake};
+use super::inbox::Inbox;
 use super::value::{self, Raw};
 use crate::server::connection::Link;
 use crate::server::options::Options;
@@ -80,6 +82,11 @@ fn engine_config(options: &Options) -> EngineIoConfig {
         .build()
 }
 
+/// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
+/// called with a batch, its attachments, and whether more waits.
+type Receive =
+    ThreadsafeFunction<(), UnknownReturnValue, FnArgs<(Raw, Raw, bool)>, Status, false, true, 0>;
+
 /// A Socket.IO server in Rust, on its own thread.
 #[napi]
 pub struct NativeServer {
@@ -113,7 +120,7 @@ impl NativeServer {
         let runtime = runtime::handle().map_err(|error| Error::from_reason(error.to_string()))?;
         let inbox = Arc::new(Inbox::new());
         let taker = Arc::downgrade(&inbox);
-        let wake: Wake = receive
+        let receive: Receive = receive
             .build_threadsafe_function::<()>()
             .weak::<true>()
             .build_callback(move |context: ThreadsafeCallContext<()>| {
@@ -129,7 +136,9 @@ impl NativeServer {
                     more,
                 )))
             })?;
-        inbox.set_wake(Some(wake));
+        inbox.set_wake(Some(Box::new(move || {
+            receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        })));
         let options = Options::from(options);
         let config = engine_config(&options);
         let server = Server::new(options, inbox.clone(), &runtime);

@@ -1,0 +1,130 @@
+'use strict';
+
+/**
+ * Takes batches of what happened on the native server apart (`src/bridge/inbox.rs` has the records)
+ * and hands each record to whom it is for.
+ */
+
+const { reconstruct } = require('./binary');
+
+const FIELDS = 6;
+const PLACE = 1 << 14;
+
+const EVENT = 1;
+const METHOD = 2;
+const AUTHENTICATION = 3;
+const CONNECT = 4;
+const DISCONNECT = 5;
+const ACKNOWLEDGEMENT = 6;
+const CLOSED = 7;
+const RESPONSE = 8;
+
+/**
+ * The values of a batch, six a record.
+ *
+ * @param {string} batch the batch
+ * @param {() => string[]} records gives its records one by one, should it not parse as a whole
+ * @param {(subject: number) => void} malformed learns whose record cannot be parsed
+ * @returns {unknown[]} the values of all records that can
+ */
+function parseBatch(batch, records, malformed) {
+  try {
+    return JSON.parse(batch);
+  } catch {
+    const values = [];
+    for (const record of records()) {
+      try {
+        values.push(...JSON.parse(record));
+      } catch {
+        const [kind, subject] = record.slice(1).split(',', 2).map(Number);
+        if (kind === EVENT || kind === ACKNOWLEDGEMENT) {
+          malformed(subject);
+        }
+      }
+    }
+    return values;
+  }
+}
+
+/**
+ * Hands the records of a batch over, in their order. What an application's listener throws reaches
+ * the process as it would from any emitter, and no other record suffers for it.
+ *
+ * @param {object} server takes each kind of record
+ * @param {unknown[]} values from `parseBatch`
+ * @param {Buffer[]} [attachments] the binary values of all records
+ * @returns {void}
+ */
+function dispatch(server, values, attachments) {
+  let payload;
+  for (let i = 0; i < values.length; i += FIELDS) {
+    const kind = values[i];
+    const subject = values[i + 1];
+    const a = values[i + 2];
+    const b = values[i + 3];
+    const place = values[i + 4];
+    try {
+      if (kind === EVENT) {
+        payload = values[i + 5];
+        if (place >= 0) {
+          payload = whole(server, subject, payload, attachments, place);
+        }
+        if (payload !== undefined) {
+          server.event(subject, payload, a, b);
+        }
+      } else if (kind === RESPONSE) {
+        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
+      } else if (kind === CONNECT) {
+        server.connect(subject, a, values[i + 5]);
+      } else if (kind === DISCONNECT) {
+        server.disconnect(subject, a);
+      } else if (kind === CLOSED) {
+        server.closed(subject);
+      } else if (kind === ACKNOWLEDGEMENT) {
+        const args =
+          place >= 0 ? whole(server, subject, values[i + 5], attachments, place) : values[i + 5];
+        if (args !== undefined) {
+          server.acknowledged(subject, a, args);
+        }
+      } else if (payload === undefined) {
+        // The event could not be read; nothing runs for it.
+      } else if (kind === METHOD) {
+        server.call(subject, payload, a, b);
+      } else if (kind === AUTHENTICATION) {
+        server.authenticate(subject, payload, a, b);
+      }
+    } catch (error) {
+      process.nextTick(rethrow, error);
+    }
+  }
+}
+
+/**
+ * A payload with its binary values in place.
+ *
+ * @param {object} server the server
+ * @param {number} socket the socket
+ * @param {unknown} payload the payload with placeholders
+ * @param {Buffer[]} attachments the binary values of all records
+ * @param {number} place where this record's are, and how many
+ * @returns {unknown} the payload, or `undefined` if the client sent what cannot be put together
+ */
+function whole(server, socket, payload, attachments, place) {
+  const first = Math.floor(place / PLACE);
+  try {
+    return reconstruct(payload, attachments.slice(first, first + (place % PLACE)));
+  } catch {
+    server.malformed(socket);
+    return undefined;
+  }
+}
+
+/**
+ * @param {unknown} error what a listener of the application threw
+ * @throws {unknown} the error
+ */
+function rethrow(error) {
+  throw error;
+}
+
+module.exports = { parseBatch, dispatch };

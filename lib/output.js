@@ -1,0 +1,200 @@
+'use strict';
+
+/**
+ * Everything the application sends, in its order, as text for the native server: a line an
+ * operation, parted by tabs, which JSON always escapes (`src/server/output.rs` has the list). What
+ * gathers in one turn goes over in one call.
+ */
+
+const { UnsendableValueError } = require('./errors');
+const { hasBinary, deconstruct } = require('./binary');
+
+/** Above this many characters a batch does not wait for the end of the turn. */
+const FLUSH_AT = 1 << 16;
+
+class Output {
+  #native;
+  #text = '';
+  #attachments = [];
+  #scheduled = false;
+  #flush = () => this.flush();
+
+  /**
+   * @param {import('../binding').NativeServer} native where it goes
+   */
+  constructor(native) {
+    this.#native = native;
+  }
+
+  /**
+   * Hands over what has gathered.
+   *
+   * @returns {void}
+   */
+  flush() {
+    this.#scheduled = false;
+    if (this.#text === '') {
+      return;
+    }
+    const text = this.#text;
+    this.#text = '';
+    if (this.#attachments.length === 0) {
+      this.#native.push(text);
+    } else {
+      const attachments = this.#attachments;
+      this.#attachments = [];
+      this.#native.push(text, attachments);
+    }
+  }
+
+  /**
+   * Answers a call with one value.
+   *
+   * @param {number} socket the socket
+   * @param {number} call the call
+   * @param {unknown} value the answer
+   * @returns {void}
+   * @throws {UnsendableValueError} if the value cannot be sent; nothing has been answered then
+   */
+  answer(socket, call, value) {
+    this.#send('a', 'A', `\t${socket}\t${call}\t`, [value]);
+  }
+
+  /**
+   * Answers a call with any number of values.
+   *
+   * @param {number} socket the socket
+   * @param {number} call the call
+   * @param {unknown[]} args the answer
+   * @returns {void}
+   * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
+   */
+  acknowledge(socket, call, args) {
+    this.#send('a', 'A', `\t${socket}\t${call}\t`, args);
+  }
+
+  /**
+   * Emits an event to one socket.
+   *
+   * @param {number} socket the socket
+   * @param {number | ''} ack the id the client is to acknowledge with, `''` for none
+   * @param {unknown[]} args the event's name and arguments
+   * @returns {void}
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  emit(socket, ack, args) {
+    this.#send('e', 'E', `\t${socket}\t${ack}\t`, args);
+  }
+
+  /**
+   * Emits an event to an audience of a namespace.
+   *
+   * @param {number} namespace the namespace
+   * @param {{rooms?: string[], except?: string[], skip?: number}} audience for whom
+   * @param {unknown[]} args the event's name and arguments
+   * @returns {void}
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  broadcast(namespace, audience, args) {
+    this.#send('b', 'B', `\t${namespace}\t${JSON.stringify(audience)}\t`, args);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {string} room the room it joins
+   * @returns {void}
+   */
+  join(socket, room) {
+    this.#add(`j\t${socket}\t${JSON.stringify(room)}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {string} room the room it leaves
+   * @returns {void}
+   */
+  leave(socket, room) {
+    this.#add(`l\t${socket}\t${JSON.stringify(room)}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket that is of its namespace from now on
+   * @returns {void}
+   */
+  accept(socket) {
+    this.#add(`c\t${socket}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {boolean} held whether broadcasts pass it by
+   * @returns {void}
+   */
+  hold(socket, held) {
+    this.#add(`h\t${socket}\t${held ? 1 : 0}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket to disconnect
+   * @param {boolean} close whether to close its connection too
+   * @returns {void}
+   */
+  disconnect(socket, close) {
+    this.#add(`d\t${socket}\t${close ? 1 : 0}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket whose client sent what cannot be read; its connection ends
+   * @returns {void}
+   */
+  malformed(socket) {
+    this.#add(`m\t${socket}\n`);
+  }
+
+  /**
+   * Adds an operation that carries values.
+   *
+   * @param {string} kind the operation
+   * @param {string} kindWithAttachments the same with attachments
+   * @param {string} fields its fields before the values
+   * @param {unknown[]} args the values
+   * @returns {void}
+   * @throws {UnsendableValueError} if a value cannot be sent
+   */
+  #send(kind, kindWithAttachments, fields, args) {
+    let json;
+    let attachments;
+    try {
+      if (hasBinary(args)) {
+        attachments = [];
+        json = JSON.stringify(deconstruct(args, attachments));
+      } else {
+        json = JSON.stringify(args);
+      }
+    } catch (error) {
+      throw new UnsendableValueError(error);
+    }
+    if (attachments === undefined) {
+      this.#add(`${kind}${fields}${json}\n`);
+    } else {
+      this.#attachments.push(...attachments);
+      this.#add(`${kindWithAttachments}\t${attachments.length}${fields}${json}\n`);
+    }
+  }
+
+  /**
+   * @param {string} line an operation
+   * @returns {void}
+   */
+  #add(line) {
+    this.#text += line;
+    if (this.#text.length > FLUSH_AT) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(this.#flush);
+    }
+  }
+}
+
+module.exports = { Output };

@@ -1,0 +1,98 @@
+'use strict';
+
+/**
+ * LoopbackSockets on the native server: has the sockets of a namespace served, and is the host of
+ * their attempts to authenticate. The session itself lives with the socket, in Rust.
+ */
+
+const { authenticate } = require('./authentication');
+
+/** @type {WeakMap<object, WeakMap<object, {names: string[], table: number}>>} by native server */
+const tables = new WeakMap();
+
+/**
+ * The number under which the native server knows these methods; it is kept while their names stay
+ * the same.
+ *
+ * @param {import('../binding').NativeServer} native the native server
+ * @param {import('./loopback-socket')} instance whose methods
+ * @param {import('./authentication').BoundMethod[]} methods the methods
+ * @returns {number} the table
+ */
+function tableOf(native, instance, methods) {
+  let known = tables.get(native);
+  if (known === undefined) {
+    tables.set(native, (known = new WeakMap()));
+  }
+  const last = known.get(instance);
+  if (
+    last !== undefined &&
+    last.names.length === methods.length &&
+    methods.every(({ name }, i) => name === last.names[i])
+  ) {
+    return last.table;
+  }
+  if (last !== undefined) {
+    native.forgetMethods(last.table);
+  }
+  const names = methods.map(({ name }) => name);
+  const table = native.methods(JSON.stringify(names));
+  known.set(instance, { names, table });
+  return table;
+}
+
+/**
+ * Begins to serve a socket that has just connected.
+ *
+ * @param {import('./socket').Socket} socket the socket
+ * @param {number} number its number on the native server
+ * @param {import('./loopback-socket')[]} instances those that serve it
+ * @returns {void}
+ */
+function serve(socket, number, instances) {
+  for (const instance of instances) {
+    socket.auth = false;
+    socket.nsp.server._native.serve(number, delayOf(instance._timeout));
+  }
+}
+
+/**
+ * @param {unknown} timeout a LoopbackSocket's timeout
+ * @returns {number | null} ms, `null` for ever
+ */
+function delayOf(timeout) {
+  return timeout === 'none' ? null : Number(timeout);
+}
+
+/**
+ * The client handed in its credentials: one attempt with one LoopbackSocket.
+ *
+ * @param {import('./socket').Socket} socket the socket
+ * @param {number} number its number on the native server
+ * @param {import('./loopback-socket')} instance the LoopbackSocket
+ * @param {number} index its number among those that serve the socket
+ * @param {number} attempt the attempt's number
+ * @param {unknown} credentials what the client sent
+ * @returns {void}
+ */
+function attempt(socket, number, instance, index, attempt, credentials) {
+  const { _native: native } = socket.nsp.server;
+  let table = 0;
+  const host = {
+    socket,
+    session: {
+      outcome: (i, a, accepted, handlers) => native.outcome(number, i, a, accepted, handlers),
+      bound: (i, a) => native.bound(number, i, a, table),
+      acknowledged: (i, a) => native.acknowledged(number, i, a),
+    },
+    bind: (i, methods, shared) => {
+      table = tableOf(native, instance, methods);
+      socket._bind(i, methods, shared);
+    },
+    authenticated: () => socket._connection.updateHolds(),
+    sendable: (value) => value,
+  };
+  authenticate(host, instance, index, attempt, credentials);
+}
+
+module.exports = { serve, attempt };
