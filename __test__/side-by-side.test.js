@@ -1,0 +1,97 @@
+'use strict';
+
+/**
+ * Side by side with the original: every scenario of the table runs against npm loopback-socket
+ * 0.4.2 and against ours on every host, client and transport, and the records must be equal, or
+ * equal to what the scenario's deviation says. `side-by-side/table.js` is the table.
+ *
+ * `SCENARIO=text` runs only the scenarios whose name contains the text, `HOST=native,hostedOn4`
+ * only those hosts of ours.
+ */
+
+const assert = require('node:assert/strict');
+const { after, describe, test } = require('node:test');
+const { assertOriginal, assertOurs } = require('./side-by-side/compare');
+const { createManager } = require('./side-by-side/clients');
+const { HOSTS, open } = require('./side-by-side/hosts');
+const { SUBJECTS, TRANSPORTS, combinationsOf } = require('./side-by-side/matrix');
+const { SCENARIOS, SECTIONS, nameOf } = require('./side-by-side/table');
+
+const wanted = SCENARIOS.filter((scenario) =>
+  nameOf(scenario).includes(process.env.SCENARIO ?? ''),
+);
+const subjects = SUBJECTS.filter((host) => (process.env.HOST ?? host).split(',').includes(host));
+// compare.js keeps the number of runs that really go on at once.
+const concurrency = 10000;
+const leftOut = new Map();
+
+describe('side by side with the original', { concurrency }, () => {
+  for (const scenario of wanted) {
+    describe(nameOf(scenario), { concurrency }, () => {
+      for (const combination of combinationsOf(scenario.originalHost ?? 'original')) {
+        test(combination.name, () => assertOriginal(scenario, combination));
+      }
+      for (const combination of subjects.flatMap(combinationsOf)) {
+        const reason = scenario.leftOut?.(combination);
+        if (reason) {
+          leftOut.set(`${nameOf(scenario)} — ${combination.host.name}`, reason);
+          test(combination.name, { skip: reason }, () => {});
+        } else {
+          test(combination.name, () => assertOurs(scenario, combination));
+        }
+      }
+    });
+  }
+});
+
+describe('what cannot be compared', () => {
+  for (const transport of TRANSPORTS) {
+    test(`a 4.x client cannot talk to a socket.io 2 server, ${transport}`, async (t) => {
+      const { port, close } = await open(HOSTS.original);
+      t.after(close);
+      const manager = createManager('4.8', transport, port);
+      const socket = manager.socket('/');
+      const outcome = await new Promise((resolve) => {
+        socket.once('connect', () => resolve('connected'));
+        socket.once('connect_error', () => resolve('refused'));
+        socket.once('disconnect', () => resolve('refused'));
+        manager.once('close', () => resolve('refused'));
+        socket.open();
+      });
+      manager.engine.close();
+      assert.equal(outcome, 'refused');
+    });
+  }
+});
+
+describe('the table', () => {
+  test('every section of BEHAVIOUR.md has scenarios, and every scenario a section', () => {
+    const counts = new Map(SECTIONS.map((section) => [section, 0]));
+    for (const { section } of SCENARIOS) {
+      assert.ok(counts.has(section), `no such section: ${section}`);
+      counts.set(section, counts.get(section) + 1);
+    }
+    console.log('Scenarios per section of BEHAVIOUR.md:');
+    for (const [section, count] of counts) console.log(`  ${section}: ${count}`);
+    console.log(`  in all: ${SCENARIOS.length}`);
+    for (const [section, count] of counts) assert.ok(count > 0, `no scenario for ${section}`);
+  });
+
+  test('names are unique', () => {
+    const names = SCENARIOS.map(nameOf);
+    assert.deepEqual([...new Set(names)], names);
+  });
+
+  test('whoever differs from the original says why and what is expected', () => {
+    for (const scenario of SCENARIOS) {
+      const differs = scenario.deviation !== undefined || scenario.contract !== undefined;
+      assert.equal(typeof scenario.expect === 'function', differs, nameOf(scenario));
+      assert.equal(scenario.original === 'crashes', scenario.crash !== undefined, nameOf(scenario));
+    }
+  });
+});
+
+after(() => {
+  if (leftOut.size) console.log('Left out:');
+  for (const [name, reason] of leftOut) console.log(`  ${name}: ${reason}`);
+});

@@ -1,0 +1,65 @@
+'use strict';
+
+/**
+ * Turns any value into one line of text, the same for equal values on every host and client.
+ * Key order, own `__proto__` keys, `-0`, lone surrogates and the class of binary values show;
+ * what is long is cut and closed with its length and hash, so that records stay readable.
+ */
+
+const { createHash } = require('node:crypto');
+
+const MAX_STRING = 120;
+const MAX_LINE = 600;
+
+const hashOf = (text) => createHash('sha1').update(text).digest('hex').slice(0, 10);
+
+/**
+ * @param {string} text
+ * @param {number} max the length above which only the beginning is kept
+ * @returns {string}
+ */
+function clip(text, max) {
+  return text.length <= max
+    ? text
+    : `${text.slice(0, 40)}… (${text.length} characters, ${hashOf(text)})`;
+}
+
+/**
+ * @param {ArrayBuffer|ArrayBufferView} value
+ * @returns {string} the class name and the bytes in hexadecimal
+ */
+function showBinary(value) {
+  const bytes =
+    value instanceof ArrayBuffer
+      ? Buffer.from(value)
+      : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return `${value.constructor.name}<${clip(bytes.toString('hex'), MAX_STRING)}>`;
+}
+
+/**
+ * @param {any} value
+ * @returns {string} the whole text, not cut as a line
+ */
+function write(value) {
+  if (typeof value === 'string') return clip(JSON.stringify(value), MAX_STRING);
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'function';
+  if (Object.is(value, -0)) return '-0';
+  if (typeof value !== 'object' || value === null) return String(value);
+  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return showBinary(value);
+  if (value instanceof Date) return `Date(${value.getTime()})`;
+  if (value instanceof Error) return `${value.name}(${value.message})`;
+  if (Array.isArray(value)) return `[${value.map(write).join(', ')}]`;
+  const fields = Object.keys(value).map((key) => `${JSON.stringify(key)}: ${write(value[key])}`);
+  return `{${fields.join(', ')}}`;
+}
+
+/**
+ * @param {any} value
+ * @returns {string} one line
+ */
+function show(value) {
+  return clip(write(value), MAX_LINE);
+}
+
+module.exports = { show };
