@@ -74,6 +74,15 @@ class Output {
   }
 
   /**
+   * @param {number} socket the socket
+   * @param {number} call a call that nobody will answer
+   * @returns {void}
+   */
+  forget(socket, call) {
+    this.#add(`f\t${socket}\t${call}\n`);
+  }
+
+  /**
    * Emits an event to one socket.
    *
    * @param {number} socket the socket

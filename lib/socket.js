@@ -281,6 +281,8 @@ class Socket extends EventEmitter {
     if (this.listenerCount(name) === 0) {
       if (run >= 0) {
         this._call(payload, call, run);
+      } else {
+        this.#forget(call);
       }
       return;
     }
@@ -311,8 +313,9 @@ class Socket extends EventEmitter {
    */
   _call(payload, call, run) {
     const bound = this.#bound?.[Math.floor(run / METHODS)];
-    const method = bound?.methods[run % METHODS];
+    const method = methodOf(bound, run % METHODS, payload[0]);
     if (method === undefined) {
+      this.#forget(call);
       return;
     }
     const args = [this, bound.credentials, payload[1]];
@@ -408,6 +411,18 @@ class Socket extends EventEmitter {
   }
 
   /**
+   * Nobody will ever acknowledge this event: nothing is to wait for it.
+   *
+   * @param {number} call the call, -1 if nobody waits
+   * @returns {void}
+   */
+  #forget(call) {
+    if (call >= 0 && this.connected) {
+      this.nsp.server._output.forget(this.#number, call);
+    }
+  }
+
+  /**
    * Calls a listener of the application. What it throws reaches the process as from any emitter,
    * but neither another listener nor another client suffers for it.
    *
@@ -438,6 +453,23 @@ function checkCallback(done) {
   if (done !== undefined && done !== null && typeof done !== 'function') {
     throw new InvalidCallbackError(done);
   }
+}
+
+/**
+ * The method that a call is for. Its index is of the methods that were bound when it came; if the
+ * client authenticated again meanwhile, others are bound now.
+ *
+ * @param {{methods: import('./authentication').BoundMethod[]}} [bound] what is bound now
+ * @param {number} index the index
+ * @param {unknown} name the name that was called
+ * @returns {import('./authentication').BoundMethod | undefined} the method, if there still is one
+ */
+function methodOf(bound, index, name) {
+  const method = bound?.methods[index];
+  if (method === undefined || method.name === name) {
+    return method;
+  }
+  return bound.methods.find((other) => other.name === String(name));
 }
 
 /** Takes an outcome nobody waits for. */

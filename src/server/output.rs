@@ -8,6 +8,7 @@
 //! | line | does |
 //! |---|---|
 //! | `a socket call json` | answers a call with the array `json` |
+//! | `f socket call` | forgets a call that nobody will answer |
 //! | `e socket ack? json` | emits the array `json` to one socket, with an acknowledgement id or none |
 //! | `b namespace audience json` | broadcasts |
 //! | `j socket json` / `l socket json` | joins / leaves a room |
@@ -123,6 +124,9 @@ fn operation(
             let ack = socket.settle(call)?;
             let frame = Frame::ack(ns, fields.next()?, attached, ack);
             socket.send(&frame, max_backpressure);
+        }
+        "f" => {
+            socket.settle(Call::from_number(fields.next()?.parse().ok()?)?);
         }
         "e" | "E" => {
             let ack = fields.next()?.parse().ok();
