@@ -466,10 +466,9 @@ function checkCallback(done) {
  */
 function methodOf(bound, index, name) {
   const method = bound?.methods[index];
-  if (method === undefined || method.name === name) {
-    return method;
-  }
-  return bound.methods.find((other) => other.name === String(name));
+  return method?.name === name
+    ? method
+    : bound?.methods.find((other) => other.name === String(name));
 }
 
 /** Takes an outcome nobody waits for. */
