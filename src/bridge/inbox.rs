@@ -20,6 +20,8 @@
 //! | 6 acknowledgement | socket | id | 0 | `[args…]` |
 //! | 7 closed | connection | 0 | 0 | 0 |
 //! | 8 response | request | status | 1 if binary | 0 |
+//! | 9 ask | connection | ask | 0 | `{nsp,eio,sid,query,auth}` |
+//! | 10 upgraded | connection | 0 | 0 | 0 |
 //!
 //! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
 //! place in the list beside the text, times 2¹⁴, plus how many there are.
@@ -229,6 +231,12 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             connection,
             request,
         } => record([4, socket.into(), connection.into(), 0, -1], &request),
+        Notice::Ask {
+            ask,
+            connection,
+            request,
+        } => record([9, connection.into(), ask.into(), 0, -1], &request),
+        Notice::Upgraded { connection } => record([10, connection.into(), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
             record([5, socket.into(), i64::from(reason as u8), 0, -1], "0");
         }

@@ -171,6 +171,19 @@ impl NativeServer {
         self.server.namespace(&name)
     }
 
+    /// Forgets a namespace that has no sockets.
+    #[napi(catch_unwind)]
+    pub fn remove_namespace(&self, index: u32) {
+        self.server.remove_namespace(index);
+    }
+
+    /// From now on a client that wants a namespace that does not exist is reported as an ask,
+    /// instead of being refused.
+    #[napi(catch_unwind)]
+    pub fn ask_for_namespaces(&self) {
+        self.server.ask_for_namespaces();
+    }
+
     /// Takes a websocket that Node stopped reading; the caller destroys its own half after a result
     /// below 0.
     ///

@@ -19,6 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use engineioxide::TransportType;
 use engineioxide::service::EngineIoService;
 use hyper::service::Service;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -26,9 +27,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Server;
-use super::connection::Link;
+use super::connection::{Engine, Link};
+use super::notice::Notice;
 use super::request::{Asks, normal_query};
+use super::{Inbox, Server};
 
 /// A websocket on its way from Node.
 #[derive(Debug)]
@@ -116,13 +118,24 @@ pub(crate) async fn serve(
         return;
     };
     *websocket.link.fd().lock() = Some(fd);
-    let carries = matches!(websocket.asks, Asks::Open).then(|| Arc::downgrade(&server));
+    let (carries, upgrades) = match websocket.asks {
+        Asks::Open => (Some(Arc::downgrade(&server)), None),
+        Asks::Use(sid) => {
+            let engine = server.connection(sid);
+            let upgrade = engine.map(|engine| Upgrade {
+                engine: Arc::downgrade(&engine),
+                inbox: server.inbox.clone(),
+            });
+            (None, upgrade)
+        }
+    };
     let patience = server.options.ping_interval + server.options.ping_timeout;
     let mut stream = Stream {
         head: websocket.head,
         io,
         link: websocket.link.clone(),
         carries,
+        upgrades,
         patience,
         stuck: None,
     };
@@ -186,11 +199,40 @@ struct Stream {
     /// The server, if the connection lives and dies with this stream (one that upgrades lived
     /// before).
     carries: Option<Weak<Server>>,
+    /// The upgrade this stream is for, until it is done.
+    upgrades: Option<Upgrade>,
     patience: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
 }
 
+/// An upgrade from polling. The engine does it silently; that it is done shows when the stream is
+/// read again.
+struct Upgrade {
+    engine: Weak<Engine>,
+    inbox: Arc<dyn Inbox>,
+}
+
+impl std::fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Upgrade")
+    }
+}
+
 impl Stream {
+    /// Tells JavaScript of an upgrade once it is done.
+    fn notice_upgrade(&mut self) {
+        let Some(upgrade) = &self.upgrades else {
+            return;
+        };
+        let engine = upgrade.engine.upgrade();
+        if engine.is_some_and(|engine| engine.transport_type() == TransportType::Websocket) {
+            upgrade.inbox.push(Notice::Upgraded {
+                connection: self.link.number,
+            });
+            self.upgrades = None;
+        }
+    }
+
     /// What a write came to: counts it, or waits with bounded patience.
     fn written(
         &mut self,
@@ -223,6 +265,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.notice_upgrade();
         if !self.head.is_empty() {
             let bytes = self.head.len().min(buffer.remaining());
             buffer.put_slice(&self.head[..bytes]);

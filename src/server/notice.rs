@@ -15,9 +15,18 @@ pub(crate) enum Notice {
     Connect {
         socket: SocketNumber,
         connection: ConnectionNumber,
-        /// JSON: `{id, nsp, eio, auth?, query?}`.
+        /// JSON: `{id, nsp, eio, sid, auth?, query?}`.
         request: String,
     },
+    /// A client asks to join a namespace that does not exist; JavaScript may make it.
+    Ask {
+        ask: u32,
+        connection: ConnectionNumber,
+        /// JSON, as for `Connect` but without an id.
+        request: String,
+    },
+    /// A connection has moved from polling to websocket.
+    Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
     Event {
         socket: SocketNumber,
@@ -78,12 +87,18 @@ pub(crate) enum Reason {
     TransportError = 3,
     /// `ping timeout`
     PingTimeout = 4,
-    /// `parse error`
+    /// `parse error`: what came is no Engine.IO packet
     ParseError = 5,
     /// `server shutting down`
     ServerShuttingDown = 6,
     /// `transport error`, because the client did not read what was sent
     Backpressure = 7,
+    /// `forced close`, because what came is no Socket.IO packet
+    Malformed = 8,
+    /// `forced close`, by the application
+    ForcedClose = 9,
+    /// The application refused the socket: it never was of its namespace
+    Refused = 10,
 }
 
 impl Notice {
@@ -93,7 +108,7 @@ impl Notice {
         let bytes = |list: &[Bytes]| list.iter().map(Bytes::len).sum::<usize>();
         RECORD
             + match self {
-                Self::Connect { request, .. } => request.len(),
+                Self::Connect { request, .. } | Self::Ask { request, .. } => request.len(),
                 Self::Event {
                     text, attachments, ..
                 }
@@ -101,7 +116,7 @@ impl Notice {
                     text, attachments, ..
                 } => text.len() + bytes(attachments),
                 Self::Response { body, .. } => body.len(),
-                Self::Disconnect { .. } | Self::Closed { .. } => 0,
+                Self::Disconnect { .. } | Self::Closed { .. } | Self::Upgraded { .. } => 0,
             }
     }
 }

@@ -9,15 +9,19 @@
 //! |---|---|
 //! | `a socket call json` | answers a call with the array `json` |
 //! | `f socket call` | forgets a call that nobody will answer |
-//! | `e socket ack? json` | emits the array `json` to one socket, with an acknowledgement id or none |
-//! | `b namespace audience json` | broadcasts |
+//! | `e socket ack? volatile? json` | emits the array `json` to one socket, with an acknowledgement id or none |
+//! | `b namespace audience ack? volatile? json` | broadcasts |
 //! | `j socket json` / `l socket json` | joins / leaves a room |
 //! | `c socket` | accepts a socket into its namespace |
+//! | `x socket json` | refuses it, telling the client why |
+//! | `o ask` / `r ask` | lets a client join the namespace it asked for / refuses, since there is none |
 //! | `h socket 0/1` | lets broadcasts through / holds them back |
 //! | `d socket 0/1` | disconnects a socket, with its whole connection if 1 |
 //! | `m socket` | ends the connection of a socket whose message cannot be read |
+//! | `z sid` | ends a connection by its session id |
 //!
-//! `A`, `E` and `B` are the same with a count of attachments as the first field.
+//! `A`, `E` and `B` are the same with a count of attachments as the first field. A volatile frame (`v`)
+//! is dropped for a client for which something waits already.
 
 use std::sync::Arc;
 
@@ -107,13 +111,30 @@ fn operation(
         }
         _ => Vec::new(),
     };
-    let subject: u32 = fields.next()?.parse().ok()?;
-    if let "b" | "B" = kind {
-        let namespace = server.namespace_at(subject)?;
-        let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
-        let frame = Frame::event(&namespace.name, fields.next()?, attached, None);
-        namespace.broadcast(&audience, &frame, server.options.max_backpressure);
+    let subject = fields.next()?;
+    if kind == "z" {
+        let engine = server.connection(subject.parse().ok()?)?;
+        engine.data.ends_because(Reason::ForcedClose);
+        engine.close(DisconnectReason::TransportClose);
         return Some(());
+    }
+    let subject: u32 = subject.parse().ok()?;
+    match kind {
+        "b" | "B" => {
+            let namespace = server.namespace_at(subject)?;
+            let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
+            let ack = fields.next()?.parse().ok();
+            let volatile = fields.next()? == "v";
+            let frame = Frame::event(&namespace.name, fields.next()?, attached, ack);
+            let frame = if volatile { frame.volatile() } else { frame };
+            namespace.broadcast(&audience, &frame, server.options.max_backpressure);
+            return Some(());
+        }
+        "o" | "r" => {
+            server.answer_ask(subject, kind == "o");
+            return Some(());
+        }
+        _ => {}
     }
     let socket = server.socket(subject)?;
     let max_backpressure = server.options.max_backpressure;
@@ -130,7 +151,9 @@ fn operation(
         }
         "e" | "E" => {
             let ack = fields.next()?.parse().ok();
+            let volatile = fields.next()? == "v";
             let frame = Frame::event(ns, fields.next()?, attached, ack);
+            let frame = if volatile { frame.volatile() } else { frame };
             socket.send(&frame, max_backpressure);
         }
         "j" => {
@@ -144,6 +167,10 @@ fn operation(
         "c" => socket
             .joined(max_backpressure)
             .unwrap_or_else(|_| malformed(&socket.engine)),
+        "x" => {
+            socket.send(&Frame::connect_error(ns, fields.next()?), max_backpressure);
+            socket.end(server, Reason::Refused);
+        }
         "h" => socket.hold(fields.next()? == "1"),
         "d" if fields.next()? == "1" => disconnect_connection(server, &socket.engine),
         "d" => disconnect(server, &socket),
@@ -172,6 +199,6 @@ fn disconnect_connection(server: &Server, engine: &Engine) {
 
 /// Ends a connection that sent what cannot be understood.
 pub(crate) fn malformed(engine: &Engine) {
-    engine.data.ends_because(Reason::ParseError);
+    engine.data.ends_because(Reason::Malformed);
     engine.close(DisconnectReason::PacketParsingError);
 }

@@ -24,9 +24,19 @@ use socketioxide_parser_common::CommonParser;
 pub(crate) struct Frame {
     pub(crate) text: Str,
     pub(crate) attachments: Vec<Bytes>,
+    /// Rather not at all than late: dropped for a client for which something waits already.
+    pub(crate) volatile: bool,
 }
 
 impl Frame {
+    /// The same frame, to be dropped where it would have to wait.
+    pub(crate) fn volatile(self) -> Self {
+        Self {
+            volatile: true,
+            ..self
+        }
+    }
+
     /// Bytes on the wire, without the transport's own framing.
     pub(crate) fn len(&self) -> usize {
         self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
@@ -71,6 +81,7 @@ impl Frame {
         Self {
             text: format!("4{ns}{comma}{json}").into(),
             attachments: Vec::new(),
+            volatile: false,
         }
     }
 }
@@ -85,10 +96,12 @@ fn encode(packet: Packet) -> Frame {
         Value::Str(text, attachments) => Frame {
             text,
             attachments: attachments.map(Vec::from).unwrap_or_default(),
+            volatile: false,
         },
         Value::Bytes(_) => Frame {
             text: Str::default(),
             attachments: Vec::new(),
+            volatile: false,
         },
     }
 }

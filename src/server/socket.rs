@@ -312,7 +312,11 @@ pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
     let Some(link) = engine.data.link() else {
         return;
     };
-    if link.queued() > max_backpressure {
+    let queued = link.queued();
+    if frame.volatile && queued > 0 {
+        return;
+    }
+    if queued > max_backpressure {
         overflow(engine);
         return;
     }
