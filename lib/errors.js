@@ -99,6 +99,18 @@ class InvalidOptionError extends LoopbackSocketError {
   }
 }
 
+/** An option of Socket.IO asks for what the native server cannot do. */
+class UnsupportedOptionError extends LoopbackSocketError {
+  /**
+   * @param {string} option its name
+   * @param {string} instead a sentence that says what to do
+   */
+  constructor(option, instead) {
+    super('UNSUPPORTED_OPTION', `The native server cannot do what '${option}' asks. ${instead}`);
+    this.option = option;
+  }
+}
+
 /** An event of the socket itself cannot be emitted to clients. */
 class ReservedEventError extends LoopbackSocketError {
   /**
@@ -144,6 +156,7 @@ module.exports = {
   InvalidHostError,
   InvalidServerError,
   InvalidOptionError,
+  UnsupportedOptionError,
   ReservedEventError,
   InvalidCallbackError,
   UnsendableValueError,
