@@ -25,6 +25,7 @@ use super::inbox::Inbox;
 use super::value::{self, Raw};
 use crate::server::connection::Link;
 use crate::server::options::Options;
+use crate::server::parser::Parser;
 use crate::server::polling::{self, Requests};
 use crate::server::request::{self, Asks};
 use crate::server::socket::{AckId, Socket};
@@ -52,6 +53,8 @@ pub struct NativeOptions {
     pub connect_timeout: f64,
     pub max_http_buffer_size: f64,
     pub max_backpressure: f64,
+    /// `'json'`, the default, or `'msgpack'`.
+    pub parser: Option<String>,
 }
 
 impl From<NativeOptions> for Options {
@@ -65,6 +68,10 @@ impl From<NativeOptions> for Options {
             connect_timeout: duration(options.connect_timeout),
             max_http_buffer_size: size(options.max_http_buffer_size),
             max_backpressure: size(options.max_backpressure),
+            parser: options
+                .parser
+                .and_then(|name| Parser::named(&name))
+                .unwrap_or_default(),
         }
     }
 }

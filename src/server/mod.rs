@@ -5,8 +5,9 @@
 //! request    which requests are for a session   options   what the server was told
 //! connection one Engine.IO connection           socket    one client in one namespace
 //! namespace  sockets and who hears a broadcast  rooms     who is in which room
-//! packet     frames, and the name of an event   notice    what JavaScript is told
-//! output     the one ordered way out            runtime   the I/O thread
+//! packet     what a packet carries              parser    how packets look on the wire
+//! output     the one ordered way out            notice    what JavaScript is told
+//! runtime    the I/O thread
 //! ```
 //!
 //! The engine calls [`Server`] on its I/O thread, in the order of the wire; JavaScript is told by
@@ -21,6 +22,7 @@ pub(crate) mod notice;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod packet;
+pub(crate) mod parser;
 pub(crate) mod polling;
 pub(crate) mod request;
 mod rooms;
@@ -40,14 +42,12 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
-use socketioxide_core::parser::{Parse, ParseConfig, ParseError};
-use socketioxide_parser_common::CommonParser;
+use socketioxide_core::parser::{ParseConfig, ParseError};
 
 use connection::{Connection, Engine, Link};
 use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
-use packet::Frame;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
 
 /// Where notices go: JavaScript's queue, or a test's list.
@@ -237,7 +237,10 @@ impl Server {
             ProtocolVersion::V3 => r#""Invalid namespace""#,
             ProtocolVersion::V4 => r#"{"message":"Invalid namespace"}"#,
         };
-        let frame = Frame::connect_error(&Str::copy_from_slice(name), reason);
+        let frame = self
+            .options
+            .parser
+            .connect_error(&Str::copy_from_slice(name), reason);
         self.output
             .send(output::Command::Frame(engine.clone(), frame));
     }
@@ -410,13 +413,15 @@ impl EngineIoHandler for Server {
 
     fn on_message(self: &Arc<Self>, message: Str, engine: Arc<Engine>) {
         self.message(&engine, || {
-            CommonParser.decode_str(&self.parsing, &engine.data.parser, message)
+            let parser = self.options.parser;
+            parser.decode_text(&self.parsing, &engine.data.parser, message)
         });
     }
 
     fn on_binary(self: &Arc<Self>, data: Bytes, engine: Arc<Engine>) {
         self.message(&engine, || {
-            CommonParser.decode_bin(&self.parsing, &engine.data.parser, data)
+            let parser = self.options.parser;
+            parser.decode_binary(&self.parsing, &engine.data.parser, data)
         });
     }
 }

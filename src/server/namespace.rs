@@ -7,7 +7,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
-use super::packet::Frame;
+use super::parser::Frame;
 use super::rooms::Rooms;
 use super::socket::{Socket, SocketNumber};
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::parser::Parser;
+
 /// The options of one native server. Durations come from milliseconds, sizes are bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -17,4 +19,6 @@ pub(crate) struct Options {
     pub(crate) max_http_buffer_size: usize,
     /// How much may wait for a client that does not read, before its connection is closed.
     pub(crate) max_backpressure: usize,
+    /// How packets look on the wire.
+    pub(crate) parser: Parser,
 }

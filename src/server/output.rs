@@ -33,7 +33,7 @@ use super::Server;
 use super::connection::Engine;
 use super::namespace::Audience;
 use super::notice::Reason;
-use super::packet::Frame;
+use super::parser::Frame;
 use super::socket::{self, Socket};
 use crate::session::Call;
 
@@ -119,13 +119,14 @@ fn operation(
         return Some(());
     }
     let subject: u32 = subject.parse().ok()?;
+    let parser = server.options.parser;
     match kind {
         "b" | "B" => {
             let namespace = server.namespace_at(subject)?;
             let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
             let ack = fields.next()?.parse().ok();
             let volatile = fields.next()? == "v";
-            let frame = Frame::event(&namespace.name, fields.next()?, attached, ack);
+            let frame = parser.event(&namespace.name, fields.next()?, attached, ack);
             let frame = if volatile { frame.volatile() } else { frame };
             namespace.broadcast(&audience, &frame, server.options.max_backpressure);
             return Some(());
@@ -143,7 +144,7 @@ fn operation(
         "a" | "A" => {
             let call = Call::from_number(fields.next()?.parse().ok()?)?;
             let ack = socket.settle(call)?;
-            let frame = Frame::ack(ns, fields.next()?, attached, ack);
+            let frame = parser.ack(ns, fields.next()?, attached, ack);
             socket.send(&frame, max_backpressure);
         }
         "f" => {
@@ -152,7 +153,7 @@ fn operation(
         "e" | "E" => {
             let ack = fields.next()?.parse().ok();
             let volatile = fields.next()? == "v";
-            let frame = Frame::event(ns, fields.next()?, attached, ack);
+            let frame = parser.event(ns, fields.next()?, attached, ack);
             let frame = if volatile { frame.volatile() } else { frame };
             socket.send(&frame, max_backpressure);
         }
@@ -165,10 +166,10 @@ fn operation(
             socket.namespace.leave(socket.number, &room);
         }
         "c" => socket
-            .joined(max_backpressure)
+            .joined(parser, max_backpressure)
             .unwrap_or_else(|_| malformed(&socket.engine)),
         "x" => {
-            socket.send(&Frame::connect_error(ns, fields.next()?), max_backpressure);
+            socket.send(&parser.connect_error(ns, fields.next()?), max_backpressure);
             socket.end(server, Reason::Refused);
         }
         "h" => socket.hold(fields.next()? == "1"),
@@ -183,7 +184,7 @@ fn operation(
 /// Ends one socket, telling its client.
 fn disconnect(server: &Server, socket: &Socket) {
     socket.send(
-        &Frame::disconnect(&socket.namespace.name),
+        &server.options.parser.disconnect(&socket.namespace.name),
         server.options.max_backpressure,
     );
     socket.end(server, Reason::ServerNamespaceDisconnect);
