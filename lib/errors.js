@@ -117,7 +117,10 @@ class ReservedEventError extends LoopbackSocketError {
    * @param {string} event its name
    */
   constructor(event) {
-    super('RESERVED_EVENT', `'${event}' is an event of the socket itself. Emit another name.`);
+    super(
+      'RESERVED_EVENT',
+      `"${event}" is a reserved event name: it is an event of the socket itself. Emit another name.`,
+    );
   }
 }
 
@@ -128,6 +131,52 @@ class InvalidCallbackError extends LoopbackSocketError {
    */
   constructor(callback) {
     super('INVALID_CALLBACK', `The callback needs to be a function; got ${describe(callback)}.`);
+  }
+}
+
+/** A timeout is no number of milliseconds. */
+class InvalidTimeoutError extends LoopbackSocketError {
+  /**
+   * @param {unknown} timeout what was given instead
+   */
+  constructor(timeout) {
+    super('INVALID_TIMEOUT', `timeout() needs milliseconds, 0 or more; got ${describe(timeout)}.`);
+  }
+}
+
+/** A client did not acknowledge an event in time. */
+class AckTimeoutError extends LoopbackSocketError {
+  /** Takes nothing. */
+  constructor() {
+    super(
+      'ACK_TIMEOUT',
+      'operation has timed out: not every client acknowledged the event in time. Have its listener ' +
+        'call the acknowledgement, or give a longer timeout().',
+    );
+  }
+}
+
+/** A client sent what is no Socket.IO packet: its connection ends. */
+class MalformedMessageError extends LoopbackSocketError {
+  /** Takes nothing. */
+  constructor() {
+    super(
+      'MALFORMED_MESSAGE',
+      'The client sent a message that cannot be read (invalid payload or Illegal attachments); its ' +
+        'connection ends. Check what it is built with.',
+    );
+  }
+}
+
+/** A member of Socket.IO that the native server does not have. */
+class UnsupportedApiError extends LoopbackSocketError {
+  /**
+   * @param {string} member the member
+   * @param {string} instead what to use instead
+   */
+  constructor(member, instead) {
+    super('UNSUPPORTED_API', `The native server has no ${member}. Use ${instead}.`);
+    this.member = member;
   }
 }
 
@@ -159,5 +208,9 @@ module.exports = {
   UnsupportedOptionError,
   ReservedEventError,
   InvalidCallbackError,
+  InvalidTimeoutError,
+  AckTimeoutError,
+  MalformedMessageError,
+  UnsupportedApiError,
   UnsendableValueError,
 };

@@ -450,6 +450,12 @@ impl NativeServer {
         self.server.close();
     }
 
+    /// Ends the connections there are; others may come.
+    #[napi(catch_unwind)]
+    pub fn close_connections(&self) {
+        self.server.close_connections();
+    }
+
     /// Lets go of `receive`: after `close` has ended every connection nothing more is reported.
     #[napi(catch_unwind)]
     pub fn release(&self) {

@@ -146,14 +146,21 @@ impl Server {
     /// Ends every connection after what was said before, and lets none in any more.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        self.output.send(output::Command::Close);
+        self.output
+            .send(output::Command::EndAll(Reason::ServerShuttingDown));
     }
 
-    pub(crate) fn end_all(&self) {
+    /// Ends the connections there are, after what was said before.
+    pub(crate) fn close_connections(&self) {
+        self.output
+            .send(output::Command::EndAll(Reason::ForcedClose));
+    }
+
+    pub(crate) fn end_all(&self, reason: Reason) {
         let connections: Vec<_> = self.connections.read().values().cloned().collect();
         for engine in connections {
             for socket in engine.data.sockets() {
-                socket.end(self, Reason::ServerShuttingDown);
+                socket.end(self, reason);
             }
             engine.close(DisconnectReason::ClosingServer);
         }

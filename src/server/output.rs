@@ -46,8 +46,8 @@ pub(crate) enum Command {
     Frame(Arc<Engine>, Frame),
     /// The timeout of a pending socket: its connection ends (BEHAVIOUR "A socket's life" 5).
     Expire(Arc<Socket>),
-    /// The server closes: every connection ends.
-    Close,
+    /// Every connection ends, for this reason.
+    EndAll(Reason),
 }
 
 /// The sending end of the way out.
@@ -82,7 +82,7 @@ pub(crate) async fn run(server: std::sync::Weak<Server>, mut commands: Receiver)
                 socket::send(&engine, &frame, server.options.max_backpressure);
             }
             Command::Expire(socket) => disconnect_connection(&server, &socket.engine),
-            Command::Close => server.end_all(),
+            Command::EndAll(reason) => server.end_all(reason),
         }
     }
 }

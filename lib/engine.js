@@ -1,0 +1,52 @@
+'use strict';
+
+/**
+ * `io.engine`: what is above a single connection. Emits `connection`, `connection_error`,
+ * `initial_headers` and `headers`.
+ */
+
+const { EventEmitter } = require('events');
+const { UnsupportedApiError } = require('./errors');
+
+class Engine extends EventEmitter {
+  #count;
+  #end;
+
+  /**
+   * @param {() => number} count how many connections there are
+   * @param {() => void} end ends them all
+   */
+  constructor(count, end) {
+    super();
+    this.#count = count;
+    this.#end = end;
+    /** The options in force. */
+    this.opts = {};
+  }
+
+  /** @returns {number} how many connections there are */
+  get clientsCount() {
+    return this.#count();
+  }
+
+  /**
+   * Session ids are made in Rust.
+   *
+   * @throws {UnsupportedApiError} always
+   */
+  set generateId(value) {
+    throw new UnsupportedApiError('engine.generateId', 'socket.data for ids of your own');
+  }
+
+  /**
+   * Ends every connection.
+   *
+   * @returns {this} itself
+   */
+  close() {
+    this.#end();
+    return this;
+  }
+}
+
+module.exports = { Engine };
