@@ -142,12 +142,18 @@ class Bench {
     return wire;
   }
 
+  /** Leaves what the clients saw out of the record, where it is left to chance. */
+  recordServerOnly() {
+    this.logs = [this.server];
+  }
+
   /** @returns {Record<string, string[]>} */
   record() {
     return sealRecord(this.logs);
   }
 
   async close() {
+    for (const arrivals of this.arrivals.values()) arrivals.seal();
     for (const peer of this.peers) peer.close();
     await Promise.all(this.openings.map((opening) => opening.close()));
   }

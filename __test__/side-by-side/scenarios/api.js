@@ -50,7 +50,7 @@ module.exports = [
       const model = { model: {}, method: 'later' };
       bench.saw('name', typeof instance._name, instance._timeout);
       bench.saw('empty', instance._methods, instance._connected, instance._sockets);
-      bench.saw('before start', instance._io, typeof instance._auth, instance._auth.length);
+      bench.saw('before start', instance._io, typeof instance._auth);
       instance.auth(auth);
       instance.onConnected(method);
       instance.onConnected(model);
