@@ -304,6 +304,9 @@ module.exports = [
       await peer.authenticate('c');
       for (let n = 0; n < 30; n++) peer.emit(n % 3 ? 'm' : 'own', n);
       await peer.barrier();
+      // The original begins its methods a little later: each kind is in order by itself.
+      const isOwn = (line) => line.startsWith('own');
+      bench.server.lines.sort((a, b) => isOwn(a) - isOwn(b));
     },
   },
   {
@@ -380,8 +383,7 @@ module.exports = [
       for (const name of ['bytes', 'words', 'part']) await peer.call(name, {});
     },
     contract: 'socket.io 2 itself sends a typed array without a Buffer beside it as an object',
-    expect({ host }) {
-      if (host.major === 2 && !host.isOriginal) return undefined;
+    expect() {
       return {
         server: [],
         client: [
