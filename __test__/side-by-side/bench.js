@@ -170,7 +170,10 @@ async function run(scenario, host, client, transport) {
   const bench = new Bench(host, client, transport, scenario);
   await bench.open();
   try {
-    await withinPatience(scenario.run(bench), () => `the scenario hangs; so far:\n${inspect(bench.record())}`);
+    await withinPatience(
+      scenario.run(bench),
+      () => `the scenario hangs; so far:\n${inspect(bench.record())}`,
+    );
     return bench.record();
   } finally {
     await withinPatience(bench.close(), () => 'the server does not close');

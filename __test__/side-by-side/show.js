@@ -42,13 +42,12 @@ function showBinary(value) {
  *   one value and nothing else
  */
 function unwrap(value) {
-  if (Array.isArray(value)) return value.length === 1 && 0 in value ? ['[', value[0], ']'] : undefined;
+  if (Array.isArray(value))
+    return value.length === 1 && 0 in value ? ['[', value[0], ']'] : undefined;
   const prototype = typeof value === 'object' && value !== null && Object.getPrototypeOf(value);
   if (prototype !== Object.prototype) return undefined;
   const keys = Object.keys(value);
-  return keys.length === 1
-    ? [`{${JSON.stringify(keys[0])}: `, value[keys[0]], '}']
-    : undefined;
+  return keys.length === 1 ? [`{${JSON.stringify(keys[0])}: `, value[keys[0]], '}'] : undefined;
 }
 
 /**

@@ -34,12 +34,13 @@ class Tagged {
 }
 
 /** Own `__proto__` keys, as JSON.parse makes them. */
-const withProtoKey = () => JSON.parse('{"__proto__":{"admin":true},"a":{"__proto__":7},"b":[{"__proto__":null}]}');
+const withProtoKey = () =>
+  JSON.parse('{"__proto__":{"admin":true},"a":{"__proto__":7},"b":[{"__proto__":null}]}');
 
 /** Results by name; each group is one scenario. */
 const RESULTS = {
   'undefined gives {}, and undefined fields and items are as JSON has them': {
-    undefined,
+    nothing: undefined,
     'field undefined': { a: undefined, b: 1 },
     'item undefined': [undefined, 1, undefined],
     function: () => {},
@@ -61,8 +62,8 @@ const RESULTS = {
     'digits and dashes': '51-["a"]',
   },
   'numbers come through, edge numbers too; what is no number in JSON is null': {
-    NaN: NaN,
-    Infinity: Infinity,
+    NaN,
+    Infinity,
     '-Infinity': -Infinity,
     'nested NaN': [NaN, { a: -Infinity }],
     zero: 0,
@@ -76,7 +77,7 @@ const RESULTS = {
     'large exponent': 1e21,
     'small exponent': 1e-7,
     fraction: 0.1 + 0.2,
-    'unsigned 64': 18446744073709551615,
+    'beyond 64 bits': 2 ** 64,
     boxed: [new Number(1), new String('s'), new Boolean(false)],
   },
   'Date and toJSON are called as JSON does': {
@@ -149,7 +150,11 @@ const RESULTS = {
   },
   'typed arrays beside a Buffer travel as binary': {
     bytes: [Buffer.from('b'), new Uint8Array([1, 2, 3])],
-    words: { buffer: Buffer.from('b'), words: new Uint16Array([1, 256]), floats: [new Float64Array([1.5])] },
+    words: {
+      buffer: Buffer.from('b'),
+      words: new Uint16Array([1, 256]),
+      floats: [new Float64Array([1.5])],
+    },
     view: [Buffer.from('b'), new DataView(new Uint8Array([9, 8, 7, 6]).buffer, 1, 2)],
     part: [Buffer.from('b'), new Uint8Array(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2)],
   },
@@ -290,7 +295,10 @@ module.exports = [
       await peer.authenticate();
       const numbers = Array.from({ length: 300 }, (_, index) => index);
       const answers = await Promise.all(numbers.map((n) => peer.call('double', n)));
-      bench.saw('all', answers.every(({ result }, n) => result === n * 2));
+      bench.saw(
+        'all',
+        answers.every(({ result }, n) => result === n * 2),
+      );
       peer.log.lines.sort();
     },
   },
@@ -377,7 +385,10 @@ module.exports = [
       const { instance } = bench;
       instance.defineMethod('bytes', () => new Uint8Array([1, 2, 3]));
       instance.defineMethod('words', () => ({ nested: [new Uint16Array([1, 256])] }));
-      instance.defineMethod('part', () => new Uint8Array(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2));
+      instance.defineMethod(
+        'part',
+        () => new Uint8Array(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2),
+      );
       const peer = await bench.connect();
       await peer.authenticate();
       for (const name of ['bytes', 'words', 'part']) await peer.call(name, {});
@@ -412,7 +423,12 @@ module.exports = [
       bench.instance.defineMethod('m', bench.witness('args'));
       const peer = await bench.connect();
       await peer.authenticate('c');
-      for (const value of ['\ud83d', { 'key \udfff': 'a\ud800' }, nest(1000, 1), nest(1000, 1, true)]) {
+      for (const value of [
+        '\ud83d',
+        { 'key \udfff': 'a\ud800' },
+        nest(1000, 1),
+        nest(1000, 1, true),
+      ]) {
         await peer.call('m', value);
       }
     },

@@ -157,7 +157,11 @@ module.exports = [
       const wire = await bench.wire();
       wire.send('42["authentication"]');
       await wire.frame();
-      for (const [id, name, attachments] of [[5, 'one', 1], [6, 'two', 2], [7, 'error', 1]]) {
+      for (const [id, name, attachments] of [
+        [5, 'one', 1],
+        [6, 'two', 2],
+        [7, 'error', 1],
+      ]) {
         wire.send(`42${id}${JSON.stringify([name, {}])}`);
         await wire.frame();
         for (let index = 0; index < attachments; index++) await wire.log.until('binary');
@@ -208,7 +212,12 @@ module.exports = [
       const wire = await bench.wire();
       wire.send('42["\\u0061uthentication","c"]');
       await wire.frame();
-      for (const [id, name] of [[1, 'sp\\u0079'], [2, '\\u00fcn\\u00ef\\u2713'], [3, ''], [4, 'sp\\/y']]) {
+      for (const [id, name] of [
+        [1, 'sp\\u0079'],
+        [2, '\\u00fcn\\u00ef\\u2713'],
+        [3, ''],
+        [4, 'sp\\/y'],
+      ]) {
         wire.send(`42${id}["${name}",{}]`);
         if (id < 4) await wire.frame();
       }
