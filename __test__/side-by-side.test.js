@@ -9,6 +9,7 @@
  * only those hosts of ours.
  */
 
+require('./side-by-side/timers');
 const assert = require('node:assert/strict');
 const { after, describe, test } = require('node:test');
 const { assertOriginal, assertOurs } = require('./side-by-side/compare');

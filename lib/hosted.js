@@ -17,8 +17,8 @@ const { invoke } = require('./invoke');
 const { sendable } = require('./sendable');
 const { delayOf } = require('./timeout');
 
-/** `session.called()`: the method is not to run. */
-const LOST = -1;
+/** The id of a call that the session does not keep. */
+const NOT_KEPT = -1;
 
 /** Handlers run after the listeners of the event that caused them, as if awaited. */
 const resolved = Promise.resolve();
@@ -36,6 +36,20 @@ const hostings = new WeakMap();
 
 /** @type {WeakMap<object, HostedSocket>} the live ones, by the server's socket */
 const hostedSockets = new WeakMap();
+
+/**
+ * A call whose handler was not done when it returned.
+ *
+ * @typedef {object} Call
+ * @property {HostedSocket} hosted its socket
+ * @property {number} index the number of its LoopbackSocket
+ * @property {number} method the number of its method
+ * @property {boolean} settled whether its handler is done
+ * @property {number} id by which the session keeps it
+ */
+
+/** @type {Call[]} those of this tick */
+const waiting = [];
 
 /**
  * Serves the sockets that connect to `io` from now on. Once per instance and `io`, however often it
@@ -108,6 +122,7 @@ class HostedSocket {
     this._byIndex = [];
     /** @type {Set<BroadcastGate>} */
     this._gates = new Set();
+    this._ended = false;
     socket.on('disconnect', () => this._end());
   }
 
@@ -212,7 +227,9 @@ class HostedSocket {
   }
 
   /**
-   * The client calls a method.
+   * The client calls a method. That it may be called was decided when the session took the methods,
+   * and is true until the socket ends; the session keeps the calls that wait for their handler. A
+   * call that is over within its tick is not handed to and fro: that would be most of its cost.
    *
    * @param {number} index the number of the LoopbackSocket
    * @param {Binding} binding the method
@@ -225,17 +242,21 @@ class HostedSocket {
     if (fn === undefined) {
       return;
     }
-    const { session } = this;
-    const call = session.called(index, method, ack !== undefined);
-    if (call === LOST) {
-      return;
-    }
     resolved.then(() => {
+      if (ack === undefined) {
+        invoke(fn, self, [this.socket, credentials, args], ignore);
+        return;
+      }
+      const call = { hosted: this, index, method, settled: false, id: NOT_KEPT };
       invoke(fn, self, [this.socket, credentials, args], (failed, value) => {
-        if (call > 0 && session.settled(call)) {
+        call.settled = true;
+        if (call.id > 0 ? this.session.settled(call.id) : !this._ended) {
           this._answer(ack, failed, value);
         }
       });
+      if (!call.settled) {
+        keepAfterTick(call);
+      }
     });
   }
 
@@ -310,6 +331,7 @@ class HostedSocket {
    * @returns {void}
    */
   _end() {
+    this._ended = true;
     this.session.disconnected();
     this._clearTimers();
     for (const gate of this._gates) {
@@ -330,12 +352,45 @@ class HostedSocket {
 }
 
 /**
+ * Gives a call to its session to keep if it is still waiting when the tick is over.
+ *
+ * @param {Call} call the call
+ * @returns {void}
+ */
+function keepAfterTick(call) {
+  if (waiting.push(call) === 1) {
+    process.nextTick(keepWaiting);
+  }
+}
+
+/**
+ * The tick is over.
+ *
+ * @returns {void}
+ */
+function keepWaiting() {
+  for (const call of waiting) {
+    if (!call.settled) {
+      call.id = call.hosted.session.called(call.index, call.method, true);
+    }
+  }
+  waiting.length = 0;
+}
+
+/**
  * @param {object} socket the server's socket
  * @returns {boolean} whether a Socket.IO 2 server owns it
  */
 function isVersion2(socket) {
   return Boolean(socket.nsp && socket.nsp.connected && typeof socket.packet === 'function');
 }
+
+/**
+ * The outcome of a call that nobody waits for.
+ *
+ * @returns {void}
+ */
+function ignore() {}
 
 /**
  * @param {unknown} value any value

@@ -45,6 +45,8 @@ function parseBatch(batch, records, malformed) {
         if (kind === EVENT || kind === ACKNOWLEDGEMENT) {
           malformed(subject);
         }
+        // What runs for this event must not run for the one before it.
+        values.push(EVENT, subject, -1, -1, -1, undefined);
       }
     }
     return values;

@@ -80,7 +80,7 @@ async function build() {
   if (isBuilt()) return;
   await run('Looking for Rust', 'cargo', ['--version'], { hint: RUST_HINT });
   const npm = npmCommand('npm', ['run', 'build']);
-  await run('Building the addon from its Rust sources (minutes)', npm.command, npm.args);
+  await run('Building the addon from its Rust sources (takes minutes)', npm.command, npm.args);
 }
 
 /**

@@ -64,7 +64,7 @@ class Progress {
     if (this.onTerminal) {
       process.stdout.write(`\r\x1b[K${line.slice(0, (process.stdout.columns || 80) - 1)}`);
     } else {
-      console.log('    %s  %s', this.seconds, this.lastLine);
+      console.log(`    ${this.seconds}  ${this.lastLine}`.trimEnd());
     }
   }
 

@@ -142,12 +142,18 @@ class Bench {
     return wire;
   }
 
+  /** Leaves what the clients saw out of the record, where it is left to chance. */
+  recordServerOnly() {
+    this.logs = [this.server];
+  }
+
   /** @returns {Record<string, string[]>} */
   record() {
     return sealRecord(this.logs);
   }
 
   async close() {
+    for (const arrivals of this.arrivals.values()) arrivals.seal();
     for (const peer of this.peers) peer.close();
     await Promise.all(this.openings.map((opening) => opening.close()));
   }
@@ -164,7 +170,10 @@ async function run(scenario, host, client, transport) {
   const bench = new Bench(host, client, transport, scenario);
   await bench.open();
   try {
-    await withinPatience(scenario.run(bench), () => `the scenario hangs; so far:\n${inspect(bench.record())}`);
+    await withinPatience(
+      scenario.run(bench),
+      () => `the scenario hangs; so far:\n${inspect(bench.record())}`,
+    );
     return bench.record();
   } finally {
     await withinPatience(bench.close(), () => 'the server does not close');

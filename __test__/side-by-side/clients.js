@@ -52,13 +52,11 @@ class Peer {
 
   /** @returns {Promise<void>} when the namespace has let the socket in */
   async connect() {
-    const connected = new Promise((resolve) => this.socket.once('connect', resolve));
-    const failed = this.log.until('connect_error').then((values) => {
-      throw new Error(`cannot connect: ${values}`);
+    await new Promise((resolve, reject) => {
+      this.socket.once('connect', resolve);
+      this.socket.once('connect_error', (error) => reject(new Error(`cannot connect: ${error}`)));
+      this.socket.open();
     });
-    failed.catch(() => {});
-    this.socket.open();
-    await Promise.race([connected, failed]);
   }
 
   received(packet) {

@@ -18,6 +18,7 @@ class Log {
     this.sealed = false;
     this.arrived = new Map();
     this.waiting = new Map();
+    this.impatience = new Set();
   }
 
   /**
@@ -55,12 +56,19 @@ class Log {
       const impatience = setTimeout(() => {
         reject(new Error(`${this.name} never saw ${label}; it saw:\n${this.lines.join('\n')}`));
       }, PATIENCE);
+      this.impatience.add(impatience);
       const waiter = (detail) => {
         clearTimeout(impatience);
         resolve(detail);
       };
       this.waiting.set(label, [...(this.waiting.get(label) ?? []), waiter]);
     });
+  }
+
+  /** Takes no more lines; whoever still waits waits in vain. */
+  seal() {
+    this.sealed = true;
+    for (const impatience of this.impatience) clearTimeout(impatience);
   }
 }
 
@@ -69,7 +77,7 @@ class Log {
  * @returns {Record<string, string[]>} lines by name of the log; nothing is added any more
  */
 function sealRecord(logs) {
-  for (const log of logs) log.sealed = true;
+  for (const log of logs) log.seal();
   return Object.fromEntries(logs.map((log) => [log.name, log.lines]));
 }
 

@@ -38,9 +38,37 @@ function showBinary(value) {
 
 /**
  * @param {any} value
+ * @returns {[open: string, inner: any, close: string]|undefined} for arrays and objects that hold
+ *   one value and nothing else
+ */
+function unwrap(value) {
+  if (Array.isArray(value))
+    return value.length === 1 && 0 in value ? ['[', value[0], ']'] : undefined;
+  const prototype = typeof value === 'object' && value !== null && Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype) return undefined;
+  const keys = Object.keys(value);
+  return keys.length === 1 ? [`{${JSON.stringify(keys[0])}: `, value[keys[0]], '}'] : undefined;
+}
+
+/**
+ * @param {any} value
  * @returns {string} the whole text, not cut as a line
  */
 function write(value) {
+  let [opened, closed] = ['', ''];
+  // A loop, because thousands of levels must not depend on how deep the stack is already.
+  for (let layer; (layer = unwrap(value)); value = layer[1]) {
+    opened += layer[0];
+    closed += layer[2];
+  }
+  return `${opened}${writeInner(value)}${[...closed].reverse().join('')}`;
+}
+
+/**
+ * @param {any} value
+ * @returns {string}
+ */
+function writeInner(value) {
   if (typeof value === 'string') return clip(JSON.stringify(value), MAX_STRING);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'function';

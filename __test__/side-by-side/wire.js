@@ -20,7 +20,7 @@ const SEPARATOR = '\x1e';
 function splitPayload(body, version) {
   if (version === 4) return body.split(SEPARATOR);
   const packets = [];
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     const colon = body.indexOf(':', at);
     const length = Number(body.slice(at, colon));
     if (!Number.isInteger(length) || colon < 0) throw new Error(`not a payload: ${body}`);
@@ -75,7 +75,8 @@ class WireClient {
 
   withoutLeadingByte(data) {
     if (this.version === 4) return data;
-    if (data[0] !== 4) throw new Error(`not a binary message of Engine.IO 3: ${data.toString('hex')}`);
+    if (data[0] !== 4)
+      throw new Error(`not a binary message of Engine.IO 3: ${data.toString('hex')}`);
     return data.subarray(1);
   }
 
@@ -128,7 +129,8 @@ class WireClient {
       if (ofNamespace === this.namespace) this.log.signal('opened');
     } else if (frame[0] === '4') {
       // The frame itself is the line: no escaping, nothing cut that a reader could need.
-      if (!this.log.sealed) this.log.lines.push(frame.length > 300 ? `${frame.slice(0, 300)}…` : frame);
+      if (!this.log.sealed)
+        this.log.lines.push(frame.length > 300 ? `${frame.slice(0, 300)}…` : frame);
       this.log.signal('frame', frame);
     } else if (frame[0] === '1') {
       this.closed = true;

@@ -124,7 +124,6 @@ describe('the examples of the types', () => {
 
 describe('the types and the code', () => {
   const LoopbackSocket = require('../..');
-  const library = require('../../lib/server');
 
   const files = ['index.d.ts', 'index.d.mts'].map((name) => path.join(ROOT, name));
   const program = ts.createProgram(files, { ...STRICT, ...NODE });
@@ -147,16 +146,15 @@ describe('the types and the code', () => {
 
   /** The type of an instance of a class or interface of the namespace. */
   const typeOf = (name) =>
-    checker.getDeclaredTypeOfSymbol(name === undefined ? face : face.exports.get(name));
+    checker.getDeclaredTypeOfSymbol(name === face.name ? face : face.exports.get(name));
 
-  const CLASSES = [
-    ['LoopbackSocket', typeOf(), LoopbackSocket.prototype],
-    ...['Server', 'Namespace', 'Socket', 'BroadcastOperator'].map((name) => [
-      name,
-      typeOf(name),
-      library[name].prototype,
-    ]),
-  ];
+  const CLASSES = {
+    LoopbackSocket,
+    Server: LoopbackSocket.Server,
+    Namespace: require('../../lib/namespace').Namespace,
+    Socket: require('../../lib/socket').Socket,
+    BroadcastOperator: require('../../lib/broadcast').BroadcastOperator,
+  };
 
   it('export the same values to require()', () => {
     assert.deepEqual(values([...face.exports.values()]), Object.keys(LoopbackSocket).sort());
@@ -176,18 +174,18 @@ describe('the types and the code', () => {
     assert.deepEqual(declared.sort(), codes.sort());
   });
 
-  for (const [name, type, prototype] of CLASSES) {
+  for (const [name, { prototype }] of Object.entries(CLASSES)) {
     it(`have the same public methods of ${name}`, () => {
+      const type = typeOf(name);
       for (const symbol of checker.getPropertiesOfType(type)) {
-        if (symbol.flags & ts.SymbolFlags.Method) {
-          const member = symbol.name.startsWith('__@') ? undefined : prototype[symbol.name];
-          if (member === undefined && symbol.name.startsWith('__@')) continue; // a symbol of Node's
-          assert.equal(typeof member, 'function', `${name}.${symbol.name} is declared`);
+        const isOurs = !symbol.name.startsWith('__@'); // not a symbol of Node's
+        if (isOurs && symbol.flags & ts.SymbolFlags.Method) {
+          assert.equal(typeof prototype[symbol.name], 'function', `${symbol.name} is declared`);
         }
       }
       for (const key of Object.getOwnPropertyNames(prototype)) {
         if (key === 'constructor' || key.startsWith('_')) continue;
-        assert.ok(checker.getPropertyOfType(type, key), `${name}.${key} is not declared`);
+        assert.ok(checker.getPropertyOfType(type, key), `${key} is not declared`);
       }
     });
   }

@@ -2,6 +2,8 @@
 
 /** BEHAVIOUR.md, "API": the constructor, its calls and fields, handlers named by model and method. */
 
+const { EventEmitter } = require('node:events');
+
 /** Auth and onConnected handlers and methods that are no functions, now or ever. */
 const NEVER_HANDLERS = [
   ['undefined', undefined],
@@ -14,7 +16,57 @@ const NEVER_HANDLERS = [
   ['no model', { model: undefined, method: 'any' }],
 ];
 
+/** As much of a server's socket as an emitter that looks like one has. */
+class LookalikeSocket {
+  constructor(saw) {
+    this.saw = saw;
+    this.listeners = [];
+  }
+
+  on(name, listener) {
+    this.listeners.push([name, listener]);
+  }
+
+  emit(name, ...values) {
+    this.saw(`emitted ${name}`, ...values);
+  }
+
+  disconnect(...values) {
+    this.saw('disconnect', ...values);
+  }
+
+  receive(name, ...values) {
+    for (const [known, listener] of [...this.listeners]) if (known === name) listener(...values);
+  }
+}
+
 module.exports = [
+  {
+    section: 'API',
+    promise: 'start serves an emitter that merely looks like a server',
+    async run(bench) {
+      const lookalike = new EventEmitter();
+      bench.instance.auth((socket, credentials) => {
+        bench.saw('auth', socket === fake, credentials);
+        if (credentials === 'bad') throw new Error('no');
+      });
+      bench.instance.defineMethod('m', bench.witness('method', 'result'));
+      bench.saw('start', bench.instance.start(lookalike));
+      const fake = new LookalikeSocket((...facts) => bench.saw(...facts));
+      lookalike.emit('connection', fake);
+      bench.saw('pending', fake.auth);
+      fake.receive('authentication', 'bad');
+      const [, acknowledge] = await bench.until('emitted unauthorized');
+      fake.receive('authentication', 'good');
+      await bench.until('emitted authenticated');
+      bench.saw('authenticated', fake.auth);
+      fake.receive('m', { a: 1 }, (...values) => bench.saw('answer', ...values));
+      await bench.until('answer');
+      acknowledge();
+      await bench.until('disconnect');
+      fake.receive('disconnect', 'transport close');
+    },
+  },
   {
     section: 'API',
     promise: 'the module is the constructor LoopbackSocket(name, timeout), and new works',
@@ -28,7 +80,8 @@ module.exports = [
   },
   {
     section: 'API',
-    promise: 'get makes an instance on first use, returns it ever after, and its first timeout stays',
+    promise:
+      'get makes an instance on first use, returns it ever after, and its first timeout stays',
     async run(bench) {
       const { LoopbackSocket } = bench;
       const name = `${bench.instance._name} registered`;
@@ -50,7 +103,7 @@ module.exports = [
       const model = { model: {}, method: 'later' };
       bench.saw('name', typeof instance._name, instance._timeout);
       bench.saw('empty', instance._methods, instance._connected, instance._sockets);
-      bench.saw('before start', instance._io, typeof instance._auth, instance._auth.length);
+      bench.saw('before start', instance._io, typeof instance._auth);
       instance.auth(auth);
       instance.onConnected(method);
       instance.onConnected(model);
@@ -59,7 +112,11 @@ module.exports = [
       bench.saw('auth', instance._auth === auth);
       bench.saw('methods', Object.keys(instance._methods), instance._methods.b === method);
       bench.saw('model', instance._methods.a === model);
-      bench.saw('connected', Array.isArray(instance._connected), instance._connected.indexOf(model));
+      bench.saw(
+        'connected',
+        Array.isArray(instance._connected),
+        instance._connected.indexOf(model),
+      );
       instance.removeMethod('b');
       instance.removeOnConnected(method);
       bench.saw('left', Object.keys(instance._methods), instance._connected.length);

@@ -52,7 +52,12 @@ function arities(given, saw) {
             return end('cb with a default', [socket, credentials, ...[...arguments].slice(2)]);
           }
         : function (socket, credentials, args, cb = 'default') {
-            return end('cb with a default', [socket, credentials, args, ...[...arguments].slice(3)]);
+            return end('cb with a default', [
+              socket,
+              credentials,
+              args,
+              ...[...arguments].slice(3),
+            ]);
           },
     'a default before cb':
       given === 2
@@ -246,7 +251,13 @@ module.exports = [
         bench.saw('connected', arguments.length, arguments[0] === bench.socket, arguments[1]);
       });
       bench.instance.defineMethod('m', function () {
-        bench.saw('method', arguments.length, arguments[0] === bench.socket, arguments[1], arguments[2]);
+        bench.saw(
+          'method',
+          arguments.length,
+          arguments[0] === bench.socket,
+          arguments[1],
+          arguments[2],
+        );
       });
       const peer = await bench.connect();
       await peer.authenticate({ a: 1 });
@@ -398,7 +409,9 @@ module.exports = [
     async run(bench) {
       const { instance } = bench;
       for (const [kind, make] of Object.entries(thenables)) {
-        instance.defineMethod(kind, (socket, credentials, args, cb) => cb(null, make({ by: kind })));
+        instance.defineMethod(kind, (socket, credentials, args, cb) =>
+          cb(null, make({ by: kind })),
+        );
       }
       instance.defineMethod('an error', (socket, credentials, args, cb) =>
         cb({ then: 'a field', code: 1 }),
