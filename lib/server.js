@@ -20,7 +20,6 @@ const { serverOptions } = require('./options');
 const { Output } = require('./output');
 const { ParentNamespace } = require('./parent-namespace');
 const { Receiver } = require('./receiver');
-const { Socket } = require('./socket');
 
 const SERVE = Symbol.for('loopback-socket.serve');
 
@@ -34,7 +33,7 @@ class Server extends EventEmitter {
   _nsps = new Map();
   /** @type {Map<number, Connection>} by number */
   _connections = new Map();
-  /** @type {Map<number, {socket: Socket, instances: object[]}>} by number */
+  /** @type {Map<number, {socket: import('./socket').Socket, instances: object[]}>} by number */
   _sockets = new Map();
   /** @type {Map<number, http.ServerResponse>} requests of long polling under way */
   _responses = new Map();
@@ -119,7 +118,7 @@ class Server extends EventEmitter {
    * calls `next(null, whether)`, gives a parent: its namespaces are made when clients ask for them.
    *
    * @param {string | RegExp | Function} name its name; a slash in front may be left out
-   * @param {(socket: Socket) => void} [onConnect] a listener for its sockets
+   * @param {(socket: import('./socket').Socket) => void} [onConnect] a listener for its sockets
    * @returns {Namespace} the namespace
    */
   of(name, onConnect) {
@@ -378,7 +377,7 @@ class Server extends EventEmitter {
   }
 
   /**
-   * @param {Socket} socket a socket
+   * @param {import('./socket').Socket} socket a socket
    * @returns {boolean} whether the native server has it
    */
   _isLive(socket) {
@@ -388,7 +387,7 @@ class Server extends EventEmitter {
   /**
    * A socket has ended on this side.
    *
-   * @param {Socket} socket the socket
+   * @param {import('./socket').Socket} socket the socket
    * @returns {void}
    */
   _forget(socket) {
