@@ -147,7 +147,7 @@ impl Parser {
     ) -> Result<Packet, ParseError> {
         match self {
             Self::Common => common::decode_text(config, state, text),
-            Self::Msgpack => Err(ParseError::UnexpectedStringPacket),
+            Self::Msgpack => msgpack::decode_text(&text),
         }
     }
 

@@ -69,6 +69,29 @@ pub(in super::super) fn decode(config: &ParseConfig, message: &[u8]) -> Result<P
     })
 }
 
+/// Reads one text message: version 2 of the parser joins and leaves namespaces in JSON.
+///
+/// # Errors
+/// When it is anything else.
+pub(in super::super) fn decode_text(message: &str) -> Result<Packet, ParseError> {
+    #[derive(serde::Deserialize)]
+    struct Fields {
+        r#type: u8,
+        nsp: String,
+    }
+    let fields: Fields =
+        serde_json::from_str(message).map_err(|_| ParseError::UnexpectedStringPacket)?;
+    let inner = match fields.r#type {
+        super::CONNECT => PacketData::Connect(None),
+        super::DISCONNECT => PacketData::Disconnect,
+        _ => return Err(ParseError::UnexpectedStringPacket),
+    };
+    Ok(Packet {
+        inner,
+        ns: fields.nsp.into(),
+    })
+}
+
 fn inner(kind: u64, id: Option<i64>, data: Option<Data>) -> Result<PacketData, ParseError> {
     const CONNECT: u64 = super::CONNECT as u64;
     const DISCONNECT: u64 = super::DISCONNECT as u64;

@@ -1,5 +1,6 @@
 //! MessagePack on the wire, as `socket.io-msgpack-parser` 3 has it: a packet is one binary message,
-//! a map of `type`, `nsp` and, where they belong, `data` and `id`.
+//! a map of `type`, `nsp` and, where they belong, `data` and `id`. Version 2, of Socket.IO 2 clients,
+//! numbers packets with binary apart and joins and leaves namespaces in JSON; both are understood.
 //!
 //! ```text
 //! decode   a message of a client: its packet, the data turned into JSON text
@@ -14,6 +15,8 @@ mod date;
 mod decode;
 mod encode;
 mod read;
+#[cfg(test)]
+mod tests;
 
 use std::convert::Infallible;
 
@@ -23,7 +26,7 @@ use rmp::encode::{ByteBuf, ValueWriteError, write_map_len, write_sint, write_str
 
 use super::{Frame, Message};
 
-pub(super) use decode::decode;
+pub(super) use decode::{decode, decode_text};
 
 /// Writing to memory cannot fail.
 type Written = Result<(), ValueWriteError<Infallible>>;
