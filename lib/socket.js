@@ -39,8 +39,6 @@ class Socket extends EventEmitter {
   #acks;
   /** What each LoopbackSocket bound at the last authentication: `{credentials, methods}`. */
   #bound;
-  /** How many listeners of the application stand before the method of a name, if any do. */
-  #positions;
 
   /**
    * @param {import('./namespace').Namespace} nsp its namespace
@@ -532,12 +530,22 @@ class Socket extends EventEmitter {
   _bind(instance, methods, credentials) {
     this.#bound ??= [];
     this.#bound[instance] = { credentials, methods };
-    for (const event of this.eventNames()) {
-      if (!this.#positions?.has(event) && methods.some(({ name }) => name === event)) {
-        this.#positions ??= new Map();
-        this.#positions.set(event, this.listenerCount(event));
+  }
+
+  /**
+   * Removes the listeners of an event, or of all: methods are listeners too.
+   *
+   * @param {string} [event] which
+   * @returns {this} the socket
+   */
+  removeAllListeners(event) {
+    for (const bound of this.#bound ?? []) {
+      if (bound !== undefined) {
+        const isKept = ({ name }) => arguments.length > 0 && name !== event;
+        bound.methods = bound.methods.filter(isKept);
       }
     }
+    return arguments.length > 0 ? super.removeAllListeners(event) : super.removeAllListeners();
   }
 
   /**
@@ -647,7 +655,6 @@ class Socket extends EventEmitter {
       this.#leaveRooms();
       this.#acks = undefined;
       this.#bound = undefined;
-      this.#positions = undefined;
       this.#outgoing([]);
       this.server._forget(this);
       Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
@@ -693,7 +700,8 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * Hands an event to its listeners and its method, in the order in which they were registered.
+   * Hands an event to its listeners and then to its method: a listener that acknowledges at once is
+   * always first, as in the original, where a method starts when all listeners have run.
    *
    * @param {unknown[]} event the event as the listeners get it, acknowledgement and all
    * @param {unknown[]} payload the event as it came
@@ -706,16 +714,14 @@ class Socket extends EventEmitter {
       return;
     }
     const [name, ...args] = event;
-    const listeners = this.rawListeners(name);
-    const position = run < 0 ? 0 : (this.#positions?.get(name) ?? 0);
-    const tell = (listener) => guarded(() => Reflect.apply(listener, this, args));
-    listeners.slice(0, position).forEach(tell);
+    for (const listener of this.rawListeners(name)) {
+      guarded(() => Reflect.apply(listener, this, args));
+    }
     if (run >= 0 && name === payload[0]) {
       this._call(call < 0 ? event : event.slice(0, -1), call, run);
     } else if (name !== payload[0]) {
       this.#callNamed(event, call);
     }
-    listeners.slice(position).forEach(tell);
   }
 
   /**

@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     link: OnceLock<Arc<Link>>,
     sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
     reason: OnceLock<Reason>,
+    closing: AtomicBool,
+    polls: AtomicUsize,
 }
 
 impl Connection {
@@ -73,9 +75,48 @@ impl Connection {
         let _ = self.reason.set(reason);
     }
 
+    /// Counts a poll of the client's until the guard is dropped.
+    pub(crate) fn polls(engine: &Arc<Engine>) -> Poll {
+        engine.data.polls.fetch_add(1, Ordering::AcqRel);
+        Poll(engine.clone())
+    }
+
+    /// Whether the client waits for something to be sent.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.polls.load(Ordering::Acquire) > 0
+    }
+
+    /// Has the connection end when its client has taken what is queued; only a polling client takes
+    /// its time. Says whether that is new.
+    pub(crate) fn begin_closing(&self) -> bool {
+        !self.closing.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the connection is to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
     /// The reason somebody gave, if any.
     pub(crate) fn reason(&self) -> Option<Reason> {
         self.reason.get().copied()
+    }
+}
+
+/// A poll of a client, under way.
+#[derive(Debug)]
+pub(crate) struct Poll(Arc<Engine>);
+
+impl Poll {
+    /// The connection that is polled.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0
+    }
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        self.0.data.polls.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

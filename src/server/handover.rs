@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use engineioxide::TransportType;
 use engineioxide::service::EngineIoService;
+use engineioxide::{DisconnectReason, TransportType};
 use hyper::service::Service;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -225,11 +225,15 @@ impl Stream {
             return;
         };
         let engine = upgrade.engine.upgrade();
-        if engine.is_some_and(|engine| engine.transport_type() == TransportType::Websocket) {
+        let upgraded = engine.filter(|engine| engine.transport_type() == TransportType::Websocket);
+        if let Some(engine) = upgraded {
             upgrade.inbox.push(Notice::Upgraded {
                 connection: self.link.number,
             });
             self.upgrades = None;
+            if engine.data.is_closing() {
+                engine.close(DisconnectReason::TransportClose);
+            }
         }
     }
 

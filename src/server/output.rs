@@ -24,9 +24,10 @@
 //! is dropped for a client for which something waits already.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use engineioxide::DisconnectReason;
+use engineioxide::{DisconnectReason, TransportType};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Server;
@@ -191,15 +192,37 @@ fn disconnect(server: &Server, socket: &Socket) {
 }
 
 /// Ends every socket of a connection, telling the client, and then the connection.
-fn disconnect_connection(server: &Server, engine: &Engine) {
+fn disconnect_connection(server: &Server, engine: &Arc<Engine>) {
     for socket in engine.data.sockets() {
         disconnect(server, &socket);
     }
-    engine.close(DisconnectReason::TransportClose);
+    finish(engine, DisconnectReason::TransportClose);
+}
+
+/// How long a polling client may take to fetch what is queued for it when its connection ends; that
+/// of Engine.IO.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// Ends a connection when its client has what was queued. A websocket is flushed by the engine; a
+/// polling client comes and fetches it, with the end of the connection behind
+/// ([`super::polling`]), unless it waits and there is nothing to fetch.
+fn finish(engine: &Arc<Engine>, reason: DisconnectReason) {
+    let waits = engine.data.is_polled() && engine.data.link().is_none_or(|link| link.queued() == 0);
+    if waits || engine.transport_type() == TransportType::Websocket {
+        engine.close(reason);
+    } else if engine.data.begin_closing() {
+        let engine = Arc::downgrade(engine);
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            if let Some(engine) = engine.upgrade() {
+                engine.close(reason);
+            }
+        });
+    }
 }
 
 /// Ends a connection that sent what cannot be understood.
-pub(crate) fn malformed(engine: &Engine) {
+pub(crate) fn malformed(engine: &Arc<Engine>) {
     engine.data.ends_because(Reason::Malformed);
-    engine.close(DisconnectReason::PacketParsingError);
+    finish(engine, DisconnectReason::PacketParsingError);
 }

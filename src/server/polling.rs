@@ -2,11 +2,12 @@
 //! does what is between.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use engineioxide::DisconnectReason;
 use engineioxide::service::EngineIoService;
 use engineioxide::socket::Sid;
+use engineioxide::{DisconnectReason, ProtocolVersion};
 use http_body_util::{BodyExt, Full};
 use hyper::service::Service;
 use parking_lot::Mutex;
@@ -14,7 +15,7 @@ use rustc_hash::FxHashMap;
 use tokio::task::AbortHandle;
 
 use super::Server;
-use super::connection::Link;
+use super::connection::{Connection, Link, Poll};
 use super::notice::Notice;
 use super::request::normal_query;
 
@@ -55,10 +56,14 @@ impl Requests {
         let sid = request.sid;
         let inbox = server.inbox.clone();
         let pending = self.0.clone();
+        let poll = (request.method == http::Method::GET)
+            .then(|| server.connection(sid?))
+            .flatten()
+            .map(|engine| Connection::polls(&engine));
         // Held until the request is in the table, so that it cannot be answered before.
         let mut table = self.0.lock();
         let task = runtime.spawn(async move {
-            let (status, binary, body) = respond(&service, request).await;
+            let (status, binary, body) = respond(&service, request, poll).await;
             if pending.lock().remove(&number).is_some() {
                 inbox.push(Notice::Response {
                     request: number,
@@ -84,7 +89,20 @@ impl Requests {
     }
 }
 
-async fn respond(service: &EngineIoService<Server>, request: Request) -> (u16, bool, Bytes) {
+/// The end of a connection, as a payload of each protocol: a packet that keeps no client waiting,
+/// and the one that closes.
+fn farewell(protocol: ProtocolVersion) -> Bytes {
+    Bytes::from_static(match protocol {
+        ProtocolVersion::V3 => b"1:61:1",
+        ProtocolVersion::V4 => b"6\x1e1",
+    })
+}
+
+async fn respond(
+    service: &EngineIoService<Server>,
+    request: Request,
+    poll: Option<Poll>,
+) -> (u16, bool, Bytes) {
     const BAD_REQUEST: (u16, bool, Bytes) = (400, false, Bytes::new());
     let uri = format!("/engine.io/?{}", normal_query(&request.query));
     let mut builder = http::Request::builder().method(request.method).uri(uri);
@@ -98,14 +116,29 @@ async fn respond(service: &EngineIoService<Server>, request: Request) -> (u16, b
     else {
         return BAD_REQUEST;
     };
-    let Ok(response) = service.call(request).await;
+    let answer = service.call(request);
+    let ending = poll.as_ref().filter(|poll| poll.engine().data.is_closing());
+    let Ok(response) = match ending {
+        None => answer.await,
+        // What is queued comes first; what would have to wait is the end.
+        Some(poll) => match tokio::time::timeout(Duration::ZERO, answer).await {
+            Ok(response) => response,
+            Err(_) => {
+                let engine = poll.engine();
+                engine.close(DisconnectReason::TransportClose);
+                return (200, false, farewell(engine.protocol));
+            }
+        },
+    };
     let (parts, body) = response.into_parts();
     let body = body
         .collect()
         .await
         .map(|body| body.to_bytes())
         .unwrap_or_default();
-    link.wrote(body.len());
+    if poll.is_some() {
+        link.wrote(body.len());
+    }
     let binary = parts
         .headers
         .get(http::header::CONTENT_TYPE)
