@@ -43,6 +43,15 @@ class Connection {
   }
 
   /**
+   * Whether somebody may be listening for the connection's events.
+   *
+   * @returns {boolean} if not, they need not be made
+   */
+  get isWatched() {
+    return this.#conn !== undefined;
+  }
+
+  /**
    * What opened the connection, unless the application took it away.
    *
    * @returns {import('http').IncomingMessage | undefined} the request

@@ -183,11 +183,10 @@ class Socket extends EventEmitter {
       if (this.#anyOutgoingListeners !== undefined) {
         this._notifyOutgoing(packet);
       }
-      this._connection.tell('packetCreate', {
-        type: 'message',
-        data: packet,
-        options: { compress: flags.compress !== false },
-      });
+      if (this._connection.isWatched) {
+        const options = { compress: flags.compress !== false };
+        this._connection.tell('packetCreate', { type: 'message', data: packet, options });
+      }
       this.server._output.emit(this._number, ack, flags.volatile === true, packet);
     }
     return true;
@@ -562,7 +561,9 @@ class Socket extends EventEmitter {
     if (!this.connected) {
       return;
     }
-    this._connection.tell('packet', { type: 'message', data: payload });
+    if (this._connection.isWatched) {
+      this._connection.tell('packet', { type: 'message', data: payload });
+    }
     if (
       this.#middleware === undefined &&
       this.#anyListeners === undefined &&
