@@ -22,7 +22,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engineioxide::DisconnectReason;
+use engineioxide::{DisconnectReason, TransportType};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Server;
@@ -162,12 +162,27 @@ fn disconnect(server: &Server, socket: &Socket) {
     socket.end(server, Reason::ServerNamespaceDisconnect);
 }
 
-/// Ends every socket of a connection, telling the client, and then the connection.
-fn disconnect_connection(server: &Server, engine: &Engine) {
-    for socket in engine.data.sockets() {
-        disconnect(server, &socket);
+/// Ends every socket of a connection, telling the client, and then the connection. A polling client
+/// gets the time to fetch what it is told: its connection ends with the first poll that finds
+/// nothing more.
+fn disconnect_connection(server: &Server, engine: &Arc<Engine>) {
+    let sockets = engine.data.sockets();
+    for socket in &sockets {
+        disconnect(server, socket);
     }
-    engine.close(DisconnectReason::TransportClose);
+    if sockets.is_empty() || engine.transport_type() == TransportType::Websocket {
+        engine.close(DisconnectReason::TransportClose);
+        return;
+    }
+    engine.data.leave();
+    let engine = Arc::downgrade(engine);
+    let patience = server.options.ping_timeout;
+    tokio::spawn(async move {
+        tokio::time::sleep(patience).await;
+        if let Some(engine) = engine.upgrade() {
+            engine.close(DisconnectReason::TransportClose);
+        }
+    });
 }
 
 /// Ends a connection that sent what cannot be understood.

@@ -1,7 +1,10 @@
 //! Long polling, served in process: Node reads the request and writes the response, the engine
 //! does what is between.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use engineioxide::DisconnectReason;
@@ -55,10 +58,11 @@ impl Requests {
         let sid = request.sid;
         let inbox = server.inbox.clone();
         let pending = self.0.clone();
+        let server = server.clone();
         // Held until the request is in the table, so that it cannot be answered before.
         let mut table = self.0.lock();
         let task = runtime.spawn(async move {
-            let (status, binary, body) = respond(&service, request).await;
+            let (status, binary, body) = respond(&server, &service, request).await;
             if pending.lock().remove(&number).is_some() {
                 inbox.push(Notice::Response {
                     request: number,
@@ -84,7 +88,11 @@ impl Requests {
     }
 }
 
-async fn respond(service: &EngineIoService<Server>, request: Request) -> (u16, bool, Bytes) {
+async fn respond(
+    server: &Server,
+    service: &EngineIoService<Server>,
+    request: Request,
+) -> (u16, bool, Bytes) {
     const BAD_REQUEST: (u16, bool, Bytes) = (400, false, Bytes::new());
     let uri = format!("/engine.io/?{}", normal_query(&request.query));
     let mut builder = http::Request::builder().method(request.method).uri(uri);
@@ -92,13 +100,24 @@ async fn respond(service: &EngineIoService<Server>, request: Request) -> (u16, b
         builder = builder.header(http::header::CONTENT_TYPE, content_type);
     }
     let link = request.link.clone();
+    let engine = request.sid.and_then(|sid| server.connection(sid));
     let Ok(request) = builder
         .extension(request.link)
         .body(Full::new(request.body))
     else {
         return BAD_REQUEST;
     };
-    let Ok(response) = service.call(request).await;
+    let mut response = pin!(service.call(request));
+    let Ok(response) = match poll_fn(|cx| Poll::Ready(response.as_mut().poll(cx))).await {
+        Poll::Ready(response) => response,
+        // The poll found nothing that waits. It ends a connection that has only that to wait for.
+        Poll::Pending => {
+            if let Some(engine) = engine.filter(|engine| engine.data.is_leaving()) {
+                engine.close(DisconnectReason::TransportClose);
+            }
+            response.await
+        }
+    };
     let (parts, body) = response.into_parts();
     let body = body
         .collect()
