@@ -237,7 +237,7 @@ impl NativeServer {
     /// The link a request is to use, and the code that says which.
     fn link(&self, asks: &Asks, connection: u32) -> Option<(Arc<Link>, i32)> {
         match asks {
-            Asks::Open => Some((Link::new(connection), OPENS)),
+            Asks::Open => Some((Link::new(connection, self.inbox.clone()), OPENS)),
             Asks::Use(sid) => {
                 let engine = self.server.connection(*sid)?;
                 Some((engine.data.link()?.clone(), SERVED))

@@ -262,6 +262,9 @@ impl Server {
         engine: &Arc<Engine>,
         decode: impl FnOnce() -> Result<socketioxide_core::packet::Packet, ParseError>,
     ) {
+        if engine.data.is_leaving() {
+            return;
+        }
         let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
             Ok(packet) => self.packet(engine, packet.ns.as_str(), packet.inner),
             Err(ParseError::NeedsMoreBinaryData) => Ok(()),
@@ -352,9 +355,7 @@ impl EngineIoHandler for Server {
         for socket in engine.data.sockets() {
             socket.end(self, reason);
         }
-        self.inbox.push(Notice::Closed {
-            connection: link.number,
-        });
+        link.closed();
     }
 
     fn on_message(self: &Arc<Self>, message: Str, engine: Arc<Engine>) {
