@@ -192,10 +192,10 @@ function poll(server, req, res) {
     if (bytes <= limit) {
       chunks.push(chunk);
     } else if (!res.headersSent) {
+      server._native.exceeded(queryOf(req.url));
       res.setHeader('Connection', 'close');
       respond(res, 413, 'text/plain', '');
-      req.unpipe();
-      req.resume();
+      chunks.length = 0;
     }
   });
   req.on('end', () => {
