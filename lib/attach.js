@@ -86,7 +86,7 @@ function endUntaken(socket) {
   setTimeout(() => {
     if (socket.writable && socket.bytesWritten <= 0) {
       socket.on('error', () => {});
-      socket.end();
+      socket.destroySoon();
     }
   }, UPGRADE_GRACE).unref();
 }
@@ -156,10 +156,12 @@ function refuse(socket, code) {
  */
 function abort(socket, status, body) {
   const type = body.startsWith('{') ? 'application/json' : 'text/plain';
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\n` +
       `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  // Not just ended: nobody reads it any more, so its client's own end would not be noticed.
+  socket.destroySoon();
 }
 
 /**
