@@ -813,6 +813,8 @@ module.exports = [
       bench.start();
       const root = await bench.connect();
       const peer = await bench.connect({ namespace, path: '/x', over: root });
+      namespace.emit('news', 'while the connection is pending');
+      await peer.barrier();
       await root.authenticate();
       namespace.emit('news', 'of the namespace');
       await peer.barrier();
