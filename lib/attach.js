@@ -174,6 +174,7 @@ function abort(socket, status, body) {
  */
 function poll(server, req, res) {
   if (server._isClosing) {
+    res.setHeader('Connection', 'close');
     respond(res, 503, 'text/plain', '');
     return;
   }

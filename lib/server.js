@@ -351,6 +351,10 @@ class Server extends EventEmitter {
       const res = this._responses.get(number);
       if (res !== undefined) {
         this._responses.delete(number);
+        if (this._isClosing) {
+          // Kept alive, it would keep the http.Server from closing for some seconds more.
+          res.setHeader('Connection', 'close');
+        }
         const type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
         respond(res, status, type, body);
       }
