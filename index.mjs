@@ -7,5 +7,9 @@ export const {
   LoopbackSocketError,
   InvalidNameError,
   InvalidHostError,
+  InvalidServerError,
+  InvalidOptionError,
+  ReservedEventError,
+  InvalidCallbackError,
   UnsendableValueError,
 } = LoopbackSocket;

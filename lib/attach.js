@@ -86,7 +86,7 @@ function endUntaken(socket) {
   setTimeout(() => {
     if (socket.writable && socket.bytesWritten <= 0) {
       socket.on('error', () => {});
-      socket.end();
+      socket.destroySoon();
     }
   }, UPGRADE_GRACE).unref();
 }
@@ -156,10 +156,12 @@ function refuse(socket, code) {
  */
 function abort(socket, status, body) {
   const type = body.startsWith('{') ? 'application/json' : 'text/plain';
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\n` +
       `Content-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  // Not just ended: nobody reads it any more, so its client's own end would not be noticed.
+  socket.destroySoon();
 }
 
 /**
@@ -172,6 +174,7 @@ function abort(socket, status, body) {
  */
 function poll(server, req, res) {
   if (server._isClosing) {
+    res.setHeader('Connection', 'close');
     respond(res, 503, 'text/plain', '');
     return;
   }
@@ -192,10 +195,10 @@ function poll(server, req, res) {
     if (bytes <= limit) {
       chunks.push(chunk);
     } else if (!res.headersSent) {
+      server._native.exceeded(queryOf(req.url));
       res.setHeader('Connection', 'close');
       respond(res, 413, 'text/plain', '');
-      req.unpipe();
-      req.resume();
+      chunks.length = 0;
     }
   });
   req.on('end', () => {

@@ -1,29 +1,33 @@
 'use strict';
 
 /**
- * Keeps the broadcasts of a JavaScript Socket.IO server away from sockets that are pending. What the
- * application emits to a pending socket itself does reach it.
+ * Keeps the broadcasts of a JavaScript Socket.IO server away from sockets that are pending, and from
+ * the other sockets of their connections. What the application emits to one of these itself does
+ * reach it.
  *
- * Socket.IO 2 broadcasts to the sockets in `namespace.connected`; a pending one is taken out of it.
+ * Socket.IO 2 broadcasts to the sockets in `namespace.connected`; a hidden one is taken out of it.
  * Versions 3 and 4 have one list for everything, so there the namespace's adapter is given a view of
- * the namespace in which pending sockets cannot be found, except by the operations that are no
+ * the namespace in which hidden sockets cannot be found, except by the operations that are no
  * broadcasts (`fetchSockets`, `socketsJoin` and the like). The view also answers for the broadcasts
  * that a cluster's adapter takes over from other servers.
  *
- * What must stay true: a socket is pending from the namespace's `connect` event, before any listener
- * of the application can broadcast, until `release()`.
+ * What must stay true: a socket is hidden from the namespace's `connect` event, before any listener
+ * of the application can broadcast, until it or what it depends on has authenticated.
  */
 
 /** @type {WeakSet<object>} every pending socket of every server */
 const pending = new WeakSet();
 
+/** @type {WeakSet<object>} every socket that no broadcast reaches */
+const hidden = new WeakSet();
+
 /** @type {WeakSet<object>} adapters that have their view */
 const gated = new WeakSet();
 
-/** @type {WeakSet<object>} pending sockets whose own `emit` is our detour; see `passDirectEmits` */
+/** @type {WeakSet<object>} hidden sockets whose own `emit` is our detour; see `passDirectEmits` */
 const detoured = new WeakSet();
 
-/** The pending socket whose own emit is about to become a broadcast; see `passDirectEmits`. */
+/** The hidden socket whose own emit is about to become a broadcast; see `passDirectEmits`. */
 let emitting;
 
 /** @type {WeakMap<object, object>} such a socket by the options of that broadcast */
@@ -38,7 +42,8 @@ const BROADCASTS = ['broadcast', 'broadcastWithAck'];
  *
  * @typedef {object} Connection
  * @property {Set<object>} pending its pending sockets
- * @property {Set<object>} held its sockets of other namespaces, held until none is pending
+ * @property {Set<object>} held its sockets of namespaces that are not served, hidden until none is
+ *   pending
  */
 
 /** The gate of one `io` that LoopbackSockets were started on. */
@@ -50,29 +55,43 @@ class BroadcastGate {
     this._io = io;
     /** @type {WeakMap<object, Connection>} */
     this._connections = new WeakMap();
+    /** @type {Set<object>} the namespaces that are not served themselves */
+    this._others = new Set();
 
     const served = namespaceOf(io);
     if (served !== undefined) {
       // `connect` comes before `connection`, and ours before the application's.
       served.prependListener('connect', (socket) => this.hold(socket));
     }
-    for (const namespace of listed(io.nsps)) {
+    for (const namespace of namespacesOf(io)) {
       if (namespace !== served && typeof namespace.on === 'function') {
-        namespace.on('connect', (socket) => this._holdBystander(namespace, socket));
+        this._others.add(namespace);
+        const connect = (socket) => this._connect(namespace, socket);
+        if (typeof namespace.prependListener === 'function') {
+          namespace.prependListener('connect', connect);
+        } else {
+          namespace.on('connect', connect);
+        }
       }
     }
   }
 
   /**
-   * A served socket is pending: no broadcast reaches it from now on.
+   * A served socket is pending: no broadcast reaches its connection from now on.
    *
    * @param {object} socket the socket
    * @returns {void}
    */
   hold(socket) {
     pending.add(socket);
-    this._connection(socket).pending.add(socket);
-    close(socket);
+    hide(socket);
+    const connection = this._connection(socket);
+    connection.pending.add(socket);
+    for (const other of listed(socket.client && socket.client.sockets)) {
+      if (this._others.has(other.nsp)) {
+        holdWith(connection, other);
+      }
+    }
   }
 
   /**
@@ -83,16 +102,16 @@ class BroadcastGate {
    */
   release(socket) {
     pending.delete(socket);
-    open(socket);
+    show(socket);
     if (socket.nsp === undefined) {
-      this._openBystandersOf(socket);
+      this._showInAll(socket);
     }
     const connection = this._connection(socket);
     connection.pending.delete(socket);
     if (connection.pending.size === 0) {
-      for (const bystander of connection.held) {
-        if (!pending.has(bystander)) {
-          open(bystander);
+      for (const other of connection.held) {
+        if (!pending.has(other)) {
+          show(other);
         }
       }
       connection.held.clear();
@@ -100,7 +119,7 @@ class BroadcastGate {
   }
 
   /**
-   * A served socket is gone. If it was pending, what was held with it stays held: leaving one
+   * A served socket is gone. If it was pending, what was hidden with it stays hidden: leaving one
    * namespace is no way to listen in another.
    *
    * @param {object} socket the socket
@@ -111,13 +130,13 @@ class BroadcastGate {
   }
 
   /**
-   * A socket has connected to a namespace of a Socket.IO 2 server that is not served itself.
+   * A socket has connected to a namespace that is not served itself.
    *
    * @param {object} namespace the namespace
    * @param {object} socket its new socket
    * @returns {void}
    */
-  _holdBystander(namespace, socket) {
+  _connect(namespace, socket) {
     if (socket.nsp === undefined) {
       // An emitter that only looks like a server, with one socket for all its namespaces.
       if (!socket.auth && namespace.connected) {
@@ -127,8 +146,7 @@ class BroadcastGate {
     }
     const connection = this._connection(socket);
     if (connection.pending.size > 0) {
-      connection.held.add(socket);
-      close(socket);
+      holdWith(connection, socket);
     }
   }
 
@@ -138,8 +156,8 @@ class BroadcastGate {
    * @param {object} socket the socket of an emitter that only looks like a server
    * @returns {void}
    */
-  _openBystandersOf(socket) {
-    for (const namespace of listed(this._io.nsps)) {
+  _showInAll(socket) {
+    for (const namespace of namespacesOf(this._io)) {
       if (
         namespace.connected &&
         listed(namespace.sockets).some((other) => other.id === socket.id)
@@ -165,6 +183,21 @@ class BroadcastGate {
 }
 
 /**
+ * Hides a socket for as long as its connection has a pending one.
+ *
+ * @param {Connection} connection its connection
+ * @param {object} socket a socket of a namespace that is not served
+ * @returns {void}
+ */
+function holdWith(connection, socket) {
+  if (!connection.held.has(socket)) {
+    connection.held.add(socket);
+    socket.once('disconnect', () => connection.held.delete(socket));
+  }
+  hide(socket);
+}
+
+/**
  * @param {object} io whatever LoopbackSockets are started on
  * @returns {object | undefined} the namespace whose sockets its `connection` events are about, if it
  *   is a real server or namespace
@@ -176,11 +209,20 @@ function namespaceOf(io) {
 }
 
 /**
- * @param {object | undefined} table objects by name, or an array of them
+ * @param {object} io whatever LoopbackSockets are started on
+ * @returns {object[]} the namespaces it has by now, if it is a server
+ */
+function namespacesOf(io) {
+  return listed(io.nsps || io._nsps);
+}
+
+/**
+ * @param {Map<string, object> | object | object[] | undefined} table objects by name, or an array
  * @returns {object[]} the objects
  */
 function listed(table) {
-  return Object.values(table || {}).filter((entry) => typeof entry === 'object' && entry !== null);
+  const entries = table instanceof Map ? [...table.values()] : Object.values(table || {});
+  return entries.filter((entry) => typeof entry === 'object' && entry !== null);
 }
 
 /**
@@ -189,11 +231,12 @@ function listed(table) {
  * @param {object} socket the socket
  * @returns {void}
  */
-function close(socket) {
+function hide(socket) {
   const { nsp } = socket;
   if (nsp === undefined) {
     return;
   }
+  hidden.add(socket);
   if (nsp.sockets instanceof Map) {
     gateAdapter(nsp);
     passDirectEmits(socket);
@@ -208,11 +251,12 @@ function close(socket) {
  * @param {object} socket the socket
  * @returns {void}
  */
-function open(socket) {
+function show(socket) {
   const { nsp } = socket;
   if (nsp === undefined) {
     return;
   }
+  hidden.delete(socket);
   if (detoured.delete(socket)) {
     delete socket.emit;
   }
@@ -222,7 +266,7 @@ function open(socket) {
 }
 
 /**
- * Gives a namespace's adapter its view of the namespace. Called for each pending socket, since the
+ * Gives a namespace's adapter its view of the namespace. Called for each hidden socket, since the
  * application may give the server another adapter at any time.
  *
  * @param {object} nsp a namespace of Socket.IO 3 or 4
@@ -257,7 +301,7 @@ function gateAdapter(nsp) {
     // had authenticated missed nothing.
     adapter.persistSession = function persistAuthenticated(session) {
       const socket = nsp.sockets.get(session.sid);
-      return pending.has(socket) ? undefined : persistSession.call(this, session);
+      return hidden.has(socket) ? undefined : persistSession.call(this, session);
     };
   }
 }
@@ -307,9 +351,9 @@ function viewOf(nsp, sockets) {
 
 /**
  * With connection state recovery, Socket.IO 4 emits to a single socket by a broadcast to its own
- * room. Has the gate know a pending socket's own emits.
+ * room. Has the gate know a hidden socket's own emits.
  *
- * @param {object} socket a pending socket
+ * @param {object} socket a hidden socket
  * @returns {void}
  */
 function passDirectEmits(socket) {
@@ -329,7 +373,7 @@ function passDirectEmits(socket) {
   };
 }
 
-/** The sockets of a namespace as its adapter sees them: a pending one is not found by its id. */
+/** The sockets of a namespace as its adapter sees them: a hidden one is not found by its id. */
 class GatedSockets {
   /**
    * @param {Map<string, object>} sockets the namespace's own list
@@ -342,7 +386,7 @@ class GatedSockets {
   /**
    * Shows the sockets otherwise than before for as long as something runs.
    *
-   * @param {{gated: boolean, exempt: object | undefined}} view whether pending sockets are hidden,
+   * @param {{gated: boolean, exempt: object | undefined}} view whether hidden sockets are left out,
    *   and which one is not
    * @param {() => unknown} run what runs
    * @returns {unknown} what `run` returns
@@ -363,8 +407,8 @@ class GatedSockets {
    */
   get(id) {
     const socket = this._sockets.get(id);
-    const hidden = pending.has(socket) && this._view.gated && socket !== this._view.exempt;
-    return hidden ? undefined : socket;
+    const { gated: isGated, exempt } = this._view;
+    return isGated && hidden.has(socket) && socket !== exempt ? undefined : socket;
   }
 
   /**

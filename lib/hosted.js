@@ -77,6 +77,7 @@ function serve(io, loopbackSocket) {
       socket.auth = false;
       if (socket.connected === false) {
         // Disconnected by a listener before ours: its `disconnect` event is over.
+        gate.forget(socket);
         return;
       }
       hosted = new HostedSocket(socket);

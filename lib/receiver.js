@@ -238,6 +238,10 @@ class Receiver {
     const res = this.#server._responses.get(number);
     if (res !== undefined) {
       this.#server._responses.delete(number);
+      if (this.#server._isClosing) {
+        // Kept alive, it would keep the http.Server from closing for some seconds more.
+        res.setHeader('Connection', 'close');
+      }
       const type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
       respond(res, status, type, body);
     }

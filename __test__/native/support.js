@@ -146,6 +146,8 @@ function served(options, test) {
     const { httpServer, ...rest } = typeof options === 'function' ? options() : options;
     const world = new World(rest, httpServer);
     await world.listen();
+    // A test that takes too long is over, and so is what it opened.
+    t.signal.addEventListener('abort', () => world.close());
     try {
       await test(world, t);
     } finally {
@@ -168,6 +170,15 @@ function happens(emitter, event) {
       emitter.once('connect_error', (error) => reject(new Error(`connect_error: ${error}`)));
     }
   });
+}
+
+/**
+ * @param {any} client an official client that began with polling
+ * @returns {Promise<void>} when it is on a websocket
+ */
+async function upgraded(client) {
+  const { engine } = client.io;
+  if (engine.transport.name !== 'websocket') await happens(engine, 'upgrade');
 }
 
 /**
@@ -243,4 +254,5 @@ module.exports = {
   reach,
   served,
   uncaught,
+  upgraded,
 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use engineioxide::DisconnectReason;
 use engineioxide::config::EngineIoConfig;
 use engineioxide::service::{EngineIoService, NotFoundService};
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
@@ -257,7 +258,7 @@ impl NativeServer {
     /// The link a request is to use, and the code that says which.
     fn link(&self, asks: &Asks, connection: u32) -> Option<(Arc<Link>, i32)> {
         match asks {
-            Asks::Open => Some((Link::new(connection), OPENS)),
+            Asks::Open => Some((Link::new(connection, self.inbox.clone()), OPENS)),
             Asks::Use(sid) => {
                 let engine = self.server.connection(*sid)?;
                 Some((engine.data.link()?.clone(), SERVED))
@@ -305,6 +306,17 @@ impl NativeServer {
         self.requests
             .serve(&self.runtime, &self.server, self.service.clone(), request);
         code
+    }
+
+    /// A request is larger than `maxHttpBufferSize`: the connection it is for ends.
+    #[napi(catch_unwind)]
+    pub fn exceeded(&self, query: String) {
+        let _runtime = self.runtime.enter();
+        if let Ok(Asks::Use(sid)) = request::check(&self.server, &query, false, false)
+            && let Some(engine) = self.server.connection(sid)
+        {
+            engine.close(DisconnectReason::TransportError);
+        }
     }
 
     /// The client of a request left before its response.

@@ -9,7 +9,8 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socketioxide_core::parser::ParserState;
 
-use super::notice::Reason;
+use super::Inbox;
+use super::notice::{Notice, Reason};
 use super::socket::Socket;
 
 /// JavaScript's number for a connection, given before the connection exists.
@@ -121,10 +122,12 @@ impl Drop for Poll {
 }
 
 /// The bytes' way to the client: shared by the connection, which queues, and the transport, which
-/// writes, over an upgrade too.
-#[derive(Debug)]
+/// writes, over an upgrade too. JavaScript is told once that it is closed: when its connection
+/// ended or, if none ever opened over it, when nobody holds it any more.
 pub(crate) struct Link {
     pub(crate) number: ConnectionNumber,
+    inbox: Arc<dyn Inbox>,
+    closed: AtomicBool,
     sid: OnceLock<Sid>,
     queued: AtomicUsize,
     peer_gone: AtomicBool,
@@ -132,10 +135,28 @@ pub(crate) struct Link {
     fd: Mutex<Option<std::os::fd::RawFd>>,
 }
 
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link")
+            .field("number", &self.number)
+            .field("sid", &self.sid)
+            .field("queued", &self.queued)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.closed();
+    }
+}
+
 impl Link {
-    pub(crate) fn new(number: ConnectionNumber) -> Arc<Self> {
+    pub(crate) fn new(number: ConnectionNumber, inbox: Arc<dyn Inbox>) -> Arc<Self> {
         Arc::new(Self {
             number,
+            inbox,
+            closed: AtomicBool::new(false),
             sid: OnceLock::new(),
             queued: AtomicUsize::new(0),
             peer_gone: AtomicBool::new(false),
@@ -147,6 +168,14 @@ impl Link {
     /// The connection's session id, once it is open.
     pub(crate) fn sid(&self) -> Option<Sid> {
         self.sid.get().copied()
+    }
+
+    /// Tells JavaScript that the connection is closed, if it has not been told.
+    pub(crate) fn closed(&self) {
+        if !self.closed.swap(true, Ordering::Relaxed) {
+            let connection = self.number;
+            self.inbox.push(Notice::Closed { connection });
+        }
     }
 
     /// Bytes queued and not yet written.

@@ -323,6 +323,9 @@ impl Server {
         engine: &Arc<Engine>,
         decode: impl FnOnce() -> Result<socketioxide_core::packet::Packet, ParseError>,
     ) {
+        if engine.data.is_closing() {
+            return;
+        }
         let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
             Ok(packet) => self.packet(engine, packet.ns.as_str(), packet.inner),
             Err(ParseError::NeedsMoreBinaryData) => Ok(()),
@@ -413,9 +416,7 @@ impl EngineIoHandler for Server {
         for socket in engine.data.sockets() {
             socket.end(self, reason);
         }
-        self.inbox.push(Notice::Closed {
-            connection: link.number,
-        });
+        link.closed();
     }
 
     fn on_message(self: &Arc<Self>, message: Str, engine: Arc<Engine>) {

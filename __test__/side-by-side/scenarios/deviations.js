@@ -63,6 +63,69 @@ const UNSENDABLE = [
   ],
 ];
 
+/** Frames that no client sends by itself; none of them is a call of `m`. */
+const HOSTILE_FRAMES = [
+  ['4'],
+  ['4x'],
+  ['49'],
+  ['42'],
+  ['42['],
+  ['42[]'],
+  ['42{}'],
+  ['42"m"'],
+  ['42["m"'],
+  ['42[1]'],
+  ['42[null]'],
+  ['42[["m"]]'],
+  ['42[{"m":1}]'],
+  ['42["m",{}]x'],
+  ['42["m",{}],0,-1,0,["m",{"forged":true}]'],
+  ['42["m",{}]\n["m",{"forged":true}]'],
+  ['42["m",{"a":1}'],
+  ['42-1["m"]'],
+  ['42/nowhere,["m",{}]'],
+  ['43'],
+  ['430'],
+  ['43["no id"]'],
+  ['43999["nobody asked"]'],
+  ['430{}'],
+  ['44"an error"'],
+  ['45'],
+  ['451-'],
+  ['451-["m",{"_placeholder":true,"num":0}]', '42["m",{}]'],
+  ['451-["m",{"_placeholder":true,"num":7}]', Buffer.from('x')],
+  ['451-["m",{"_placeholder":true,"num":-1}]', Buffer.from('x')],
+  ['451-["m",{"_placeholder":true,"num":"constructor"}]', Buffer.from('x')],
+  ['45999999999999-["m",{"_placeholder":true,"num":0}]'],
+  ['461-0[{"_placeholder":true,"num":0}]', Buffer.from('x')],
+  [Buffer.from('an attachment of nothing')],
+];
+
+/** Event names that mean something to servers, sent by a client as its own. */
+const RESERVED_NAMES = [
+  'connect',
+  'connection',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'error',
+  'newListener',
+  'removeListener',
+];
+
+/** Sends frames, and waits until the server has read them: it answers what follows, or hangs up. */
+async function sendHostile(bench, frames) {
+  const wire = await bench.wire();
+  wire.send('42["authentication"]');
+  await wire.frame();
+  for (const frame of frames) wire.send(frame);
+  wire.send('42777["barrier"]');
+  const answered = async () => {
+    while (!(await wire.frame()).startsWith('43777')) continue;
+  };
+  await Promise.race([answered(), wire.closedByServer()]);
+}
+
 module.exports = [
   {
     section: 'Deviation 1',
@@ -395,6 +458,67 @@ module.exports = [
     crash: /rejected/,
   },
   {
+    section: 'Deviation 2',
+    deviation: 2,
+    promise: 'a malformed frame ends at most its own connection, and runs nothing',
+    async run(bench) {
+      bench.instance.defineMethod('m', bench.witness('ran'));
+      bench.instance.defineMethod('lives', () => 'on');
+      const peer = await bench.connect();
+      await peer.authenticate();
+      for (const frames of HOSTILE_FRAMES) await sendHostile(bench, frames);
+      await peer.call('lives', {});
+      // What becomes of the hostile connection is the host's affair.
+      bench.logs = bench.logs.filter((log) => !log.name.startsWith('wire'));
+    },
+    original: 'agrees',
+    expect: () => ({ server: [], client: [AUTHENTICATED, 'answer to lives({"result": "on"})'] }),
+  },
+  {
+    section: 'Deviation 2',
+    deviation: 2,
+    promise: 'an event with a name that means something to servers harms nobody',
+    async run(bench) {
+      bench.instance.defineMethod('lives', () => 'on');
+      const peer = await bench.connect();
+      await peer.authenticate();
+      for (const name of RESERVED_NAMES) {
+        await sendHostile(bench, [`42${JSON.stringify([name, 'forged'])}`]);
+      }
+      await peer.call('lives', {});
+      bench.logs = bench.logs.filter((log) => !log.name.startsWith('wire'));
+    },
+    original: 'agrees',
+    expect: () => ({ server: [], client: [AUTHENTICATED, 'answer to lives({"result": "on"})'] }),
+  },
+  {
+    section: 'Deviation 2',
+    deviation: 2,
+    promise: 'arguments nested too deep to be sent back answer {error: {code, message}}',
+    async run(bench) {
+      bench.instance.defineMethod('echo', (socket, credentials, args) => args);
+      bench.instance.defineMethod('lives', () => 'on');
+      const peer = await bench.connect();
+      await peer.authenticate();
+      const wire = await bench.wire();
+      wire.send('42["authentication"]');
+      await wire.frame();
+      wire.send(`421["echo",${'['.repeat(50000)}${']'.repeat(50000)}]`);
+      await Promise.race([wire.frame(), wire.closedByServer()]);
+      await peer.call('lives', {});
+    },
+    expect: () => ({
+      server: [],
+      client: [AUTHENTICATED, 'answer to lives({"result": "on"})'],
+      wire: [
+        '42["authenticated",true]',
+        /^431\[\{"error":\{"code":"ERR_LOOPBACK_SOCKET_[A-Z_]+","message":".+"\}\}\]$/,
+      ],
+    }),
+    original: 'crashes',
+    crash: /Maximum call stack/,
+  },
+  {
     section: 'Deviation 3',
     deviation: 3,
     promise: 'a call with an acknowledgement and no args is answered, args being undefined',
@@ -689,6 +813,8 @@ module.exports = [
       bench.start();
       const root = await bench.connect();
       const peer = await bench.connect({ namespace, path: '/x', over: root });
+      namespace.emit('news', 'while the connection is pending');
+      await peer.barrier();
       await root.authenticate();
       namespace.emit('news', 'of the namespace');
       await peer.barrier();

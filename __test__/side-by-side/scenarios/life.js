@@ -369,6 +369,22 @@ module.exports = [
   },
   {
     section: "A socket's life 3",
+    promise: 'an attempt runs the onConnected handlers there were when auth was done',
+    async run(bench) {
+      const { instance } = bench;
+      instance.auth(() => instance.onConnected(bench.witness('added by auth')));
+      instance.onConnected(() => {
+        instance.onConnected(bench.witness('added by a handler'));
+        instance.removeOnConnected(last);
+      });
+      const last = bench.witness('removed by a handler');
+      instance.onConnected(last);
+      const peer = await bench.connect();
+      await peer.authenticate('c');
+    },
+  },
+  {
+    section: "A socket's life 3",
     promise: 'onConnected handlers do not run when authentication fails',
     async run(bench) {
       bench.instance.auth(() => {

@@ -1,0 +1,248 @@
+'use strict';
+
+// What goes over the wire: binary on every transport and version, names however they are written,
+// and requests that are refused.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const { upgradeRequest } = require('./native/raw');
+const {
+  CLIENTS,
+  TIMEOUT,
+  call,
+  happens,
+  loopbackSocket,
+  served,
+  upgraded,
+} = require('./native/support');
+
+describe('binary', () => {
+  const bytes = Buffer.from([0, 1, 2, 250, 255, 30, 10]);
+  const bytesOf = (value) => Buffer.from(value instanceof ArrayBuffer ? value : value);
+
+  for (const version of CLIENTS) {
+    for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
+      it(
+        `comes and goes with client ${version} over ${transports.join(' and ')}`,
+        TIMEOUT,
+        served({}, async (world) => {
+          const instance = loopbackSocket();
+          instance.defineMethod('echo', (socket, credentials, args) => {
+            assert.ok(Buffer.isBuffer(args.deep[1].bytes), 'a Buffer arrives');
+            return { back: args.deep[1].bytes, typed: new Uint16Array([1, 2]), text: args.text };
+          });
+          instance.start(world.io);
+          const { client, socket } = await world.connect(version, { transports });
+          if (transports.length === 2) await upgraded(client);
+          client.emit('authentication', { token: 'valid', photo: bytes });
+          await happens(client, 'authenticated');
+          const [{ result }] = await call(client, 'echo', { deep: [0, { bytes }], text: 'ü' });
+          assert.deepEqual(bytesOf(result.back), bytes);
+          assert.deepEqual(bytesOf(result.typed), Buffer.from([1, 0, 2, 0]));
+          assert.equal(result.text, 'ü');
+          const event = happens(client, 'event');
+          const asked = call(socket, 'ask', bytes);
+          client.on('ask', (value, acknowledge) => acknowledge(bytesOf(value), 'seen'));
+          assert.deepEqual(await asked, [bytes, 'seen']);
+          world.io.emit('event', 1, bytes, { more: new Uint8Array(bytes).buffer }, Buffer.alloc(0));
+          const [one, first, { more }, empty] = await event;
+          assert.deepEqual([one, bytesOf(first), bytesOf(more)], [1, bytes, bytes]);
+          assert.equal(bytesOf(empty).length, 0);
+        }),
+      );
+    }
+  }
+
+  it(
+    'goes to a polling client of Engine.IO 3 that asks for base64 as b4…',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling({ eio: 3, query: 'b64=1', poll: false, join: false });
+      const connected = once(world.io, 'connection');
+      await raw.poll();
+      const [socket] = world.io.sockets.sockets.size
+        ? world.io.sockets.sockets.values()
+        : await connected;
+      socket.emit('x', bytes);
+      const { type, body } = await raw.poll();
+      assert.match(type, /^text\/plain/);
+      const announced = '451-["x",{"_placeholder":true,"num":0}]';
+      const attached = `b4${bytes.toString('base64')}`;
+      assert.equal(String(body), `${announced.length}:${announced}${attached.length}:${attached}`);
+    }),
+  );
+
+  it(
+    'comes from a polling client of Engine.IO 3 as b4… and as bytes',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling({ eio: 3 });
+      const received = [];
+      raw.socket.on('x', (value, done) => {
+        received.push(value);
+        done();
+      });
+      const announced = '451-0["x",{"_placeholder":true,"num":0}]';
+      const attached = `b4${bytes.toString('base64')}`;
+      const first = raw.packet('30[');
+      await raw.post(`${announced.length}:${announced}${attached.length}:${attached}`);
+      await first;
+      const digits = (n) => Buffer.from([...String(n)].map(Number));
+      const head = (type, n) => Buffer.concat([Buffer.from([type]), digits(n), Buffer.from([255])]);
+      const second = raw.packet('30[');
+      const body = [head(0, announced.length), Buffer.from(announced)];
+      body.push(head(1, bytes.length + 1), Buffer.from([4]), bytes);
+      await raw.post(Buffer.concat(body), 'application/octet-stream');
+      await second;
+      assert.deepEqual(received, [bytes, bytes]);
+    }),
+  );
+});
+
+describe('a name', () => {
+  it(
+    'that a client escapes is the name it escapes',
+    TIMEOUT,
+    served({}, async (world) => {
+      const instance = loopbackSocket();
+      const names = ['spy', 'ünï✓', '😀', 'a"b\\c', '', '__proto__', 'constructor', 'tab\t'];
+      for (const name of names) {
+        instance.defineMethod(name, (socket, credentials, args) => [name, args]);
+      }
+      instance.start(world.io);
+      const escaped = (name) =>
+        [...name.matchAll(/[^]/g)]
+          .map(([unit]) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+          .join('');
+      const raw = await world.raw();
+      await raw.send('42["\\u0061uthentication",{"token":"valid"}]');
+      await raw.packet('2["authenticated",true]');
+      assert.deepEqual((await sendNamed(raw, '"sp\\u0079"'))[0], { result: ['spy', 1] });
+      for (const name of names) {
+        const expected = [{ result: [name, 1] }];
+        assert.deepEqual(await sendNamed(raw, JSON.stringify(name)), expected);
+        assert.deepEqual(await sendNamed(raw, `"${escaped(name)}"`), expected);
+        assert.deepEqual(await raw.call(name, 1), expected);
+      }
+      assert.equal(raw.socket.connected, true);
+    }),
+  );
+
+  async function sendNamed(raw, json) {
+    const id = raw.lastAck++;
+    const answer = raw.packet(`3${id}[`);
+    await raw.send(`42${id}[${json},1]`);
+    return JSON.parse((await answer).slice(`43${id}`.length));
+  }
+
+  it(
+    'of a listener may be anything, a number too',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.raw();
+      for (const name of ['hasOwnProperty', 'message', '12', 'lone\ud800']) {
+        raw.socket.on(name, (done) => done(name));
+      }
+      assert.deepEqual(await raw.call('hasOwnProperty'), ['hasOwnProperty']);
+      assert.deepEqual(await raw.call('message'), ['message']);
+      assert.deepEqual(await raw.call(12), ['12']);
+      assert.deepEqual(await raw.call('lone\ud800'), ['lone\ud800']);
+    }),
+  );
+
+  it(
+    'of a namespace may hold what clients put behind it',
+    TIMEOUT,
+    served({}, async (world) => {
+      const connected = once(world.io.of('/chat'), 'connection');
+      world.client('2.5', { nsp: '/chat?token=a%20b' });
+      const [socket] = await connected;
+      assert.equal(socket.handshake.query.token, 'a b');
+      assert.equal(socket.nsp.name, '/chat');
+    }),
+  );
+});
+
+describe('a request', () => {
+  /** What a request is refused with. */
+  const refusal = async (world, path, options) => {
+    const response = await fetch(world.url + path, options);
+    return [response.status, JSON.parse(await response.text())];
+  };
+  const unknownTransport = [400, { code: 0, message: 'Transport unknown' }];
+  const unknownSession = [400, { code: 1, message: 'Session ID unknown' }];
+  const badMethod = [400, { code: 2, message: 'Bad handshake method' }];
+  const badRequest = [400, { code: 3, message: 'Bad request' }];
+  const badProtocol = [400, { code: 5, message: 'Unsupported protocol version' }];
+
+  it(
+    'that cannot be served is refused with the code of Engine.IO',
+    TIMEOUT,
+    served({}, async (world) => {
+      const { sid } = await world.raw();
+      const gone = 'AAAAAAAAAAAAAAAAAAAA';
+      for (const [query, expected, options] of [
+        ['', unknownTransport],
+        ['?EIO=4', unknownTransport],
+        ['?EIO=4&transport=smoke', unknownTransport],
+        ['?EIO=4&transport=__proto__', unknownTransport],
+        ['?EIO=4&transport=websocket', badRequest],
+        ['?EIO=2&transport=polling', badProtocol],
+        ['?EIO=five&transport=polling', badProtocol],
+        [`?EIO=4&transport=polling&sid=${gone}`, unknownSession],
+        ['?EIO=4&transport=polling&sid=nonsense', unknownSession],
+        ['?EIO=4&transport=polling&sid=%00', unknownSession],
+        ['?EIO=4&transport=polling', badMethod, { method: 'POST' }],
+        ['?EIO=4&transport=polling', badMethod, { method: 'PUT' }],
+        [`?EIO=4&transport=polling&sid=${sid}`, badRequest],
+        [`?EIO=4&transport=polling&sid=${sid}`, badRequest, { method: 'POST', body: '40' }],
+        [`?EIO=4&transport=polling&sid=${sid}`, badRequest, { method: 'DELETE' }],
+      ]) {
+        assert.deepEqual(await refusal(world, `/socket.io/${query}`, options), expected, query);
+      }
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+
+  it(
+    'to upgrade that cannot be served is refused the same way, and its socket ends',
+    TIMEOUT,
+    served({}, async (world) => {
+      const { sid } = await world.raw();
+      const query = 'EIO=4&transport=websocket';
+      for (const [options, [, expected]] of [
+        [{ query: 'EIO=4&transport=polling' }, badRequest],
+        [{ query: 'EIO=4&transport=smoke' }, unknownTransport],
+        [{ query: 'EIO=6&transport=websocket' }, badProtocol],
+        [{ query: `${query}&sid=AAAAAAAAAAAAAAAAAAAA` }, unknownSession],
+        [{ query: `${query}&sid=${sid}` }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Key': undefined } }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Key': '' } }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Key': 'too short' } }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Key': `${'x'.repeat(5000)}==` } }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Version': '8' } }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Version': undefined } }, badRequest],
+        [{ query, headers: { Upgrade: 'h2c' } }, badRequest],
+      ]) {
+        const tcp = await world.tcp();
+        tcp.socket.write(upgradeRequest(options));
+        const match = await tcp.until(/^HTTP\/1.1 400 [^]*\r\n\r\n(\{.*\})$/);
+        assert.deepEqual(JSON.parse(match[1]), expected, JSON.stringify(options));
+        await tcp.ended;
+      }
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+
+  it(
+    'that does not say its protocol is of Engine.IO 3',
+    TIMEOUT,
+    served({}, async (world) => {
+      const websocket = await world.raw({ eio: 0 });
+      assert.ok(await websocket.socket.connected);
+      const response = await fetch(`${world.url}/socket.io/?transport=polling`);
+      assert.match(await response.text(), /^\d+:0\{/);
+    }),
+  );
+});

@@ -1,0 +1,174 @@
+'use strict';
+
+/**
+ * JavaScript Socket.IO servers of each version with their clients, and emitters that look like
+ * them, for the tests of the hosted side.
+ */
+
+const { EventEmitter, once } = require('node:events');
+const http = require('node:http');
+const LoopbackSocket = require('../..');
+
+/** By major version of the server. */
+const PACKAGES = {
+  2: { server: 'socket.io-2', client: 'socket.io-client-2' },
+  3: { server: 'socket.io-3', client: 'socket.io-client-3' },
+  4: { server: 'socket.io', client: 'socket.io-client' },
+};
+
+const VERSIONS = Object.keys(PACKAGES).map(Number);
+
+let names = 0;
+
+/**
+ * @param {number | string} [timeout='none'] as `LoopbackSocket.get` takes it
+ * @returns {LoopbackSocket} one that no other test knows
+ */
+function newInstance(timeout = 'none') {
+  return LoopbackSocket.get(`js-hosts ${++names}`, timeout);
+}
+
+/**
+ * Opens a real server for a test; it is closed with its clients when the test ends.
+ *
+ * @param {import('node:test').TestContext} t the test
+ * @param {number} version the major version of socket.io
+ * @param {object} [options] of the server
+ * @returns {Promise<{io: object, connect: (namespace?: string, options?: object) => object}>} the
+ *   server, and what gives a client that is connecting
+ */
+async function openServer(t, version, options = {}) {
+  const { server, client } = PACKAGES[version];
+  const httpServer = http.createServer();
+  const io = require(server)(httpServer, options);
+  const clients = [];
+  t.after(() => {
+    clients.forEach((socket) => socket.io.engine?.close());
+    clients.forEach((socket) => socket.close());
+    io.close();
+  });
+  httpServer.listen(0);
+  await once(httpServer, 'listening');
+  const url = `http://localhost:${httpServer.address().port}`;
+  const connect = (namespace = '/', clientOptions = {}) => {
+    const base = { transports: ['websocket'], reconnection: false, forceNew: true };
+    const socket = require(client)(url + namespace, { ...base, ...clientOptions });
+    clients.push(socket);
+    return socket;
+  };
+  return { io, connect };
+}
+
+/**
+ * @param {object} emitter anything with `once`
+ * @param {string} event its name
+ * @returns {Promise<unknown>} the first argument of the next such event
+ */
+function next(emitter, event) {
+  return new Promise((resolve) => {
+    emitter.once(event, (value) => resolve(value));
+  });
+}
+
+/**
+ * @param {object} client a client
+ * @param {string} name the event or method
+ * @param {...unknown} args its arguments
+ * @returns {Promise<unknown>} what the server acknowledges with
+ */
+function call(client, name, ...args) {
+  return new Promise((resolve) => {
+    client.emit(name, ...args, resolve);
+  });
+}
+
+/**
+ * @param {object} client a client
+ * @param {unknown} [credentials] what to authenticate with
+ * @returns {Promise<unknown>} what came with `authenticated`
+ */
+function authenticate(client, credentials = {}) {
+  const authenticated = next(client, 'authenticated');
+  client.emit('authentication', credentials);
+  return authenticated;
+}
+
+/**
+ * A server that is nothing but `on` and `emit`, and its sockets.
+ */
+class FakeServer {
+  constructor() {
+    this.listeners = [];
+  }
+
+  on(event, listener) {
+    if (event === 'connection') {
+      this.listeners.push(listener);
+    }
+  }
+
+  emit(event, socket) {
+    this.listeners.forEach((listener) => listener(socket));
+  }
+
+  /**
+   * @returns {FakeSocket} a new socket, connected
+   */
+  connect() {
+    const socket = new FakeSocket();
+    this.emit('connection', socket);
+    return socket;
+  }
+}
+
+/** A socket that keeps what the server sends, and has the listeners as `receive` calls them. */
+class FakeSocket extends EventEmitter {
+  constructor() {
+    super();
+    this.sent = [];
+    this.disconnects = [];
+  }
+
+  emit(event, ...args) {
+    this.sent.push([event, ...args]);
+    super.emit(`sent ${event}`, ...args);
+    return true;
+  }
+
+  /**
+   * The client emits an event.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments, an acknowledgement last
+   * @returns {void}
+   */
+  receive(event, ...args) {
+    super.emit(event, ...args);
+  }
+
+  /**
+   * @param {unknown} [credentials] what to authenticate with
+   * @returns {Promise<unknown>} what came with `authenticated`
+   */
+  authenticate(credentials) {
+    const authenticated = next(this, 'sent authenticated');
+    this.receive('authentication', credentials);
+    return authenticated;
+  }
+
+  disconnect(close) {
+    this.disconnects.push(close);
+    super.emit('disconnect', 'server namespace disconnect');
+  }
+}
+
+module.exports = {
+  VERSIONS,
+  FakeServer,
+  FakeSocket,
+  authenticate,
+  call,
+  newInstance,
+  next,
+  openServer,
+};
