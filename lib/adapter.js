@@ -6,6 +6,7 @@
  */
 
 const { EventEmitter } = require('events');
+const { refuse } = require('./unsupported');
 
 class AdapterView extends EventEmitter {
   /**
@@ -54,6 +55,23 @@ class AdapterView extends EventEmitter {
   }
 
   /**
+   * @param {Set<string>} [rooms] rooms; none means the whole namespace
+   * @returns {Promise<Set<string>>} the ids of their sockets
+   */
+  async sockets(rooms = new Set()) {
+    const sockets = this.nsp._connected();
+    const inRooms = sockets.filter((socket) => rooms.size === 0 || socket._isInAny(rooms));
+    return new Set(inRooms.map((socket) => socket.id));
+  }
+
+  /**
+   * @returns {Promise<number>} how many servers there are: this one
+   */
+  async serverCount() {
+    return 1;
+  }
+
+  /**
    * A socket has joined a room: emits `join-room`, after `create-room` if it is the first.
    *
    * @param {string} room the room
@@ -81,5 +99,14 @@ class AdapterView extends EventEmitter {
     }
   }
 }
+
+const ROOMS = 'join(), leave() and emit() of sockets and namespaces';
+refuse(AdapterView.prototype, {
+  addAll: ROOMS,
+  del: ROOMS,
+  delAll: ROOMS,
+  broadcast: ROOMS,
+  broadcastWithAck: ROOMS,
+});
 
 module.exports = { AdapterView };

@@ -6,6 +6,7 @@
  */
 
 const { EventEmitter } = require('events');
+const { refuse } = require('./unsupported');
 
 class Connection {
   /** The Engine.IO session id, once a socket has told. */
@@ -28,6 +29,7 @@ class Connection {
     this.isSecure = Boolean(request.socket?.encrypted);
     this.transport = /[?&]transport=websocket/.test(request.url) ? 'websocket' : 'polling';
     this.isOpen = true;
+    this.isUpgraded = false;
     /** @type {Set<import('./socket').Socket>} */
     this.sockets = new Set();
   }
@@ -139,6 +141,11 @@ class EngineSocket extends EventEmitter {
     return this.#connection.isOpen ? 'open' : 'closed';
   }
 
+  /** @returns {boolean} whether the connection began with polling and is a websocket now */
+  get upgraded() {
+    return this.#connection.isUpgraded;
+  }
+
   /** @returns {object} `io.engine` */
   get server() {
     return this.#connection.server.engine;
@@ -157,6 +164,8 @@ class EngineSocket extends EventEmitter {
     return this;
   }
 }
+
+refuse(EngineSocket.prototype, { send: 'socket.send()', write: 'socket.send()' });
 
 /**
  * `socket.client`.

@@ -74,8 +74,8 @@ class InvalidServerError extends LoopbackSocketError {
   constructor(server) {
     super(
       'INVALID_SERVER',
-      `new LoopbackSocket.Server() needs an http.Server or a port; got ${describe(server)}. For an ` +
-        'https.Server use a Socket.IO server and start(io).',
+      'A native server takes clients from an http.Server, an https.Server or a port; got ' +
+        `${describe(server)}.`,
     );
   }
 }

@@ -8,6 +8,7 @@ const { EventEmitter } = require('events');
 const { AdapterView } = require('./adapter');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { ReservedEventError, UnsupportedApiError } = require('./errors');
+const { refuse } = require('./unsupported');
 
 /** Events of the namespace itself; all others are for its clients. */
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
@@ -48,6 +49,15 @@ class Namespace extends EventEmitter {
   get adapter() {
     this.#adapter ??= new AdapterView(this);
     return this.#adapter;
+  }
+
+  /**
+   * Adapters are not taken: rooms are Rust's.
+   *
+   * @throws {UnsupportedApiError} always
+   */
+  set adapter(value) {
+    throw new UnsupportedApiError('adapter to set', 'a Socket.IO server with it, and start(io)');
   }
 
   /**
@@ -246,16 +256,12 @@ class Namespace extends EventEmitter {
 delegateOperators(Namespace.prototype, (namespace) => new BroadcastOperator(namespace));
 
 // What Socket.IO before version 1 had, and version 2 or 3 took away.
-for (const [name, instead] of [
-  ['set', "the options of new Server(), or the namespace's own events"],
-  ['get', "the options of new Server(), or the socket's data"],
-  ['configure', 'the options of new Server()'],
-  ['origins', 'the option `cors`'],
-  ['authorization', 'io.use((socket, next) => …)'],
-]) {
-  Namespace.prototype[name] = function unsupported() {
-    throw new UnsupportedApiError(name, instead);
-  };
-}
+refuse(Namespace.prototype, {
+  set: "the options of new Server(), or the namespace's own events",
+  get: "the options of new Server(), or the socket's data",
+  configure: 'the options of new Server()',
+  origins: 'the option `cors`',
+  authorization: 'io.use((socket, next) => …)',
+});
 
 module.exports = { Namespace };

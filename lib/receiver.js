@@ -215,6 +215,7 @@ class Receiver {
     const connection = this.#server._connections.get(number);
     if (connection !== undefined) {
       connection.transport = 'websocket';
+      connection.isUpgraded = true;
       connection.tell('upgrade', connection.conn.transport);
     }
   }

@@ -13,6 +13,7 @@ const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { Connection } = require('./connection');
 const { Engine } = require('./engine');
 const { InvalidServerError, UnsupportedApiError } = require('./errors');
+const { refuse } = require('./unsupported');
 const { guarded } = require('./events');
 const { parseBatch, dispatch } = require('./inbox');
 const { Namespace } = require('./namespace');
@@ -69,7 +70,7 @@ class Server extends EventEmitter {
     this.engine.opts = this._options;
     /** The default namespace. */
     this.sockets = this.of('/');
-    if (where !== undefined && !isOptions) {
+    if (where !== undefined && where !== null && !isOptions) {
       this.attach(where);
     }
   }
@@ -130,35 +131,6 @@ class Server extends EventEmitter {
       namespace.on('connect', onConnect);
     }
     return namespace;
-  }
-
-  /**
-   * Where clients connect.
-   *
-   * @returns {string} the path
-   * @throws {UnsupportedApiError} if one is given: the path is an option
-   */
-  path() {
-    if (arguments.length > 0) {
-      throw new UnsupportedApiError('path(value)', 'the option `path`');
-    }
-    return this._options.path;
-  }
-
-  /**
-   * Adapters are not taken: rooms are Rust's.
-   *
-   * @returns {undefined} none
-   * @throws {UnsupportedApiError} if one is given
-   */
-  adapter() {
-    if (arguments.length > 0) {
-      throw new UnsupportedApiError(
-        'adapter(value)',
-        'a hosted Socket.IO server with its adapter, and start(io)',
-      );
-    }
-    return undefined;
   }
 
   /**
@@ -411,12 +383,30 @@ class Server extends EventEmitter {
   }
 }
 
+// Settings that Socket.IO lets be changed later are options here.
+for (const option of ['path', 'serveClient', 'connectTimeout']) {
+  Server.prototype[option] = function setting(...value) {
+    if (value.length > 0 && value[0] !== undefined) {
+      throw new UnsupportedApiError(`${option}(value)`, `the option \`${option}\``);
+    }
+    return this._options[option];
+  };
+}
+
+const HOSTED = 'a Socket.IO server with it, and start(io)';
+refuse(Server.prototype, {
+  'adapter(value)': HOSTED,
+  'attachApp(app)': 'attach(httpServer)',
+  'bind(engine)': 'attach(httpServer)',
+});
+
 // As in Socket.IO, what is said to the server is said to its default namespace.
 delegateOperators(Server.prototype, (server) => new BroadcastOperator(server.sockets));
 for (const method of [
   'addListener',
   'clients',
   'eventNames',
+  'getMaxListeners',
   'listenerCount',
   'listeners',
   'off',
@@ -430,6 +420,7 @@ for (const method of [
   'send',
   'serverSideEmit',
   'serverSideEmitWithAck',
+  'setMaxListeners',
   'use',
   'write',
   'set',
