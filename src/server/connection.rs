@@ -8,10 +8,12 @@ use engineioxide::socket::Sid;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socketioxide_core::parser::ParserState;
+use tokio::sync::Notify;
 
 use super::Inbox;
 use super::notice::{Notice, Reason};
 use super::socket::Socket;
+use super::stream::Ender;
 
 /// JavaScript's number for a connection, given before the connection exists.
 pub(crate) type ConnectionNumber = u32;
@@ -131,8 +133,9 @@ pub(crate) struct Link {
     sid: OnceLock<Sid>,
     queued: AtomicUsize,
     peer_gone: AtomicBool,
-    #[cfg(unix)]
-    fd: Mutex<Option<std::os::fd::RawFd>>,
+    upgrading: AtomicBool,
+    poll: Notify,
+    ender: Mutex<Option<Ender>>,
 }
 
 impl std::fmt::Debug for Link {
@@ -160,8 +163,9 @@ impl Link {
             sid: OnceLock::new(),
             queued: AtomicUsize::new(0),
             peer_gone: AtomicBool::new(false),
-            #[cfg(unix)]
-            fd: Mutex::new(None),
+            upgrading: AtomicBool::new(false),
+            poll: Notify::new(),
+            ender: Mutex::new(None),
         })
     }
 
@@ -208,9 +212,39 @@ impl Link {
         self.peer_gone.load(Ordering::Relaxed)
     }
 
-    /// The stream's descriptor while a taken-over stream lives.
-    #[cfg(unix)]
-    pub(crate) fn fd(&self) -> &Mutex<Option<std::os::fd::RawFd>> {
-        &self.fd
+    /// Begins an upgrade to websocket; `None` while another one is under way.
+    pub(crate) fn upgrade(self: &Arc<Self>) -> Option<Upgrading> {
+        let is_first = !self.upgrading.swap(true, Ordering::AcqRel);
+        is_first.then(|| Upgrading(self.clone()))
+    }
+
+    /// Whether an upgrade is under way.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.upgrading.load(Ordering::Acquire)
+    }
+
+    /// Has a poll that waits answered with nothing, so that the client can leave polling.
+    pub(crate) fn release_poll(&self) {
+        self.poll.notify_waiters();
+    }
+
+    /// Resolves when a poll that waits is to be answered with nothing.
+    pub(crate) fn poll_released(&self) -> impl Future<Output = ()> {
+        self.poll.notified()
+    }
+
+    /// What ends the link's stream at once, while there is one.
+    pub(crate) fn ender(&self) -> &Mutex<Option<Ender>> {
+        &self.ender
+    }
+}
+
+/// An upgrade under way; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Upgrading(Arc<Link>);
+
+impl Drop for Upgrading {
+    fn drop(&mut self) {
+        self.0.upgrading.store(false, Ordering::Release);
     }
 }

@@ -1,8 +1,11 @@
 //! The native server: Socket.IO on the Engine.IO engine of socketioxide.
 //!
 //! ```text
-//! handover   takes a websocket from Node        polling   long polling, served in process
-//! request    which requests are for a session   options   what the server was told
+//! request    which requests are for a session   handshake the first packet of a connection
+//! websocket  a websocket's way into the engine  frame     the frames of that way
+//! handover   takes a descriptor from Node       pump      a stream whose bytes Node carries
+//! stream     a websocket's bytes, either way    polling   long polling, served in process
+//! options    what the server was told
 //! connection one Engine.IO connection           socket    one client in one namespace
 //! namespace  sockets and who hears a broadcast  rooms     who is in which room
 //! packet     what a packet carries              parser    how packets look on the wire
@@ -15,8 +18,10 @@
 //! values.
 
 pub(crate) mod connection;
+mod frame;
 #[cfg(unix)]
 pub(crate) mod handover;
+mod handshake;
 pub(crate) mod namespace;
 pub(crate) mod notice;
 pub(crate) mod options;
@@ -24,10 +29,13 @@ pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod parser;
 pub(crate) mod polling;
+pub(crate) mod pump;
 pub(crate) mod request;
 mod rooms;
 pub(crate) mod runtime;
 pub(crate) mod socket;
+mod stream;
+pub(crate) mod websocket;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};

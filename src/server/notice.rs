@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use engineioxide::Str;
+use engineioxide::socket::Sid;
 use smallvec::SmallVec;
 
 use super::connection::ConnectionNumber;
+use super::pump::PumpNumber;
 use super::socket::SocketNumber;
 use crate::session::{Attempt, Call, Instance};
 
@@ -57,8 +59,28 @@ pub(crate) enum Notice {
         request: u32,
         status: u16,
         binary: bool,
+        /// The session the request opened.
+        opened: Option<Sid>,
         body: Bytes,
     },
+    /// What JavaScript is to do with a stream whose bytes it carries.
+    Pump {
+        pump: PumpNumber,
+        action: PumpAction,
+    },
+}
+
+/// What JavaScript does with a stream whose bytes it carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PumpAction {
+    /// Write these bytes.
+    Write(Bytes),
+    /// Read on.
+    Resume,
+    /// End it after what was written.
+    End,
+    /// End it at once.
+    Destroy,
 }
 
 /// What JavaScript runs for an event, beside the application's own listeners.
@@ -116,7 +138,14 @@ impl Notice {
                     text, attachments, ..
                 } => text.len() + bytes(attachments),
                 Self::Response { body, .. } => body.len(),
-                Self::Disconnect { .. } | Self::Closed { .. } | Self::Upgraded { .. } => 0,
+                Self::Pump {
+                    action: PumpAction::Write(bytes),
+                    ..
+                } => bytes.len(),
+                Self::Disconnect { .. }
+                | Self::Closed { .. }
+                | Self::Upgraded { .. }
+                | Self::Pump { .. } => 0,
             }
     }
 }

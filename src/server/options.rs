@@ -21,4 +21,12 @@ pub(crate) struct Options {
     pub(crate) max_backpressure: usize,
     /// How packets look on the wire.
     pub(crate) parser: Parser,
+    /// Whether clients may poll.
+    pub(crate) polling: bool,
+    /// Whether clients may use websockets.
+    pub(crate) websocket: bool,
+    /// Whether a client that polls may move to a websocket.
+    pub(crate) allow_upgrades: bool,
+    /// Whether clients of Engine.IO 3 are let in.
+    pub(crate) allow_eio3: bool,
 }

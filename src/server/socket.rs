@@ -343,8 +343,7 @@ pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
 fn overflow(engine: &Engine) {
     engine.data.ends_because(Reason::Backpressure);
     engine.close(DisconnectReason::TransportError);
-    #[cfg(unix)]
     if let Some(link) = engine.data.link() {
-        super::handover::shut_down(link);
+        super::stream::shut_down(link);
     }
 }
