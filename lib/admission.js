@@ -27,8 +27,14 @@ const NOT_IN_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
 function admit(server, req, response, isUpgrade, then) {
   req._query ??= queryOf(req.url);
   const { middlewares } = server.engine;
+  // The application may take its time, and close the server meanwhile.
+  const still = (goOn) => (server._isClosing ? then(badRequest('SERVER_CLOSING')) : goOn());
+  const check = () =>
+    verify(server, req, isUpgrade, (refusal) =>
+      refusal === undefined ? still(() => then()) : then(refusal),
+    );
   if (middlewares.length === 0) {
-    verify(server, req, isUpgrade, then);
+    check();
     return;
   }
   const res = response();
@@ -37,7 +43,7 @@ function admit(server, req, response, isUpgrade, then) {
     chain = chain.then(() => run(middleware, req, res));
   }
   chain.then(
-    () => verify(server, req, isUpgrade, then),
+    () => still(check),
     () => then(badRequest('MIDDLEWARE_FAILURE')),
   );
 }

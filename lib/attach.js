@@ -63,7 +63,7 @@ function endUntaken(socket, grace) {
   socket.on('error', () => {});
   setTimeout(() => {
     if (socket.writable && socket.bytesWritten <= 0) {
-      socket.end();
+      socket.destroySoon();
     }
   }, grace).unref();
 }

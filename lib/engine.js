@@ -22,11 +22,24 @@ class Engine extends EventEmitter {
     this.#end = end;
     /** The options in force. */
     this.opts = {};
+    /** @type {Function[]} what `use` added */
+    this.middlewares = [];
   }
 
   /** @returns {number} how many connections there are */
   get clientsCount() {
     return this.#count();
+  }
+
+  /**
+   * Adds middleware, `(req, res, next)` as Express has it, for every request of clients; for an
+   * upgrade to websocket `res` only takes headers.
+   *
+   * @param {(req: object, res: object, next: (error?: unknown) => void) => unknown} middleware it
+   * @returns {void}
+   */
+  use(middleware) {
+    this.middlewares.push(middleware);
   }
 
   /**

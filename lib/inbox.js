@@ -20,6 +20,7 @@ const CLOSED = 7;
 const RESPONSE = 8;
 const ASK = 9;
 const UPGRADED = 10;
+const PUMP = 11;
 
 /** The reason for which a socket ends when its client leaves the namespace. */
 const CLIENT_LEFT = 0;
@@ -81,7 +82,10 @@ function dispatch(server, values, attachments) {
           server.event(subject, payload, a, b, leaving?.has(subject) ?? false);
         }
       } else if (kind === RESPONSE) {
-        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
+        const opened = values[i + 5] || undefined;
+        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)], opened);
+      } else if (kind === PUMP) {
+        server.pump(subject, a, attachments?.[Math.floor(place / PLACE)]);
       } else if (kind === CONNECT) {
         server.connect(subject, a, values[i + 5]);
       } else if (kind === DISCONNECT) {

@@ -92,7 +92,7 @@ const RULES = {
     complete: (parser) => {
       const name = parserName(parser);
       if (name === undefined) {
-        throw new UnsupportedOptionError('parser', "'json' or 'msgpack'");
+        throw new UnsupportedOptionError('parser', "Use 'json' or 'msgpack'.");
       }
       return name;
     },
@@ -103,10 +103,10 @@ const RULES = {
 
 /** What Socket.IO has and the native server cannot do, with what to do instead. */
 const UNSUPPORTED = {
-  adapter: 'a Socket.IO server and start(io): the native server is of one process',
-  connectionStateRecovery: 'a Socket.IO server and start(io)',
-  initialPacket: "io.on('connection', (socket) => socket.emit(…))",
-  origins: "the option 'cors'",
+  adapter: 'Use a Socket.IO server with its adapter, and start(io).',
+  connectionStateRecovery: 'Use a Socket.IO server, and start(io).',
+  initialPacket: "Emit an event to each socket in io.on('connection').",
+  origins: "Use the option 'cors', and 'allowRequest' to refuse connections.",
 };
 
 /** What Socket.IO has and what changes nothing for clients if it is missing. */
@@ -161,7 +161,7 @@ function complete(name, value, { fallback, or, check, needs, complete: whole = (
     return fallback;
   }
   if (name === 'transports' && Array.isArray(value) && value.includes('webtransport')) {
-    throw new UnsupportedOptionError("transports: ['webtransport']", "'polling' and 'websocket'");
+    throw new UnsupportedOptionError('transports', "Use 'polling' and 'websocket'.");
   }
   if (!check(value)) {
     throw new InvalidOptionError(name, value, needs);

@@ -31,6 +31,7 @@ const sending = new WeakMap();
  */
 function poll(server, req, res) {
   if (server._isClosing) {
+    letGo(req, res);
     res.writeHead(503);
     res.end();
     return;
@@ -56,8 +57,23 @@ function poll(server, req, res) {
 }
 
 /**
- * Reads the packets a client sends. A client that sends more while it is sending, or that leaves in
- * the middle of it, loses its connection.
+ * Has the socket of a request end with it: kept alive, it would keep the http.Server from closing,
+ * or bring the rest of a body that nobody wants.
+ *
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @returns {void}
+ */
+function letGo(req, res) {
+  if (req.httpVersionMajor === 1) {
+    res.setHeader('Connection', 'close');
+  }
+}
+
+/**
+ * Reads the packets a client sends. A client that sends more while it is sending, or more than
+ * `maxHttpBufferSize`, or that leaves in the middle of it, loses its connection: a message that is
+ * dropped would be lost in silence.
  *
  * @param {import('./server')} server who serves the request
  * @param {import('http').IncomingMessage} req the request
@@ -84,7 +100,10 @@ function receive(server, req, res) {
       chunks.push(chunk);
     } else if (!res.headersSent) {
       busy.delete(sid);
-      res.writeHead(413, req.httpVersionMajor === 1 ? { Connection: 'close' } : {});
+      chunks.length = 0;
+      server._native?.abortSession(sid);
+      letGo(req, res);
+      res.writeHead(413);
       res.end();
     }
   });
@@ -97,7 +116,7 @@ function receive(server, req, res) {
   req.once('close', () => {
     if (!req.complete && bytes <= limit) {
       busy.delete(sid);
-      server._native.abortSession(sid);
+      server._native?.abortSession(sid);
     }
   });
 }
@@ -110,8 +129,9 @@ function receive(server, req, res) {
  * @returns {void}
  */
 function serve(server, req, res, body) {
-  if (res.destroyed || res.closed) {
+  if (res.destroyed || server._isClosing) {
     sent(server, req);
+    res.destroy();
     return;
   }
   if (req.method === 'POST' && body === undefined) {
@@ -143,7 +163,7 @@ function serve(server, req, res, body) {
   res.once('close', () => {
     if (server._responses.delete(number)) {
       sent(server, req);
-      server._native.abortRequest(number);
+      server._native?.abortRequest(number);
     }
   });
 }
@@ -180,6 +200,9 @@ function answered(server, number, status, isBinary, body, opened) {
   server._responses.delete(number);
   const { req, res } = exchange;
   sent(server, req);
+  if (server._isClosing) {
+    letGo(req, res);
+  }
   if (status !== 200) {
     refused(server, req, res, status, body);
     return;

@@ -9,7 +9,7 @@ const WRITE = 0;
 const RESUME = 1;
 const END = 2;
 
-/** @type {WeakMap<import('./server'), Map<number, import('stream').Duplex>>} what is carried */
+/** @type {WeakMap<import('./server'), Map<number, import('net').Socket>>} what is carried */
 const carried = new WeakMap();
 
 /**
@@ -53,7 +53,7 @@ function pumped(server, number, action, bytes) {
     return;
   }
   if (action === WRITE) {
-    socket.write(bytes, () => server._native.pumpWritten(number, bytes.length));
+    socket.write(bytes, () => server._native?.pumpWritten(number, bytes.length));
   } else if (action === RESUME) {
     socket.resume();
   } else if (action === END) {

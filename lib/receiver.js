@@ -5,7 +5,8 @@
  * may have ended meanwhile: sockets end at any time.
  */
 
-const { respond } = require('./attach');
+const { answered } = require('./polling');
+const { pumped } = require('./pump');
 const { Socket } = require('./socket');
 const { guarded } = require('./events');
 const { MalformedMessageError } = require('./errors');
@@ -233,19 +234,21 @@ class Receiver {
    * @param {number} status its response's status
    * @param {boolean} isBinary whether the body is binary
    * @param {Buffer} body the body
+   * @param {string} [opened] the id of the session it opened
    * @returns {void}
    */
-  response(number, status, isBinary, body) {
-    const res = this.#server._responses.get(number);
-    if (res !== undefined) {
-      this.#server._responses.delete(number);
-      if (this.#server._isClosing) {
-        // Kept alive, it would keep the http.Server from closing for some seconds more.
-        res.setHeader('Connection', 'close');
-      }
-      const type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
-      respond(res, status, type, body);
-    }
+  response(number, status, isBinary, body, opened) {
+    answered(this.#server, number, status, isBinary, body, opened);
+  }
+
+  /**
+   * @param {number} number a socket whose bytes are carried
+   * @param {number} action what to do with it
+   * @param {Buffer} [bytes] what to write
+   * @returns {void}
+   */
+  pump(number, action, bytes) {
+    pumped(this.#server, number, action, bytes);
   }
 }
 

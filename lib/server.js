@@ -36,7 +36,7 @@ class Server extends EventEmitter {
   _connections = new Map();
   /** @type {Map<number, {socket: import('./socket').Socket, instances: object[]}>} by number */
   _sockets = new Map();
-  /** @type {Map<number, http.ServerResponse>} requests of long polling under way */
+  /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way */
   _responses = new Map();
   /** @type {Map<Function, ParentNamespace>} by what says whether it has a namespace of a name */
   _parents = new Map();
