@@ -353,41 +353,21 @@ declare namespace LoopbackSocket {
   /** What an event of an {@link EventsMap} carries. */
   type EventArgs<Events extends EventsMap, Name extends keyof Events> = Parameters<Events[Name]>;
   /** The events whose last argument is an acknowledgement. */
-  type EventNameWithAck<Events extends EventsMap> = {
-    [Name in EventName<Events>]: LastOf<Events[Name]> extends AnyFunction ? Name : never;
-  }[EventName<Events>];
+  type EventNameWithAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'answer' | 'error'>;
   /** The events that ask for no acknowledgement. */
-  type EventNameWithoutAck<Events extends EventsMap> = {
-    [Name in EventName<Events>]: IsAny<LastOf<Events[Name]>> extends true
-      ? Name
-      : [LastOf<Events[Name]>] extends [never]
-        ? Name
-        : LastOf<Events[Name]> extends AnyFunction
-          ? never
-          : Name;
-  }[EventName<Events>];
+  type EventNameWithoutAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'none'>;
   /** The events whose acknowledgement is called with an error first. */
-  type EventNameWithError<Events extends EventsMap> = {
-    [Name in EventName<Events>]: IsAny<LastOf<Events[Name]>> extends true
-      ? Name
-      : LastOf<Events[Name]> extends (...answer: infer Answer) => any
-        ? BeginsWithError<Answer> extends true
-          ? Name
-          : never
-        : never;
-  }[EventName<Events>];
+  type EventNameWithError<Events extends EventsMap> = NameByAck<Events, 'any' | 'error'>;
   /** What an event carries besides its acknowledgement. */
   type ArgsBeforeAck<Events extends EventsMap, Name extends keyof Events> =
     EventArgs<Events, Name> extends [...infer Args, any] ? Args : any[];
   /** What an event is acknowledged with: the first value that is no error. */
   type AnswerOf<Events extends EventsMap, Name extends keyof Events> =
-    IsAny<LastOf<Events[Name]>> extends true
+    AckOf<Events[Name]> extends 'any'
       ? any
       : LastOf<Events[Name]> extends (...answer: infer Answer) => any
-        ? BeginsWithError<Answer> extends true
-          ? Answer[1]
-          : Answer[0]
-        : any;
+        ? Answer[AckOf<Events[Name]> extends 'error' ? 1 : 0]
+        : never;
   /** The same events where an acknowledgement may fail to come: an error, or `null`, is put first. */
   type WithTimeout<Events> = {
     [Name in keyof Events]: Events[Name] extends (...args: infer Args) => infer Returned
@@ -421,6 +401,21 @@ declare namespace LoopbackSocket {
         ? Last
         : never
     : never;
+  /** How an event is acknowledged, by its last argument. @internal */
+  type AckOf<F> =
+    IsAny<LastOf<F>> extends true
+      ? 'any'
+      : [LastOf<F>] extends [never]
+        ? 'none'
+        : LastOf<F> extends (...answer: infer Answer) => any
+          ? BeginsWithError<Answer> extends true
+            ? 'error'
+            : 'answer'
+          : 'none';
+  /** @internal */
+  type NameByAck<Events extends EventsMap, Ack> = {
+    [Name in EventName<Events>]: AckOf<Events[Name]> extends Ack ? Name : never;
+  }[EventName<Events>];
   /** @internal */
   type BeginsWithError<Args extends any[]> = Args extends [infer First, ...any[]]
     ? IsAny<First> extends true
@@ -947,6 +942,35 @@ declare namespace LoopbackSocket {
     readonly sids: Map<SocketId, Set<Room>>;
     /** The rooms of a socket, if it is connected. */
     socketRooms(id: SocketId): Set<Room> | undefined;
+    /** The ids of the sockets of these rooms, or of the whole namespace. */
+    sockets(rooms?: Set<Room>): Promise<Set<SocketId>>;
+    /** How many servers there are: 1. */
+    serverCount(): Promise<number>;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    addAll(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    del(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    delAll(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    broadcast(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    broadcastWithAck(...args: any[]): never;
   }
 
   /**
@@ -1053,6 +1077,8 @@ declare namespace LoopbackSocket {
     readonly remoteAddress: string;
     /** The transport in use. */
     readonly transport: { readonly name: 'polling' | 'websocket' };
+    /** Whether it began with polling and is a websocket now. */
+    readonly upgraded: boolean;
     /** Whether it is open. */
     readonly readyState: 'open' | 'closed';
     /** {@link Server.engine}. */
@@ -1061,6 +1087,16 @@ declare namespace LoopbackSocket {
     request: IncomingMessage;
     /** Ends it, with all its sockets. */
     close(): this;
+    /**
+     * @deprecated Use `socket.send()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    send(...args: any[]): never;
+    /**
+     * @deprecated Use `socket.send()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    write(...args: any[]): never;
   }
 
   /** A connection as Socket.IO sees it. */
@@ -1528,10 +1564,18 @@ declare namespace LoopbackSocket {
       event: Name,
       ...args: EventArgs<EmitEvents, Name>
     ): boolean;
-    /** The path that clients connect to. Giving one throws {@link UnsupportedApiError}. */
+    /** The option `path`. Giving one throws {@link UnsupportedApiError}. */
     path(): string;
+    /** The option `serveClient`. Giving one throws {@link UnsupportedApiError}. */
+    serveClient(): boolean;
+    /** The option `connectTimeout`. Giving one throws {@link UnsupportedApiError}. */
+    connectTimeout(): number;
     /** Nothing: rooms are kept in Rust. Giving one throws {@link UnsupportedApiError}. */
     adapter(): undefined;
+    /** Nothing. @deprecated Giving an engine throws {@link UnsupportedApiError}: use `attach()`. */
+    bind(): undefined;
+    /** Nothing. @deprecated Giving an app throws {@link UnsupportedApiError}: use `attach()`. */
+    attachApp(): undefined;
     /**
      * Ends every socket with `server shutting down`, and closes the http server. Closing twice is
      * harmless.
