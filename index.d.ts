@@ -1,5 +1,10 @@
 import type { EventEmitter } from 'node:events';
-import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'node:http';
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  ServerResponse,
+  Server as HttpServer,
+} from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 
 import Self = LoopbackSocket;
@@ -500,8 +505,8 @@ declare namespace LoopbackSocket {
 
   /** A cookie with the session id, in the words of npm cookie. */
   interface CookieOptions {
-    /** Its name. */
-    name: string;
+    /** Its name. @defaultValue `'io'` */
+    name?: string;
     /** @defaultValue `'/'` */
     path?: string;
     /** Whether scripts of the page cannot read it. @defaultValue true */
@@ -581,10 +586,13 @@ declare namespace LoopbackSocket {
       req: IncomingMessage,
       fn: (err: string | null | undefined, success: boolean) => void,
     ) => void;
-    /** A cookie with the session id; `true` for one named `io`. @defaultValue none */
-    cookie?: CookieOptions | boolean;
-    /** What pages of other origins may do. @defaultValue nothing */
-    cors?: CorsOptions | CorsOptionsDelegate;
+    /**
+     * A cookie with the session id, for load balancers: `true` for one named `io`, a name, or all of
+     * it. @defaultValue false
+     */
+    cookie?: CookieOptions | string | boolean;
+    /** What pages of other origins may do; `true` for anything. @defaultValue false */
+    cors?: CorsOptions | CorsOptionsDelegate | boolean;
     /** Whether clients of Socket.IO 2 may connect. @defaultValue true */
     allowEIO3?: boolean;
     /**
@@ -605,12 +613,12 @@ declare namespace LoopbackSocket {
     perMessageDeflate?: boolean | object;
     /** Ignored with a warning: the native server does not compress. */
     httpCompression?: boolean | object;
+    /** Ignored with a warning: websockets are served in Rust. */
+    wsEngine?: any;
     /** Refused: rooms are kept in Rust, for one process. Use socket.io and `start(io)` in a cluster. */
     adapter?: undefined;
     /** Refused: a client that reconnects is a new socket. */
     connectionStateRecovery?: undefined;
-    /** Refused: websockets are Rust's. */
-    wsEngine?: undefined;
     /** Refused: emit from a listener of `connection`. */
     initialPacket?: undefined;
   }
@@ -1154,6 +1162,19 @@ declare namespace LoopbackSocket {
   > {
     /** How many connections there are. */
     readonly clientsCount: number;
+    /**
+     * Adds middleware, as Express has it, for every request of clients. For an upgrade to websocket
+     * the response takes headers only.
+     *
+     * @example
+     * io.engine.use((req, res, next) => {
+     *   res.setHeader('x-served-by', 'bookshop');
+     *   next();
+     * });
+     */
+    use(
+      middleware: (req: IncomingMessage, res: ServerResponse, next: (err?: any) => void) => unknown,
+    ): void;
     /** The options in force. */
     readonly opts: ServerOptions;
     /**

@@ -182,6 +182,7 @@ describe('the types and the code', () => {
     'BroadcastOperator.exceptRooms',
     'BroadcastOperator.flags',
     'BroadcastOperator.skip',
+    'Engine.middlewares',
     'ParentNamespace.pattern',
   ]);
 

@@ -50,6 +50,9 @@ const options: LoopbackSocket.ServerOptions = {
   httpCompression: { threshold: 1024 },
 };
 options.cookie = true;
+options.cookie = 'io';
+options.wsEngine = class {};
+options.cors = true;
 options.cors = { origin: (origin, callback) => callback(null, origin === 'https://a.example') };
 options.cors = (request, callback) => callback(null, { origin: request.headers.host });
 options.parser = { Encoder: class {} };
@@ -57,14 +60,12 @@ options.parser = { Encoder: class {} };
 options.adapter = class {};
 // @ts-expect-error refused
 options.connectionStateRecovery = {};
-// @ts-expect-error refused
-options.wsEngine = class {};
 // @ts-expect-error no such transport
 options.transports = ['webtransport'];
 // @ts-expect-error no such format
 options.parser = 'xml';
-// @ts-expect-error no name
-options.cookie = { path: '/' };
+// @ts-expect-error no such attribute
+options.cookie = { nmae: 'io' };
 // @ts-expect-error a number of ms
 options.pingTimeout = '1000';
 
@@ -140,6 +141,10 @@ admin.serverSideEmitWithAck('question').then((answers) => answers.length);
 // ---- the rest of a server ----
 
 io.engine.clientsCount.toFixed();
+io.engine.use((req, res, next) => {
+  res.setHeader('x-url', req.url ?? '');
+  next();
+});
 io.engine.on('connection', (conn) => conn.id.length);
 io.engine.on('connection_error', ({ req, code, message, context }) => {
   return [req.url, code.toFixed(), message.length, context['name']];
