@@ -107,6 +107,15 @@ refuse(AdapterView.prototype, {
   delAll: ROOMS,
   broadcast: ROOMS,
   broadcastWithAck: ROOMS,
+  addSockets: 'socketsJoin() of namespaces',
+  delSockets: 'socketsLeave() of namespaces',
+  disconnectSockets: 'disconnectSockets() of namespaces',
+  fetchSockets: 'fetchSockets() of namespaces',
+  serverSideEmit: 'serverSideEmit() of namespaces',
+  persistSession: 'socket.data, or a store of your own',
+  restoreSession: 'socket.data, or a store of your own',
+  init: 'new Server(): there is nothing to prepare',
+  close: 'close() of the server',
 });
 
 module.exports = { AdapterView };

@@ -7,6 +7,7 @@
 
 const { EventEmitter } = require('events');
 const { UnsupportedApiError } = require('./errors');
+const { refuse } = require('./unsupported');
 
 class Engine extends EventEmitter {
   #count;
@@ -61,5 +62,14 @@ class Engine extends EventEmitter {
     return this;
   }
 }
+
+const ATTACH = 'io.attach(httpServer)';
+refuse(Engine.prototype, {
+  attach: ATTACH,
+  handleRequest: ATTACH,
+  handleUpgrade: ATTACH,
+  onWebTransportSession: 'websockets',
+  upgrades: 'the option `allowUpgrades`',
+});
 
 module.exports = { Engine };
