@@ -979,6 +979,51 @@ declare namespace LoopbackSocket {
      * @throws {@link UnsupportedApiError} always
      */
     broadcastWithAck(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    addSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    delSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    disconnectSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    fetchSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    serverSideEmit(...args: any[]): never;
+    /**
+     * @deprecated Nothing is recovered: use `socket.data`, or a store of your own.
+     * @throws {@link UnsupportedApiError} always
+     */
+    persistSession(...args: any[]): never;
+    /**
+     * @deprecated Nothing is recovered: use `socket.data`, or a store of your own.
+     * @throws {@link UnsupportedApiError} always
+     */
+    restoreSession(...args: any[]): never;
+    /**
+     * @deprecated Adapters are not taken.
+     * @throws {@link UnsupportedApiError} always
+     */
+    init(...args: any[]): never;
+    /**
+     * @deprecated Adapters are not taken.
+     * @throws {@link UnsupportedApiError} always
+     */
+    close(...args: any[]): never;
   }
 
   /**
@@ -1185,6 +1230,31 @@ declare namespace LoopbackSocket {
     generateId: never;
     /** Ends every connection. */
     close(): this;
+    /**
+     * @deprecated Use `io.attach()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    attach(...args: any[]): never;
+    /**
+     * @deprecated Use `io.attach()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    handleRequest(...args: any[]): never;
+    /**
+     * @deprecated Use `io.attach()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    handleUpgrade(...args: any[]): never;
+    /**
+     * @deprecated There is no WebTransport.
+     * @throws {@link UnsupportedApiError} always
+     */
+    onWebTransportSession(...args: any[]): never;
+    /**
+     * @deprecated Use the option `allowUpgrades`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    upgrades(...args: any[]): never;
   }
 
   /**
