@@ -193,18 +193,16 @@ impl NativeServer {
         let Some((link, code)) = self.link(&asks, connection) else {
             return i32::from(request::Refusal::UnknownSession as u8);
         };
-        self.take(fd, query, key, &head, asks, link, code)
+        self.take(fd, query, key, &head, link, code)
     }
 
     #[cfg(unix)]
-    #[allow(clippy::too_many_arguments)]
     fn take(
         &self,
         fd: i32,
         query: String,
         key: String,
         head: &[u8],
-        asks: Asks,
         link: Arc<Link>,
         code: i32,
     ) -> i32 {
@@ -213,7 +211,7 @@ impl NativeServer {
             return NOT_TAKEN;
         };
         let head = Bytes::copy_from_slice(head);
-        let websocket = Websocket::new(copy, head, key, query, asks, link);
+        let websocket = Websocket::new(copy, head, key, query, link);
         let (server, service) = (self.server.clone(), self.service.clone());
         self.runtime
             .spawn(handover::serve(server, service, websocket));
@@ -221,14 +219,12 @@ impl NativeServer {
     }
 
     #[cfg(not(unix))]
-    #[allow(clippy::too_many_arguments)]
     fn take(
         &self,
         _fd: i32,
         _query: String,
         _key: String,
         _head: &[u8],
-        _asks: Asks,
         _link: Arc<Link>,
         _code: i32,
     ) -> i32 {

@@ -28,7 +28,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Server;
 use super::connection::Link;
-use super::request::{Asks, normal_query};
+use super::request::normal_query;
 
 /// A websocket on its way from Node.
 #[derive(Debug)]
@@ -40,7 +40,6 @@ pub(crate) struct Websocket {
     /// The client's `Sec-WebSocket-Key`.
     pub(crate) key: String,
     pub(crate) query: String,
-    pub(crate) asks: Asks,
     pub(crate) link: Arc<Link>,
 }
 
@@ -90,7 +89,6 @@ impl Websocket {
         head: Bytes,
         key: String,
         query: String,
-        asks: Asks,
         link: Arc<Link>,
     ) -> Self {
         Self {
@@ -99,7 +97,6 @@ impl Websocket {
             head,
             key,
             query,
-            asks,
             link,
         }
     }
@@ -116,13 +113,12 @@ pub(crate) async fn serve(
         return;
     };
     *websocket.link.fd().lock() = Some(fd);
-    let carries = matches!(websocket.asks, Asks::Open).then(|| Arc::downgrade(&server));
     let patience = server.options.ping_interval + server.options.ping_timeout;
     let mut stream = Stream {
         head: websocket.head,
         io,
         link: websocket.link.clone(),
-        carries,
+        server: Arc::downgrade(&server),
         patience,
         stuck: None,
     };
@@ -183,9 +179,7 @@ struct Stream {
     head: Bytes,
     io: Io,
     link: Arc<Link>,
-    /// The server, if the connection lives and dies with this stream (one that upgrades lived
-    /// before).
-    carries: Option<Weak<Server>>,
+    server: Weak<Server>,
     patience: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -294,7 +288,7 @@ impl Drop for Stream {
     /// there: its stream may have failed where the engine does not look.
     fn drop(&mut self) {
         *self.link.fd().lock() = None;
-        if let Some(server) = self.carries.take().and_then(|server| server.upgrade()) {
+        if let Some(server) = self.server.upgrade() {
             server.stream_ended(&self.link);
         }
     }

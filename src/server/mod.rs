@@ -35,7 +35,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::socket::Sid;
-use engineioxide::{DisconnectReason, ProtocolVersion, Str};
+use engineioxide::{DisconnectReason, ProtocolVersion, Str, TransportType};
 use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
 use socketioxide_core::Value;
@@ -156,10 +156,14 @@ impl Server {
         }
     }
 
-    /// The stream a connection lives on is gone; so is the connection.
+    /// The stream a connection lives on is gone; so is the connection. One that was about to
+    /// upgrade ends too: the engine would answer its polls with nothing for ever.
     pub(crate) fn stream_ended(&self, link: &Link) {
         if let Some(engine) = link.sid().and_then(|sid| self.connection(sid)) {
-            engine.close(DisconnectReason::TransportClose);
+            engine.close(match engine.transport_type() {
+                TransportType::Websocket => DisconnectReason::TransportClose,
+                TransportType::Polling => DisconnectReason::TransportError,
+            });
         }
     }
 
