@@ -188,7 +188,12 @@ class Server extends EventEmitter {
   close(done) {
     if (!this._isClosing) {
       this._isClosing = true;
-      this.#closed = this.#close();
+      // There before anything is closed: a listener of a socket that ends may call this again.
+      let closed;
+      this.#closed = new Promise((resolve) => {
+        closed = resolve;
+      });
+      closed(this.#close());
     }
     const closed = this.#closed;
     this.#closed = closed.then(() => undefined);
