@@ -8,7 +8,13 @@ const { EventEmitter } = require('events');
 const { BroadcastOperator } = require('./broadcast');
 
 /** Events of the namespace itself; all others are for its clients. */
-const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
+const OWN_EVENTS = new Set([
+  'connect',
+  'connection',
+  'new_namespace',
+  'newListener',
+  'removeListener',
+]);
 
 class Namespace extends EventEmitter {
   /**

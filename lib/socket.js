@@ -12,6 +12,9 @@ const { InvalidCallbackError } = require('./errors');
 
 const { emit: emitLocally } = EventEmitter.prototype;
 
+/** Events that Node's emitters emit themselves, to listeners of theirs. */
+const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
+
 class Socket extends EventEmitter {
   #number;
   #auth = undefined;
@@ -137,6 +140,9 @@ class Socket extends EventEmitter {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   emit(event, ...args) {
+    if (EMITTER_EVENTS.has(event)) {
+      return Reflect.apply(emitLocally, this, [event, ...args]);
+    }
     const packet = [eventName(event), ...args];
     let ack = '';
     if (typeof packet[packet.length - 1] === 'function') {
