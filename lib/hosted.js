@@ -116,7 +116,7 @@ class HostedSocket {
   constructor(socket) {
     this.socket = socket;
     this.session = new Session();
-    this.sendable = isVersion2(socket) ? sendable : identity;
+    this.sendable = needsSendable(socket) ? sendable : identity;
     /** @type {Map<import('./loopback-socket'), Serving>} */
     this._servings = new Map();
     /** @type {Serving[]} by their number */
@@ -380,10 +380,11 @@ function keepWaiting() {
 
 /**
  * @param {object} socket the server's socket
- * @returns {boolean} whether a Socket.IO 2 server owns it
+ * @returns {boolean} whether a server owns it that encodes values with faults: Socket.IO 2 or 3,
+ *   whose sockets have no `except` yet
  */
-function isVersion2(socket) {
-  return Boolean(socket.nsp && socket.nsp.connected && typeof socket.packet === 'function');
+function needsSendable(socket) {
+  return Boolean(socket.nsp && socket.client && typeof socket.except !== 'function');
 }
 
 /**

@@ -11,7 +11,13 @@ const { ReservedEventError, UnsupportedApiError } = require('./errors');
 const { refuse } = require('./unsupported');
 
 /** Events of the namespace itself; all others are for its clients. */
-const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
+const OWN_EVENTS = new Set([
+  'connect',
+  'connection',
+  'new_namespace',
+  'newListener',
+  'removeListener',
+]);
 
 class Namespace extends EventEmitter {
   /** Middleware, in its order. */

@@ -1,9 +1,10 @@
 'use strict';
 
 /**
- * Makes values fit for a Socket.IO 2 server. Its encoder hides failures: instead of throwing it
- * sends the client an error packet, so a value that it cannot encode must be found before. It also
- * takes typed arrays for plain objects. Servers of version 3 and 4 need none of this.
+ * Makes values fit for the servers of Socket.IO 2 and 3. Version 2 hides that it cannot encode a
+ * value: it sends the client an error packet instead of throwing, so such a value must be found
+ * before; and it takes typed arrays for plain objects. Both versions forget about `toJSON` where
+ * there is binary. Version 4 needs none of this.
  */
 
 const { UnsendableValueError } = require('./errors');

@@ -166,7 +166,12 @@ class Server extends EventEmitter {
     const isFirst = !this._isClosing;
     if (isFirst) {
       this._isClosing = true;
-      this.#closed = this.#close();
+      // There before anything is closed: a listener of a socket that ends may call this again.
+      let closed;
+      this.#closed = new Promise((resolve) => {
+        closed = resolve;
+      });
+      closed(this.#close());
     }
     const error = await this.#closed;
     if (typeof done === 'function') {

@@ -19,6 +19,9 @@ const METHODS = 2 ** 24;
 
 const NO_FLAGS = Object.freeze({});
 
+/** Events that Node's emitters emit themselves, to listeners of theirs. */
+const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
+
 class Socket extends EventEmitter {
   /** Whether the socket is of its namespace: not before middleware has let it in. */
   connected = false;
@@ -167,6 +170,9 @@ class Socket extends EventEmitter {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   emit(event, ...args) {
+    if (EMITTER_EVENTS.has(event)) {
+      return Reflect.apply(emitLocally, this, [event, ...args]);
+    }
     const packet = [eventName(event), ...args];
     const flags = this.#flags;
     this.#flags = NO_FLAGS;

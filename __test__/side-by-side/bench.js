@@ -41,7 +41,6 @@ class Bench {
   async open() {
     this.opening = await this.openAnother();
     this.io = this.opening.io;
-    this.namespace = this.io;
   }
 
   /** @returns {Promise<{io: any, port: number}>} one more server of the same kind */

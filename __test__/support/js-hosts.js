@@ -21,11 +21,12 @@ const VERSIONS = Object.keys(PACKAGES).map(Number);
 let names = 0;
 
 /**
- * @param {number | string} [timeout='none'] as `LoopbackSocket.get` takes it
+ * @param {...unknown} timeout as `LoopbackSocket.get` takes it; `'none'` if left out
  * @returns {LoopbackSocket} one that no other test knows
  */
-function newInstance(timeout = 'none') {
-  return LoopbackSocket.get(`js-hosts ${++names}`, timeout);
+function newInstance(...timeout) {
+  const [given] = timeout.length > 0 ? timeout : ['none'];
+  return LoopbackSocket.get(`js-hosts ${++names}`, given);
 }
 
 /**

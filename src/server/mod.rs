@@ -174,10 +174,14 @@ impl Server {
         }
     }
 
-    /// The stream a connection lives on is gone; so is the connection.
+    /// The stream a connection lives on is gone; so is the connection. One that was about to
+    /// upgrade ends too: the engine would answer its polls with nothing for ever.
     pub(crate) fn stream_ended(&self, link: &Link) {
         if let Some(engine) = link.sid().and_then(|sid| self.connection(sid)) {
-            engine.close(DisconnectReason::TransportClose);
+            engine.close(match engine.transport_type() {
+                TransportType::Websocket => DisconnectReason::TransportClose,
+                TransportType::Polling => DisconnectReason::TransportError,
+            });
         }
     }
 

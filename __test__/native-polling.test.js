@@ -1,0 +1,209 @@
+'use strict';
+
+// Long polling, and the way from it to a websocket.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const { WebSocket } = require('ws');
+const { CLIENTS, TIMEOUT, happens, served, upgraded } = require('./native/support');
+
+describe('long polling', () => {
+  it(
+    'ends the connection of a client that leaves during a poll',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const connected = once(world.io, 'connection');
+        const raw = await world.polling({ eio, poll: false, join: false });
+        if (eio === 4) await raw.post('40');
+        const [socket] = await connected;
+        const ended = once(socket, 'disconnect');
+        // The first ping comes at once; after it and the welcome there is nothing to be told.
+        let told = '';
+        while (!told.includes('40') || (eio === 4 && !/(^|\x1e)2/.test(told))) {
+          told += `\x1e${(await raw.poll()).body}`;
+        }
+        const asked = once(world.httpServer, 'request');
+        const poll = raw.poll().catch((error) => error.code);
+        await asked;
+        raw.pending.destroy();
+        assert.equal(await poll, 'ECONNRESET');
+        assert.equal((await ended)[0], 'transport error');
+        assert.equal((await raw.poll()).status, 400);
+      }
+    }),
+  );
+
+  it(
+    'ends the connection of a client that polls twice at once',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      const ended = once(raw.socket, 'disconnect');
+      const second = await raw.poll();
+      assert.equal((await ended)[0], 'transport error');
+      assert.notEqual(second.status, 200);
+    }),
+  );
+
+  it(
+    'ends the connection of a client that says so',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const raw = await world.polling({ eio });
+        const ended = once(raw.socket, 'disconnect');
+        await raw.post(eio === 3 ? '1:1' : '1');
+        assert.equal((await ended)[0], 'transport close');
+        await raw.closed;
+      }
+    }),
+  );
+
+  it(
+    'ends the connection of a client that posts nonsense, and no other',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const [eio, payload, type] of [
+        [4, 'x'],
+        [4, ''.padEnd(100, '\x1e')],
+        [4, 'bnot base64!'],
+        [4, Buffer.from([0x34, 0x32, 0xff, 0xfe])],
+        [3, '99:42["m"]'],
+        [3, 'x:42["m"]'],
+        [3, '1'],
+        [3, '4:4"é"x'],
+        [3, Buffer.from([1, 9, 9, 255, 4, 1]), 'application/octet-stream'],
+        [3, Buffer.from([7, 1, 255, 4]), 'application/octet-stream'],
+        [3, Buffer.from([0, 255, 4]), 'application/octet-stream'],
+      ]) {
+        const raw = await world.polling({ eio });
+        const ended = once(raw.socket, 'disconnect');
+        await raw.post(payload, type);
+        assert.match((await ended)[0], /^(parse error|transport error)$/, JSON.stringify(payload));
+        await raw.closed;
+      }
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+
+  it(
+    'takes several packets of one POST in their order, and gives several to one poll',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const [eio, join] of [
+        [4, (packets) => packets.join('\x1e')],
+        [3, (packets) => packets.map((packet) => `${packet.length}:${packet}`).join('')],
+      ]) {
+        const raw = await world.polling({ eio });
+        const seen = [];
+        raw.socket.on('n', (n) => seen.push(n));
+        raw.socket.on('last', (done) => done(seen));
+        const packets = Array.from({ length: 300 }, (_, n) => `42["n",${n},"ü✓😀"]`);
+        const answer = raw.packet('30[');
+        await raw.post(join([...packets, '420["last"]']));
+        const numbers = Array.from({ length: 300 }, (_, n) => n);
+        assert.deepEqual(JSON.parse((await answer).slice(3)), [numbers]);
+      }
+    }),
+  );
+});
+
+describe('an upgrade from polling to websocket', () => {
+  for (const version of CLIENTS) {
+    it(
+      `keeps the order of messages both ways with client ${version}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const TOTAL = 3000;
+        const here = [];
+        const there = [];
+        const connected = once(world.io, 'connection');
+        const client = world.client(version, { transports: ['polling', 'websocket'] });
+        const allThere = new Promise((resolve) => {
+          client.on('n', (n) => there.push(n) === TOTAL && resolve());
+        });
+        const [socket] = await connected;
+        const allHere = new Promise((resolve) => {
+          socket.on('n', (n) => here.push(n) === TOTAL && resolve());
+        });
+        await (client.connected || happens(client, 'connect'));
+        const order = Array.from({ length: TOTAL }, (_, n) => n);
+        let isUpgraded = false;
+        upgraded(client).then(() => (isUpgraded = true));
+        let sentAfter = 0;
+        for (const n of order) {
+          client.emit('n', n);
+          socket.emit('n', n);
+          if (isUpgraded) sentAfter += 1;
+          // Half of the traffic is before the upgrade is done, half of it after.
+          if (n === TOTAL / 2) await upgraded(client);
+          else if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        await Promise.all([allHere, allThere]);
+        assert.deepEqual(here, order);
+        assert.deepEqual(there, order);
+        assert.ok(sentAfter > 0);
+        assert.equal(client.io.engine.transport.name, 'websocket');
+        assert.equal(socket.connected, true);
+      }),
+    );
+  }
+
+  const probe = async (world, raw) => {
+    const query = `EIO=${raw.eio}&transport=websocket&sid=${raw.sid}`;
+    const ws = new WebSocket(`ws://127.0.0.1:${world.port}/socket.io/?${query}`);
+    await once(ws, 'open');
+    return ws;
+  };
+
+  it(
+    'lets the client go on polling until it is done',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      const ws = await probe(world, raw);
+      ws.send('2probe');
+      assert.equal(String((await once(ws, 'message'))[0]), '3probe');
+      const answered = once(raw.socket, 'echo');
+      await raw.send('420["echo",1]');
+      await answered;
+      raw.isPolling = false;
+      const answer = once(ws, 'message');
+      ws.send('5');
+      assert.equal(String((await answer)[0]), '430[1]');
+      const ended = once(raw.socket, 'disconnect');
+      ws.close();
+      assert.equal((await ended)[0], 'transport close');
+    }),
+  );
+
+  it(
+    'that is never finished ends at upgradeTimeout',
+    TIMEOUT,
+    served({ upgradeTimeout: 50 }, async (world) => {
+      const raw = await world.polling();
+      const ended = once(raw.socket, 'disconnect');
+      const ws = await probe(world, raw);
+      ws.send('2probe');
+      assert.equal((await ended)[0], 'transport error');
+    }),
+  );
+
+  it(
+    'that says nonsense ends its own connection',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const nonsense of ['42["m"]', 'x', '']) {
+        const raw = await world.polling();
+        const ended = once(raw.socket, 'disconnect');
+        const ws = await probe(world, raw);
+        ws.send(nonsense);
+        assert.match((await ended)[0], /^(parse error|transport error)$/);
+      }
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+});
