@@ -268,13 +268,6 @@ impl NativeServer {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
-        let upgrading = match asks {
-            Asks::Open => None,
-            Asks::Use(_) => match link.upgrade() {
-                Some(upgrading) => Some(upgrading),
-                None => return i32::from(Refusal::NoUpgrade as u8),
-            },
-        };
         let Some(carrier) = self.carrier(fd, connection) else {
             return NOT_TAKEN;
         };
@@ -286,7 +279,6 @@ impl NativeServer {
             protocol: query.protocol,
             asks,
             link,
-            upgrading,
         };
         let (server, service) = (self.server.clone(), self.service.clone());
         self.runtime

@@ -14,9 +14,15 @@ pub(crate) const CLOSE: [u8; 2] = [0x88, 0x00];
 /// The answer to the probe of an upgrade.
 pub(crate) const PROBE_ANSWER: [u8; 8] = *b"\x81\x063probe";
 
+/// A ping of the engine's: a text frame, as all of Engine.IO's packets.
+pub(crate) const PING: [u8; 3] = *b"\x81\x012";
+/// A client's answer to that, masked with zeros.
+pub(crate) const PONG: [u8; 7] = *b"\x81\x81\x00\x00\x00\x003";
+
 const TEXT: u8 = 0x81;
-const PING: u8 = 0x89;
-const PONG: u8 = 0x8a;
+/// Control frames of the websocket itself.
+const WS_PING: u8 = 0x89;
+const WS_PONG: u8 = 0x8a;
 /// A length that says that the two bytes behind it are the length.
 const EXTENDED: u8 = 126;
 const MASKED: u8 = 0x80;
@@ -82,12 +88,12 @@ pub(crate) async fn read(
     }
     match kind {
         TEXT => Some(Read::Text(payload)),
-        PING => {
-            let mut answer = vec![PONG, length];
+        WS_PING => {
+            let mut answer = vec![WS_PONG, length];
             answer.append(&mut payload);
             Some(Read::Ping(answer))
         }
-        PONG => Some(Read::Pong),
+        WS_PONG => Some(Read::Pong),
         _ => None,
     }
 }

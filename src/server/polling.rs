@@ -140,12 +140,28 @@ pub(crate) fn abort_session(server: &Server, sid: Sid) {
 }
 
 /// Opens a connection; the client gets our open packet instead of the engine's.
+///
+/// The engine pings right behind it, unlike Engine.IO, which waits for an interval; that ping is
+/// answered here.
 async fn open(server: &Server, service: &EngineIoService<Server>, request: Request) -> Answer {
     let (protocol, link) = (request.protocol, request.link.clone());
     let answer = call(service, request).await;
     let Some(sid) = link.sid().filter(|_| answer.status == 200) else {
         return Answer::bad_request();
     };
+    if protocol == ProtocolVersion::V4 {
+        let of_ours = |body| Request {
+            number: 0,
+            protocol,
+            body,
+            content_type: None,
+            base64_only: false,
+            asks: Asks::Use(sid),
+            link: link.clone(),
+        };
+        call(service, of_ours(None)).await;
+        call(service, of_ours(Some(Bytes::from_static(b"3")))).await;
+    }
     let packet = open_packet(&server.options, sid, TransportType::Polling);
     Answer::text(match protocol {
         ProtocolVersion::V3 => format!("{}:{packet}", packet.len()),

@@ -38,7 +38,7 @@ pub(crate) enum Refusal {
     ProtocolMismatch = 6,
     /// A websocket was asked for without an upgrade, or an upgrade for polling.
     NotAnUpgrade = 7,
-    /// The session may not be upgraded, or is being upgraded.
+    /// Sessions may not be upgraded.
     NoUpgrade = 8,
 }
 
@@ -63,7 +63,6 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
     };
     let sid = sid.parse().map_err(|_| Refusal::UnknownSession)?;
     let engine = server.connection(sid).ok_or(Refusal::UnknownSession)?;
-    let link = engine.data.link().ok_or(Refusal::UnknownSession)?;
     let current = engine.transport_type();
     if !query.is_upgrade && current != transport {
         return Err(Refusal::TransportMismatch);
@@ -75,8 +74,7 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
         if transport == TransportType::Polling {
             return Err(Refusal::NotAnUpgrade);
         }
-        let is_possible = current == TransportType::Polling && !link.is_upgrading();
-        if !is_possible || !server.options.allow_upgrades {
+        if !server.options.allow_upgrades {
             return Err(Refusal::NoUpgrade);
         }
     }

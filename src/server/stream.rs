@@ -9,11 +9,11 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use engineioxide::{DisconnectReason, TransportType};
+use engineioxide::{DisconnectReason, ProtocolVersion, TransportType};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
@@ -65,6 +65,7 @@ pub(crate) struct Stream {
     /// The upgrade this stream is for, until JavaScript is told that it is done.
     upgrade: Option<Upgrade>,
     instead: Instead,
+    greeting: Greeting,
     patience: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -93,16 +94,22 @@ enum Instead {
     Bytes(Bytes, usize),
 }
 
+/// The ping that the engine sends right behind the open packet, unlike Engine.IO, which waits for
+/// an interval. A client does not get it; the engine gets its answer, if that can still be put in
+/// front of all that the client says.
+#[derive(Debug)]
+enum Greeting {
+    /// There is none, or it is over.
+    Over,
+    /// Nothing of the client's has been read yet; who reads waits here.
+    Expected(Option<Waker>),
+    /// The answer is to be read.
+    Answered,
+}
+
 impl Stream {
     /// A stream that replays `head`, what Node had read, first.
-    pub(crate) fn new(
-        head: Bytes,
-        io: Io,
-        ender: Ender,
-        link: Arc<Link>,
-        patience: Duration,
-    ) -> Self {
-        *link.ender().lock() = Some(ender);
+    pub(crate) fn new(head: Bytes, io: Io, link: Arc<Link>, patience: Duration) -> Self {
         Self {
             head,
             io,
@@ -110,6 +117,7 @@ impl Stream {
             carries: None,
             upgrade: None,
             instead: Instead::Nothing,
+            greeting: Greeting::Over,
             patience,
             stuck: None,
         }
@@ -117,9 +125,17 @@ impl Stream {
 
     /// The stream opens a connection: it ends with it, and our open packet goes out instead of the
     /// engine's.
-    pub(crate) fn opens(&mut self, server: &Arc<Server>) {
-        self.carries = Some(Arc::downgrade(server));
+    pub(crate) fn opens(&mut self, server: &Arc<Server>, ender: Ender, protocol: ProtocolVersion) {
+        self.carry(server, ender);
         self.instead = Instead::Open(Arc::downgrade(server));
+        if protocol == ProtocolVersion::V4 {
+            self.greeting = Greeting::Expected(None);
+        }
+    }
+
+    fn carry(&mut self, server: &Arc<Server>, ender: Ender) {
+        *self.link.ender().lock() = Some(ender);
+        self.carries = Some(Arc::downgrade(server));
     }
 
     /// The stream takes a connection over: what was said to agree on that is replayed to the engine,
@@ -127,19 +143,18 @@ impl Stream {
     pub(crate) fn upgrades(
         &mut self,
         server: &Arc<Server>,
+        ender: Ender,
         engine: &Arc<Engine>,
         said: BytesMut,
         answered: usize,
     ) {
-        self.carries = Some(Arc::downgrade(server));
+        self.carry(server, ender);
         self.upgrade = Some(Upgrade {
             engine: Arc::downgrade(engine),
             inbox: server.inbox.clone(),
         });
         self.instead = Instead::Bytes(Bytes::new(), answered);
-        let mut said = said;
-        said.extend_from_slice(&self.head);
-        self.head = said.freeze();
+        self.head = prepend(&said, &self.head);
     }
 
     fn peer_left(&self) {
@@ -166,6 +181,23 @@ impl Stream {
         }
     }
 
+    /// Whether some bytes begin with the engine's first ping, which does not go out: then its answer
+    /// is there to be read. It is the first that the engine writes behind its open packet.
+    fn is_greeting(&mut self, bytes: &[u8]) -> bool {
+        let Greeting::Expected(reader) = std::mem::replace(&mut self.greeting, Greeting::Over)
+        else {
+            return false;
+        };
+        if !bytes.starts_with(&frame::PING) {
+            return false;
+        }
+        self.greeting = Greeting::Answered;
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+        true
+    }
+
     /// Writes with bounded patience, and counts.
     fn poll_out(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = match &mut self.io {
@@ -178,7 +210,9 @@ impl Stream {
         match result {
             Poll::Ready(Ok(bytes)) => {
                 self.stuck = None;
-                self.link.wrote(bytes);
+                if self.carries.is_some() {
+                    self.link.wrote(bytes);
+                }
             }
             Poll::Ready(Err(_)) => self.peer_left(),
             Poll::Pending => {
@@ -231,6 +265,13 @@ impl Stream {
     }
 }
 
+fn prepend(first: &[u8], then: &[u8]) -> Bytes {
+    let mut bytes = BytesMut::with_capacity(first.len() + then.len());
+    bytes.extend_from_slice(first);
+    bytes.extend_from_slice(then);
+    bytes.freeze()
+}
+
 impl AsyncRead for Stream {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -238,6 +279,10 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.notice_upgrade();
+        match std::mem::replace(&mut self.greeting, Greeting::Over) {
+            Greeting::Answered => self.head = prepend(&frame::PONG, &self.head),
+            other => self.greeting = other,
+        }
         if !self.head.is_empty() {
             let bytes = self.head.len().min(buffer.remaining());
             buffer.put_slice(&self.head[..bytes]);
@@ -245,6 +290,7 @@ impl AsyncRead for Stream {
             if self.head.is_empty() {
                 self.head = Bytes::new();
             }
+            self.greeting = Greeting::Over;
             return Poll::Ready(Ok(()));
         }
         let (before, room) = (buffer.filled().len(), buffer.remaining());
@@ -257,8 +303,13 @@ impl AsyncRead for Stream {
         };
         match &result {
             Poll::Ready(Ok(())) if room > 0 && buffer.filled().len() == before => self.peer_left(),
+            Poll::Ready(Ok(())) => self.greeting = Greeting::Over,
             Poll::Ready(Err(_)) => self.peer_left(),
-            _ => {}
+            Poll::Pending => {
+                if let Greeting::Expected(reader) = &mut self.greeting {
+                    *reader = Some(cx.waker().clone());
+                }
+            }
         }
         result
     }
@@ -275,6 +326,9 @@ impl AsyncWrite for Stream {
             if done > 0 {
                 return Poll::Ready(Ok(done));
             }
+        }
+        if self.is_greeting(bytes) {
+            return Poll::Ready(Ok(frame::PING.len()));
         }
         self.poll_out(cx, bytes)
     }
@@ -298,8 +352,11 @@ impl Drop for Stream {
     /// Takes the way to shut it down away before it is closed, and ends the connection if it is
     /// still there: its stream may have failed where the engine does not look.
     fn drop(&mut self) {
+        let Some(server) = self.carries.take() else {
+            return;
+        };
         *self.link.ender().lock() = None;
-        if let Some(server) = self.carries.take().and_then(|server| server.upgrade()) {
+        if let Some(server) = server.upgrade() {
             server.stream_ended(&self.link);
         }
     }

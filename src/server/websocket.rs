@@ -20,7 +20,7 @@ use tokio::time::{Instant, interval_at, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Server;
-use super::connection::{Engine, Link, Upgrading};
+use super::connection::{Engine, Link};
 use super::frame::{self, Read};
 use super::pump::PumpStream;
 use super::request::{Asks, engine_uri};
@@ -28,6 +28,9 @@ use super::stream::{Ender, Io, Stream};
 
 /// How often a poll that waits is released while a client upgrades.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a client may take to say goodbye.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What carries a websocket.
 #[derive(Debug)]
@@ -66,8 +69,6 @@ pub(crate) struct Websocket {
     pub(crate) protocol: ProtocolVersion,
     pub(crate) asks: Asks,
     pub(crate) link: Arc<Link>,
-    /// Of a websocket that takes a connection over.
-    pub(crate) upgrading: Option<Upgrading>,
 }
 
 /// Answers the upgrade and gives the stream to the engine.
@@ -84,13 +85,12 @@ pub(crate) async fn serve(
         protocol,
         asks,
         link,
-        upgrading,
     } = websocket;
     let Ok((ender, io)) = carrier.open() else {
         return;
     };
     let patience = server.options.ping_interval + server.options.ping_timeout;
-    let mut stream = Stream::new(head, io, ender, link.clone(), patience);
+    let mut stream = Stream::new(head, io, link.clone(), patience);
     let accept = derive_accept_key(key.as_bytes());
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -99,18 +99,26 @@ pub(crate) async fn serve(
     if stream.write_all(answer.as_bytes()).await.is_err() {
         return;
     }
+    // Held until the engine has the stream.
+    let mut _upgrading = None;
     match asks {
-        Asks::Open => stream.opens(&server),
+        Asks::Open => stream.opens(&server, ender, protocol),
         Asks::Use(sid) => {
-            let Some(engine) = server.connection(sid) else {
+            let polled = server
+                .connection(sid)
+                .filter(|engine| engine.transport_type() == TransportType::Polling);
+            _upgrading = link.upgrade();
+            let (Some(engine), Some(_)) = (polled, &_upgrading) else {
+                // As Engine.IO does with a second websocket of a session.
+                end(stream).await;
                 return;
             };
             let agreed = agree(&mut stream, &engine, &link);
             let Ok(Some(said)) = timeout(server.options.upgrade_timeout, agreed).await else {
-                let _ = stream.write_all(&frame::CLOSE).await;
+                end(stream).await;
                 return;
             };
-            stream.upgrades(&server, &engine, said, frame::PROBE_ANSWER.len());
+            stream.upgrades(&server, ender, &engine, said, frame::PROBE_ANSWER.len());
         }
     }
     let uri = engine_uri(protocol, TransportType::Websocket, asks, false);
@@ -118,7 +126,17 @@ pub(crate) async fn serve(
     if let Ok(request) = request {
         let _ = service.call((stream, request)).await;
     }
-    drop(upgrading);
+}
+
+/// Ends a websocket that no connection gets. The client's answer is waited for, since a stream that
+/// is closed with bytes unread takes back what was written on it.
+async fn end(mut stream: Stream) {
+    let goodbye = async {
+        stream.write_all(&frame::CLOSE).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    let _ = timeout(PATIENCE, goodbye).await;
 }
 
 /// Hears a client out until it says that it has left polling: `2probe`, which is answered, and `5`.
