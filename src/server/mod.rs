@@ -45,7 +45,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::socket::Sid;
-use engineioxide::{DisconnectReason, ProtocolVersion, Str};
+use engineioxide::{DisconnectReason, ProtocolVersion, Str, TransportType};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use socketioxide_core::Value;
