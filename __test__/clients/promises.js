@@ -19,7 +19,7 @@ const TRANSPORTS = {
 };
 
 const EVENTS = ['authenticated', 'unauthorized', 'echo', 'ask', 'news', 'done'];
-const TIMEOUT = 30_000;
+const TIMEOUT = 15_000;
 
 /** Bytes that are no text. */
 const BYTES = Buffer.from([0, 255, 128, 10, 13, 0x1e, 98, 52]);
