@@ -95,13 +95,13 @@ enum Instead {
 }
 
 /// The ping that the engine sends right behind the open packet, unlike Engine.IO, which waits for
-/// an interval. A client does not get it; the engine gets its answer, if that can still be put in
-/// front of all that the client says.
+/// an interval. A client does not get it; the engine gets its answer in front of all that the client
+/// says, which is not read before.
 #[derive(Debug)]
 enum Greeting {
     /// There is none, or it is over.
     Over,
-    /// Nothing of the client's has been read yet; who reads waits here.
+    /// Nothing of the client's is read yet; who reads waits here.
     Expected(Option<Waker>),
     /// The answer is to be read.
     Answered,
@@ -188,14 +188,14 @@ impl Stream {
         else {
             return false;
         };
-        if !bytes.starts_with(&frame::PING) {
-            return false;
+        let is_ping = bytes.starts_with(&frame::PING);
+        if is_ping {
+            self.greeting = Greeting::Answered;
         }
-        self.greeting = Greeting::Answered;
         if let Some(reader) = reader {
             reader.wake();
         }
-        true
+        is_ping
     }
 
     /// Writes with bounded patience, and counts.
@@ -280,8 +280,12 @@ impl AsyncRead for Stream {
     ) -> Poll<io::Result<()>> {
         self.notice_upgrade();
         match std::mem::replace(&mut self.greeting, Greeting::Over) {
+            Greeting::Over => {}
+            Greeting::Expected(_) => {
+                self.greeting = Greeting::Expected(Some(cx.waker().clone()));
+                return Poll::Pending;
+            }
             Greeting::Answered => self.head = prepend(&frame::PONG, &self.head),
-            other => self.greeting = other,
         }
         if !self.head.is_empty() {
             let bytes = self.head.len().min(buffer.remaining());
@@ -290,7 +294,6 @@ impl AsyncRead for Stream {
             if self.head.is_empty() {
                 self.head = Bytes::new();
             }
-            self.greeting = Greeting::Over;
             return Poll::Ready(Ok(()));
         }
         let (before, room) = (buffer.filled().len(), buffer.remaining());
@@ -303,13 +306,8 @@ impl AsyncRead for Stream {
         };
         match &result {
             Poll::Ready(Ok(())) if room > 0 && buffer.filled().len() == before => self.peer_left(),
-            Poll::Ready(Ok(())) => self.greeting = Greeting::Over,
             Poll::Ready(Err(_)) => self.peer_left(),
-            Poll::Pending => {
-                if let Greeting::Expected(reader) = &mut self.greeting {
-                    *reader = Some(cx.waker().clone());
-                }
-            }
+            _ => {}
         }
         result
     }
