@@ -320,7 +320,7 @@ describe('a namespace', () => {
       });
       assert.equal(error.message, 'Invalid namespace');
       const two = world.client('2.5', { nsp: '/none' });
-      assert.deepEqual(await happens(two, 'error'), ['Invalid namespace']);
+      assert.deepEqual(await happens(two, 'error'), [{ message: 'Invalid namespace' }]);
       assert.equal(await world.isAlive(), 'yes');
     }),
   );

@@ -202,6 +202,8 @@ describe('MessagePack', () => {
       world.io.of('/closed').use((socket, next) => next(new Error('not you')));
       const client = world.client('2.5', { parser: msgpack2, nsp: '/closed' });
       assert.deepEqual(await happens(client, 'error'), ['not you']);
+      const lost = world.client('2.5', { parser: msgpack2, nsp: '/no' });
+      assert.deepEqual(await happens(lost, 'error'), ['Invalid namespace']);
     }),
   );
 

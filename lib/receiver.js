@@ -103,10 +103,7 @@ class Receiver {
       return;
     }
     if (namespace === undefined) {
-      server._output.refuse(
-        number,
-        request.eio === 3 ? 'Invalid namespace' : { message: 'Invalid namespace' },
-      );
+      server._output.refuse(number, { message: 'Invalid namespace' });
       return;
     }
     connection.sid = request.sid;

@@ -56,6 +56,7 @@ use connection::{Connection, Engine, Link};
 use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
+use parser::Parser;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
 
 /// Where notices go: JavaScript's queue, or a test's list.
@@ -252,9 +253,10 @@ impl Server {
     }
 
     fn refuse(&self, engine: &Arc<Engine>, name: &str) {
-        let reason = match engine.protocol {
-            ProtocolVersion::V3 => r#""Invalid namespace""#,
-            ProtocolVersion::V4 => r#"{"message":"Invalid namespace"}"#,
+        let reason = match (engine.protocol, self.options.parser) {
+            // All that version 2 of the MessagePack parser takes.
+            (ProtocolVersion::V3, Parser::Msgpack) => r#""Invalid namespace""#,
+            _ => r#"{"message":"Invalid namespace"}"#,
         };
         let frame = self
             .options
