@@ -13,6 +13,8 @@ class Connection {
   sid;
   /** The version of Engine.IO, 3 or 4. */
   protocol;
+  /** Why it ends, in Engine.IO's words. */
+  reason = 'transport close';
   #conn;
   #client;
 

@@ -191,7 +191,10 @@ class Receiver {
       guarded(() => socket._fail(new MalformedMessageError()));
     }
     const [words, details] = REASONS[reason];
-    socket._connection.reason = words;
+    // The connection lives on when a client only leaves a namespace.
+    if (!words.endsWith('namespace disconnect')) {
+      socket._connection.reason = words;
+    }
     socket._end(words, details);
   }
 

@@ -427,7 +427,7 @@ const Socket = {
   'disconnect(close)': async (context) => {
     context.io.of('/room');
     const { client, socket } = await context.connect();
-    const beside = client.io.socket('/room').connect();
+    const beside = client.io.socket('/room');
     await received(beside, 'connect');
     const end = received(client, 'disconnect');
     const chained = socket.disconnect() === socket;
