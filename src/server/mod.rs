@@ -26,6 +26,8 @@ pub(crate) mod request;
 mod rooms;
 pub(crate) mod runtime;
 pub(crate) mod socket;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
