@@ -35,6 +35,8 @@ mod rooms;
 pub(crate) mod runtime;
 pub(crate) mod socket;
 mod stream;
+#[cfg(test)]
+mod tests;
 pub(crate) mod websocket;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -112,6 +112,12 @@ impl Namespace {
         }
     }
 
+    /// Whether nobody is here and no room is.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sockets.read().is_empty() && self.rooms.lock().is_empty()
+    }
+
     fn audience(&self, audience: &Audience) -> Vec<Arc<Socket>> {
         let sockets = self.sockets.read();
         let rooms = self.rooms.lock();

@@ -23,6 +23,7 @@
 //! `A`, `E` and `B` are the same with a count of attachments as the first field. A volatile frame (`v`)
 //! is dropped for a client for which something waits already.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,9 +92,12 @@ pub(crate) async fn run(server: std::sync::Weak<Server>, mut commands: Receiver)
 fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>) {
     let mut attachments = attachments.into_iter();
     for line in text.split(|&byte| byte == b'\n') {
-        // The text is written by our own JavaScript; a line that does not parse is skipped.
+        // The text is written by our own JavaScript; a line that does not parse is skipped. A panic
+        // would end the one task that speaks for everybody, so it costs one line too.
         if let Ok(line) = std::str::from_utf8(line) {
-            let _ = operation(server, line, &mut attachments);
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                operation(server, line, &mut attachments)
+            }));
         }
     }
 }

@@ -59,6 +59,12 @@ impl Rooms {
             .is_some_and(|joined| rooms.iter().any(|room| joined.contains(room)))
     }
 
+    /// Whether there is no room.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sockets_of.is_empty() && self.rooms_of.is_empty()
+    }
+
     fn remove_from(&mut self, socket: SocketNumber, room: &str) {
         if let Some(sockets) = self.sockets_of.get_mut(room) {
             sockets.remove(&socket);

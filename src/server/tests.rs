@@ -1,0 +1,219 @@
+//! What can only be shown from inside: that a panic costs one connection, that nothing is kept of
+//! what ended, and that every connection is reported as closed.
+//!
+//! Clients are the other ends of in-memory streams, so the engine is the real one.
+
+use std::future::Future;
+use std::time::Duration;
+
+use engineioxide::config::EngineIoConfig;
+use engineioxide::service::EngineIoService;
+use hyper::service::Service as _;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::*;
+use crate::session::Event;
+
+/// An inbox that a test reads.
+struct Notices(UnboundedSender<Notice>);
+
+impl Inbox for Notices {
+    fn push(&self, notice: Notice) {
+        let _ = self.0.send(notice);
+    }
+}
+
+struct World {
+    server: Arc<Server>,
+    service: EngineIoService<Server>,
+    notices: UnboundedReceiver<Notice>,
+}
+
+/// Runs a test on a runtime of its own, and not for ever.
+fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (sender, notices) = unbounded_channel();
+        let options = Options {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            max_http_buffer_size: 1_000_000,
+            max_backpressure: 1_000_000,
+        };
+        let handle = tokio::runtime::Handle::current();
+        let server = Server::new(options, Arc::new(Notices(sender)), &handle);
+        server.namespace("/");
+        let service = EngineIoService::with_config(server.clone(), EngineIoConfig::default());
+        let world = World {
+            server,
+            service,
+            notices,
+        };
+        tokio::time::timeout(Duration::from_secs(20), test(world))
+            .await
+            .expect("the promise is kept in time");
+    });
+}
+
+impl World {
+    /// Opens a websocket; its link has this number.
+    fn open(&self, number: u32) -> DuplexStream {
+        let (client, stream) = tokio::io::duplex(1 << 16);
+        let link = Link::new(number, self.server.inbox.clone());
+        let request = http::Request::builder()
+            .uri("/engine.io/?EIO=4&transport=websocket")
+            .extension(link)
+            .body(())
+            .unwrap();
+        drop(self.service.call((stream, request)));
+        client
+    }
+
+    /// Opens a websocket and joins the default namespace.
+    async fn join(&mut self, number: u32) -> (DuplexStream, Arc<Socket>) {
+        let mut client = self.open(number);
+        say(&mut client, "40").await;
+        let socket = self
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let socket = self.server.socket(socket).unwrap();
+        socket.joined(1_000_000).unwrap();
+        (client, socket)
+    }
+
+    /// What the first notice that fits holds.
+    async fn until<T>(&mut self, fits: impl Fn(&Notice) -> Option<T>) -> T {
+        loop {
+            let notice = self.notices.recv().await.unwrap();
+            if let Some(found) = fits(&notice) {
+                return found;
+            }
+        }
+    }
+
+    async fn closed(&mut self, number: u32) {
+        self.until(|notice| {
+            matches!(notice, Notice::Closed { connection } if *connection == number).then_some(())
+        })
+        .await;
+    }
+
+    async fn ended(&mut self, socket: &Socket) -> Reason {
+        self.until(|notice| match notice {
+            Notice::Disconnect {
+                socket: ended,
+                reason,
+            } if *ended == socket.number => Some(*reason),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// Sends a short text frame, masked with zeros.
+async fn say(client: &mut DuplexStream, text: &str) {
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    client.write_all(&frame).await.unwrap();
+}
+
+#[test]
+fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let (mut other, _other_socket) = world.join(2).await;
+        let engine = socket.engine.clone();
+        world.server.message(&engine, || panic!("on purpose"));
+        assert_eq!(world.ended(&socket).await, Reason::ParseError);
+        drop((engine, socket));
+        world.closed(1).await;
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        say(&mut other, r#"42["still here"]"#).await;
+        let text = world
+            .until(|notice| match notice {
+                Notice::Event { text, .. } => Some(text.clone()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(text.as_str(), r#"["still here"]"#);
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_what_ended() {
+    run(async |mut world| {
+        let mut clients = Vec::new();
+        for number in 0..12 {
+            let (client, socket) = world.join(number).await;
+            socket.namespace.join(socket.number, "room");
+            socket.step(Event::Served {
+                timeout: Some(60_000),
+            });
+            match number % 4 {
+                0 => drop(client),
+                1 => {
+                    output::malformed(&socket.engine);
+                    clients.push(client);
+                }
+                2 => {
+                    socket.end(&world.server, Reason::ServerNamespaceDisconnect);
+                    socket.engine.close(DisconnectReason::TransportClose);
+                    clients.push(client);
+                }
+                _ => {
+                    let mut client = client;
+                    say(&mut client, "41").await;
+                    drop(client);
+                }
+            }
+            let engine = Arc::downgrade(&socket.engine);
+            let socket = {
+                let weak = Arc::downgrade(&socket);
+                drop(socket);
+                weak
+            };
+            world.closed(number).await;
+            while socket.strong_count() + engine.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(world.server.sockets.read().is_empty());
+        assert!(world.server.connections.read().is_empty());
+        assert!(world.server.namespace_at(0).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_connection_that_opens_while_the_server_closes_is_reported_as_closed() {
+    run(async |mut world| {
+        world.server.close();
+        let mut client = world.open(7);
+        world.closed(7).await;
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        assert!(world.server.connections.read().is_empty());
+    });
+}
+
+#[test]
+fn a_link_over_which_nothing_opened_is_reported_as_closed_once() {
+    run(async |mut world| {
+        let link = Link::new(9, world.server.inbox.clone());
+        link.closed();
+        drop(link);
+        world.closed(9).await;
+        assert!(world.notices.try_recv().is_err());
+        drop(Link::new(10, world.server.inbox.clone()));
+        world.closed(10).await;
+    });
+}
