@@ -9,7 +9,7 @@ const { describe, it } = require('node:test');
 const LoopbackSocket = require('..');
 const { message, start } = require('./native/child');
 const { RawWebsocket } = require('./native/raw');
-const { TIMEOUT, World, happens, served } = require('./native/support');
+const { TIMEOUT, World, ending, happens, served } = require('./native/support');
 
 const { Server } = LoopbackSocket;
 
@@ -96,11 +96,7 @@ describe('closing', () => {
         ['2.5', { transports: ['polling'] }],
       ]) {
         const { client, socket } = await world.connect(version, options);
-        ends.push([
-          once(socket, 'disconnecting'),
-          once(socket, 'disconnect'),
-          happens(client, 'disconnect'),
-        ]);
+        ends.push([once(socket, 'disconnecting'), ending(socket), happens(client, 'disconnect')]);
       }
       await new Promise((resolve) => world.io.close(resolve));
       for (const [disconnecting, disconnect, there] of ends) {

@@ -9,7 +9,15 @@ const { describe, it } = require('node:test');
 const msgpack = require('socket.io-msgpack-parser');
 const msgpack2 = require('socket.io-msgpack-parser-2');
 const { Server } = require('..');
-const { TIMEOUT, call, happens, loopbackSocket, served, upgraded } = require('./native/support');
+const {
+  TIMEOUT,
+  call,
+  ending,
+  happens,
+  loopbackSocket,
+  served,
+  upgraded,
+} = require('./native/support');
 
 /** What speaks MessagePack: version 2 of the parser belongs to Engine.IO 3 clients. */
 const SPEAKERS = { 2.5: msgpack2, 3.1: msgpack, 4.8: msgpack };
@@ -172,7 +180,7 @@ describe('MessagePack', () => {
       const heard = happens(client, 'hello');
       world.io.of('/admin').emit('hello', { a: 1 });
       assert.deepEqual(await heard, [{ a: 1 }]);
-      const left = once(socket, 'disconnect');
+      const left = ending(socket);
       client.disconnect();
       assert.equal((await left)[0], 'client namespace disconnect');
     }),

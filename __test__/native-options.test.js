@@ -3,14 +3,13 @@
 // Options of the native server: what each does, and that a wrong one is told at once.
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 const { Server } = require('..');
-const { CLIENTS, TIMEOUT, happens, served } = require('./native/support');
+const { CLIENTS, TIMEOUT, ending, happens, served } = require('./native/support');
 
 describe('an option', () => {
   it('that is unknown is an error with a code that names it', () => {
@@ -133,7 +132,7 @@ describe('pingInterval and pingTimeout', () => {
       served(quick, async (world) => {
         const raw = await (transport === 'polling' ? world.polling({ eio }) : world.raw({ eio }));
         if (raw.ws) raw.ws.removeAllListeners('message');
-        const [reason] = await once(raw.socket, 'disconnect');
+        const [reason] = await ending(raw.socket);
         assert.equal(reason, 'ping timeout');
         await raw.closed;
       }),
@@ -146,7 +145,7 @@ describe('pingInterval and pingTimeout', () => {
     served(quick, async (world) => {
       const raw = await world.raw();
       raw.ws.pause();
-      const [reason] = await once(raw.socket, 'disconnect');
+      const [reason] = await ending(raw.socket);
       assert.equal(reason, 'ping timeout');
     }),
   );

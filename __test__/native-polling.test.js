@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
-const { CLIENTS, TIMEOUT, happens, served, upgraded } = require('./native/support');
+const { CLIENTS, TIMEOUT, ending, happens, served, upgraded } = require('./native/support');
 
 describe('long polling', () => {
   it(
@@ -18,7 +18,7 @@ describe('long polling', () => {
         const raw = await world.polling({ eio, poll: false, join: false });
         if (eio === 4) await raw.post('40');
         const [socket] = await connected;
-        const ended = once(socket, 'disconnect');
+        const ended = ending(socket);
         // The first ping comes at once; after it and the welcome there is nothing to be told.
         const told = [];
         while (!told.join().includes('40') || (eio === 4 && !told.includes('2'))) {
@@ -40,7 +40,7 @@ describe('long polling', () => {
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
-      const ended = once(raw.socket, 'disconnect');
+      const ended = ending(raw.socket);
       const second = await raw.poll();
       assert.equal((await ended)[0], 'transport error');
       assert.notEqual(second.status, 200);
@@ -53,7 +53,7 @@ describe('long polling', () => {
     served({}, async (world) => {
       for (const eio of [3, 4]) {
         const raw = await world.polling({ eio });
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.post(eio === 3 ? '1:1' : '1');
         assert.equal((await ended)[0], 'transport close');
         await raw.closed;
@@ -79,9 +79,13 @@ describe('long polling', () => {
         [3, Buffer.from([0, 255, 4]), 'application/octet-stream'],
       ]) {
         const raw = await world.polling({ eio });
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.post(payload, type);
-        assert.match((await ended)[0], /^(parse error|transport error)$/, JSON.stringify(payload));
+        assert.match(
+          (await ended)[0],
+          /^(parse error|transport error|forced close)$/,
+          JSON.stringify(payload),
+        );
         await raw.closed;
       }
       assert.equal(await world.isAlive(), 'yes');
@@ -174,7 +178,7 @@ describe('an upgrade from polling to websocket', () => {
       const answer = once(ws, 'message');
       ws.send('5');
       assert.equal(String((await answer)[0]), '430[1]');
-      const ended = once(raw.socket, 'disconnect');
+      const ended = ending(raw.socket);
       ws.close();
       assert.equal((await ended)[0], 'transport close');
     }),
@@ -185,7 +189,7 @@ describe('an upgrade from polling to websocket', () => {
     TIMEOUT,
     served({ upgradeTimeout: 50 }, async (world) => {
       const raw = await world.polling();
-      const ended = once(raw.socket, 'disconnect');
+      const ended = ending(raw.socket);
       const ws = await probe(world, raw);
       ws.send('2probe');
       assert.equal((await ended)[0], 'transport error');
@@ -198,10 +202,10 @@ describe('an upgrade from polling to websocket', () => {
     served({}, async (world) => {
       for (const nonsense of ['42["m"]', 'x', '']) {
         const raw = await world.polling();
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         const ws = await probe(world, raw);
         ws.send(nonsense);
-        assert.match((await ended)[0], /^(parse error|transport error)$/);
+        assert.match((await ended)[0], /^(parse error|transport error|forced close)$/);
       }
       assert.equal(await world.isAlive(), 'yes');
     }),

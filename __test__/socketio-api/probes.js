@@ -388,10 +388,12 @@ const Socket = {
       setImmediate(next);
     });
     socket.use(([event], next) => next(event === 'bad' ? new Error('bad one') : undefined));
-    socket.on('good', (arg) => got.push(['listener', arg]));
     socket.on('bad', () => got.push(['never']));
+    const passed = wait(socket, 'good');
+    client.emit('good', 1);
+    got.push(['listener', ...(await passed)]);
     const failed = wait(socket, 'error');
-    client.emit('good', 1).emit('bad', 2);
+    client.emit('bad', 2);
     const [error] = await failed;
     return [chained === socket, got, error.message];
   }),
@@ -494,11 +496,11 @@ const Connection = {
     return [before, socket.conn.request];
   }),
   upgraded: async (context) => {
-    const { socket, client } = await context.connect('/', { transports: ['polling', 'websocket'] });
-    if (client.io.engine.transport.name === 'polling') {
-      await once(socket.conn, 'upgrade');
+    const { socket } = await context.connect('/', { transports: ['polling', 'websocket'] });
+    if (!socket.conn.upgraded) {
+      await wait(socket.conn, 'upgrade');
     }
-    return socket.conn.upgraded;
+    return [socket.conn.upgraded, socket.conn.transport.name];
   },
   readyState: one(async (socket, { client }) => {
     const { conn } = socket;
@@ -628,7 +630,7 @@ const Events = {
     const { socket, client } = await context.connect('/', { transports: ['polling', 'websocket'] });
     const before = socket.conn.transport.name;
     if (before === 'polling') {
-      const [transport] = await once(socket.conn, 'upgrade');
+      const [transport] = await wait(socket.conn, 'upgrade');
       return [transport.name, socket.conn.transport.name, client.connected];
     }
     return ['websocket', before, client.connected];
