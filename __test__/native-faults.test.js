@@ -220,7 +220,9 @@ describe('a client', () => {
         await raw.send(frame);
         const what = `${typeof frame} ${frame}`;
         const expected =
-          frame === '41' ? /^client namespace disconnect$/ : /^(parse|transport) error$/;
+          frame === '41'
+            ? /^client namespace disconnect$/
+            : /^(parse error|transport error|forced close)$/;
         assert.match((await ended)[0], expected, what);
       }
       assert.equal(await world.isAlive(), 'yes');
