@@ -220,7 +220,7 @@ describe('a handler with a callback', () => {
 
   it('gets cb after the arguments even if it declares more', async () => {
     let got;
-     
+
     await outcomesOf((a, b, cb, x, y) => {
       got = [typeof cb, x, y];
     });
