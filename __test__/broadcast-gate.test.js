@@ -214,6 +214,38 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['flushed']);
     });
 
+    // A client of version 2 has no way to come back to the default namespace.
+    if (version !== 2) {
+      it('a client that left and came back hears once it has authenticated', async (t) => {
+        const { io, connect } = await openServer(t, version);
+        const nsp = io.of('/other');
+        newInstance().start(io);
+        let isFirst = true;
+        io.on('connect', (socket) => {
+          // Once as the application disconnects it, before it is served; once as the client does.
+          if (isFirst) {
+            isFirst = false;
+            socket.disconnect();
+          }
+        });
+        const client = connect();
+        const other = client.io.socket('/other');
+        const [socket] = await Promise.all([socketOf(nsp, other), next(client, 'disconnect')]);
+        client.connect();
+        const served = await socketOf(io, client);
+        const left = once(served, 'disconnect');
+        client.disconnect();
+        await left;
+        client.connect();
+        await socketOf(io, client);
+        await authenticate(client);
+        const events = heard(other);
+        nsp.emit('to all');
+        await flush(socket, other);
+        assert.deepEqual(events, ['to all', 'flushed']);
+      });
+    }
+
     it('a namespace made after start is none of ours', async (t) => {
       const { io, connect } = await openServer(t, version);
       newInstance().start(io);

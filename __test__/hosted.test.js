@@ -7,6 +7,7 @@ const { describe, it } = require('node:test');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { LoopbackSocket } = require('..');
+const { Session } = require('../binding');
 const {
   VERSIONS,
   FakeServer,
@@ -214,6 +215,7 @@ for (const version of VERSIONS) {
         surrogate: 'a\ud800b',
         edge: [-0, 1e21, 2 ** 53, 5e-324],
         number: Object.defineProperty({}, 'toJSON', { value: () => 5 }),
+        mixed: [new Model(), Object('s'), Object(1), new Map(), [1, undefined, () => {}], NaN],
       };
       const { client } = await open(t, { get: (s, c, name) => values[name] });
       await authenticate(client);
@@ -273,6 +275,18 @@ for (const version of VERSIONS) {
         JSON.stringify(nested(2500)),
       );
       assert.equal((await call(client, 'long', {})).result.text, text);
+    });
+
+    it('a call is answered whatever the depth of its result', async (t) => {
+      const { client } = await open(t, { deep: (s, c, levels) => nested(levels) });
+      await authenticate(client);
+      const depths = Array.from({ length: 70 }, (_, i) => 2500 + i * 75);
+      const answers = await Promise.all(depths.map((levels) => call(client, 'deep', levels)));
+      const isSent = answers.map(({ result, error }) => {
+        assert.ok(result !== undefined || error.code === UNSENDABLE);
+        return result !== undefined;
+      });
+      assert.deepEqual([isSent[0], isSent.at(-1)], [true, false]);
     });
 
     it('arguments beyond the first are ignored, and none at all is answered', async (t) => {
@@ -411,7 +425,8 @@ for (const version of VERSIONS) {
       const gate = deferred();
       const { instance, socket, client } = await open(t);
       instance.auth(() => gate.promise);
-      instance.onConnected(() => assert.fail('ran'));
+      const ran = [];
+      instance.onConnected(() => ran.push('onConnected'));
       const asked = next(socket, 'authentication');
       client.emit('authentication', {});
       await asked;
@@ -419,7 +434,7 @@ for (const version of VERSIONS) {
       await once(socket, 'disconnect');
       gate.resolve(true);
       await idle();
-      assert.equal(socket.auth, false);
+      assert.deepEqual([socket.auth, ran], [false, []]);
     });
 
     for (const name of ['constructor', '__proto__', '', 'a"b\\c', 'ünï✓', 'message']) {
@@ -495,13 +510,14 @@ describe('on an emitter that looks like a server', () => {
       seen.push(credentials);
     });
     const socket = io.connect();
-    await socket.authenticate(() => assert.fail('answered'));
+    await socket.authenticate(() => seen.push('answered'));
     assert.deepEqual(seen, [undefined]);
   });
 
   it('listeners of an earlier attempt do nothing where none can be removed', async () => {
     const { io, instance } = open();
-    instance.defineMethod('m', () => assert.fail('ran'));
+    const ran = [];
+    instance.defineMethod('m', () => ran.push('m'));
     const socket = new FakeSocket();
     socket.removeListener = undefined;
     io.emit('connection', socket);
@@ -512,14 +528,27 @@ describe('on an emitter that looks like a server', () => {
     await attempt();
     instance.removeMethod('m');
     await attempt();
-    socket.receive('m', {}, () => assert.fail('answered'));
-    await idle();
-    instance.defineMethod('m', () => 'back');
-    await attempt();
     const answers = [];
     socket.receive('m', {}, (answer) => answers.push(answer));
     await idle();
+    assert.deepEqual([ran, answers], [[], []]);
+    instance.defineMethod('m', () => 'back');
+    await attempt();
+    socket.receive('m', {}, (answer) => answers.push(answer));
+    await idle();
     assert.deepEqual(answers, [{ result: 'back' }]);
+  });
+
+  it('a method that is removed is no listener any more after the next attempt', async () => {
+    const { io, instance } = open();
+    instance.defineMethod('m', () => {});
+    const socket = io.connect();
+    await socket.authenticate();
+    await socket.authenticate();
+    assert.equal(socket.listenerCount('m'), 1);
+    instance.removeMethod('m');
+    await socket.authenticate();
+    assert.equal(socket.listenerCount('m'), 0);
   });
 
   it('a socket that connects again after it left starts anew', async () => {
@@ -576,8 +605,76 @@ describe('on an emitter that looks like a server', () => {
     });
     const socket = io.connect();
     await socket.authenticate();
-    socket.receive('leave', {}, () => assert.fail('answered'));
+    const answers = [];
+    socket.receive('leave', {}, (answer) => answers.push(answer));
     await idle();
+    assert.deepEqual(answers, []);
+  });
+
+  it('a call that waits is kept by the session, and dropped by it when the socket leaves', async (t) => {
+    const { io, instance } = open();
+    const gate = deferred();
+    instance.defineMethod('wait', () => gate.promise);
+    instance.defineMethod('now', async () => 1);
+    const called = t.mock.method(Session.prototype, 'called');
+    const settled = t.mock.method(Session.prototype, 'settled');
+    const [stays, leaves] = [io.connect(), io.connect()];
+    await Promise.all([stays.authenticate(), leaves.authenticate()]);
+    const answers = [];
+    stays.receive('now', {}, () => answers.push('now'));
+    stays.receive('wait', {}, () => answers.push('stays'));
+    leaves.receive('wait', {}, () => answers.push('leaves'));
+    await idle();
+    leaves.disconnect();
+    gate.resolve();
+    await idle();
+    assert.deepEqual(answers, ['now', 'stays']);
+    assert.deepEqual(
+      [called.mock.callCount(), settled.mock.calls.map(({ result }) => result)],
+      [2, [true, false]],
+    );
+  });
+
+  it('a socket that leaves while its methods are looked up is not authenticated', async () => {
+    const { io, instance } = open();
+    const socket = new FakeSocket();
+    instance.defineMethod('m', {
+      get model() {
+        socket.disconnect();
+        return undefined;
+      },
+    });
+    io.emit('connection', socket);
+    socket.receive('authentication', {});
+    await idle();
+    assert.deepEqual([socket.auth, socket.sent, socket.listenerCount('m')], [false, [], 0]);
+  });
+
+  it('a refusal that is acknowledged twice disconnects once', async () => {
+    const { io, instance } = open();
+    instance.auth(() => false);
+    const socket = io.connect();
+    socket.receive('authentication', {});
+    await idle();
+    const [[, , acknowledge]] = socket.sent;
+    assert.deepEqual(socket.disconnects, []);
+    acknowledge();
+    acknowledge();
+    assert.deepEqual(socket.disconnects, [undefined]);
+  });
+
+  it('an onConnected handler may remove itself, and the others run', async () => {
+    const { io, instance } = open();
+    const seen = [];
+    for (const name of ['a', 'b', 'c']) {
+      const handler = () => {
+        seen.push(name);
+        instance.removeOnConnected(handler);
+      };
+      instance.onConnected(handler);
+    }
+    await io.connect().authenticate();
+    assert.deepEqual([seen, instance._connected], [['a', 'b', 'c'], []]);
   });
 
   it('a call under way is answered even if its method is removed meanwhile', async () => {
@@ -698,12 +795,20 @@ describe('on an emitter that looks like a server', () => {
 
   it('a call that comes with the credentials is lost', async () => {
     const { io, instance } = open();
-    instance.defineMethod('m', () => assert.fail('ran'));
+    const seen = [];
+    instance.defineMethod('m', () => seen.push('ran'));
     const socket = io.connect();
     const authenticated = socket.authenticate();
-    socket.receive('m', {}, () => assert.fail('answered'));
+    socket.receive('m', {}, () => seen.push('answered'));
     await authenticated;
     await idle();
+    assert.deepEqual(seen, []);
+  });
+
+  it('start again adds no listener', () => {
+    const { io, instance } = open();
+    instance.start(io);
+    assert.equal(io.listeners.length, 1);
   });
 });
 

@@ -155,6 +155,21 @@ describe('closing', () => {
   );
 
   it(
+    'waits for no polling client that keeps its HTTP connection alive',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling({ poll: false, join: false });
+      await raw.poll();
+      const asked = once(world.httpServer, 'request');
+      const poll = raw.poll();
+      await asked;
+      const closed = world.io.close();
+      assert.equal((await poll).headers.connection, 'close');
+      await closed;
+    }),
+  );
+
+  it(
     'delivers what was sent before to websockets',
     TIMEOUT,
     served({}, async (world) => {

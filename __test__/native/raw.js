@@ -190,7 +190,7 @@ class RawPolling extends RawClient {
     this.end();
   }
 
-  /** @returns {Promise<{status: number, type: string, body: Buffer}>} one poll's answer */
+  /** @returns {Promise<{status: number, headers: object, type: string, body: Buffer}>} one poll's answer */
   poll() {
     return this.request('GET', `&sid=${this.sid}`);
   }
@@ -198,7 +198,7 @@ class RawPolling extends RawClient {
   /**
    * @param {string | Buffer} payload as it stands in the body
    * @param {string} [type]
-   * @returns {Promise<{status: number, type: string, body: Buffer}>}
+   * @returns {Promise<{status: number, headers: object, type: string, body: Buffer}>}
    */
   post(payload, type = 'text/plain;charset=UTF-8') {
     return this.request('POST', `&sid=${this.sid}`, payload, type);
@@ -213,13 +213,13 @@ class RawPolling extends RawClient {
    * @param {string} query
    * @param {string | Buffer} [payload]
    * @param {string} [type]
-   * @returns {Promise<{status: number, type: string, body: Buffer}>}
+   * @returns {Promise<{status: number, headers: object, type: string, body: Buffer}>}
    */
   request(method, query, payload, type) {
     return new Promise((resolve, reject) => {
-      const headers = payload === undefined ? {} : { 'Content-Type': type };
       const path = `${this.path}&transport=polling${query}`;
-      const options = { port: this.port, host: '127.0.0.1', method, path, headers };
+      const sent = payload === undefined ? {} : { 'Content-Type': type };
+      const options = { port: this.port, host: '127.0.0.1', method, path, headers: sent };
       const req = http.request({ ...options, agent: this.agent }, async (res) => {
         const chunks = [];
         try {
@@ -228,7 +228,8 @@ class RawPolling extends RawClient {
           reject(error);
         }
         const body = Buffer.concat(chunks);
-        resolve({ status: res.statusCode, type: res.headers['content-type'], body });
+        const { statusCode: status, headers } = res;
+        resolve({ status, headers, type: headers['content-type'], body });
       });
       req.once('error', reject);
       req.end(payload);
