@@ -19,12 +19,17 @@ pub(crate) const PING: [u8; 3] = *b"\x81\x012";
 /// A client's answer to that, masked with zeros.
 pub(crate) const PONG: [u8; 7] = *b"\x81\x81\x00\x00\x00\x003";
 
+/// Engine.IO's packet of the end, which the engine sends last.
+pub(crate) const END: [u8; 3] = *b"\x81\x011";
+
 const TEXT: u8 = 0x81;
 /// Control frames of the websocket itself.
 const WS_PING: u8 = 0x89;
 const WS_PONG: u8 = 0x8a;
 /// A length that says that the two bytes behind it are the length.
 const EXTENDED: u8 = 126;
+/// A length that says that the eight bytes behind it are the length.
+const LONG: u8 = 127;
 const MASKED: u8 = 0x80;
 
 /// A text frame with our open packet.
@@ -54,6 +59,31 @@ pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
         length if length < EXTENDED => Some(usize::from(length) + 2),
         _ => None,
     }
+}
+
+/// Where the packet of the end begins in whole frames of the server, if it is the last of them.
+pub(crate) fn end(frames: &[u8]) -> Option<usize> {
+    let last = frames.len().checked_sub(END.len())?;
+    if frames[last..] != END {
+        return None;
+    }
+    // The same bytes may be the tail of a message.
+    let mut at = 0;
+    while at < last {
+        let header = frames.get(at..)?;
+        let length = match *header.get(1)? {
+            EXTENDED => usize::from(u16::from_be_bytes([*header.get(2)?, *header.get(3)?])) + 4,
+            LONG => {
+                let length = header.get(2..10)?.try_into().ok()?;
+                usize::try_from(u64::from_be_bytes(length))
+                    .ok()?
+                    .checked_add(10)?
+            }
+            length => usize::from(length) + 2,
+        };
+        at = at.checked_add(length)?;
+    }
+    (at == last).then_some(last)
 }
 
 /// A frame of a client.
@@ -148,5 +178,24 @@ mod tests {
         assert_eq!(length(b"\x81\x7e\x01\x00"), Some(260));
         assert_eq!(length(b"\x81"), None);
         assert_eq!(length(&PROBE_ANSWER), Some(PROBE_ANSWER.len()));
+    }
+    #[test]
+    fn the_packet_of_the_end_is_found_behind_whole_frames_alone() {
+        assert_eq!(end(b"\x81\x011"), Some(0));
+        assert_eq!(end(b"\x81\x0241\x81\x011"), Some(4));
+        let long = [&[0x82, 126, 1, 0], &[7; 256][..], &END].concat();
+        assert_eq!(end(&long), Some(260));
+        let longer = [&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0], &[7; 65_536][..], &END].concat();
+        assert_eq!(end(&longer), Some(65_546));
+        for bytes in [
+            &b""[..],
+            b"\x81\x02",
+            b"\x81\x0142",
+            b"\x81\x044\x81\x011",
+            b"\x82\x03\x81\x011",
+            b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff\x81\x011",
+        ] {
+            assert_eq!(end(bytes), None, "{bytes:?}");
+        }
     }
 }

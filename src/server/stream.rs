@@ -66,6 +66,8 @@ pub(crate) struct Stream {
     upgrade: Option<Upgrade>,
     instead: Instead,
     greeting: Greeting,
+    /// The engine's last write ended amid a frame, for all that is known.
+    amid_frame: bool,
     patience: Duration,
     stuck: Option<Pin<Box<Sleep>>>,
 }
@@ -118,6 +120,7 @@ impl Stream {
             upgrade: None,
             instead: Instead::Nothing,
             greeting: Greeting::Over,
+            amid_frame: false,
             patience,
             stuck: None,
         }
@@ -328,7 +331,22 @@ impl AsyncWrite for Stream {
         if self.is_greeting(bytes) {
             return Poll::Ready(Ok(frame::PING.len()));
         }
-        self.poll_out(cx, bytes)
+        let mut bytes = bytes;
+        if !self.amid_frame
+            && let Some(end) = frame::end(bytes)
+        {
+            // Like Engine.IO, which ends a websocket with the websocket's own close: clients that
+            // are told otherwise do not come back.
+            if end == 0 {
+                return Poll::Ready(Ok(frame::END.len()));
+            }
+            bytes = &bytes[..end];
+        }
+        let result = self.poll_out(cx, bytes);
+        if let Poll::Ready(Ok(written)) = result {
+            self.amid_frame = written < bytes.len();
+        }
+        result
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
