@@ -22,6 +22,7 @@ import contextlib
 import json
 import sys
 import threading
+from importlib.metadata import version
 
 import socketio
 
@@ -60,7 +61,7 @@ def write(**message):
 def options(command):
     """What connect() takes; clients before 5 have no auth."""
     chosen = {"transports": command["transports"], "namespaces": [command["namespace"]]}
-    if command.get("auth") is not None and int(socketio.__version__.split(".")[0]) >= 5:
+    if command.get("auth") is not None and int(version("python-socketio").split(".")[0]) >= 5:
         chosen["auth"] = command["auth"]
     return chosen
 

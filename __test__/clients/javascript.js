@@ -90,6 +90,7 @@ function javascriptClient(version) {
   const isOld = Number(version) < 3;
   return {
     hasAuth: !isOld,
+    hasEmptyBytes: true,
     // 1.7 takes text for UTF-8 written as UTF-8 once more, which servers since 2.0 do not send.
     isAscii: (transports) => version === '1.7' && !transports.includes('websocket'),
     refusal: ({ message, data }) => (isOld ? data : { message, data }),

@@ -5,7 +5,7 @@
  *
  * A kind of client has `open(options)`, which gives a client of `{ url, namespace, transports, auth,
  * token, events }`; `token` goes into the query. What kinds differ in stands beside it: `hasAuth`,
- * `refusal(error)`, `reasons`, `leaves`, and `isAscii(transports)` if no other text reaches it.
+ * `hasEmptyBytes`, `refusal(error)`, `reasons`, `leaves`, and `isAscii(transports)` if no other text reaches it.
  */
 
 const assert = require('node:assert/strict');
@@ -123,7 +123,8 @@ function describeTransport(kind, transports) {
   promise('sends bytes and receives them, anywhere in a value', async () => {
     const { client } = await connect();
     await authenticate(client);
-    const value = { list: [1, BYTES, { deep: Buffer.from('über') }], empty: Buffer.alloc(0) };
+    const value = { list: [1, BYTES, { deep: Buffer.from('über') }] };
+    if (kind.hasEmptyBytes) value.empty = Buffer.alloc(0);
     client.emit('echo', value, BYTES);
     assert.deepEqual(await client.next('echo'), [value, BYTES]);
     assert.deepEqual(await client.call('echo', value), [value]);
@@ -197,7 +198,9 @@ function describeTransport(kind, transports) {
     const { client, socket } = await connect();
     const end = ended(socket);
     client.disconnect();
-    assert.equal(await client.next('disconnect'), kind.reasons.byClient);
+    if (kind.reasons.byClient !== null) {
+      assert.equal(await client.next('disconnect'), kind.reasons.byClient);
+    }
     assert.match(await end, kind.leaves ?? /^client namespace disconnect$/);
   });
 

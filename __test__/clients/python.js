@@ -127,6 +127,8 @@ class PythonClient {
   /** Events that arrived, by name, each with its arguments. */
   inbox = new Inbox();
   #answers = new Map();
+  /** Its first connect is reported when all of connecting is done, an upgrade included. */
+  #isOpen = false;
   #lastCall = 0;
 
   constructor(driver, number) {
@@ -140,10 +142,13 @@ class PythonClient {
     } else if (call !== undefined) {
       this.#answers.get(call)(args);
       this.#answers.delete(call);
-    } else if (opened !== undefined) {
-      this.inbox.push('opened', opened);
-    } else {
-      this.inbox.push(happened, happened === 'connect' ? [] : args[0]);
+    } else if (opened === true) {
+      this.#isOpen = true;
+      this.inbox.push('connect', []);
+    } else if (happened !== 'connect') {
+      this.inbox.push(happened, args?.[0]);
+    } else if (this.#isOpen) {
+      this.inbox.push('connect', []);
     }
   }
 
@@ -167,10 +172,8 @@ class PythonClient {
     return (await this.#ask('transport'))[0];
   }
 
-  /** @returns {Promise<void>} when the connection is on websocket: connecting includes it */
-  async upgraded() {
-    await this.inbox.next('opened');
-  }
+  /** Connecting includes it. */
+  async upgraded() {}
 
   emit(name, ...args) {
     this.#command('emit', { name, args });
@@ -236,11 +239,13 @@ function pythonClient(version, create) {
   return {
     hasAuth: !isOld,
     refusal: ({ message, data }) => (isOld ? data : { message, data }),
-    // 4 is told no reason, and may end its connection before it has left the namespace.
+    // 4 is told no reasons, not even that it has left; and it takes an empty attachment for none.
     reasons: isOld
-      ? { byServer: undefined, byClient: undefined, lost: /^undefined$/ }
+      ? { byServer: undefined, byClient: null, lost: /^undefined$/ }
       : { byServer: 'server disconnect', byClient: 'client disconnect', lost: /^transport error$/ },
-    leaves: isOld ? /^(client namespace disconnect|transport close)$/ : undefined,
+    hasEmptyBytes: !isOld,
+    // It may end its connection before what it said last is on its way.
+    leaves: /^(client namespace disconnect|transport close)$/,
     async open({ url, token, namespace = '/', transports, auth, events = [] }) {
       const client = create();
       const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
