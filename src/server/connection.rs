@@ -218,6 +218,11 @@ impl Link {
         is_first.then(|| Upgrading(self.clone()))
     }
 
+    /// Whether an upgrade to websocket is under way.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.upgrading.load(Ordering::Acquire)
+    }
+
     /// Has a poll that waits answered with nothing, so that the client can leave polling.
     pub(crate) fn release_poll(&self) {
         self.poll.notify_waiters();

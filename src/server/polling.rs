@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engineioxide::service::EngineIoService;
@@ -65,6 +66,9 @@ impl Answer {
         }
     }
 }
+
+/// How long a poll leaves an upgrade that is under way to itself.
+const UPGRADE_GRACE: Duration = Duration::from_millis(5);
 
 /// Requests under way, so that one whose client leaves can be ended.
 #[derive(Debug, Default)]
@@ -177,6 +181,10 @@ async fn poll(
     counted: Option<Counted>,
 ) -> Answer {
     let (protocol, link) = (request.protocol, request.link.clone());
+    if link.is_upgrading() {
+        // What the client said on its websocket before it polled is heard first.
+        tokio::time::sleep(UPGRADE_GRACE).await;
+    }
     // The engine's answer is dropped before ours is told of: the client may poll again at once.
     // It holds no packet as long as it waits for one.
     let answer = {
