@@ -173,9 +173,9 @@ describe('MessagePack', () => {
     TIMEOUT,
     speaking(async (world) => {
       world.io.of('/admin');
-      const auth = { token: 'abc', deep: [1] };
+      const auth = { token: 'abc', deep: [1], photo: bytes };
       const { client, socket } = await speaker(world, { nsp: '/admin', auth });
-      assert.deepEqual(socket.handshake.auth, auth);
+      assert.deepEqual(socket.handshake.auth, JSON.parse(JSON.stringify(auth)));
       assert.equal(client.id, socket.id);
       const heard = happens(client, 'hello');
       world.io.of('/admin').emit('hello', { a: 1 });

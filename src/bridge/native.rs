@@ -56,8 +56,9 @@ pub struct NativeOptions {
     pub connect_timeout: f64,
     pub max_http_buffer_size: f64,
     pub max_backpressure: f64,
-    /// `'json'`, the default, or `'msgpack'`.
-    pub parser: Option<String>,
+    /// `'json'` or `'msgpack'`.
+    #[napi(ts_type = "'json' | 'msgpack'")]
+    pub parser: String,
     /// `'polling'`, `'websocket'`.
     pub transports: Vec<String>,
     pub allow_upgrades: bool,
@@ -77,10 +78,7 @@ impl From<NativeOptions> for Options {
             connect_timeout: duration(options.connect_timeout),
             max_http_buffer_size: size(options.max_http_buffer_size),
             max_backpressure: size(options.max_backpressure),
-            parser: options
-                .parser
-                .and_then(|name| Parser::named(&name))
-                .unwrap_or_default(),
+            parser: Parser::named(&options.parser).unwrap_or_default(),
             polling: allows("polling"),
             websocket: allows("websocket"),
             allow_upgrades: options.allow_upgrades,

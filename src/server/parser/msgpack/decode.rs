@@ -18,6 +18,10 @@ use super::read::{Item, Reader};
 
 /// How deep values may lie in each other: more than JavaScript's own encoder manages.
 const MAX_DEPTH: usize = 10_000;
+const CONNECT: u64 = super::CONNECT as u64;
+const DISCONNECT: u64 = super::DISCONNECT as u64;
+const EVENT: u64 = super::EVENT as u64;
+const ACK: u64 = super::ACK as u64;
 /// Packets of Socket.IO 2 that carry binary are numbered apart.
 const BINARY_EVENT: u64 = 5;
 const BINARY_ACK: u64 = 6;
@@ -53,7 +57,10 @@ pub(in super::super) fn decode(config: &ParseConfig, message: &[u8]) -> Result<P
                     number => Some(integer(number).ok_or(ParseError::InvalidAckId)?),
                 };
             }
-            b"data" => data = json(config, &mut reader)?,
+            b"data" => {
+                data = Some(reader);
+                reader.skip()?;
+            }
             _ => reader.skip()?,
         }
     }
@@ -63,6 +70,15 @@ pub(in super::super) fn decode(config: &ParseConfig, message: &[u8]) -> Result<P
     let kind = kind
         .and_then(|kind| u64::try_from(kind).ok())
         .ok_or(ParseError::InvalidPacketType)?;
+    // As in Socket.IO's own format, only events and their answers have attachments.
+    let binary = match kind {
+        CONNECT => Binary::Inline,
+        _ => Binary::Attached(config.max_incoming_binaries),
+    };
+    let data = match data {
+        Some(mut reader) => json(binary, &mut reader)?,
+        None => None,
+    };
     Ok(Packet {
         inner: inner(kind, id, data)?,
         ns: ns.ok_or(ParseError::InvalidNamespace)?.into(),
@@ -93,10 +109,6 @@ pub(in super::super) fn decode_text(message: &str) -> Result<Packet, ParseError>
 }
 
 fn inner(kind: u64, id: Option<i64>, data: Option<Data>) -> Result<PacketData, ParseError> {
-    const CONNECT: u64 = super::CONNECT as u64;
-    const DISCONNECT: u64 = super::DISCONNECT as u64;
-    const EVENT: u64 = super::EVENT as u64;
-    const ACK: u64 = super::ACK as u64;
     Ok(match (kind, data) {
         (CONNECT, None) => PacketData::Connect(None),
         (CONNECT, Some(data)) => PacketData::Connect(Some(data.object()?)),
@@ -160,6 +172,15 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
+/// Where binary values go.
+#[derive(Debug, Clone, Copy)]
+enum Binary {
+    /// Into attachments, of which there may be this many.
+    Attached(usize),
+    /// Into the text, as JSON writes a `Buffer`.
+    Inline,
+}
+
 /// An array or object whose end has not come.
 struct Open {
     left: u32,
@@ -168,7 +189,7 @@ struct Open {
 }
 
 /// Turns the next value into JSON; `None` for `null` and `undefined`, which stand for no data.
-fn json(config: &ParseConfig, reader: &mut Reader<'_>) -> Result<Option<Data>, ParseError> {
+fn json(binary: Binary, reader: &mut Reader<'_>) -> Result<Option<Data>, ParseError> {
     let first = reader.next()?;
     let shape = match first {
         Item::Nil | Item::Undefined => return Ok(None),
@@ -177,7 +198,7 @@ fn json(config: &ParseConfig, reader: &mut Reader<'_>) -> Result<Option<Data>, P
         _ => Shape::Other,
     };
     let mut writer = Writer {
-        config,
+        binary,
         text: Vec::new(),
         attachments: VecDeque::new(),
         open: Vec::new(),
@@ -214,14 +235,14 @@ fn json(config: &ParseConfig, reader: &mut Reader<'_>) -> Result<Option<Data>, P
     }))
 }
 
-struct Writer<'c> {
-    config: &'c ParseConfig,
+struct Writer {
+    binary: Binary,
     text: Vec<u8>,
     attachments: VecDeque<Bytes>,
     open: Vec<Open>,
 }
 
-impl Writer<'_> {
+impl Writer {
     fn key(&mut self, key: Item<'_>) -> Result<(), ParseError> {
         match key {
             Item::Str(name) => self.string(&text(name))?,
@@ -241,14 +262,14 @@ impl Writer<'_> {
             Item::Signed(number) => self.raw(format_args!("{number}")),
             Item::Float(number) => self.float(number)?,
             Item::Str(bytes) => self.string(&text(bytes))?,
-            Item::Bin(bytes) => self.attach(bytes)?,
+            Item::Bin(bytes) => self.binary(bytes)?,
             Item::Date(time) => match date::iso(time) {
                 Some(text) => self.string(&text)?,
                 None => self.null(),
             },
             Item::Ext(kind, bytes) => {
                 self.raw(format_args!("[{kind},"));
-                self.attach(bytes)?;
+                self.binary(bytes)?;
                 self.text.push(b']');
             }
             Item::Array(length) => self.open(b'[', length)?,
@@ -280,15 +301,28 @@ impl Writer<'_> {
         serde_json::to_writer(&mut self.text, &number).map_err(|_| ParseError::InvalidData)
     }
 
-    fn attach(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
+    fn binary(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
+        match self.binary {
+            Binary::Attached(max) => self.attach(bytes, max),
+            Binary::Inline => self.inline(bytes),
+        }
+    }
+
+    fn attach(&mut self, bytes: &[u8], max: usize) -> Result<(), ParseError> {
         let num = self.attachments.len();
-        let max = self.config.max_incoming_binaries;
         if num >= max {
             return Err(ParseError::TooManyAttachments { got: num + 1, max });
         }
         self.raw(format_args!("{{\"_placeholder\":true,\"num\":{num}}}"));
         // Copied: a view would keep the whole message.
         self.attachments.push_back(Bytes::copy_from_slice(bytes));
+        Ok(())
+    }
+
+    fn inline(&mut self, bytes: &[u8]) -> Result<(), ParseError> {
+        self.raw(format_args!("{{\"type\":\"Buffer\",\"data\":"));
+        serde_json::to_writer(&mut self.text, bytes).map_err(|_| ParseError::InvalidData)?;
+        self.text.push(b'}');
         Ok(())
     }
 

@@ -172,6 +172,15 @@ fn an_integer_beyond_those_of_messagepack_travels_as_a_number_all_the_same() {
 }
 
 #[test]
+fn what_a_client_joins_with_has_its_binary_as_json_writes_it() {
+    let message = b"\x83\xa4data\x81\xa1k\xc4\x02\x00\xff\xa4type\x00\xa3nsp\xa1/";
+    let (kind, _, text, attachments) = told(read(message).unwrap().inner);
+    let json = r#"{"k":{"type":"Buffer","data":[0,255]}}"#;
+    assert_eq!((kind, text.as_deref()), (CONNECT, Some(json)));
+    assert!(attachments.is_empty());
+}
+
+#[test]
 fn no_data_may_be_said_in_any_way() {
     for (fields, expected) in [
         (&b"\x83\xa4type\x00\xa3nsp\xa1/\xa4data\xc0"[..], CONNECT),
