@@ -445,7 +445,12 @@ for (const method of [
  * @returns {boolean} whether clients can come to it
  */
 function isHttpServer(value) {
-  return value instanceof http.Server || value instanceof https.Server;
+  return (
+    value instanceof http.Server ||
+    value instanceof https.Server ||
+    // The classes of http2 are not public.
+    /^Http2(Secure)?Server$/.test(value?.constructor?.name)
+  );
 }
 
 /**
