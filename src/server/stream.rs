@@ -17,7 +17,7 @@ use engineioxide::{DisconnectReason, ProtocolVersion, TransportType};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::connection::{Engine, Link};
+use super::connection::{Engine, Link, Upgrading};
 use super::notice::Notice;
 use super::pump::{Pump, PumpStream};
 use super::{Inbox, Server, frame};
@@ -64,6 +64,8 @@ pub(crate) struct Stream {
     carries: Option<Weak<Server>>,
     /// The upgrade this stream is for, until JavaScript is told that it is done.
     upgrade: Option<Upgrade>,
+    /// Keeps any other websocket from taking the connection over.
+    upgrading: Option<Upgrading>,
     instead: Instead,
     greeting: Greeting,
     /// The engine's last write ended amid a frame, for all that is known.
@@ -118,6 +120,7 @@ impl Stream {
             link,
             carries: None,
             upgrade: None,
+            upgrading: None,
             instead: Instead::Nothing,
             greeting: Greeting::Over,
             amid_frame: false,
@@ -148,9 +151,10 @@ impl Stream {
         server: &Arc<Server>,
         ender: Ender,
         engine: &Arc<Engine>,
-        said: BytesMut,
-        answered: usize,
+        upgrading: Upgrading,
+        (said, answered): (BytesMut, usize),
     ) {
+        self.upgrading = Some(upgrading);
         self.carry(server, ender);
         self.upgrade = Some(Upgrade {
             engine: Arc::downgrade(engine),

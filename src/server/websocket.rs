@@ -99,16 +99,13 @@ pub(crate) async fn serve(
     if stream.write_all(answer.as_bytes()).await.is_err() {
         return;
     }
-    // Held until the engine has the stream.
-    let mut _upgrading = None;
     match asks {
         Asks::Open => stream.opens(&server, ender, protocol),
         Asks::Use(sid) => {
             let polled = server
                 .connection(sid)
                 .filter(|engine| engine.transport_type() == TransportType::Polling);
-            _upgrading = link.upgrade();
-            let (Some(engine), Some(_)) = (polled, &_upgrading) else {
+            let (Some(engine), Some(upgrading)) = (polled, link.upgrade()) else {
                 // As Engine.IO does with a second websocket of a session.
                 end(stream).await;
                 return;
@@ -118,7 +115,8 @@ pub(crate) async fn serve(
                 end(stream).await;
                 return;
             };
-            stream.upgrades(&server, ender, &engine, said, frame::PROBE_ANSWER.len());
+            let answered = frame::PROBE_ANSWER.len();
+            stream.upgrades(&server, ender, &engine, upgrading, (said, answered));
         }
     }
     let uri = engine_uri(protocol, TransportType::Websocket, asks, false);
