@@ -1,5 +1,11 @@
 import type { EventEmitter } from 'node:events';
-import type { IncomingHttpHeaders, IncomingMessage, Server as HttpServer } from 'node:http';
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  ServerResponse,
+  Server as HttpServer,
+} from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 
 import Self = LoopbackSocket;
 
@@ -174,10 +180,11 @@ declare class LoopbackSocket<
    */
   start(
     io:
-      | LoopbackSocket.Server
-      | LoopbackSocket.Namespace
+      | LoopbackSocket.Server<any, any, any, any>
+      | LoopbackSocket.Namespace<any, any, any, any>
       | LoopbackSocket.SocketServerLike
       | HttpServer
+      | HttpsServer
       | number,
   ): void;
 
@@ -336,20 +343,222 @@ declare namespace LoopbackSocket {
     on(event: any, listener: any): any;
   }
 
-  // ---- The native server ----
+  // ---- Events as types ----
 
-  /** The options of a native {@link Server}; one that is unknown or impossible throws. */
+  /** Events by name, each as a function of what it carries. */
+  interface EventsMap {
+    [event: string]: any;
+  }
+  /** Any event, with any arguments. */
+  interface DefaultEventsMap {
+    [event: string]: (...args: any[]) => void;
+  }
+  /** The names of an {@link EventsMap}. */
+  type EventName<Events extends EventsMap> = keyof Events & (string | symbol);
+  /** What an event of an {@link EventsMap} carries. */
+  type EventArgs<Events extends EventsMap, Name extends keyof Events> = Parameters<Events[Name]>;
+  /** The events whose last argument is an acknowledgement. */
+  type EventNameWithAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'answer' | 'error'>;
+  /** The events that ask for no acknowledgement. */
+  type EventNameWithoutAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'none'>;
+  /** The events whose acknowledgement is called with an error first. */
+  type EventNameWithError<Events extends EventsMap> = NameByAck<Events, 'any' | 'error'>;
+  /** What an event carries besides its acknowledgement. */
+  type ArgsBeforeAck<Events extends EventsMap, Name extends keyof Events> =
+    EventArgs<Events, Name> extends [...infer Args, any] ? Args : any[];
+  /** What an event is acknowledged with: the first value that is no error. */
+  type AnswerOf<Events extends EventsMap, Name extends keyof Events> =
+    AckOf<Events[Name]> extends 'any'
+      ? any
+      : LastOf<Events[Name]> extends (...answer: infer Answer) => any
+        ? Answer[AckOf<Events[Name]> extends 'error' ? 1 : 0]
+        : never;
+  /** The same events where an acknowledgement may fail to come: an error, or `null`, is put first. */
+  type WithTimeout<Events> = {
+    [Name in keyof Events]: Events[Name] extends (...args: infer Args) => infer Returned
+      ? (...args: { [Index in keyof Args]: TimedAck<Args[Index]> }) => Returned
+      : Events[Name];
+  };
+  /** The same events for many clients: an acknowledgement gets an array, an answer for each. */
+  type WithResponses<Events> = {
+    [Name in keyof Events]: Events[Name] extends (...args: infer Args) => infer Returned
+      ? (...args: { [Index in keyof Args]: ManyAcks<Args[Index]> }) => Returned
+      : Events[Name];
+  };
+  /** The listener of an event, of the object itself or of its user. */
+  type ListenerOf<Reserved, Listen, Name> = Name extends keyof Reserved
+    ? Reserved[Name]
+    : Name extends keyof Listen
+      ? [Listen[Name]] extends [never]
+        ? (...args: any[]) => void
+        : Listen[Name]
+      : (...args: any[]) => void;
+
+  /** @internal */
+  type AnyFunction = (...args: any[]) => any;
+  /** @internal */
+  type IsAny<T> = 0 extends 1 & T ? true : false;
+  /** The last argument of a function; `never` if it takes none. @internal */
+  type LastOf<F> = F extends (...args: infer Args) => any
+    ? Args extends [...any[], infer Last]
+      ? Last
+      : Args extends ReadonlyArray<infer Last>
+        ? Last
+        : never
+    : never;
+  /** How an event is acknowledged, by its last argument. @internal */
+  type AckOf<F> =
+    IsAny<LastOf<F>> extends true
+      ? 'any'
+      : [LastOf<F>] extends [never]
+        ? 'none'
+        : LastOf<F> extends (...answer: infer Answer) => any
+          ? BeginsWithError<Answer> extends true
+            ? 'error'
+            : 'answer'
+          : 'none';
+  /** @internal */
+  type NameByAck<Events extends EventsMap, Ack> = {
+    [Name in EventName<Events>]: AckOf<Events[Name]> extends Ack ? Name : never;
+  }[EventName<Events>];
+  /** @internal */
+  type BeginsWithError<Args extends any[]> = Args extends [infer First, ...any[]]
+    ? IsAny<First> extends true
+      ? false
+      : First extends Error
+        ? true
+        : false
+    : false;
+  /** @internal */
+  type TimedAck<Arg> = Arg extends (...answer: infer Answer) => infer Returned
+    ? BeginsWithError<Answer> extends true
+      ? Arg
+      : (err: Error, ...answer: Answer) => Returned
+    : Arg;
+  /** @internal */
+  type ManyAcks<Arg> = Arg extends (...answer: infer Answer) => infer Returned
+    ? Answer extends []
+      ? () => Returned
+      : BeginsWithError<Answer> extends true
+        ? Answer extends [infer Err, infer First, ...any[]]
+          ? (err: Err, responses: First[]) => Returned
+          : Arg
+        : (responses: Array<Answer[0]>) => Returned
+    : Arg;
+
+  /** An emitter whose listeners are typed: its own events, and those of its user. */
+  interface TypedEmitter<
+    Reserved extends EventsMap,
+    Listen extends EventsMap,
+  > extends EventEmitter {
+    on<Name extends EventName<Reserved> | EventName<Listen>>(
+      event: Name,
+      listener: ListenerOf<Reserved, Listen, Name>,
+    ): this;
+    once<Name extends EventName<Reserved> | EventName<Listen>>(
+      event: Name,
+      listener: ListenerOf<Reserved, Listen, Name>,
+    ): this;
+    listeners<Name extends EventName<Reserved> | EventName<Listen>>(
+      event: Name,
+    ): Array<ListenerOf<Reserved, Listen, Name>>;
+  }
+
+  // ---- Options of the native server ----
+
+  /** The origins that may read answers, for {@link CorsOptions}. */
+  type CorsOrigin = boolean | string | RegExp | Array<boolean | string | RegExp>;
+
+  /** What pages of other origins may do, in the words of npm cors. */
+  interface CorsOptions {
+    /**
+     * The origins: `true` for any, `false` for none, one, several, a pattern, or a function that
+     * calls back with one of these. @defaultValue `'*'`
+     */
+    origin?:
+      | CorsOrigin
+      | ((
+          requestOrigin: string | undefined,
+          callback: (err: Error | null, origin?: CorsOrigin) => void,
+        ) => void);
+    /** The HTTP methods. @defaultValue `'GET,HEAD,PUT,PATCH,POST,DELETE'` */
+    methods?: string | string[];
+    /** The request headers; those that the page asks for by default. */
+    allowedHeaders?: string | string[];
+    /** The response headers that the page may read. */
+    exposedHeaders?: string | string[];
+    /** Whether cookies may come along. @defaultValue false */
+    credentials?: boolean;
+    /** How long, in seconds, a browser may remember all this. */
+    maxAge?: number;
+    /** Whether a preflight request is left to the application's listeners. @defaultValue false */
+    preflightContinue?: boolean;
+    /** The status of the answer to a preflight request. @defaultValue 204 */
+    optionsSuccessStatus?: number;
+  }
+
+  /** Decides on {@link CorsOptions} for each request. */
+  type CorsOptionsDelegate = (
+    request: IncomingMessage,
+    callback: (err: Error | null, options?: CorsOptions) => void,
+  ) => void;
+
+  /** A cookie with the session id, in the words of npm cookie. */
+  interface CookieOptions {
+    /** Its name. @defaultValue `'io'` */
+    name?: string;
+    /** @defaultValue `'/'` */
+    path?: string;
+    /** Whether scripts of the page cannot read it. @defaultValue true */
+    httpOnly?: boolean;
+    /** @defaultValue `'lax'` */
+    sameSite?: boolean | 'lax' | 'strict' | 'none';
+    /** Whether it travels over https only. */
+    secure?: boolean;
+    /** How long it lives, in seconds. */
+    maxAge?: number;
+    /** When it ends. */
+    expires?: Date;
+    /** The host it is for. */
+    domain?: string;
+    /** Which cookies a browser keeps when it has too many. */
+    priority?: 'low' | 'medium' | 'high';
+    /** Whether it is kept apart by the page it is embedded in. */
+    partitioned?: boolean;
+    /** Writes its value. */
+    encode?(value: string): string;
+  }
+
+  /**
+   * The options of a native {@link Server}, those of socket.io 4.8 with `maxBackpressure` added. One
+   * that is unknown or impossible throws {@link InvalidOptionError}; one that asks for what the
+   * native server cannot do throws {@link UnsupportedOptionError}.
+   *
+   * @example
+   * const options: LoopbackSocket.ServerOptions = {
+   *   path: '/ws',
+   *   cors: { origin: 'https://bookshop.example', credentials: true },
+   *   maxBackpressure: 1024 * 1024,
+   * };
+   */
   interface ServerOptions {
     /** The path that clients connect to. @defaultValue `'/socket.io'` */
     path?: string;
+    /** Whether the path ends in a slash: `/socket.io/`. @defaultValue true */
+    addTrailingSlash?: boolean;
+    /**
+     * Whether to serve `socket.io.js` of the installed socket.io or socket.io-client under the path.
+     * @defaultValue true
+     */
+    serveClient?: boolean;
+    /** How long a connection may live without joining a namespace, in ms. @defaultValue 45000 */
+    connectTimeout?: number;
     /** How often clients are pinged, in ms. @defaultValue 25000 */
     pingInterval?: number;
     /** How long a client may leave a ping unanswered, in ms. @defaultValue 20000 */
     pingTimeout?: number;
     /** How long an upgrade to websocket may take, in ms. @defaultValue 10000 */
     upgradeTimeout?: number;
-    /** How long a connection may live without joining a namespace, in ms. @defaultValue 45000 */
-    connectTimeout?: number;
     /**
      * The largest message of a client, in bytes with its attachments, on either transport; a larger
      * one ends its connection. @defaultValue 1000000
@@ -360,21 +569,73 @@ declare namespace LoopbackSocket {
      * @defaultValue 16777216
      */
     maxBackpressure?: number;
+    /** The transports that clients may open. @defaultValue `['polling', 'websocket']` */
+    transports?: Array<'polling' | 'websocket'>;
+    /** Whether a connection may move from polling to websocket. @defaultValue true */
+    allowUpgrades?: boolean;
     /**
-     * Whether to serve `socket.io.js` of the installed socket.io or socket.io-client under the path.
-     * @defaultValue true
+     * Decides on each request that opens a connection or upgrades one: `fn(null, true)` lets it in,
+     * `fn('why not', false)` refuses it.
+     *
+     * @example
+     * const options: LoopbackSocket.ServerOptions = {
+     *   allowRequest: (req, fn) => fn(null, req.headers.origin === 'https://bookshop.example'),
+     * };
      */
-    serveClient?: boolean;
+    allowRequest?: (
+      req: IncomingMessage,
+      fn: (err: string | null | undefined, success: boolean) => void,
+    ) => void;
+    /**
+     * A cookie with the session id, for load balancers: `true` for one named `io`, a name, or all of
+     * it. @defaultValue false
+     */
+    cookie?: CookieOptions | string | boolean;
+    /** What pages of other origins may do; `true` for anything. @defaultValue false */
+    cors?: CorsOptions | CorsOptionsDelegate | boolean;
+    /** Whether clients of Socket.IO 2 may connect. @defaultValue true */
+    allowEIO3?: boolean;
+    /**
+     * Whether a namespace that `of()` made for a pattern goes with its last socket.
+     * @defaultValue false
+     */
+    cleanupEmptyChildNamespaces?: boolean;
+    /**
+     * The format of packets: JSON, or MessagePack, for which the module `socket.io-msgpack-parser` is
+     * taken too. Clients need the same one. @defaultValue `'json'`
+     */
+    parser?: 'json' | 'msgpack' | { Encoder: new (...args: any[]) => any };
+    /** Whether an upgrade request that nobody takes is ended. @defaultValue true */
+    destroyUpgrade?: boolean;
+    /** After how long that is, in ms. @defaultValue 1000 */
+    destroyUpgradeTimeout?: number;
+    /** Ignored with a warning: the native server does not compress. */
+    perMessageDeflate?: boolean | object;
+    /** Ignored with a warning: the native server does not compress. */
+    httpCompression?: boolean | object;
+    /** Ignored with a warning: websockets are served in Rust. */
+    wsEngine?: any;
+    /** Refused: rooms are kept in Rust, for one process. Use socket.io and `start(io)` in a cluster. */
+    adapter?: undefined;
+    /** Refused: a client that reconnects is a new socket. */
+    connectionStateRecovery?: undefined;
+    /** Refused: emit from a listener of `connection`. */
+    initialPacket?: undefined;
   }
+
+  // ---- The native server ----
 
   /** The name of a room. */
   type Room = string;
+  /** The id of a socket. */
+  type SocketId = string;
 
   /**
    * Why a socket ended:
    * - `client namespace disconnect`: the client called `disconnect()`
    * - `server namespace disconnect`: `socket.disconnect()`
    * - `transport close`, `transport error`: its connection ended
+   * - `forced close`: its connection was ended by the application, or its client sent nonsense
    * - `parse error`: its client sent what is no packet
    * - `ping timeout`: its client went silent
    * - `server shutting down`: `io.close()`
@@ -384,10 +645,11 @@ declare namespace LoopbackSocket {
     | 'server namespace disconnect'
     | 'transport close'
     | 'transport error'
+    | 'forced close'
+    | 'forced server close'
     | 'parse error'
     | 'ping timeout'
-    | 'server shutting down'
-    | (string & {});
+    | 'server shutting down';
 
   /** How a client connected. */
   interface Handshake {
@@ -408,60 +670,620 @@ declare namespace LoopbackSocket {
     /** The parameters of that URL. */
     query: Record<string, string>;
     /** What the client gave as `auth` when it connected (not the credentials of `authentication`). */
-    auth: any;
+    auth: { [key: string]: any };
   }
 
-  /** What sends to rooms or to a whole namespace. */
-  interface Broadcaster {
+  /** An error that refuses a client; `data` travels with its message. */
+  interface ExtendedError extends Error {
+    /** More for the client, as JSON makes it. */
+    data?: any;
+  }
+
+  /** An event of a client, as middleware sees it: name, arguments, acknowledgement if asked for. */
+  type Event = [string, ...any[]];
+
+  /** The events a socket has for itself. */
+  interface SocketReservedEventsMap {
+    /** It has ended, and is in no room any more. */
+    disconnect: (reason: DisconnectReason, description?: any) => void;
+    /** It is about to end; its rooms are still known. */
+    disconnecting: (reason: DisconnectReason, description?: any) => void;
+    /** Middleware of the socket dropped an event, or its client sent what cannot be read. */
+    error: (err: Error) => void;
+  }
+
+  /** The events a namespace has for itself. */
+  interface NamespaceReservedEventsMap<
+    ListenEvents extends EventsMap,
+    EmitEvents extends EventsMap,
+    ServerSideEvents extends EventsMap,
+    SocketData,
+  > {
+    /** A client connected. */
+    connect: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void;
+    /** A client connected. */
+    connection: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void;
+  }
+
+  /** The events a server has for itself. */
+  interface ServerReservedEventsMap<
+    ListenEvents extends EventsMap,
+    EmitEvents extends EventsMap,
+    ServerSideEvents extends EventsMap,
+    SocketData,
+  > extends NamespaceReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    /** A namespace was made. */
+    new_namespace: (
+      namespace: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+    ) => void;
+  }
+
+  /** Sockets to send to, or to act on, chosen step by step; each step gives a new operator. */
+  interface Audience<EmitEvents extends EventsMap, SocketData, SocketEvents extends EventsMap> {
     /**
-     * Sends an event to every authenticated socket meant.
+     * Narrows to the sockets of these rooms, those of rooms named before included.
+     *
+     * @example
+     * io.to('customer 1').to(['admins', 'staff']).emit('bookAdded', { title: 'Emma' });
+     */
+    to(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /**
+     * The same as `to`.
+     *
+     * @example
+     * io.in('customer 1').disconnectSockets();
+     */
+    in(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /**
+     * Leaves out the sockets of these rooms.
+     *
+     * @example
+     * io.except('customer 1').emit('bookAdded', { title: 'Emma' });
+     */
+    except(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /** The sockets of this process, which are all there are. */
+    readonly local: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /**
+     * What is emitted may be dropped for a client for which something waits already.
+     *
+     * @example
+     * io.volatile.emit('position', { x: 1, y: 2 });
+     */
+    readonly volatile: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /** Accepted; the native server does not compress. */
+    compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /**
+     * How long clients may take to acknowledge.
+     *
+     * @param timeout - in ms
+     * @throws {@link InvalidTimeoutError} when it is no number, or negative
+     *
+     * @example
+     * io.timeout(1000).emit('are you there?', (err: Error | null, answers: string[]) => {
+     *   console.log(err === null ? 'all answered' : 'some did not', answers);
+     * });
+     */
+    timeout(timeout: number): BroadcastOperator<WithTimeout<EmitEvents>, SocketData, SocketEvents>;
+    /**
+     * Emits an event and waits until every client has acknowledged. Needs a `timeout()` before it.
+     *
+     * @returns what each client acknowledged with; rejected with {@link AckTimeoutError}, with the
+     *   `responses` so far, when the time is over
+     *
+     * @example
+     * const answers = await io.timeout(1000).emitWithAck('are you there?');
+     */
+    emitWithAck<Name extends EventNameWithError<EmitEvents>>(
+      event: Name,
+      ...args: ArgsBeforeAck<EmitEvents, Name>
+    ): Promise<AnswerOf<EmitEvents, Name>>;
+    /**
+     * The sockets, those that have not authenticated among them.
+     *
+     * @example
+     * for (const socket of await io.in('customer 1').fetchSockets()) {
+     *   console.log(socket.id, socket.data);
+     * }
+     */
+    fetchSockets(): Promise<Array<RemoteSocket<SocketEvents, SocketData>>>;
+    /** Their ids. @deprecated Use `fetchSockets()`. */
+    allSockets(): Promise<Set<SocketId>>;
+    /**
+     * Makes them join rooms.
+     *
+     * @example
+     * io.in('customer 1').socketsJoin(['readers', 'buyers']);
+     */
+    socketsJoin(room: Room | Room[]): void;
+    /**
+     * Makes them leave rooms.
+     *
+     * @example
+     * io.in('customer 1').socketsLeave('buyers');
+     */
+    socketsLeave(room: Room | Room[]): void;
+    /**
+     * Disconnects them.
+     *
+     * @param close - end their whole connections; `false` by default
+     *
+     * @example
+     * io.in('customer 1').disconnectSockets(true);
+     */
+    disconnectSockets(close?: boolean): void;
+  }
+
+  /** A choice of sockets. Those that have not authenticated hear nothing of what is sent. */
+  interface BroadcastOperator<
+    EmitEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+    SocketEvents extends EventsMap = EmitEvents,
+  > extends Audience<EmitEvents, SocketData, SocketEvents> {
+    /** Itself: broadcasting is what it does. */
+    readonly broadcast: this;
+    /**
+     * Sends an event. A function as the last argument is called with `(err, responses)` when every
+     * client has acknowledged, or when the time given by `timeout()` is over.
+     *
+     * @throws {@link ReservedEventError} for an event that sockets have for themselves
+     * @throws {@link UnsendableValueError} for a value that cannot be sent
      *
      * @example
      * io.to('customer 1').emit('bookAdded', { title: 'Emma' });
      */
-    emit(event: string, ...args: any[]): boolean;
-    /** Narrows to the sockets of these rooms, those of rooms named before included. */
-    to(room: Room | Room[]): BroadcastOperator;
-    /** The same as `to`. */
-    in(room: Room | Room[]): BroadcastOperator;
-    /** Leaves out the sockets of these rooms. */
-    except(room: Room | Room[]): BroadcastOperator;
+    emit<Name extends EventName<EmitEvents>>(
+      event: Name,
+      ...args: EventArgs<EmitEvents, Name>
+    ): boolean;
+    /** Sends a `message` event. */
+    send(...args: EventArgs<EmitEvents, 'message'>): this;
+    /** The same as `send`. */
+    write(...args: EventArgs<EmitEvents, 'message'>): this;
   }
 
-  /** A choice of sockets to send to; each call gives a new one. */
-  interface BroadcastOperator extends Broadcaster {
-    /** Itself: broadcasting is what it does. */
-    readonly broadcast: BroadcastOperator;
+  /** What is said to a namespace, or to a server for its default namespace. */
+  interface NamespaceCalls<
+    ListenEvents extends EventsMap,
+    EmitEvents extends EventsMap,
+    ServerSideEvents extends EventsMap,
+    SocketData,
+  > extends Audience<WithResponses<EmitEvents>, SocketData, EmitEvents> {
+    /**
+     * Adds middleware: it looks at each client before it is let in, in the order it was added. One
+     * that calls `next` with an error refuses: the client gets `connect_error` with its `message` and
+     * `data`.
+     *
+     * @example
+     * io.use((socket, next) => {
+     *   next(socket.handshake.auth.tenant === 'bookshop' ? undefined : new Error('no such tenant'));
+     * });
+     */
+    use(
+      middleware: (
+        socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+        next: (err?: ExtendedError) => void,
+      ) => void,
+    ): this;
+    /**
+     * Sends a `message` event to every authenticated socket.
+     *
+     * @example
+     * io.send('hello');
+     */
+    send(...args: EventArgs<EmitEvents, 'message'>): this;
+    /** The same as `send`. */
+    write(...args: EventArgs<EmitEvents, 'message'>): this;
+    /**
+     * Emits an event to the other servers of a cluster. There are none: a function as the last
+     * argument is called with `(null, [])`.
+     *
+     * @throws {@link ReservedEventError} for `connect`, `connection` and `new_namespace`
+     */
+    serverSideEmit<Name extends EventName<ServerSideEvents>>(
+      event: Name,
+      ...args: EventArgs<WithResponses<WithTimeout<ServerSideEvents>>, Name>
+    ): boolean;
+    /** Emits an event to the other servers of a cluster and waits for their answers: there are none. */
+    serverSideEmitWithAck<Name extends EventNameWithAck<ServerSideEvents>>(
+      event: Name,
+      ...args: ArgsBeforeAck<ServerSideEvents, Name>
+    ): Promise<Array<AnswerOf<ServerSideEvents, Name>>>;
+    /** The sockets, those that have not authenticated among them. */
+    fetchSockets(): Promise<Array<Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>>;
+    /**
+     * Calls back with the ids of the sockets.
+     *
+     * @deprecated Of Socket.IO 2. Use `fetchSockets()`.
+     */
+    clients(callback: (err: null, ids: SocketId[]) => void): this;
+    /**
+     * @deprecated Of Socket.IO before 1. Use the options of `new Server()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    set(...args: any[]): never;
+    /**
+     * @deprecated Of Socket.IO before 1. Use `socket.data`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    get(...args: any[]): never;
+    /**
+     * @deprecated Of Socket.IO before 1. Use the options of `new Server()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    configure(...args: any[]): never;
+    /**
+     * @deprecated Of Socket.IO 2. Use the option `cors`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    origins(...args: any[]): never;
+    /**
+     * @deprecated Of Socket.IO before 1. Use `use()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    authorization(...args: any[]): never;
   }
 
-  /** The sockets of one namespace of a native {@link Server}. */
-  interface Namespace extends EventEmitter, Broadcaster {
-    emit(event: string, ...args: any[]): boolean;
+  /**
+   * Which rooms there are, for reading: copies of what is so at the moment of asking.
+   *
+   * @example
+   * const { rooms } = io.of('/').adapter;
+   * console.log(rooms.get('customer 1')?.size ?? 0, 'sockets in the room');
+   *
+   * @example
+   * io.of('/').adapter.on('join-room', (room, id) => console.log(`${id} joined ${room}`));
+   */
+  interface AdapterView extends TypedEmitter<
+    {
+      'create-room': (room: Room) => void;
+      'delete-room': (room: Room) => void;
+      'join-room': (room: Room, id: SocketId) => void;
+      'leave-room': (room: Room, id: SocketId) => void;
+    },
+    {}
+  > {
+    /** Its namespace. */
+    readonly nsp: Namespace<any, any, any, any>;
+    /** The ids of the sockets of each room. */
+    readonly rooms: Map<Room, Set<SocketId>>;
+    /** The rooms of each socket. */
+    readonly sids: Map<SocketId, Set<Room>>;
+    /** The rooms of a socket, if it is connected. */
+    socketRooms(id: SocketId): Set<Room> | undefined;
+    /** The ids of the sockets of these rooms, or of the whole namespace. */
+    sockets(rooms?: Set<Room>): Promise<Set<SocketId>>;
+    /** How many servers there are: 1. */
+    serverCount(): Promise<number>;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    addAll(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    del(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    delAll(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    broadcast(...args: any[]): never;
+    /**
+     * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    broadcastWithAck(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    addSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    delSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    disconnectSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    fetchSockets(...args: any[]): never;
+    /**
+     * @deprecated Use the method of namespaces.
+     * @throws {@link UnsupportedApiError} always
+     */
+    serverSideEmit(...args: any[]): never;
+    /**
+     * @deprecated Nothing is recovered: use `socket.data`, or a store of your own.
+     * @throws {@link UnsupportedApiError} always
+     */
+    persistSession(...args: any[]): never;
+    /**
+     * @deprecated Nothing is recovered: use `socket.data`, or a store of your own.
+     * @throws {@link UnsupportedApiError} always
+     */
+    restoreSession(...args: any[]): never;
+    /**
+     * @deprecated Adapters are not taken.
+     * @throws {@link UnsupportedApiError} always
+     */
+    init(...args: any[]): never;
+    /**
+     * @deprecated Adapters are not taken.
+     * @throws {@link UnsupportedApiError} always
+     */
+    close(...args: any[]): never;
+  }
+
+  /**
+   * The sockets of one namespace of a native {@link Server}.
+   *
+   * @typeParam ListenEvents - the events that clients send
+   * @typeParam EmitEvents - the events that clients are sent
+   * @typeParam ServerSideEvents - the events that servers of a cluster send each other
+   * @typeParam SocketData - what `socket.data` holds
+   */
+  interface Namespace<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  >
+    extends
+      TypedEmitter<
+        NamespaceReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+        ServerSideEvents
+      >,
+      NamespaceCalls<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
     /** Its name, as `/admin`. */
     readonly name: string;
     /** Its server. */
-    readonly server: Server;
-    /** The sockets connected to it, by id. */
-    readonly sockets: ReadonlyMap<string, Socket>;
+    readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
     /**
-     * Adds a listener. `connection` comes with each new {@link Socket}.
+     * The sockets connected to it, by id.
      *
      * @example
-     * io.of('/admin').on('connection', (socket) => console.log(socket.id));
+     * console.log(io.of('/admin').sockets.size);
      */
-    on(event: 'connection' | 'connect', listener: (socket: Socket) => void): this;
-    on(event: string, listener: (...args: any[]) => void): this;
-    /** As `on`, for one time. */
-    once(event: 'connection' | 'connect', listener: (socket: Socket) => void): this;
-    once(event: string, listener: (...args: any[]) => void): this;
-    /** Removes a listener. */
-    off(event: string, listener: (...args: any[]) => void): this;
+    readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
+    /** Which rooms there are. */
+    readonly adapter: AdapterView;
+    /**
+     * The sockets connected to it, by id.
+     *
+     * @deprecated Of Socket.IO 2. Use `sockets`.
+     */
+    readonly connected: Record<
+      SocketId,
+      Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
+    >;
+    /**
+     * Sends an event to every authenticated socket. For acknowledgements, go through `timeout()`.
+     *
+     * @throws {@link ReservedEventError} for an event that sockets have for themselves
+     * @throws {@link UnsendableValueError} for a value that cannot be sent
+     *
+     * @example
+     * io.of('/admin').emit('bookAdded', { title: 'Emma' });
+     */
+    emit<Name extends EventNameWithoutAck<EmitEvents>>(
+      event: Name,
+      ...args: EventArgs<EmitEvents, Name>
+    ): boolean;
   }
 
-  /** One client in one namespace of a native {@link Server}. */
-  interface Socket<Data = any> extends EventEmitter {
-    /** Its id, new with each connection. */
+  /**
+   * What `of()` gives for a pattern or a function: each namespace that it makes gets its listeners,
+   * its middleware and the LoopbackSockets that serve it. What is sent to it is sent to them all;
+   * `fetchSockets()` throws {@link UnsupportedApiError}.
+   */
+  interface ParentNamespace<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  > extends Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
+    /** The namespaces it has made. */
+    readonly children: Set<Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
+    /** Makes a namespace now, without waiting for a client to ask for it. */
+    createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+  }
+
+  /**
+   * A connection, which the sockets of its namespaces share, as Engine.IO sees it.
+   *
+   * @example
+   * io.on('connection', (socket) => {
+   *   console.log(socket.conn.transport.name); // 'polling'
+   *   socket.conn.once('upgrade', (transport) => console.log(transport.name)); // 'websocket'
+   * });
+   */
+  interface EngineSocket extends TypedEmitter<
+    {
+      /** It moved to websocket. */
+      upgrade: (transport: { name: string }) => void;
+      /** A message came. */
+      packet: (packet: { type: string; data?: any }) => void;
+      /** A message is sent to this client alone. */
+      packetCreate: (packet: { type: string; data?: any; options?: object }) => void;
+      /** It has ended. */
+      close: (reason: string, description?: any) => void;
+    },
+    {}
+  > {
+    /** Its Engine.IO session id; no client should learn that of another. */
     readonly id: string;
+    /** The version of Engine.IO: 3 for clients of Socket.IO 1 and 2, 4 for later ones. */
+    readonly protocol: number;
+    /** The address of the client's end. */
+    readonly remoteAddress: string;
+    /** The transport in use. */
+    readonly transport: { readonly name: 'polling' | 'websocket' };
+    /** Whether it began with polling and is a websocket now. */
+    readonly upgraded: boolean;
+    /** Whether it is open. */
+    readonly readyState: 'open' | 'closed';
+    /** {@link Server.engine}. */
+    readonly server: Engine;
+    /** The http request that opened it; `delete` it to save memory. */
+    request: IncomingMessage;
+    /** Ends it, with all its sockets. */
+    close(): this;
+    /**
+     * @deprecated Use `socket.send()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    send(...args: any[]): never;
+    /**
+     * @deprecated Use `socket.send()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    write(...args: any[]): never;
+  }
+
+  /** A connection as Socket.IO sees it. */
+  interface Client {
+    /** The server. */
+    readonly server: Server<any, any, any, any>;
+    /** The same connection as Engine.IO sees it. */
+    readonly conn: EngineSocket;
+    /** Its Engine.IO session id. */
+    readonly id: string;
+    /** The http request that opened it. */
+    readonly request: IncomingMessage;
+    /** Its sockets, one a namespace, by id. */
+    readonly sockets: Map<SocketId, Socket<any, any, any, any>>;
+  }
+
+  /** Why a request to open a connection was refused. */
+  interface ConnectionError {
+    /** The request. */
+    req: IncomingMessage;
+    /** Engine.IO's code: 0 transport, 1 session id, 2 method, 3 request, 4 forbidden, 5 version. */
+    code: number;
+    /** The same in words. */
+    message: string;
+    /** More about it. */
+    context: Record<string, unknown>;
+  }
+
+  /**
+   * What is above single connections.
+   *
+   * @example
+   * console.log(io.engine.clientsCount);
+   *
+   * @example
+   * io.engine.on('connection_error', ({ code, message }) => console.log(code, message));
+   *
+   * @example
+   * io.engine.on('initial_headers', (headers) => {
+   *   headers['set-cookie'] = 'seen=1';
+   * });
+   */
+  interface Engine extends TypedEmitter<
+    {
+      /** A connection is open. */
+      connection: (conn: EngineSocket) => void;
+      /** A request to open a connection was refused. */
+      connection_error: (err: ConnectionError) => void;
+      /** The headers of the first response of a connection; what a listener adds is sent. */
+      initial_headers: (headers: Record<string, string>, req: IncomingMessage) => void;
+      /** The headers of every response; what a listener adds is sent. */
+      headers: (headers: Record<string, string>, req: IncomingMessage) => void;
+    },
+    {}
+  > {
+    /** How many connections there are. */
+    readonly clientsCount: number;
+    /**
+     * Adds middleware, as Express has it, for every request of clients. For an upgrade to websocket
+     * the response takes headers only.
+     *
+     * @example
+     * io.engine.use((req, res, next) => {
+     *   res.setHeader('x-served-by', 'bookshop');
+     *   next();
+     * });
+     */
+    use(
+      middleware: (req: IncomingMessage, res: ServerResponse, next: (err?: any) => void) => unknown,
+    ): void;
+    /** The options in force. */
+    readonly opts: ServerOptions;
+    /**
+     * Not to be set: session ids are made in Rust. Use `socket.data` for ids of your own.
+     *
+     * @throws {@link UnsupportedApiError} when it is
+     */
+    generateId: never;
+    /** Ends every connection. */
+    close(): this;
+    /**
+     * @deprecated Use `io.attach()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    attach(...args: any[]): never;
+    /**
+     * @deprecated Use `io.attach()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    handleRequest(...args: any[]): never;
+    /**
+     * @deprecated Use `io.attach()`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    handleUpgrade(...args: any[]): never;
+    /**
+     * @deprecated There is no WebTransport.
+     * @throws {@link UnsupportedApiError} always
+     */
+    onWebTransportSession(...args: any[]): never;
+    /**
+     * @deprecated Use the option `allowUpgrades`.
+     * @throws {@link UnsupportedApiError} always
+     */
+    upgrades(...args: any[]): never;
+  }
+
+  /**
+   * What `fetchSockets()` gives: the sockets themselves, of which a {@link BroadcastOperator} does not
+   * know what they listen for.
+   */
+  type RemoteSocket<EmitEvents extends EventsMap = DefaultEventsMap, SocketData = any> = Socket<
+    DefaultEventsMap,
+    EmitEvents,
+    DefaultEventsMap,
+    SocketData
+  >;
+
+  /**
+   * One client in one namespace of a native {@link Server}.
+   *
+   * @typeParam ListenEvents - the events that the client sends
+   * @typeParam EmitEvents - the events that the client is sent
+   * @typeParam ServerSideEvents - the events that servers of a cluster send each other
+   * @typeParam SocketData - what `data` holds
+   */
+  interface Socket<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  > extends TypedEmitter<SocketReservedEventsMap, ListenEvents> {
+    /** Its id, new with each connection. */
+    readonly id: SocketId;
     /**
      * Whether it has authenticated; `undefined` in a namespace that no instance serves. An application
      * that vouches for a socket itself may set it to `true`: its time is then no longer limited.
@@ -469,79 +1291,202 @@ declare namespace LoopbackSocket {
     auth: boolean | undefined;
     /** How its client connected. */
     readonly handshake: Handshake;
-    /** Its rooms, the one of its own id among them. */
-    readonly rooms: ReadonlySet<Room>;
+    /** Its rooms, the one of its own id among them: a copy. */
+    readonly rooms: Set<Room>;
     /** For the application to keep what it likes; an empty object at first. */
-    data: Data;
+    data: SocketData;
     /** Whether it is connected. */
     readonly connected: boolean;
     /** The opposite of `connected`. */
     readonly disconnected: boolean;
+    /** Always `false`: the native server recovers no sessions. */
+    readonly recovered: boolean;
     /** The http request that opened its connection. */
     readonly request: IncomingMessage;
+    /** Its connection, as Engine.IO sees it. */
+    readonly conn: EngineSocket;
+    /** Its connection, as Socket.IO sees it. */
+    readonly client: Client;
     /** Its namespace. */
-    readonly nsp: Namespace;
+    readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+    /** Its server. */
+    readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+    /** The rooms of its namespace. */
+    readonly adapter: AdapterView;
+    /** Callbacks that wait for its client to acknowledge, by id. */
+    readonly acks: Map<number, (...args: any[]) => void>;
     /**
      * Sends to every other authenticated socket of its namespace.
      *
      * @example
-     * socket.broadcast.emit('bookAdded', { title: 'Emma' });
+     * socket.broadcast.to('readers').emit('bookAdded', { title: 'Emma' });
      */
-    readonly broadcast: BroadcastOperator;
+    readonly broadcast: BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
+    /** The same as `broadcast`: there is one process. */
+    readonly local: BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
     /**
-     * Adds a listener for an event of its client. An event that asks for an acknowledgement has a
-     * function as its last argument.
+     * What is emitted next may be dropped if something waits for the client already.
      *
      * @example
-     * socket.on('ping me', (text, acknowledge) => acknowledge(text));
-     * socket.on('disconnect', (reason) => console.log(reason));
+     * socket.volatile.emit('position', { x: 1, y: 2 });
      */
-    on(
-      event: 'disconnect' | 'disconnecting',
-      listener: (reason: DisconnectReason, details?: unknown) => void,
-    ): this;
-    on(event: string, listener: (...args: any[]) => void): this;
-    /** As `on`, for one time. */
-    once(
-      event: 'disconnect' | 'disconnecting',
-      listener: (reason: DisconnectReason, details?: unknown) => void,
-    ): this;
-    once(event: string, listener: (...args: any[]) => void): this;
-    /** Removes a listener. */
-    off(event: string, listener: (...args: any[]) => void): this;
+    readonly volatile: this;
+    /** Accepted; the native server does not compress. */
+    compress(compress: boolean): this;
+    /**
+     * How long the client may take to acknowledge the next event.
+     *
+     * @param timeout - in ms
+     * @throws {@link InvalidTimeoutError} when it is no number, or negative
+     *
+     * @example
+     * socket.timeout(1000).emit('are you there?', (err: Error | null, answer: string) => {
+     *   console.log(err === null ? answer : 'no answer');
+     * });
+     */
+    timeout(
+      timeout: number,
+    ): Socket<ListenEvents, WithTimeout<EmitEvents>, ServerSideEvents, SocketData>;
     /**
      * Sends an event to its client. With a function as the last argument, asks for an
      * acknowledgement and gives what it brings to the function.
+     *
+     * @throws {@link ReservedEventError} for an event that sockets have for themselves
+     * @throws {@link UnsendableValueError} for a value that cannot be sent
      *
      * @example
      * socket.emit('hello', { from: 'the server' });
      * socket.emit('are you there?', (answer: string) => console.log(answer));
      */
-    emit(event: string, ...args: any[]): boolean;
+    emit<Name extends EventName<EmitEvents>>(
+      event: Name,
+      ...args: EventArgs<EmitEvents, Name>
+    ): boolean;
+    /**
+     * Sends an event to its client and waits for the acknowledgement.
+     *
+     * @returns what it brings; rejected with {@link AckTimeoutError} when the time given by
+     *   `timeout()` is over, and never without one
+     *
+     * @example
+     * const answer = await socket.timeout(1000).emitWithAck('are you there?');
+     */
+    emitWithAck<Name extends EventNameWithAck<EmitEvents>>(
+      event: Name,
+      ...args: ArgsBeforeAck<EmitEvents, Name>
+    ): Promise<AnswerOf<EmitEvents, Name>>;
+    /**
+     * Sends a `message` event to its client.
+     *
+     * @example
+     * socket.send('hello');
+     */
+    send(...args: EventArgs<EmitEvents, 'message'>): this;
+    /** The same as `send`. */
+    write(...args: EventArgs<EmitEvents, 'message'>): this;
+    /**
+     * Adds a listener for an event of its client, or of its own. An event that asks for an
+     * acknowledgement has a function as its last argument.
+     *
+     * @example
+     * socket.on('ping me', (text, acknowledge) => acknowledge(text));
+     * socket.on('disconnect', (reason) => console.log(reason));
+     */
+    on<Name extends EventName<SocketReservedEventsMap> | EventName<ListenEvents>>(
+      event: Name,
+      listener: ListenerOf<SocketReservedEventsMap, ListenEvents, Name>,
+    ): this;
+    /**
+     * Adds middleware: it looks at each event of the client before listeners and methods do. One that
+     * calls `next` with an error drops the event; the socket then emits `error`.
+     *
+     * @example
+     * socket.use(([event, ...args], next) => {
+     *   next(args.length > 3 ? new Error(`too much for ${event}`) : undefined);
+     * });
+     */
+    use(middleware: (event: Event, next: (err?: Error) => void) => void): this;
+    /**
+     * Adds a listener for every event of the client.
+     *
+     * @example
+     * socket.onAny((event, ...args) => console.log(event, args));
+     */
+    onAny(listener: (...args: any[]) => void): this;
+    /** The same as `onAny`, before the listeners there are. */
+    prependAny(listener: (...args: any[]) => void): this;
+    /** Removes such a listener, or all of them. */
+    offAny(listener?: (...args: any[]) => void): this;
+    /** The listeners that `onAny` and `prependAny` added. */
+    listenersAny(): Array<(...args: any[]) => void>;
+    /**
+     * Adds a listener for every event that its client is sent.
+     *
+     * @example
+     * socket.onAnyOutgoing((event, ...args) => console.log(event, args));
+     */
+    onAnyOutgoing(listener: (...args: any[]) => void): this;
+    /** The same as `onAnyOutgoing`, before the listeners there are. */
+    prependAnyOutgoing(listener: (...args: any[]) => void): this;
+    /** Removes such a listener, or all of them. */
+    offAnyOutgoing(listener?: (...args: any[]) => void): this;
+    /** The listeners that `onAnyOutgoing` and `prependAnyOutgoing` added. */
+    listenersAnyOutgoing(): Array<(...args: any[]) => void>;
+    /** Removes the listeners of an event, or all: methods are listeners too. */
+    removeAllListeners(event?: string | symbol): this;
     /**
      * Joins rooms, at once.
      *
      * @param done - called when that is done, as Socket.IO 2 has it
+     * @throws {@link InvalidCallbackError} when `done` is something else than a function
+     *
+     * @example
+     * socket.join(['readers', 'buyers']);
      */
     join(room: Room | Room[], done?: (err: null) => void): this;
-    /** Leaves a room, at once. */
+    /**
+     * Leaves a room, at once.
+     *
+     * @param done - called when that is done, as Socket.IO 2 has it
+     * @throws {@link InvalidCallbackError} when `done` is something else than a function
+     */
     leave(room: Room, done?: (err: null) => void): this;
-    /** Every other authenticated socket of these rooms. */
-    to(room: Room | Room[]): BroadcastOperator;
+    /** Leaves every room, the one of its own id among them. */
+    leaveAll(): void;
+    /**
+     * Every other authenticated socket of these rooms.
+     *
+     * @example
+     * socket.to('readers').emit('bookAdded', { title: 'Emma' });
+     */
+    to(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
     /** The same as `to`. */
-    in(room: Room | Room[]): BroadcastOperator;
+    in(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
     /** Every other authenticated socket that is in none of these rooms. */
-    except(room: Room | Room[]): BroadcastOperator;
+    except(
+      room: Room | Room[],
+    ): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
     /**
      * Disconnects it.
      *
      * @param close - end its whole connection, every namespace of it; `false` by default
+     *
+     * @example
+     * socket.disconnect(true);
      */
     disconnect(close?: boolean): this;
   }
 
+  /** Where clients come: a Node http(s) server, or a port, for which a http server is made. */
+  type Listener = HttpServer | HttpsServer | number | `${number}`;
+
   /**
    * A Socket.IO server in Rust, for clients of Socket.IO 2, 3 and 4 at once.
+   *
+   * @typeParam ListenEvents - the events that clients send; any by default
+   * @typeParam EmitEvents - the events that clients are sent; the same by default
+   * @typeParam ServerSideEvents - the events that servers of a cluster send each other
+   * @typeParam SocketData - what `socket.data` holds
    *
    * @example
    * import { createServer } from 'node:http';
@@ -554,46 +1499,174 @@ declare namespace LoopbackSocket {
    * // a port: the http server is made for it
    * const io = new LoopbackSocket.Server(3000);
    * io.on('connection', (socket) => console.log(socket.id));
+   *
+   * @example
+   * // typed events, with those of a LoopbackSocket
+   * interface BookshopMethods {
+   *   findBooks(args: { author: string }): Array<{ title: string }>;
+   * }
+   * type FromClients = LoopbackSocket.ClientToServerEvents<{ token: string }, BookshopMethods>;
+   * interface ToClients extends LoopbackSocket.ServerToClientEvents {
+   *   bookAdded: (book: { title: string }) => void;
+   * }
+   * const io = new LoopbackSocket.Server<FromClients, ToClients>(3000);
+   * io.to('readers').emit('bookAdded', { title: 'Emma' });
    */
-  class Server extends EventEmitter implements Broadcaster {
+  class Server<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  > extends EventEmitter {
     /**
-     * @param httpServer - a Node http server
-     * @throws {@link InvalidServerError} when it is none
+     * @param options - for a server that {@link Server.attach} puts somewhere later
      * @throws {@link InvalidOptionError} for an option that is unknown or impossible
+     * @throws {@link UnsupportedOptionError} for one that asks for what the server cannot do
      */
-    constructor(httpServer: HttpServer, options?: ServerOptions);
-    /** @param port - for an http server made here; 0 for any that is free */
-    constructor(port: number, options?: ServerOptions);
+    constructor(options?: ServerOptions);
+    /**
+     * @param listener - a Node http or https server, or a port, 0 for any that is free
+     * @throws {@link InvalidServerError} when it is neither
+     */
+    constructor(listener: Listener | undefined, options?: ServerOptions);
 
-    /** The http server it takes its connections from. */
-    readonly httpServer: HttpServer;
+    /** The http server it takes its connections from; `undefined` before it is attached. */
+    readonly httpServer: HttpServer | HttpsServer;
     /** The default namespace, `/`. */
-    readonly sockets: Namespace;
+    readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+    /** What is above single connections. */
+    readonly engine: Engine;
+    /**
+     * Takes the connections of a server, or of a port. A server that was closed may be attached again.
+     *
+     * @param options - added to those of the constructor
+     * @throws {@link InvalidServerError} when it is neither a http(s) server nor a port
+     *
+     * @example
+     * const io = new LoopbackSocket.Server({ serveClient: false });
+     * io.attach(3000);
+     */
+    attach(listener: Listener, options?: ServerOptions): this;
+    /** The same as `attach`. */
+    listen(listener: Listener, options?: ServerOptions): this;
     /**
      * A namespace, made on first use.
+     *
+     * @param name - its name; a slash in front may be left out
+     * @param onConnect - a listener for its sockets
      *
      * @example
      * LoopbackSocket.get('bookshop').start(io.of('/admin'));
      */
-    of(name: string): Namespace;
+    of(
+      name: string,
+      onConnect?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
     /**
-     * Adds a listener to the default namespace. `connection` comes with each new {@link Socket}.
+     * Namespaces that are made when a client asks for one whose name fits.
+     *
+     * @param pattern - fits names, or a function that says with `next(null, whether)`
+     * @param onConnect - a listener for their sockets
+     *
+     * @example
+     * io.of(/^\/shop-\d+$/).on('connection', (socket) => console.log(socket.nsp.name));
+     *
+     * @example
+     * io.of((name, auth, next) => next(null, auth.tenant === name.slice(1)));
      */
-    on(event: 'connection' | 'connect', listener: (socket: Socket) => void): this;
-    on(event: string, listener: (...args: any[]) => void): this;
+    of(
+      pattern:
+        | RegExp
+        | ((
+            name: string,
+            auth: { [key: string]: any },
+            next: (err: Error | null, success: boolean) => void,
+          ) => void),
+      onConnect?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    ): ParentNamespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+    of(
+      name:
+        | string
+        | RegExp
+        | ((
+            name: string,
+            auth: { [key: string]: any },
+            next: (err: Error | null, success: boolean) => void,
+          ) => void),
+      onConnect?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
+    ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
+    /**
+     * Adds a listener to the default namespace. `connection` comes with each new {@link Socket},
+     * `new_namespace` with each {@link Namespace}.
+     *
+     * @example
+     * io.on('connection', (socket) => console.log(socket.id));
+     */
+    on<
+      Name extends
+        | EventName<ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>
+        | EventName<ServerSideEvents>,
+    >(
+      event: Name,
+      listener: ListenerOf<
+        ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+        ServerSideEvents,
+        Name
+      >,
+    ): this;
     /** As `on`, for one time. */
-    once(event: 'connection' | 'connect', listener: (socket: Socket) => void): this;
-    once(event: string, listener: (...args: any[]) => void): this;
-    /** Removes a listener. */
-    off(event: string, listener: (...args: any[]) => void): this;
-    /** Sends an event to every authenticated socket of the default namespace. */
-    emit(event: string, ...args: any[]): boolean;
-    /** The authenticated sockets of these rooms of the default namespace. */
-    to(room: Room | Room[]): BroadcastOperator;
-    /** The same as `to`. */
-    in(room: Room | Room[]): BroadcastOperator;
-    /** The authenticated sockets of the default namespace that are in none of these rooms. */
-    except(room: Room | Room[]): BroadcastOperator;
+    once<
+      Name extends
+        | EventName<ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>
+        | EventName<ServerSideEvents>,
+    >(
+      event: Name,
+      listener: ListenerOf<
+        ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+        ServerSideEvents,
+        Name
+      >,
+    ): this;
+    /** The listeners of an event of the default namespace. */
+    listeners<
+      Name extends
+        | EventName<ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>
+        | EventName<ServerSideEvents>,
+    >(
+      event: Name,
+    ): Array<
+      ListenerOf<
+        ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
+        ServerSideEvents,
+        Name
+      >
+    >;
+    /**
+     * Sends an event to every authenticated socket of the default namespace. For acknowledgements, go
+     * through `timeout()`.
+     *
+     * @throws {@link ReservedEventError} for an event that sockets have for themselves
+     * @throws {@link UnsendableValueError} for a value that cannot be sent
+     *
+     * @example
+     * io.emit('bookAdded', { title: 'Emma' });
+     */
+    emit<Name extends EventNameWithoutAck<EmitEvents>>(
+      event: Name,
+      ...args: EventArgs<EmitEvents, Name>
+    ): boolean;
+    /** The option `path`. Giving one throws {@link UnsupportedApiError}. */
+    path(): string;
+    /** The option `serveClient`. Giving one throws {@link UnsupportedApiError}. */
+    serveClient(): boolean;
+    /** The option `connectTimeout`. Giving one throws {@link UnsupportedApiError}. */
+    connectTimeout(): number;
+    /** Nothing: rooms are kept in Rust. Giving one throws {@link UnsupportedApiError}. */
+    adapter(): undefined;
+    /** Nothing. @deprecated Giving an engine throws {@link UnsupportedApiError}: use `attach()`. */
+    bind(): undefined;
+    /** Nothing. @deprecated Giving an app throws {@link UnsupportedApiError}: use `attach()`. */
+    attachApp(): undefined;
     /**
      * Ends every socket with `server shutting down`, and closes the http server. Closing twice is
      * harmless.
@@ -606,19 +1679,33 @@ declare namespace LoopbackSocket {
      */
     close(cb?: (err?: Error) => void): Promise<void>;
   }
+  interface Server<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  > extends NamespaceCalls<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {}
 
   // ---- Errors ----
 
   /** Every code of an error of this package. */
   type ErrorCode =
+    | 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT'
     | 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK'
     | 'ERR_LOOPBACK_SOCKET_INVALID_HOST'
     | 'ERR_LOOPBACK_SOCKET_INVALID_NAME'
     | 'ERR_LOOPBACK_SOCKET_INVALID_OPTION'
     | 'ERR_LOOPBACK_SOCKET_INVALID_SERVER'
+    | 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT'
+    | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
     | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
     | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
-    | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
+    | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE'
+    | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API'
+    | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
+
+  /** The `code` of the warning that the process emits for an option that is ignored. */
+  type WarningCode = 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION';
 
   /**
    * An error of this package.
@@ -645,7 +1732,7 @@ declare namespace LoopbackSocket {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
   }
 
-  /** `new Server()` was given something that is neither an http server nor a port. */
+  /** A {@link Server} was given something that is neither an http(s) server nor a port. */
   class InvalidServerError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER';
   }
@@ -657,6 +1744,20 @@ declare namespace LoopbackSocket {
     readonly option: string;
   }
 
+  /** An option of Socket.IO asks for what a {@link Server} cannot do. */
+  class UnsupportedOptionError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
+    /** The name of the option. */
+    readonly option: string;
+  }
+
+  /** A member of Socket.IO that a {@link Server} does not have; the message says what to use. */
+  class UnsupportedApiError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API';
+    /** The member. */
+    readonly member: string;
+  }
+
   /** An event that a socket has for itself, as `disconnect`, cannot be emitted to clients. */
   class ReservedEventError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT';
@@ -665,6 +1766,23 @@ declare namespace LoopbackSocket {
   /** Something else than a function was given as a callback. */
   class InvalidCallbackError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK';
+  }
+
+  /** `timeout()` was given something else than a number of ms. */
+  class InvalidTimeoutError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT';
+  }
+
+  /** A client did not acknowledge an event in the time given by `timeout()`. */
+  class AckTimeoutError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT';
+    /** What others acknowledged with, if the event was for several clients. */
+    readonly responses?: any[];
+  }
+
+  /** A client sent what is no packet: its sockets emit this as `error`, and its connection ends. */
+  class MalformedMessageError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE';
   }
 
   /**

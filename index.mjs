@@ -9,7 +9,12 @@ export const {
   InvalidHostError,
   InvalidServerError,
   InvalidOptionError,
+  UnsupportedOptionError,
   ReservedEventError,
   InvalidCallbackError,
+  InvalidTimeoutError,
+  AckTimeoutError,
+  MalformedMessageError,
+  UnsupportedApiError,
   UnsendableValueError,
 } = LoopbackSocket;

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
-const { CLIENTS, TIMEOUT, call, happens, served } = require('./native/support');
+const { CLIENTS, TIMEOUT, call, ending, happens, served } = require('./native/support');
 
 const only = (test) => served({}, test);
 
@@ -78,7 +78,7 @@ describe('a socket', () => {
         ]) {
           const pair = await world.connect(version);
           const disconnecting = once(pair.socket, 'disconnecting');
-          const here = once(pair.socket, 'disconnect');
+          const here = ending(pair.socket);
           const there = happens(pair.client, 'disconnect');
           pair.socket.once('disconnecting', () => {
             assert.equal(pair.socket.connected, true);
@@ -256,7 +256,7 @@ describe('a socket', () => {
         const both = [once(world.io, 'connection'), once(world.io.of('/other'), 'connection')];
         const clients = [manager.socket('/'), manager.socket('/other')];
         const [[here], [there]] = await Promise.all(both);
-        const ended = once(here, 'disconnect');
+        const ended = ending(here);
         const told = happens(clients[0], 'disconnect');
         here.disconnect(close);
         assert.equal((await ended)[0], 'server namespace disconnect');
@@ -320,7 +320,7 @@ describe('a namespace', () => {
       });
       assert.equal(error.message, 'Invalid namespace');
       const two = world.client('2.5', { nsp: '/none' });
-      assert.deepEqual(await happens(two, 'error'), ['Invalid namespace']);
+      assert.deepEqual(await happens(two, 'error'), [{ message: 'Invalid namespace' }]);
       assert.equal(await world.isAlive(), 'yes');
     }),
   );

@@ -8,6 +8,7 @@ const { describe, it } = require('node:test');
 const {
   TIMEOUT,
   call,
+  ending,
   happens,
   loopbackSocket,
   reach,
@@ -64,7 +65,7 @@ describe('a listener that throws', () => {
           const [socket] = await connected;
           socket.on('echo', (value, done) => done(value));
           assert.deepEqual(await raw.call('echo', 1), [1]);
-          const ended = event === 'disconnect' ? raw.closed : once(socket, 'disconnect');
+          const ended = event === 'disconnect' ? raw.closed : ending(socket);
           raw.terminate();
           await ended;
           await world.isAlive();
@@ -177,9 +178,9 @@ describe('a client', () => {
         const raw = await world.raw();
         const forged = [];
         raw.socket.on(name, (...args) => args[0] === 'forged' && forged.push(args));
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.send(`42["${name}","forged"]`);
-        assert.equal((await ended)[0], 'parse error');
+        assert.equal((await ended)[0], 'forced close');
         assert.deepEqual(forged, []);
       }),
     );
@@ -215,11 +216,13 @@ describe('a client', () => {
         Buffer.alloc(0),
       ]) {
         const raw = await world.raw();
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.send(frame);
         const what = `${typeof frame} ${frame}`;
         const expected =
-          frame === '41' ? /^client namespace disconnect$/ : /^(parse|transport) error$/;
+          frame === '41'
+            ? /^client namespace disconnect$/
+            : /^(parse error|transport error|forced close)$/;
         assert.match((await ended)[0], expected, what);
       }
       assert.equal(await world.isAlive(), 'yes');
@@ -245,7 +248,7 @@ describe('a client', () => {
         await tcp.until(/101/);
         tcp.socket.write(frame('40'));
         const [socket] = await connected;
-        const ended = once(socket, 'disconnect');
+        const ended = ending(socket);
         tcp.socket.write(bytes);
         assert.match((await ended)[0], /^transport (error|close)$/);
         await tcp.ended;

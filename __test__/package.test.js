@@ -47,7 +47,14 @@ describe('the package', () => {
   it('holds what users need, and nothing else', () => {
     const files = packed(ROOT);
     const library = fs.readdirSync(path.join(ROOT, 'lib')).map((name) => `lib/${name}`);
-    const faces = ['index.js', 'index.mjs', 'index.d.ts', 'index.d.mts', 'binding.js'];
+    const faces = [
+      'index.js',
+      'index.mjs',
+      'index.d.ts',
+      'index.d.mts',
+      'binding.js',
+      'register.js',
+    ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
     assert.deepEqual(files, [...faces, ...library, ...papers].sort());
   });

@@ -1,53 +1,27 @@
 'use strict';
 
 /**
- * Whom a broadcast is for, said step by step: `io.to('a').except('b').emit(…)`.
+ * Whom a broadcast is for, said step by step: `io.to('a').except('b').emit(…)`. Each step gives a
+ * new operator, so one can be kept and used again.
  */
 
-const { ReservedEventError } = require('./errors');
-
-/** Names that are events of a socket or namespace itself: nobody may emit them to clients. */
-const RESERVED = new Set([
-  'connect',
-  'connect_error',
-  'disconnect',
-  'disconnecting',
-  'newListener',
-  'removeListener',
-]);
-
-/**
- * The name of an event as it is sent.
- *
- * @param {unknown} name what the application gave
- * @returns {string | number} the name
- * @throws {ReservedEventError} if it is an event of the socket itself
- */
-function eventName(name) {
-  const text = typeof name === 'number' ? name : String(name);
-  if (RESERVED.has(text)) {
-    throw new ReservedEventError(text);
-  }
-  return text;
-}
+const { BroadcastAcks } = require('./acks');
+const { checkedTimeout, eventName } = require('./events');
 
 class BroadcastOperator {
-  #namespace;
-  #rooms;
-  #except;
-  #skip;
-
   /**
    * @param {import('./namespace').Namespace} namespace where
-   * @param {string[]} [rooms] in any of these rooms; none means the whole namespace
-   * @param {string[]} [except] in none of these rooms
-   * @param {number} [skip] not this socket
+   * @param {Set<string>} [rooms] in any of these rooms; none means the whole namespace
+   * @param {Set<string>} [exceptRooms] in none of these rooms
+   * @param {{volatile?: boolean, timeout?: number, compress?: boolean, local?: boolean}} [flags] how
+   * @param {import('./socket').Socket} [skip] not this socket: the one that broadcasts
    */
-  constructor(namespace, rooms = [], except = [], skip = undefined) {
-    this.#namespace = namespace;
-    this.#rooms = rooms;
-    this.#except = except;
-    this.#skip = skip;
+  constructor(namespace, rooms = new Set(), exceptRooms = new Set(), flags = {}, skip = undefined) {
+    this.namespace = namespace;
+    this.rooms = rooms;
+    this.exceptRooms = exceptRooms;
+    this.flags = flags;
+    this.skip = skip;
   }
 
   /**
@@ -57,8 +31,7 @@ class BroadcastOperator {
    * @returns {BroadcastOperator} a new one
    */
   to(room) {
-    const rooms = this.#rooms.concat(roomNames(room));
-    return new BroadcastOperator(this.#namespace, rooms, this.#except, this.#skip);
+    return this.#with({ rooms: union(this.rooms, room) });
   }
 
   /**
@@ -78,8 +51,35 @@ class BroadcastOperator {
    * @returns {BroadcastOperator} a new one
    */
   except(room) {
-    const except = this.#except.concat(roomNames(room));
-    return new BroadcastOperator(this.#namespace, this.#rooms, except, this.#skip);
+    return this.#with({ exceptRooms: union(this.exceptRooms, room) });
+  }
+
+  /**
+   * Accepted for the sake of existing code: the native server does not compress.
+   *
+   * @param {boolean} compress whether to
+   * @returns {BroadcastOperator} a new one
+   */
+  compress(compress) {
+    return this.#with({ flags: { ...this.flags, compress } });
+  }
+
+  /**
+   * What follows may be dropped for a client for which something waits already.
+   *
+   * @returns {BroadcastOperator} a new one
+   */
+  get volatile() {
+    return this.#with({ flags: { ...this.flags, volatile: true } });
+  }
+
+  /**
+   * Only the sockets of this process; there are no others.
+   *
+   * @returns {BroadcastOperator} a new one
+   */
+  get local() {
+    return this.#with({ flags: { ...this.flags, local: true } });
   }
 
   /**
@@ -92,7 +92,20 @@ class BroadcastOperator {
   }
 
   /**
-   * Emits an event to the audience. Sockets that have not authenticated hear nothing.
+   * How long clients may take to acknowledge what follows.
+   *
+   * @param {number} timeout ms
+   * @returns {BroadcastOperator} a new one
+   * @throws {InvalidTimeoutError} if it is not a number of ms
+   */
+  timeout(timeout) {
+    return this.#with({ flags: { ...this.flags, timeout: checkedTimeout(timeout) } });
+  }
+
+  /**
+   * Emits an event to the audience; sockets that have not authenticated hear nothing. A function as
+   * last argument is called with `(error, responses)` when every client has acknowledged, or when
+   * the timeout is over.
    *
    * @param {string} event its name
    * @param {...unknown} args its arguments
@@ -101,19 +114,151 @@ class BroadcastOperator {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   emit(event, ...args) {
-    const audience = {};
-    if (this.#rooms.length > 0) {
-      audience.rooms = this.#rooms;
+    const packet = [eventName(event), ...args];
+    const done = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
+    const audience = {
+      rooms: this.rooms.size > 0 ? [...this.rooms] : undefined,
+      except: this.exceptRooms.size > 0 ? [...this.exceptRooms] : undefined,
+      skip: this.skip?._number,
+    };
+    const { namespace, flags } = this;
+    const watched = namespace._outgoingListeners > 0 || done !== undefined;
+    const hearing = watched ? this.#sockets().filter((socket) => !socket._held) : [];
+    for (const socket of namespace._outgoingListeners > 0 ? hearing : []) {
+      socket._notifyOutgoing(packet);
     }
-    if (this.#except.length > 0) {
-      audience.except = this.#except;
+    if (done === undefined) {
+      namespace._broadcast(audience, '', flags, packet);
+      return true;
     }
-    if (this.#skip !== undefined) {
-      audience.skip = this.#skip;
-    }
-    this.#namespace._broadcast(audience, [eventName(event), ...args]);
+    const ack = namespace._nextAck();
+    namespace._broadcast(audience, ack, flags, packet);
+    new BroadcastAcks(ack, hearing, flags.timeout, done);
     return true;
   }
+
+  /**
+   * Emits an event to the audience and waits until every client has acknowledged.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {Promise<unknown[]>} what each client acknowledged with; rejected, with `responses` so
+   *   far, when the timeout is over
+   */
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      this.emit(event, ...args, (error, responses) => {
+        if (error) {
+          reject(Object.assign(error, { responses }));
+        } else {
+          resolve(responses);
+        }
+      });
+    });
+  }
+
+  /**
+   * Emits a `message` event.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} itself
+   */
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  /**
+   * The same as `send`.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} itself
+   */
+  write(...args) {
+    return this.send(...args);
+  }
+
+  /**
+   * The sockets of the audience, pending ones among them.
+   *
+   * @returns {Promise<import('./socket').Socket[]>} the sockets
+   */
+  async fetchSockets() {
+    return this.#sockets();
+  }
+
+  /**
+   * The ids of the audience's sockets.
+   *
+   * @returns {Promise<Set<string>>} the ids
+   */
+  async allSockets() {
+    return new Set(this.#sockets().map((socket) => socket.id));
+  }
+
+  /**
+   * Makes the audience's sockets join rooms.
+   *
+   * @param {string | string[]} room the room, or several
+   * @returns {void}
+   */
+  socketsJoin(room) {
+    this.#sockets().forEach((socket) => socket.join(room));
+  }
+
+  /**
+   * Makes the audience's sockets leave rooms.
+   *
+   * @param {string | string[]} room the room, or several
+   * @returns {void}
+   */
+  socketsLeave(room) {
+    for (const socket of this.#sockets()) {
+      roomNames(room).forEach((name) => socket.leave(name));
+    }
+  }
+
+  /**
+   * Disconnects the audience's sockets.
+   *
+   * @param {boolean} [close=false] whether to end their connections too
+   * @returns {void}
+   */
+  disconnectSockets(close = false) {
+    this.#sockets().forEach((socket) => socket.disconnect(close));
+  }
+
+  /**
+   * @param {object} changes what the new operator has different
+   * @returns {BroadcastOperator} a new one
+   */
+  #with({ rooms = this.rooms, exceptRooms = this.exceptRooms, flags = this.flags }) {
+    return new BroadcastOperator(this.namespace, rooms, exceptRooms, flags, this.skip);
+  }
+
+  /**
+   * @returns {import('./socket').Socket[]} the sockets of the audience now
+   */
+  #sockets() {
+    const { rooms, exceptRooms, skip } = this;
+    return this.namespace
+      ._connected()
+      .filter(
+        (socket) =>
+          socket !== skip &&
+          (rooms.size === 0 || socket._isInAny(rooms)) &&
+          (exceptRooms.size === 0 || !socket._isInAny(exceptRooms)),
+      );
+  }
+}
+
+/**
+ * @param {Set<string>} rooms rooms
+ * @param {string | string[]} room a room to add, or several
+ * @returns {Set<string>} all of them
+ */
+function union(rooms, room) {
+  return new Set([...rooms, ...roomNames(room)]);
 }
 
 /**
@@ -124,4 +269,47 @@ function roomNames(room) {
   return (Array.isArray(room) ? room : [room]).map(String);
 }
 
-module.exports = { BroadcastOperator, eventName, roomNames };
+/**
+ * Gives a class the operators of a broadcast, each beginning a new one.
+ *
+ * @param {object} prototype the class's prototype
+ * @param {(self: object) => BroadcastOperator | object} begin gives what to begin with
+ * @param {string[]} [names] which; all of them if left out
+ * @returns {void}
+ */
+function delegateOperators(prototype, begin, names = OPERATORS) {
+  for (const name of names) {
+    const { get } = Object.getOwnPropertyDescriptor(BroadcastOperator.prototype, name);
+    const descriptor = get
+      ? {
+          get() {
+            return begin(this)[name];
+          },
+        }
+      : {
+          value(...args) {
+            return begin(this)[name](...args);
+          },
+          writable: true,
+        };
+    Object.defineProperty(prototype, name, { configurable: true, ...descriptor });
+  }
+}
+
+const OPERATORS = [
+  'to',
+  'in',
+  'except',
+  'compress',
+  'volatile',
+  'local',
+  'timeout',
+  'emitWithAck',
+  'fetchSockets',
+  'allSockets',
+  'socketsJoin',
+  'socketsLeave',
+  'disconnectSockets',
+];
+
+module.exports = { BroadcastOperator, delegateOperators, roomNames };

@@ -74,8 +74,8 @@ class InvalidServerError extends LoopbackSocketError {
   constructor(server) {
     super(
       'INVALID_SERVER',
-      `new LoopbackSocket.Server() needs an http.Server or a port; got ${describe(server)}. For an ` +
-        'https.Server use a Socket.IO server and start(io).',
+      'A native server takes clients from an http.Server, an https.Server or a port; got ' +
+        `${describe(server)}.`,
     );
   }
 }
@@ -99,13 +99,28 @@ class InvalidOptionError extends LoopbackSocketError {
   }
 }
 
+/** An option of Socket.IO asks for what the native server cannot do. */
+class UnsupportedOptionError extends LoopbackSocketError {
+  /**
+   * @param {string} option its name
+   * @param {string} instead a sentence that says what to do
+   */
+  constructor(option, instead) {
+    super('UNSUPPORTED_OPTION', `The native server cannot do what '${option}' asks. ${instead}`);
+    this.option = option;
+  }
+}
+
 /** An event of the socket itself cannot be emitted to clients. */
 class ReservedEventError extends LoopbackSocketError {
   /**
    * @param {string} event its name
    */
   constructor(event) {
-    super('RESERVED_EVENT', `'${event}' is an event of the socket itself. Emit another name.`);
+    super(
+      'RESERVED_EVENT',
+      `"${event}" is a reserved event name: it is an event of the socket itself. Emit another name.`,
+    );
   }
 }
 
@@ -116,6 +131,52 @@ class InvalidCallbackError extends LoopbackSocketError {
    */
   constructor(callback) {
     super('INVALID_CALLBACK', `The callback needs to be a function; got ${describe(callback)}.`);
+  }
+}
+
+/** A timeout is no number of milliseconds. */
+class InvalidTimeoutError extends LoopbackSocketError {
+  /**
+   * @param {unknown} timeout what was given instead
+   */
+  constructor(timeout) {
+    super('INVALID_TIMEOUT', `timeout() needs milliseconds, 0 or more; got ${describe(timeout)}.`);
+  }
+}
+
+/** A client did not acknowledge an event in time. */
+class AckTimeoutError extends LoopbackSocketError {
+  /** Takes nothing. */
+  constructor() {
+    super(
+      'ACK_TIMEOUT',
+      'operation has timed out: not every client acknowledged the event in time. Have its listener ' +
+        'call the acknowledgement, or give a longer timeout().',
+    );
+  }
+}
+
+/** A client sent what is no Socket.IO packet: its connection ends. */
+class MalformedMessageError extends LoopbackSocketError {
+  /** Takes nothing. */
+  constructor() {
+    super(
+      'MALFORMED_MESSAGE',
+      'The client sent a message that cannot be read (invalid payload or Illegal attachments); its ' +
+        'connection ends. Check what it is built with.',
+    );
+  }
+}
+
+/** A member of Socket.IO that the native server does not have. */
+class UnsupportedApiError extends LoopbackSocketError {
+  /**
+   * @param {string} member the member
+   * @param {string} instead what to use instead
+   */
+  constructor(member, instead) {
+    super('UNSUPPORTED_API', `The native server has no ${member}. Use ${instead}.`);
+    this.member = member;
   }
 }
 
@@ -144,7 +205,12 @@ module.exports = {
   InvalidHostError,
   InvalidServerError,
   InvalidOptionError,
+  UnsupportedOptionError,
   ReservedEventError,
   InvalidCallbackError,
+  InvalidTimeoutError,
+  AckTimeoutError,
+  MalformedMessageError,
+  UnsupportedApiError,
   UnsendableValueError,
 };

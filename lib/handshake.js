@@ -5,24 +5,27 @@
  */
 
 /**
- * @param {object} connection the connection
- * @param {{auth?: object, query?: string}} asked what the client asked to join the namespace with
+ * @param {import('./connection').Connection} connection the connection
+ * @param {{auth?: object, query?: string, eio: number}} asked what the client asked to join the
+ *   namespace with
  * @returns {object} the handshake
  */
 function handshakeOf(connection, asked) {
-  const { request, issued } = connection;
-  const { headers, url, socket } = request;
-  const query = Object.fromEntries(new URLSearchParams(url.slice(url.indexOf('?') + 1)));
+  const { issued, httpRequest: request } = connection;
+  const { headers = {}, url = '' } = request ?? {};
+  const asks = Object.fromEntries(new URLSearchParams(asked.query ?? ''));
+  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   return {
     headers,
-    time: new Date(issued).toString(),
+    time: String(new Date(issued)),
     address: connection.address,
     xdomain: Boolean(headers.origin),
-    secure: Boolean(socket?.encrypted),
+    secure: request === undefined || connection.isSecure,
     issued,
     url,
-    query: { ...query, ...Object.fromEntries(new URLSearchParams(asked.query ?? '')) },
-    auth: asked.auth ?? {},
+    query: { ...Object.fromEntries(new URLSearchParams(query)), ...asks },
+    // A client of protocol 4 has nothing but the query to say who it is with.
+    auth: asked.auth ?? (asked.eio === 3 ? asks : {}),
   };
 }
 

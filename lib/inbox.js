@@ -18,6 +18,12 @@ const DISCONNECT = 5;
 const ACKNOWLEDGEMENT = 6;
 const CLOSED = 7;
 const RESPONSE = 8;
+const ASK = 9;
+const UPGRADED = 10;
+const PUMP = 11;
+
+/** The reason for which a socket ends when its client leaves the namespace. */
+const CLIENT_LEFT = 0;
 
 /**
  * The values of a batch, six a record.
@@ -58,6 +64,7 @@ function parseBatch(batch, records, malformed) {
  * @returns {void}
  */
 function dispatch(server, values, attachments) {
+  const leaving = leavingIn(values);
   let payload;
   for (let i = 0; i < values.length; i += FIELDS) {
     const kind = values[i];
@@ -72,16 +79,23 @@ function dispatch(server, values, attachments) {
           payload = whole(server, subject, payload, attachments, place);
         }
         if (payload !== undefined) {
-          server.event(subject, payload, a, b);
+          server.event(subject, payload, a, b, leaving?.has(subject) ?? false);
         }
       } else if (kind === RESPONSE) {
-        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
+        const opened = values[i + 5] || undefined;
+        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)], opened);
+      } else if (kind === PUMP) {
+        server.pump(subject, a, attachments?.[Math.floor(place / PLACE)]);
       } else if (kind === CONNECT) {
         server.connect(subject, a, values[i + 5]);
       } else if (kind === DISCONNECT) {
         server.disconnect(subject, a);
       } else if (kind === CLOSED) {
         server.closed(subject);
+      } else if (kind === ASK) {
+        server.ask(subject, a, values[i + 5]);
+      } else if (kind === UPGRADED) {
+        server.upgraded(subject);
       } else if (kind === ACKNOWLEDGEMENT) {
         const args =
           place >= 0 ? whole(server, subject, values[i + 5], attachments, place) : values[i + 5];
@@ -99,6 +113,24 @@ function dispatch(server, values, attachments) {
       process.nextTick(rethrow, error);
     }
   }
+}
+
+/**
+ * The sockets whose clients leave in a batch: what came right before that is for no listener any
+ * more, as in Socket.IO 4, where listeners run a tick after the event.
+ *
+ * @param {unknown[]} values the batch
+ * @returns {Set<number> | undefined} the sockets, if there are any
+ */
+function leavingIn(values) {
+  let leaving;
+  for (let i = 0; i < values.length; i += FIELDS) {
+    if (values[i] === DISCONNECT && values[i + 2] === CLIENT_LEFT) {
+      leaving ??= new Set();
+      leaving.add(values[i + 1]);
+    }
+  }
+  return leaving;
 }
 
 /**

@@ -5,7 +5,10 @@
  */
 
 const { EventEmitter } = require('events');
-const { BroadcastOperator } = require('./broadcast');
+const { AdapterView } = require('./adapter');
+const { BroadcastOperator, delegateOperators } = require('./broadcast');
+const { ReservedEventError, UnsupportedApiError } = require('./errors');
+const { refuse } = require('./unsupported');
 
 /** Events of the namespace itself; all others are for its clients. */
 const OWN_EVENTS = new Set([
@@ -17,23 +20,83 @@ const OWN_EVENTS = new Set([
 ]);
 
 class Namespace extends EventEmitter {
+  /** Middleware, in its order. */
+  _middleware = [];
+  /** The LoopbackSockets that serve this namespace. */
+  _instances = [];
+  /** Existed when a LoopbackSocket began to serve the whole server. */
+  _isGated = false;
+  /** How many sockets have listeners for what is sent to them. */
+  _outgoingListeners = 0;
+  /** Its number on the native server, while that runs. */
+  _index;
+  #lastAck = -1;
+  #adapter;
+
   /**
    * @param {import('./server')} server whose
    * @param {string} name its name, `/` or `/…`
-   * @param {number} index its number on the native server
    */
-  constructor(server, name, index) {
+  constructor(server, name) {
     super();
     this.server = server;
     this.name = name;
     /** @type {Map<string, import('./socket').Socket>} the connected sockets, by id */
     this.sockets = new Map();
-    /** The LoopbackSockets that serve this namespace. */
-    this._instances = [];
-    /** Existed when a LoopbackSocket began to serve the whole server. */
-    this._isGated = false;
-    this._index = index;
-    this._lastAck = -1;
+    /** @type {Map<string, import('./socket').Socket>} those that middleware is looking at */
+    this._preConnectSockets = new Map();
+  }
+
+  /**
+   * Which rooms there are, for reading.
+   *
+   * @returns {AdapterView} `rooms` and `sids`
+   */
+  get adapter() {
+    this.#adapter ??= new AdapterView(this);
+    return this.#adapter;
+  }
+
+  /**
+   * Adapters are not taken: rooms are Rust's.
+   *
+   * @throws {UnsupportedApiError} always
+   */
+  set adapter(value) {
+    throw new UnsupportedApiError('adapter to set', 'a Socket.IO server with it, and start(io)');
+  }
+
+  /**
+   * The connected sockets by id, as Socket.IO 2 has them.
+   *
+   * @returns {Record<string, import('./socket').Socket>} a copy
+   */
+  get connected() {
+    return Object.fromEntries(this.sockets);
+  }
+
+  /**
+   * Calls back with the ids of the sockets, as Socket.IO 2 does.
+   *
+   * @param {(error: null, ids: string[]) => void} callback called in a later tick
+   * @returns {this} the namespace
+   */
+  clients(callback) {
+    process.nextTick(callback, null, [...this.sockets.keys()]);
+    return this;
+  }
+
+  /**
+   * Has a function look at each socket before it is let in.
+   *
+   * @param {(socket: import('./socket').Socket, next: (error?: Error) => void) => void} middleware
+   *   calls `next()`, or `next(error)` to refuse: the client gets `connect_error` with the error's
+   *   `message` and `data`
+   * @returns {this} the namespace
+   */
+  use(middleware) {
+    this._middleware.push(middleware);
+    return this;
   }
 
   /**
@@ -67,50 +130,110 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * The sockets of a room.
+   * Emits a `message` event to every socket.
    *
-   * @param {string | string[]} room the room, or several
-   * @returns {BroadcastOperator} to emit with
+   * @param {...unknown} args its arguments
+   * @returns {this} the namespace
    */
-  to(room) {
-    return new BroadcastOperator(this).to(room);
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
   }
 
   /**
-   * The same as `to`.
+   * The same as `send`.
    *
-   * @param {string | string[]} room the room, or several
-   * @returns {BroadcastOperator} to emit with
+   * @param {...unknown} args its arguments
+   * @returns {this} the namespace
    */
-  in(room) {
-    return this.to(room);
+  write(...args) {
+    return this.send(...args);
   }
 
   /**
-   * All sockets but those of a room.
+   * Emits an event to the other servers of a cluster; there are none.
    *
-   * @param {string | string[]} room the room, or several
-   * @returns {BroadcastOperator} to emit with
+   * @param {string} event its name
+   * @param {...unknown} args its arguments; a function as last one is called with `(null, [])`
+   * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the namespace itself
    */
-  except(room) {
-    return new BroadcastOperator(this).except(room);
+  serverSideEmit(event, ...args) {
+    if (OWN_EVENTS.has(event)) {
+      throw new ReservedEventError(event);
+    }
+    const done = args.at(-1);
+    if (typeof done === 'function') {
+      process.nextTick(done, null, []);
+    }
+    return true;
+  }
+
+  /**
+   * Emits an event to the other servers of a cluster and waits for them; there are none.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {Promise<unknown[]>} no answers
+   */
+  async serverSideEmitWithAck(event, ...args) {
+    this.serverSideEmit(event, ...args);
+    return [];
+  }
+
+  /**
+   * @returns {import('./socket').Socket[]} the connected sockets
+   */
+  _connected() {
+    return [...this.sockets.values()];
   }
 
   /**
    * @param {object} audience for whom
+   * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
+   * @param {{volatile?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    */
-  _broadcast(audience, args) {
-    this.server._output.broadcast(this._index, audience, args);
+  _broadcast(audience, ack, flags, args) {
+    this.server._output?.broadcast(this._index, audience, ack, flags.volatile === true, args);
   }
 
   /**
    * @returns {number} the next acknowledgement id: counted per namespace, from 0
    */
   _nextAck() {
-    this._lastAck += 1;
-    return this._lastAck;
+    this.#lastAck += 1;
+    return this.#lastAck;
+  }
+
+  /**
+   * Lets middleware look at a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @param {(error?: unknown) => void} done called once, with the error of the one that refuses
+   * @returns {void}
+   */
+  _look(socket, done) {
+    const middleware = this._middleware.slice();
+    const step = (i) => {
+      if (i === middleware.length) {
+        done();
+        return;
+      }
+      let called = false;
+      middleware[i](socket, (error) => {
+        if (!called) {
+          called = true;
+          if (error) {
+            done(error);
+          } else {
+            step(i + 1);
+          }
+        }
+      });
+    };
+    step(0);
   }
 
   /**
@@ -123,6 +246,28 @@ class Namespace extends EventEmitter {
     super.emit('connect', socket);
     super.emit('connection', socket);
   }
+
+  /**
+   * A socket is here no more.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  _remove(socket) {
+    this.sockets.delete(socket.id);
+    this._preConnectSockets.delete(socket.id);
+  }
 }
+
+delegateOperators(Namespace.prototype, (namespace) => new BroadcastOperator(namespace));
+
+// What Socket.IO before version 1 had, and version 2 or 3 took away.
+refuse(Namespace.prototype, {
+  set: "the options of new Server(), or the namespace's own events",
+  get: "the options of new Server(), or the socket's data",
+  configure: 'the options of new Server()',
+  origins: 'the option `cors`',
+  authorization: 'io.use((socket, next) => …)',
+});
 
 module.exports = { Namespace };

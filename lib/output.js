@@ -48,20 +48,7 @@ class Output {
   }
 
   /**
-   * Answers a call with one value.
-   *
-   * @param {number} socket the socket
-   * @param {number} call the call
-   * @param {unknown} value the answer
-   * @returns {void}
-   * @throws {UnsendableValueError} if the value cannot be sent; nothing has been answered then
-   */
-  answer(socket, call, value) {
-    this.#send('a', 'A', `\t${socket}\t${call}\t`, [value]);
-  }
-
-  /**
-   * Answers a call with any number of values.
+   * Answers a call.
    *
    * @param {number} socket the socket
    * @param {number} call the call
@@ -69,7 +56,7 @@ class Output {
    * @returns {void}
    * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
    */
-  acknowledge(socket, call, args) {
+  answer(socket, call, args) {
     this.#send('a', 'A', `\t${socket}\t${call}\t`, args);
   }
 
@@ -87,12 +74,13 @@ class Output {
    *
    * @param {number} socket the socket
    * @param {number | ''} ack the id the client is to acknowledge with, `''` for none
+   * @param {boolean} isVolatile whether it may be dropped if something waits already
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
-  emit(socket, ack, args) {
-    this.#send('e', 'E', `\t${socket}\t${ack}\t`, args);
+  emit(socket, ack, isVolatile, args) {
+    this.#send('e', 'E', `\t${socket}\t${ack}\t${isVolatile ? 'v' : ''}\t`, args);
   }
 
   /**
@@ -100,12 +88,44 @@ class Output {
    *
    * @param {number} namespace the namespace
    * @param {{rooms?: string[], except?: string[], skip?: number}} audience for whom
+   * @param {number | ''} ack the id the clients are to acknowledge with, `''` for none
+   * @param {boolean} isVolatile whether it may be dropped where something waits already
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
-  broadcast(namespace, audience, args) {
-    this.#send('b', 'B', `\t${namespace}\t${JSON.stringify(audience)}\t`, args);
+  broadcast(namespace, audience, ack, isVolatile, args) {
+    const to = JSON.stringify(audience);
+    this.#send('b', 'B', `\t${namespace}\t${to}\t${ack}\t${isVolatile ? 'v' : ''}\t`, args);
+  }
+
+  /**
+   * @param {number} socket the socket that may not join its namespace
+   * @param {unknown} reason what its client is told
+   * @returns {void}
+   * @throws {UnsendableValueError} if the reason cannot be sent
+   */
+  refuse(socket, reason) {
+    this.#add(`x\t${socket}\t${jsonOf(reason)}\n`);
+  }
+
+  /**
+   * Answers a client that asked for a namespace.
+   *
+   * @param {number} ask the ask
+   * @param {boolean} exists whether the namespace exists now
+   * @returns {void}
+   */
+  answerAsk(ask, exists) {
+    this.#add(`${exists ? 'o' : 'r'}\t${ask}\n`);
+  }
+
+  /**
+   * @param {string} sid the session id of a connection to end
+   * @returns {void}
+   */
+  closeConnection(sid) {
+    this.#add(`z\t${sid}\n`);
   }
 
   /**
@@ -203,6 +223,19 @@ class Output {
       this.#scheduled = true;
       process.nextTick(this.#flush);
     }
+  }
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {string} its JSON
+ * @throws {UnsendableValueError} if it has none
+ */
+function jsonOf(value) {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch (error) {
+    throw new UnsendableValueError(error);
   }
 }
 

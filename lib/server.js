@@ -6,72 +6,43 @@
 
 const { EventEmitter } = require('events');
 const http = require('http');
+const https = require('https');
 const { NativeServer } = require('../binding');
-const { attach, respond } = require('./attach');
-const { InvalidServerError } = require('./errors');
+const { attach } = require('./attach');
+const { BroadcastOperator, delegateOperators } = require('./broadcast');
+const { Connection } = require('./connection');
+const { Engine } = require('./engine');
+const { InvalidServerError, UnsupportedApiError } = require('./errors');
+const { refuse } = require('./unsupported');
+const { guarded } = require('./events');
 const { parseBatch, dispatch } = require('./inbox');
 const { Namespace } = require('./namespace');
 const { serverOptions } = require('./options');
 const { Output } = require('./output');
-const { Socket } = require('./socket');
-const serving = require('./serving');
+const { ParentNamespace } = require('./parent-namespace');
+const { Receiver } = require('./receiver');
 
-/** Why a socket ended, in Socket.IO's words, by the native server's code. */
-const REASONS = [
-  ['client namespace disconnect'],
-  ['server namespace disconnect'],
-  ['transport close'],
-  ['transport error'],
-  ['ping timeout'],
-  ['parse error'],
-  ['server shutting down'],
-  [
-    'transport error',
-    { message: 'The client did not read what was sent: maxBackpressure was exceeded.' },
-  ],
-];
+const SERVE = Symbol.for('loopback-socket.serve');
 
 /** The longest delay of a timer, in ms: that of the one that keeps the process alive. */
 const LONGEST = 2 ** 31 - 1;
 
-/**
- * A connection and its sockets.
- */
-class Connection {
-  /**
-   * @param {http.IncomingMessage} request what opened it
-   * @param {string} [address] the client's address
-   */
-  constructor(request, address) {
-    this.request = request;
-    this.address = address;
-    this.issued = Date.now();
-    /** @type {Set<Socket>} */
-    this.sockets = new Set();
-  }
-
-  /**
-   * Has broadcasts pass by, or reach, each socket as it should now be: a pending one hears none,
-   * and neither do the client's sockets in the namespaces that existed when the whole server
-   * began to be served.
-   *
-   * @returns {void}
-   */
-  updateHolds() {
-    let isPending = false;
-    for (const socket of this.sockets) {
-      isPending ||= socket.nsp.name === '/' && socket._isPending;
-    }
-    for (const socket of this.sockets) {
-      socket._hold(socket._isPending || (isPending && socket.nsp._isGated));
-    }
-  }
-}
-
 class Server extends EventEmitter {
-  #sockets = new Map();
-  #connections = new Map();
-  #namespaces = new Map();
+  /** Whether `close()` was called. */
+  _isClosing = false;
+  /** @type {Map<string, Namespace>} by name */
+  _nsps = new Map();
+  /** @type {Map<number, Connection>} by number */
+  _connections = new Map();
+  /** @type {Map<number, {socket: import('./socket').Socket, instances: object[]}>} by number */
+  _sockets = new Map();
+  /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way */
+  _responses = new Map();
+  /** @type {Map<Function, ParentNamespace>} by what says whether it has a namespace of a name */
+  _parents = new Map();
+  /** The http.Server that clients come to. */
+  httpServer;
+  #given;
   #lastConnection = 0;
   #lastRequest = 0;
   #alive;
@@ -79,49 +50,85 @@ class Server extends EventEmitter {
   #finish;
 
   /**
-   * @param {http.Server | number} httpServer where clients come; a port makes an http.Server that
-   *   listens on it
+   * @param {http.Server | https.Server | number | string | import('./options').ServerOptions} [where]
+   *   where clients come: a server, or a port that one is made for; or the options, for `attach()`
+   *   later
    * @param {import('./options').ServerOptions} [options] see there
-   * @throws {InvalidServerError} if it is neither
+   * @throws {InvalidServerError} if clients cannot come there
    * @throws {InvalidOptionError} if an option is unknown or impossible
    */
-  constructor(httpServer, options) {
+  constructor(where, options) {
     super();
-    this._options = serverOptions(options);
-    const isPort = typeof httpServer === 'number';
-    if (!isPort && !isHttpServer(httpServer)) {
-      throw new InvalidServerError(httpServer);
-    }
-    /** The http.Server that clients come to. */
-    this.httpServer = isPort ? http.createServer(notFound) : httpServer;
-    this._isClosing = false;
-    /** @type {Map<number, http.ServerResponse>} requests of long polling under way */
-    this._responses = new Map();
-    const { path, serveClient, ...native } = this._options;
-    this._native = new NativeServer(native, (batch, attachments, more) =>
-      this.#receive(batch, attachments, more),
+    const isOptions = options === undefined && isPlainObject(where);
+    this.#given = (isOptions ? where : options) ?? {};
+    this._options = serverOptions(this.#given);
+    /** What is above a single connection. */
+    this.engine = new Engine(
+      () => this._connections.size,
+      () => this._output && this._native.closeConnections(),
     );
-    this._output = new Output(this._native);
+    this.engine.opts = this._options;
     /** The default namespace. */
     this.sockets = this.of('/');
-    attach(this, this.httpServer);
-    if (isPort) {
-      this.httpServer.listen(httpServer);
+    if (where !== undefined && where !== null && !isOptions) {
+      this.attach(where);
     }
   }
 
   /**
-   * A namespace, made on first use.
+   * Has clients come to a server.
    *
-   * @param {string} name its name; a slash in front may be left out
+   * @param {http.Server | https.Server | number | string} where the server, or a port
+   * @param {import('./options').ServerOptions} [options] added to those of the constructor
+   * @returns {this} the server
+   * @throws {InvalidServerError} if clients cannot come there
+   * @throws {InvalidOptionError} if an option is unknown or impossible
+   */
+  attach(where, options) {
+    const port = portOf(where);
+    if (port === undefined && !isHttpServer(where)) {
+      throw new InvalidServerError(where);
+    }
+    if (options !== undefined) {
+      this.#given = { ...this.#given, ...options };
+      this._options = serverOptions(this.#given);
+      this.engine.opts = this._options;
+    }
+    this.httpServer = port === undefined ? where : http.createServer(notFound);
+    this.#begin();
+    attach(this, this.httpServer);
+    if (port !== undefined) {
+      this.httpServer.listen(port);
+    }
+    return this;
+  }
+
+  /**
+   * The same as `attach`.
+   *
+   * @param {http.Server | https.Server | number | string} where the server, or a port
+   * @param {import('./options').ServerOptions} [options] added to those of the constructor
+   * @returns {this} the server
+   */
+  listen(where, options) {
+    return this.attach(where, options);
+  }
+
+  /**
+   * A namespace, made on first use. A regular expression, or a function `(name, auth, next)` that
+   * calls `next(null, whether)`, gives a parent: its namespaces are made when clients ask for them.
+   *
+   * @param {string | RegExp | Function} name its name; a slash in front may be left out
+   * @param {(socket: import('./socket').Socket) => void} [onConnect] a listener for its sockets
    * @returns {Namespace} the namespace
    */
-  of(name) {
-    const full = String(name).startsWith('/') ? String(name) : `/${name}`;
-    let namespace = this.#namespaces.get(full);
-    if (namespace === undefined) {
-      namespace = new Namespace(this, full, this._native.namespace(full));
-      this.#namespaces.set(full, namespace);
+  of(name, onConnect) {
+    const namespace =
+      typeof name === 'function' || name instanceof RegExp
+        ? this.#parentOf(name)
+        : this.#namespaceOf(String(name));
+    if (onConnect !== undefined) {
+      namespace.on('connect', onConnect);
     }
     return namespace;
   }
@@ -132,8 +139,8 @@ class Server extends EventEmitter {
    * @param {import('./loopback-socket')} instance the LoopbackSocket
    * @returns {void}
    */
-  [Symbol.for('loopback-socket.serve')](instance) {
-    this.sockets[Symbol.for('loopback-socket.serve')](instance);
+  [SERVE](instance) {
+    this.sockets[SERVE](instance);
   }
 
   /**
@@ -148,45 +155,16 @@ class Server extends EventEmitter {
   }
 
   /**
-   * The sockets of a room of the default namespace.
-   *
-   * @param {string | string[]} room the room, or several
-   * @returns {import('./broadcast').BroadcastOperator} to emit with
-   */
-  to(room) {
-    return this.sockets.to(room);
-  }
-
-  /**
-   * The same as `to`.
-   *
-   * @param {string | string[]} room the room, or several
-   * @returns {import('./broadcast').BroadcastOperator} to emit with
-   */
-  in(room) {
-    return this.sockets.to(room);
-  }
-
-  /**
-   * All sockets of the default namespace but those of a room.
-   *
-   * @param {string | string[]} room the room, or several
-   * @returns {import('./broadcast').BroadcastOperator} to emit with
-   */
-  except(room) {
-    return this.sockets.except(room);
-  }
-
-  /**
    * Ends every socket, the http.Server and all that keeps the process alive. Closing twice is
-   * harmless.
+   * harmless; a closed server may be attached again.
    *
    * @param {(error?: Error) => void} [done] called when all is closed, with the http.Server's error
    *   if it was not listening
    * @returns {Promise<void>} the same as a promise, never rejected
    */
-  close(done) {
-    if (!this._isClosing) {
+  async close(done) {
+    const isFirst = !this._isClosing;
+    if (isFirst) {
       this._isClosing = true;
       // There before anything is closed: a listener of a socket that ends may call this again.
       let closed;
@@ -195,36 +173,129 @@ class Server extends EventEmitter {
       });
       closed(this.#close());
     }
-    const closed = this.#closed;
-    this.#closed = closed.then(() => undefined);
-    return closed.then((error) => {
-      if (typeof done === 'function') {
-        process.nextTick(done, error);
-      }
-    });
+    const error = await this.#closed;
+    if (typeof done === 'function') {
+      process.nextTick(done, isFirst ? error : undefined);
+    }
   }
 
   /**
    * @returns {Promise<Error | undefined>} when all is closed
    */
   async #close() {
+    if (this._native === undefined) {
+      return undefined;
+    }
     const connectionsEnded = new Promise((resolve) => {
       this.#finish = resolve;
     });
     const httpClosed = new Promise((resolve) => {
       this.httpServer.close(resolve);
     });
-    for (const { socket } of [...this.#sockets.values()]) {
+    for (const { socket } of [...this._sockets.values()]) {
       guarded(() => socket._end('server shutting down'));
     }
     this._output.flush();
     this._native.close();
-    if (this.#connections.size === 0) {
+    if (this._connections.size === 0) {
       this.#finish();
     }
     const [error] = await Promise.all([httpClosed, connectionsEnded]);
     this._native.release();
+    this._native = undefined;
+    this._output = undefined;
     return error;
+  }
+
+  /**
+   * Makes the native server, unless there is one.
+   *
+   * @returns {void}
+   */
+  #begin() {
+    if (this._native !== undefined && !this._isClosing) {
+      return;
+    }
+    this._isClosing = false;
+    const receiver = new Receiver(this);
+    const native = new NativeServer(this._options, (batch, attachments, more) => {
+      const values = parseBatch(batch, () => native.records(), receiver.malformed);
+      dispatch(receiver, values, attachments);
+      if (more) {
+        setImmediate(() => native.resume());
+      }
+    });
+    this._native = native;
+    this._output = new Output(native);
+    for (const namespace of this._nsps.values()) {
+      namespace._index = native.namespace(namespace.name);
+    }
+    if (this._parents.size > 0) {
+      native.askForNamespaces();
+    }
+  }
+
+  /**
+   * @param {string} name a namespace's name
+   * @returns {Namespace} the namespace
+   */
+  #namespaceOf(name) {
+    const full = name.startsWith('/') ? name : `/${name}`;
+    const known = this._nsps.get(full);
+    if (known !== undefined) {
+      return known;
+    }
+    for (const parent of this._parents.values()) {
+      if (parent.pattern?.test(full)) {
+        return parent.createChild(full);
+      }
+    }
+    const namespace = new Namespace(this, full);
+    this._add(namespace);
+    return namespace;
+  }
+
+  /**
+   * @param {RegExp | Function} pattern what says whether a parent has a namespace of a name
+   * @returns {ParentNamespace} a new parent
+   */
+  #parentOf(pattern) {
+    const parent = new ParentNamespace(this);
+    if (pattern instanceof RegExp) {
+      parent.pattern = pattern;
+      this._parents.set((name, auth, next) => next(null, pattern.test(name)), parent);
+    } else {
+      this._parents.set(pattern, parent);
+    }
+    this._native?.askForNamespaces();
+    return parent;
+  }
+
+  /**
+   * Adds a namespace.
+   *
+   * @param {Namespace} namespace the namespace
+   * @returns {void}
+   */
+  _add(namespace) {
+    this._nsps.set(namespace.name, namespace);
+    namespace._index = this._native?.namespace(namespace.name);
+    if (namespace.name !== '/') {
+      this.sockets.emit('new_namespace', namespace);
+    }
+  }
+
+  /**
+   * Forgets a namespace that has no sockets.
+   *
+   * @param {Namespace} namespace the namespace
+   * @returns {void}
+   */
+  _drop(namespace) {
+    if (this._nsps.get(namespace.name) === namespace) {
+      this._nsps.delete(namespace.name);
+      this._native?.removeNamespace(namespace._index);
+    }
   }
 
   /**
@@ -253,21 +324,56 @@ class Server extends EventEmitter {
    */
   _opened(number, request, address) {
     this.#alive ??= setInterval(() => {}, LONGEST);
-    this.#connections.set(number, new Connection(request, address));
+    const connection = new Connection(this, request, address);
+    this._connections.set(number, connection);
+    if (this.engine.listenerCount('connection') > 0) {
+      guarded(() => this.engine.emit('connection', connection.conn));
+    }
+  }
+
+  /**
+   * A connection has ended, after its sockets did.
+   *
+   * @param {number} number its number
+   * @returns {void}
+   */
+  _closed(number) {
+    const connection = this._connections.get(number);
+    this._connections.delete(number);
+    if (this._connections.size === 0) {
+      clearInterval(this.#alive);
+      this.#alive = undefined;
+      if (this._isClosing) {
+        this.#finish?.();
+      }
+    }
+    if (connection !== undefined) {
+      connection.isOpen = false;
+      connection.tell('close', connection.reason);
+    }
+  }
+
+  /**
+   * @param {import('./socket').Socket} socket a socket
+   * @returns {boolean} whether the native server has it
+   */
+  _isLive(socket) {
+    return this._sockets.get(socket._number)?.socket === socket;
   }
 
   /**
    * A socket has ended on this side.
    *
-   * @param {Socket} socket the socket
-   * @param {number} number its number
+   * @param {import('./socket').Socket} socket the socket
    * @returns {void}
    */
-  _forget(socket, number) {
-    this.#sockets.delete(number);
-    socket.nsp.sockets.delete(socket.id);
-    socket._connection.sockets.delete(socket);
-    socket._connection.updateHolds();
+  _forget(socket) {
+    if (this._isLive(socket)) {
+      this._sockets.delete(socket._number);
+      socket.nsp._remove(socket);
+      socket._connection.sockets.delete(socket);
+      socket._connection.updateHolds();
+    }
   }
 
   /**
@@ -276,107 +382,36 @@ class Server extends EventEmitter {
    * @returns {void}
    */
   _gateNamespaces() {
-    for (const namespace of this.#namespaces.values()) {
+    for (const namespace of this._nsps.values()) {
       namespace._isGated = true;
     }
   }
+}
 
-  /**
-   * Takes a batch of what happened.
-   *
-   * @param {string} batch the batch
-   * @param {Buffer[] | undefined} attachments its binary values
-   * @param {boolean} more whether to come back for more when the event loop has gone round
-   * @returns {void}
-   */
-  #receive(batch, attachments, more) {
-    const { malformed } = this.#receiver;
-    dispatch(
-      this.#receiver,
-      parseBatch(batch, () => this._native.records(), malformed),
-      attachments,
-    );
-    if (more) {
-      setImmediate(() => this._native.resume());
+// Settings that Socket.IO lets be changed later are options here.
+for (const option of ['path', 'serveClient', 'connectTimeout']) {
+  Server.prototype[option] = function setting(...value) {
+    if (value.length > 0 && value[0] !== undefined) {
+      throw new UnsupportedApiError(`${option}(value)`, `the option \`${option}\``);
     }
-  }
-
-  /** What each kind of record does; a socket may have ended meanwhile. */
-  #receiver = {
-    event: (number, payload, call, run) => {
-      this.#sockets.get(number)?.socket._event(payload, call, run);
-    },
-
-    call: (number, payload, call, run) => {
-      this.#sockets.get(number)?.socket._call(payload, call, run);
-    },
-
-    authenticate: (number, payload, index, attempt) => {
-      const entry = this.#sockets.get(number);
-      if (entry !== undefined) {
-        serving.attempt(entry.socket, number, entry.instances[index], index, attempt, payload[1]);
-      }
-    },
-
-    connect: (number, connectionNumber, request) => {
-      const connection = this.#connections.get(connectionNumber);
-      const namespace = this.#namespaces.get(request.nsp);
-      if (connection === undefined || namespace === undefined || this._isClosing) {
-        return;
-      }
-      const socket = new Socket(namespace, number, connection, request);
-      const instances = namespace._instances.slice();
-      this.#sockets.set(number, { socket, instances });
-      connection.sockets.add(socket);
-      namespace.sockets.set(socket.id, socket);
-      serving.serve(socket, number, instances);
-      connection.updateHolds();
-      this._output.accept(number);
-      namespace._announce(socket);
-    },
-
-    disconnect: (number, reason) => {
-      this.#sockets.get(number)?.socket._end(...REASONS[reason]);
-    },
-
-    acknowledged: (number, ack, args) => {
-      this.#sockets.get(number)?.socket._acknowledged(ack, args);
-    },
-
-    closed: (number) => {
-      this.#connections.delete(number);
-      if (this.#connections.size === 0) {
-        clearInterval(this.#alive);
-        this.#alive = undefined;
-        this.#finish?.();
-      }
-    },
-
-    response: (number, status, isBinary, body) => {
-      const res = this._responses.get(number);
-      if (res !== undefined) {
-        this._responses.delete(number);
-        if (this._isClosing) {
-          // Kept alive, it would keep the http.Server from closing for some seconds more.
-          res.setHeader('Connection', 'close');
-        }
-        const type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
-        respond(res, status, type, body);
-      }
-    },
-
-    malformed: (number) => {
-      if (this.#sockets.has(number)) {
-        this._output.malformed(number);
-      }
-    },
+    return this._options[option];
   };
 }
 
-// As in Socket.IO, the server's own events are those of its default namespace.
+const HOSTED = 'a Socket.IO server with it, and start(io)';
+refuse(Server.prototype, {
+  'adapter(value)': HOSTED,
+  'attachApp(app)': 'attach(httpServer)',
+  'bind(engine)': 'attach(httpServer)',
+});
+
+// As in Socket.IO, what is said to the server is said to its default namespace.
+delegateOperators(Server.prototype, (server) => new BroadcastOperator(server.sockets));
 for (const method of [
   'addListener',
+  'clients',
   'eventNames',
+  'getMaxListeners',
   'listenerCount',
   'listeners',
   'off',
@@ -387,6 +422,17 @@ for (const method of [
   'rawListeners',
   'removeAllListeners',
   'removeListener',
+  'send',
+  'serverSideEmit',
+  'serverSideEmitWithAck',
+  'setMaxListeners',
+  'use',
+  'write',
+  'set',
+  'get',
+  'configure',
+  'origins',
+  'authorization',
 ]) {
   Server.prototype[method] = function delegated(...args) {
     const result = this.sockets[method](...args);
@@ -396,10 +442,27 @@ for (const method of [
 
 /**
  * @param {unknown} value any value
- * @returns {boolean} whether it is an http.Server or behaves like one
+ * @returns {boolean} whether clients can come to it
  */
 function isHttpServer(value) {
-  return value instanceof http.Server;
+  return value instanceof http.Server || value instanceof https.Server;
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {number | undefined} the port it is, if it is one
+ */
+function portOf(value) {
+  const isPort = typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value));
+  return isPort ? Number(value) : undefined;
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it can only be options
+ */
+function isPlainObject(value) {
+  return typeof value === 'object' && value !== null && !isHttpServer(value) && !value.on;
 }
 
 /**
@@ -410,23 +473,8 @@ function isHttpServer(value) {
  * @returns {void}
  */
 function notFound(req, res) {
-  respond(res, 404, 'text/plain; charset=utf-8', 'Not found\n');
-}
-
-/**
- * Runs listeners of the application; what they throw reaches the process, not the caller.
- *
- * @param {() => void} run runs them
- * @returns {void}
- */
-function guarded(run) {
-  try {
-    run();
-  } catch (error) {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
+  res.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' });
+  res.end('Not found\n');
 }
 
 module.exports = Server;

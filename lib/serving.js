@@ -45,14 +45,13 @@ function tableOf(native, instance, methods) {
  * Begins to serve a socket that has just connected.
  *
  * @param {import('./socket').Socket} socket the socket
- * @param {number} number its number on the native server
  * @param {import('./loopback-socket')[]} instances those that serve it
  * @returns {void}
  */
-function serve(socket, number, instances) {
+function serve(socket, instances) {
   for (const instance of instances) {
     socket.auth = false;
-    socket.nsp.server._native.serve(number, delayOf(instance._timeout));
+    socket.server._native.serve(socket._number, delayOf(instance._timeout));
   }
 }
 
@@ -68,15 +67,15 @@ function delayOf(timeout) {
  * The client handed in its credentials: one attempt with one LoopbackSocket.
  *
  * @param {import('./socket').Socket} socket the socket
- * @param {number} number its number on the native server
  * @param {import('./loopback-socket')} instance the LoopbackSocket
  * @param {number} index its number among those that serve the socket
  * @param {number} attempt the attempt's number
  * @param {unknown} credentials what the client sent
  * @returns {void}
  */
-function attempt(socket, number, instance, index, attempt, credentials) {
-  const { _native: native } = socket.nsp.server;
+function attempt(socket, instance, index, attempt, credentials) {
+  const { _native: native } = socket.server;
+  const number = socket._number;
   let table = 0;
   const host = {
     socket,

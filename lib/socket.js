@@ -5,48 +5,85 @@
  */
 
 const { EventEmitter } = require('events');
-const { BroadcastOperator, eventName, roomNames } = require('./broadcast');
+const { timed } = require('./acks');
+const { BroadcastOperator, delegateOperators, roomNames } = require('./broadcast');
+const { checkedTimeout, eventName, guarded } = require('./events');
 const { handshakeOf } = require('./handshake');
 const { invoke } = require('./invoke');
 const { InvalidCallbackError } = require('./errors');
 
 const { emit: emitLocally } = EventEmitter.prototype;
 
+/** How many methods one LoopbackSocket can bind: what its number is multiplied by. */
+const METHODS = 2 ** 24;
+
+const NO_FLAGS = Object.freeze({});
+
 /** Events that Node's emitters emit themselves, to listeners of theirs. */
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
 class Socket extends EventEmitter {
-  #number;
-  #auth = undefined;
+  /** Whether the socket is of its namespace: not before middleware has let it in. */
+  connected = false;
+  /** Whether an earlier session was taken up again; the native server does not. */
+  recovered = false;
+  /** Whether broadcasts pass the socket by. */
+  _held = false;
+  #auth;
   #rooms;
   #data;
   #handshake;
   #request;
+  #flags = NO_FLAGS;
+  #middleware;
+  #anyListeners;
+  #anyOutgoingListeners;
   /** Callbacks of events that the client is to acknowledge, by id. */
   #acks;
   /** What each LoopbackSocket bound at the last authentication: `{credentials, methods}`. */
   #bound;
-  /** How many listeners of the application stand before the method of a name, if any do. */
-  #positions;
 
   /**
    * @param {import('./namespace').Namespace} nsp its namespace
    * @param {number} number its number on the native server
-   * @param {object} connection its connection
-   * @param {{id: string, auth?: object, query?: string}} request what the client asked with
+   * @param {import('./connection').Connection} connection its connection
+   * @param {{id: string, auth?: object, query?: string, eio: number}} request what the client asked
+   *   with
    */
   constructor(nsp, number, connection, request) {
     super();
     this.nsp = nsp;
     /** What the client knows as its `socket.id`. */
     this.id = request.id;
-    /** Whether the socket is of its namespace. */
-    this.connected = true;
+    this._number = number;
     this._connection = connection;
-    this._held = false;
-    this.#number = number;
     this.#request = request;
-    this.#rooms = new Set([request.id]);
+    this.#rooms = new Set();
+  }
+
+  /** @returns {import('./server')} the server */
+  get server() {
+    return this.nsp.server;
+  }
+
+  /** @returns {import('./adapter').AdapterView} the rooms of the namespace */
+  get adapter() {
+    return this.nsp.adapter;
+  }
+
+  /** @returns {object} the connection as Socket.IO sees it */
+  get client() {
+    return this._connection.client;
+  }
+
+  /** @returns {object} the connection as Engine.IO sees it */
+  get conn() {
+    return this._connection.conn;
+  }
+
+  /** @returns {import('http').IncomingMessage} the request that opened the connection */
+  get request() {
+    return this.client.request;
   }
 
   /**
@@ -64,7 +101,7 @@ class Socket extends EventEmitter {
     const vouched = Boolean(value) && !this.#auth;
     this.#auth = value;
     if (vouched && this.connected) {
-      this.nsp.server._native.exempt(this.#number);
+      this.server._native.exempt(this._number);
       this._connection.updateHolds();
     }
   }
@@ -86,15 +123,6 @@ class Socket extends EventEmitter {
   get handshake() {
     this.#handshake ??= handshakeOf(this._connection, this.#request);
     return this.#handshake;
-  }
-
-  /**
-   * The HTTP request that opened the connection.
-   *
-   * @returns {import('http').IncomingMessage} the request
-   */
-  get request() {
-    return this._connection.request;
   }
 
   /**
@@ -120,18 +148,20 @@ class Socket extends EventEmitter {
     return new Set(this.#rooms);
   }
 
-  /**
-   * The opposite of `connected`.
-   *
-   * @returns {boolean} whether the socket has ended
-   */
+  /** @returns {boolean} the opposite of `connected` */
   get disconnected() {
     return !this.connected;
   }
 
+  /** @returns {Map<number, Function>} callbacks that wait for an acknowledgement, by id */
+  get acks() {
+    this.#acks ??= new Map();
+    return this.#acks;
+  }
+
   /**
    * Emits an event to the client; a function as last argument is called with what the client
-   * acknowledges with.
+   * acknowledges with, after an error or null if there is a timeout.
    *
    * @param {string} event its name
    * @param {...unknown} args its arguments
@@ -144,32 +174,122 @@ class Socket extends EventEmitter {
       return Reflect.apply(emitLocally, this, [event, ...args]);
     }
     const packet = [eventName(event), ...args];
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
     let ack = '';
-    if (typeof packet[packet.length - 1] === 'function') {
+    if (typeof packet.at(-1) === 'function') {
       const callback = packet.pop();
       ack = this.nsp._nextAck();
-      this.#acks ??= new Map();
-      this.#acks.set(ack, callback);
+      this._await(
+        ack,
+        timed(callback, flags.timeout, () => this.acks.delete(ack)),
+      );
     }
     if (this.connected) {
-      this.nsp.server._output.emit(this.#number, ack, packet);
+      if (this.#anyOutgoingListeners !== undefined) {
+        this._notifyOutgoing(packet);
+      }
+      if (this._connection.isWatched) {
+        const options = { compress: flags.compress !== false };
+        this._connection.tell('packetCreate', { type: 'message', data: packet, options });
+      }
+      this.server._output.emit(this._number, ack, flags.volatile === true, packet);
     }
     return true;
+  }
+
+  /**
+   * Emits an event and waits for the client to acknowledge it.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {Promise<unknown>} what the client acknowledges with; rejected when the timeout is over
+   */
+  emitWithAck(event, ...args) {
+    const hasTimeout = this.#flags.timeout !== undefined;
+    return new Promise((resolve, reject) => {
+      this.emit(event, ...args, (first, second) => {
+        if (!hasTimeout) {
+          resolve(first);
+        } else if (first) {
+          reject(first);
+        } else {
+          resolve(second);
+        }
+      });
+    });
+  }
+
+  /**
+   * Emits a `message` event.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} the socket
+   */
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  /**
+   * The same as `send`.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} the socket
+   */
+  write(...args) {
+    return this.send(...args);
+  }
+
+  /**
+   * Accepted for the sake of existing code: the native server does not compress.
+   *
+   * @param {boolean} compress whether to
+   * @returns {this} the socket
+   */
+  compress(compress) {
+    this.#flags = { ...this.#flags, compress };
+    return this;
+  }
+
+  /**
+   * The next event may be dropped if something waits for the client already.
+   *
+   * @returns {this} the socket
+   */
+  get volatile() {
+    this.#flags = { ...this.#flags, volatile: true };
+    return this;
+  }
+
+  /**
+   * How long the client may take to acknowledge the next event.
+   *
+   * @param {number} timeout ms
+   * @returns {this} the socket
+   * @throws {InvalidTimeoutError} if it is not a number of ms
+   */
+  timeout(timeout) {
+    this.#flags = { ...this.#flags, timeout: checkedTimeout(timeout) };
+    return this;
   }
 
   /**
    * Joins rooms.
    *
    * @param {string | string[]} room the room, or several
-   * @param {() => void} [done] called when the socket is there, as in Socket.IO 2
+   * @param {(error: null) => void} [done] called when the socket is there, as in Socket.IO 2
    * @returns {this} the socket
    */
   join(room, done) {
     checkCallback(done);
     for (const name of roomNames(room)) {
-      if (this.connected && !this.#rooms.has(name)) {
+      if (!this.#rooms.has(name) && this.server._isLive(this)) {
         this.#rooms.add(name);
-        this.nsp.server._output.join(this.#number, name);
+        if (this.connected) {
+          this.server._output.join(this._number, name);
+        }
+        this.adapter._joined(name, this.id);
       }
     }
     if (done) {
@@ -182,14 +302,17 @@ class Socket extends EventEmitter {
    * Leaves a room.
    *
    * @param {string} room the room
-   * @param {() => void} [done] called when the socket is out, as in Socket.IO 2
+   * @param {(error: null) => void} [done] called when the socket is out, as in Socket.IO 2
    * @returns {this} the socket
    */
   leave(room, done) {
     checkCallback(done);
     const name = String(room);
     if (this.#rooms.delete(name)) {
-      this.nsp.server._output.leave(this.#number, name);
+      if (this.connected) {
+        this.server._output.leave(this._number, name);
+      }
+      this.adapter._left(name, this.id);
     }
     if (done) {
       process.nextTick(done, null);
@@ -198,33 +321,14 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * The other sockets of a room.
+   * Leaves all rooms, its own id's among them.
    *
-   * @param {string | string[]} room the room, or several
-   * @returns {BroadcastOperator} to emit with
+   * @returns {void}
    */
-  to(room) {
-    return this.broadcast.to(room);
-  }
-
-  /**
-   * The same as `to`.
-   *
-   * @param {string | string[]} room the room, or several
-   * @returns {BroadcastOperator} to emit with
-   */
-  in(room) {
-    return this.broadcast.to(room);
-  }
-
-  /**
-   * The other sockets that are not in a room.
-   *
-   * @param {string | string[]} room the room, or several
-   * @returns {BroadcastOperator} to emit with
-   */
-  except(room) {
-    return this.broadcast.except(room);
+  leaveAll() {
+    for (const room of this.rooms) {
+      this.leave(room);
+    }
   }
 
   /**
@@ -233,7 +337,100 @@ class Socket extends EventEmitter {
    * @returns {BroadcastOperator} to emit with
    */
   get broadcast() {
-    return new BroadcastOperator(this.nsp, [], [], this.#number);
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    return new BroadcastOperator(this.nsp, new Set(), new Set(), { ...flags }, this);
+  }
+
+  /**
+   * Has a function look at each event of the client before its listeners and methods see it.
+   *
+   * @param {(event: unknown[], next: (error?: Error) => void) => void} middleware calls `next()`, or
+   *   `next(error)`: the event is dropped and the socket emits `error`
+   * @returns {this} the socket
+   */
+  use(middleware) {
+    this.#middleware ??= [];
+    this.#middleware.push(middleware);
+    return this;
+  }
+
+  /**
+   * Calls a listener for every event of the client.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  onAny(listener) {
+    this.#anyListeners ??= [];
+    this.#anyListeners.push(listener);
+    return this;
+  }
+
+  /**
+   * The same as `onAny`, before the listeners there are.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  prependAny(listener) {
+    this.#anyListeners ??= [];
+    this.#anyListeners.unshift(listener);
+    return this;
+  }
+
+  /**
+   * Removes a listener for every event, or all of them.
+   *
+   * @param {Function} [listener] which
+   * @returns {this} the socket
+   */
+  offAny(listener) {
+    this.#anyListeners = without(this.#anyListeners, listener);
+    return this;
+  }
+
+  /** @returns {Function[]} the listeners for every event */
+  listenersAny() {
+    return this.#anyListeners ?? [];
+  }
+
+  /**
+   * Calls a listener for every event sent to the client.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  onAnyOutgoing(listener) {
+    this.#outgoing([...this.listenersAnyOutgoing(), listener]);
+    return this;
+  }
+
+  /**
+   * The same as `onAnyOutgoing`, before the listeners there are.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  prependAnyOutgoing(listener) {
+    this.#outgoing([listener, ...this.listenersAnyOutgoing()]);
+    return this;
+  }
+
+  /**
+   * Removes a listener for every event sent, or all of them.
+   *
+   * @param {Function} [listener] which
+   * @returns {this} the socket
+   */
+  offAnyOutgoing(listener) {
+    this.#outgoing(without(this.#anyOutgoingListeners, listener));
+    return this;
+  }
+
+  /** @returns {Function[]} the listeners for every event sent */
+  listenersAnyOutgoing() {
+    return this.#anyOutgoingListeners ?? [];
   }
 
   /**
@@ -246,12 +443,88 @@ class Socket extends EventEmitter {
     if (!this.connected) {
       return this;
     }
-    this.nsp.server._output.disconnect(this.#number, Boolean(close));
+    this.server._output.disconnect(this._number, Boolean(close));
+    if (close) {
+      this._connection.reason = 'forced close';
+    }
     const ending = close ? [...this._connection.sockets] : [this];
     for (const socket of ending) {
-      socket._end('server namespace disconnect');
+      guarded(() => socket._end('server namespace disconnect'));
     }
     return this;
+  }
+
+  /**
+   * The socket is of its namespace from now on.
+   *
+   * @returns {void}
+   */
+  _accept() {
+    this.connected = true;
+    const { _output: output } = this.server;
+    output.accept(this._number);
+    for (const room of this.#rooms) {
+      output.join(this._number, room);
+    }
+    this.#rooms.add(this.id);
+    if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
+      this.adapter._joined(this.id, this.id);
+    }
+  }
+
+  /**
+   * Middleware refused the socket.
+   *
+   * @param {unknown} error why; the client gets its message and data
+   * @returns {void}
+   */
+  _refuse(error) {
+    const { message, data } = Object(error);
+    const reason = this.#request.eio === 3 ? data || message : { message, data };
+    this.server._output.refuse(this._number, reason);
+    this.leaveAll();
+    this.server._forget(this);
+  }
+
+  /**
+   * Waits for the client to acknowledge.
+   *
+   * @param {number} ack the id
+   * @param {Function | undefined} callback called with what it acknowledges with; `undefined` waits
+   *   no more
+   * @returns {void}
+   */
+  _await(ack, callback) {
+    if (callback === undefined) {
+      this.#acks?.delete(ack);
+    } else {
+      this.acks.set(ack, callback);
+    }
+  }
+
+  /**
+   * @param {Set<string>} rooms rooms
+   * @returns {boolean} whether the socket is in any of them
+   */
+  _isInAny(rooms) {
+    for (const room of rooms) {
+      if (this.#rooms.has(room)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Calls the listeners for what is sent.
+   *
+   * @param {unknown[]} packet the event's name and arguments
+   * @returns {void}
+   */
+  _notifyOutgoing(packet) {
+    for (const listener of this.listenersAnyOutgoing()) {
+      Reflect.apply(listener, this, packet);
+    }
   }
 
   /**
@@ -265,26 +538,46 @@ class Socket extends EventEmitter {
   _bind(instance, methods, credentials) {
     this.#bound ??= [];
     this.#bound[instance] = { credentials, methods };
-    for (const event of this.eventNames()) {
-      if (!this.#positions?.has(event) && methods.some(({ name }) => name === event)) {
-        this.#positions ??= new Map();
-        this.#positions.set(event, this.listenerCount(event));
-      }
-    }
   }
 
   /**
-   * An event of the client: the application's listeners see it, and its method runs, in the order
-   * in which they were registered.
+   * Removes the listeners of an event, or of all: methods are listeners too.
+   *
+   * @param {string} [event] which
+   * @returns {this} the socket
+   */
+  removeAllListeners(event) {
+    for (const bound of this.#bound ?? []) {
+      if (bound !== undefined) {
+        const isKept = ({ name }) => arguments.length > 0 && name !== event;
+        bound.methods = bound.methods.filter(isKept);
+      }
+    }
+    return arguments.length > 0 ? super.removeAllListeners(event) : super.removeAllListeners();
+  }
+
+  /**
+   * An event of the client.
    *
    * @param {unknown[]} payload the event's name and arguments
    * @param {number} call the call to acknowledge, -1 if nobody waits
    * @param {number} run the method to run, -1 for none
+   * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
+   *   any more, as in Socket.IO 4; a method runs all the same
    * @returns {void}
    */
-  _event(payload, call, run) {
-    const name = payload[0];
-    if (this.listenerCount(name) === 0) {
+  _event(payload, call, run, isLast) {
+    if (!this.connected) {
+      return;
+    }
+    if (this._connection.isWatched) {
+      this._connection.tell('packet', { type: 'message', data: payload });
+    }
+    if (
+      this.#middleware === undefined &&
+      this.#anyListeners === undefined &&
+      (isLast || this.listenerCount(payload[0]) === 0)
+    ) {
       if (run >= 0) {
         this._call(payload, call, run);
       } else {
@@ -292,21 +585,14 @@ class Socket extends EventEmitter {
       }
       return;
     }
-    const listeners = this.rawListeners(name);
-    const args = payload.slice(1);
+    const event = payload.slice();
     if (call >= 0) {
-      args.push((...values) => this.#acknowledge(call, values));
+      event.push((...values) => this.#acknowledge(call, values));
     }
-    const position = run < 0 ? 0 : (this.#positions?.get(name) ?? 0);
-    for (let i = 0; i < position && i < listeners.length; i++) {
-      this.#tell(listeners[i], args);
+    for (const listener of this.listenersAny().slice()) {
+      guarded(() => Reflect.apply(listener, this, event));
     }
-    if (run >= 0) {
-      this._call(payload, call, run);
-    }
-    for (let i = position; i < listeners.length; i++) {
-      this.#tell(listeners[i], args);
-    }
+    this.#look(event, () => this.#dispatch(event, payload, call, run));
   }
 
   /**
@@ -348,6 +634,18 @@ class Socket extends EventEmitter {
   }
 
   /**
+   * What the client sent cannot be read, or middleware dropped it: emits `error`, if anybody listens.
+   *
+   * @param {unknown} error what is wrong
+   * @returns {void}
+   */
+  _fail(error) {
+    if (this.listenerCount('error') > 0) {
+      Reflect.apply(emitLocally, this, ['error', error]);
+    }
+  }
+
+  /**
    * Ends the socket on this side.
    *
    * @param {string} reason why, in Socket.IO's words
@@ -356,17 +654,19 @@ class Socket extends EventEmitter {
    */
   _end(reason, details) {
     if (!this.connected) {
+      this.#rooms.clear();
+      this.server._forget(this);
       return;
     }
     try {
       Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
     } finally {
       this.connected = false;
-      this.#rooms.clear();
+      this.#leaveRooms();
       this.#acks = undefined;
       this.#bound = undefined;
-      this.#positions = undefined;
-      this.nsp.server._forget(this, this.#number);
+      this.#outgoing([]);
+      this.server._forget(this);
       Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
     }
   }
@@ -378,8 +678,76 @@ class Socket extends EventEmitter {
   _hold(held) {
     if (this._held !== held) {
       this._held = held;
-      this.nsp.server._output.hold(this.#number, held);
+      this.server._output.hold(this._number, held);
     }
+  }
+
+  /**
+   * Lets middleware look at an event.
+   *
+   * @param {unknown[]} event the event's name and arguments, which middleware may change
+   * @param {() => void} done called when all let it pass
+   * @returns {void}
+   */
+  #look(event, done) {
+    const middleware = this.#middleware?.slice() ?? [];
+    const step = (i) => {
+      if (i === middleware.length) {
+        done();
+        return;
+      }
+      guarded(() =>
+        middleware[i](event, (error) => {
+          if (error) {
+            process.nextTick(() => this._fail(error));
+          } else {
+            step(i + 1);
+          }
+        }),
+      );
+    };
+    step(0);
+  }
+
+  /**
+   * Hands an event to its listeners and then to its method: a listener that acknowledges at once is
+   * always first, as in the original, where a method starts when all listeners have run.
+   *
+   * @param {unknown[]} event the event as the listeners get it, acknowledgement and all
+   * @param {unknown[]} payload the event as it came
+   * @param {number} call the call to acknowledge, -1 if nobody waits
+   * @param {number} run the method to run, -1 for none
+   * @returns {void}
+   */
+  #dispatch(event, payload, call, run) {
+    if (!this.connected) {
+      return;
+    }
+    const [name, ...args] = event;
+    for (const listener of this.rawListeners(name)) {
+      guarded(() => Reflect.apply(listener, this, args));
+    }
+    if (run >= 0 && name === payload[0]) {
+      this._call(call < 0 ? event : event.slice(0, -1), call, run);
+    } else if (name !== payload[0]) {
+      this.#callNamed(event, call);
+    }
+  }
+
+  /**
+   * Middleware gave an event another name: runs the methods of that name.
+   *
+   * @param {unknown[]} event the event
+   * @param {number} call the call to answer, -1 if nobody waits
+   * @returns {void}
+   */
+  #callNamed(event, call) {
+    (this.#bound ?? []).forEach(({ methods }, instance) => {
+      const index = methods.findIndex(({ name }) => name === event[0]);
+      if (index >= 0) {
+        this._call(event, call, instance * METHODS + index);
+      }
+    });
   }
 
   /**
@@ -393,12 +761,12 @@ class Socket extends EventEmitter {
     if (!this.connected) {
       return;
     }
-    const { _output: output } = this.nsp.server;
+    const { _output: output } = this.server;
     try {
-      output.answer(this.#number, call, answer);
+      output.answer(this._number, call, [answer]);
     } catch (error) {
       const { code, message } = error;
-      output.answer(this.#number, call, { error: { code, message } });
+      output.answer(this._number, call, [{ error: { code, message } }]);
     }
   }
 
@@ -412,7 +780,7 @@ class Socket extends EventEmitter {
    */
   #acknowledge(call, args) {
     if (this.connected) {
-      this.nsp.server._output.acknowledge(this.#number, call, args);
+      this.server._output.answer(this._number, call, args);
     }
   }
 
@@ -423,43 +791,38 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   #forget(call) {
-    if (call >= 0 && this.connected) {
-      this.nsp.server._output.forget(this.#number, call);
+    if (call >= 0) {
+      this.server._output.forget(this._number, call);
     }
   }
 
   /**
-   * Calls a listener of the application. What it throws reaches the process as from any emitter,
-   * but neither another listener nor another client suffers for it.
+   * Leaves all rooms, now that the native server has forgotten the socket.
    *
-   * @param {Function} listener the listener
-   * @param {unknown[]} args its arguments
    * @returns {void}
    */
-  #tell(listener, args) {
-    try {
-      Reflect.apply(listener, this, args);
-    } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+  #leaveRooms() {
+    const { adapter } = this;
+    const rooms = this.#rooms;
+    this.#rooms = new Set();
+    if (adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0) {
+      rooms.forEach((room) => adapter._left(room, this.id));
     }
   }
-}
 
-/** How many methods one LoopbackSocket can bind: what its number is multiplied by. */
-const METHODS = 2 ** 24;
-
-/**
- * @param {unknown} done what was given as a callback
- * @returns {void}
- * @throws {InvalidCallbackError} if it is neither a function nor left out
- */
-function checkCallback(done) {
-  if (done !== undefined && done !== null && typeof done !== 'function') {
-    throw new InvalidCallbackError(done);
+  /**
+   * @param {Function[]} [listeners] the listeners for what is sent
+   * @returns {void}
+   */
+  #outgoing(listeners = []) {
+    const had = this.#anyOutgoingListeners !== undefined;
+    this.#anyOutgoingListeners = listeners.length > 0 ? listeners : undefined;
+    const has = this.#anyOutgoingListeners !== undefined;
+    this.nsp._outgoingListeners += Number(has) - Number(had);
   }
 }
+
+delegateOperators(Socket.prototype, (socket) => socket.broadcast, ['to', 'in', 'except', 'local']);
 
 /**
  * The method that a call is for. Its index is of the methods that were bound when it came; if the
@@ -475,6 +838,30 @@ function methodOf(bound, index, name) {
   return method?.name === name
     ? method
     : bound?.methods.find((other) => other.name === String(name));
+}
+
+/**
+ * @param {Function[]} [listeners] listeners
+ * @param {Function} [listener] the one to leave out, once; all if left out
+ * @returns {Function[] | undefined} those that remain
+ */
+function without(listeners, listener) {
+  const at = listeners?.indexOf(listener) ?? -1;
+  if (listener === undefined) {
+    return undefined;
+  }
+  return at < 0 ? listeners : listeners.toSpliced(at, 1);
+}
+
+/**
+ * @param {unknown} done what was given as a callback
+ * @returns {void}
+ * @throws {InvalidCallbackError} if it is neither a function nor left out
+ */
+function checkCallback(done) {
+  if (done !== undefined && done !== null && typeof done !== 'function') {
+    throw new InvalidCallbackError(done);
+  }
 }
 
 /** Takes an outcome nobody waits for. */

@@ -243,11 +243,21 @@ async function uncaught(during) {
   return errors;
 }
 
+/**
+ * The end of a socket; unlike `once`, an `error` before it does not reject.
+ * @param {object} socket - of the native server
+ * @returns {Promise<unknown[]>} its reason, and details
+ */
+function ending(socket) {
+  return new Promise((resolve) => socket.once('disconnect', (...args) => resolve(args)));
+}
+
 module.exports = {
   CLIENTS: Object.keys(CLIENTS),
   TIMEOUT,
   World,
   call,
+  ending,
   happens,
   loopbackSocket,
   openFiles,

@@ -4,6 +4,7 @@
 // has to find and load the package, and every example of index.d.ts.
 
 const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
@@ -49,6 +50,12 @@ const WAYS = [
     { ...CLASSIC, esModuleInterop: true },
   ],
   ['default import, bundler', 'default-import.ts', BUNDLER],
+  ['the native server, nodenext', 'server.cts', NODE],
+  ['the native server, classic', 'server.cts', CLASSIC],
+  ['typed events, nodenext', 'typed-events.cts', NODE],
+  ['typed events, classic', 'typed-events.cts', CLASSIC],
+  ['the preload, CommonJS', 'register.cts', NODE],
+  ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
   ['checked JavaScript, ES module', 'javascript.mjs', { ...NODE, allowJs: true, checkJs: true }],
 ];
@@ -86,8 +93,9 @@ describe('the types', () => {
   }
 
   it('compile by themselves, libraries checked', () => {
-    const files = ['index.d.ts', 'index.d.mts'].map((name) => path.join(ROOT, name));
-    assert.equal(diagnose(files, { ...NODE, skipLibCheck: false }), '');
+    const files = ['index.d.ts', 'index.d.mts', 'register.d.ts'];
+    const paths = files.map((name) => path.join(ROOT, name));
+    assert.equal(diagnose(paths, { ...NODE, skipLibCheck: false }), '');
   });
 });
 
@@ -99,14 +107,14 @@ describe('the examples of the types', () => {
 
   /** What examples use without making it. */
   const surroundings = {
-    LoopbackSocket: "import LoopbackSocket = require('loopback-socket');",
+    LoopbackSocket: "import LoopbackSocket from 'loopback-socket';",
     sockets: "const sockets = LoopbackSocket.get('bookshop');",
     io: 'declare const io: LoopbackSocket.Server;',
     socket: 'declare const socket: LoopbackSocket.Socket;',
   };
 
   it('are there for what users call', () => {
-    assert.ok(examples.length >= 15, `${examples.length} examples`);
+    assert.ok(examples.length >= 50, `${examples.length} examples`);
   });
 
   it('compile', () => {
@@ -116,7 +124,7 @@ describe('the examples of the types', () => {
         .filter(([name]) => !new RegExp(`(const|let|class) ${name}\\b`).test(example))
         .map(([, text]) => text);
       const text = [...head, example, 'export {};'].join('\n');
-      virtual[path.join(CONSUMERS, `example-${index + 1}.cts`)] = text;
+      virtual[path.join(CONSUMERS, `example-${index + 1}.mts`)] = text;
     });
     assert.equal(diagnose(Object.keys(virtual), NODE, virtual), '');
   });
@@ -148,12 +156,48 @@ describe('the types and the code', () => {
   const typeOf = (name) =>
     checker.getDeclaredTypeOfSymbol(name === face.name ? face : face.exports.get(name));
 
-  const CLASSES = {
-    LoopbackSocket,
-    Server: LoopbackSocket.Server,
-    Namespace: require('../../lib/namespace').Namespace,
-    Socket: require('../../lib/socket').Socket,
-    BroadcastOperator: require('../../lib/broadcast').BroadcastOperator,
+  const { Connection } = require('../../lib/connection');
+  const { Socket } = require('../../lib/socket');
+  const server = new LoopbackSocket.Server();
+  const connection = new Connection(server, { url: '/' }, '::1');
+
+  /** One of each, by the name of its type. */
+  const OBJECTS = {
+    LoopbackSocket: new LoopbackSocket('bookshop'),
+    Server: server,
+    Engine: server.engine,
+    Namespace: server.sockets,
+    ParentNamespace: server.of(/^\/shop-/),
+    AdapterView: server.sockets.adapter,
+    BroadcastOperator: server.to('readers'),
+    Socket: new Socket(server.sockets, 1, connection, { id: 'a', eio: 4 }),
+    EngineSocket: connection.conn,
+    Client: connection.client,
+  };
+
+  /** Fields that are neither declared nor begin with `_`. */
+  const INTERNAL = new Set([
+    'BroadcastOperator.namespace',
+    'BroadcastOperator.rooms',
+    'BroadcastOperator.exceptRooms',
+    'BroadcastOperator.flags',
+    'BroadcastOperator.skip',
+    'Engine.middlewares',
+    'ParentNamespace.pattern',
+  ]);
+
+  /** The names of what an object has, other than what every emitter has. */
+  const membersOf = (object) => {
+    const names = new Set();
+    for (
+      let owner = object;
+      owner !== EventEmitter.prototype && owner !== Object.prototype;
+      owner = Object.getPrototypeOf(owner)
+    ) {
+      Object.getOwnPropertyNames(owner).forEach((name) => names.add(name));
+    }
+    names.delete('constructor');
+    return [...names].filter((name) => !name.startsWith('_'));
   };
 
   it('export the same values to require()', () => {
@@ -174,19 +218,32 @@ describe('the types and the code', () => {
     assert.deepEqual(declared.sort(), codes.sort());
   });
 
-  for (const [name, { prototype }] of Object.entries(CLASSES)) {
-    it(`have the same public methods of ${name}`, () => {
+  for (const [name, object] of Object.entries(OBJECTS)) {
+    it(`have the same public members of ${name}`, () => {
       const type = typeOf(name);
       for (const symbol of checker.getPropertiesOfType(type)) {
-        const isOurs = !symbol.name.startsWith('__@'); // not a symbol of Node's
-        if (isOurs && symbol.flags & ts.SymbolFlags.Method) {
-          assert.equal(typeof prototype[symbol.name], 'function', `${symbol.name} is declared`);
+        if (symbol.name.startsWith('__@')) continue; // a symbol of Node's
+        assert.ok(symbol.name in object, `${symbol.name} is declared`);
+        if (symbol.flags & ts.SymbolFlags.Method) {
+          assert.equal(typeof object[symbol.name], 'function', `${symbol.name} is a method`);
         }
       }
-      for (const key of Object.getOwnPropertyNames(prototype)) {
-        if (key === 'constructor' || key.startsWith('_')) continue;
-        assert.ok(checker.getPropertyOfType(type, key), `${key} is not declared`);
+      for (const key of membersOf(object)) {
+        if (!INTERNAL.has(`${name}.${key}`)) {
+          assert.ok(checker.getPropertyOfType(type, key), `${key} is not declared`);
+        }
       }
     });
   }
+
+  it('have the same options of a server', () => {
+    const { serverOptions } = require('../../lib/options');
+    const declared = checker.getPropertiesOfType(typeOf('ServerOptions')).map(({ name }) => name);
+    for (const name of Object.keys(serverOptions())) {
+      assert.ok(declared.includes(name), `${name} is not declared`);
+    }
+    for (const name of declared) {
+      assert.doesNotThrow(() => serverOptions({ [name]: undefined }), `${name} is declared`);
+    }
+  });
 });

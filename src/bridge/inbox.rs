@@ -19,7 +19,10 @@
 //! | 5 disconnect | socket | reason | 0 | 0 |
 //! | 6 acknowledgement | socket | id | 0 | `[args…]` |
 //! | 7 closed | connection | 0 | 0 | 0 |
-//! | 8 response | request | status | 1 if binary | 0 |
+//! | 8 response | request | status | 1 if binary | the id of the session it opened, or 0 |
+//! | 9 ask | connection | ask | 0 | `{nsp,eio,sid,query,auth}` |
+//! | 10 upgraded | connection | 0 | 0 | 0 |
+//! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
 //!
 //! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
 //! place in the list beside the text, times 2¹⁴, plus how many there are.
@@ -30,7 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use crate::server::notice::{Notice, Run};
+use crate::server::notice::{Notice, PumpAction, Run};
 use crate::session::{Attempt, Call};
 
 /// Records one turn of the event loop takes at most.
@@ -229,6 +232,12 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             connection,
             request,
         } => record([4, socket.into(), connection.into(), 0, -1], &request),
+        Notice::Ask {
+            ask,
+            connection,
+            request,
+        } => record([9, connection.into(), ask.into(), 0, -1], &request),
+        Notice::Upgraded { connection } => record([10, connection.into(), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
             record([5, socket.into(), i64::from(reason as u8), 0, -1], "0");
         }
@@ -246,11 +255,22 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             request,
             status,
             binary,
+            opened,
             body,
         } => {
             let place = attach(attachments, vec![body]);
             let binary = i64::from(binary);
-            record([8, request.into(), status.into(), binary, place], "0");
+            let opened = opened.map_or("0".to_owned(), |sid| format!("\"{sid}\""));
+            record([8, request.into(), status.into(), binary, place], &opened);
+        }
+        Notice::Pump { pump, action } => {
+            let (action, place) = match action {
+                PumpAction::Write(bytes) => (0, attach(attachments, vec![bytes])),
+                PumpAction::Resume => (1, -1),
+                PumpAction::End => (2, -1),
+                PumpAction::Destroy => (3, -1),
+            };
+            record([11, pump.into(), action, 0, place], "0");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engineioxide::DisconnectReason;
+use engineioxide::ProtocolVersion;
 use engineioxide::config::EngineIoConfig;
 use engineioxide::service::{EngineIoService, NotFoundService};
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
@@ -26,9 +26,12 @@ use super::inbox::Inbox;
 use super::value::{self, Raw};
 use crate::server::connection::Link;
 use crate::server::options::Options;
+use crate::server::parser::Parser;
 use crate::server::polling::{self, Requests};
-use crate::server::request::{self, Asks};
+use crate::server::pump::Pump;
+use crate::server::request::{self, Asks, Query, Refusal};
 use crate::server::socket::{AckId, Socket};
+use crate::server::websocket::{self, Carrier, Websocket};
 use crate::server::{Server, output, packet, runtime};
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 
@@ -53,12 +56,21 @@ pub struct NativeOptions {
     pub connect_timeout: f64,
     pub max_http_buffer_size: f64,
     pub max_backpressure: f64,
+    /// `'json'` or `'msgpack'`.
+    #[napi(ts_type = "'json' | 'msgpack'")]
+    pub parser: String,
+    /// `'polling'`, `'websocket'`.
+    pub transports: Vec<String>,
+    pub allow_upgrades: bool,
+    #[napi(js_name = "allowEIO3")]
+    pub allow_eio3: bool,
 }
 
 impl From<NativeOptions> for Options {
     fn from(options: NativeOptions) -> Self {
         let duration = |ms: f64| Duration::from_millis(ms as u64);
         let size = |bytes: f64| bytes as usize;
+        let allows = |transport: &str| options.transports.iter().any(|name| name == transport);
         Self {
             ping_interval: duration(options.ping_interval),
             ping_timeout: duration(options.ping_timeout),
@@ -66,16 +78,26 @@ impl From<NativeOptions> for Options {
             connect_timeout: duration(options.connect_timeout),
             max_http_buffer_size: size(options.max_http_buffer_size),
             max_backpressure: size(options.max_backpressure),
+            parser: Parser::named(&options.parser).unwrap_or_default(),
+            polling: allows("polling"),
+            websocket: allows("websocket"),
+            allow_upgrades: options.allow_upgrades,
+            allow_eio3: options.allow_eio3,
         }
     }
 }
+
+/// What the engine takes for the largest payload of long polling: JavaScript reads no larger body
+/// than the application allows, and an answer takes all that waits, since what the engine would
+/// keep back for the next poll is lost in an upgrade.
+const MAX_PAYLOAD: u64 = u32::MAX as u64;
 
 fn engine_config(options: &Options) -> EngineIoConfig {
     EngineIoConfig::builder()
         .ping_interval(options.ping_interval)
         .ping_timeout(options.ping_timeout)
         .upgrade_timeout(options.upgrade_timeout)
-        .max_payload(u64::try_from(options.max_http_buffer_size).unwrap_or(u64::MAX))
+        .max_payload(MAX_PAYLOAD)
         .ws_max_message_size(options.max_http_buffer_size)
         .ws_max_frame_size(options.max_http_buffer_size)
         .ws_read_buffer_size(4096)
@@ -95,6 +117,7 @@ pub struct NativeServer {
     service: EngineIoService<Server, NotFoundService>,
     inbox: Arc<Inbox>,
     requests: Requests,
+    pumps: Mutex<FxHashMap<u32, Arc<Pump>>>,
     runtime: Handle,
     tables: Mutex<Tables>,
 }
@@ -149,6 +172,7 @@ impl NativeServer {
             service,
             inbox,
             requests: Requests::default(),
+            pumps: Mutex::default(),
             runtime,
             tables: Mutex::default(),
         })
@@ -172,111 +196,197 @@ impl NativeServer {
         self.server.namespace(&name)
     }
 
-    /// Takes a websocket that Node stopped reading; the caller destroys its own half after a result
-    /// below 0.
-    ///
-    /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
-    /// be taken; else the code of the refusal
+    /// Forgets a namespace that has no sockets.
     #[napi(catch_unwind)]
+    pub fn remove_namespace(&self, index: u32) {
+        self.server.remove_namespace(index);
+    }
+
+    /// From now on a client that wants a namespace that does not exist is reported as an ask,
+    /// instead of being refused.
+    #[napi(catch_unwind)]
+    pub fn ask_for_namespaces(&self) {
+        self.server.ask_for_namespaces();
+    }
+
+    /// Checks a request by what its URL and its method say; a `sid` that is given is not empty.
+    ///
+    /// @returns -1: it uses a connection that exists; -2: it opens one; else why it is refused
+    #[napi(catch_unwind)]
+    pub fn verify(
+        &self,
+        eio3: bool,
+        transport: String,
+        sid: Option<String>,
+        is_get: bool,
+        is_upgrade: bool,
+    ) -> i32 {
+        let query = Query {
+            protocol: protocol(eio3),
+            transport,
+            sid,
+            is_get,
+            is_upgrade,
+        };
+        match request::check(&self.server, &query) {
+            Ok(Asks::Use(_)) => SERVED,
+            Ok(Asks::Open) => OPENS,
+            Err(refusal) => i32::from(refusal as u8),
+        }
+    }
+
+    /// Takes a websocket. With a descriptor Node has stopped reading, and the caller destroys its
+    /// own half after a result below 0; without one (-1) the caller carries the bytes: `pumpData`,
+    /// `pumpWritten`, `pumpEnd` and `pumpClose`, and the records of a pump, all by the number
+    /// `connection`.
+    ///
+    /// @param headers more lines for the head of the answer, each with its line break
+    /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
+    /// be taken; else why it is refused
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)]
     pub fn upgrade(
         &self,
         connection: u32,
         fd: i32,
-        query: String,
+        eio3: bool,
+        sid: Option<String>,
         key: String,
+        headers: String,
         head: Buffer,
     ) -> i32 {
-        let asks = match request::check(&self.server, &query, true, true) {
-            Ok(asks) => asks,
+        let query = Query {
+            protocol: protocol(eio3),
+            transport: "websocket".to_owned(),
+            sid,
+            is_get: true,
+            is_upgrade: true,
+        };
+        let (asks, link, code) = match self.admit(&query, connection) {
+            Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
-        let Some((link, code)) = self.link(&asks, connection) else {
-            return i32::from(request::Refusal::UnknownSession as u8);
-        };
-        self.take(fd, query, key, &head, link, code)
-    }
-
-    #[cfg(unix)]
-    fn take(
-        &self,
-        fd: i32,
-        query: String,
-        key: String,
-        head: &[u8],
-        link: Arc<Link>,
-        code: i32,
-    ) -> i32 {
-        use crate::server::handover::{self, Websocket};
-        let Ok(copy) = handover::duplicate(fd) else {
+        let Some(carrier) = self.carrier(fd, connection) else {
             return NOT_TAKEN;
         };
-        let head = Bytes::copy_from_slice(head);
-        let websocket = Websocket::new(copy, head, key, query, link);
+        let websocket = Websocket {
+            carrier,
+            head: Bytes::copy_from_slice(&head),
+            key,
+            headers,
+            protocol: query.protocol,
+            asks,
+            link,
+        };
         let (server, service) = (self.server.clone(), self.service.clone());
         self.runtime
-            .spawn(handover::serve(server, service, websocket));
+            .spawn(websocket::serve(server, service, websocket));
         code
     }
 
-    #[cfg(not(unix))]
-    fn take(
-        &self,
-        _fd: i32,
-        _query: String,
-        _key: String,
-        _head: &[u8],
-        _link: Arc<Link>,
-        _code: i32,
-    ) -> i32 {
-        NOT_TAKEN
+    fn carrier(&self, fd: i32, number: u32) -> Option<Carrier> {
+        if fd < 0 {
+            let (pump, stream) = Pump::new(number, self.inbox.clone());
+            self.pumps.lock().insert(number, pump);
+            return Some(Carrier::Pump(stream));
+        }
+        #[cfg(unix)]
+        return crate::server::handover::take(fd)
+            .ok()
+            .map(Carrier::Descriptor);
+        #[cfg(not(unix))]
+        None
     }
 
-    /// The link a request is to use, and the code that says which.
-    fn link(&self, asks: &Asks, connection: u32) -> Option<(Arc<Link>, i32)> {
+    /// Bytes of the client that sends over a pump.
+    ///
+    /// @returns whether more may come at once; otherwise a record says when
+    #[napi(catch_unwind)]
+    pub fn pump_data(&self, pump: u32, data: Buffer) -> bool {
+        let pump = self.pumps.lock().get(&pump).cloned();
+        pump.is_none_or(|pump| pump.arrived(Bytes::copy_from_slice(&data)))
+    }
+
+    /// Bytes that a record said to write have left.
+    #[napi(catch_unwind)]
+    pub fn pump_written(&self, pump: u32, bytes: u32) {
+        let pump = self.pumps.lock().get(&pump).cloned();
+        if let Some(pump) = pump {
+            pump.written(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// The client that sends over a pump sends no more.
+    #[napi(catch_unwind)]
+    pub fn pump_end(&self, pump: u32) {
+        let pump = self.pumps.lock().get(&pump).cloned();
+        if let Some(pump) = pump {
+            pump.ended();
+        }
+    }
+
+    /// The socket behind a pump is closed.
+    #[napi(catch_unwind)]
+    pub fn pump_close(&self, pump: u32) {
+        let pump = self.pumps.lock().remove(&pump);
+        if let Some(pump) = pump {
+            pump.closed();
+        }
+    }
+
+    /// Checks a request and finds its link: what it asks for, over what, and the code that says so.
+    fn admit(
+        &self,
+        query: &Query,
+        connection: u32,
+    ) -> std::result::Result<(Asks, Arc<Link>, i32), Refusal> {
+        let asks = request::check(&self.server, query)?;
+        request::check_protocol(&self.server, asks, query.protocol)?;
         match asks {
-            Asks::Open => Some((Link::new(connection, self.inbox.clone()), OPENS)),
+            Asks::Open => Ok((asks, Link::new(connection, self.inbox.clone()), OPENS)),
             Asks::Use(sid) => {
-                let engine = self.server.connection(*sid)?;
-                Some((engine.data.link()?.clone(), SERVED))
+                let engine = self.server.connection(sid);
+                let link = engine.and_then(|engine| engine.data.link().cloned());
+                Ok((asks, link.ok_or(Refusal::UnknownSession)?, SERVED))
             }
         }
     }
 
-    /// Serves a request of long polling; the response comes as a record.
+    /// Serves a request of long polling: a POST if there is a body, else a GET. The response comes
+    /// as a record.
     ///
-    /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else the
-    /// code of the refusal
+    /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else why
+    /// it is refused
     #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)]
     pub fn request(
         &self,
         number: u32,
         connection: u32,
-        method: String,
-        query: String,
+        eio3: bool,
+        base64_only: bool,
+        sid: Option<String>,
         content_type: Option<String>,
         body: Option<Buffer>,
     ) -> i32 {
-        let is_get = method == "GET";
-        let asks = match request::check(&self.server, &query, is_get, false) {
-            Ok(asks) => asks,
+        let query = Query {
+            protocol: protocol(eio3),
+            transport: "polling".to_owned(),
+            sid,
+            is_get: body.is_none(),
+            is_upgrade: false,
+        };
+        let (asks, link, code) = match self.admit(&query, connection) {
+            Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
-        };
-        let Ok(method) = http::Method::from_bytes(method.as_bytes()) else {
-            return i32::from(request::Refusal::BadRequest as u8);
-        };
-        let Some((link, code)) = self.link(&asks, connection) else {
-            return i32::from(request::Refusal::UnknownSession as u8);
         };
         let request = polling::Request {
             number,
-            method,
-            query,
+            protocol: query.protocol,
+            body: body.map(|body| Bytes::copy_from_slice(&body)),
             content_type,
-            body: body.map_or_else(Bytes::new, |body| Bytes::copy_from_slice(&body)),
-            sid: match asks {
-                Asks::Open => None,
-                Asks::Use(sid) => Some(sid),
-            },
+            base64_only,
+            asks,
             link,
         };
         self.requests
@@ -284,14 +394,12 @@ impl NativeServer {
         code
     }
 
-    /// A request is larger than `maxHttpBufferSize`: the connection it is for ends.
+    /// The client of a session does not keep to the protocol of polling: its connection ends.
     #[napi(catch_unwind)]
-    pub fn exceeded(&self, query: String) {
+    pub fn abort_session(&self, sid: String) {
         let _runtime = self.runtime.enter();
-        if let Ok(Asks::Use(sid)) = request::check(&self.server, &query, false, false)
-            && let Some(engine) = self.server.connection(sid)
-        {
-            engine.close(DisconnectReason::TransportError);
+        if let Ok(sid) = sid.parse() {
+            polling::abort_session(&self.server, sid);
         }
     }
 
@@ -438,6 +546,12 @@ impl NativeServer {
         self.server.close();
     }
 
+    /// Ends the connections there are; others may come.
+    #[napi(catch_unwind)]
+    pub fn close_connections(&self) {
+        self.server.close_connections();
+    }
+
     /// Lets go of `receive`: after `close` has ended every connection nothing more is reported.
     #[napi(catch_unwind)]
     pub fn release(&self) {
@@ -449,5 +563,21 @@ impl NativeServer {
             Some(socket) => Socket::step(&socket, event),
             None => Effects::new(),
         }
+    }
+}
+
+impl Drop for NativeServer {
+    /// Nobody can speak to the clients any more: a worker thread ended, or the server was let go of.
+    fn drop(&mut self) {
+        self.inbox.set_wake(None);
+        self.server.close();
+    }
+}
+
+fn protocol(eio3: bool) -> ProtocolVersion {
+    if eio3 {
+        ProtocolVersion::V3
+    } else {
+        ProtocolVersion::V4
     }
 }

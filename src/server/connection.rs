@@ -8,10 +8,12 @@ use engineioxide::socket::Sid;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socketioxide_core::parser::ParserState;
+use tokio::sync::Notify;
 
 use super::Inbox;
 use super::notice::{Notice, Reason};
 use super::socket::Socket;
+use super::stream::Ender;
 
 /// JavaScript's number for a connection, given before the connection exists.
 pub(crate) type ConnectionNumber = u32;
@@ -26,7 +28,8 @@ pub(crate) struct Connection {
     link: OnceLock<Arc<Link>>,
     sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
     reason: OnceLock<Reason>,
-    leaving: AtomicBool,
+    closing: AtomicBool,
+    polls: AtomicUsize,
 }
 
 impl Connection {
@@ -75,20 +78,48 @@ impl Connection {
         let _ = self.reason.set(reason);
     }
 
-    /// The connection ends as soon as the client has read what waits for it; what the client says
-    /// until then is ignored.
-    pub(crate) fn leave(&self) {
-        self.leaving.store(true, Ordering::Relaxed);
+    /// Counts a poll of the client's until the guard is dropped.
+    pub(crate) fn polls(engine: &Arc<Engine>) -> Poll {
+        engine.data.polls.fetch_add(1, Ordering::AcqRel);
+        Poll(engine.clone())
     }
 
-    /// Whether the connection is about to end.
-    pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Relaxed)
+    /// Whether the client waits for something to be sent.
+    pub(crate) fn is_polled(&self) -> bool {
+        self.polls.load(Ordering::Acquire) > 0
+    }
+
+    /// Has the connection end when its client has taken what is queued; only a polling client takes
+    /// its time. Says whether that is new.
+    pub(crate) fn begin_closing(&self) -> bool {
+        !self.closing.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the connection is to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     /// The reason somebody gave, if any.
     pub(crate) fn reason(&self) -> Option<Reason> {
         self.reason.get().copied()
+    }
+}
+
+/// A poll of a client, under way.
+#[derive(Debug)]
+pub(crate) struct Poll(Arc<Engine>);
+
+impl Poll {
+    /// The connection that is polled.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.0
+    }
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        self.0.data.polls.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -102,8 +133,9 @@ pub(crate) struct Link {
     sid: OnceLock<Sid>,
     queued: AtomicUsize,
     peer_gone: AtomicBool,
-    #[cfg(unix)]
-    fd: Mutex<Option<std::os::fd::RawFd>>,
+    upgrading: AtomicBool,
+    poll: Notify,
+    ender: Mutex<Option<Ender>>,
 }
 
 impl std::fmt::Debug for Link {
@@ -131,8 +163,9 @@ impl Link {
             sid: OnceLock::new(),
             queued: AtomicUsize::new(0),
             peer_gone: AtomicBool::new(false),
-            #[cfg(unix)]
-            fd: Mutex::new(None),
+            upgrading: AtomicBool::new(false),
+            poll: Notify::new(),
+            ender: Mutex::new(None),
         })
     }
 
@@ -179,9 +212,39 @@ impl Link {
         self.peer_gone.load(Ordering::Relaxed)
     }
 
-    /// The stream's descriptor while a taken-over stream lives.
-    #[cfg(unix)]
-    pub(crate) fn fd(&self) -> &Mutex<Option<std::os::fd::RawFd>> {
-        &self.fd
+    /// Begins an upgrade to websocket; `None` while another one is under way.
+    pub(crate) fn upgrade(self: &Arc<Self>) -> Option<Upgrading> {
+        let is_first = !self.upgrading.swap(true, Ordering::AcqRel);
+        is_first.then(|| Upgrading(self.clone()))
+    }
+
+    /// Whether an upgrade to websocket is under way.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.upgrading.load(Ordering::Acquire)
+    }
+
+    /// Has a poll that waits answered with nothing, so that the client can leave polling.
+    pub(crate) fn release_poll(&self) {
+        self.poll.notify_waiters();
+    }
+
+    /// Resolves when a poll that waits is to be answered with nothing.
+    pub(crate) fn poll_released(&self) -> impl Future<Output = ()> {
+        self.poll.notified()
+    }
+
+    /// What ends the link's stream at once, while there is one.
+    pub(crate) fn ender(&self) -> &Mutex<Option<Ender>> {
+        &self.ender
+    }
+}
+
+/// An upgrade under way; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Upgrading(Arc<Link>);
+
+impl Drop for Upgrading {
+    fn drop(&mut self) {
+        self.0.upgrading.store(false, Ordering::Release);
     }
 }

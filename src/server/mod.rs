@@ -1,12 +1,16 @@
 //! The native server: Socket.IO on the Engine.IO engine of socketioxide.
 //!
 //! ```text
-//! handover   takes a websocket from Node        polling   long polling, served in process
-//! request    which requests are for a session   options   what the server was told
+//! request    which requests are for a session   handshake the first packet of a connection
+//! websocket  a websocket's way into the engine  frame     the frames of that way
+//! handover   takes a descriptor from Node       pump      a stream whose bytes Node carries
+//! stream     a websocket's bytes, either way    polling   long polling, served in process
+//! options    what the server was told
 //! connection one Engine.IO connection           socket    one client in one namespace
 //! namespace  sockets and who hears a broadcast  rooms     who is in which room
-//! packet     frames, and the name of an event   notice    what JavaScript is told
-//! output     the one ordered way out            runtime   the I/O thread
+//! packet     what a packet carries              parser    how packets look on the wire
+//! output     the one ordered way out            notice    what JavaScript is told
+//! runtime    the I/O thread
 //! ```
 //!
 //! The engine calls [`Server`] on its I/O thread, in the order of the wire; JavaScript is told by
@@ -14,20 +18,26 @@
 //! values.
 
 pub(crate) mod connection;
+mod frame;
 #[cfg(unix)]
 pub(crate) mod handover;
+mod handshake;
 pub(crate) mod namespace;
 pub(crate) mod notice;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod packet;
+pub(crate) mod parser;
 pub(crate) mod polling;
+pub(crate) mod pump;
 pub(crate) mod request;
 mod rooms;
 pub(crate) mod runtime;
 pub(crate) mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
+pub(crate) mod websocket;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -38,18 +48,17 @@ use bytes::Bytes;
 use engineioxide::handler::EngineIoHandler;
 use engineioxide::socket::Sid;
 use engineioxide::{DisconnectReason, ProtocolVersion, Str, TransportType};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
-use socketioxide_core::parser::{Parse, ParseConfig, ParseError};
-use socketioxide_parser_common::CommonParser;
+use socketioxide_core::parser::{ParseConfig, ParseError};
 
 use connection::{Connection, Engine, Link};
-use namespace::Namespace;
+use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
-use packet::Frame;
+use parser::Parser;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
 
 /// Where notices go: JavaScript's queue, or a test's list.
@@ -65,7 +74,11 @@ pub(crate) struct Server {
     pub(crate) output: output::Sender,
     pub(crate) started: Instant,
     parsing: ParseConfig,
-    namespaces: RwLock<Vec<Arc<Namespace>>>,
+    namespaces: RwLock<Namespaces>,
+    /// Clients that wait for JavaScript to say whether a namespace exists.
+    asks: Mutex<FxHashMap<u32, Ask>>,
+    last_ask: AtomicU32,
+    asks_for_namespaces: AtomicBool,
     sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
     connections: RwLock<FxHashMap<Sid, Arc<Engine>>>,
     last_socket: AtomicU32,
@@ -99,6 +112,9 @@ impl Server {
             started: Instant::now(),
             parsing,
             namespaces: RwLock::default(),
+            asks: Mutex::default(),
+            last_ask: AtomicU32::new(0),
+            asks_for_namespaces: AtomicBool::new(false),
             sockets: RwLock::default(),
             connections: RwLock::default(),
             last_socket: AtomicU32::new(0),
@@ -110,21 +126,17 @@ impl Server {
 
     /// The index of a namespace, made on first use.
     pub(crate) fn namespace(&self, name: &str) -> u32 {
-        let mut namespaces = self.namespaces.write();
-        let index = match namespaces.iter().position(|ns| ns.name.as_str() == name) {
-            Some(index) => index,
-            None => {
-                namespaces.push(Namespace::new(name));
-                namespaces.len() - 1
-            }
-        };
-        u32::try_from(index).unwrap_or(u32::MAX)
+        self.namespaces.write().index(name)
+    }
+
+    /// Forgets a namespace that has no sockets.
+    pub(crate) fn remove_namespace(&self, index: u32) {
+        self.namespaces.write().remove(index);
     }
 
     /// The namespace of an index.
     pub(crate) fn namespace_at(&self, index: u32) -> Option<Arc<Namespace>> {
-        let namespaces = self.namespaces.read();
-        namespaces.get(usize::try_from(index).ok()?).cloned()
+        self.namespaces.read().at(index)
     }
 
     /// A socket that lives.
@@ -145,14 +157,21 @@ impl Server {
     /// Ends every connection after what was said before, and lets none in any more.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        self.output.send(output::Command::Close);
+        self.output
+            .send(output::Command::EndAll(Reason::ServerShuttingDown));
     }
 
-    pub(crate) fn end_all(&self) {
+    /// Ends the connections there are, after what was said before.
+    pub(crate) fn close_connections(&self) {
+        self.output
+            .send(output::Command::EndAll(Reason::ForcedClose));
+    }
+
+    pub(crate) fn end_all(&self, reason: Reason) {
         let connections: Vec<_> = self.connections.read().values().cloned().collect();
         for engine in connections {
             for socket in engine.data.sockets() {
-                socket.end(self, Reason::ServerShuttingDown);
+                socket.end(self, reason);
             }
             engine.close(DisconnectReason::ClosingServer);
         }
@@ -171,28 +190,45 @@ impl Server {
 
     /// A client asks for a namespace.
     fn join(self: &Arc<Self>, engine: &Arc<Engine>, path: &str, auth: Option<&str>) {
+        let Some(link) = engine.data.link() else {
+            return;
+        };
         let (name, query) = match path.split_once('?') {
             Some((name, query)) => (name, Some(query)),
             None => (path, None),
         };
-        let namespace = {
-            let namespaces = self.namespaces.read();
-            namespaces
-                .iter()
-                .find(|ns| ns.name.as_str() == name)
-                .cloned()
+        let mut request = JoinRequest {
+            id: None,
+            nsp: name,
+            eio: match engine.protocol {
+                ProtocolVersion::V3 => 3,
+                ProtocolVersion::V4 => 4,
+            },
+            sid: engine.id.as_str(),
+            query,
+            auth: auth.and_then(|auth| serde_json::from_str(auth).ok()),
         };
+        let namespace = self.namespaces.read().named(name);
         let Some(namespace) = namespace else {
-            let refusal = match engine.protocol {
-                ProtocolVersion::V3 => r#""Invalid namespace""#,
-                ProtocolVersion::V4 => r#"{"message":"Invalid namespace"}"#,
+            if !self.asks_for_namespaces.load(Ordering::Relaxed) {
+                self.refuse(engine, name);
+                return;
+            }
+            let ask = self
+                .last_ask
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_add(1);
+            let asked = Ask {
+                engine: Arc::downgrade(engine),
+                path: path.to_owned(),
+                auth: auth.map(str::to_owned),
             };
-            let frame = Frame::connect_error(&Str::copy_from_slice(name), refusal);
-            self.output
-                .send(output::Command::Frame(engine.clone(), frame));
-            return;
-        };
-        let Some(link) = engine.data.link() else {
+            self.asks.lock().insert(ask, asked);
+            self.inbox.push(Notice::Ask {
+                ask,
+                connection: link.number,
+                request: request.to_json(),
+            });
             return;
         };
         let number = self
@@ -201,21 +237,56 @@ impl Server {
             .wrapping_add(1);
         // A client of protocol 4 makes the id of its socket from the connection's; in protocol 5
         // the connection's id is a secret between client and server.
-        let id = match engine.protocol {
+        let id: Box<str> = match engine.protocol {
             ProtocolVersion::V3 if name == "/" => engine.id.as_str().into(),
             ProtocolVersion::V3 => format!("{name}#{}", engine.id).into_boxed_str(),
             ProtocolVersion::V4 => Sid::new().as_str().into(),
         };
-        let request = join_request(&id, name, query, auth, engine.protocol);
-        let connection = link.number;
+        request.id = Some(&id);
+        let request = request.to_json();
         let socket = Socket::new(number, id, namespace, engine.clone(), self);
         engine.data.add(socket.clone());
         self.sockets.write().insert(number, socket);
         self.inbox.push(Notice::Connect {
             socket: number,
-            connection,
+            connection: link.number,
             request,
         });
+    }
+
+    fn refuse(&self, engine: &Arc<Engine>, name: &str) {
+        let reason = match (engine.protocol, self.options.parser) {
+            // All that version 2 of the MessagePack parser takes.
+            (ProtocolVersion::V3, Parser::Msgpack) => r#""Invalid namespace""#,
+            _ => r#"{"message":"Invalid namespace"}"#,
+        };
+        let frame = self
+            .options
+            .parser
+            .connect_error(&Str::copy_from_slice(name), reason);
+        self.output
+            .send(output::Command::Frame(engine.clone(), frame));
+    }
+
+    /// The application made the namespace a client asked for, or has none of that name.
+    pub(crate) fn answer_ask(self: &Arc<Self>, ask: u32, exists: bool) {
+        let Some(asked) = self.asks.lock().remove(&ask) else {
+            return;
+        };
+        let Some(engine) = asked.engine.upgrade().filter(|engine| !engine.is_closed()) else {
+            return;
+        };
+        let name = asked.path.split('?').next().unwrap_or_default();
+        if exists && self.namespaces.read().named(name).is_some() {
+            self.join(&engine, &asked.path, asked.auth.as_deref());
+        } else {
+            self.refuse(&engine, name);
+        }
+    }
+
+    /// Whether JavaScript is asked about namespaces that do not exist.
+    pub(crate) fn ask_for_namespaces(&self) {
+        self.asks_for_namespaces.store(true, Ordering::Relaxed);
     }
 
     /// One decoded packet of a client.
@@ -268,7 +339,7 @@ impl Server {
         engine: &Arc<Engine>,
         decode: impl FnOnce() -> Result<socketioxide_core::packet::Packet, ParseError>,
     ) {
-        if engine.data.is_leaving() {
+        if engine.data.is_closing() {
             return;
         }
         let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
@@ -289,32 +360,32 @@ fn parts(value: Value) -> Result<(Str, Vec<Bytes>), Malformed> {
     }
 }
 
-fn join_request(
-    id: &str,
-    nsp: &str,
-    query: Option<&str>,
-    auth: Option<&str>,
-    protocol: ProtocolVersion,
-) -> String {
-    #[derive(serde::Serialize)]
-    struct Request<'a> {
-        id: &'a str,
-        nsp: &'a str,
-        eio: u8,
-        query: Option<&'a str>,
-        auth: Option<&'a serde_json::value::RawValue>,
+/// What a client asks with to join a namespace, as JavaScript reads it.
+#[derive(serde::Serialize)]
+struct JoinRequest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    nsp: &'a str,
+    eio: u8,
+    sid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    query: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auth: Option<&'a serde_json::value::RawValue>,
+}
+
+impl JoinRequest<'_> {
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
-    let request = Request {
-        id,
-        nsp,
-        eio: match protocol {
-            ProtocolVersion::V3 => 3,
-            ProtocolVersion::V4 => 4,
-        },
-        query,
-        auth: auth.and_then(|auth| serde_json::from_str(auth).ok()),
-    };
-    serde_json::to_string(&request).unwrap_or_default()
+}
+
+/// A client that waits to learn whether a namespace exists.
+#[derive(Debug)]
+struct Ask {
+    engine: Weak<Engine>,
+    path: String,
+    auth: Option<String>,
 }
 
 impl EngineIoHandler for Server {
@@ -366,13 +437,15 @@ impl EngineIoHandler for Server {
 
     fn on_message(self: &Arc<Self>, message: Str, engine: Arc<Engine>) {
         self.message(&engine, || {
-            CommonParser.decode_str(&self.parsing, &engine.data.parser, message)
+            let parser = self.options.parser;
+            parser.decode_text(&self.parsing, &engine.data.parser, message)
         });
     }
 
     fn on_binary(self: &Arc<Self>, data: Bytes, engine: Arc<Engine>) {
         self.message(&engine, || {
-            CommonParser.decode_bin(&self.parsing, &engine.data.parser, data)
+            let parser = self.options.parser;
+            parser.decode_binary(&self.parsing, &engine.data.parser, data)
         });
     }
 }

@@ -7,7 +7,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
-use super::packet::Frame;
+use super::parser::Frame;
 use super::rooms::Rooms;
 use super::socket::{Socket, SocketNumber};
 
@@ -17,6 +17,45 @@ pub(crate) struct Namespace {
     pub(crate) name: Str,
     sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
     rooms: Mutex<Rooms>,
+}
+
+/// The namespaces of a server, by name and by the index JavaScript has for each.
+#[derive(Debug, Default)]
+pub(crate) struct Namespaces {
+    by_index: FxHashMap<u32, Arc<Namespace>>,
+    by_name: FxHashMap<Box<str>, u32>,
+    next: u32,
+}
+
+impl Namespaces {
+    /// The index of a namespace, made on first use; indices are not given out twice.
+    pub(crate) fn index(&mut self, name: &str) -> u32 {
+        if let Some(index) = self.by_name.get(name) {
+            return *index;
+        }
+        let index = self.next;
+        self.next = index.wrapping_add(1);
+        self.by_name.insert(name.into(), index);
+        self.by_index.insert(index, Namespace::new(name));
+        index
+    }
+
+    /// Forgets a namespace.
+    pub(crate) fn remove(&mut self, index: u32) {
+        if let Some(namespace) = self.by_index.remove(&index) {
+            self.by_name.remove(namespace.name.as_str());
+        }
+    }
+
+    /// The namespace of an index.
+    pub(crate) fn at(&self, index: u32) -> Option<Arc<Namespace>> {
+        self.by_index.get(&index).cloned()
+    }
+
+    /// The namespace of a name.
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Namespace>> {
+        self.at(*self.by_name.get(name)?)
+    }
 }
 
 /// Whom a broadcast is for.

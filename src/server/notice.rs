@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use engineioxide::Str;
+use engineioxide::socket::Sid;
 use smallvec::SmallVec;
 
 use super::connection::ConnectionNumber;
+use super::pump::PumpNumber;
 use super::socket::SocketNumber;
 use crate::session::{Attempt, Call, Instance};
 
@@ -15,9 +17,18 @@ pub(crate) enum Notice {
     Connect {
         socket: SocketNumber,
         connection: ConnectionNumber,
-        /// JSON: `{id, nsp, eio, auth?, query?}`.
+        /// JSON: `{id, nsp, eio, sid, auth?, query?}`.
         request: String,
     },
+    /// A client asks to join a namespace that does not exist; JavaScript may make it.
+    Ask {
+        ask: u32,
+        connection: ConnectionNumber,
+        /// JSON, as for `Connect` but without an id.
+        request: String,
+    },
+    /// A connection has moved from polling to websocket.
+    Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
     Event {
         socket: SocketNumber,
@@ -48,8 +59,28 @@ pub(crate) enum Notice {
         request: u32,
         status: u16,
         binary: bool,
+        /// The session the request opened.
+        opened: Option<Sid>,
         body: Bytes,
     },
+    /// What JavaScript is to do with a stream whose bytes it carries.
+    Pump {
+        pump: PumpNumber,
+        action: PumpAction,
+    },
+}
+
+/// What JavaScript does with a stream whose bytes it carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PumpAction {
+    /// Write these bytes.
+    Write(Bytes),
+    /// Read on.
+    Resume,
+    /// End it after what was written.
+    End,
+    /// End it at once.
+    Destroy,
 }
 
 /// What JavaScript runs for an event, beside the application's own listeners.
@@ -78,12 +109,18 @@ pub(crate) enum Reason {
     TransportError = 3,
     /// `ping timeout`
     PingTimeout = 4,
-    /// `parse error`
+    /// `parse error`: what came is no Engine.IO packet
     ParseError = 5,
     /// `server shutting down`
     ServerShuttingDown = 6,
     /// `transport error`, because the client did not read what was sent
     Backpressure = 7,
+    /// `forced close`, because what came is no Socket.IO packet
+    Malformed = 8,
+    /// `forced close`, by the application
+    ForcedClose = 9,
+    /// The application refused the socket: it never was of its namespace
+    Refused = 10,
 }
 
 impl Notice {
@@ -93,7 +130,7 @@ impl Notice {
         let bytes = |list: &[Bytes]| list.iter().map(Bytes::len).sum::<usize>();
         RECORD
             + match self {
-                Self::Connect { request, .. } => request.len(),
+                Self::Connect { request, .. } | Self::Ask { request, .. } => request.len(),
                 Self::Event {
                     text, attachments, ..
                 }
@@ -101,7 +138,14 @@ impl Notice {
                     text, attachments, ..
                 } => text.len() + bytes(attachments),
                 Self::Response { body, .. } => body.len(),
-                Self::Disconnect { .. } | Self::Closed { .. } => 0,
+                Self::Pump {
+                    action: PumpAction::Write(bytes),
+                    ..
+                } => bytes.len(),
+                Self::Disconnect { .. }
+                | Self::Closed { .. }
+                | Self::Upgraded { .. }
+                | Self::Pump { .. } => 0,
             }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::parser::Parser;
+
 /// The options of one native server. Durations come from milliseconds, sizes are bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -17,4 +19,14 @@ pub(crate) struct Options {
     pub(crate) max_http_buffer_size: usize,
     /// How much may wait for a client that does not read, before its connection is closed.
     pub(crate) max_backpressure: usize,
+    /// How packets look on the wire.
+    pub(crate) parser: Parser,
+    /// Whether clients may poll.
+    pub(crate) polling: bool,
+    /// Whether clients may use websockets.
+    pub(crate) websocket: bool,
+    /// Whether a client that polls may move to a websocket.
+    pub(crate) allow_upgrades: bool,
+    /// Whether clients of Engine.IO 3 are let in.
+    pub(crate) allow_eio3: bool,
 }

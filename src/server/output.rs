@@ -9,18 +9,23 @@
 //! |---|---|
 //! | `a socket call json` | answers a call with the array `json` |
 //! | `f socket call` | forgets a call that nobody will answer |
-//! | `e socket ack? json` | emits the array `json` to one socket, with an acknowledgement id or none |
-//! | `b namespace audience json` | broadcasts |
+//! | `e socket ack? volatile? json` | emits the array `json` to one socket, with an acknowledgement id or none |
+//! | `b namespace audience ack? volatile? json` | broadcasts |
 //! | `j socket json` / `l socket json` | joins / leaves a room |
 //! | `c socket` | accepts a socket into its namespace |
+//! | `x socket json` | refuses it, telling the client why |
+//! | `o ask` / `r ask` | lets a client join the namespace it asked for / refuses, since there is none |
 //! | `h socket 0/1` | lets broadcasts through / holds them back |
 //! | `d socket 0/1` | disconnects a socket, with its whole connection if 1 |
 //! | `m socket` | ends the connection of a socket whose message cannot be read |
+//! | `z sid` | ends a connection by its session id |
 //!
-//! `A`, `E` and `B` are the same with a count of attachments as the first field.
+//! `A`, `E` and `B` are the same with a count of attachments as the first field. A volatile frame (`v`)
+//! is dropped for a client for which something waits already.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use engineioxide::{DisconnectReason, TransportType};
@@ -30,7 +35,7 @@ use super::Server;
 use super::connection::Engine;
 use super::namespace::Audience;
 use super::notice::Reason;
-use super::packet::Frame;
+use super::parser::Frame;
 use super::socket::{self, Socket};
 use crate::session::Call;
 
@@ -43,8 +48,8 @@ pub(crate) enum Command {
     Frame(Arc<Engine>, Frame),
     /// The timeout of a pending socket: its connection ends (BEHAVIOUR "A socket's life" 5).
     Expire(Arc<Socket>),
-    /// The server closes: every connection ends.
-    Close,
+    /// Every connection ends, for this reason.
+    EndAll(Reason),
 }
 
 /// The sending end of the way out.
@@ -79,7 +84,7 @@ pub(crate) async fn run(server: std::sync::Weak<Server>, mut commands: Receiver)
                 socket::send(&engine, &frame, server.options.max_backpressure);
             }
             Command::Expire(socket) => disconnect_connection(&server, &socket.engine),
-            Command::Close => server.end_all(),
+            Command::EndAll(reason) => server.end_all(reason),
         }
     }
 }
@@ -111,13 +116,31 @@ fn operation(
         }
         _ => Vec::new(),
     };
-    let subject: u32 = fields.next()?.parse().ok()?;
-    if let "b" | "B" = kind {
-        let namespace = server.namespace_at(subject)?;
-        let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
-        let frame = Frame::event(&namespace.name, fields.next()?, attached, None);
-        namespace.broadcast(&audience, &frame, server.options.max_backpressure);
+    let subject = fields.next()?;
+    if kind == "z" {
+        let engine = server.connection(subject.parse().ok()?)?;
+        engine.data.ends_because(Reason::ForcedClose);
+        engine.close(DisconnectReason::TransportClose);
         return Some(());
+    }
+    let subject: u32 = subject.parse().ok()?;
+    let parser = server.options.parser;
+    match kind {
+        "b" | "B" => {
+            let namespace = server.namespace_at(subject)?;
+            let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
+            let ack = fields.next()?.parse().ok();
+            let volatile = fields.next()? == "v";
+            let frame = parser.event(&namespace.name, fields.next()?, attached, ack);
+            let frame = if volatile { frame.volatile() } else { frame };
+            namespace.broadcast(&audience, &frame, server.options.max_backpressure);
+            return Some(());
+        }
+        "o" | "r" => {
+            server.answer_ask(subject, kind == "o");
+            return Some(());
+        }
+        _ => {}
     }
     let socket = server.socket(subject)?;
     let max_backpressure = server.options.max_backpressure;
@@ -126,7 +149,7 @@ fn operation(
         "a" | "A" => {
             let call = Call::from_number(fields.next()?.parse().ok()?)?;
             let ack = socket.settle(call)?;
-            let frame = Frame::ack(ns, fields.next()?, attached, ack);
+            let frame = parser.ack(ns, fields.next()?, attached, ack);
             socket.send(&frame, max_backpressure);
         }
         "f" => {
@@ -134,7 +157,9 @@ fn operation(
         }
         "e" | "E" => {
             let ack = fields.next()?.parse().ok();
-            let frame = Frame::event(ns, fields.next()?, attached, ack);
+            let volatile = fields.next()? == "v";
+            let frame = parser.event(ns, fields.next()?, attached, ack);
+            let frame = if volatile { frame.volatile() } else { frame };
             socket.send(&frame, max_backpressure);
         }
         "j" => {
@@ -146,8 +171,12 @@ fn operation(
             socket.namespace.leave(socket.number, &room);
         }
         "c" => socket
-            .joined(max_backpressure)
+            .joined(parser, max_backpressure)
             .unwrap_or_else(|_| malformed(&socket.engine)),
+        "x" => {
+            socket.send(&parser.connect_error(ns, fields.next()?), max_backpressure);
+            socket.end(server, Reason::Refused);
+        }
         "h" => socket.hold(fields.next()? == "1"),
         "d" if fields.next()? == "1" => disconnect_connection(server, &socket.engine),
         "d" => disconnect(server, &socket),
@@ -160,37 +189,44 @@ fn operation(
 /// Ends one socket, telling its client.
 fn disconnect(server: &Server, socket: &Socket) {
     socket.send(
-        &Frame::disconnect(&socket.namespace.name),
+        &server.options.parser.disconnect(&socket.namespace.name),
         server.options.max_backpressure,
     );
     socket.end(server, Reason::ServerNamespaceDisconnect);
 }
 
-/// Ends every socket of a connection, telling the client, and then the connection. A polling client
-/// gets the time to fetch what it is told: its connection ends with the first poll that finds
-/// nothing more.
+/// Ends every socket of a connection, telling the client, and then the connection.
 fn disconnect_connection(server: &Server, engine: &Arc<Engine>) {
-    let sockets = engine.data.sockets();
-    for socket in &sockets {
-        disconnect(server, socket);
+    for socket in engine.data.sockets() {
+        disconnect(server, &socket);
     }
-    if sockets.is_empty() || engine.transport_type() == TransportType::Websocket {
-        engine.close(DisconnectReason::TransportClose);
-        return;
+    finish(engine, DisconnectReason::TransportClose);
+}
+
+/// How long a polling client may take to fetch what is queued for it when its connection ends; that
+/// of Engine.IO.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// Ends a connection when its client has what was queued. A websocket is flushed by the engine; a
+/// polling client comes and fetches it, with the end of the connection behind
+/// ([`super::polling`]), unless it waits and there is nothing to fetch.
+fn finish(engine: &Arc<Engine>, reason: DisconnectReason) {
+    let waits = engine.data.is_polled() && engine.data.link().is_none_or(|link| link.queued() == 0);
+    if waits || engine.transport_type() == TransportType::Websocket {
+        engine.close(reason);
+    } else if engine.data.begin_closing() {
+        let engine = Arc::downgrade(engine);
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            if let Some(engine) = engine.upgrade() {
+                engine.close(reason);
+            }
+        });
     }
-    engine.data.leave();
-    let engine = Arc::downgrade(engine);
-    let patience = server.options.ping_timeout;
-    tokio::spawn(async move {
-        tokio::time::sleep(patience).await;
-        if let Some(engine) = engine.upgrade() {
-            engine.close(DisconnectReason::TransportClose);
-        }
-    });
 }
 
 /// Ends a connection that sent what cannot be understood.
-pub(crate) fn malformed(engine: &Engine) {
-    engine.data.ends_because(Reason::ParseError);
-    engine.close(DisconnectReason::PacketParsingError);
+pub(crate) fn malformed(engine: &Arc<Engine>) {
+    engine.data.ends_because(Reason::Malformed);
+    finish(engine, DisconnectReason::PacketParsingError);
 }

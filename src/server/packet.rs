@@ -1,97 +1,13 @@
-//! Socket.IO packets: what is sent as frames, and what an incoming event is called.
+//! What a client's packet carries: what its event is called, and the check that its text is exactly
+//! one JSON value.
 //!
-//! The common parser of socketioxide does the framing; here is only what the two protocol
-//! versions (4: Engine.IO 3 clients, 5: Engine.IO 4 clients) do differently, and the check that a
-//! client's text is exactly one JSON value. That check is what keeps a batch of events for
-//! JavaScript safe to join: a text that is more than one value could speak for another connection.
+//! That check is what keeps a batch of events for JavaScript safe to join: a text that is more than
+//! one value could speak for another connection. How packets look on the wire is [`super::parser`]'s.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::fmt;
 
-use bytes::Bytes;
-use engineioxide::{ProtocolVersion, Str};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
-use socketioxide_core::Value;
-use socketioxide_core::packet::{Packet, PacketData};
-use socketioxide_core::parser::Parse;
-use socketioxide_parser_common::CommonParser;
-
-/// One packet as it goes out: a text frame and the binary frames that belong to it.
-///
-/// Cloning is cheap, so a broadcast is encoded once.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    pub(crate) text: Str,
-    pub(crate) attachments: Vec<Bytes>,
-}
-
-impl Frame {
-    /// Bytes on the wire, without the transport's own framing.
-    pub(crate) fn len(&self) -> usize {
-        self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
-    }
-
-    /// An event; `json` is `["name",args…]`, with placeholders where attachments belong.
-    pub(crate) fn event(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: Option<i64>) -> Self {
-        let mut packet = Packet::event(ns.clone(), value(json, attachments));
-        if let Some(ack) = ack {
-            packet.inner.set_ack_id(ack);
-        }
-        encode(packet)
-    }
-
-    /// The answer to an acknowledgement request; `json` is the array of its arguments.
-    pub(crate) fn ack(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Self {
-        encode(Packet::ack(ns.clone(), value(json, attachments), ack))
-    }
-
-    /// The end of a socket, said by the server.
-    pub(crate) fn disconnect(ns: &Str) -> Self {
-        encode(Packet::disconnect(ns.clone()))
-    }
-
-    /// The welcome to a namespace: protocol 5 carries the socket's id.
-    pub(crate) fn connect(ns: &Str, id: &str, protocol: ProtocolVersion) -> Self {
-        let payload = match protocol {
-            ProtocolVersion::V3 => None,
-            ProtocolVersion::V4 => Some(value(&format!("{{\"sid\":\"{id}\"}}"), Vec::new())),
-        };
-        encode(Packet {
-            inner: PacketData::Connect(payload),
-            ns: ns.clone(),
-        })
-    }
-
-    /// A refusal to join a namespace. `json` is what the client's error handler gets: an object
-    /// with `message` in protocol 5, any value in protocol 4.
-    pub(crate) fn connect_error(ns: &Str, json: &str) -> Self {
-        let ns = ns.as_str();
-        let (ns, comma) = if ns == "/" { ("", "") } else { (ns, ",") };
-        Self {
-            text: format!("4{ns}{comma}{json}").into(),
-            attachments: Vec::new(),
-        }
-    }
-}
-
-fn value(json: &str, attachments: Vec<Bytes>) -> Value {
-    let attachments = (!attachments.is_empty()).then(|| VecDeque::from(attachments));
-    Value::Str(Str::copy_from_slice(json), attachments)
-}
-
-fn encode(packet: Packet) -> Frame {
-    match CommonParser.encode(packet) {
-        Value::Str(text, attachments) => Frame {
-            text,
-            attachments: attachments.map(Vec::from).unwrap_or_default(),
-        },
-        Value::Bytes(_) => Frame {
-            text: Str::default(),
-            attachments: Vec::new(),
-        },
-    }
-}
 
 /// Names a client may not use: they are events of the socket itself (Socket.IO parser 4).
 const RESERVED: [&[u8]; 6] = [
@@ -240,34 +156,5 @@ mod tests {
     fn deep_nesting_is_no_danger() {
         let deep = format!("[\"m\",{}{}]", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(name(&deep), Some(b"m".to_vec()));
-    }
-
-    #[test]
-    fn frames_are_those_of_the_protocol() {
-        let ns = Str::from("/");
-        let admin = Str::from("/admin");
-        let text = |frame: Frame| frame.text.as_str().to_owned();
-        assert_eq!(
-            text(Frame::event(&ns, r#"["authenticated",true]"#, vec![], None)),
-            r#"2["authenticated",true]"#
-        );
-        assert_eq!(
-            text(Frame::event(&ns, r#"["unauthorized",{}]"#, vec![], Some(0))),
-            r#"20["unauthorized",{}]"#
-        );
-        assert_eq!(text(Frame::ack(&ns, "[{}]", vec![], 7)), "37[{}]");
-        let one = vec![Bytes::from_static(b"x")];
-        assert_eq!(text(Frame::ack(&admin, "[{}]", one, 7)), "61-/admin,7[{}]");
-        assert_eq!(text(Frame::disconnect(&ns)), "1");
-        assert_eq!(
-            text(Frame::connect(&admin, "i", ProtocolVersion::V3)),
-            "0/admin,"
-        );
-        assert_eq!(
-            text(Frame::connect(&ns, "i", ProtocolVersion::V4)),
-            r#"0{"sid":"i"}"#
-        );
-        assert_eq!(text(Frame::connect_error(&ns, "\"no\"")), "4\"no\"");
-        assert_eq!(text(Frame::connect_error(&admin, "{}")), "4/admin,{}");
     }
 }

@@ -19,7 +19,8 @@ use tokio::task::AbortHandle;
 use super::connection::Engine;
 use super::namespace::Namespace;
 use super::notice::{Notice, Reason, Run};
-use super::packet::{self, Frame};
+use super::packet;
+use super::parser::{Frame, Message, Parser};
 use super::{Inbox, Server, output};
 use crate::session::{Call, Effect, Effects, Event, Session};
 
@@ -125,7 +126,11 @@ impl Socket {
     ///
     /// # Errors
     /// `Malformed` if something that waited cannot be read.
-    pub(crate) fn joined(self: &Arc<Self>, max_backpressure: usize) -> Result<(), Malformed> {
+    pub(crate) fn joined(
+        self: &Arc<Self>,
+        parser: Parser,
+        max_backpressure: usize,
+    ) -> Result<(), Malformed> {
         let mut state = self.state.lock();
         let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
             Phase::Joining(early) => early,
@@ -135,7 +140,7 @@ impl Socket {
             }
         };
         self.namespace.add(self.clone());
-        let welcome = Frame::connect(&self.namespace.name, &self.id, self.engine.protocol);
+        let welcome = parser.connect(&self.namespace.name, &self.id, self.engine.protocol);
         self.send(&welcome, max_backpressure);
         early
             .into_iter()
@@ -312,15 +317,24 @@ pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
     let Some(link) = engine.data.link() else {
         return;
     };
-    if link.queued() > max_backpressure {
+    let queued = link.queued();
+    if frame.volatile && queued > 0 {
+        return;
+    }
+    if queued > max_backpressure {
         overflow(engine);
         return;
     }
     link.queue(frame.len());
-    let mut sent = engine.emit(frame.text.clone()).is_ok();
-    for attachment in &frame.attachments {
-        sent = sent && engine.emit_binary(attachment.clone()).is_ok();
-    }
+    let sent = match &frame.message {
+        Message::Text(text, attachments) => {
+            engine.emit(text.clone()).is_ok()
+                && attachments
+                    .iter()
+                    .all(|attachment| engine.emit_binary(attachment.clone()).is_ok())
+        }
+        Message::Binary(bytes) => engine.emit_binary(bytes.clone()).is_ok(),
+    };
     if !sent && !engine.is_closed() {
         overflow(engine);
     }
@@ -329,8 +343,7 @@ pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
 fn overflow(engine: &Engine) {
     engine.data.ends_because(Reason::Backpressure);
     engine.close(DisconnectReason::TransportError);
-    #[cfg(unix)]
     if let Some(link) = engine.data.link() {
-        super::handover::shut_down(link);
+        super::stream::shut_down(link);
     }
 }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::*;
+use crate::server::parser::Parser;
 use crate::session::Event;
 
 /// An inbox that a test reads.
@@ -45,6 +46,11 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
             connect_timeout: Duration::from_secs(45),
             max_http_buffer_size: 1_000_000,
             max_backpressure: 1_000_000,
+            parser: Parser::Common,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_eio3: true,
         };
         let handle = tokio::runtime::Handle::current();
         let server = Server::new(options, Arc::new(Notices(sender)), &handle);
@@ -86,7 +92,7 @@ impl World {
             })
             .await;
         let socket = self.server.socket(socket).unwrap();
-        socket.joined(1_000_000).unwrap();
+        socket.joined(Parser::Common, 1_000_000).unwrap();
         (client, socket)
     }
 
@@ -133,7 +139,7 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
         let (mut other, _other_socket) = world.join(2).await;
         let engine = socket.engine.clone();
         world.server.message(&engine, || panic!("on purpose"));
-        assert_eq!(world.ended(&socket).await, Reason::ParseError);
+        assert_eq!(world.ended(&socket).await, Reason::Malformed);
         drop((engine, socket));
         world.closed(1).await;
         let mut rest = Vec::new();

@@ -129,7 +129,7 @@ new LoopbackSocket.Server(0, { pingIntervall: 1000 });
 // @ts-expect-error an option of another type
 new LoopbackSocket.Server(0, { path: 1 });
 // @ts-expect-error neither a server nor a port
-new LoopbackSocket.Server({});
+new LoopbackSocket.Server('somewhere');
 
 sockets.start(io);
 sockets.start(io.of('/admin'));

@@ -1,0 +1,335 @@
+'use strict';
+
+// MessagePack instead of Socket.IO's own packets: what clients with socket.io-msgpack-parser may
+// rely on, and what a client that speaks anything else comes to.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const msgpack = require('socket.io-msgpack-parser');
+const msgpack2 = require('socket.io-msgpack-parser-2');
+const { Server } = require('..');
+const {
+  TIMEOUT,
+  call,
+  ending,
+  happens,
+  loopbackSocket,
+  served,
+  upgraded,
+} = require('./native/support');
+
+/** What speaks MessagePack: version 2 of the parser belongs to Engine.IO 3 clients. */
+const SPEAKERS = { 2.5: msgpack2, 3.1: msgpack, 4.8: msgpack };
+const TRANSPORTS = [['websocket'], ['polling'], ['polling', 'websocket']];
+
+const VALUES = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  31,
+  -33,
+  128,
+  65_536,
+  -2_147_483_649,
+  Number.MAX_SAFE_INTEGER,
+  Number.MIN_SAFE_INTEGER,
+  0.1,
+  -1.5e-7,
+  Number.MAX_VALUE,
+  Number.MIN_VALUE,
+  '',
+  'text',
+  'x'.repeat(40),
+  'é✓😀"\\\u0000\u2028',
+  'y'.repeat(70_000),
+  [],
+  {},
+  [[[]], [{}]],
+  { '': 1, constructor: { length: 2 }, 'a"b\\c': [null], 7: 'seven' },
+  Array.from({ length: 300 }, (_, index) => index),
+  Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`key ${index}`, { index }])),
+];
+
+const encode = (packet) => new msgpack.Encoder().encode(packet)[0];
+const decode = (message) => {
+  const decoder = new msgpack.Decoder();
+  let packet;
+  decoder.once('decoded', (decoded) => (packet = decoded));
+  decoder.add(message);
+  return packet;
+};
+const bytes = Buffer.from([0, 1, 2, 250, 255, 30, 10]);
+const toBuffer = (value) => Buffer.from(value);
+
+/**
+ * A test with a server that speaks MessagePack.
+ * @param {(world: object) => Promise<void>} test
+ * @returns {() => Promise<void>} for `it`
+ */
+function speaking(test) {
+  return served({ parser: 'msgpack' }, test);
+}
+
+/**
+ * @param {object} world
+ * @param {object} [options] of the client
+ * @param {string} [version]
+ * @returns {Promise<{client: any, socket: any}>} a client with its parser, connected
+ */
+function speaker(world, options, version = '4.8') {
+  return world.connect(version, { parser: SPEAKERS[version], ...options });
+}
+
+describe('MessagePack', () => {
+  for (const [version, parser] of Object.entries(SPEAKERS)) {
+    for (const transports of TRANSPORTS) {
+      it(
+        `authenticates, calls and answers a client ${version} over ${transports.join(' and ')}`,
+        TIMEOUT,
+        speaking(async (world) => {
+          const instance = loopbackSocket();
+          instance.defineMethod('echo', (socket, credentials, args) => args);
+          instance.defineMethod('whoami', (socket, credentials) => credentials);
+          instance.defineMethod('fail', () => {
+            throw Object.assign(new Error('no'), { code: 'E_NO' });
+          });
+          instance.start(world.io);
+          const { client, socket } = await world.connect(version, { parser, transports });
+          if (transports.length === 2) await upgraded(client);
+          client.emit('authentication', { token: 'valid', photo: bytes });
+          assert.deepEqual(await happens(client, 'authenticated'), [true]);
+          const [{ result }] = await call(client, 'echo', VALUES);
+          // The encoder of the client takes integers beyond 2⁶⁴ for 0.
+          const expected = VALUES.map((value) => (value === Number.MAX_VALUE ? 0 : value));
+          assert.deepEqual(result, expected);
+          const [{ result: credentials }] = await call(client, 'whoami', 0);
+          assert.deepEqual(toBuffer(credentials.photo), bytes);
+          assert.deepEqual(await call(client, 'fail', 0), [{ error: { code: 'E_NO' } }]);
+          client.on('ask', (value, acknowledge) => acknowledge({ deep: [value] }, 'seen'));
+          const [{ deep }, seen] = await call(socket, 'ask', { bytes });
+          assert.ok(Buffer.isBuffer(deep[0].bytes));
+          assert.deepEqual([deep[0].bytes, seen], [bytes, 'seen']);
+        }),
+      );
+    }
+  }
+
+  it(
+    'refuses credentials, and disconnects who acknowledges that',
+    TIMEOUT,
+    speaking(async (world) => {
+      loopbackSocket().start(world.io);
+      const { client } = await speaker(world);
+      const refused = happens(client, 'unauthorized');
+      const ended = happens(client, 'disconnect');
+      client.emit('authentication', { token: 'wrong' });
+      const [{ message }, acknowledge] = await refused;
+      assert.equal(message, 'Authentication failure');
+      acknowledge();
+      assert.equal((await ended)[0], 'io server disconnect');
+    }),
+  );
+
+  it(
+    'carries what JSON lacks as JSON writes it',
+    TIMEOUT,
+    speaking(async (world) => {
+      const { client, socket } = await speaker(world);
+      const heard = once(socket, 'm');
+      const time = new Date(1_700_000_000_123);
+      client.emit('m', undefined, [time, NaN, Infinity, undefined], { gone: undefined, kept: 1 });
+      const iso = time.toISOString();
+      assert.deepEqual(await heard, [null, [iso, null, null, null], { kept: 1 }]);
+      const answer = happens(client, 'n');
+      socket.emit('n', undefined, [time, NaN], { gone: undefined, kept: 1 });
+      assert.deepEqual(await answer, [null, [iso, null], { kept: 1 }]);
+    }),
+  );
+
+  it(
+    'nests as deep as a call may, and no deeper',
+    TIMEOUT,
+    speaking(async (world) => {
+      const { client, socket } = await speaker(world);
+      let deep = [];
+      for (let i = 0; i < 2500; i++) deep = [deep];
+      socket.on('echo', (value, acknowledge) => acknowledge(value));
+      let [answer] = await call(client, 'echo', deep);
+      for (let i = 0; i < 2500; i++) [answer] = answer;
+      assert.deepEqual(answer, []);
+      const raw = await world.raw({ join: false });
+      const bottomless = Buffer.alloc(500_000, 0x91);
+      raw.send(Buffer.concat([Buffer.from('81a464617461', 'hex'), bottomless]));
+      await raw.closed;
+      assert.deepEqual(await call(client, 'echo', 1), [1]);
+    }),
+  );
+
+  it(
+    'joins namespaces, with what a client gives along',
+    TIMEOUT,
+    speaking(async (world) => {
+      world.io.of('/admin');
+      const auth = { token: 'abc', deep: [1], photo: bytes };
+      const { client, socket } = await speaker(world, { nsp: '/admin', auth });
+      assert.deepEqual(socket.handshake.auth, JSON.parse(JSON.stringify(auth)));
+      assert.equal(client.id, socket.id);
+      const heard = happens(client, 'hello');
+      world.io.of('/admin').emit('hello', { a: 1 });
+      assert.deepEqual(await heard, [{ a: 1 }]);
+      const left = ending(socket);
+      client.disconnect();
+      assert.equal((await left)[0], 'client namespace disconnect');
+    }),
+  );
+
+  it(
+    'tells a client why a namespace refuses it',
+    TIMEOUT,
+    speaking(async (world) => {
+      const parser = msgpack;
+      const [unknown] = await happens(world.client('4.8', { parser, nsp: '/no' }), 'connect_error');
+      assert.equal(unknown.message, 'Invalid namespace');
+      world.io.of('/closed').use((socket, next) => {
+        next(Object.assign(new Error('not you'), { data: { retryAfter: 3 } }));
+      });
+      const client = world.client('4.8', { parser, nsp: '/closed' });
+      const [error] = await happens(client, 'connect_error');
+      assert.equal(error.message, 'not you');
+      assert.deepEqual(error.data, { retryAfter: 3 });
+    }),
+  );
+
+  it(
+    'tells a client of Engine.IO 3 why a namespace refuses it',
+    TIMEOUT,
+    speaking(async (world) => {
+      world.io.of('/closed').use((socket, next) => next(new Error('not you')));
+      const client = world.client('2.5', { parser: msgpack2, nsp: '/closed' });
+      assert.deepEqual(await happens(client, 'error'), ['not you']);
+      const lost = world.client('2.5', { parser: msgpack2, nsp: '/no' });
+      assert.deepEqual(await happens(lost, 'error'), ['Invalid namespace']);
+    }),
+  );
+
+  it(
+    'broadcasts to rooms, and gathers acknowledgements',
+    TIMEOUT,
+    speaking(async (world) => {
+      const one = await speaker(world);
+      const two = await speaker(world, {}, '3.1');
+      const three = await speaker(world, {}, '2.5');
+      one.socket.join('r');
+      three.socket.join('r');
+      two.client.on('news', () => assert.fail('not in the room'));
+      const heard = [one, three].map(({ client }) => happens(client, 'news'));
+      world.io.to('r').emit('news', 1, { bytes }, ['é']);
+      for (const [number, { bytes: received }, list] of await Promise.all(heard)) {
+        assert.deepEqual([number, toBuffer(received), list], [1, bytes, ['é']]);
+      }
+      for (const { client } of [one, two, three]) {
+        client.on('ask', (acknowledge) => acknowledge(bytes));
+      }
+      const answers = await world.io.timeout(10_000).emitWithAck('ask');
+      assert.deepEqual(answers, [bytes, bytes, bytes]);
+    }),
+  );
+
+  it(
+    'ends the connection of a client that speaks anything else, and no other',
+    TIMEOUT,
+    speaking(async (world) => {
+      const { client, socket } = await speaker(world);
+      socket.on('are you there', (acknowledge) => acknowledge('yes'));
+      const hostile = [
+        '0',
+        '2["m"]',
+        '{"type":2,"nsp":"/","data":["m"]}',
+        Buffer.alloc(0),
+        Buffer.from([0xc1]),
+        Buffer.from('ddffffffff', 'hex'),
+        encode({ type: 0, nsp: '/', data: [] }),
+        encode({ type: 7, nsp: '/' }),
+        encode({ type: 2, nsp: '/', data: 'm' }),
+        Buffer.concat([encode({ type: 0, nsp: '/' }), Buffer.from([0xc0])]),
+      ];
+      for (const message of hostile) {
+        const raw = await world.raw({ join: false });
+        raw.send(typeof message === 'string' ? `4${message}` : message);
+        await raw.closed;
+      }
+      assert.deepEqual(await call(client, 'are you there'), ['yes']);
+    }),
+  );
+
+  it(
+    'lets nobody forge the events of a socket, or the call of another',
+    TIMEOUT,
+    speaking(async (world) => {
+      const { socket: other } = await speaker(world);
+      other.onAny(() => assert.fail('a forged event'));
+      const names = ['disconnect', 'disconnecting', 'connect', 'newListener', null, {}, []];
+      for (const name of names) {
+        const { client, socket } = await speaker(world);
+        const ended = happens(socket, 'disconnect');
+        client.io.engine.write(encode({ type: 2, nsp: '/', data: [name, 'forged'] }));
+        assert.equal((await ended)[0], 'forced close');
+      }
+      const { client, socket } = await speaker(world);
+      const heard = once(socket, 'last');
+      const forged = `m"],0,-1,0,["m",{"forged":true}`;
+      client.emit(forged, 1);
+      client.emit('last');
+      await heard;
+    }),
+  );
+
+  it(
+    'is one binary message a packet, without fields that do not apply',
+    TIMEOUT,
+    speaking(async (world) => {
+      const raw = await world.raw({ join: false });
+      const connected = once(world.io, 'connection');
+      raw.send(encode({ type: 0, nsp: '/' }));
+      const [socket] = await connected;
+      socket.emit('m', bytes);
+      socket.emit('n', () => {});
+      socket.disconnect();
+      const packets = [];
+      while (packets.length < 4) {
+        packets.push(decode(await raw.binary()));
+      }
+      assert.deepEqual(packets, [
+        { type: 0, nsp: '/', data: { sid: socket.id } },
+        { type: 2, nsp: '/', data: ['m', bytes] },
+        { type: 2, nsp: '/', data: ['n'], id: 0 },
+        { type: 1, nsp: '/' },
+      ]);
+    }),
+  );
+});
+
+describe('the option parser', () => {
+  it('is a name, or the module clients are given', TIMEOUT, async () => {
+    for (const parser of ['msgpack', msgpack, 'json', require('socket.io-parser'), undefined]) {
+      await new Server({ parser }).close();
+    }
+  });
+
+  it('is refused for a format the server does not speak', () => {
+    const { Decoder } = msgpack;
+    class Encoder {
+      encode(packet) {
+        return [JSON.stringify(packet)];
+      }
+    }
+    for (const parser of ['xml', { Encoder, Decoder }, {}, 1]) {
+      assert.throws(() => new Server({ parser }), {
+        code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION',
+      });
+    }
+  });
+});

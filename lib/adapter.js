@@ -1,0 +1,121 @@
+'use strict';
+
+/**
+ * Which rooms there are, as Socket.IO's adapters show it. The rooms themselves are Rust's; this is
+ * what the application's side knows of them, put together when it is asked for.
+ */
+
+const { EventEmitter } = require('events');
+const { refuse } = require('./unsupported');
+
+class AdapterView extends EventEmitter {
+  /**
+   * @param {import('./namespace').Namespace} nsp whose rooms
+   */
+  constructor(nsp) {
+    super();
+    this.nsp = nsp;
+  }
+
+  /**
+   * The rooms and the ids of their sockets.
+   *
+   * @returns {Map<string, Set<string>>} a copy
+   */
+  get rooms() {
+    const rooms = new Map();
+    for (const [id, joined] of this.sids) {
+      for (const room of joined) {
+        const ids = rooms.get(room);
+        if (ids === undefined) {
+          rooms.set(room, new Set([id]));
+        } else {
+          ids.add(id);
+        }
+      }
+    }
+    return rooms;
+  }
+
+  /**
+   * The ids of the sockets and their rooms.
+   *
+   * @returns {Map<string, Set<string>>} a copy
+   */
+  get sids() {
+    return new Map(this.nsp._connected().map((socket) => [socket.id, socket.rooms]));
+  }
+
+  /**
+   * @param {string} id a socket's id
+   * @returns {Set<string> | undefined} its rooms
+   */
+  socketRooms(id) {
+    return this.nsp.sockets.get(id)?.rooms;
+  }
+
+  /**
+   * @param {Set<string>} [rooms] rooms; none means the whole namespace
+   * @returns {Promise<Set<string>>} the ids of their sockets
+   */
+  async sockets(rooms = new Set()) {
+    const sockets = this.nsp._connected();
+    const inRooms = sockets.filter((socket) => rooms.size === 0 || socket._isInAny(rooms));
+    return new Set(inRooms.map((socket) => socket.id));
+  }
+
+  /**
+   * @returns {Promise<number>} how many servers there are: this one
+   */
+  async serverCount() {
+    return 1;
+  }
+
+  /**
+   * A socket has joined a room: emits `join-room`, after `create-room` if it is the first.
+   *
+   * @param {string} room the room
+   * @param {string} id the socket's id
+   * @returns {void}
+   */
+  _joined(room, id) {
+    if (this.listenerCount('create-room') > 0 && this.rooms.get(room)?.size === 1) {
+      this.emit('create-room', room);
+    }
+    this.emit('join-room', room, id);
+  }
+
+  /**
+   * A socket has left a room: emits `leave-room`, then `delete-room` if it was the last.
+   *
+   * @param {string} room the room
+   * @param {string} id the socket's id
+   * @returns {void}
+   */
+  _left(room, id) {
+    this.emit('leave-room', room, id);
+    if (this.listenerCount('delete-room') > 0 && !this.rooms.has(room)) {
+      this.emit('delete-room', room);
+    }
+  }
+}
+
+const ROOMS = 'join(), leave() and emit() of sockets and namespaces';
+refuse(AdapterView.prototype, {
+  addAll: ROOMS,
+  del: ROOMS,
+  delAll: ROOMS,
+  broadcast: ROOMS,
+  broadcastWithAck: ROOMS,
+  addSockets: 'socketsJoin() of namespaces',
+  delSockets: 'socketsLeave() of namespaces',
+  disconnectSockets: 'disconnectSockets() of namespaces',
+  fetchSockets: 'fetchSockets() of namespaces',
+  serverSideEmit: 'serverSideEmit() of namespaces',
+  persistSession: 'socket.data, or a store of your own',
+  restoreSession: 'socket.data, or a store of your own',
+  init: 'new Server(): there is nothing to prepare',
+  close: 'close() of the server',
+});
+
+module.exports = { AdapterView };

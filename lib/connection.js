@@ -1,0 +1,207 @@
+'use strict';
+
+/**
+ * A connection of the native server: what its sockets share. What only few applications look at,
+ * `socket.conn` and `socket.client`, is made when it is asked for.
+ */
+
+const { EventEmitter } = require('events');
+const { refuse } = require('./unsupported');
+
+class Connection {
+  /** The Engine.IO session id, once a socket has told. */
+  sid;
+  /** The version of Engine.IO, 3 or 4. */
+  protocol;
+  /** Why it ends, in Engine.IO's words. */
+  reason = 'transport close';
+  #conn;
+  #client;
+
+  /**
+   * @param {import('./server')} server whose
+   * @param {import('http').IncomingMessage} request what opened it
+   * @param {string} [address] the client's address
+   */
+  constructor(server, request, address) {
+    this.server = server;
+    this.request = request;
+    this.address = address;
+    this.issued = Date.now();
+    this.isSecure = Boolean(request.socket?.encrypted);
+    this.transport = /[?&]transport=websocket/.test(request.url) ? 'websocket' : 'polling';
+    this.isOpen = true;
+    this.isUpgraded = false;
+    /** @type {Set<import('./socket').Socket>} */
+    this.sockets = new Set();
+  }
+
+  /**
+   * Engine.IO's view.
+   *
+   * @returns {EngineSocket} made on first use
+   */
+  get conn() {
+    this.#conn ??= new EngineSocket(this);
+    return this.#conn;
+  }
+
+  /**
+   * Whether somebody may be listening for the connection's events.
+   *
+   * @returns {boolean} if not, they need not be made
+   */
+  get isWatched() {
+    return this.#conn !== undefined;
+  }
+
+  /**
+   * What opened the connection, unless the application took it away.
+   *
+   * @returns {import('http').IncomingMessage | undefined} the request
+   */
+  get httpRequest() {
+    return this.#conn === undefined ? this.request : this.#conn.request;
+  }
+
+  /**
+   * Socket.IO's view.
+   *
+   * @returns {Client} made on first use
+   */
+  get client() {
+    this.#client ??= new Client(this);
+    return this.#client;
+  }
+
+  /**
+   * Emits an event of Engine.IO's, if somebody may be listening.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {void}
+   */
+  tell(event, ...args) {
+    this.#conn?.emit(event, ...args);
+  }
+
+  /**
+   * Has broadcasts pass by, or reach, each socket as it should now be: a pending one hears none,
+   * and neither do the client's sockets in the namespaces that existed when the whole server
+   * began to be served.
+   *
+   * @returns {void}
+   */
+  updateHolds() {
+    let isPending = false;
+    for (const socket of this.sockets) {
+      isPending ||= socket.nsp.name === '/' && socket._isPending;
+    }
+    for (const socket of this.sockets) {
+      socket._hold(socket._isPending || (isPending && socket.nsp._isGated));
+    }
+  }
+}
+
+/**
+ * `socket.conn`: emits `upgrade`, `packet`, `packetCreate` and `close`.
+ */
+class EngineSocket extends EventEmitter {
+  #connection;
+
+  /**
+   * @param {Connection} connection the connection
+   */
+  constructor(connection) {
+    super();
+    this.#connection = connection;
+    this.request = connection.request;
+  }
+
+  /** @returns {string | undefined} the Engine.IO session id */
+  get id() {
+    return this.#connection.sid;
+  }
+
+  /** @returns {number} the version of Engine.IO, 3 or 4 */
+  get protocol() {
+    return this.#connection.protocol;
+  }
+
+  /** @returns {string | undefined} the client's address */
+  get remoteAddress() {
+    return this.#connection.address;
+  }
+
+  /** @returns {{name: string}} the transport in use, `polling` or `websocket` */
+  get transport() {
+    return { name: this.#connection.transport };
+  }
+
+  /** @returns {string} `open` or `closed` */
+  get readyState() {
+    return this.#connection.isOpen ? 'open' : 'closed';
+  }
+
+  /** @returns {boolean} whether the connection began with polling and is a websocket now */
+  get upgraded() {
+    return this.#connection.isUpgraded;
+  }
+
+  /** @returns {object} `io.engine` */
+  get server() {
+    return this.#connection.server.engine;
+  }
+
+  /**
+   * Ends the connection.
+   *
+   * @returns {this} itself
+   */
+  close() {
+    const { server, sid, isOpen } = this.#connection;
+    if (isOpen && sid !== undefined) {
+      server._output?.closeConnection(sid);
+    }
+    return this;
+  }
+}
+
+refuse(EngineSocket.prototype, { send: 'socket.send()', write: 'socket.send()' });
+
+/**
+ * `socket.client`.
+ */
+class Client {
+  #connection;
+
+  /**
+   * @param {Connection} connection the connection
+   */
+  constructor(connection) {
+    this.#connection = connection;
+    this.server = connection.server;
+  }
+
+  /** @returns {EngineSocket} Engine.IO's view */
+  get conn() {
+    return this.#connection.conn;
+  }
+
+  /** @returns {string | undefined} the Engine.IO session id */
+  get id() {
+    return this.#connection.sid;
+  }
+
+  /** @returns {import('http').IncomingMessage} what opened the connection */
+  get request() {
+    return this.#connection.httpRequest;
+  }
+
+  /** @returns {Map<string, import('./socket').Socket>} the client's sockets, by id */
+  get sockets() {
+    return new Map([...this.#connection.sockets].map((socket) => [socket.id, socket]));
+  }
+}
+
+module.exports = { Connection };

@@ -1,0 +1,243 @@
+'use strict';
+
+/**
+ * Long polling: requests are read and answered here, and served by the native server.
+ */
+
+const { admit, sessionOf } = require('./admission');
+const { isJsonp, packetsOf, script } = require('./jsonp');
+const { badRequest, nativeRefusal, protocolOf, refuseRequest } = require('./refusals');
+const { pollingHeaders } = require('./response-headers');
+
+/** What the native server says about a request that opens a connection. */
+const OPENS = -2;
+
+/** @type {WeakMap<import('./server'), Set<string>>} sessions whose client is sending packets */
+const sending = new WeakMap();
+
+/**
+ * @typedef {object} Exchange
+ * @property {import('http').IncomingMessage} req the request
+ * @property {import('http').ServerResponse} res its response
+ */
+
+/**
+ * Takes a request of long polling.
+ *
+ * @param {import('./server')} server who serves it
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @returns {void}
+ */
+function poll(server, req, res) {
+  if (server._isClosing) {
+    letGo(req, res);
+    res.writeHead(503);
+    res.end();
+    return;
+  }
+  admit(
+    server,
+    req,
+    () => res,
+    false,
+    (refusal) => {
+      if (refusal !== undefined) {
+        refuseRequest(server, req, res, refusal);
+      } else if (req.method === 'GET') {
+        serve(server, req, res, undefined);
+      } else if (req.method === 'POST') {
+        receive(server, req, res);
+      } else {
+        res.writeHead(500);
+        res.end();
+      }
+    },
+  );
+}
+
+/**
+ * Has the socket of a request end with it: kept alive, it would keep the http.Server from closing,
+ * or bring the rest of a body that nobody wants.
+ *
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @returns {void}
+ */
+function letGo(req, res) {
+  if (req.httpVersionMajor === 1) {
+    res.setHeader('Connection', 'close');
+  }
+}
+
+/**
+ * Reads the packets a client sends. A client that sends more while it is sending, or more than
+ * `maxHttpBufferSize`, or that leaves in the middle of it, loses its connection: a message that is
+ * dropped would be lost in silence.
+ *
+ * @param {import('./server')} server who serves the request
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @returns {void}
+ */
+function receive(server, req, res) {
+  const sid = sessionOf(req._query);
+  const busy = sending.get(server) ?? new Set();
+  sending.set(server, busy);
+  if (busy.has(sid)) {
+    server._native.abortSession(sid);
+    res.writeHead(400);
+    res.end();
+    return;
+  }
+  busy.add(sid);
+  const limit = server._options.maxHttpBufferSize;
+  const chunks = [];
+  let bytes = 0;
+  req.on('data', (chunk) => {
+    bytes += chunk.length;
+    if (bytes <= limit) {
+      chunks.push(chunk);
+    } else if (!res.headersSent) {
+      busy.delete(sid);
+      chunks.length = 0;
+      server._native?.abortSession(sid);
+      letGo(req, res);
+      res.writeHead(413);
+      res.end();
+    }
+  });
+  req.once('end', () => {
+    if (bytes <= limit) {
+      const body = Buffer.concat(chunks);
+      serve(server, req, res, isJsonp(req) ? packetsOf(body) : body);
+    }
+  });
+  req.once('close', () => {
+    if (!req.complete && bytes <= limit) {
+      busy.delete(sid);
+      server._native?.abortSession(sid);
+    }
+  });
+}
+
+/**
+ * @param {import('./server')} server who serves the request
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @param {Buffer} [body] the packets of a POST
+ * @returns {void}
+ */
+function serve(server, req, res, body) {
+  if (res.destroyed || server._isClosing) {
+    sent(server, req);
+    res.destroy();
+    return;
+  }
+  if (req.method === 'POST' && body === undefined) {
+    sent(server, req);
+    refuseRequest(server, req, res, badRequest('NO_PACKETS'));
+    return;
+  }
+  const query = req._query;
+  const number = server._nextRequest();
+  const connection = server._nextConnection();
+  const verdict = server._native.request(
+    number,
+    connection,
+    protocolOf(query) === 3,
+    Boolean(query.b64),
+    sessionOf(query),
+    req.headers['content-type'],
+    body,
+  );
+  if (verdict >= 0) {
+    sent(server, req);
+    refuseRequest(server, req, res, nativeRefusal(verdict, req));
+    return;
+  }
+  if (verdict === OPENS) {
+    server._opened(connection, req, req.socket.remoteAddress);
+  }
+  server._responses.set(number, { req, res });
+  res.once('close', () => {
+    if (server._responses.delete(number)) {
+      sent(server, req);
+      server._native?.abortRequest(number);
+    }
+  });
+}
+
+/**
+ * The packets of a request are read and dealt with: the client may send more.
+ *
+ * @param {import('./server')} server who served the request
+ * @param {import('http').IncomingMessage} req the request
+ * @returns {void}
+ */
+function sent(server, req) {
+  if (req.method === 'POST') {
+    sending.get(server)?.delete(sessionOf(req._query));
+  }
+}
+
+/**
+ * Writes the native server's answer to a request.
+ *
+ * @param {import('./server')} server who answers
+ * @param {number} number the request's number
+ * @param {number} status the HTTP status
+ * @param {boolean} isBinary whether the body is binary
+ * @param {Buffer} body the body
+ * @param {string} [opened] the id of the session that the request opened
+ * @returns {void}
+ */
+function answered(server, number, status, isBinary, body, opened) {
+  const exchange = server._responses.get(number);
+  if (exchange === undefined) {
+    return;
+  }
+  server._responses.delete(number);
+  const { req, res } = exchange;
+  sent(server, req);
+  if (server._isClosing) {
+    letGo(req, res);
+  }
+  if (status !== 200) {
+    refused(server, req, res, status, body);
+    return;
+  }
+  let type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
+  let payload = body;
+  if (req.method === 'POST') {
+    // Browsers offer plain text for download.
+    type = 'text/html';
+  } else if (isJsonp(req)) {
+    type = 'text/javascript; charset=UTF-8';
+    payload = script(req, body);
+  }
+  res.writeHead(200, pollingHeaders(server, req, type, payload, opened));
+  res.end(payload);
+}
+
+/**
+ * Passes on that the engine refuses a request which had been checked: its session has ended or
+ * moved meanwhile, or what it sent cannot be read.
+ *
+ * @param {import('./server')} server who answers
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @param {number} status the HTTP status
+ * @param {Buffer} body JSON that says why, or nothing
+ * @returns {void}
+ */
+function refused(server, req, res, status, body) {
+  if (status === 400 && body.length > 0) {
+    refuseRequest(server, req, res, nativeRefusal(Number(JSON.parse(body).code), req));
+    return;
+  }
+  res.writeHead(status);
+  res.end();
+}
+
+module.exports = { answered, poll };

@@ -1,0 +1,255 @@
+'use strict';
+
+/**
+ * Takes what the native server reports, record by record, to the object it is about. Any of them
+ * may have ended meanwhile: sockets end at any time.
+ */
+
+const { answered } = require('./polling');
+const { pumped } = require('./pump');
+const { Socket } = require('./socket');
+const { guarded } = require('./events');
+const { MalformedMessageError } = require('./errors');
+const serving = require('./serving');
+
+/** Why a socket ended, in Socket.IO's words, by the native server's code. */
+const REASONS = [
+  ['client namespace disconnect'],
+  ['server namespace disconnect'],
+  ['transport close'],
+  ['transport error'],
+  ['ping timeout'],
+  ['parse error'],
+  ['server shutting down'],
+  [
+    'transport error',
+    { message: 'The client did not read what was sent: maxBackpressure was exceeded.' },
+  ],
+  ['forced close'],
+  ['forced close'],
+  ['server namespace disconnect'],
+];
+
+/** The code for a message that is no Socket.IO packet. */
+const MALFORMED = 8;
+
+class Receiver {
+  #server;
+
+  /**
+   * @param {import('./server')} server whose
+   */
+  constructor(server) {
+    this.#server = server;
+    /**
+     * @param {number} number the socket whose client sent what cannot be read
+     * @returns {void}
+     */
+    this.malformed = (number) => {
+      if (this.#server._sockets.has(number)) {
+        this.#server._output.malformed(number);
+      }
+    };
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {unknown[]} payload the event's name and arguments
+   * @param {number} call the call to acknowledge, -1 if nobody waits
+   * @param {number} run the method to run, -1 for none
+   * @param {boolean} isLast whether the client left right behind it
+   * @returns {void}
+   */
+  event(number, payload, call, run, isLast) {
+    this.#server._sockets.get(number)?.socket._event(payload, call, run, isLast);
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {unknown[]} payload the event's name and arguments
+   * @param {number} call the call to answer, -1 if nobody waits
+   * @param {number} run the method to run
+   * @returns {void}
+   */
+  call(number, payload, call, run) {
+    this.#server._sockets.get(number)?.socket._call(payload, call, run);
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {unknown[]} payload the event: `authentication` and the credentials
+   * @param {number} index which LoopbackSocket of those that serve the socket
+   * @param {number} attempt the attempt
+   * @returns {void}
+   */
+  authenticate(number, payload, index, attempt) {
+    const entry = this.#server._sockets.get(number);
+    if (entry !== undefined) {
+      serving.attempt(entry.socket, entry.instances[index], index, attempt, payload[1]);
+    }
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} connectionNumber its connection
+   * @param {{id: string, nsp: string, eio: number, sid: string}} request what the client asked with
+   * @returns {void}
+   */
+  connect(number, connectionNumber, request) {
+    const server = this.#server;
+    const connection = server._connections.get(connectionNumber);
+    const namespace = server._nsps.get(request.nsp);
+    if (connection === undefined || server._isClosing) {
+      return;
+    }
+    if (namespace === undefined) {
+      server._output.refuse(number, { message: 'Invalid namespace' });
+      return;
+    }
+    connection.sid = request.sid;
+    connection.protocol = request.eio;
+    const socket = new Socket(namespace, number, connection, request);
+    const instances = namespace._instances.slice();
+    server._sockets.set(number, { socket, instances });
+    connection.sockets.add(socket);
+    if (namespace._middleware.length === 0) {
+      this.#accept(socket, instances);
+      return;
+    }
+    namespace._preConnectSockets.set(socket.id, socket);
+    guarded(() =>
+      namespace._look(socket, (error) => {
+        if (!server._isLive(socket)) {
+          return;
+        }
+        if (error) {
+          socket._refuse(error);
+        } else {
+          this.#accept(socket, instances);
+        }
+      }),
+    );
+  }
+
+  /**
+   * @param {Socket} socket a socket that may join its namespace
+   * @param {object[]} instances the LoopbackSockets that serve it
+   * @returns {void}
+   */
+  #accept(socket, instances) {
+    const { nsp } = socket;
+    nsp._preConnectSockets.delete(socket.id);
+    nsp.sockets.set(socket.id, socket);
+    serving.serve(socket, instances);
+    socket._connection.updateHolds();
+    socket._accept();
+    nsp._announce(socket);
+  }
+
+  /**
+   * @param {number} connectionNumber the connection
+   * @param {number} ask the ask
+   * @param {{nsp: string, auth?: object, query?: string}} request the namespace it wants
+   * @returns {void}
+   */
+  ask(connectionNumber, ask, { nsp: name, auth, query }) {
+    const server = this.#server;
+    const parents = [...server._parents];
+    const answer = (exists) => server._output?.answerAsk(ask, exists);
+    const given = auth ?? Object.fromEntries(new URLSearchParams(query ?? ''));
+    const step = (i) => {
+      if (server._nsps.has(name) || i === parents.length) {
+        answer(server._nsps.has(name));
+        return;
+      }
+      const [has, parent] = parents[i];
+      has(name, given, (error, allowed) => {
+        if (error || !allowed) {
+          step(i + 1);
+        } else {
+          if (!server._nsps.has(name)) {
+            parent.createChild(name);
+          }
+          answer(true);
+        }
+      });
+    };
+    step(0);
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} reason why it ended
+   * @returns {void}
+   */
+  disconnect(number, reason) {
+    const socket = this.#server._sockets.get(number)?.socket;
+    if (socket === undefined) {
+      return;
+    }
+    if (reason === MALFORMED) {
+      guarded(() => socket._fail(new MalformedMessageError()));
+    }
+    const [words, details] = REASONS[reason];
+    // The connection lives on when a client only leaves a namespace.
+    if (!words.endsWith('namespace disconnect')) {
+      socket._connection.reason = words;
+    }
+    socket._end(words, details);
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} ack the id the event was sent with
+   * @param {unknown[]} args what the client acknowledges with
+   * @returns {void}
+   */
+  acknowledged(number, ack, args) {
+    this.#server._sockets.get(number)?.socket._acknowledged(ack, args);
+  }
+
+  /**
+   * @param {number} number a connection that moved to websocket
+   * @returns {void}
+   */
+  upgraded(number) {
+    const connection = this.#server._connections.get(number);
+    if (connection !== undefined) {
+      connection.transport = 'websocket';
+      connection.isUpgraded = true;
+      connection.tell('upgrade', connection.conn.transport);
+    }
+  }
+
+  /**
+   * @param {number} number a connection that ended
+   * @returns {void}
+   */
+  closed(number) {
+    this.#server._closed(number);
+  }
+
+  /**
+   * @param {number} number a request of long polling
+   * @param {number} status its response's status
+   * @param {boolean} isBinary whether the body is binary
+   * @param {Buffer} body the body
+   * @param {string} [opened] the id of the session it opened
+   * @returns {void}
+   */
+  response(number, status, isBinary, body, opened) {
+    answered(this.#server, number, status, isBinary, body, opened);
+  }
+
+  /**
+   * @param {number} number a socket whose bytes are carried
+   * @param {number} action what to do with it
+   * @param {Buffer} [bytes] what to write
+   * @returns {void}
+   */
+  pump(number, action, bytes) {
+    pumped(this.#server, number, action, bytes);
+  }
+}
+
+module.exports = { Receiver };

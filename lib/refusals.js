@@ -1,0 +1,162 @@
+'use strict';
+
+/**
+ * Requests that are refused: Engine.IO's codes and words, the event that tells the application, and
+ * what the client is answered.
+ */
+
+const http = require('http');
+
+/** Engine.IO's words, by its code. */
+const MESSAGES = [
+  'Transport unknown',
+  'Session ID unknown',
+  'Bad handshake method',
+  'Bad request',
+  'Forbidden',
+  'Unsupported protocol version',
+];
+
+const BAD_REQUEST = 3;
+const FORBIDDEN = 4;
+
+/** Code and context of what the native server refuses, by its number (`src/server/request.rs`). */
+const NATIVE = [
+  ({ transport }) => [0, { transport }],
+  ({ sid }) => [1, { sid }],
+  (query, method) => [2, { method }],
+  ({ transport }) => [
+    BAD_REQUEST,
+    {
+      name: 'TRANSPORT_MISMATCH',
+      transport,
+      previousTransport: transport === 'polling' ? 'websocket' : 'polling',
+    },
+  ],
+  undefined,
+  (query) => [5, { protocol: protocolOf(query) }],
+  (query) => [
+    BAD_REQUEST,
+    {
+      name: 'PROTOCOL_MISMATCH',
+      protocol: protocolOf(query),
+      previousProtocol: protocolOf(query) === 4 ? 3 : 4,
+    },
+  ],
+  () => [BAD_REQUEST, { name: 'TRANSPORT_HANDSHAKE_ERROR' }],
+  () => [BAD_REQUEST, { name: 'UPGRADE_NOT_ALLOWED' }],
+];
+
+/**
+ * @typedef {object} Refusal
+ * @property {number} code Engine.IO's code
+ * @property {object} context what more there is to say
+ */
+
+/**
+ * @param {Record<string, string>} query a request's query
+ * @returns {3 | 4} the version of Engine.IO: 3 unless it says 4
+ */
+function protocolOf(query) {
+  return query.EIO === '4' ? 4 : 3;
+}
+
+/**
+ * @param {number} number the native server's number for a refusal
+ * @param {http.IncomingMessage} req the request, with its `_query`
+ * @returns {Refusal} the refusal
+ */
+function nativeRefusal(number, req) {
+  const [code, context] = NATIVE[number](req._query, req.method);
+  return { code, context };
+}
+
+/**
+ * @param {string} name why, in one word
+ * @param {object} [more] what more there is to say
+ * @returns {Refusal} the refusal of a bad request
+ */
+function badRequest(name, more) {
+  return { code: BAD_REQUEST, context: { name, ...more } };
+}
+
+/**
+ * @param {unknown} [message] what `allowRequest` said
+ * @param {unknown} [error] what it threw
+ * @returns {Refusal} the refusal of a request that the application does not allow
+ */
+function forbidden(message, error) {
+  return { code: FORBIDDEN, context: error === undefined ? { message } : { message, error } };
+}
+
+/**
+ * Tells the application of a refusal.
+ *
+ * @param {import('./server')} server who refuses
+ * @param {http.IncomingMessage} req the request
+ * @param {Refusal} refusal why
+ * @returns {unknown} what to tell the client
+ */
+function tell(server, req, { code, context }) {
+  server.engine.emit('connection_error', { req, code, message: MESSAGES[code], context });
+  return context.message || MESSAGES[code];
+}
+
+/**
+ * Refuses a request of long polling.
+ *
+ * @param {import('./server')} server who refuses
+ * @param {http.IncomingMessage} req the request
+ * @param {http.ServerResponse} res its response
+ * @param {Refusal} refusal why
+ * @returns {void}
+ */
+function refuseRequest(server, req, res, refusal) {
+  const { code } = refusal;
+  const message = tell(server, req, refusal);
+  if (res.headersSent) {
+    res.end();
+    return;
+  }
+  res.writeHead(code === FORBIDDEN ? 403 : 400, { 'Content-Type': 'application/json' });
+  res.end(JSON.stringify({ code, message }));
+}
+
+/**
+ * Refuses a websocket.
+ *
+ * @param {import('./server')} server who refuses
+ * @param {http.IncomingMessage} req the request
+ * @param {import('stream').Duplex} socket its socket
+ * @param {Refusal} refusal why
+ * @returns {void}
+ */
+function refuseUpgrade(server, req, socket, refusal) {
+  abortUpgrade(socket, 400, String(tell(server, req, refusal)));
+}
+
+/**
+ * Answers the request of an upgrade with an error and ends its socket.
+ *
+ * @param {import('stream').Duplex} socket the socket
+ * @param {number} status the HTTP status
+ * @param {string} [message] what to say
+ * @returns {void}
+ */
+function abortUpgrade(socket, status, message = http.STATUS_CODES[status]) {
+  socket.end(
+    `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\n` +
+      `Content-Type: text/html\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+    () => socket.destroy(),
+  );
+}
+
+module.exports = {
+  abortUpgrade,
+  badRequest,
+  forbidden,
+  nativeRefusal,
+  protocolOf,
+  refuseRequest,
+  refuseUpgrade,
+};

@@ -1,0 +1,146 @@
+'use strict';
+
+/**
+ * The headers of what clients are answered: those of the options, of middleware, and of the
+ * listeners to `initial_headers` and `headers` of `io.engine`.
+ */
+
+const { validateHeaderName, validateHeaderValue } = require('http');
+const { EventEmitter } = require('events');
+const { serialize } = require('cookie');
+
+/**
+ * Lets the application add to the headers of an answer.
+ *
+ * @param {import('./server')} server who answers
+ * @param {import('http').IncomingMessage} req the request
+ * @param {Record<string, unknown>} headers the headers; listeners change them
+ * @param {boolean} isInitial whether the request opens a connection
+ * @returns {Record<string, unknown>} the same
+ */
+function offer(server, req, headers, isInitial) {
+  if (isInitial) {
+    server.engine.emit('initial_headers', headers, req);
+  }
+  server.engine.emit('headers', headers, req);
+  return headers;
+}
+
+/**
+ * The headers of an answer to long polling.
+ *
+ * @param {import('./server')} server who answers
+ * @param {import('http').IncomingMessage} req the request
+ * @param {string} type the type of the body
+ * @param {Buffer | string} body the body
+ * @param {string} [opened] the id of the session that the request opens
+ * @returns {Record<string, unknown>} the headers
+ */
+function pollingHeaders(server, req, type, body, opened) {
+  const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
+  if (/;MSIE|Trident\//.test(req.headers['user-agent'])) {
+    // Old browsers take an answer for a page with a script in it.
+    headers['X-XSS-Protection'] = '0';
+  }
+  headers['cache-control'] = 'no-store';
+  const { cookie } = server._options;
+  if (opened !== undefined && cookie !== undefined) {
+    headers['Set-Cookie'] = [serialize(cookie.name, opened, cookie)];
+  }
+  return offer(server, req, headers, opened !== undefined);
+}
+
+/**
+ * The headers of the answer to an upgrade, beside those of the websocket itself.
+ *
+ * @param {import('./server')} server who answers
+ * @param {import('http').IncomingMessage} req the request
+ * @param {UpgradeResponse} [res] what middleware has written to
+ * @param {boolean} isInitial whether the request opens a connection
+ * @returns {string} a line each, with its line break
+ * @throws {TypeError} if one cannot be sent
+ */
+function upgradeHeaders(server, req, res, isInitial) {
+  const [protocol] = (req.headers['sec-websocket-protocol'] ?? '').split(',', 1);
+  const headers = offer(server, req, res?.headers ?? {}, isInitial);
+  let lines = protocol === '' ? '' : line('Sec-WebSocket-Protocol', protocol.trim());
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      lines += line(name, String(one));
+    }
+  }
+  return lines;
+}
+
+/**
+ * @param {string} name a header's name
+ * @param {string} value its value
+ * @returns {string} its line
+ * @throws {TypeError} if it cannot be sent
+ */
+function line(name, value) {
+  validateHeaderName(name);
+  validateHeaderValue(name, value);
+  return `${name}: ${value}\r\n`;
+}
+
+/**
+ * What middleware takes for the response to an upgrade: it can set headers, or end the socket.
+ */
+class UpgradeResponse extends EventEmitter {
+  #socket;
+
+  /**
+   * @param {import('stream').Duplex} socket the socket of the request
+   */
+  constructor(socket) {
+    super();
+    this.#socket = socket;
+    /** @type {Record<string, unknown>} */
+    this.headers = {};
+  }
+
+  /**
+   * @param {string} name a header's name
+   * @param {unknown} value its value
+   * @returns {this} itself
+   */
+  setHeader(name, value) {
+    this.headers[name] = value;
+    return this;
+  }
+
+  /**
+   * @param {string} name a header's name
+   * @returns {unknown} its value
+   */
+  getHeader(name) {
+    return this.headers[name];
+  }
+
+  /**
+   * @param {string} name a header's name
+   * @returns {void}
+   */
+  removeHeader(name) {
+    delete this.headers[name];
+  }
+
+  /** @returns {void} */
+  write() {}
+
+  /** @returns {void} */
+  writeHead() {}
+
+  /**
+   * Ends the socket.
+   *
+   * @returns {void}
+   */
+  end() {
+    this.emit('finish');
+    this.#socket.destroy();
+  }
+}
+
+module.exports = { UpgradeResponse, pollingHeaders, upgradeHeaders };

@@ -1,0 +1,138 @@
+'use strict';
+
+/**
+ * Websockets: handed over to the native server, and gone from the event loop if they are plain
+ * sockets with a descriptor. Others (TLS, and every socket on Windows) are pumped.
+ */
+
+const { admit, sessionOf } = require('./admission');
+const { pump } = require('./pump');
+const {
+  abortUpgrade,
+  badRequest,
+  nativeRefusal,
+  protocolOf,
+  refuseUpgrade,
+} = require('./refusals');
+const { UpgradeResponse, upgradeHeaders } = require('./response-headers');
+
+/** What the native server says about a websocket, besides why it is refused. */
+const OPENS = -2;
+const NOT_TAKEN = -3;
+
+/** The handles that Node keeps of sockets whose descriptor carries their bytes as they are. */
+const PLAIN = new Set(['TCP', 'Pipe']);
+
+/**
+ * Takes a websocket.
+ *
+ * @param {import('./server')} server who takes it
+ * @param {import('http').IncomingMessage} req the request of the upgrade
+ * @param {import('net').Socket} socket its socket
+ * @param {Buffer} head what was read behind the request
+ * @returns {void}
+ */
+function upgrade(server, req, socket, head) {
+  socket.on('error', () => {});
+  if (server._isClosing) {
+    abortUpgrade(socket, 503);
+    return;
+  }
+  const descriptor = descriptorOf(socket);
+  if (descriptor >= 0) {
+    // Not a byte may be read any more that the native server would miss.
+    socket._handle.readStop();
+  }
+  let res;
+  const response = () => (res = new UpgradeResponse(socket));
+  admit(server, req, response, true, (refusal) => {
+    const why = refusal ?? (isWebsocket(req) ? undefined : badRequest('INVALID_WEBSOCKET'));
+    if (socket.destroyed) {
+      return;
+    }
+    if (why !== undefined) {
+      refuseUpgrade(server, req, socket, why);
+      return;
+    }
+    try {
+      handOver(server, req, socket, head, descriptor, res);
+    } catch (error) {
+      socket.destroy();
+      // A header of the application's that cannot be sent, or a listener that threw.
+      process.nextTick(rethrow, error);
+    }
+  });
+}
+
+/**
+ * @param {import('net').Socket} socket a socket
+ * @returns {number} its descriptor, if that carries its bytes as they are; else -1
+ */
+function descriptorOf(socket) {
+  const handle = socket._handle;
+  const isPlain = !socket.encrypted && PLAIN.has(handle?.constructor.name);
+  return isPlain && handle.fd >= 0 ? handle.fd : -1;
+}
+
+/**
+ * @param {import('http').IncomingMessage} req the request of an upgrade
+ * @returns {boolean} whether it is one to a websocket
+ */
+function isWebsocket({ method, headers }) {
+  return (
+    method === 'GET' &&
+    /^websocket$/i.test(headers.upgrade) &&
+    /^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key']) &&
+    /^(13|8)$/.test(headers['sec-websocket-version'])
+  );
+}
+
+/**
+ * @param {import('./server')} server who takes the websocket
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('net').Socket} socket its socket
+ * @param {Buffer} head what was read behind the request
+ * @param {number} descriptor the socket's descriptor, or -1
+ * @param {UpgradeResponse} [res] what middleware has written to
+ * @returns {void}
+ */
+function handOver(server, req, socket, head, descriptor, res) {
+  const sid = sessionOf(req._query);
+  const address = socket.remoteAddress;
+  const number = server._nextConnection();
+  const verdict = server._native.upgrade(
+    number,
+    descriptor,
+    protocolOf(req._query) === 3,
+    sid,
+    req.headers['sec-websocket-key'],
+    upgradeHeaders(server, req, res, sid === undefined),
+    head,
+  );
+  if (verdict >= 0) {
+    refuseUpgrade(server, req, socket, nativeRefusal(verdict, req));
+    return;
+  }
+  if (verdict === NOT_TAKEN) {
+    abortUpgrade(socket, 500);
+    return;
+  }
+  if (verdict === OPENS) {
+    server._opened(number, req, address);
+  }
+  if (descriptor >= 0) {
+    socket.destroy();
+  } else {
+    pump(server, number, socket);
+  }
+}
+
+/**
+ * @param {unknown} error what the application threw
+ * @throws {unknown} the error
+ */
+function rethrow(error) {
+  throw error;
+}
+
+module.exports = { upgrade };

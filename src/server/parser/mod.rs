@@ -1,0 +1,169 @@
+//! How packets look on the wire: one parser for a server and all its clients.
+//!
+//! ```text
+//! common    text with JSON, attachments beside it: what every client speaks unless told otherwise
+//! msgpack   one binary message a packet: clients made with socket.io-msgpack-parser
+//! ```
+//!
+//! Between a parser and JavaScript a packet's data is always JSON text, with placeholders where its
+//! attachments belong. Only what is checked to be exactly one JSON value may pass that way (see
+//! [`super::packet`]).
+
+mod common;
+mod msgpack;
+
+use bytes::Bytes;
+use engineioxide::{ProtocolVersion, Str};
+use socketioxide_core::packet::Packet;
+use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
+
+/// One packet as it goes out.
+///
+/// Cloning is cheap, so a broadcast is encoded once.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub(crate) message: Message,
+    /// Rather not at all than late: dropped for a client for which something waits already.
+    pub(crate) volatile: bool,
+}
+
+/// What the engine sends for a packet.
+#[derive(Debug, Clone)]
+pub(crate) enum Message {
+    /// A text message and the binary messages that belong to it.
+    Text(Str, Vec<Bytes>),
+    /// One binary message.
+    Binary(Bytes),
+}
+
+impl Frame {
+    fn new(message: Message) -> Self {
+        Self {
+            message,
+            volatile: false,
+        }
+    }
+
+    /// The same frame, to be dropped where it would have to wait.
+    pub(crate) fn volatile(self) -> Self {
+        Self {
+            volatile: true,
+            ..self
+        }
+    }
+
+    /// Bytes on the wire, without the transport's own framing.
+    pub(crate) fn len(&self) -> usize {
+        match &self.message {
+            Message::Text(text, attachments) => {
+                text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+            }
+            Message::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// The wire format of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Parser {
+    /// Socket.IO's own.
+    #[default]
+    Common,
+    /// MessagePack, as `socket.io-msgpack-parser` has it.
+    Msgpack,
+}
+
+impl Parser {
+    /// The parser of a name: `json` or `msgpack`.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name {
+            "json" => Some(Self::Common),
+            "msgpack" => Some(Self::Msgpack),
+            _ => None,
+        }
+    }
+
+    /// An event; `json` is `["name",args…]`, with placeholders where attachments belong.
+    pub(crate) fn event(
+        self,
+        ns: &Str,
+        json: &str,
+        attachments: Vec<Bytes>,
+        ack: Option<i64>,
+    ) -> Frame {
+        match self {
+            Self::Common => common::event(ns, json, attachments, ack),
+            Self::Msgpack => msgpack::event(ns, json, &attachments, ack),
+        }
+    }
+
+    /// The answer to an acknowledgement request; `json` is the array of its arguments.
+    pub(crate) fn ack(self, ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
+        match self {
+            Self::Common => common::ack(ns, json, attachments, ack),
+            Self::Msgpack => msgpack::ack(ns, json, &attachments, ack),
+        }
+    }
+
+    /// The end of a socket, said by the server.
+    pub(crate) fn disconnect(self, ns: &Str) -> Frame {
+        match self {
+            Self::Common => common::disconnect(ns),
+            Self::Msgpack => msgpack::disconnect(ns),
+        }
+    }
+
+    /// The welcome to a namespace: protocol 5 carries the socket's id.
+    pub(crate) fn connect(self, ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
+        let data = match protocol {
+            ProtocolVersion::V3 => None,
+            ProtocolVersion::V4 => Some(format!("{{\"sid\":\"{id}\"}}")),
+        };
+        match self {
+            Self::Common => common::connect(ns, data.as_deref()),
+            Self::Msgpack => msgpack::connect(ns, data.as_deref()),
+        }
+    }
+
+    /// A refusal to join a namespace. `json` is what the client's error handler gets: an object
+    /// with `message` in protocol 5, any value in protocol 4.
+    pub(crate) fn connect_error(self, ns: &Str, json: &str) -> Frame {
+        match self {
+            Self::Common => common::connect_error(ns, json),
+            Self::Msgpack => msgpack::connect_error(ns, json),
+        }
+    }
+
+    /// Reads a text message of a client. Its data comes as `Value::Str`, JSON that is not checked
+    /// yet.
+    ///
+    /// # Errors
+    /// `NeedsMoreBinaryData` if attachments are to follow; any other if it is not a packet.
+    pub(crate) fn decode_text(
+        self,
+        config: &ParseConfig,
+        state: &ParserState,
+        text: Str,
+    ) -> Result<Packet, ParseError> {
+        match self {
+            Self::Common => common::decode_text(config, state, text),
+            Self::Msgpack => msgpack::decode_text(&text),
+        }
+    }
+
+    /// Reads a binary message of a client; see [`Parser::decode_text`].
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn decode_binary(
+        self,
+        config: &ParseConfig,
+        state: &ParserState,
+        data: Bytes,
+    ) -> Result<Packet, ParseError> {
+        match self {
+            Self::Common => common::decode_binary(config, state, data),
+            Self::Msgpack => msgpack::decode(config, &data),
+        }
+    }
+}
