@@ -159,7 +159,6 @@ describe('closing', () => {
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling({ poll: false, join: false });
-      await raw.poll();
       const asked = once(world.httpServer, 'request');
       const poll = raw.poll();
       await asked;
