@@ -750,6 +750,10 @@ declare namespace LoopbackSocket {
      * io.volatile.emit('position', { x: 1, y: 2 });
      */
     readonly volatile: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /** As Socket.IO 2 spells that what is emitted is JSON, which it always is. */
+    readonly json: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
+    /** As Socket.IO 2 spells whether there is binary in what is emitted, which is found without. */
+    binary(binary?: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
     /** Accepted; the native server does not compress. */
     compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
     /**
@@ -1331,6 +1335,10 @@ declare namespace LoopbackSocket {
      * socket.volatile.emit('position', { x: 1, y: 2 });
      */
     readonly volatile: this;
+    /** As Socket.IO 2 spells that what is emitted next is JSON, which it always is. */
+    readonly json: this;
+    /** As Socket.IO 2 spells whether there is binary in what is emitted next: found without. */
+    binary(binary?: boolean): this;
     /** Accepted; the native server does not compress. */
     compress(compress: boolean): this;
     /**

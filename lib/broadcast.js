@@ -65,6 +65,24 @@ class BroadcastOperator {
   }
 
   /**
+   * As Socket.IO 2 spells that what follows is JSON, which it always is.
+   *
+   * @returns {BroadcastOperator} itself
+   */
+  get json() {
+    return this;
+  }
+
+  /**
+   * As Socket.IO 2 spells whether there is binary in what follows, which is found without.
+   *
+   * @returns {BroadcastOperator} itself
+   */
+  binary() {
+    return this;
+  }
+
+  /**
    * What follows may be dropped for a client for which something waits already.
    *
    * @returns {BroadcastOperator} a new one
@@ -303,6 +321,8 @@ const OPERATORS = [
   'compress',
   'volatile',
   'local',
+  'json',
+  'binary',
   'timeout',
   'emitWithAck',
   'fetchSockets',

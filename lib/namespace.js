@@ -10,14 +10,11 @@ const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { ReservedEventError, UnsupportedApiError } = require('./errors');
 const { refuse } = require('./unsupported');
 
-/** Events of the namespace itself; all others are for its clients. */
-const OWN_EVENTS = new Set([
-  'connect',
-  'connection',
-  'new_namespace',
-  'newListener',
-  'removeListener',
-]);
+/** Events of the namespace itself. */
+const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
+
+/** Events that Node's emitters emit themselves, to listeners of theirs. */
+const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
 class Namespace extends EventEmitter {
   /** Middleware, in its order. */
@@ -121,9 +118,10 @@ class Namespace extends EventEmitter {
    * @param {string} event its name
    * @param {...unknown} args its arguments
    * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the socket itself
    */
   emit(event, ...args) {
-    if (OWN_EVENTS.has(event)) {
+    if (EMITTER_EVENTS.has(event)) {
       return super.emit(event, ...args);
     }
     return new BroadcastOperator(this).emit(event, ...args);
@@ -237,14 +235,25 @@ class Namespace extends EventEmitter {
   }
 
   /**
+   * Tells the application of something of the namespace's own.
+   *
+   * @param {string} event the event
+   * @param {unknown} subject what it is about
+   * @returns {void}
+   */
+  _tell(event, subject) {
+    super.emit(event, subject);
+  }
+
+  /**
    * Tells the application of a socket.
    *
    * @param {import('./socket').Socket} socket the socket
    * @returns {void}
    */
   _announce(socket) {
-    super.emit('connect', socket);
-    super.emit('connection', socket);
+    this._tell('connect', socket);
+    this._tell('connection', socket);
   }
 
   /**

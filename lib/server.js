@@ -281,7 +281,7 @@ class Server extends EventEmitter {
     this._nsps.set(namespace.name, namespace);
     namespace._index = this._native?.namespace(namespace.name);
     if (namespace.name !== '/') {
-      this.sockets.emit('new_namespace', namespace);
+      this.sockets._tell('new_namespace', namespace);
     }
   }
 

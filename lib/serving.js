@@ -6,6 +6,7 @@
  */
 
 const { authenticate } = require('./authentication');
+const { delayOf } = require('./timeout');
 
 /** @type {WeakMap<object, WeakMap<object, {names: string[], table: number}>>} by native server */
 const tables = new WeakMap();
@@ -53,14 +54,6 @@ function serve(socket, instances) {
     socket.auth = false;
     socket.server._native.serve(socket._number, delayOf(instance._timeout));
   }
-}
-
-/**
- * @param {unknown} timeout a LoopbackSocket's timeout
- * @returns {number | null} ms, `null` for ever
- */
-function delayOf(timeout) {
-  return timeout === 'none' ? null : Number(timeout);
 }
 
 /**

@@ -253,6 +253,24 @@ class Socket extends EventEmitter {
   }
 
   /**
+   * As Socket.IO 2 spells that the next event is JSON, which it always is.
+   *
+   * @returns {this} the socket
+   */
+  get json() {
+    return this;
+  }
+
+  /**
+   * As Socket.IO 2 spells whether there is binary in the next event, which is found without.
+   *
+   * @returns {this} the socket
+   */
+  binary() {
+    return this;
+  }
+
+  /**
    * The next event may be dropped if something waits for the client already.
    *
    * @returns {this} the socket

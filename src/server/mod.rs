@@ -306,6 +306,8 @@ impl Server {
                 self.join(engine, ns, auth);
                 Ok(())
             }
+            // A client whose manager is open already asks twice in one breath.
+            (PacketData::Connect(_), Some(socket)) if socket.is_joining() => Ok(()),
             (PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack), Some(socket)) => {
                 let (text, attachments) = parts(value)?;
                 socket.incoming(Incoming {

@@ -147,6 +147,11 @@ impl Socket {
             .try_for_each(|incoming| self.see(&mut state, incoming))
     }
 
+    /// Whether the application has not let the socket in yet.
+    pub(crate) fn is_joining(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Joining(_))
+    }
+
     /// An event of the client.
     ///
     /// # Errors
