@@ -193,10 +193,11 @@ impl Server {
         let Some(link) = engine.data.link() else {
             return;
         };
-        let (name, query) = match path.split_once('?') {
-            Some((name, query)) => (name, Some(query)),
-            None => (path, None),
-        };
+        let (name, query) = name_and_query(path);
+        // A client that asks twice before JavaScript has made the namespace is answered twice.
+        if engine.data.socket(name).is_some() {
+            return;
+        }
         let mut request = JoinRequest {
             id: None,
             nsp: name,
@@ -276,7 +277,7 @@ impl Server {
         let Some(engine) = asked.engine.upgrade().filter(|engine| !engine.is_closed()) else {
             return;
         };
-        let name = asked.path.split('?').next().unwrap_or_default();
+        let (name, _) = name_and_query(&asked.path);
         if exists && self.namespaces.read().named(name).is_some() {
             self.join(&engine, &asked.path, asked.auth.as_deref());
         } else {
@@ -296,7 +297,7 @@ impl Server {
         ns: &str,
         packet: PacketData,
     ) -> Result<(), Malformed> {
-        let socket = engine.data.socket(ns);
+        let socket = engine.data.socket(name_and_query(ns).0);
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.as_ref().and_then(Value::as_str).map(Str::as_str);
@@ -352,6 +353,14 @@ impl Server {
         if !matches!(handled, Ok(Ok(()))) {
             output::malformed(engine);
         }
+    }
+}
+
+/// The name of a namespace, and the query with which a client asks for it.
+fn name_and_query(path: &str) -> (&str, Option<&str>) {
+    match path.split_once('?') {
+        Some((name, query)) => (name, Some(query)),
+        None => (path, None),
     }
 }
 

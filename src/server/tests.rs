@@ -155,6 +155,52 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
     });
 }
 
+/// How many namespaces were joined before the first socket left one.
+async fn joins(world: &mut World) -> usize {
+    let mut joins = 0;
+    loop {
+        match world.notices.recv().await.unwrap() {
+            Notice::Connect { .. } => joins += 1,
+            Notice::Disconnect { .. } => return joins,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_client_is_in_a_namespace_once_whatever_query_it_asks_with() {
+    run(async |mut world| {
+        let mut client = world.open(1);
+        for text in ["40/?a=1,", "40/?a=2,", "40", "41/?a=3,"] {
+            say(&mut client, text).await;
+        }
+        assert_eq!(joins(&mut world).await, 1);
+    });
+}
+
+#[test]
+fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
+    run(async |mut world| {
+        world.server.ask_for_namespaces();
+        let mut client = world.open(1);
+        let mut asks = Vec::new();
+        for text in ["40/made,", "40/made?a=1,"] {
+            say(&mut client, text).await;
+            let ask = world.until(|notice| match notice {
+                Notice::Ask { ask, .. } => Some(*ask),
+                _ => None,
+            });
+            asks.push(ask.await);
+        }
+        world.server.namespace("/made");
+        for ask in asks {
+            world.server.answer_ask(ask, true);
+        }
+        say(&mut client, "41/made,").await;
+        assert_eq!(joins(&mut world).await, 1);
+    });
+}
+
 #[test]
 fn nothing_is_kept_of_what_ended() {
     run(async |mut world| {
