@@ -164,6 +164,50 @@ describe('a name', () => {
   );
 });
 
+describe('an event that comes before its socket is let in', () => {
+  /**
+   * Has middleware look at the next socket until it is told to let it in.
+   * @param {object} io
+   * @returns {Promise<() => void>} lets it in
+   */
+  const lookedAt = (io) =>
+    new Promise((resolve) => {
+      io.use((socket, next) => resolve(next));
+    });
+
+  it(
+    'waits for that, if the client is of Engine.IO 3 and in its namespace from the start',
+    TIMEOUT,
+    served({}, async (world) => {
+      const looking = lookedAt(world.io);
+      const heard = new Promise((resolve) => {
+        world.io.on('connection', (socket) => socket.on('early', resolve));
+      });
+      const raw = await world.raw({ eio: 3, join: false });
+      const letIn = await looking;
+      await raw.send('42["early",1]');
+      await raw.send('2');
+      await raw.received.next((item) => item === '3');
+      letIn();
+      assert.equal(await heard, 1);
+    }),
+  );
+
+  it(
+    'ends the connection of a client of Engine.IO 4, which has to wait',
+    TIMEOUT,
+    served({}, async (world) => {
+      const looking = lookedAt(world.io);
+      world.io.on('connection', () => assert.fail('it is never let in'));
+      const raw = await world.raw({ join: false });
+      await raw.send('40');
+      await looking;
+      await raw.send('42["early",1]');
+      await raw.closed;
+    }),
+  );
+});
+
 describe('a request', () => {
   /** What a request is refused with. */
   const refusal = async (world, path, options) => {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use engineioxide::{DisconnectReason, Str};
+use engineioxide::{DisconnectReason, ProtocolVersion, Str};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::task::AbortHandle;
@@ -155,12 +155,14 @@ impl Socket {
     /// An event of the client.
     ///
     /// # Errors
-    /// `Malformed` if its text is not exactly one `["name",…]`.
+    /// `Malformed` if its text is not exactly one `["name",…]`, or if it comes from a client of
+    /// Engine.IO 4 that has not been let in: as in Socket.IO 4, that breaks the protocol.
     pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Malformed> {
         let mut state = self.state.lock();
+        let may_be_early = self.engine.protocol == ProtocolVersion::V3;
         match &mut state.phase {
             Phase::Joined => self.see(&mut state, incoming),
-            Phase::Joining(early) if early.len() < MAX_EARLY_EVENTS => {
+            Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
                 early.push_back(incoming);
                 Ok(())
             }
