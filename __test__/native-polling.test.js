@@ -71,6 +71,8 @@ describe('long polling', () => {
         [3, 'x:42["m"]'],
         [3, '1'],
         [3, '4:4"é"x'],
+        // Ends amid a surrogate pair.
+        [3, '1:😀1:2'],
         [3, Buffer.from([1, 9, 9, 255, 4, 1]), 'application/octet-stream'],
         [3, Buffer.from([7, 1, 255, 4]), 'application/octet-stream'],
         [3, Buffer.from([0, 255, 4]), 'application/octet-stream'],

@@ -9,6 +9,7 @@
 //! connection one Engine.IO connection           socket    one client in one namespace
 //! namespace  sockets and who hears a broadcast  rooms     who is in which room
 //! packet     what a packet carries              parser    how packets look on the wire
+//! payload    the body of a POST
 //! output     the one ordered way out            notice    what JavaScript is told
 //! runtime    the I/O thread
 //! ```
@@ -28,6 +29,7 @@ pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod parser;
+mod payload;
 pub(crate) mod polling;
 pub(crate) mod pump;
 pub(crate) mod request;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use engineioxide::service::EngineIoService;
 use engineioxide::socket::Sid;
 use engineioxide::{DisconnectReason, ProtocolVersion, TransportType};
-use http_body_util::{BodyExt, Full};
+use http_body_util::BodyExt;
 use hyper::service::Service;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -21,6 +21,7 @@ use super::Server;
 use super::connection::{Connection, Link, Poll as Counted};
 use super::handshake::open_packet;
 use super::notice::Notice;
+use super::payload::Payload;
 use super::request::{Asks, engine_uri};
 
 /// The type of a body of Engine.IO 3 that holds binary packets.
@@ -252,14 +253,17 @@ async fn call(service: &EngineIoService<Server>, request: Request) -> Answer {
         None => http::Method::GET,
         Some(_) => http::Method::POST,
     };
+    let is_binary = request.content_type.as_deref() == Some(BINARY);
     let mut builder = http::Request::builder().method(method).uri(uri);
     if let Some(content_type) = request.content_type {
         builder = builder.header(http::header::CONTENT_TYPE, content_type);
     }
-    let Ok(request) = builder
-        .extension(request.link)
-        .body(Full::new(request.body.unwrap_or_default()))
-    else {
+    let body = request.body.unwrap_or_default();
+    let body = match request.protocol {
+        ProtocolVersion::V3 if !is_binary => Payload::split(body),
+        _ => Payload::whole(body),
+    };
+    let Ok(request) = builder.extension(request.link).body(body) else {
         return Answer::bad_request();
     };
     let Ok(response) = service.call(request).await;
