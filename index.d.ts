@@ -1548,7 +1548,8 @@ declare namespace LoopbackSocket {
      * Takes the connections of a server, or of a port. A server that was closed may be attached again.
      *
      * @param options - added to those of the constructor
-     * @throws {@link InvalidServerError} when it is neither a http(s) server nor a port
+     * @throws {@link InvalidServerError} when it is neither a http(s) server nor a port, or while
+     *   the server is closing
      *
      * @example
      * const io = new LoopbackSocket.Server({ serveClient: false });
@@ -1740,7 +1741,10 @@ declare namespace LoopbackSocket {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
   }
 
-  /** A {@link Server} was given something that is neither an http(s) server nor a port. */
+  /**
+   * A {@link Server} was given something that is neither an http(s) server nor a port, or was
+   * attached while it was closing.
+   */
   class InvalidServerError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER';
   }

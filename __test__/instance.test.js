@@ -212,6 +212,24 @@ describe('start', () => {
     assert.equal(two._io, one._io);
   });
 
+  it('makes another native server for an http.Server whose own was closed', async (t) => {
+    const httpServer = http.createServer();
+    const [one, two] = [newInstance(), newInstance()];
+    one.start(httpServer);
+    await one._io.close();
+    two.start(httpServer);
+    t.after(() => two._io.close());
+    assert.notEqual(two._io, one._io);
+  });
+
+  it('refuses an app, whose sockets are those of what it listens with', () => {
+    const app = Object.assign(() => {}, { on() {}, handle() {}, listen() {} });
+    assert.throws(() => newInstance().start(app), {
+      code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST',
+      message: /app\.listen\(\)/,
+    });
+  });
+
   it('makes a native server on a port', (t) => {
     const instance = newInstance();
     instance.start(0);

@@ -46,7 +46,8 @@ class InvalidHostError extends LoopbackSocketError {
     super(
       'INVALID_HOST',
       'start() needs a Socket.IO server, a namespace of one, an http(s).Server or a port; got ' +
-        `${describe(host)}. Pass what require('socket.io')(httpServer) returned.`,
+        `${describe(host)}. Pass what require('socket.io')(httpServer), ` +
+        'new LoopbackSocket.Server(httpServer) or app.listen() returned.',
     );
   }
 }
@@ -66,16 +67,20 @@ class UnsendableValueError extends LoopbackSocketError {
   }
 }
 
-/** A native server was to be made for something that is no http.Server and no port. */
+/** A native server cannot take clients from there, or not yet. */
 class InvalidServerError extends LoopbackSocketError {
   /**
-   * @param {unknown} server what was given instead
+   * @param {unknown} server where from
+   * @param {boolean} [isClosing=false] whether the native server is still closing
    */
-  constructor(server) {
+  constructor(server, isClosing = false) {
     super(
       'INVALID_SERVER',
-      'A native server takes clients from an http.Server, an https.Server or a port; got ' +
-        `${describe(server)}.`,
+      isClosing
+        ? 'The native server is still closing. Attach it again when close() has called back, or ' +
+            'its promise is fulfilled.'
+        : 'A native server takes clients from an http.Server, an https.Server or a port; got ' +
+            `${describe(server)}. Pass what http.createServer() or app.listen() returned.`,
     );
   }
 }

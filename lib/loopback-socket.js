@@ -141,7 +141,7 @@ LoopbackSocket.prototype.start = function start(io) {
   if (typeof serve === 'function') {
     this._io = host;
     serve.call(host, this);
-  } else if (host != null && typeof host.on === 'function') {
+  } else if (host != null && typeof host.on === 'function' && !isApp(host)) {
     this._io = host;
     hosted.serve(host, this);
   } else {
@@ -150,7 +150,20 @@ LoopbackSocket.prototype.start = function start(io) {
 };
 
 /**
- * Gives the native server of an http(s).Server, made on first use, or a new one on a port.
+ * @param {object} host what is to be served
+ * @returns {boolean} whether it is an app of LoopBack or Express: an emitter, but not of sockets
+ */
+function isApp(host) {
+  return (
+    typeof host === 'function' &&
+    typeof host.handle === 'function' &&
+    typeof host.listen === 'function'
+  );
+}
+
+/**
+ * Gives the native server of an http(s).Server, made on first use and after it was closed, or a new
+ * one on a port.
  *
  * @param {net.Server | number} listener where to take connections from
  * @returns {object} a `LoopbackSocket.Server`
@@ -161,7 +174,7 @@ function nativeServer(listener) {
     return new Server(listener);
   }
   let server = nativeServers.get(listener);
-  if (server === undefined) {
+  if (server === undefined || server._isClosing) {
     server = new Server(listener);
     nativeServers.set(listener, server);
   }

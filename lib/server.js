@@ -81,13 +81,16 @@ class Server extends EventEmitter {
    * @param {http.Server | https.Server | number | string} where the server, or a port
    * @param {import('./options').ServerOptions} [options] added to those of the constructor
    * @returns {this} the server
-   * @throws {InvalidServerError} if clients cannot come there
+   * @throws {InvalidServerError} if clients cannot come there, or while the server is closing
    * @throws {InvalidOptionError} if an option is unknown or impossible
    */
   attach(where, options) {
     const port = portOf(where);
     if (port === undefined && !isHttpServer(where)) {
       throw new InvalidServerError(where);
+    }
+    if (this._isClosing && this._native !== undefined) {
+      throw new InvalidServerError(where, true);
     }
     if (options !== undefined) {
       this.#given = { ...this.#given, ...options };
@@ -213,7 +216,7 @@ class Server extends EventEmitter {
    * @returns {void}
    */
   #begin() {
-    if (this._native !== undefined && !this._isClosing) {
+    if (this._native !== undefined) {
       return;
     }
     this._isClosing = false;

@@ -8,6 +8,9 @@
 const { authenticate } = require('./authentication');
 const { delayOf } = require('./timeout');
 
+/** What the session says when nothing more is to be done for an attempt. */
+const NOTHING = -1;
+
 /** @type {WeakMap<object, WeakMap<object, {names: string[], table: number}>>} by native server */
 const tables = new WeakMap();
 
@@ -52,6 +55,7 @@ function tableOf(native, instance, methods) {
 function serve(socket, instances) {
   for (const instance of instances) {
     socket.auth = false;
+    socket._isPending = true;
     socket.server._native.serve(socket._number, delayOf(instance._timeout));
   }
 }
@@ -73,7 +77,9 @@ function attempt(socket, instance, index, attempt, credentials) {
   const host = {
     socket,
     session: {
-      outcome: (i, a, accepted, handlers) => native.outcome(number, i, a, accepted, handlers),
+      // A socket that the application has ended is live over there until the output is handed over.
+      outcome: (i, a, accepted, handlers) =>
+        socket.connected ? native.outcome(number, i, a, accepted, handlers) : NOTHING,
       bound: (i, a) => native.bound(number, i, a, table),
       acknowledged: (i, a) => native.acknowledged(number, i, a),
     },

@@ -29,6 +29,10 @@ class Socket extends EventEmitter {
   recovered = false;
   /** Whether broadcasts pass the socket by. */
   _held = false;
+  /** Whether the socket waits for its client to authenticate; if so, broadcasts pass it by. */
+  _isPending = false;
+  /** Whether it is being ended: its `disconnecting` listeners may do so once more. */
+  #isEnding = false;
   #auth;
   #rooms;
   #data;
@@ -100,19 +104,13 @@ class Socket extends EventEmitter {
   set auth(value) {
     const vouched = Boolean(value) && !this.#auth;
     this.#auth = value;
+    if (vouched) {
+      this._isPending = false;
+    }
     if (vouched && this.connected) {
       this.server._native.exempt(this._number);
       this._connection.updateHolds();
     }
-  }
-
-  /**
-   * Whether the socket waits for its client to authenticate.
-   *
-   * @returns {boolean} if so, broadcasts pass it by
-   */
-  get _isPending() {
-    return this.nsp._instances.length > 0 && !this.#auth;
   }
 
   /**
@@ -176,15 +174,8 @@ class Socket extends EventEmitter {
     const packet = [eventName(event), ...args];
     const flags = this.#flags;
     this.#flags = NO_FLAGS;
-    let ack = '';
-    if (typeof packet.at(-1) === 'function') {
-      const callback = packet.pop();
-      ack = this.nsp._nextAck();
-      this._await(
-        ack,
-        timed(callback, flags.timeout, () => this.acks.delete(ack)),
-      );
-    }
+    const callback = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
+    const ack = callback === undefined ? '' : this.nsp._nextAck();
     if (this.connected) {
       if (this.#anyOutgoingListeners !== undefined) {
         this._notifyOutgoing(packet);
@@ -194,6 +185,13 @@ class Socket extends EventEmitter {
         this._connection.tell('packetCreate', { type: 'message', data: packet, options });
       }
       this.server._output.emit(this._number, ack, flags.volatile === true, packet);
+    }
+    // Not before: nothing waits for the answer to what could not be sent.
+    if (callback !== undefined) {
+      this._await(
+        ack,
+        timed(callback, flags.timeout, () => this.acks.delete(ack)),
+      );
     }
     return true;
   }
@@ -458,7 +456,7 @@ class Socket extends EventEmitter {
    * @returns {this} the socket
    */
   disconnect(close = false) {
-    if (!this.connected) {
+    if (!this.connected || this.#isEnding) {
       return this;
     }
     this.server._output.disconnect(this._number, Boolean(close));
@@ -486,7 +484,7 @@ class Socket extends EventEmitter {
     }
     this.#rooms.add(this.id);
     if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
-      this.adapter._joined(this.id, this.id);
+      guarded(() => this.adapter._joined(this.id, this.id));
     }
   }
 
@@ -671,11 +669,15 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   _end(reason, details) {
+    if (this.#isEnding) {
+      return;
+    }
     if (!this.connected) {
       this.#rooms.clear();
       this.server._forget(this);
       return;
     }
+    this.#isEnding = true;
     try {
       Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
     } finally {
@@ -824,7 +826,7 @@ class Socket extends EventEmitter {
     const rooms = this.#rooms;
     this.#rooms = new Set();
     if (adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0) {
-      rooms.forEach((room) => adapter._left(room, this.id));
+      rooms.forEach((room) => guarded(() => adapter._left(room, this.id)));
     }
   }
 
