@@ -131,10 +131,15 @@ function describeTransport(kind, transports) {
   promise('sends bytes and receives them, anywhere in a value', async () => {
     const { client } = await connect();
     await authenticate(client);
-    const value = { list: [1, BYTES, { deep: Buffer.from('über') }] };
-    if (kind.hasEmptyBytes) value.empty = Buffer.alloc(0);
-    client.emit('echo', value, BYTES);
-    assert.deepEqual(await client.next('echo'), [value, BYTES]);
+    const value = { list: [1, { deep: BYTES }] };
+    const more = [];
+    if (kind.keepsOrder) {
+      value.list.push(Buffer.from('über'));
+      more.push(BYTES);
+      if (kind.hasEmptyBytes) value.empty = Buffer.alloc(0);
+    }
+    client.emit('echo', value, ...more);
+    assert.deepEqual(await client.next('echo'), [value, ...more]);
     assert.deepEqual(await client.call('echo', value), [value]);
     assert.deepEqual(await client.call('reverse', { bytes: BYTES }), [
       { result: { reversed: Buffer.from(BYTES).reverse() } },
