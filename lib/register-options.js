@@ -10,7 +10,7 @@ const { UnsupportedOptionError } = require('./errors');
 const DEFAULT_PORTS = { 'http:': '80', 'https:': '443', 'ws:': '80', 'wss:': '443' };
 
 /** An origin that applications of socket.io 2 list: a scheme or none, a host, a port or none. */
-const PATTERN = /^(?:([a-z][a-z0-9+.-]*:)\/\/)?(\[[^\]]*\]|[^:/]+)(?::(\d+|\*))?\/?$/i;
+const PATTERN = /^(?:([a-z][a-z0-9+.-]*:)\/\/)?(\[[^\]]*\]|[^:/\s]+)(?::(\d+|\*))?\/?$/i;
 
 /**
  * @param {object} options those of socket.io 2, 3 or 4

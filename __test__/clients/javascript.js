@@ -91,6 +91,7 @@ function javascriptClient(version) {
   return {
     hasAuth: !isOld,
     hasEmptyBytes: true,
+    keepsOrder: true,
     // 1.7 takes text for UTF-8 written as UTF-8 once more, which servers since 2.0 do not send.
     isAscii: (transports) => version === '1.7' && !transports.includes('websocket'),
     refusal: ({ message, data }) => (isOld ? data : { message, data }),

@@ -127,8 +127,8 @@ class PythonClient {
   /** Events that arrived, by name, each with its arguments. */
   inbox = new Inbox();
   #answers = new Map();
-  /** Its first connect is reported when all of connecting is done, an upgrade included. */
-  #isOpen = false;
+  /** Its first connect is reported when connect() is done, too, an upgrade included. */
+  #toConnect = 2;
   #lastCall = 0;
 
   constructor(driver, number) {
@@ -142,13 +142,14 @@ class PythonClient {
     } else if (call !== undefined) {
       this.#answers.get(call)(args);
       this.#answers.delete(call);
-    } else if (opened === true) {
-      this.#isOpen = true;
-      this.inbox.push('connect', []);
-    } else if (happened !== 'connect') {
+    } else if (opened === undefined && happened !== 'connect') {
       this.inbox.push(happened, args?.[0]);
-    } else if (this.#isOpen) {
-      this.inbox.push('connect', []);
+    } else if (opened !== undefined && opened !== true) {
+      this.inbox.push('failed', opened);
+    } else {
+      // Either may be told first.
+      this.#toConnect -= 1;
+      if (this.#toConnect <= 0) this.inbox.push('connect', []);
     }
   }
 
@@ -224,17 +225,18 @@ function describePython(version) {
       let driver;
       before(() => (driver = new Driver(python, mode)));
       after(() => driver.stop());
-      describePromises(pythonClient(version, () => driver.client()));
+      describePromises(pythonClient(version, mode, () => driver.client()));
     });
   }
 }
 
 /**
  * @param {string} version `4` or `5`
+ * @param {string} mode `sync` or `asyncio`
  * @param {() => PythonClient} create makes a client
  * @returns {object} a kind of client, see promises.js
  */
-function pythonClient(version, create) {
+function pythonClient(version, mode, create) {
   const isOld = version === '4';
   return {
     hasAuth: !isOld,
@@ -242,10 +244,19 @@ function pythonClient(version, create) {
     // 4 is told no reasons, not even that it has left; and it takes an empty attachment for none.
     reasons: isOld
       ? { byServer: undefined, byClient: null, lost: /^undefined$/ }
-      : { byServer: 'server disconnect', byClient: 'client disconnect', lost: /^transport error$/ },
+      : {
+          byServer: 'server disconnect',
+          byClient: 'client disconnect',
+          lost: /^(transport error|server disconnect)$/,
+        },
     hasEmptyBytes: !isOld,
+    // `sync` takes every packet in a thread of its own.
+    keepsOrder: mode === 'asyncio',
     // It may end its connection before what it said last is on its way.
     leaves: /^(client namespace disconnect|transport close)$/,
+    leavesInSilence: (transports) =>
+      isOld && mode === 'asyncio' && !transports.includes('websocket'),
+    staysAway: (transports) => !transports.includes('websocket'),
     async open({ url, token, namespace = '/', transports, auth, events = [] }) {
       const client = create();
       const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
