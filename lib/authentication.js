@@ -34,7 +34,8 @@ const UNAUTHORIZED = -3;
  * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
  *   these methods in the place of those that the instance has bound to the socket
  * @property {() => void} authenticated lets broadcasts through; called before the client is told
- * @property {(value: unknown) => unknown} sendable gives what to emit for a value, or throws
+ * @property {(value: unknown, key: string) => unknown} sendable gives what to emit for a value
+ *   under a name, or throws
  */
 
 /**
@@ -137,7 +138,7 @@ function refuse(host, instance, attempt, message) {
     }
   };
   try {
-    socket.emit('unauthorized', { message: host.sendable(message) }, acknowledged);
+    socket.emit('unauthorized', { message: host.sendable(message, 'message') }, acknowledged);
     return;
   } catch {
     if (isPrimitive(message)) {

@@ -271,7 +271,7 @@ class HostedSocket {
    */
   _answer(ack, failed, value) {
     try {
-      const sent = this.sendable(value);
+      const sent = this.sendable(value, failed ? 'error' : 'result');
       ack(failed ? { error: sent } : { result: sent });
       return;
     } catch (cause) {

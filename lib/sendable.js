@@ -22,12 +22,13 @@ const { hasOwnProperty } = Object.prototype;
  * something that only a closer look can judge.
  *
  * @param {unknown} value a result, error or message of the application
+ * @param {string} key the name it is sent under, for its `toJSON`
  * @returns {unknown} what to send
  * @throws {UnsendableValueError} if it cannot be sent
  */
-function sendable(value) {
+function sendable(value, key) {
   try {
-    return isPlain(value, 0) ? value : checked(value);
+    return isPlain(value, 0) ? value : checked(value, key);
   } catch (error) {
     throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
   }
@@ -74,12 +75,13 @@ function isPlain(value, depth) {
  * Copies a value as JSON would see it, binary apart, and makes sure that it can be encoded.
  *
  * @param {unknown} value any value
+ * @param {string} key the name it is sent under
  * @returns {unknown} nothing but JSON and Buffers
  * @throws {Error} if it cannot be encoded
  */
-function checked(value) {
+function checked(value, key) {
   const state = { depth: 0 };
-  const copy = copied(value, '', 0, state);
+  const copy = copied(value, key, 0, state);
   if (state.depth >= SURE_DEPTH) {
     let wrapped = copy;
     for (let i = 0; i < MARGIN; i++) {
@@ -126,9 +128,10 @@ function copied(value, key, depth, state) {
   }
   state.depth = Math.max(state.depth, depth);
   if (Array.isArray(seen)) {
-    const array = new Array(seen.length);
+    // Pushed, not allocated: an array that began with holes can be encoded half as deep.
+    const array = [];
     for (let i = 0; i < seen.length; i++) {
-      array[i] = copied(seen[i], String(i), depth + 1, state);
+      array.push(copied(seen[i], String(i), depth + 1, state));
     }
     return array;
   }
