@@ -297,6 +297,22 @@ describe('the spellings of Socket.IO 2', () => {
       socket.leaveAll();
       assert.equal(socket.rooms.size, 0);
     },
+    'socket.json': async ({ io, socket, client }) => {
+      const got = received(client, 'news');
+      socket.json.emit('news', 1);
+      assert.deepEqual(await got, [1]);
+      const again = received(client, 'news');
+      io.json.to(socket.id).json.emit('news', 2);
+      assert.deepEqual(await again, [2]);
+    },
+    'socket.binary(boolean)': async ({ io, socket, client }) => {
+      const got = received(client, 'news');
+      socket.binary(false).emit('news', Buffer.from('x'));
+      assert.deepEqual(Buffer.from((await got)[0]), Buffer.from('x'));
+      const again = received(client, 'news');
+      io.binary(true).emit('news', 2);
+      assert.deepEqual(await again, [2]);
+    },
     'io.sockets.connected': ({ io, socket }) => {
       assert.equal(io.sockets.connected[socket.id], socket);
     },
