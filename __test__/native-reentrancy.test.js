@@ -1,7 +1,8 @@
 'use strict';
 
 // Applications that end sockets and servers from within their own listeners and handlers, or throw
-// there: each end is told once, nothing runs for a socket that has ended, and nothing of it is kept.
+// there: each end is told once, nothing runs for a socket that has ended, and nothing is kept of it
+// or lost in silence.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
@@ -145,6 +146,28 @@ describe('a socket whose rooms are watched by a listener that throws', () => {
         assert.deepEqual(await call(client, 'ping'), ['pong']);
       });
       assert.equal(errors.length, 1);
+    }),
+  );
+});
+
+describe('a connection whose `headers` listener throws in the middle of it', () => {
+  it(
+    'ends, on both sides: what its client was to get is lost',
+    TIMEOUT,
+    only(async (world) => {
+      const { client, socket } = await world.connect('4.8', { transports: ['polling'] });
+      const ends = Promise.all([ending(socket), happens(client, 'disconnect')]);
+      const errors = await uncaught(async () => {
+        world.io.engine.once('headers', () => {
+          throw new Error('the listener of headers');
+        });
+        socket.emit('event');
+        await ends;
+      });
+      assert.deepEqual(
+        errors.map(({ message }) => message),
+        ['the listener of headers'],
+      );
     }),
   );
 });

@@ -216,7 +216,15 @@ function answered(server, number, status, isBinary, body, opened) {
     type = 'text/javascript; charset=UTF-8';
     payload = script(req, body);
   }
-  res.writeHead(200, pollingHeaders(server, req, type, payload, opened));
+  try {
+    res.writeHead(200, pollingHeaders(server, req, type, payload, opened));
+  } catch (error) {
+    // A header of the application's that cannot be sent, or a listener that threw. What the client
+    // was to get is lost, so its connection must not go on as if it had got it.
+    server._native?.abortSession(opened ?? sessionOf(req._query));
+    res.destroy();
+    throw error;
+  }
   res.end(payload);
 }
 
