@@ -202,6 +202,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             runs,
             text,
             attachments: attached,
+            said: _heard,
         } => {
             let socket = i64::from(socket);
             let call = call.map_or(-1, |call: Call| i64::from(call.number()));
@@ -231,11 +232,13 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             socket,
             connection,
             request,
+            said: _heard,
         } => record([4, socket.into(), connection.into(), 0, -1], &request),
         Notice::Ask {
             ask,
             connection,
             request,
+            said: _heard,
         } => record([9, connection.into(), ask.into(), 0, -1], &request),
         Notice::Upgraded { connection } => record([10, connection.into(), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
@@ -246,6 +249,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ack,
             text,
             attachments: attached,
+            said: _heard,
         } => {
             let place = attach(attachments, attached);
             record([6, socket.into(), ack, 0, place], text.as_str());
@@ -302,6 +306,7 @@ mod tests {
             runs: Default::default(),
             text: text.to_owned().into(),
             attachments: Vec::new(),
+            said: None,
         }
     }
 
@@ -335,6 +340,7 @@ mod tests {
                 ack: 3,
                 text: "[]".to_owned().into(),
                 attachments: vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")],
+                said: None,
             });
         }
         let (attachments, _) = inbox.take();

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use engineioxide::Socket as EngineSocket;
 use engineioxide::socket::Sid;
 use parking_lot::Mutex;
@@ -14,6 +15,7 @@ use super::Inbox;
 use super::notice::{Notice, Reason};
 use super::socket::Socket;
 use super::stream::Ender;
+use super::unheard::{Said, Unheard};
 
 /// JavaScript's number for a connection, given before the connection exists.
 pub(crate) type ConnectionNumber = u32;
@@ -42,6 +44,13 @@ impl Connection {
     /// The link, once the connection is open.
     pub(crate) fn link(&self) -> Option<&Arc<Link>> {
         self.link.get()
+    }
+
+    /// Counts a message of the client until JavaScript has heard it.
+    pub(crate) fn said(&self, text: &str, attachments: &[Bytes]) -> Option<Said> {
+        let attached = attachments.iter().map(Bytes::len).sum::<usize>();
+        let link = self.link()?;
+        Some(link.unheard().count(text.len() + attached))
     }
 
     /// The socket of a namespace, if the client joined it.
@@ -132,6 +141,7 @@ pub(crate) struct Link {
     closed: AtomicBool,
     sid: OnceLock<Sid>,
     queued: AtomicUsize,
+    unheard: Arc<Unheard>,
     peer_gone: AtomicBool,
     upgrading: AtomicBool,
     poll: Notify,
@@ -162,6 +172,7 @@ impl Link {
             closed: AtomicBool::new(false),
             sid: OnceLock::new(),
             queued: AtomicUsize::new(0),
+            unheard: Arc::default(),
             peer_gone: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
             poll: Notify::new(),
@@ -200,6 +211,11 @@ impl Link {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |queued| {
                 Some(queued.saturating_sub(bytes))
             });
+    }
+
+    /// What the client said and JavaScript has not heard yet.
+    pub(crate) fn unheard(&self) -> &Arc<Unheard> {
+        &self.unheard
     }
 
     /// Notes that the peer closed or reset the stream (as opposed to speaking nonsense on it).

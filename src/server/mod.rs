@@ -9,8 +9,8 @@
 //! connection one Engine.IO connection           socket    one client in one namespace
 //! namespace  sockets and who hears a broadcast  rooms     who is in which room
 //! packet     what a packet carries              parser    how packets look on the wire
-//! payload    the body of a POST
 //! output     the one ordered way out            notice    what JavaScript is told
+//! unheard    what JavaScript has yet to hear    payload   the body of a POST
 //! runtime    the I/O thread
 //! ```
 //!
@@ -39,6 +39,7 @@ pub(crate) mod socket;
 mod stream;
 #[cfg(test)]
 mod tests;
+pub(crate) mod unheard;
 pub(crate) mod websocket;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -230,6 +231,7 @@ impl Server {
             self.inbox.push(Notice::Ask {
                 ask,
                 connection: link.number,
+                said: Some(link.unheard().count(path.len() + auth.map_or(0, str::len))),
                 request: request.to_json(),
             });
             return;
@@ -253,6 +255,7 @@ impl Server {
         self.inbox.push(Notice::Connect {
             socket: number,
             connection: link.number,
+            said: Some(link.unheard().count(request.len())),
             request,
         });
     }

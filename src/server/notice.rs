@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::connection::ConnectionNumber;
 use super::pump::PumpNumber;
 use super::socket::SocketNumber;
+use super::unheard::Said;
 use crate::session::{Attempt, Call, Instance};
 
 /// One thing that happened.
@@ -19,6 +20,8 @@ pub(crate) enum Notice {
         connection: ConnectionNumber,
         /// JSON: `{id, nsp, eio, sid, auth?, query?}`.
         request: String,
+        /// Counts the notice until JavaScript has it; so below.
+        said: Option<Said>,
     },
     /// A client asks to join a namespace that does not exist; JavaScript may make it.
     Ask {
@@ -26,6 +29,7 @@ pub(crate) enum Notice {
         connection: ConnectionNumber,
         /// JSON, as for `Connect` but without an id.
         request: String,
+        said: Option<Said>,
     },
     /// A connection has moved from polling to websocket.
     Upgraded { connection: ConnectionNumber },
@@ -38,6 +42,7 @@ pub(crate) enum Notice {
         /// The raw `["name",args…]`, checked to be exactly one JSON array.
         text: Str,
         attachments: Vec<Bytes>,
+        said: Option<Said>,
     },
     /// A client acknowledged an event of ours.
     Acknowledged {
@@ -46,6 +51,7 @@ pub(crate) enum Notice {
         /// The raw array of arguments, checked like an event's.
         text: Str,
         attachments: Vec<Bytes>,
+        said: Option<Said>,
     },
     /// A socket ended.
     Disconnect {

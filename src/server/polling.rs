@@ -237,7 +237,11 @@ async fn post(
         abort_session(server, sid);
         return Answer::bad_request();
     }
-    call(service, request).await
+    let link = request.link.clone();
+    let answer = call(service, request).await;
+    // The client sends more when this is answered.
+    poll_fn(|cx| link.unheard().poll_low(cx)).await;
+    answer
 }
 
 /// Asks the engine.

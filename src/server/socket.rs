@@ -203,6 +203,7 @@ impl Socket {
             socket: self.number,
             call,
             runs,
+            said: self.engine.data.said(text.as_str(), &attachments),
             text,
             attachments,
         });
@@ -227,6 +228,7 @@ impl Socket {
             self.inbox.push(Notice::Acknowledged {
                 socket: self.number,
                 ack,
+                said: self.engine.data.said(text.as_str(), &attachments),
                 text,
                 attachments,
             });

@@ -1,7 +1,7 @@
 //! The bytes of a websocket, whoever carries them: a descriptor taken from Node, or Node itself.
 //!
 //! Replays what had been read before, counts what goes out, and gives up on a peer that has not
-//! read for as long as a silent one may live. What must stay true: bytes of the client are neither
+//! read for as long as a silent one may live; reads nothing on while too much of it is unheard. What must stay true: bytes of the client are neither
 //! lost nor doubled; a peer that does not read cannot keep a writer waiting for ever; a connection
 //! whose stream is gone ends.
 
@@ -302,6 +302,9 @@ impl AsyncRead for Stream {
                 self.head = Bytes::new();
             }
             return Poll::Ready(Ok(()));
+        }
+        if self.carries.is_some() {
+            ready!(self.link.unheard().poll_low(cx));
         }
         let (before, room) = (buffer.filled().len(), buffer.remaining());
         let result = match &mut self.io {

@@ -201,6 +201,58 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
+    use crate::server::stream::{Ender, Io, Stream};
+    const MESSAGES: usize = 100_000;
+    run(async |mut world| {
+        let (mut client, ours) = tokio::net::UnixStream::pair().unwrap();
+        let link = Link::new(1, world.server.inbox.clone());
+        let patience = Duration::from_secs(20);
+        let mut stream = Stream::new(Bytes::new(), Io::Unix(ours), link.clone(), patience);
+        // There is no pump: nothing ends the stream from outside.
+        let ender = Ender::Pump(Weak::new());
+        stream.opens(&world.server, ender, ProtocolVersion::V4);
+        let request = http::Request::builder()
+            .uri("/engine.io/?EIO=4&transport=websocket")
+            .extension(link.clone())
+            .body(())
+            .unwrap();
+        drop(world.service.call((stream, request)));
+        client.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
+        let socket = world
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let socket = world.server.socket(socket).unwrap();
+        socket.joined(Parser::Common, 1_000_000).unwrap();
+        let flooding = tokio::spawn(async move {
+            let flood = b"\x81\x87\0\0\0\x0042[\"m\"]".repeat(MESSAGES);
+            client.write_all(&flood).await.unwrap();
+            client
+        });
+        while !link.unheard().is_high() {
+            tokio::task::yield_now().await;
+        }
+        // Many times what it takes to read all there is.
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = world.notices.len();
+        assert!(waiting < MESSAGES / 5, "{waiting} messages wait");
+        for _ in 0..MESSAGES {
+            world
+                .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
+                .await;
+        }
+        drop(flooding.await.unwrap());
+        world.closed(1).await;
+    });
+}
+
 #[test]
 fn nothing_is_kept_of_what_ended() {
     run(async |mut world| {
