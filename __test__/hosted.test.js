@@ -445,6 +445,20 @@ for (const version of VERSIONS) {
         assert.deepEqual(await call(client, name, { value: 1 }), { result: { value: 1 } });
       });
     }
+
+    it("a method named as an event of Node's emitters keeps no socket from authenticating", async (t) => {
+      const { instance, client } = await open(t);
+      const ran = [];
+      instance.defineMethod('newListener', () => ran.push('newListener'));
+      instance.defineMethod('removeListener', () => ran.push('removeListener'));
+      instance.defineMethod('m', () => 'answer');
+      await authenticate(client);
+      instance.removeMethod('m');
+      instance.defineMethod('n', () => 'another');
+      await authenticate(client);
+      assert.deepEqual(await call(client, 'n', 1), { result: 'another' });
+      assert.deepEqual(ran, []);
+    });
   });
 }
 

@@ -6,14 +6,16 @@
 
 const { InvalidTimeoutError, ReservedEventError } = require('./errors');
 
+/** Events that Node's emitters emit themselves, to listeners of theirs: never what a client sent. */
+const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
+
 /** Names that are events of a socket or namespace itself: nobody may emit them to clients. */
 const RESERVED = new Set([
   'connect',
   'connect_error',
   'disconnect',
   'disconnecting',
-  'newListener',
-  'removeListener',
+  ...EMITTER_EVENTS,
 ]);
 
 /**
@@ -60,4 +62,4 @@ function guarded(run) {
   }
 }
 
-module.exports = { eventName, checkedTimeout, guarded };
+module.exports = { EMITTER_EVENTS, eventName, checkedTimeout, guarded };

@@ -13,6 +13,7 @@ const { Session } = require('../binding.js');
 const { authenticate, disconnect } = require('./authentication');
 const { BroadcastGate } = require('./broadcast-gate');
 const { UnsendableValueError } = require('./errors');
+const { EMITTER_EVENTS } = require('./events');
 const { invoke } = require('./invoke');
 const { sendable } = require('./sendable');
 const { delayOf } = require('./timeout');
@@ -177,6 +178,9 @@ class HostedSocket {
       binding.fn = undefined;
     }
     methods.forEach(({ name, fn, self }, method) => {
+      if (EMITTER_EVENTS.has(name)) {
+        return;
+      }
       let binding = bindings.get(name);
       if (binding === undefined) {
         binding = { listener: undefined, method, fn, self, credentials };

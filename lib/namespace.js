@@ -8,13 +8,11 @@ const { EventEmitter } = require('events');
 const { AdapterView } = require('./adapter');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { ReservedEventError, UnsupportedApiError } = require('./errors');
+const { EMITTER_EVENTS } = require('./events');
 const { refuse } = require('./unsupported');
 
 /** Events of the namespace itself. */
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
-
-/** Events that Node's emitters emit themselves, to listeners of theirs. */
-const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
 class Namespace extends EventEmitter {
   /** Middleware, in its order. */

@@ -7,7 +7,7 @@
 const { EventEmitter } = require('events');
 const { timed } = require('./acks');
 const { BroadcastOperator, delegateOperators, roomNames } = require('./broadcast');
-const { checkedTimeout, eventName, guarded } = require('./events');
+const { EMITTER_EVENTS, checkedTimeout, eventName, guarded } = require('./events');
 const { handshakeOf } = require('./handshake');
 const { invoke } = require('./invoke');
 const { InvalidCallbackError } = require('./errors');
@@ -18,9 +18,6 @@ const { emit: emitLocally } = EventEmitter.prototype;
 const METHODS = 2 ** 24;
 
 const NO_FLAGS = Object.freeze({});
-
-/** Events that Node's emitters emit themselves, to listeners of theirs. */
-const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
 class Socket extends EventEmitter {
   /** Whether the socket is of its namespace: not before middleware has let it in. */
