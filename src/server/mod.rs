@@ -191,6 +191,14 @@ impl Server {
         }
     }
 
+    /// The client has not read for as long as it may stay silent: whatever it says, no ping reaches
+    /// it.
+    pub(crate) fn stream_stuck(&self, link: &Link) {
+        if let Some(engine) = link.sid().and_then(|sid| self.connection(sid)) {
+            engine.close(DisconnectReason::HeartbeatTimeout);
+        }
+    }
+
     /// A client asks for a namespace.
     fn join(self: &Arc<Self>, engine: &Arc<Engine>, path: &str, auth: Option<&str>) {
         let Some(link) = engine.data.link() else {

@@ -228,6 +228,11 @@ impl Stream {
                     .stuck
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
                 if stuck.as_mut().poll(cx).is_ready() {
+                    // The engine does not end a connection for what it cannot write: it tries again.
+                    if let Some(server) = self.carries.as_ref().and_then(Weak::upgrade) {
+                        server.stream_stuck(&self.link);
+                        shut_down(&self.link);
+                    }
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
             }

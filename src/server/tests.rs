@@ -96,6 +96,37 @@ impl World {
         (client, socket)
     }
 
+    /// As [`World::join`] with number 1, over a socket of the operating system.
+    #[cfg(unix)]
+    async fn join_by_socket(
+        &mut self,
+        patience: Duration,
+    ) -> (tokio::net::UnixStream, Arc<Socket>) {
+        use crate::server::stream::{Ender, Io, Stream};
+        let (mut client, ours) = tokio::net::UnixStream::pair().unwrap();
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&ours);
+        let link = Link::new(1, self.server.inbox.clone());
+        let mut stream = Stream::new(Bytes::new(), Io::Unix(ours), link.clone(), patience);
+        let ender = Ender::Descriptor(descriptor);
+        stream.opens(&self.server, ender, ProtocolVersion::V4);
+        let request = http::Request::builder()
+            .uri("/engine.io/?EIO=4&transport=websocket")
+            .extension(link)
+            .body(())
+            .unwrap();
+        drop(self.service.call((stream, request)));
+        client.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
+        let socket = self
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let socket = self.server.socket(socket).unwrap();
+        socket.joined(Parser::Common, 1_000_000).unwrap();
+        (client, socket)
+    }
+
     /// What the first notice that fits holds.
     async fn until<T>(&mut self, fits: impl Fn(&Notice) -> Option<T>) -> T {
         loop {
@@ -204,31 +235,11 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
 #[cfg(unix)]
 #[test]
 fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
-    use crate::server::stream::{Ender, Io, Stream};
     const MESSAGES: usize = 100_000;
     run(async |mut world| {
-        let (mut client, ours) = tokio::net::UnixStream::pair().unwrap();
-        let link = Link::new(1, world.server.inbox.clone());
-        let patience = Duration::from_secs(20);
-        let mut stream = Stream::new(Bytes::new(), Io::Unix(ours), link.clone(), patience);
-        // There is no pump: nothing ends the stream from outside.
-        let ender = Ender::Pump(Weak::new());
-        stream.opens(&world.server, ender, ProtocolVersion::V4);
-        let request = http::Request::builder()
-            .uri("/engine.io/?EIO=4&transport=websocket")
-            .extension(link.clone())
-            .body(())
-            .unwrap();
-        drop(world.service.call((stream, request)));
-        client.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
-        let socket = world
-            .until(|notice| match notice {
-                Notice::Connect { socket, .. } => Some(*socket),
-                _ => None,
-            })
-            .await;
-        let socket = world.server.socket(socket).unwrap();
-        socket.joined(Parser::Common, 1_000_000).unwrap();
+        let (mut client, socket) = world.join_by_socket(Duration::from_secs(20)).await;
+        let link = socket.engine.data.link().unwrap().clone();
+        drop(socket);
         let flooding = tokio::spawn(async move {
             let flood = b"\x81\x87\0\0\0\x0042[\"m\"]".repeat(MESSAGES);
             client.write_all(&flood).await.unwrap();
@@ -250,6 +261,21 @@ fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
         }
         drop(flooding.await.unwrap());
         world.closed(1).await;
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
+    run(async |mut world| {
+        let (client, socket) = world.join_by_socket(Duration::from_millis(50)).await;
+        let much = format!("[\"{}\"]", "x".repeat(4_000_000));
+        let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
+        socket.send(&frame, 1_000_000);
+        assert_eq!(world.ended(&socket).await, Reason::PingTimeout);
+        drop(socket);
+        world.closed(1).await;
+        drop(client);
     });
 }
 
