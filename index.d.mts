@@ -16,3 +16,4 @@ export import AckTimeoutError = LoopbackSocket.AckTimeoutError;
 export import MalformedMessageError = LoopbackSocket.MalformedMessageError;
 export import UnsupportedApiError = LoopbackSocket.UnsupportedApiError;
 export import UnsendableValueError = LoopbackSocket.UnsendableValueError;
+export import MissingAddonError = LoopbackSocket.MissingAddonError;

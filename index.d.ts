@@ -165,7 +165,7 @@ declare class LoopbackSocket<
    * @param io - one of
    *   - a native {@link LoopbackSocket.Server}, or a namespace of it
    *   - a Socket.IO server of npm socket.io 2, 3 or 4, or a namespace of it
-   *   - a Node http server, or a port: a native server is made for it
+   *   - a Node http server, or a port, as a number or a string of digits: a native server is made for it
    * @throws {@link LoopbackSocket.LoopbackSocketError} when it is none of these
    *
    * @example
@@ -185,7 +185,8 @@ declare class LoopbackSocket<
       | LoopbackSocket.SocketServerLike
       | HttpServer
       | HttpsServer
-      | number,
+      | number
+      | `${number}`,
   ): void;
 
   /** The name it was made with. */
@@ -1707,6 +1708,7 @@ declare namespace LoopbackSocket {
     | 'ERR_LOOPBACK_SOCKET_INVALID_SERVER'
     | 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT'
     | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
+    | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
     | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
     | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
     | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE'
@@ -1803,6 +1805,14 @@ declare namespace LoopbackSocket {
    */
   class UnsendableValueError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
+  }
+
+  /**
+   * The addon for this platform is not installed, not built, or cannot be loaded; `cause` is what its
+   * loader threw. `require('loopback-socket')` itself throws it.
+   */
+  class MissingAddonError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_NO_ADDON';
   }
 }
 

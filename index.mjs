@@ -17,4 +17,5 @@ export const {
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,
+  MissingAddonError,
 } = LoopbackSocket;

@@ -137,6 +137,31 @@ describe('the platform packages', () => {
   });
 });
 
+describe('an installation of the package without its addon', () => {
+  it('says what to do, with a code', (t) => {
+    const project = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
+    t.after(() => fs.rmSync(project, { recursive: true, force: true }));
+    copy(packed(ROOT), ROOT, path.join(project, 'node_modules', manifest.name));
+    install(Object.keys(manifest.dependencies), project);
+    const program = `
+      try {
+        require('loopback-socket');
+      } catch (error) {
+        const { name, code, message, cause } = error;
+        console.log(JSON.stringify([name, code, message, cause instanceof Error]));
+      }
+    `;
+    const options = { cwd: project, encoding: 'utf8', timeout: 30_000 };
+    const printed = execFileSync(process.execPath, ['-e', program], options);
+    const [name, code, message, hasCause] = JSON.parse(printed);
+    assert.equal(name, 'MissingAddonError');
+    assert.equal(code, 'ERR_LOOPBACK_SOCKET_NO_ADDON');
+    assert.ok(message.includes(`${process.platform} ${process.arch}`), message);
+    assert.match(message, /--omit=optional.*npm run build/);
+    assert.equal(hasCause, true);
+  });
+});
+
 describe('an installation of the package', () => {
   let project;
 

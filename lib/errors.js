@@ -185,6 +185,22 @@ class UnsupportedApiError extends LoopbackSocketError {
   }
 }
 
+/** The addon for this platform is not installed, not built, or cannot be loaded. */
+class MissingAddonError extends LoopbackSocketError {
+  /**
+   * @param {unknown} [cause] what its loader threw
+   */
+  constructor(cause) {
+    super(
+      'NO_ADDON',
+      `The addon for ${process.platform} ${process.arch} cannot be loaded. It is an optional ` +
+        'dependency: install again without --omit=optional or --no-optional, on the platform that ' +
+        'the app runs on. In a checkout, run `npm run build`.',
+      cause,
+    );
+  }
+}
+
 /**
  * Names a value in a message without running any code of the value.
  *
@@ -218,4 +234,5 @@ module.exports = {
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,
+  MissingAddonError,
 };

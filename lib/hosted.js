@@ -9,7 +9,7 @@
  * that is gone holds no timer and no handler.
  */
 
-const { Session } = require('../binding.js');
+const { Session } = require('./binding');
 const { authenticate, disconnect } = require('./authentication');
 const { BroadcastGate } = require('./broadcast-gate');
 const { UnsendableValueError } = require('./errors');

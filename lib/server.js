@@ -7,7 +7,7 @@
 const { EventEmitter } = require('events');
 const http = require('http');
 const https = require('https');
-const { NativeServer } = require('../binding');
+const { NativeServer } = require('./binding');
 const { attach } = require('./attach');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { Connection } = require('./connection');
