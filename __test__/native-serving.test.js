@@ -118,6 +118,18 @@ describe('a LoopbackSocket', () => {
     await first._io.close();
   });
 
+  it('given a port, as a number or as a string, makes a native server on it', TIMEOUT, async () => {
+    for (const port of [0, '0']) {
+      const instance = loopbackSocket();
+      instance.start(port);
+      assert.ok(instance._io instanceof LoopbackSocket.Server);
+      await once(instance._io.httpServer, 'listening');
+      await instance._io.close();
+    }
+    const code = 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
+    assert.throws(() => loopbackSocket().start('somewhere'), { code });
+  });
+
   it(
     'that a server meets late does not serve the sockets that are there',
     TIMEOUT,

@@ -129,14 +129,14 @@ LoopbackSocket.prototype.removeMethod = function removeMethod(methodName) {
  * Serves the sockets that connect to `io` from now on. May be called for several; twice for the
  * same one is once.
  *
- * @param {object | number} io a `LoopbackSocket.Server`, a Socket.IO server of version 2 to 4, a
+ * @param {object | number | string} io a `LoopbackSocket.Server`, a Socket.IO server of version 2 to 4, a
  *   namespace of either, or an emitter of `connection` events that looks like one; an http(s).Server
  *   or a port makes a `LoopbackSocket.Server` of its own
  * @returns {void}
  * @throws {InvalidHostError} if it is nothing of these
  */
 LoopbackSocket.prototype.start = function start(io) {
-  const host = io instanceof net.Server || typeof io === 'number' ? nativeServer(io) : io;
+  const host = io instanceof net.Server || isPort(io) ? nativeServer(io) : io;
   const serve = host == null ? undefined : host[SERVE];
   if (typeof serve === 'function') {
     this._io = host;
@@ -148,6 +148,14 @@ LoopbackSocket.prototype.start = function start(io) {
     throw new InvalidHostError(io);
   }
 };
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a port: a number, or its digits as an environment variable has it
+ */
+function isPort(value) {
+  return typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value));
+}
 
 /**
  * @param {object} host what is to be served
@@ -165,12 +173,12 @@ function isApp(host) {
  * Gives the native server of an http(s).Server, made on first use and after it was closed, or a new
  * one on a port.
  *
- * @param {net.Server | number} listener where to take connections from
+ * @param {net.Server | number | string} listener where to take connections from
  * @returns {object} a `LoopbackSocket.Server`
  */
 function nativeServer(listener) {
   const Server = require('./server');
-  if (typeof listener === 'number') {
+  if (isPort(listener)) {
     return new Server(listener);
   }
   let server = nativeServers.get(listener);

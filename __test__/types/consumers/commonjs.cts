@@ -135,6 +135,9 @@ sockets.start(io);
 sockets.start(io.of('/admin'));
 sockets.start(httpServer);
 sockets.start(3000);
+sockets.start('3000');
+// @ts-expect-error no port
+sockets.start('somewhere');
 export type StartReturnsNothing = Expect<Same<ReturnType<typeof sockets.start>, void>>;
 // @ts-expect-error has no `on`
 sockets.start({});
