@@ -33,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::server::MAX_ATTACHMENTS;
 use crate::server::notice::{Notice, PumpAction, Run};
 use crate::session::{Attempt, Call};
 
@@ -46,6 +47,7 @@ const KEEP_BYTES: usize = 1 << 20;
 pub(super) const INSTANCE_SHIFT: u32 = 24;
 /// What an attachment's place is shifted by in front of the count.
 const PLACE_SHIFT: u32 = 14;
+const _: () = assert!(MAX_ATTACHMENTS < 1 << PLACE_SHIFT);
 
 /// Wakes JavaScript, which then takes.
 pub(super) type Wake = Box<dyn Fn() + Send>;

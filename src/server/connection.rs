@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socketioxide_core::parser::ParserState;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 
 use super::Inbox;
 use super::notice::{Notice, Reason};
@@ -31,6 +32,8 @@ pub(crate) struct Connection {
     sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
     reason: OnceLock<Reason>,
     closing: AtomicBool,
+    /// Ends a connection that joins no namespace; does not outlive it.
+    timer: Mutex<Option<AbortHandle>>,
     polls: AtomicUsize,
 }
 
@@ -80,6 +83,18 @@ impl Connection {
     /// Whether the client joined no namespace, or left them all.
     pub(crate) fn is_idle(&self) -> bool {
         self.sockets.lock().is_empty()
+    }
+
+    /// Keeps the timer of a connection that has not joined a namespace.
+    pub(crate) fn set_timer(&self, timer: AbortHandle) {
+        *self.timer.lock() = Some(timer);
+    }
+
+    /// Stops that timer, which holds memory of the connection.
+    pub(crate) fn stop_timer(&self) {
+        if let Some(timer) = self.timer.lock().take() {
+            timer.abort();
+        }
     }
 
     /// Says why the connection is about to end; the first reason stays.

@@ -64,6 +64,9 @@ use options::Options;
 use parser::Parser;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
 
+/// How many attachments a message may have.
+pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
+
 /// Where notices go: JavaScript's queue, or a test's list.
 pub(crate) trait Inbox: Send + Sync + 'static {
     /// Queues a notice; called on any thread, in order.
@@ -106,6 +109,7 @@ impl Server {
         let (sender, receiver) = output::channel();
         let parsing = ParseConfig {
             max_incoming_binary_buf_size: options.max_http_buffer_size,
+            max_incoming_binaries: MAX_ATTACHMENTS,
             ..ParseConfig::default()
         };
         let server = Arc::new(Self {
@@ -428,18 +432,20 @@ impl EngineIoHandler for Server {
             ProtocolVersion::V4 => {
                 let idle: Weak<Engine> = Arc::downgrade(&engine);
                 let timeout = self.options.connect_timeout;
-                tokio::spawn(async move {
+                let timer = tokio::spawn(async move {
                     tokio::time::sleep(timeout).await;
                     if let Some(engine) = idle.upgrade().filter(|engine| engine.data.is_idle()) {
                         engine.close(DisconnectReason::TransportClose);
                     }
                 });
+                engine.data.set_timer(timer.abort_handle());
             }
         }
     }
 
     fn on_disconnect(&self, engine: Arc<Engine>, reason: DisconnectReason) {
         self.connections.write().remove(&engine.id);
+        engine.data.stop_timer();
         let Some(link) = engine.data.link() else {
             return;
         };

@@ -78,22 +78,27 @@ pub(crate) async fn run(server: std::sync::Weak<Server>, mut commands: Receiver)
         let Some(server) = server.upgrade() else {
             return;
         };
-        match command {
-            Command::Batch(text, attachments) => batch(&server, &text, attachments),
-            Command::Frame(engine, frame) => {
-                socket::send(&engine, &frame, server.options.max_backpressure);
-            }
-            Command::Expire(socket) => disconnect_connection(&server, &socket.engine),
-            Command::EndAll(reason) => server.end_all(reason),
+        // A panic would end the one task that speaks for everybody, so it costs one command.
+        let _ = catch_unwind(AssertUnwindSafe(|| run_one(&server, command)));
+    }
+}
+
+fn run_one(server: &Arc<Server>, command: Command) {
+    match command {
+        Command::Batch(text, attachments) => batch(server, &text, attachments),
+        Command::Frame(engine, frame) => {
+            socket::send(&engine, &frame, server.options.max_backpressure);
         }
+        Command::Expire(socket) => disconnect_connection(server, &socket.engine),
+        Command::EndAll(reason) => server.end_all(reason),
     }
 }
 
 fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>) {
     let mut attachments = attachments.into_iter();
     for line in text.split(|&byte| byte == b'\n') {
-        // The text is written by our own JavaScript; a line that does not parse is skipped. A panic
-        // would end the one task that speaks for everybody, so it costs one line too.
+        // The text is written by our own JavaScript; a line that does not parse is skipped, and a
+        // panic costs one line.
         if let Ok(line) = std::str::from_utf8(line) {
             let _ = catch_unwind(AssertUnwindSafe(|| {
                 operation(server, line, &mut attachments)

@@ -21,6 +21,7 @@ use super::namespace::Namespace;
 use super::notice::{Notice, Reason, Run};
 use super::packet;
 use super::parser::{Frame, Message, Parser};
+use super::unheard::Said;
 use super::{Inbox, Server, output};
 use crate::session::{Call, Effect, Effects, Event, Session};
 
@@ -53,7 +54,7 @@ struct State {
 enum Phase {
     /// Asked to join; what the client sends meanwhile waits here. Only an Engine.IO 3 client,
     /// which is in its namespace from the start, has reason to send anything.
-    Joining(VecDeque<Incoming>),
+    Joining(VecDeque<(Incoming, Option<Said>)>),
     Joined,
     Ended,
 }
@@ -144,7 +145,7 @@ impl Socket {
         self.send(&welcome, max_backpressure);
         early
             .into_iter()
-            .try_for_each(|incoming| self.see(&mut state, incoming))
+            .try_for_each(|(incoming, _)| self.see(&mut state, incoming))
     }
 
     /// Whether the application has not let the socket in yet.
@@ -163,7 +164,12 @@ impl Socket {
         match &mut state.phase {
             Phase::Joined => self.see(&mut state, incoming),
             Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
-                early.push_back(incoming);
+                // Counted as unheard: a client is not read on for ever while middleware takes its time.
+                let said = self
+                    .engine
+                    .data
+                    .said(incoming.text.as_str(), &incoming.attachments);
+                early.push_back((incoming, said));
                 Ok(())
             }
             Phase::Joining(_) => Err(Malformed),
@@ -334,7 +340,7 @@ pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
         overflow(engine);
         return;
     }
-    link.queue(frame.len());
+    link.queue(frame.len(engine.protocol));
     let sent = match &frame.message {
         Message::Text(text, attachments) => {
             engine.emit(text.clone()).is_ok()

@@ -115,6 +115,8 @@ mod tests {
     fn a_frame_is_as_long_as_its_messages() {
         let one = vec![Bytes::from_static(b"xyz")];
         let frame = ack(&Str::from("/"), "[{}]", one, 7);
-        assert_eq!(frame.len(), "61-7[{}]".len() + 3);
+        let text = 2 + 1 + "61-7[{}]".len();
+        assert_eq!(frame.len(ProtocolVersion::V4), text + 2 + 3);
+        assert_eq!(frame.len(ProtocolVersion::V3), text + 2 + 1 + 3);
     }
 }
