@@ -254,8 +254,7 @@ function pythonClient(version, mode, create) {
     keepsOrder: mode === 'asyncio',
     // It may end its connection before what it said last is on its way.
     leaves: /^(client namespace disconnect|transport close)$/,
-    leavesInSilence: (transports) =>
-      isOld && mode === 'asyncio' && !transports.includes('websocket'),
+    leavesInSilence: (transports) => isOld && !transports.includes('websocket'),
     staysAway: (transports) => !transports.includes('websocket'),
     async open({ url, token, namespace = '/', transports, auth, events = [] }) {
       const client = create();
