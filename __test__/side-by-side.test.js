@@ -66,13 +66,13 @@ describe('what cannot be compared', () => {
 });
 
 describe('the table', () => {
-  test('every section of BEHAVIOUR.md has scenarios, and every scenario a section', () => {
+  test('every section of docs/behaviour.md has scenarios, and every scenario a section', () => {
     const counts = new Map(SECTIONS.map((section) => [section, 0]));
     for (const { section } of SCENARIOS) {
       assert.ok(counts.has(section), `no such section: ${section}`);
       counts.set(section, counts.get(section) + 1);
     }
-    console.log('Scenarios per section of BEHAVIOUR.md:');
+    console.log('Scenarios per section of docs/behaviour.md:');
     for (const [section, count] of counts) console.log(`  ${section}: ${count}`);
     console.log(`  in all: ${SCENARIOS.length}`);
     for (const [section, count] of counts) assert.ok(count > 0, `no scenario for ${section}`);

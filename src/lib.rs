@@ -11,7 +11,7 @@
 //! runs; `bridge` queues that and wakes JavaScript once for many; the handler's outcome comes back
 //! as text, and `server` asks `session` once more whether an answer is due. On a server written in
 //! JavaScript the same `session` decides, asked through `bridge` alone.
-//! `docs/architecture.md` has the picture.
+//! `docs/architecture.md` has the picture, `docs/behaviour.md` the contract.
 
 #![deny(unsafe_code)]
 

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * The one table: every sentence of BEHAVIOUR.md as scenarios. `section` is where the sentence
+ * The one table: every sentence of docs/behaviour.md as scenarios. `section` is where the sentence
  * stands, `promise` is the sentence (or the part of it) the scenario proves.
  *
  * @typedef {object} Scenario
@@ -12,7 +12,7 @@
  * @property {object} [hostOptions] of the Socket.IO server
  * @property {boolean} [idle] mostly waits for the clock: it does not take a worker's place
  * @property {number} [deviation] number of the deviation that makes us differ from the original
- * @property {string} [contract] why we differ without a number: BEHAVIOUR.md itself says other
+ * @property {string} [contract] why we differ without a number: docs/behaviour.md itself says other
  *   than the original does
  * @property {(combination: object) => Record<string, (string|RegExp)[]>|undefined} [expect] with
  *   `deviation` or `contract`: the whole record; undefined asks for the original's record

@@ -105,7 +105,7 @@ impl Namespace {
     }
 
     /// Sends a frame to an audience, each socket once. Sockets that are held back (pending
-    /// authentication, BEHAVIOUR "A socket's life" 1) hear nothing.
+    /// authentication, docs/behaviour.md "A socket's life" 1) hear nothing.
     pub(crate) fn broadcast(&self, audience: &Audience, frame: &Frame, max_backpressure: usize) {
         for socket in self.audience(audience) {
             socket.send(frame, max_backpressure);

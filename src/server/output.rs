@@ -46,7 +46,7 @@ pub(crate) enum Command {
     Batch(Vec<u8>, Vec<Bytes>),
     /// A frame for a connection that has no socket yet.
     Frame(Arc<Engine>, Frame),
-    /// The timeout of a pending socket: its connection ends (BEHAVIOUR "A socket's life" 5).
+    /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
     /// Every connection ends, for this reason.
     EndAll(Reason),

@@ -1,6 +1,6 @@
 'use strict';
 
-/** BEHAVIOUR.md, "API": the constructor, its calls and fields, handlers named by model and method. */
+/** docs/behaviour.md, "API": the constructor, its calls and fields, handlers named by model and method. */
 
 const { EventEmitter } = require('node:events');
 

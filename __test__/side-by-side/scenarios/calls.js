@@ -1,6 +1,6 @@
 'use strict';
 
-/** BEHAVIOUR.md, "Calls": answers, values, errors, listeners beside methods, names. */
+/** docs/behaviour.md, "Calls": answers, values, errors, listeners beside methods, names. */
 
 const later = () => new Promise((resolve) => setImmediate(resolve));
 

@@ -1,6 +1,6 @@
 'use strict';
 
-/** BEHAVIOUR.md, "Deviations": where we differ from the original on purpose. */
+/** docs/behaviour.md, "Deviations": where we differ from the original on purpose. */
 
 const Bluebird = require('bluebird');
 

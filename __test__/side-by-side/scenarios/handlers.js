@@ -1,6 +1,6 @@
 'use strict';
 
-/** BEHAVIOUR.md, "Handlers": arguments, arity, thenables, first outcome, identity of credentials. */
+/** docs/behaviour.md, "Handlers": arguments, arity, thenables, first outcome, identity of credentials. */
 
 const Bluebird = require('bluebird');
 

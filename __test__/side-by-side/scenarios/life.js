@@ -1,6 +1,6 @@
 'use strict';
 
-/** BEHAVIOUR.md, "A socket's life": pending, authentication, refusal, timeout, the end. */
+/** docs/behaviour.md, "A socket's life": pending, authentication, refusal, timeout, the end. */
 
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -1147,7 +1147,7 @@ module.exports = [
       // What a client sees depends on the server and on whether a poll of it was waiting.
       bench.recordServerOnly();
     },
-    contract: 'socket.io 2 gives no reason when it closes; BEHAVIOUR.md names that of 3 and 4',
+    contract: 'socket.io 2 gives no reason when it closes; docs/behaviour.md names that of 3 and 4',
     expect({ host }) {
       if (host.major === 2 && !host.isOriginal) return undefined;
       const line = 'disconnected("server shutting down")';

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * BEHAVIOUR.md, "Wire": the frames of the default namespace, and of another one, as a client of
+ * docs/behaviour.md, "Wire": the frames of the default namespace, and of another one, as a client of
  * Engine.IO 3 (in the place of client 2.5) and of Engine.IO 4 (of client 4.8) reads and writes
  * them, over a bare websocket and bare polling.
  */
