@@ -18,6 +18,28 @@ const {
 
 describe('a listener that throws', () => {
   it(
+    'of namespaces made on demand reaches the process, and its client is refused',
+    TIMEOUT,
+    served({}, async (world) => {
+      world.io.of((name, auth, next) => {
+        if (name === '/decided') next(null, true);
+        throw new Error(name);
+      });
+      world.io.of((name, auth, next) => next(null, name === '/second'));
+      const errors = await uncaught(async () => {
+        const refused = happens(world.client('4.8', { nsp: '/none' }), 'connect_error');
+        assert.equal((await refused)[0].message, 'Invalid namespace');
+        await happens(world.client('4.8', { nsp: '/second' }), 'connect');
+        await happens(world.client('4.8', { nsp: '/decided' }), 'connect');
+      });
+      assert.deepEqual(
+        errors.map(({ message }) => message),
+        ['/none', '/second', '/decided'],
+      );
+    }),
+  );
+
+  it(
     'reaches the process, and every other listener and record still runs',
     TIMEOUT,
     served({}, async (world) => {

@@ -163,14 +163,28 @@ class Receiver {
         return;
       }
       const [has, parent] = parents[i];
-      has(name, given, (error, allowed) => {
+      let isDecided = false;
+      const decide = (error, allowed) => {
+        if (isDecided) {
+          return;
+        }
+        isDecided = true;
         if (error || !allowed) {
           step(i + 1);
-        } else {
-          if (!server._nsps.has(name)) {
-            parent.createChild(name);
-          }
-          answer(true);
+          return;
+        }
+        if (!server._nsps.has(name)) {
+          guarded(() => parent.createChild(name));
+        }
+        answer(server._nsps.has(name));
+      };
+      guarded(() => {
+        try {
+          has(name, given, decide);
+        } catch (error) {
+          // One that throws has no such namespace: the client is told so, as by one that says no.
+          decide(true);
+          throw error;
         }
       });
     };
