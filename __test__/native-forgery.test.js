@@ -159,7 +159,7 @@ describe('a batch that does not parse as a whole', () => {
   it('is read record by record, and only the bad one is dropped', () => {
     assert.deepEqual(outcome([GOOD, BAD, '[5,9,2,0,-1,0]']), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1, false],
+      ['event', 7, ['a', 1], -1, -1, false, false],
       ['disconnect', 9, 2],
     ]);
   });
@@ -172,8 +172,8 @@ describe('a batch that does not parse as a whole', () => {
     const rest = ['[2,8,-1,0,-1,0]', '[3,8,0,1,-1,0]'];
     assert.deepEqual(outcome([GOOD, BAD, ...rest, GOOD]), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1, false],
-      ['event', 7, ['a', 1], -1, -1, false],
+      ['event', 7, ['a', 1], -1, -1, false, false],
+      ['event', 7, ['a', 1], -1, -1, false, false],
     ]);
   });
 });

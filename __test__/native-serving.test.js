@@ -83,6 +83,25 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
+    'runs and answers a method named authentication beside the attempt',
+    TIMEOUT,
+    only(async (world) => {
+      const instance = loopbackSocket();
+      instance.defineMethod('authentication', (socket, { token }, args) => [token, args.again]);
+      instance.start(world.io);
+      for (const listener of [undefined, () => {}]) {
+        const raw = await world.raw();
+        if (listener) raw.socket.on('authentication', listener);
+        await authenticate(raw);
+        const again = raw.packet('2["authenticated"');
+        const answer = await raw.call('authentication', { token: 'valid', again: 1 });
+        assert.deepEqual(answer, [{ result: ['valid', 1] }]);
+        await again;
+      }
+    }),
+  );
+
+  it(
     'started on a namespace serves that namespace only',
     TIMEOUT,
     only(async (world) => {

@@ -79,7 +79,8 @@ function dispatch(server, values, attachments) {
           payload = whole(server, subject, payload, attachments, place);
         }
         if (payload !== undefined) {
-          server.event(subject, payload, a, b, leaving?.has(subject) ?? false);
+          const isLast = leaving?.has(subject) ?? false;
+          server.event(subject, payload, a, b, isLast, a >= 0 && isCalled(values, i));
         }
       } else if (kind === RESPONSE) {
         const opened = values[i + 5] || undefined;
@@ -113,6 +114,19 @@ function dispatch(server, values, attachments) {
       process.nextTick(rethrow, error);
     }
   }
+}
+
+/**
+ * @param {unknown[]} values the batch
+ * @param {number} i where the record of an event is
+ * @returns {boolean} whether a method in a record of its own runs for the event
+ */
+function isCalled(values, i) {
+  let next = i + FIELDS;
+  while (values[next] === AUTHENTICATION) {
+    next += FIELDS;
+  }
+  return values[next] === METHOD;
 }
 
 /**

@@ -58,10 +58,11 @@ class Receiver {
    * @param {number} call the call to acknowledge, -1 if nobody waits
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it
+   * @param {boolean} isCalled whether methods run by `call` for it, too
    * @returns {void}
    */
-  event(number, payload, call, run, isLast) {
-    this.#server._sockets.get(number)?.socket._event(payload, call, run, isLast);
+  event(number, payload, call, run, isLast, isCalled) {
+    this.#server._sockets.get(number)?.socket._event(payload, call, run, isLast, isCalled);
   }
 
   /**

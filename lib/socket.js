@@ -577,9 +577,10 @@ class Socket extends EventEmitter {
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
+   * @param {boolean} isCalled whether methods are to run by `_call` that may answer, too
    * @returns {void}
    */
-  _event(payload, call, run, isLast) {
+  _event(payload, call, run, isLast, isCalled) {
     if (!this.connected) {
       return;
     }
@@ -593,7 +594,7 @@ class Socket extends EventEmitter {
     ) {
       if (run >= 0) {
         this._call(payload, call, run);
-      } else {
+      } else if (!isCalled) {
         this.#forget(call);
       }
       return;
