@@ -1291,7 +1291,8 @@ declare namespace LoopbackSocket {
     readonly id: SocketId;
     /**
      * Whether it has authenticated; `undefined` in a namespace that no instance serves. An application
-     * that vouches for a socket itself may set it to `true`: its time is then no longer limited.
+     * that vouches for a socket itself may set it to `true`: its time is then no longer limited, and
+     * broadcasts reach it. It has no methods until its client authenticates.
      */
     auth: boolean | undefined;
     /** How its client connected. */

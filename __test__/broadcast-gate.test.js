@@ -97,6 +97,34 @@ for (const version of VERSIONS) {
       });
     }
 
+    it('broadcasts reach a socket that the application vouches for, and no method', async (t) => {
+      const { io, connect } = await openServer(t, version);
+      const [first, second] = [newInstance(), newInstance()];
+      first.defineMethod('m', () => 'called');
+      first.start(io);
+      // Before the second instance serves the socket, and after.
+      io.on('connection', (socket) => {
+        socket.auth = socket.handshake.query.early === 'yes';
+      });
+      second.start(io);
+      for (const early of ['yes', 'no']) {
+        const client = connect('/', { query: { early } });
+        const socket = await socketOf(io, client);
+        const events = heard(client);
+        assert.equal(socket.auth, early === 'yes');
+        socket.auth = true;
+        await new Promise(setImmediate);
+        io.emit('to all');
+        client.emit('m', () => events.push('answered'));
+        client.emit('flush');
+        await next(socket, 'flush');
+        await flush(socket, client);
+        assert.deepEqual(events, ['to all', 'flushed']);
+        await authenticate(client);
+        assert.equal(socket.auth, true);
+      }
+    });
+
     it('a failed attempt opens nothing', async (t) => {
       const { io, connect } = await openServer(t, version);
       const instance = newInstance();

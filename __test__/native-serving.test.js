@@ -186,6 +186,8 @@ describe('a LoopbackSocket', () => {
       const later = await world.raw();
       await later.closed;
       assert.equal(vouched.socket.connected, true);
+      world.io.emit('news', 1);
+      assert.deepEqual(await heard(vouched), ['42["news",1]']);
     }),
   );
 });

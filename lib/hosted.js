@@ -21,6 +21,24 @@ const { delayOf } = require('./timeout');
 /** The id of a call that the session does not keep. */
 const NOT_KEPT = -1;
 
+/** Where a socket keeps what its `auth` is. */
+const STANDING = Symbol('loopback-socket.auth');
+
+/** `socket.auth`, which hears of it when the application vouches for the socket. */
+const AUTH = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[STANDING];
+  },
+  set(value) {
+    this[STANDING] = value;
+    if (value) {
+      hostedSockets.get(this)?.vouch();
+    }
+  },
+};
+
 /** Handlers run after the listeners of the event that caused them, as if awaited. */
 const resolved = Promise.resolve();
 
@@ -75,7 +93,7 @@ function serve(io, loopbackSocket) {
   io.on('connection', (socket) => {
     let hosted = hostedSockets.get(socket);
     if (hosted === undefined) {
-      socket.auth = false;
+      watchAuth(socket);
       if (socket.connected === false) {
         // Disconnected by a listener before ours: its `disconnect` event is over.
         gate.forget(socket);
@@ -124,6 +142,8 @@ class HostedSocket {
     this._byIndex = [];
     /** @type {Set<BroadcastGate>} */
     this._gates = new Set();
+    /** Whether it is not pending any more: it has authenticated, or the application vouches for it. */
+    this._isTrusted = false;
     this._ended = false;
     socket.on('disconnect', () => this._end());
   }
@@ -137,7 +157,9 @@ class HostedSocket {
    * @returns {void}
    */
   serve(loopbackSocket, timeout, gate) {
-    if (!this.session.authenticated) {
+    if (this._isTrusted) {
+      gate.release(this.socket);
+    } else {
       this._gates.add(gate);
       gate.hold(this.socket);
     }
@@ -200,11 +222,25 @@ class HostedSocket {
   }
 
   /**
+   * The application has set `socket.auth` itself, instead of the client authenticating: broadcasts
+   * reach the socket, and no timeout ends it. What it may call stays as it is.
+   *
+   * @returns {void}
+   */
+  vouch() {
+    if (!this._isTrusted) {
+      this.session.exempt();
+      this.authenticated();
+    }
+  }
+
+  /**
    * The socket has authenticated: broadcasts reach it, and no timeout ends it.
    *
    * @returns {void}
    */
   authenticated() {
+    this._isTrusted = true;
     this._clearTimers();
     for (const gate of this._gates) {
       gate.release(this.socket);
@@ -312,9 +348,8 @@ class HostedSocket {
    */
   _expire() {
     if (this.socket.auth) {
-      // The application vouches for the socket itself.
-      this.session.exempt();
-      this._clearTimers();
+      // Vouched for where `watchAuth` could not hear of it.
+      this.vouch();
     } else if (this.session.tick(Date.now())) {
       this._clearTimers();
       disconnect(this.socket, true);
@@ -353,6 +388,23 @@ class HostedSocket {
     if (hostedSockets.get(this.socket) === this) {
       hostedSockets.delete(this.socket);
     }
+  }
+}
+
+/**
+ * Gives a socket its `auth`, `false` for now.
+ *
+ * @param {object} socket the server's socket
+ * @returns {void}
+ */
+function watchAuth(socket) {
+  try {
+    // Not enumerable, as it is for us alone. The same for all sockets: they keep one shape.
+    Object.defineProperty(socket, STANDING, { configurable: true, writable: true, value: false });
+    Object.defineProperty(socket, 'auth', AUTH);
+  } catch {
+    // An emitter that defines its `auth` itself.
+    socket.auth = false;
   }
 }
 
