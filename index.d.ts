@@ -1716,8 +1716,11 @@ declare namespace LoopbackSocket {
     | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API'
     | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
 
-  /** The `code` of the warning that the process emits for an option that is ignored. */
-  type WarningCode = 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION';
+  /**
+   * The `code` of the warning that the process emits for an option that is ignored, and for a second
+   * native server on the same path of one http server.
+   */
+  type WarningCode = 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION' | 'ERR_LOOPBACK_SOCKET_SAME_PATH';
 
   /**
    * An error of this package.

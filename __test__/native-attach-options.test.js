@@ -62,6 +62,26 @@ describe('an option that changes nothing for clients', () => {
   });
 });
 
+describe('a path of an http.Server that a native server has', () => {
+  it('is given to another one with a warning, once, unless the first is closed', async () => {
+    const warnings = [];
+    const listener = (warning) => warnings.push(warning);
+    process.on('warning', listener);
+    const httpServer = http.createServer();
+    const first = new Server(httpServer);
+    const other = new Server(httpServer, { path: '/other' });
+    const second = new Server(httpServer);
+    await Promise.all([first, other, second].map((io) => io.close()));
+    await new Server(httpServer).close();
+    await new Promise(setImmediate);
+    process.off('warning', listener);
+    assert.deepEqual(
+      warnings.map(({ code, message }) => [code, /'(.+)'/.exec(message)[1]]),
+      [['ERR_LOOPBACK_SOCKET_SAME_PATH', '/socket.io/']],
+    );
+  });
+});
+
 describe('an option that is impossible', () => {
   for (const [name, ...values] of [
     ['addTrailingSlash', 'no', 0],

@@ -168,6 +168,45 @@ describe('closing', () => {
     }),
   );
 
+  it('puts the listeners of the http.Server back as they were', TIMEOUT, async () => {
+    const first = () => {};
+    const last = () => {};
+    const httpServer = http.createServer(first);
+    const before = new Server(httpServer);
+    const behind = new Server(httpServer, { path: '/behind' });
+    httpServer.on('request', last);
+    assert.equal(httpServer.listenerCount('upgrade'), 2);
+    // In the order in which they came: the second holds on to the listener of the first.
+    await before.close();
+    assert.equal(httpServer.listenerCount('upgrade'), 1);
+    await behind.close();
+    assert.deepEqual(httpServer.listeners('request'), [first, last]);
+    assert.equal(httpServer.listenerCount('upgrade'), 0);
+  });
+
+  it('lets the http.Server be served anew, once', TIMEOUT, async () => {
+    const httpServer = http.createServer((req, res) => res.end('the app'));
+    const old = new Server(httpServer);
+    await old.close();
+    for (const again of [() => new Server(httpServer), () => old.attach(httpServer)]) {
+      const io = again();
+      httpServer.listen(0, '127.0.0.1');
+      await once(httpServer, 'listening');
+      const { port } = httpServer.address();
+      assert.equal(httpServer.listenerCount('request'), 1);
+      assert.equal(httpServer.listenerCount('upgrade'), 1);
+      const headers = { connection: 'close' };
+      const page = await fetch(`http://127.0.0.1:${port}/page`, { headers });
+      assert.equal(await page.text(), 'the app');
+      const connected = once(io, 'connection');
+      const raw = await visitor(port);
+      await connected;
+      const closed = raw.closed;
+      await io.close();
+      await closed;
+    }
+  });
+
   it(
     'delivers what was sent before to websockets',
     TIMEOUT,

@@ -43,6 +43,8 @@ class Server extends EventEmitter {
   /** The http.Server that clients come to. */
   httpServer;
   #given;
+  /** @type {(() => void)[]} what takes its listeners off the http.Servers it is attached to */
+  #detach = [];
   #lastConnection = 0;
   #lastRequest = 0;
   #alive;
@@ -99,7 +101,7 @@ class Server extends EventEmitter {
     }
     this.httpServer = port === undefined ? where : http.createServer(notFound);
     this.#begin();
-    attach(this, this.httpServer);
+    this.#detach.push(attach(this, this.httpServer));
     if (port !== undefined) {
       this.httpServer.listen(port);
     }
@@ -204,6 +206,9 @@ class Server extends EventEmitter {
       this.#finish();
     }
     const [error] = await Promise.all([httpClosed, connectionsEnded]);
+    for (const detach of this.#detach.splice(0).reverse()) {
+      detach();
+    }
     this._native.release();
     this._native = undefined;
     this._output = undefined;

@@ -245,6 +245,6 @@ if (failure instanceof LoopbackSocket.AckTimeoutError) {
 } else if (failure instanceof LoopbackSocket.MalformedMessageError) {
   failure.code satisfies 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE';
 }
-const warning: LoopbackSocket.WarningCode = 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION';
+const warning: LoopbackSocket.WarningCode = 'ERR_LOOPBACK_SOCKET_SAME_PATH';
 // @ts-expect-error no such code
 warning satisfies 'ERR_LOOPBACK_SOCKET_NONSENSE';
