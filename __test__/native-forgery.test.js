@@ -134,8 +134,6 @@ describe('a batch that does not parse as a whole', () => {
     const seen = [];
     const server = {
       event: (...args) => seen.push(['event', ...args]),
-      call: (...args) => seen.push(['call', ...args]),
-      authenticate: (...args) => seen.push(['authenticate', ...args]),
       disconnect: (...args) => seen.push(['disconnect', ...args]),
       malformed: (subject) => seen.push(['malformed', subject]),
     };
@@ -159,7 +157,7 @@ describe('a batch that does not parse as a whole', () => {
   it('is read record by record, and only the bad one is dropped', () => {
     assert.deepEqual(outcome([GOOD, BAD, '[5,9,2,0,-1,0]']), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1, false, false],
+      ['event', 7, ['a', 1], -1, -1, false, undefined],
       ['disconnect', 9, 2],
     ]);
   });
@@ -172,8 +170,8 @@ describe('a batch that does not parse as a whole', () => {
     const rest = ['[2,8,-1,0,-1,0]', '[3,8,0,1,-1,0]'];
     assert.deepEqual(outcome([GOOD, BAD, ...rest, GOOD]), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1, false, false],
-      ['event', 7, ['a', 1], -1, -1, false, false],
+      ['event', 7, ['a', 1], -1, -1, false, undefined],
+      ['event', 7, ['a', 1], -1, -1, false, undefined],
     ]);
   });
 });

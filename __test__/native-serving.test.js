@@ -192,6 +192,46 @@ describe('a LoopbackSocket', () => {
   );
 });
 
+describe('middleware of a socket', () => {
+  it(
+    'sees every call and all credentials before anybody runs for them, however many serve the socket',
+    TIMEOUT,
+    served({}, async (world) => {
+      const ran = [];
+      for (const name of ['first', 'second']) {
+        const instance = loopbackSocket();
+        instance.auth((socket, credentials) => {
+          ran.push(`${name} auth`);
+          return credentials.token === 'valid';
+        });
+        instance.defineMethod('both', () => {
+          ran.push(`${name} both`);
+          return name;
+        });
+        instance.start(world.io);
+      }
+      let isOpen = true;
+      world.io.on('connection', (socket) => {
+        socket.use((event, next) => setImmediate(() => next(isOpen ? undefined : new Error('no'))));
+      });
+      const raw = await world.raw();
+      await authenticate(raw);
+      await raw.packet('2["authenticated",true]');
+      await raw.call('both');
+      assert.deepEqual(ran.splice(0), ['first auth', 'second auth', 'first both', 'second both']);
+      isOpen = false;
+      const refused = new Promise((resolve) => {
+        let errors = 0;
+        raw.socket.on('error', () => (errors += 1) === 2 && resolve());
+      });
+      await raw.send('42["both"]');
+      await raw.send('42["authentication",{"token":"valid"}]');
+      await refused;
+      assert.deepEqual(ran, []);
+    }),
+  );
+});
+
 describe('a socket whose client has not authenticated', () => {
   it(
     'hears no broadcast of any kind, but what is emitted to it alone',

@@ -65,8 +65,8 @@ function parseBatch(batch, records, malformed) {
  */
 function dispatch(server, values, attachments) {
   const leaving = leavingIn(values);
-  let payload;
   for (let i = 0; i < values.length; i += FIELDS) {
+    const at = i;
     const kind = values[i];
     const subject = values[i + 1];
     const a = values[i + 2];
@@ -74,13 +74,14 @@ function dispatch(server, values, attachments) {
     const place = values[i + 4];
     try {
       if (kind === EVENT) {
-        payload = values[i + 5];
+        const behind = stepsBehind(values, i);
+        i += (behind?.length ?? 0) * FIELDS;
+        let payload = values[at + 5];
         if (place >= 0) {
           payload = whole(server, subject, payload, attachments, place);
         }
         if (payload !== undefined) {
-          const isLast = leaving?.has(subject) ?? false;
-          server.event(subject, payload, a, b, isLast, a >= 0 && isCalled(values, i));
+          server.event(subject, payload, a, b, leaving?.has(subject) ?? false, behind);
         }
       } else if (kind === RESPONSE) {
         const opened = values[i + 5] || undefined;
@@ -103,12 +104,6 @@ function dispatch(server, values, attachments) {
         if (args !== undefined) {
           server.acknowledged(subject, a, args);
         }
-      } else if (payload === undefined) {
-        // The event could not be read; nothing runs for it.
-      } else if (kind === METHOD) {
-        server.call(subject, payload, a, b);
-      } else if (kind === AUTHENTICATION) {
-        server.authenticate(subject, payload, a, b);
       }
     } catch (error) {
       process.nextTick(rethrow, error);
@@ -117,16 +112,24 @@ function dispatch(server, values, attachments) {
 }
 
 /**
+ * A method, or an attempt to authenticate, that runs for an event beside the method in its record.
+ *
+ * @typedef {{call: number, run: number} | {instance: number, attempt: number}} Step
+ */
+
+/**
  * @param {unknown[]} values the batch
  * @param {number} i where the record of an event is
- * @returns {boolean} whether a method in a record of its own runs for the event
+ * @returns {Step[] | undefined} what the records behind it say that runs for it, if there are any
  */
-function isCalled(values, i) {
-  let next = i + FIELDS;
-  while (values[next] === AUTHENTICATION) {
-    next += FIELDS;
+function stepsBehind(values, i) {
+  let steps;
+  for (let at = i + FIELDS; values[at] === METHOD || values[at] === AUTHENTICATION; at += FIELDS) {
+    const [kind, , a, b] = values.slice(at, at + 4);
+    steps ??= [];
+    steps.push(kind === METHOD ? { call: a, run: b } : { instance: a, attempt: b });
   }
-  return values[next] === METHOD;
+  return steps;
 }
 
 /**

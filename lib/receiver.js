@@ -58,35 +58,42 @@ class Receiver {
    * @param {number} call the call to acknowledge, -1 if nobody waits
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it
-   * @param {boolean} isCalled whether methods run by `call` for it, too
+   * @param {import('./inbox').Step[]} [steps] what else runs for it
    * @returns {void}
    */
-  event(number, payload, call, run, isLast, isCalled) {
-    this.#server._sockets.get(number)?.socket._event(payload, call, run, isLast, isCalled);
-  }
-
-  /**
-   * @param {number} number the socket
-   * @param {unknown[]} payload the event's name and arguments
-   * @param {number} call the call to answer, -1 if nobody waits
-   * @param {number} run the method to run
-   * @returns {void}
-   */
-  call(number, payload, call, run) {
-    this.#server._sockets.get(number)?.socket._call(payload, call, run);
-  }
-
-  /**
-   * @param {number} number the socket
-   * @param {unknown[]} payload the event: `authentication` and the credentials
-   * @param {number} index which LoopbackSocket of those that serve the socket
-   * @param {number} attempt the attempt
-   * @returns {void}
-   */
-  authenticate(number, payload, index, attempt) {
+  event(number, payload, call, run, isLast, steps) {
     const entry = this.#server._sockets.get(number);
     if (entry !== undefined) {
-      serving.attempt(entry.socket, entry.instances[index], index, attempt, payload[1]);
+      entry.socket._event(
+        payload,
+        call,
+        run,
+        isLast,
+        steps && {
+          isCalled: steps.some((step) => 'run' in step),
+          run: (event) => this.#take(entry, event, steps),
+        },
+      );
+    }
+  }
+
+  /**
+   * @param {{socket: Socket, instances: object[]}} entry the socket and those that serve it
+   * @param {unknown[]} event the event's name and arguments
+   * @param {import('./inbox').Step[]} steps what runs for it
+   * @returns {void}
+   */
+  #take({ socket, instances }, event, steps) {
+    for (const step of steps) {
+      if (!this.#server._isLive(socket)) {
+        return;
+      }
+      if ('run' in step) {
+        socket._call(event, step.call, step.run);
+      } else {
+        const { instance, attempt } = step;
+        serving.attempt(socket, instances[instance], instance, attempt, event[1]);
+      }
     }
   }
 

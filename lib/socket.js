@@ -577,10 +577,11 @@ class Socket extends EventEmitter {
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
-   * @param {boolean} isCalled whether methods are to run by `_call` that may answer, too
+   * @param {{isCalled: boolean, run: (event: unknown[]) => void}} [behind] what else runs for the
+   *   event, and whether methods are among that
    * @returns {void}
    */
-  _event(payload, call, run, isLast, isCalled) {
+  _event(payload, call, run, isLast, behind) {
     if (!this.connected) {
       return;
     }
@@ -594,9 +595,10 @@ class Socket extends EventEmitter {
     ) {
       if (run >= 0) {
         this._call(payload, call, run);
-      } else if (!isCalled) {
+      } else if (!behind?.isCalled) {
         this.#forget(call);
       }
+      behind?.run(payload);
       return;
     }
     const event = payload.slice();
@@ -606,7 +608,7 @@ class Socket extends EventEmitter {
     for (const listener of this.listenersAny().slice()) {
       guarded(() => Reflect.apply(listener, this, event));
     }
-    this.#look(event, () => this.#dispatch(event, payload, call, run));
+    this.#look(event, () => this.#dispatch(event, payload, call, run, behind));
   }
 
   /**
@@ -735,9 +737,10 @@ class Socket extends EventEmitter {
    * @param {unknown[]} payload the event as it came
    * @param {number} call the call to acknowledge, -1 if nobody waits
    * @param {number} run the method to run, -1 for none
+   * @param {{run: (event: unknown[]) => void}} [behind] what else runs for the event
    * @returns {void}
    */
-  #dispatch(event, payload, call, run) {
+  #dispatch(event, payload, call, run, behind) {
     if (!this.connected) {
       return;
     }
@@ -745,11 +748,15 @@ class Socket extends EventEmitter {
     for (const listener of this.rawListeners(name)) {
       guarded(() => Reflect.apply(listener, this, args));
     }
-    if (run >= 0 && name === payload[0]) {
-      this._call(call < 0 ? event : event.slice(0, -1), call, run);
-    } else if (name !== payload[0]) {
-      this.#callNamed(event, call);
+    const bare = call < 0 ? event : event.slice(0, -1);
+    if (name !== payload[0]) {
+      this.#callNamed(bare, call);
+      return;
     }
+    if (run >= 0) {
+      this._call(bare, call, run);
+    }
+    behind?.run(bare);
   }
 
   /**
