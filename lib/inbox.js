@@ -66,7 +66,6 @@ function parseBatch(batch, records, malformed) {
 function dispatch(server, values, attachments) {
   const leaving = leavingIn(values);
   for (let i = 0; i < values.length; i += FIELDS) {
-    const at = i;
     const kind = values[i];
     const subject = values[i + 1];
     const a = values[i + 2];
@@ -74,9 +73,9 @@ function dispatch(server, values, attachments) {
     const place = values[i + 4];
     try {
       if (kind === EVENT) {
+        let payload = values[i + 5];
         const behind = stepsBehind(values, i);
         i += (behind?.length ?? 0) * FIELDS;
-        let payload = values[at + 5];
         if (place >= 0) {
           payload = whole(server, subject, payload, attachments, place);
         }

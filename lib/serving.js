@@ -87,7 +87,8 @@ function attempt(socket, instance, index, attempt, credentials) {
       table = tableOf(native, instance, methods);
       socket._bind(i, methods, shared);
     },
-    authenticated: () => socket._connection.updateHolds(),
+    // Setting `socket.auth` has let broadcasts through.
+    authenticated: () => {},
     sendable: (value) => value,
   };
   authenticate(host, instance, index, attempt, credentials);
