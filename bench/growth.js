@@ -1,0 +1,160 @@
+'use strict';
+
+// How the cost of things grows with their number: a series of points each, measured on the native
+// server and on the original that is its like.
+
+/** Whose growth is measured. */
+const GROWTH_SERVERS = ['original-4', 'native'];
+
+/** Connections in the series in which something else grows. */
+const CONNECTIONS = 50;
+const WINDOW = 8;
+
+/** Members of the room that is broadcast to, while the number of other rooms grows. */
+const MEMBERS = 100;
+
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {string} title
+ * @property {string} text - what is done
+ * @property {string} axis - what grows
+ * @property {number[]} points - how many of it
+ * @property {string[]} metrics - of `metrics.js`, each a chart
+ * @property {string[]} [log] - the metrics whose charts have a logarithmic scale
+ * @property {Record<string, (value: number) => number>} costs - the costs that must not grow worse
+ *   than linearly: made of the values of a metric
+ * @property {(x: number, setting: import('./cases').Setting) => { x?: number,
+ *   args: (string|number)[], env?: Record<string, string> }} load - of a point; `x` if it was
+ *   lowered to what this machine allows
+ */
+
+/**
+ * Arguments of the closed loop.
+ * @param {number} connections
+ * @param {number} window
+ * @param {import('./cases').Setting} setting
+ * @returns {(string|number)[]}
+ */
+const calls = (connections, window, { warmup, seconds }) =>
+  ['call', '-n', connections, '-w', window].concat(['--warmup', warmup, '-s', seconds]);
+
+/** A call takes so long in all: the cost that a rate of calls stands for. */
+const timePerCall = (callsPerSecond) => 1 / callsPerSecond;
+
+/** A cost as it was measured. */
+const asItIs = (value) => value;
+
+/** @type {Series[]} */
+const GROWTH = [
+  {
+    name: 'connections',
+    title: 'Calls against connections',
+    text: 'One call outstanding on each connection.',
+    axis: 'connections',
+    points: [10, 100, 1000, 5000, 20_000],
+    metrics: ['calls', 'cpu'],
+    costs: { calls: timePerCall, cpu: asItIs },
+    load: (x, setting) => {
+      const n = Math.min(x, setting.connectionLimit);
+      // All begin at once: with thousands, the first answers are not like the others.
+      const warmup = setting.warmup + n / 10_000;
+      return { x: n, args: calls(n, 1, { ...setting, warmup }) };
+    },
+  },
+  {
+    name: 'methods',
+    title: 'Calls against methods',
+    text: `${CONNECTIONS} × ${WINDOW} calls of one method, among so many that are defined.`,
+    axis: 'methods',
+    points: [1, 10, 1000],
+    metrics: ['calls', 'cpu'],
+    costs: { calls: timePerCall, cpu: asItIs },
+    load: (x, setting) => ({
+      args: calls(CONNECTIONS, WINDOW, setting),
+      env: { BENCH_METHODS: String(x) },
+    }),
+  },
+  {
+    name: 'rooms',
+    title: 'Calls against rooms',
+    text: `${CONNECTIONS} × ${WINDOW} calls, while the connections are members of so many rooms in all.`,
+    axis: 'rooms',
+    points: [1, 100, 10_000],
+    metrics: ['calls', 'cpu'],
+    costs: { calls: timePerCall, cpu: asItIs },
+    load: (x, setting) => ({
+      args: calls(CONNECTIONS, WINDOW, setting),
+      env: { BENCH_ROOMS: String(x), BENCH_MEMBERS: String(CONNECTIONS) },
+    }),
+  },
+  {
+    name: 'rooms-broadcast',
+    title: 'Broadcasts to one room against rooms',
+    text: `Events to one room of ${MEMBERS} members, while there are so many other rooms.`,
+    axis: 'rooms',
+    points: [1, 100, 10_000],
+    metrics: ['broadcastCpu'],
+    costs: { broadcastCpu: asItIs },
+    load: (x) => ({
+      args: ['fanout', '-n', MEMBERS, '-k', 2000, '--extra', '{"room":"audience"}'],
+      env: { BENCH_ROOMS: String(x), BENCH_MEMBERS: String(MEMBERS) },
+    }),
+  },
+  {
+    name: 'audience',
+    title: 'Broadcasts against their audience',
+    text: 'Events of 200 bytes to everybody, all at once; 200,000 are delivered at each point.',
+    axis: 'receivers',
+    points: [10, 100, 1000, 10_000],
+    metrics: ['broadcastCpu'],
+    log: ['broadcastCpu'],
+    costs: { broadcastCpu: asItIs },
+    load: (x, { connectionLimit }) => {
+      const n = Math.min(x, connectionLimit);
+      return { x: n, args: ['fanout', '-n', n, '-k', Math.round(200_000 / n)] };
+    },
+  },
+  {
+    name: 'memory-connections',
+    title: 'Memory against connections',
+    text: 'Resident memory gained by silent connections.',
+    axis: 'connections',
+    points: [100, 1000, 5000, 20_000],
+    metrics: ['memory', 'memoryTotal'],
+    log: ['memoryTotal'],
+    costs: { memoryTotal: asItIs },
+    load: (x, { connectionLimit }) => {
+      const n = Math.min(x, connectionLimit);
+      return { x: n, args: ['idle', '-n', n, '-s', 1] };
+    },
+  },
+  {
+    name: 'memory-pending',
+    title: 'Memory against pending calls',
+    text: 'Resident memory gained by calls that wait for their answer, on 100 connections.',
+    axis: 'pending calls',
+    points: [1000, 10_000, 100_000],
+    metrics: ['pendingMemory', 'pendingTotal'],
+    log: ['pendingTotal'],
+    costs: { pendingTotal: asItIs },
+    load: (x) => ({ args: ['pending', '-n', 100, '-w', x / 100] }),
+  },
+  {
+    name: 'flood',
+    title: 'A client beside a flood',
+    text:
+      'One connection keeps so many calls outstanding, another one makes 200 calls per second: what ' +
+      'that one sees, before the flood and in it.',
+    axis: 'calls outstanding on the other connection',
+    points: [2000],
+    metrics: ['flooded99', 'idle99'],
+    costs: {},
+    load: (x, { seconds }) => ({ args: ['flood', '-w', x, '-s', 2 * seconds] }),
+  },
+];
+
+/** How many times its idle value the 99th percentile of a client beside a flood may be. */
+const FLOOD_BOUND = 3;
+
+module.exports = { FLOOD_BOUND, GROWTH, GROWTH_SERVERS };

@@ -1,0 +1,59 @@
+'use strict';
+
+// Results as files. `full.json` and `growth.json` are those that the report is made of; a quick run,
+// or one of a part of the cases, leaves its own.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+const FOLDER = path.join(__dirname, '..', 'results');
+
+/** Of the files: one that is of another format is not read. */
+const FORMAT = 1;
+
+/**
+ * @typedef {object} Result
+ * @property {number} format
+ * @property {string} started - when, in ISO 8601
+ * @property {number} seconds - that it took
+ * @property {number} rounds
+ * @property {{ warmup: number, seconds: number }} times - of each load
+ * @property {object} machine
+ * @property {object} versions
+ * @property {object} sources
+ * @property {Record<string, number>} [capacity] - what each original sustains
+ * @property {Record<string, import('./compare').CaseResult>} [cases] - by name
+ * @property {Record<string, import('./grow').SeriesResult>} [growth] - by name
+ * @property {{ what: string, server: string, round: number, reason: string }[]} failures
+ */
+
+/**
+ * @param {string} name - of the file, without its ending
+ * @returns {string}
+ */
+const fileOf = (name) => path.join(FOLDER, `${name}.json`);
+
+/**
+ * @param {string} name - of the file, without its ending
+ * @param {Result} result
+ */
+function write(name, result) {
+  fs.mkdirSync(FOLDER, { recursive: true });
+  // One line for each list of numbers: they are many.
+  const text = JSON.stringify(result, null, 2).replace(/\[[^[\]{}"]*\]/g, (list) =>
+    list.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'),
+  );
+  fs.writeFileSync(fileOf(name), `${text}\n`);
+}
+
+/**
+ * @param {string} name - of the file, without its ending
+ * @returns {Result | undefined} undefined if there is none
+ */
+function read(name) {
+  if (!fs.existsSync(fileOf(name))) return undefined;
+  const result = JSON.parse(fs.readFileSync(fileOf(name), 'utf8'));
+  return result.format === FORMAT ? result : undefined;
+}
+
+module.exports = { FORMAT, fileOf, read, write };

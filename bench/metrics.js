@@ -1,0 +1,146 @@
+'use strict';
+
+// The figures that are taken from a run, how they are told, and which of two is the better one.
+
+/**
+ * @typedef {object} Metric
+ * @property {string} title
+ * @property {string} unit - of the figures as they are told
+ * @property {'more'|'less'} better
+ * @property {(report: any) => number} read - takes it from what a run reported, in `unit`
+ */
+
+const KIB = 1024;
+const MIB = 1024 * 1024;
+
+/** @type {Record<string, Metric>} */
+const METRICS = {
+  calls: {
+    title: 'Calls per second',
+    unit: 'calls/s',
+    better: 'more',
+    read: (report) => report.calls_per_s,
+  },
+  cpu: {
+    title: 'CPU time per call, all threads of the server',
+    unit: 'µs',
+    better: 'less',
+    read: (report) => report.server_cpu_ms_per_1000,
+  },
+  main: {
+    title: 'Event loop time per call: CPU time of the main thread',
+    unit: 'µs',
+    better: 'less',
+    read: (report) => report.main_thread_ms_per_1000,
+  },
+  p50: {
+    title: 'Latency, median',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.latency.p50_us / 1000,
+  },
+  p99: {
+    title: 'Latency, 99th percentile',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.latency.p99_us / 1000,
+  },
+  p999: {
+    title: 'Latency, 99.9th percentile',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.latency.p999_us / 1000,
+  },
+  service: {
+    title: 'Latency from when the call was written, median',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.service_latency.p50_us / 1000,
+  },
+  deliveries: {
+    title: 'Events delivered per second',
+    unit: 'events/s',
+    better: 'more',
+    read: (report) => report.deliveries_per_s,
+  },
+  deliveryCpu: {
+    title: 'CPU time per event delivered, all threads of the server',
+    unit: 'µs',
+    better: 'less',
+    read: (report) => report.server_cpu_ms_per_1000,
+  },
+  broadcastCpu: {
+    title: 'CPU time per broadcast, all threads of the server',
+    unit: 'µs',
+    better: 'less',
+    read: (report) => (report.server.cpu_s * 1e6) / report.broadcasts,
+  },
+  visits: {
+    title: 'Visits per second',
+    unit: 'visits/s',
+    better: 'more',
+    read: (report) => report.connections_per_s,
+  },
+  visitCpu: {
+    title: 'CPU time per visit, all threads of the server',
+    unit: 'µs',
+    better: 'less',
+    read: (report) => report.server_cpu_ms_per_1000,
+  },
+  memory: {
+    title: 'Memory per connection',
+    unit: 'KiB',
+    better: 'less',
+    read: (report) => report.rss_per_conn_end / KIB,
+  },
+  memoryTotal: {
+    title: 'Memory gained',
+    unit: 'MiB',
+    better: 'less',
+    read: (report) => (report.rss_per_conn_end * report.connections) / MIB,
+  },
+  pendingMemory: {
+    title: 'Memory per pending call',
+    unit: 'KiB',
+    better: 'less',
+    read: (report) => report.rss_per_pending_call / KIB,
+  },
+  pendingTotal: {
+    title: 'Memory gained',
+    unit: 'MiB',
+    better: 'less',
+    read: (report) => (report.rss_per_pending_call * report.pending) / MIB,
+  },
+  idle99: {
+    title: 'Latency of the other client before the flood, 99th percentile',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.idle_latency.p99_us / 1000,
+  },
+  flooded99: {
+    title: 'Latency of the other client in the flood, 99th percentile',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.flooded_latency.p99_us / 1000,
+  },
+  loop50: {
+    title: 'Event loop delay, median',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.loop.p50,
+  },
+  loop99: {
+    title: 'Event loop delay, 99th percentile',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.loop.p99,
+  },
+  loopMax: {
+    title: 'Event loop delay, longest',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.loop.max,
+  },
+};
+
+module.exports = { METRICS };

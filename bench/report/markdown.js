@@ -1,0 +1,334 @@
+'use strict';
+
+// The text of docs/benchmarks.md.
+
+const { CASES, GROUPS } = require('../cases');
+const { FLOOD_BOUND, GROWTH, GROWTH_SERVERS } = require('../growth');
+const { LAG, keptUp } = require('../lib/capacity');
+const { advantage, better, medianOf, spreadOf } = require('../lib/compare');
+const { TOLERANCE } = require('../lib/linearity');
+const { METRICS } = require('../metrics');
+const { ORIGINALS, SERVERS } = require('../servers');
+const { judge } = require('../targets');
+const { judgeFlood, judgeGrowth } = require('./growth-verdicts');
+const { figure, number, times } = require('./numbers');
+
+/**
+ * @typedef {import('../lib/results').Result} Result
+ * @typedef {{ file: string, group: string, title: string }} Chart
+ */
+
+/**
+ * A table of Markdown.
+ * @param {string[]} heads
+ * @param {string[][]} rows
+ * @returns {string}
+ */
+function table(heads, rows) {
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  const ruler = heads.map((_, i) => (i === 0 ? '---' : '--:'));
+  return [line(heads), line(ruler), ...rows.map(line)].join('\n');
+}
+
+/**
+ * @param {Chart[]} charts
+ * @param {string} group
+ * @returns {string[]}
+ */
+function images(charts, group) {
+  return charts
+    .filter((chart) => chart.group === group)
+    .map(({ file, title }) => `![${title}](charts/${file})`);
+}
+
+/**
+ * @param {string} iso
+ * @returns {string}
+ */
+const day = (iso) => iso.slice(0, 10);
+
+/** @returns {string[]} what the reader has to know */
+function introduction() {
+  return [
+    '# Benchmarks',
+    'Made by `npm run bench -- --full` from `bench/results/`, all of it: what is to be different here ' +
+      'is to be changed in `bench/`. [`bench/README.md`](../bench/README.md) says how to run it and ' +
+      'what its parts are.',
+    '## How to read this',
+    'Four servers run the same app under the same load:',
+    [
+      '- **original on socket.io 2.5.1** and **original on socket.io 4.8.4**: `loopback-socket` 0.4.2;',
+      '- **hosted on socket.io 4.8.4**: this package on that server;',
+      '- **native**: this package on its own server.',
+    ].join('\n'),
+    'The load comes from a program of its own on the same machine. It speaks the protocol itself, ' +
+      'checks every answer and reads CPU time and memory of the server from the kernel; one wrong or ' +
+      'missing answer, and the run counts as failed. Generator and server share the cores, so a ' +
+      'server that uses more than one of them takes something from the generator, too. Clients are ' +
+      'those that apps on the server have: of Socket.IO 2 for 2.5.1, of Socket.IO 4 for the others.',
+    'In every round each server runs each load once, in a process of its own, in an order that moves ' +
+      'on from round to round. Figures are **the median of the rounds (least–greatest)**. Ratios are ' +
+      'of medians: the native server against *the better of the two originals in that very figure*, ' +
+      'the hosted one against the original on the same socket.io. Differences that are smaller than ' +
+      'the ranges in brackets mean nothing.',
+  ];
+}
+
+/**
+ * @param {Result[]} results
+ * @returns {string[]}
+ */
+function circumstances(results) {
+  const [{ machine, versions, sources }] = results;
+  const commit = sources.otherPackage
+    ? 'a build other than that of these sources'
+    : `${sources.commit}${sources.modified ? ', with changes that were not committed' : ''}`;
+  const rows = [
+    ['Processor', `${machine.cpu}, ${machine.cores} cores, ${machine.architecture}`],
+    ['Memory', `${machine.memoryGiB} GiB`],
+    ['Kernel', machine.kernel],
+    ['Files a process may open', machine.descriptors.toLocaleString('en')],
+    ...Object.entries(versions),
+    ['Commit', commit],
+    ...results.map(({ started, rounds, cases, times: { warmup, seconds } }) => [
+      cases ? 'Cases measured' : 'Growth measured',
+      `${day(started)}, ${rounds} rounds of ${seconds} s after ${warmup} s of warming up`,
+    ]),
+  ];
+  return ['## Machine and versions', table(['', 'in this run'], rows)];
+}
+
+/**
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function targets({ cases }) {
+  const words = { aim: 'aim', must: 'must', no: '**no**' };
+  const rows = judge(cases).map(({ target, value, reached }) => {
+    const sign = target.bound === 'at least' ? '≥' : '≤';
+    const [must, aim] = [target.must, target.aim].map((bound) => `${sign} ${bound}${target.unit}`);
+    const measured = value === undefined ? '–' : `${number(value)}${target.unit}`;
+    return [target.title, must, aim, measured, words[reached] ?? 'not measured'];
+  });
+  return [
+    '## Targets',
+    'What this package set out for, and whether it is there: the native server against the better of ' +
+      'the two originals, unless a line says otherwise.',
+    table(['target', 'must', 'aim', 'measured', 'reached'], rows),
+  ];
+}
+
+/**
+ * What “at 90 %” is a part of.
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function capacity({ capacity: rates, cases }) {
+  if (!rates) return [];
+  const found = ORIGINALS.map(
+    (server) => `${SERVERS[server].title}: ${rates[server].toLocaleString('en')} calls/s`,
+  ).join('; ');
+  const best = better(cases['paced-90'], 'p99');
+  const p99 = medianOf(cases['paced-90'], 'p99', best);
+  const verdict =
+    p99 !== undefined &&
+    (keptUp(p99)
+      ? `At 90 % of it the better original kept up, with a 99th percentile of ${number(p99)} ms.`
+      : `At 90 % of it no original kept up in these rounds (${number(p99)} ms): that ratio is of a ` +
+        'server that falls behind.');
+  return [
+    'What a server **sustains** is searched for before the first round: the highest rate over 50 ' +
+      'connections at which it answers every call, with a 99th percentile of the latency of at most ' +
+      `${LAG} ms, twice in a row; one that falls behind is later with every call and passes that at ` +
+      `once. Found: ${found}. ${verdict || ''}`.trim(),
+  ];
+}
+
+/**
+ * The figures of one metric.
+ * @param {string} metric
+ * @param {Result} result
+ * @param {import('../cases').Case[]} cases
+ * @returns {string}
+ */
+function metricTable(metric, result, cases) {
+  const { title, unit, better: direction } = METRICS[metric];
+  const heads = [`${title}, ${unit}`, ...Object.values(SERVERS).map((server) => server.title)];
+  const rows = cases.map(({ name, title: what }) => {
+    const measured = result.cases[name];
+    const figures = Object.keys(SERVERS).map((server) =>
+      figure(spreadOf(measured, metric, server)),
+    );
+    const native = times(advantage(measured, metric, 'native'), direction);
+    const hosted = times(advantage(measured, metric, 'hosted-4', ['original-4']), direction);
+    return [what, ...figures, native, hosted];
+  });
+  return table([...heads, 'native to better original', 'hosted to original on 4.8.4'], rows);
+}
+
+/**
+ * One part of the report: charts, and a table for each metric.
+ * @param {string} group
+ * @param {Result} result
+ * @param {Chart[]} charts
+ * @returns {string[]}
+ */
+function groupPart(group, result, charts) {
+  const cases = CASES.filter((one) => one.group === group && result.cases[one.name]);
+  if (cases.length === 0) return [];
+  const metrics = [...new Set(cases.flatMap((one) => one.metrics))];
+  const tables = metrics.map((metric) => {
+    return metricTable(
+      metric,
+      result,
+      cases.filter((one) => one.metrics.includes(metric)),
+    );
+  });
+  return [
+    `## ${GROUPS[group].title}`,
+    GROUPS[group].text,
+    ...(group === 'paced' ? capacity(result) : []),
+    ...(group === 'memory' ? lowered(result) : []),
+    ...images(charts, group),
+    ...tables,
+  ];
+}
+
+/**
+ * Says where less was run than asked for.
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function lowered({ cases, machine }) {
+  const held = /-n (\d+)/.exec(cases['idle-20000']?.load ?? '')?.[1];
+  if (held === undefined || Number(held) === 20_000) return [];
+  return [
+    `Of the 20,000 connections that the last line asks for, ${Number(held).toLocaleString('en')} were ` +
+      `open: a process may open ${machine.descriptors.toLocaleString('en')} files on this machine.`,
+  ];
+}
+
+/**
+ * One series of growth.
+ * @param {import('../growth').Series} series
+ * @param {Result} result
+ * @param {Chart[]} charts
+ * @returns {string[]}
+ */
+function seriesPart({ name, title, text, axis, metrics }, result, charts) {
+  const points = result.growth[name];
+  const heads = [
+    axis,
+    ...metrics.flatMap((metric) =>
+      GROWTH_SERVERS.map(
+        (server) => `${METRICS[metric].title}, ${METRICS[metric].unit}: ${SERVERS[server].title}`,
+      ),
+    ),
+  ];
+  const rows = points.map((point) => [
+    point.x.toLocaleString('en'),
+    ...metrics.flatMap((metric) =>
+      GROWTH_SERVERS.map((server) => figure(spreadOf(point, metric, server))),
+    ),
+  ]);
+  return [`### ${title}`, text, ...images(charts, name), table(heads, rows)];
+}
+
+/**
+ * What became of the steps.
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function verdicts({ growth }) {
+  const native = judgeGrowth(growth).filter(({ server }) => server === 'native');
+  const title = (name) => GROWTH.find((series) => series.name === name).title;
+  const rows = native.flatMap(({ series, metric, steps }) =>
+    steps.map(({ from, to, exponent, linear }) => [
+      `${title(series)}: ${METRICS[metric].better === 'more' ? 'time per call' : METRICS[metric].title}`,
+      `${from.toLocaleString('en')} → ${to.toLocaleString('en')}`,
+      exponent.toFixed(2),
+      linear ? 'yes' : '**no**',
+    ]),
+  );
+  const worse = native.flatMap(({ steps }) => steps).filter(({ linear }) => !linear).length;
+  const flood = judgeFlood(growth, 'native');
+  return [
+    worse === 0
+      ? '**No step of the native server is worse than linear.** '
+      : `**${worse} steps of the native server are worse than linear.** `,
+    'The exponent of a step is 0 where the cost stays as it is, and 1 where it grows as its cause ' +
+      `does; up to ${1 + TOLERANCE} counts as linear, measurements being what they are.`,
+    table(['native server', 'step', 'exponent', 'no worse than linear'], rows),
+    ...(flood
+      ? [
+          `A client beside a flood sees ${number(flood.times)} times its idle 99th percentile on the ` +
+            `native server; up to ${FLOOD_BOUND} times is ${flood.within ? 'what' : '**not what**'} ` +
+            'it was to be.',
+        ]
+      : []),
+  ];
+}
+
+/**
+ * @param {Result} result
+ * @param {Chart[]} charts
+ * @returns {string[]}
+ */
+function growthPart(result, charts) {
+  return [
+    '## How cost grows',
+    ...verdicts(result),
+    ...GROWTH.filter(({ name }) => result.growth[name]).flatMap((series) =>
+      seriesPart(series, result, charts),
+    ),
+  ];
+}
+
+/**
+ * @param {Result[]} results
+ * @returns {string[]}
+ */
+function failures(results) {
+  const rows = results
+    .flatMap((result) => result.failures)
+    .map(({ what, server, round, reason }) => [what, SERVERS[server].title, String(round), reason]);
+  if (rows.length === 0) return [];
+  return [
+    '## What failed',
+    'These runs had wrong or missing answers, or could not be made. They are not in the figures.',
+    table(['load', 'server', 'round', 'reason'], rows),
+  ];
+}
+
+/**
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function loads({ cases }) {
+  const rows = CASES.filter(({ name }) => cases[name]).map(({ name, group, title }) => [
+    `${GROUPS[group].title}: ${title}`,
+    `\`${cases[name].load}\``,
+  ]);
+  return ['## The loads', 'As the load generator was told them.', table(['case', 'load'], rows)];
+}
+
+/**
+ * The whole report.
+ * @param {Result | undefined} full - the cases
+ * @param {Result | undefined} growth
+ * @param {Chart[]} charts
+ * @returns {string} Markdown
+ */
+function renderMarkdown(full, growth, charts) {
+  const results = [full, growth].filter(Boolean);
+  const parts = [...introduction(), ...circumstances(results), ...failures(results)];
+  if (full) {
+    parts.push(...targets(full));
+    parts.push(...Object.keys(GROUPS).flatMap((group) => groupPart(group, full, charts)));
+  }
+  if (growth) parts.push(...growthPart(growth, charts));
+  if (full) parts.push(...loads(full));
+  return `${parts.join('\n\n')}\n`;
+}
+
+module.exports = { renderMarkdown };

@@ -1,0 +1,96 @@
+'use strict';
+
+// A result as plain text, for whoever waits for it.
+
+const { CASES } = require('../cases');
+const { advantage, spreadOf } = require('../lib/compare');
+const { METRICS } = require('../metrics');
+const { SERVERS } = require('../servers');
+const { judge } = require('../targets');
+const { judgeGrowth } = require('./growth-verdicts');
+const { figure, number, times } = require('./numbers');
+
+/**
+ * Rows in columns.
+ * @param {string[][]} rows
+ * @returns {string}
+ */
+function columns(rows) {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/**
+ * The figures of all cases.
+ * @param {import('../lib/results').Result} result
+ * @returns {string[][]}
+ */
+function caseRows({ cases }) {
+  const rows = [['case', 'figure', ...Object.keys(SERVERS), 'native ÷ better original']];
+  for (const { name, metrics } of CASES.filter((one) => cases[one.name])) {
+    for (const metric of metrics) {
+      const { unit, better } = METRICS[metric];
+      const figures = Object.keys(SERVERS).map((server) =>
+        figure(spreadOf(cases[name], metric, server)),
+      );
+      const won = times(advantage(cases[name], metric, 'native'), better);
+      rows.push([name, `${metric}, ${unit}`, ...figures, won]);
+    }
+  }
+  return rows;
+}
+
+/**
+ * @param {import('../lib/results').Result} result
+ * @returns {string[][]}
+ */
+function targetRows({ cases }) {
+  const rows = [['target', 'must', 'aim', 'measured', 'reached']];
+  for (const { target, value, reached } of judge(cases)) {
+    if (reached === undefined) continue;
+    const sign = target.bound === 'at least' ? '≥' : '≤';
+    const bounds = [target.must, target.aim].map((bound) => `${sign} ${bound}${target.unit}`);
+    rows.push([target.title, ...bounds, `${number(value)}${target.unit}`, reached]);
+  }
+  return rows;
+}
+
+/**
+ * @param {import('../lib/results').Result} result
+ * @returns {string[][]}
+ */
+function growthRows({ growth }) {
+  const rows = [['growth', 'server', 'step', 'exponent', 'no worse than linear']];
+  for (const { series, metric, server, steps } of judgeGrowth(growth)) {
+    for (const { from, to, exponent, linear } of steps) {
+      const step = `${from} → ${to}`;
+      rows.push([`${series}, ${metric}`, server, step, exponent.toFixed(2), linear ? 'yes' : 'NO']);
+    }
+  }
+  return rows;
+}
+
+/**
+ * @param {import('../lib/results').Result} result
+ * @returns {string}
+ */
+function terminalReport(result) {
+  const parts = [];
+  if (result.cases) parts.push(columns(caseRows(result)), columns(targetRows(result)));
+  if (result.growth) parts.push(columns(growthRows(result)));
+  const failures = result.failures.map(
+    ({ what, server, round, reason }) => `FAILED: ${what}, ${server}, round ${round}: ${reason}`,
+  );
+  if (failures.length > 0) parts.push(failures.join('\n'));
+  parts.push(`${result.rounds} rounds, ${number(result.seconds / 60)} minutes`);
+  return parts.join('\n\n');
+}
+
+module.exports = { terminalReport };
