@@ -14,7 +14,14 @@
 //! `docs/architecture.md` has the picture, `docs/behaviour.md` the contract.
 
 #![deny(unsafe_code)]
+// Without the classes for JavaScript, which a program without Node.js cannot link, much is unused.
+#![cfg_attr(feature = "instructions", allow(dead_code, unused_imports))]
 
 mod bridge;
+/// The work that `bench/instructions` counts; `docs/performance-guard.md` tells of it.
+#[cfg(feature = "instructions")]
+#[doc(hidden)]
+#[path = "../bench/instructions/cases/mod.rs"]
+pub mod instructions;
 mod server;
 mod session;

@@ -50,10 +50,10 @@ const PLACE_SHIFT: u32 = 14;
 const _: () = assert!(MAX_ATTACHMENTS < 1 << PLACE_SHIFT);
 
 /// Wakes JavaScript, which then takes.
-pub(super) type Wake = Box<dyn Fn() + Send>;
+pub(crate) type Wake = Box<dyn Fn() + Send>;
 
 /// The queue.
-pub(super) struct Inbox {
+pub(crate) struct Inbox {
     waiting: Mutex<Vec<Notice>>,
     /// JavaScript is awake or will wake: nobody need wake it.
     armed: AtomicBool,
@@ -73,7 +73,7 @@ struct Taking {
 }
 
 impl Inbox {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             waiting: Mutex::default(),
             armed: AtomicBool::new(false),
@@ -89,7 +89,7 @@ impl Inbox {
     }
 
     /// Gives the queue its way to wake JavaScript, or takes it away.
-    pub(super) fn set_wake(&self, wake: Option<Wake>) {
+    pub(crate) fn set_wake(&self, wake: Option<Wake>) {
         *self.wake.lock() = wake;
     }
 
@@ -103,7 +103,7 @@ impl Inbox {
 
     /// The next portion: its attachments, and whether JavaScript has to come back for more after
     /// its event loop has gone round. The text is in [`Inbox::with_text`].
-    pub(super) fn take(&self) -> (Vec<Bytes>, bool) {
+    pub(crate) fn take(&self) -> (Vec<Bytes>, bool) {
         let taking = &mut *self.taking.lock();
         taking.text.clear();
         taking.ends.clear();
@@ -140,7 +140,7 @@ impl Inbox {
     }
 
     /// JavaScript's event loop has gone round: the next portion may come.
-    pub(super) fn resume(&self) {
+    pub(crate) fn resume(&self) {
         let idle = {
             let taking = &mut *self.taking.lock();
             taking.records_left = MAX_RECORDS;
@@ -154,7 +154,7 @@ impl Inbox {
     }
 
     /// The text of the portion taken last.
-    pub(super) fn with_text<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+    pub(crate) fn with_text<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
         let taking = &mut *self.taking.lock();
         let result = read(&taking.text);
         if taking.text.capacity() > KEEP_BYTES && taking.ends.is_empty() {
@@ -164,7 +164,7 @@ impl Inbox {
     }
 
     /// The records of the portion taken last, each as a JSON array of its own.
-    pub(super) fn records(&self) -> Vec<String> {
+    pub(crate) fn records(&self) -> Vec<String> {
         let taking = self.taking.lock();
         let mut start = 1;
         let mut records = Vec::with_capacity(taking.ends.len());

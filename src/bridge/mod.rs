@@ -10,7 +10,10 @@
 //! Only here do JavaScript values exist. Every function that JavaScript calls catches panics: one
 //! that crossed the border would end the process.
 
+#[cfg(not(feature = "instructions"))]
 mod hosted;
-mod inbox;
+pub(crate) mod inbox;
+#[cfg(not(feature = "instructions"))]
 mod native;
+#[cfg(not(feature = "instructions"))]
 mod value;

@@ -1,0 +1,126 @@
+//! Records for JavaScript: [`crate::bridge::inbox`].
+
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::count;
+use crate::bridge::inbox::Inbox;
+use crate::server::Inbox as _;
+use crate::server::notice::{Notice, Reason, Run};
+use crate::session::{Call, Instance};
+
+/// A call, as the server hears it.
+fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
+    let instance = Instance(0);
+    Notice::Event {
+        socket: number % 50,
+        call: Call::from_number(number + 1),
+        runs: smallvec![Run::Method {
+            instance,
+            method: 3
+        }],
+        text: text.to_owned().into(),
+        attachments,
+        said: None,
+    }
+}
+
+const SMALL: &str = r#"["double",{"value":21}]"#;
+
+fn calls(n: u32, text: &str) -> Vec<Notice> {
+    (0..n)
+        .map(|number| call(number, text, Vec::new()))
+        .collect()
+}
+
+/// Queues everything, takes what there is until there is no more; the bytes of text and the
+/// attachments that came.
+fn through(inbox: &Inbox, notices: Vec<Notice>) -> (usize, usize) {
+    for notice in notices {
+        inbox.push(notice);
+    }
+    let (mut bytes, mut attached) = (0, 0);
+    loop {
+        let (attachments, more) = inbox.take();
+        attached += attachments.len();
+        bytes += inbox.with_text(<[u8]>::len);
+        if !more {
+            return (bytes, attached);
+        }
+        inbox.resume();
+    }
+}
+
+fn inbox() -> Inbox {
+    let inbox = Inbox::new();
+    inbox.set_wake(Some(Box::new(|| {})));
+    inbox
+}
+
+/// What has gathered is taken at once.
+pub(super) fn batch(n: u32) {
+    let (inbox, notices) = (inbox(), calls(n, SMALL));
+    let (bytes, _) = count(|| through(&inbox, notices));
+    assert!(bytes > n as usize * SMALL.len());
+}
+
+/// Each call is taken before the next one comes.
+pub(super) fn one_by_one(n: u32) {
+    let (inbox, notices) = (inbox(), calls(n, SMALL));
+    let bytes = count(|| {
+        let one = |notice| through(&inbox, vec![notice]).0;
+        notices.into_iter().map(one).sum::<usize>()
+    });
+    assert!(bytes > n as usize * SMALL.len());
+}
+
+/// Calls that carry a kibibyte.
+pub(super) fn large(n: u32) {
+    let text = format!(r#"["double",{{"value":21,"data":"{}"}}]"#, "x".repeat(1024));
+    let (inbox, notices) = (inbox(), calls(n, &text));
+    let (bytes, _) = count(|| through(&inbox, notices));
+    assert!(bytes > n as usize * text.len());
+}
+
+/// Calls with two buffers each.
+pub(super) fn attachments(n: u32) {
+    let inbox = inbox();
+    let text = r#"["blob",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+    let buffers = || vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
+    let notices = (0..n).map(|number| call(number, text, buffers())).collect();
+    let (_, attached) = count(|| through(&inbox, notices));
+    assert_eq!(attached, 2 * n as usize);
+}
+
+/// Each socket connects and ends, and its connection is closed.
+pub(super) fn come_and_go(n: u32) {
+    let inbox = inbox();
+    let request = r#"{"id":"aaaaaaaaaaaaaaaa","nsp":"/","eio":4,"sid":"bbbbbbbbbbbbbbbb"}"#;
+    let life = |number| {
+        let connect = Notice::Connect {
+            socket: number,
+            connection: number,
+            request: request.to_owned(),
+            said: None,
+        };
+        let disconnect = Notice::Disconnect {
+            socket: number,
+            reason: Reason::TransportClose,
+        };
+        [connect, disconnect, Notice::Closed { connection: number }]
+    };
+    let notices = (0..n).flat_map(life).collect();
+    let (bytes, _) = count(|| through(&inbox, notices));
+    assert!(bytes > n as usize * request.len());
+}
+
+/// The records of a batch, one by one: what JavaScript asks for when a batch cannot be parsed.
+pub(super) fn records(n: u32) {
+    let inbox = inbox();
+    for notice in calls(n, SMALL) {
+        inbox.push(notice);
+    }
+    inbox.take();
+    let records = count(|| inbox.records());
+    assert_eq!(records.len(), n as usize);
+}

@@ -1,0 +1,132 @@
+//! The work whose instructions are counted, case by case; `docs/performance-guard.md` says how.
+//!
+//! ```text
+//! session   the state machine            packets   checks and wire formats
+//! inbox     records for JavaScript       server    the way from bytes to bytes
+//! world     a native server with clients, for `server`
+//! ```
+//!
+//! What must stay true: a case does the same work in every run, on every machine: no clock, no
+//! randomness and no input or output of the operating system in what is counted. A case checks
+//! what it did, so that a count of work not done is no success. The entries a case uses are few
+//! and those of the module's neighbours, so that what is behind them can change.
+
+// A case that cannot do its work ends the program, which nobody but the guard runs.
+#![allow(clippy::expect_used)]
+
+mod inbox;
+mod packets;
+mod server;
+mod session;
+mod world;
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Some work, as often as it says.
+#[derive(Debug)]
+pub struct Case {
+    /// `<module>/<work>`.
+    pub name: &'static str,
+    /// How often the work is done: what is counted is divided by this.
+    pub operations: u32,
+    work: fn(u32),
+}
+
+impl Case {
+    const fn new(name: &'static str, operations: u32, work: fn(u32)) -> Self {
+        Self {
+            name,
+            operations,
+            work,
+        }
+    }
+
+    /// Prepares the work, and does it where callgrind counts. Says how often memory was asked for
+    /// meanwhile.
+    pub fn run(&self) -> u64 {
+        (self.work)(self.operations);
+        ALLOCATED.load(Ordering::Relaxed)
+    }
+}
+
+/// How often memory was asked for since the program began: the program's allocator counts.
+pub static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+/// The same, in what was counted.
+static ALLOCATED: AtomicU64 = AtomicU64::new(0);
+
+/// Every case.
+pub const CASES: &[Case] = &[
+    Case::new("session/connect", 1000, session::connect),
+    Case::new("session/authenticate", 1000, session::authenticate),
+    Case::new("session/refuse", 1000, session::refuse),
+    Case::new("session/event", 1000, session::event),
+    Case::new("session/call", 1000, session::call),
+    Case::new("session/call-of-1000-methods", 1000, session::call_of_many),
+    Case::new("session/call-hosted", 1000, session::call_hosted),
+    Case::new("session/call-10000-pending", 10_000, session::pending),
+    Case::new("session/disconnect", 1000, session::disconnect),
+    Case::new("inbox/calls-in-one-batch", 1000, inbox::batch),
+    Case::new("inbox/calls-one-by-one", 1000, inbox::one_by_one),
+    Case::new("inbox/calls-of-1-kib", 1000, inbox::large),
+    Case::new("inbox/calls-with-attachments", 1000, inbox::attachments),
+    Case::new("inbox/sockets-come-and-go", 1000, inbox::come_and_go),
+    Case::new("inbox/records-of-a-batch", 1000, inbox::records),
+    Case::new("packets/event-name", 1000, packets::name),
+    Case::new("packets/event-name-of-1-kib", 1000, packets::name_large),
+    Case::new("packets/event-name-escaped", 1000, packets::name_escaped),
+    Case::new("packets/array-check", 1000, packets::array),
+    Case::new("packets/object-check", 1000, packets::object),
+    Case::new("packets/json-read", 1000, packets::json_read),
+    Case::new(
+        "packets/json-read-attachment",
+        1000,
+        packets::json_read_attachment,
+    ),
+    Case::new("packets/json-write", 1000, packets::json_write),
+    Case::new(
+        "packets/json-write-attachment",
+        1000,
+        packets::json_write_attachment,
+    ),
+    Case::new("packets/msgpack-read", 1000, packets::msgpack_read),
+    Case::new("packets/msgpack-write", 1000, packets::msgpack_write),
+    Case::new("server/connect-and-leave", 100, server::connect_and_leave),
+    Case::new("server/calls-in", 1000, server::calls_in),
+    Case::new("server/calls-in-of-1-kib", 100, server::calls_in_large),
+    Case::new("server/answers-out", 1000, server::answers_out),
+    Case::new(
+        "server/answers-out-of-1-kib",
+        100,
+        server::answers_out_large,
+    ),
+    Case::new("server/emits-out", 1000, server::emits_out),
+    Case::new("server/broadcast-to-1000", 1000, server::broadcast),
+    Case::new(
+        "server/broadcast-to-a-room",
+        1000,
+        server::broadcast_to_room,
+    ),
+    Case::new("server/rooms", 1000, server::rooms),
+    Case::new("server/polling-calls", 160, server::polling_calls),
+];
+
+/// Does what is to be counted.
+fn count<T>(work: impl FnOnce() -> T) -> T {
+    let mut work = Some(work);
+    let mut result = None;
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    counted_region(&mut || {
+        result = work.take().map(|work| black_box(work()));
+    });
+    let after = ALLOCATIONS.load(Ordering::Relaxed);
+    ALLOCATED.store(after - before, Ordering::Relaxed);
+    result.expect("the work is done once")
+}
+
+/// Callgrind counts while this runs: `bench/instructions/callgrind.js` knows it by its name.
+#[inline(never)]
+fn counted_region(work: &mut dyn FnMut()) {
+    black_box(work)();
+}

@@ -1,0 +1,230 @@
+//! The native server from bytes to bytes: [`crate::server`], driven as JavaScript drives it.
+
+use std::fmt::Write;
+
+use super::count;
+use super::world::{WELCOME, World, frame, frame_length};
+use crate::server::notice::Notice;
+
+const CLIENTS: u32 = 10;
+/// Calls that come in one breath.
+const WINDOW: u32 = 10;
+
+/// A websocket opens, joins, authenticates and leaves.
+pub(super) fn connect_and_leave(n: u32) {
+    let mut world = World::new();
+    let hello = frame("40");
+    let closed = count(|| {
+        let mut closed = 0;
+        for number in 1..=n {
+            world.open(number);
+            world.say(number, &hello);
+            world.admit();
+            world.forget();
+            world.until_written(frame_length(WELCOME));
+            world.leave(number);
+            closed += world.until(|told| {
+                let is_closed = |notice: &&Notice| matches!(notice, Notice::Closed { .. });
+                told.notices.iter().find(is_closed).map(|_| 1)
+            });
+            world.forget();
+        }
+        closed
+    });
+    assert_eq!(closed, n);
+}
+
+fn data(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+/// Calls come in windows, from one client after the other.
+fn calls(n: u32, extra: usize) {
+    let mut world = World::new();
+    world.clients(CLIENTS);
+    let text = format!(r#"["double",{{"value":21,"data":"{}"}}]"#, data(extra));
+    let frames: Vec<_> = (0..n).map(|id| frame(&format!("42{id}{text}"))).collect();
+    let called = count(|| {
+        let mut called = 0;
+        for (client, window) in (0..).zip(frames.chunks(WINDOW as usize)) {
+            for frame in window {
+                world.say(1 + client % CLIENTS, frame);
+            }
+            world.until_told(window.len());
+            called += world.told(|told| told.notices.iter().filter(|n| runs(n)).count());
+            world.forget();
+        }
+        called
+    });
+    assert_eq!(called, n as usize);
+}
+
+fn runs(notice: &Notice) -> bool {
+    matches!(notice, Notice::Event { runs, call: Some(_), .. } if runs.len() == 1)
+}
+
+/// Calls of a few bytes, up to what JavaScript is told.
+pub(super) fn calls_in(n: u32) {
+    calls(n, 0);
+}
+
+/// Calls of a kibibyte.
+pub(super) fn calls_in_large(n: u32) {
+    calls(n, 1024);
+}
+
+/// Answers to calls that wait, in batches of a window.
+fn answers(n: u32, extra: usize) {
+    let mut world = World::new();
+    let sockets = world.clients(CLIENTS);
+    let each = n / CLIENTS;
+    for number in 1..=CLIENTS {
+        for id in 0..each {
+            world.say(
+                number,
+                &frame(&format!(r#"42{id}["double",{{"value":21}}]"#)),
+            );
+        }
+        world.until_told(each as usize);
+        world.forget();
+    }
+    let json = format!(r#"[{{"result":{{"value":42,"data":"{}"}}}}]"#, data(extra));
+    let mut batches = Vec::new();
+    let mut expected = 0;
+    for socket in sockets {
+        for calls in (1..=each).collect::<Vec<_>>().chunks(WINDOW as usize) {
+            let mut lines = String::new();
+            for call in calls {
+                let _ = writeln!(lines, "a\t{socket}\t{call}\t{json}");
+                expected += frame_length(2 + (call - 1).to_string().len() + json.len());
+            }
+            batches.push(lines);
+        }
+    }
+    count(|| {
+        for lines in batches {
+            world.push(lines);
+        }
+        world.until_written(expected);
+    });
+    assert_eq!(world.told(|told| told.written), expected);
+}
+
+/// Answers of a few bytes, up to what is written.
+pub(super) fn answers_out(n: u32) {
+    answers(n, 0);
+}
+
+/// Answers of a kibibyte.
+pub(super) fn answers_out_large(n: u32) {
+    answers(n, 1024);
+}
+
+/// Carries out these lines, which write that many bytes.
+fn carry_out(world: &World, lines: String, expected: usize) {
+    count(|| {
+        world.push(lines);
+        world.until_written(expected);
+    });
+    assert_eq!(world.told(|told| told.written), expected);
+}
+
+const NEWS: &str = r#"["news",{"text":"all is well"}]"#;
+
+/// Events to one socket after the other.
+pub(super) fn emits_out(n: u32) {
+    let mut world = World::new();
+    let sockets = world.clients(CLIENTS);
+    let line = |(_, socket): (u32, &u32)| format!("e\t{socket}\t\t\t{NEWS}\n");
+    let lines = (0..n).zip(sockets.iter().cycle()).map(line).collect();
+    carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
+}
+
+/// One event to everybody.
+pub(super) fn broadcast(n: u32) {
+    let mut world = World::new();
+    world.clients(n);
+    let lines = format!("b\t0\t{{}}\t\t\t{NEWS}");
+    carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
+}
+
+/// Events to a room of ten, among a hundred sockets.
+pub(super) fn broadcast_to_room(n: u32) {
+    let mut world = World::new();
+    let sockets = world.clients(100);
+    let joins: String = sockets
+        .iter()
+        .step_by(10)
+        .map(|s| format!("j\t{s}\t\"room\"\n"))
+        .collect();
+    world.push(joins);
+    let line = format!("b\t0\t{{\"rooms\":[\"room\"]}}\t\t\t{NEWS}\n");
+    let lines = line.repeat(n as usize / 10);
+    carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
+}
+
+/// Sockets join a room each and leave it again.
+pub(super) fn rooms(n: u32) {
+    let mut world = World::new();
+    let sockets = world.clients(CLIENTS);
+    let lines = |kind: char| {
+        let line = |(number, socket): (u32, &u32)| format!("{kind}\t{socket}\t\"room{number}\"\n");
+        (0..n)
+            .zip(sockets.iter().cycle())
+            .map(line)
+            .collect::<String>()
+    };
+    // The event shows that everything before it is done.
+    let last = format!("e\t{}\t\t\t{NEWS}", sockets[0]);
+    let lines = lines('j') + &lines('l') + &last;
+    carry_out(&world, lines, frame_length(2 + NEWS.len()));
+}
+
+/// Calls over long polling: posted in windows, their answers fetched by one poll.
+pub(super) fn polling_calls(n: u32) {
+    const WINDOW: u32 = 16;
+    let mut world = World::new();
+    world.ask(1, 1, None);
+    world.ask(2, 1, Some("40".to_owned()));
+    let socket = world.admit();
+    world.ask(3, 1, None);
+    world.until(|told| {
+        told.notices
+            .iter()
+            .find_map(|notice| body(notice, 3))
+            .map(drop)
+    });
+    world.forget();
+    let answered = count(|| {
+        let mut answered = 0;
+        for window in 0..n / WINDOW {
+            let first = window * WINDOW;
+            let packet = |id| format!(r#"42{id}["double",{{"value":21}}]"#);
+            let packets: Vec<_> = (first..first + WINDOW).map(packet).collect();
+            world.ask(10 + 2 * window, 1, Some(packets.join("\x1e")));
+            world.until_told(1 + WINDOW as usize);
+            world.forget();
+            let line = |call| format!("a\t{socket}\t{call}\t[{{\"result\":{{\"value\":42}}}}]\n");
+            world.push((first + 1..=first + WINDOW).map(line).collect());
+            let poll = 11 + 2 * window;
+            while answered < (window + 1) * WINDOW {
+                world.ask(poll, 1, None);
+                answered += world.until(|told| {
+                    let bodies = told.notices.iter().find_map(|notice| body(notice, poll));
+                    bodies.map(|body| 1 + body.iter().filter(|&&byte| byte == 0x1e).count() as u32)
+                });
+                world.forget();
+            }
+        }
+        answered
+    });
+    assert_eq!(answered, n);
+}
+
+/// The body of the response to this request.
+fn body(notice: &Notice, number: u32) -> Option<&[u8]> {
+    match notice {
+        Notice::Response { request, body, .. } if *request == number => Some(body),
+        _ => None,
+    }
+}

@@ -1,0 +1,306 @@
+//! A native server and its clients, without an operating system between: a client's bytes come as
+//! those of a stream that Node carries, and what the server writes is a notice.
+//!
+//! Everything happens on the caller's thread, inside [`World::until`]. What the server's insides
+//! are is known to [`World::new`], [`World::open`] and [`World::ask`] only.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use engineioxide::ProtocolVersion;
+use engineioxide::config::EngineIoConfig;
+use engineioxide::service::EngineIoService;
+use engineioxide::socket::Sid;
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+
+use crate::server::connection::Link;
+use crate::server::notice::{Notice, PumpAction};
+use crate::server::options::Options;
+use crate::server::output::Command;
+use crate::server::parser::Parser;
+use crate::server::polling::{Request, Requests};
+use crate::server::pump::Pump;
+use crate::server::request::Asks;
+use crate::server::websocket::{self, Carrier, Websocket};
+use crate::server::{self, Server};
+use crate::session::{Effect, Event, Instance, Methods};
+
+/// What the server told since it was last asked.
+#[derive(Default)]
+pub(super) struct Told {
+    /// What is no [`Notice::Pump`].
+    pub(super) notices: Vec<Notice>,
+    /// What it wrote, to whomever.
+    pub(super) written: usize,
+    unconfirmed: Vec<(u32, usize)>,
+    waker: Option<Waker>,
+}
+
+#[derive(Default)]
+struct Inbox(Mutex<Told>);
+
+impl server::Inbox for Inbox {
+    fn push(&self, notice: Notice) {
+        let mut told = self.0.lock();
+        match notice {
+            Notice::Pump { pump, action } => {
+                if let PumpAction::Write(bytes) = action {
+                    told.written += bytes.len();
+                    told.unconfirmed.push((pump, bytes.len()));
+                }
+            }
+            notice => told.notices.push(notice),
+        }
+        if let Some(waker) = told.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A server.
+pub(super) struct World {
+    runtime: Runtime,
+    server: Arc<Server>,
+    service: EngineIoService<Server>,
+    inbox: Arc<Inbox>,
+    pumps: HashMap<u32, Arc<Pump>>,
+    requests: Requests,
+    links: HashMap<u32, (Sid, Arc<Link>)>,
+    methods: Arc<Methods>,
+}
+
+impl World {
+    /// A server with the default namespace, whose number is 0.
+    pub(super) fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("the operating system lets us");
+        let options = Options {
+            ping_interval: Duration::from_secs(3600),
+            ping_timeout: Duration::from_secs(3600),
+            upgrade_timeout: Duration::from_secs(3600),
+            connect_timeout: Duration::from_secs(3600),
+            max_http_buffer_size: 1_000_000,
+            max_backpressure: 64 << 20,
+            parser: Parser::Common,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_eio3: true,
+        };
+        let config = EngineIoConfig::builder()
+            .ping_interval(options.ping_interval)
+            .ping_timeout(options.ping_timeout)
+            .ws_read_buffer_size(4096)
+            .max_buffer_size(1 << 20)
+            .build();
+        let inbox = Arc::new(Inbox::default());
+        let server = Server::new(options, inbox.clone(), runtime.handle());
+        server.namespace("/");
+        Self {
+            service: EngineIoService::with_config(server.clone(), config),
+            runtime,
+            server,
+            inbox,
+            pumps: HashMap::new(),
+            requests: Requests::default(),
+            links: HashMap::new(),
+            methods: Arc::new(Methods::named(["double", "blob"])),
+        }
+    }
+
+    /// Begins a websocket by this number.
+    pub(super) fn open(&mut self, number: u32) {
+        let (pump, stream) = Pump::new(number, self.inbox.clone());
+        self.pumps.insert(number, pump);
+        let websocket = Websocket {
+            carrier: Carrier::Pump(stream),
+            head: Bytes::new(),
+            key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+            headers: String::new(),
+            protocol: ProtocolVersion::V4,
+            asks: Asks::Open,
+            link: Link::new(number, self.inbox.clone()),
+        };
+        let (server, service) = (self.server.clone(), self.service.clone());
+        let serve = websocket::serve(server, service, websocket);
+        self.runtime.spawn(serve);
+    }
+
+    /// Sends a request of long polling for a connection: with a body, a POST. The first one opens
+    /// the connection.
+    pub(super) fn ask(&mut self, number: u32, connection: u32, body: Option<String>) {
+        let known = self.links.get(&connection).cloned();
+        let (asks, link) = match known {
+            Some((sid, link)) => (Asks::Use(sid), link),
+            None => (Asks::Open, Link::new(connection, self.inbox.clone())),
+        };
+        let request = Request {
+            number,
+            protocol: ProtocolVersion::V4,
+            body: body.map(Bytes::from),
+            content_type: None,
+            base64_only: false,
+            asks,
+            link: link.clone(),
+        };
+        let (handle, service) = (self.runtime.handle(), self.service.clone());
+        self.requests.serve(handle, &self.server, service, request);
+        if asks == Asks::Open {
+            let sid = self.until(|told| {
+                told.notices.iter().find_map(|notice| match notice {
+                    Notice::Response { opened, .. } => *opened,
+                    _ => None,
+                })
+            });
+            self.links.insert(connection, (sid, link));
+            self.forget();
+        }
+    }
+
+    /// Runs the server until what it told is as wished. The clients take what is written.
+    pub(super) fn until<T>(&self, wished: impl Fn(&Told) -> Option<T>) -> T {
+        let (pumps, inbox) = (&self.pumps, &self.inbox.0);
+        self.runtime.block_on(poll_fn(|cx| {
+            let mut told = inbox.lock();
+            let unconfirmed = std::mem::take(&mut told.unconfirmed);
+            let found = wished(&told);
+            told.waker = Some(cx.waker().clone());
+            drop(told);
+            for (number, bytes) in unconfirmed {
+                if let Some(pump) = pumps.get(&number) {
+                    pump.written(bytes);
+                }
+            }
+            found.map_or(Poll::Pending, Poll::Ready)
+        }))
+    }
+
+    /// Runs the server until it has told that many things.
+    pub(super) fn until_told(&self, notices: usize) {
+        self.until(|told| (told.notices.len() >= notices).then_some(()));
+    }
+
+    /// Runs the server until it has written that many bytes.
+    pub(super) fn until_written(&self, bytes: usize) {
+        self.until(|told| (told.written >= bytes).then_some(()));
+    }
+
+    /// Looks at what the server told.
+    pub(super) fn told<T>(&self, look: impl FnOnce(&Told) -> T) -> T {
+        look(&self.inbox.0.lock())
+    }
+
+    /// Forgets what the server told: JavaScript has heard it.
+    pub(super) fn forget(&self) {
+        let mut told = self.inbox.0.lock();
+        told.notices.clear();
+        told.written = 0;
+    }
+
+    /// Bytes of the client of this websocket.
+    pub(super) fn say(&self, number: u32, bytes: &Bytes) {
+        if let Some(pump) = self.pumps.get(&number) {
+            pump.arrived(bytes.clone());
+        }
+    }
+
+    /// The client of this websocket is gone.
+    pub(super) fn leave(&mut self, number: u32) {
+        if let Some(pump) = self.pumps.remove(&number) {
+            pump.closed();
+        }
+    }
+
+    /// Operations of the application.
+    pub(super) fn push(&self, lines: String) {
+        let batch = Command::Batch(lines.into_bytes(), Vec::new());
+        self.server.output.send(batch);
+    }
+
+    /// Authenticates a socket, as the application's side does it: what is told of its credentials
+    /// plays no part.
+    pub(super) fn authenticate(&self, socket: u32) {
+        let socket = self.server.socket(socket).expect("the socket lives");
+        let instance = Instance(0);
+        socket.step(Event::Served { timeout: None });
+        let effects = socket.step(Event::Credentials { instance });
+        let Some(&Effect::RunAuth { attempt, .. }) = effects.first() else {
+            return;
+        };
+        socket.step(Event::Outcome {
+            instance,
+            attempt,
+            accepted: true,
+            handlers: 0,
+        });
+        let methods = self.methods.clone();
+        let effects = socket.step(Event::Bound {
+            instance,
+            attempt,
+            methods,
+        });
+        assert!(matches!(
+            effects.first(),
+            Some(Effect::Authenticated { .. })
+        ));
+    }
+
+    /// Lets in, and authenticates, the socket that asks; its number.
+    pub(super) fn admit(&self) -> u32 {
+        let socket = self.until(|told| {
+            told.notices.iter().find_map(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+        });
+        self.push(format!("c\t{socket}"));
+        self.authenticate(socket);
+        socket
+    }
+
+    /// Clients on websockets by the numbers from 1, each joined and authenticated; the numbers of
+    /// their sockets.
+    pub(super) fn clients(&mut self, count: u32) -> Vec<u32> {
+        let join = |number| {
+            self.open(number);
+            self.say(number, &frame("40"));
+            let socket = self.admit();
+            self.forget();
+            self.until_written(frame_length(WELCOME));
+            self.forget();
+            socket
+        };
+        (1..=count).map(join).collect()
+    }
+}
+
+/// How long the packet is that welcomes a socket: `40{"sid":"…"}`.
+pub(super) const WELCOME: usize = 28;
+
+/// A text frame of a client, masked with zeros.
+pub(super) fn frame(text: &str) -> Bytes {
+    let mut frame = vec![0x81];
+    match u8::try_from(text.len()) {
+        Ok(length) if length < 126 => frame.push(0x80 | length),
+        _ => {
+            let length = u16::try_from(text.len()).expect("a short text");
+            frame.push(0x80 | 126);
+            frame.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+    frame.extend_from_slice(&[0; 4]);
+    frame.extend_from_slice(text.as_bytes());
+    frame.into()
+}
+
+/// How long a frame of the server is that holds so much.
+pub(super) fn frame_length(payload: usize) -> usize {
+    payload + if payload < 126 { 2 } else { 4 }
+}
