@@ -34,7 +34,9 @@ const GROUPS = {
   },
   kinds: {
     title: 'Handlers, payloads and clients of other kinds',
-    text: 'The same closed loop with one thing changed.',
+    text:
+      'The same closed loop with one thing changed. “Each call written by itself” is how a browser ' +
+      'sends them; elsewhere the calls that a connection is free to send at one instant are one write.',
   },
   paced: {
     title: 'Calls at a given rate',
@@ -131,6 +133,12 @@ const CASES = [
   calls(4, 1),
   calls(1, 1, { quick: true }),
 
+  calls(50, 8, {
+    name: 'calls-each',
+    title: '50 × 8, each call written by itself',
+    group: 'kinds',
+    options: ['--write-each'],
+  }),
   calls(50, 8, {
     name: 'calls-async',
     title: '50 × 8, async handler',

@@ -14,6 +14,15 @@ const WINDOW = 8;
 const MEMBERS = 100;
 
 /**
+ * Broadcasts to an audience that grows. As many to each: what one costs depends on how many of them a
+ * connection gets in one write.
+ */
+const BROADCASTS = 100;
+
+/** Seconds of each half of a flood: long enough for a 99th percentile of 200 calls per second. */
+const FLOOD_SECONDS = 3;
+
+/**
  * @typedef {object} Series
  * @property {string} name
  * @property {string} title
@@ -104,7 +113,7 @@ const GROWTH = [
   {
     name: 'audience',
     title: 'Broadcasts against their audience',
-    text: 'Events of 200 bytes to everybody, all at once; 200,000 are delivered at each point.',
+    text: `${BROADCASTS} events of 200 bytes to everybody, all at once.`,
     axis: 'receivers',
     points: [10, 100, 1000, 10_000],
     metrics: ['broadcastCpu'],
@@ -112,7 +121,7 @@ const GROWTH = [
     costs: { broadcastCpu: asItIs },
     load: (x, { connectionLimit }) => {
       const n = Math.min(x, connectionLimit);
-      return { x: n, args: ['fanout', '-n', n, '-k', Math.round(200_000 / n)] };
+      return { x: n, args: ['fanout', '-n', n, '-k', BROADCASTS] };
     },
   },
   {
@@ -150,7 +159,9 @@ const GROWTH = [
     points: [2000],
     metrics: ['flooded99', 'idle99'],
     costs: {},
-    load: (x, { seconds }) => ({ args: ['flood', '-w', x, '-s', 2 * seconds] }),
+    load: (x, { warmup }) => ({
+      args: ['flood', '-w', x, '--warmup', warmup, '-s', FLOOD_SECONDS],
+    }),
   },
 ];
 

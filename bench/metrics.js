@@ -115,13 +115,13 @@ const METRICS = {
     title: 'Latency of the other client before the flood, 99th percentile',
     unit: 'ms',
     better: 'less',
-    read: (report) => report.idle_latency.p99_us / 1000,
+    read: (report) => report.idle.p99_us / 1000,
   },
   flooded99: {
     title: 'Latency of the other client in the flood, 99th percentile',
     unit: 'ms',
     better: 'less',
-    read: (report) => report.flooded_latency.p99_us / 1000,
+    read: (report) => report.flooded.p99_us / 1000,
   },
   loop50: {
     title: 'Event loop delay, median',

@@ -67,6 +67,7 @@ const LOOPS = {
   'calls-1x1': '1 × 1',
 };
 const KINDS = {
+  'calls-each': 'each call\na write',
   'calls-async': 'async\nhandler',
   'calls-callback': 'callback\nhandler',
   'calls-eio3': 'Engine.IO 3\nclients',

@@ -4,10 +4,11 @@
 
 const { CASES } = require('../cases');
 const { advantage, spreadOf } = require('../lib/compare');
+const { GROWTH_SERVERS } = require('../growth');
 const { METRICS } = require('../metrics');
 const { SERVERS } = require('../servers');
 const { judge } = require('../targets');
-const { judgeGrowth } = require('./growth-verdicts');
+const { judgeFlood, judgeGrowth } = require('./growth-verdicts');
 const { figure, number, times } = require('./numbers');
 
 /**
@@ -79,18 +80,31 @@ function growthRows({ growth }) {
 
 /**
  * @param {import('../lib/results').Result} result
+ * @returns {string[]} a line for each server that was flooded
+ */
+function floodLines({ growth }) {
+  return GROWTH_SERVERS.flatMap((server) => {
+    const flood = judgeFlood(growth, server);
+    if (!flood) return [];
+    const verdict = flood.within ? '' : ', more than it was to be';
+    return `beside a flood, ${server}: ${number(flood.times)} times the idle p99${verdict}`;
+  });
+}
+
+/**
+ * @param {import('../lib/results').Result} result
  * @returns {string}
  */
 function terminalReport(result) {
   const parts = [];
   if (result.cases) parts.push(columns(caseRows(result)), columns(targetRows(result)));
-  if (result.growth) parts.push(columns(growthRows(result)));
+  if (result.growth) parts.push(columns(growthRows(result)), floodLines(result).join('\n'));
   const failures = result.failures.map(
     ({ what, server, round, reason }) => `FAILED: ${what}, ${server}, round ${round}: ${reason}`,
   );
   if (failures.length > 0) parts.push(failures.join('\n'));
   parts.push(`${result.rounds} rounds, ${number(result.seconds / 60)} minutes`);
-  return parts.join('\n\n');
+  return parts.filter(Boolean).join('\n\n');
 }
 
 module.exports = { terminalReport };
