@@ -21,9 +21,13 @@ const TIMER: u64 = u64::MAX;
 /// How often heartbeats and limits of time are looked at.
 const SWEEP: Duration = Duration::from_millis(250);
 /// Reports taken from epoll at once.
-pub const EVENTS: usize = 256;
+const EVENTS: usize = 256;
 /// How much is read at once.
 const SCRATCH: usize = 256 << 10;
+/// Reports of a short turn.
+const SHORT_EVENTS: usize = 8;
+/// How much is read at once in a short turn: a few hundred answers.
+const SHORT_SCRATCH: usize = 8 << 10;
 /// How long clients may take to leave.
 const CLOSING: Duration = Duration::from_secs(5);
 
@@ -72,9 +76,11 @@ impl Pool {
         })
     }
 
-    /// Has a turn take at most so many reports, so that it is over soon.
-    pub fn take_at_most(&mut self, events: usize) {
-        self.events = vec![EpollEvent::empty(); events];
+    /// Has turns be short, for a mode that must not be late: a call that falls due waits until what
+    /// has come is dealt with.
+    pub fn take_short_turns(&mut self) {
+        self.events.truncate(SHORT_EVENTS);
+        self.scratch = vec![0; SHORT_SCRATCH].into();
     }
 
     /// How many clients there are.

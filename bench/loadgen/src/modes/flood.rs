@@ -7,7 +7,7 @@ use anyhow::{Error, Result, ensure};
 use serde::Serialize;
 
 use crate::conn::{Conn, Incoming, Load};
-use crate::modes::paced::{EVENTS, Schedule, Scheduled};
+use crate::modes::paced::{Schedule, Scheduled};
 use crate::modes::{GRACE, complain};
 use crate::pool::Pool;
 use crate::stats::{Cost, Latency, Meter, Probe};
@@ -133,7 +133,7 @@ pub fn run(pool: &mut Pool, o: &Options, probe: Probe) -> Result<(Report, bool)>
         "at least one call and a positive rate"
     );
     pool.open_all(2, 2)?;
-    pool.take_at_most(EVENTS);
+    pool.take_short_turns();
     let mut load = Flood {
         schedule: half(o)?,
         window: Window::new(o.window),
