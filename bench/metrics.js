@@ -123,12 +123,6 @@ const METRICS = {
     better: 'less',
     read: (report) => report.flooded.p99_us / 1000,
   },
-  loop50: {
-    title: 'Event loop delay, median',
-    unit: 'ms',
-    better: 'less',
-    read: (report) => report.loop.p50,
-  },
   loop99: {
     title: 'Event loop delay, 99th percentile',
     unit: 'ms',

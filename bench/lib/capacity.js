@@ -4,8 +4,8 @@
 //
 // It keeps up with a rate if every call is answered and the 99th percentile of the latency, from
 // when a call was due, stays within LAG, twice in a row. A server that falls behind is later with
-// every call and passes that within a second or two. The search halves the interval between half of
-// what the server answers in a closed loop of 50 × 8 and all of it.
+// every call and passes that within a second or two. The search halves an interval around what
+// the server answers in a closed loop of 50 × 8.
 
 const { ORIGINALS } = require('../servers');
 const { LoadError } = require('./generator');
@@ -13,6 +13,9 @@ const { run } = require('./measure');
 
 const CONNECTIONS = 50;
 const WINDOW = 8;
+
+/** Where the search begins, in parts of what the closed loop gave. */
+const INTERVAL = { low: 0.6, high: 1.2 };
 
 /** How late a call in a hundred may be answered by a server that keeps up, in ms. */
 const LAG = 25;
@@ -37,7 +40,8 @@ async function sustained(binary, server, { warmup, seconds }, halvings) {
     server,
     args: ['call', '-n', CONNECTIONS, '-w', WINDOW, ...times],
   });
-  let [low, high] = [closed.calls_per_s / 2, closed.calls_per_s];
+  let low = INTERVAL.low * closed.calls_per_s;
+  let high = INTERVAL.high * closed.calls_per_s;
   for (let i = 0; i < halvings; i++) {
     const rate = Math.round((low + high) / 2);
     const args = ['paced', '-n', CONNECTIONS, '-r', rate, ...times];

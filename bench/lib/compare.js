@@ -47,7 +47,8 @@ function better(result, metric, servers = ORIGINALS) {
 }
 
 /**
- * A figure of a server, divided by that of the better one of others.
+ * A figure of a server, divided by that of the better one of others; undefined where one is missing
+ * or too small to be told from nothing.
  * @param {CaseResult | undefined} result
  * @param {string} metric
  * @param {string} server
@@ -57,7 +58,7 @@ function better(result, metric, servers = ORIGINALS) {
 function ratio(result, metric, server, others = ORIGINALS) {
   const value = medianOf(result, metric, server);
   const other = medianOf(result, metric, better(result, metric, others));
-  return value === undefined || other === undefined ? undefined : value / other;
+  return value && other ? value / other : undefined;
 }
 
 /**

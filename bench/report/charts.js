@@ -21,7 +21,7 @@ const BARS = { barGap: '12%', barCategoryGap: '24%', barMaxWidth: 96 };
 const LEAST = 0.001;
 
 /** From the top: title, subtitle, the names of the axes; from the bottom: the legend. */
-const FRAME = { top: 84, bottom: 76, left: 76, right: 28, between: 92 };
+const FRAME = { top: 84, bottom: 76, left: 76, right: 36, between: 92 };
 
 /**
  * @typedef {object} Bar
@@ -112,7 +112,7 @@ const BAR_CHARTS = [
     group: 'paced',
     title: 'Event loop delay of the app at half of what the better original sustains',
     log: true,
-    bars: all('loop-delay', { loop50: 'median', loop99: '99th percentile', loopMax: 'longest' }),
+    bars: all('loop-delay', { loop99: '99th percentile', loopMax: 'longest' }),
   },
   {
     file: 'broadcast-burst',
@@ -197,6 +197,16 @@ function valueAxis(name, log = false) {
 }
 
 /**
+ * Where a logarithmic scale begins, and bars on it: at the power of ten below all values.
+ * @param {number[]} values
+ * @returns {{ min: number, startValue: number }}
+ */
+function bottomOf(values) {
+  const min = 10 ** Math.floor(Math.log10(0.999 * Math.min(...values)));
+  return { min, startValue: min };
+}
+
+/**
  * A vertical line with two ends, as ECharts wants it of a custom series.
  * @param {number} x - in pixels
  * @param {number} low - in pixels
@@ -239,7 +249,9 @@ function draw(option) {
 function drawBars({ title, log, bars }, cases) {
   const shown = bars.filter(({ name }) => cases[name]);
   if (shown.length === 0) return undefined;
-  const servers = Object.keys(SERVERS);
+  const servers = Object.keys(SERVERS).filter((server) =>
+    shown.some(({ name, metric }) => spreadOf(cases[name], metric, server)),
+  );
   const fit = (value) => (log ? Math.max(LEAST, value) : value);
   const spreads = servers.map((server) =>
     shown.map(({ name, metric }) => spreadOf(cases[name], metric, server)),
@@ -270,7 +282,10 @@ function drawBars({ title, log, bars }, cases) {
       axisTick: { show: false },
       axisLabel: { fontSize: 12, color: INK, interval: 0 },
     },
-    yAxis: valueAxis(METRICS[shown[0].metric].unit, log),
+    yAxis: {
+      ...valueAxis(METRICS[shown[0].metric].unit, log),
+      ...(log && bottomOf(spreads.flat().map((spread) => fit(spread?.min ?? Infinity)))),
+    },
     series,
   });
 }

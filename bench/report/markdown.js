@@ -239,7 +239,7 @@ function seriesPart({ name, title, text, axis, metrics }, result, charts) {
  * @param {Result} result
  * @returns {string[]}
  */
-function verdicts({ growth }) {
+function verdicts({ growth, failures: failed }) {
   const native = judgeGrowth(growth).filter(({ server }) => server === 'native');
   const title = (name) => GROWTH.find((series) => series.name === name).title;
   const rows = native.flatMap(({ series, metric, steps }) =>
@@ -253,10 +253,11 @@ function verdicts({ growth }) {
   const worse = native.flatMap(({ steps }) => steps).filter(({ linear }) => !linear).length;
   const flood = judgeFlood(growth, 'native');
   return [
-    worse === 0
+    (worse === 0
       ? '**No step of the native server is worse than linear.** '
-      : `**${worse} steps of the native server are worse than linear.** `,
-    'The exponent of a step is 0 where the cost stays as it is, and 1 where it grows as its cause ' +
+      : `**Steps of the native server that are worse than linear: ${worse}.** `) +
+      (failed.length > 0 ? '**Not all could be measured: see what failed.** ' : '') +
+      'The exponent of a step is 0 where the cost stays as it is, and 1 where it grows as its cause ' +
       `does; up to ${1 + TOLERANCE} counts as linear, measurements being what they are.`,
     table(['native server', 'step', 'exponent', 'no worse than linear'], rows),
     ...(flood
