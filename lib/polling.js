@@ -163,9 +163,23 @@ function serve(server, req, res, body) {
   res.once('close', () => {
     if (server._responses.delete(number)) {
       sent(server, req);
-      server._native?.abortRequest(number);
+      abandon(server, sessionOf(query));
     }
   });
+}
+
+/**
+ * Ends the connection of a client that left without the answer to its request: what it was to get
+ * must not be lost in silence.
+ *
+ * @param {import('./server')} server whose client it is
+ * @param {string} [sid] its session, if it has one
+ * @returns {void}
+ */
+function abandon(server, sid) {
+  if (sid !== undefined) {
+    server._native?.abortSession(sid);
+  }
 }
 
 /**
@@ -195,6 +209,8 @@ function sent(server, req) {
 function answered(server, number, status, isBinary, body, opened) {
   const exchange = server._responses.get(number);
   if (exchange === undefined) {
+    // The client left; it does not know of a session that its request opened.
+    abandon(server, opened);
     return;
   }
   server._responses.delete(number);

@@ -5,9 +5,10 @@
 //!   clock, no JavaScript: what may happen when is decided here, for every host.
 //! - [`bridge`]: the one border with V8. What JavaScript calls, the queue that wakes it, and the
 //!   only JavaScript values there are.
-//! - [`server`]: the native Socket.IO server, on the Engine.IO engine of socketioxide.
+//! - [`engine`]: Engine.IO, the connections of clients and what carries them.
+//! - [`server`]: the native Socket.IO server on these connections.
 //!
-//! One call on the native server: `server` reads a frame and asks its `session`, which says what
+//! One call on the native server: `engine` reads a frame, `server` asks its `session`, which says what
 //! runs; `bridge` queues that and wakes JavaScript once for many; the handler's outcome comes back
 //! as text, and `server` asks `session` once more whether an answer is due. On a server written in
 //! JavaScript the same `session` decides, asked through `bridge` alone.
@@ -18,6 +19,7 @@
 #![cfg_attr(feature = "instructions", allow(dead_code, unused_imports))]
 
 mod bridge;
+mod engine;
 /// The work that `bench/instructions` counts; `docs/performance-guard.md` tells of it.
 #[cfg(feature = "instructions")]
 #[doc(hidden)]

@@ -8,9 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use engineioxide::ProtocolVersion;
-use engineioxide::config::EngineIoConfig;
-use engineioxide::service::{EngineIoService, NotFoundService};
 use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
 use napi::threadsafe_function::{
     ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
@@ -24,14 +21,14 @@ use tokio::runtime::Handle;
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
 use super::value::{self, Raw};
-use crate::server::connection::Link;
+use crate::engine::ProtocolVersion;
+use crate::engine::polling;
+use crate::engine::pump::Pump;
+use crate::engine::request::{self, Asks, Query, Refusal};
+use crate::engine::websocket::{self, Carrier, Websocket};
 use crate::server::options::Options;
 use crate::server::parser::Parser;
-use crate::server::polling::{self, Requests};
-use crate::server::pump::Pump;
-use crate::server::request::{self, Asks, Query, Refusal};
 use crate::server::socket::{AckId, Socket};
-use crate::server::websocket::{self, Carrier, Websocket};
 use crate::server::{Server, output, packet, runtime};
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 
@@ -41,10 +38,6 @@ const SERVED: i32 = -1;
 const OPENS: i32 = -2;
 /// The operating system did not let us take the websocket.
 const NOT_TAKEN: i32 = -3;
-
-/// How many messages may wait for one connection. The bytes are bounded by `maxBackpressure`; this
-/// only keeps the engine from dropping what comes after its own, much lower, default.
-const MAX_QUEUED_MESSAGES: usize = 1 << 20;
 
 /// The options of a native server; the caller has validated them. Durations are milliseconds, sizes
 /// bytes.
@@ -87,24 +80,6 @@ impl From<NativeOptions> for Options {
     }
 }
 
-/// What the engine takes for the largest payload of long polling: JavaScript reads no larger body
-/// than the application allows, and an answer takes all that waits, since what the engine would
-/// keep back for the next poll is lost in an upgrade.
-const MAX_PAYLOAD: u64 = u32::MAX as u64;
-
-fn engine_config(options: &Options) -> EngineIoConfig {
-    EngineIoConfig::builder()
-        .ping_interval(options.ping_interval)
-        .ping_timeout(options.ping_timeout)
-        .upgrade_timeout(options.upgrade_timeout)
-        .max_payload(MAX_PAYLOAD)
-        .ws_max_message_size(options.max_http_buffer_size)
-        .ws_max_frame_size(options.max_http_buffer_size)
-        .ws_read_buffer_size(4096)
-        .max_buffer_size(MAX_QUEUED_MESSAGES)
-        .build()
-}
-
 /// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
 /// called with a batch, its attachments, and whether more waits.
 type Receive =
@@ -114,9 +89,7 @@ type Receive =
 #[napi]
 pub struct NativeServer {
     server: Arc<Server>,
-    service: EngineIoService<Server, NotFoundService>,
     inbox: Arc<Inbox>,
-    requests: Requests,
     pumps: Mutex<FxHashMap<u32, Arc<Pump>>>,
     runtime: Handle,
     tables: Mutex<Tables>,
@@ -164,14 +137,10 @@ impl NativeServer {
             receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })));
         let options = Options::from(options);
-        let config = engine_config(&options);
         let server = Server::new(options, inbox.clone(), &runtime);
-        let service = EngineIoService::with_config(server.clone(), config);
         Ok(Self {
             server,
-            service,
             inbox,
-            requests: Requests::default(),
             pumps: Mutex::default(),
             runtime,
             tables: Mutex::default(),
@@ -262,7 +231,7 @@ impl NativeServer {
             is_get: true,
             is_upgrade: true,
         };
-        let (asks, link, code) = match self.admit(&query, connection) {
+        let (asks, code) = match self.admit(&query) {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
@@ -276,22 +245,21 @@ impl NativeServer {
             headers,
             protocol: query.protocol,
             asks,
-            link,
+            number: connection,
         };
-        let (server, service) = (self.server.clone(), self.service.clone());
         self.runtime
-            .spawn(websocket::serve(server, service, websocket));
+            .spawn(websocket::serve(self.server.clone(), websocket));
         code
     }
 
     fn carrier(&self, fd: i32, number: u32) -> Option<Carrier> {
         if fd < 0 {
-            let (pump, stream) = Pump::new(number, self.inbox.clone());
+            let (pump, halves) = Pump::new(number, self.inbox.clone());
             self.pumps.lock().insert(number, pump);
-            return Some(Carrier::Pump(stream));
+            return Some(Carrier::Pump(halves));
         }
         #[cfg(unix)]
-        return crate::server::handover::take(fd)
+        return crate::engine::handover::take(fd)
             .ok()
             .map(Carrier::Descriptor);
         #[cfg(not(unix))]
@@ -334,22 +302,15 @@ impl NativeServer {
         }
     }
 
-    /// Checks a request and finds its link: what it asks for, over what, and the code that says so.
-    fn admit(
-        &self,
-        query: &Query,
-        connection: u32,
-    ) -> std::result::Result<(Asks, Arc<Link>, i32), Refusal> {
+    /// Checks a request: what it asks for, and the code that says so.
+    fn admit(&self, query: &Query) -> std::result::Result<(Asks, i32), Refusal> {
         let asks = request::check(&self.server, query)?;
         request::check_protocol(&self.server, asks, query.protocol)?;
-        match asks {
-            Asks::Open => Ok((asks, Link::new(connection, self.inbox.clone()), OPENS)),
-            Asks::Use(sid) => {
-                let engine = self.server.connection(sid);
-                let link = engine.and_then(|engine| engine.data.link().cloned());
-                Ok((asks, link.ok_or(Refusal::UnknownSession)?, SERVED))
-            }
-        }
+        let code = match asks {
+            Asks::Open => OPENS,
+            Asks::Use(_) => SERVED,
+        };
+        Ok((asks, code))
     }
 
     /// Serves a request of long polling: a POST if there is a body, else a GET. The response comes
@@ -376,7 +337,7 @@ impl NativeServer {
             is_get: body.is_none(),
             is_upgrade: false,
         };
-        let (asks, link, code) = match self.admit(&query, connection) {
+        let (asks, code) = match self.admit(&query) {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
@@ -387,27 +348,20 @@ impl NativeServer {
             content_type,
             base64_only,
             asks,
-            link,
+            connection,
         };
-        self.requests
-            .serve(&self.runtime, &self.server, self.service.clone(), request);
+        self.runtime
+            .spawn(polling::serve(self.server.clone(), request));
         code
     }
 
-    /// The client of a session does not keep to the protocol of polling: its connection ends.
+    /// The client of a session does not keep to the protocol of polling, or left before it was
+    /// answered: its connection ends.
     #[napi(catch_unwind)]
     pub fn abort_session(&self, sid: String) {
-        let _runtime = self.runtime.enter();
         if let Ok(sid) = sid.parse() {
             polling::abort_session(&self.server, sid);
         }
-    }
-
-    /// The client of a request left before its response.
-    #[napi(catch_unwind)]
-    pub fn abort_request(&self, number: u32) {
-        let _runtime = self.runtime.enter();
-        self.requests.abort(&self.server, number);
     }
 
     /// Carries out operations, in order: a line each, as `src/server/output.rs` lists them.
@@ -424,9 +378,8 @@ impl NativeServer {
             .iter()
             .map(|buffer| Bytes::copy_from_slice(buffer))
             .collect();
-        self.server
-            .output
-            .send(output::Command::Batch(text, attachments));
+        let batch = output::Command::Batch(text, attachments);
+        self.server.output.carry_out(&self.server, batch);
         Ok(())
     }
 

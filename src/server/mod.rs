@@ -1,46 +1,29 @@
-//! The native server: Socket.IO on the Engine.IO engine of socketioxide.
+//! The native server: Socket.IO on the connections of [`crate::engine`].
 //!
 //! ```text
-//! request    which requests are for a session   handshake the first packet of a connection
-//! websocket  a websocket's way into the engine  frame     the frames of that way
-//! handover   takes a descriptor from Node       pump      a stream whose bytes Node carries
-//! stream     a websocket's bytes, either way    polling   long polling, served in process
-//! options    what the server was told
-//! connection one Engine.IO connection           socket    one client in one namespace
-//! namespace  sockets and who hears a broadcast  rooms     who is in which room
-//! packet     what a packet carries              parser    how packets look on the wire
-//! output     the one ordered way out            notice    what JavaScript is told
-//! unheard    what JavaScript has yet to hear    payload   the body of a POST
-//! runtime    the I/O thread
+//! options    what the server was told           runtime   the I/O thread
+//! socket     one client in one namespace        namespace sockets and who hears a broadcast
+//! rooms      who is in which room               packet    what a packet carries
+//! parser     how packets look on the wire       output    the one ordered way out
+//! notice     what JavaScript is told
 //! ```
 //!
 //! The engine calls [`Server`] on its I/O thread, in the order of the wire; JavaScript is told by
 //! notices through an [`Inbox`] and speaks through [`output`]. Nothing here touches JavaScript
 //! values.
 
-pub(crate) mod connection;
-mod frame;
-#[cfg(unix)]
-pub(crate) mod handover;
-mod handshake;
 pub(crate) mod namespace;
 pub(crate) mod notice;
 pub(crate) mod options;
 pub(crate) mod output;
 pub(crate) mod packet;
 pub(crate) mod parser;
-mod payload;
-pub(crate) mod polling;
-pub(crate) mod pump;
-pub(crate) mod request;
 mod rooms;
 pub(crate) mod runtime;
 pub(crate) mod socket;
-mod stream;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
-pub(crate) mod unheard;
-pub(crate) mod websocket;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -48,21 +31,20 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
-use engineioxide::handler::EngineIoHandler;
-use engineioxide::socket::Sid;
-use engineioxide::{DisconnectReason, ProtocolVersion, Str, TransportType};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParseError};
 
-use connection::{Connection, Engine, Link};
 use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
 use parser::Parser;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
+
+use crate::engine::connection::Connection;
+use crate::engine::{ProtocolVersion, Sid, Str};
 
 /// How many attachments a message may have.
 pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
@@ -77,7 +59,8 @@ pub(crate) trait Inbox: Send + Sync + 'static {
 pub(crate) struct Server {
     pub(crate) options: Options,
     pub(crate) inbox: Arc<dyn Inbox>,
-    pub(crate) output: output::Sender,
+    pub(crate) output: Arc<output::Output>,
+    pub(crate) runtime: tokio::runtime::Handle,
     pub(crate) started: Instant,
     parsing: ParseConfig,
     namespaces: RwLock<Namespaces>,
@@ -86,7 +69,7 @@ pub(crate) struct Server {
     last_ask: AtomicU32,
     asks_for_namespaces: AtomicBool,
     sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
-    connections: RwLock<FxHashMap<Sid, Arc<Engine>>>,
+    connections: RwLock<FxHashMap<Sid, Arc<Connection>>>,
     last_socket: AtomicU32,
     closing: AtomicBool,
 }
@@ -106,7 +89,7 @@ impl Server {
         inbox: Arc<dyn Inbox>,
         runtime: &tokio::runtime::Handle,
     ) -> Arc<Self> {
-        let (sender, receiver) = output::channel();
+        let output = Arc::<output::Output>::default();
         let parsing = ParseConfig {
             max_incoming_binary_buf_size: options.max_http_buffer_size,
             max_incoming_binaries: MAX_ATTACHMENTS,
@@ -115,7 +98,8 @@ impl Server {
         let server = Arc::new(Self {
             options,
             inbox,
-            output: sender,
+            output: output.clone(),
+            runtime: runtime.clone(),
             started: Instant::now(),
             parsing,
             namespaces: RwLock::default(),
@@ -127,7 +111,7 @@ impl Server {
             last_socket: AtomicU32::new(0),
             closing: AtomicBool::new(false),
         });
-        runtime.spawn(output::run(Arc::downgrade(&server), receiver));
+        runtime.spawn(output::run(Arc::downgrade(&server), output));
         server
     }
 
@@ -152,7 +136,7 @@ impl Server {
     }
 
     /// A connection that lives, by its Engine.IO session id.
-    pub(crate) fn connection(&self, sid: Sid) -> Option<Arc<Engine>> {
+    pub(crate) fn connection(&self, sid: Sid) -> Option<Arc<Connection>> {
         self.connections.read().get(&sid).cloned()
     }
 
@@ -176,58 +160,72 @@ impl Server {
 
     pub(crate) fn end_all(&self, reason: Reason) {
         let connections: Vec<_> = self.connections.read().values().cloned().collect();
-        for engine in connections {
-            for socket in engine.data.sockets() {
-                socket.end(self, reason);
-            }
-            engine.close(DisconnectReason::ClosingServer);
+        for connection in connections {
+            connection.close(reason);
         }
     }
 
-    /// The stream a connection lives on is gone; so is the connection. One that was about to
-    /// upgrade ends too: the engine would answer its polls with nothing for ever.
-    pub(crate) fn stream_ended(&self, link: &Link) {
-        if let Some(engine) = link.sid().and_then(|sid| self.connection(sid)) {
-            engine.close(match engine.transport_type() {
-                TransportType::Websocket => DisconnectReason::TransportClose,
-                TransportType::Polling => DisconnectReason::TransportError,
-            });
+    /// Lets a connection in, unless the server closes.
+    pub(crate) fn admit(self: &Arc<Self>, connection: &Arc<Connection>) -> bool {
+        if self.closing.load(Ordering::Acquire) {
+            return false;
+        }
+        self.connections
+            .write()
+            .insert(connection.id, connection.clone());
+        if connection.protocol == ProtocolVersion::V3 {
+            // A client of Engine.IO 3 is in the default namespace from the start.
+            self.join(connection, "/", None);
+        }
+        true
+    }
+
+    /// A connection ended: so do its sockets.
+    pub(crate) fn ended(&self, connection: &Arc<Connection>, reason: Reason) {
+        self.connections.write().remove(&connection.id);
+        for socket in connection.sockets() {
+            socket.end(self, reason);
         }
     }
 
-    /// The client has not read for as long as it may stay silent: whatever it says, no ping reaches
-    /// it.
-    pub(crate) fn stream_stuck(&self, link: &Link) {
-        if let Some(engine) = link.sid().and_then(|sid| self.connection(sid)) {
-            engine.close(DisconnectReason::HeartbeatTimeout);
-        }
+    /// A text message of a client.
+    pub(crate) fn text(self: &Arc<Self>, connection: &Arc<Connection>, message: Str) {
+        self.message(connection, || {
+            let parser = self.options.parser;
+            parser.decode_text(&self.parsing, &connection.parser, message)
+        });
+    }
+
+    /// A binary message of a client.
+    pub(crate) fn binary(self: &Arc<Self>, connection: &Arc<Connection>, data: Bytes) {
+        self.message(connection, || {
+            let parser = self.options.parser;
+            parser.decode_binary(&self.parsing, &connection.parser, data)
+        });
     }
 
     /// A client asks for a namespace.
-    fn join(self: &Arc<Self>, engine: &Arc<Engine>, path: &str, auth: Option<&str>) {
-        let Some(link) = engine.data.link() else {
-            return;
-        };
+    fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&str>) {
         let (name, query) = name_and_query(path);
         // A client that asks twice before JavaScript has made the namespace is answered twice.
-        if engine.data.socket(name).is_some() {
+        if connection.socket(name).is_some() {
             return;
         }
         let mut request = JoinRequest {
             id: None,
             nsp: name,
-            eio: match engine.protocol {
+            eio: match connection.protocol {
                 ProtocolVersion::V3 => 3,
                 ProtocolVersion::V4 => 4,
             },
-            sid: engine.id.as_str(),
+            sid: connection.id.as_str(),
             query,
             auth: auth.and_then(|auth| serde_json::from_str(auth).ok()),
         };
         let namespace = self.namespaces.read().named(name);
         let Some(namespace) = namespace else {
             if !self.asks_for_namespaces.load(Ordering::Relaxed) {
-                self.refuse(engine, name);
+                self.refuse(connection, name);
                 return;
             }
             let ask = self
@@ -235,15 +233,19 @@ impl Server {
                 .fetch_add(1, Ordering::Relaxed)
                 .wrapping_add(1);
             let asked = Ask {
-                engine: Arc::downgrade(engine),
+                connection: Arc::downgrade(connection),
                 path: path.to_owned(),
                 auth: auth.map(str::to_owned),
             };
             self.asks.lock().insert(ask, asked);
             self.inbox.push(Notice::Ask {
                 ask,
-                connection: link.number,
-                said: Some(link.unheard().count(path.len() + auth.map_or(0, str::len))),
+                connection: connection.number,
+                said: Some(
+                    connection
+                        .unheard()
+                        .count(path.len() + auth.map_or(0, str::len)),
+                ),
                 request: request.to_json(),
             });
             return;
@@ -254,26 +256,26 @@ impl Server {
             .wrapping_add(1);
         // A client of protocol 4 makes the id of its socket from the connection's; in protocol 5
         // the connection's id is a secret between client and server.
-        let id: Box<str> = match engine.protocol {
-            ProtocolVersion::V3 if name == "/" => engine.id.as_str().into(),
-            ProtocolVersion::V3 => format!("{name}#{}", engine.id).into_boxed_str(),
+        let id: Box<str> = match connection.protocol {
+            ProtocolVersion::V3 if name == "/" => connection.id.as_str().into(),
+            ProtocolVersion::V3 => format!("{name}#{}", connection.id).into_boxed_str(),
             ProtocolVersion::V4 => Sid::new().as_str().into(),
         };
         request.id = Some(&id);
         let request = request.to_json();
-        let socket = Socket::new(number, id, namespace, engine.clone(), self);
-        engine.data.add(socket.clone());
+        let socket = Socket::new(number, id, namespace, connection.clone(), self);
+        connection.add(socket.clone());
         self.sockets.write().insert(number, socket);
         self.inbox.push(Notice::Connect {
             socket: number,
-            connection: link.number,
-            said: Some(link.unheard().count(request.len())),
+            connection: connection.number,
+            said: Some(connection.unheard().count(request.len())),
             request,
         });
     }
 
-    fn refuse(&self, engine: &Arc<Engine>, name: &str) {
-        let reason = match (engine.protocol, self.options.parser) {
+    fn refuse(&self, connection: &Arc<Connection>, name: &str) {
+        let reason = match (connection.protocol, self.options.parser) {
             // All that version 2 of the MessagePack parser takes.
             (ProtocolVersion::V3, Parser::Msgpack) => r#""Invalid namespace""#,
             _ => r#"{"message":"Invalid namespace"}"#,
@@ -283,7 +285,7 @@ impl Server {
             .parser
             .connect_error(&Str::copy_from_slice(name), reason);
         self.output
-            .send(output::Command::Frame(engine.clone(), frame));
+            .send(output::Command::Frame(connection.clone(), frame));
     }
 
     /// The application made the namespace a client asked for, or has none of that name.
@@ -291,14 +293,18 @@ impl Server {
         let Some(asked) = self.asks.lock().remove(&ask) else {
             return;
         };
-        let Some(engine) = asked.engine.upgrade().filter(|engine| !engine.is_closed()) else {
+        let Some(connection) = asked
+            .connection
+            .upgrade()
+            .filter(|connection| !connection.is_closed())
+        else {
             return;
         };
         let (name, _) = name_and_query(&asked.path);
         if exists && self.namespaces.read().named(name).is_some() {
-            self.join(&engine, &asked.path, asked.auth.as_deref());
+            self.join(&connection, &asked.path, asked.auth.as_deref());
         } else {
-            self.refuse(&engine, name);
+            self.refuse(&connection, name);
         }
     }
 
@@ -310,18 +316,18 @@ impl Server {
     /// One decoded packet of a client.
     fn packet(
         self: &Arc<Self>,
-        engine: &Arc<Engine>,
+        connection: &Arc<Connection>,
         ns: &str,
         packet: PacketData,
     ) -> Result<(), Malformed> {
-        let socket = engine.data.socket(name_and_query(ns).0);
+        let socket = connection.socket(name_and_query(ns).0);
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.as_ref().and_then(Value::as_str).map(Str::as_str);
                 if auth.is_some_and(|auth| !packet::is_object(auth)) {
                     return Err(Malformed);
                 }
-                self.join(engine, ns, auth);
+                self.join(connection, ns, auth);
                 Ok(())
             }
             // A client whose manager is open already asks twice in one breath.
@@ -347,7 +353,7 @@ impl Server {
             }
             // Socket.IO 2 is patient with packets for a namespace the client is not in, and its
             // clients send CONNECT again; Socket.IO 3 and later end the connection.
-            _ if engine.protocol == ProtocolVersion::V3 => Ok(()),
+            _ if connection.protocol == ProtocolVersion::V3 => Ok(()),
             _ => Err(Malformed),
         }
     }
@@ -356,19 +362,19 @@ impl Server {
     /// more, so it ends the connection instead.
     fn message(
         self: &Arc<Self>,
-        engine: &Arc<Engine>,
+        connection: &Arc<Connection>,
         decode: impl FnOnce() -> Result<socketioxide_core::packet::Packet, ParseError>,
     ) {
-        if engine.data.is_closing() {
+        if connection.is_ending() {
             return;
         }
         let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
-            Ok(packet) => self.packet(engine, packet.ns.as_str(), packet.inner),
+            Ok(packet) => self.packet(connection, packet.ns.as_str(), packet.inner),
             Err(ParseError::NeedsMoreBinaryData) => Ok(()),
             Err(_) => Err(Malformed),
         }));
         if !matches!(handled, Ok(Ok(()))) {
-            output::malformed(engine);
+            output::malformed(connection);
         }
     }
 }
@@ -411,71 +417,17 @@ impl JoinRequest<'_> {
 /// A client that waits to learn whether a namespace exists.
 #[derive(Debug)]
 struct Ask {
-    engine: Weak<Engine>,
+    connection: Weak<Connection>,
     path: String,
     auth: Option<String>,
 }
 
-impl EngineIoHandler for Server {
-    type Data = Connection;
-
-    fn on_connect(self: Arc<Self>, engine: Arc<Engine>) {
-        let link = engine.req_parts.extensions.get::<Arc<Link>>();
-        let Some(link) = link.filter(|_| !self.closing.load(Ordering::Acquire)) else {
-            engine.close(DisconnectReason::ClosingServer);
-            return;
-        };
-        engine.data.open(engine.id, link.clone());
-        self.connections.write().insert(engine.id, engine.clone());
-        match engine.protocol {
-            ProtocolVersion::V3 => self.join(&engine, "/", None),
-            ProtocolVersion::V4 => {
-                let idle: Weak<Engine> = Arc::downgrade(&engine);
-                let timeout = self.options.connect_timeout;
-                let timer = tokio::spawn(async move {
-                    tokio::time::sleep(timeout).await;
-                    if let Some(engine) = idle.upgrade().filter(|engine| engine.data.is_idle()) {
-                        engine.close(DisconnectReason::TransportClose);
-                    }
-                });
-                engine.data.set_timer(timer.abort_handle());
-            }
+impl Drop for Server {
+    /// Nobody can speak to the clients any more.
+    fn drop(&mut self) {
+        self.output.close();
+        for connection in self.connections.get_mut().values() {
+            connection.close(Reason::ServerShuttingDown);
         }
-    }
-
-    fn on_disconnect(&self, engine: Arc<Engine>, reason: DisconnectReason) {
-        self.connections.write().remove(&engine.id);
-        engine.data.stop_timer();
-        let Some(link) = engine.data.link() else {
-            return;
-        };
-        let reason = engine.data.reason().unwrap_or(match reason {
-            DisconnectReason::TransportClose => Reason::TransportClose,
-            DisconnectReason::TransportError if link.is_peer_gone() => Reason::TransportClose,
-            DisconnectReason::TransportError | DisconnectReason::MultipleHttpPollingError => {
-                Reason::TransportError
-            }
-            DisconnectReason::PacketParsingError => Reason::ParseError,
-            DisconnectReason::HeartbeatTimeout => Reason::PingTimeout,
-            DisconnectReason::ClosingServer => Reason::ServerShuttingDown,
-        });
-        for socket in engine.data.sockets() {
-            socket.end(self, reason);
-        }
-        link.closed();
-    }
-
-    fn on_message(self: &Arc<Self>, message: Str, engine: Arc<Engine>) {
-        self.message(&engine, || {
-            let parser = self.options.parser;
-            parser.decode_text(&self.parsing, &engine.data.parser, message)
-        });
-    }
-
-    fn on_binary(self: &Arc<Self>, data: Bytes, engine: Arc<Engine>) {
-        self.message(&engine, || {
-            let parser = self.options.parser;
-            parser.decode_binary(&self.parsing, &engine.data.parser, data)
-        });
     }
 }

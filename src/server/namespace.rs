@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use engineioxide::Str;
+use crate::engine::Str;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 
+use super::output::Touched;
 use super::parser::Frame;
 use super::rooms::Rooms;
 use super::socket::{Socket, SocketNumber};
@@ -106,9 +107,15 @@ impl Namespace {
 
     /// Sends a frame to an audience, each socket once. Sockets that are held back (pending
     /// authentication, docs/behaviour.md "A socket's life" 1) hear nothing.
-    pub(crate) fn broadcast(&self, audience: &Audience, frame: &Frame, max_backpressure: usize) {
+    pub(crate) fn broadcast(
+        &self,
+        audience: &Audience,
+        frame: &Frame,
+        max_backpressure: usize,
+        touched: &mut Touched,
+    ) {
         for socket in self.audience(audience) {
-            socket.send(frame, max_backpressure);
+            socket.send(frame, max_backpressure, touched);
         }
     }
 

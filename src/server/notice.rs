@@ -1,14 +1,14 @@
 //! What the native server tells JavaScript, in the order it happened.
 
+use crate::engine::Sid;
+use crate::engine::Str;
 use bytes::Bytes;
-use engineioxide::Str;
-use engineioxide::socket::Sid;
 use smallvec::SmallVec;
 
-use super::connection::ConnectionNumber;
-use super::pump::PumpNumber;
 use super::socket::SocketNumber;
-use super::unheard::Said;
+use crate::engine::connection::ConnectionNumber;
+use crate::engine::pump::PumpNumber;
+use crate::engine::unheard::Said;
 use crate::session::{Attempt, Call, Instance};
 
 /// One thing that happened.

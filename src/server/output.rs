@@ -1,9 +1,9 @@
 //! The one ordered way out: everything the application sends, in the order in which it did.
 //!
 //! JavaScript writes operations as text, a line each (fields parted by tabs, which JSON always
-//! escapes), and hands over a batch per turn of its event loop. One task carries them out, so an
-//! answer given before a broadcast reaches the client before it, and a room joined before an emit
-//! hears that emit.
+//! escapes), and hands over a batch per turn of its event loop. One thread at a time carries them
+//! out, so an answer given before a broadcast reaches the client before it, and a room joined before
+//! an emit hears that emit.
 //!
 //! | line | does |
 //! |---|---|
@@ -23,85 +23,196 @@
 //! `A`, `E` and `B` are the same with a count of attachments as the first field. A volatile frame (`v`)
 //! is dropped for a client for which something waits already.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use engineioxide::{DisconnectReason, TransportType};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use super::Server;
-use super::connection::Engine;
 use super::namespace::Audience;
 use super::notice::Reason;
 use super::parser::Frame;
-use super::socket::{self, Socket};
+use super::socket::Socket;
+use crate::engine::connection::Connection;
 use crate::session::Call;
 
-/// Something for the output task to do.
+/// How many operations the thread that speaks carries out itself, when nothing is before them: the
+/// I/O thread would take longer to wake than they take. More of them are worth a thread of their
+/// own (docs/performance.md).
+const MAX_AT_ONCE: usize = 4;
+/// How many bytes such operations hold at most.
+const MAX_BYTES_AT_ONCE: usize = 1 << 13;
+
+/// Something to carry out.
 #[derive(Debug)]
 pub(crate) enum Command {
     /// A batch of operations of the application, and the attachments they count.
     Batch(Vec<u8>, Vec<Bytes>),
     /// A frame for a connection that has no socket yet.
-    Frame(Arc<Engine>, Frame),
+    Frame(Arc<Connection>, Frame),
     /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
     /// Every connection ends, for this reason.
     EndAll(Reason),
 }
 
-/// The sending end of the way out.
-#[derive(Debug, Clone)]
-pub(crate) struct Sender(UnboundedSender<Command>);
-
-impl Sender {
-    /// Queues a command. After the server is gone nothing is left to do, and nothing is done.
-    pub(crate) fn send(&self, command: Command) {
-        let _ = self.0.send(command);
+impl Command {
+    /// Whether it is no more than a few messages to single sockets.
+    fn is_small(&self) -> bool {
+        let Self::Batch(text, attachments) = self else {
+            return false;
+        };
+        let attached: usize = attachments.iter().map(Bytes::len).sum();
+        text.len() + attached <= MAX_BYTES_AT_ONCE
+            && text
+                .split(|&byte| byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .enumerate()
+                .all(|(at, line)| {
+                    at < MAX_AT_ONCE && matches!(line[0], b'a' | b'A' | b'e' | b'E' | b'f')
+                })
     }
 }
 
-/// The receiving end, for [`run`].
-pub(crate) type Receiver = UnboundedReceiver<Command>;
-
-/// Both ends of the way out.
-pub(crate) fn channel() -> (Sender, Receiver) {
-    let (sender, receiver) = unbounded_channel();
-    (Sender(sender), receiver)
+/// The way out: commands in the order in which they were given, carried out by one thread at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    queue: Mutex<Queue>,
+    bell: Notify,
 }
 
-/// Carries out commands until the server is gone.
-pub(crate) async fn run(server: std::sync::Weak<Server>, mut commands: Receiver) {
-    while let Some(command) = commands.recv().await {
+#[derive(Debug, Default)]
+struct Queue {
+    commands: VecDeque<Command>,
+    /// A thread carries out commands, and looks after the queue when it is done.
+    is_busy: bool,
+}
+
+impl Output {
+    /// Gives a command to the I/O thread.
+    pub(crate) fn send(&self, command: Command) {
+        let mut queue = self.queue.lock();
+        queue.commands.push_back(command);
+        let rings = !queue.is_busy;
+        drop(queue);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Carries a command out on this thread if it is small and nothing is before it; else gives it
+    /// to the I/O thread.
+    pub(crate) fn carry_out(&self, server: &Arc<Server>, command: Command) {
+        {
+            let mut queue = self.queue.lock();
+            if queue.is_busy || !queue.commands.is_empty() || !command.is_small() {
+                drop(queue);
+                self.send(command);
+                return;
+            }
+            queue.is_busy = true;
+        }
+        run_one(server, command);
+        let mut queue = self.queue.lock();
+        queue.is_busy = false;
+        let rings = !queue.commands.is_empty();
+        drop(queue);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Carries out what there is, unless another thread does and will look for more.
+    fn carry_out_all(&self, server: &Arc<Server>) {
+        loop {
+            let commands = {
+                let mut queue = self.queue.lock();
+                if queue.is_busy || queue.commands.is_empty() {
+                    return;
+                }
+                queue.is_busy = true;
+                std::mem::take(&mut queue.commands)
+            };
+            for command in commands {
+                run_one(server, command);
+            }
+            self.queue.lock().is_busy = false;
+        }
+    }
+
+    /// Has [`run`] look whether its server is gone.
+    pub(crate) fn close(&self) {
+        self.bell.notify_one();
+    }
+}
+
+/// Carries out commands on the I/O thread until the server is gone.
+pub(crate) async fn run(server: Weak<Server>, output: Arc<Output>) {
+    loop {
+        output.bell.notified().await;
         let Some(server) = server.upgrade() else {
             return;
         };
-        // A panic would end the one task that speaks for everybody, so it costs one command.
-        let _ = catch_unwind(AssertUnwindSafe(|| run_one(&server, command)));
+        output.carry_out_all(&server);
+    }
+}
+
+/// Connections for which something was queued, to be written when all is queued that is to be: many
+/// messages for one client leave in one write.
+#[derive(Debug, Default)]
+pub(crate) struct Touched(Vec<Arc<Connection>>);
+
+impl Touched {
+    /// Queues a frame on a connection.
+    pub(crate) fn send(
+        &mut self,
+        connection: &Arc<Connection>,
+        frame: &Frame,
+        max_backpressure: usize,
+    ) {
+        if connection.send(frame, max_backpressure) {
+            self.0.push(connection.clone());
+        }
+    }
+}
+
+impl Drop for Touched {
+    /// Writes: after a panic too, since whoever queues next relies on it.
+    fn drop(&mut self) {
+        for connection in self.0.drain(..) {
+            connection.flush();
+        }
     }
 }
 
 fn run_one(server: &Arc<Server>, command: Command) {
-    match command {
-        Command::Batch(text, attachments) => batch(server, &text, attachments),
-        Command::Frame(engine, frame) => {
-            socket::send(&engine, &frame, server.options.max_backpressure);
+    // A panic would end the one way out there is, so it costs one command.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let touched = &mut Touched::default();
+        match command {
+            Command::Batch(text, attachments) => batch(server, &text, attachments, touched),
+            Command::Frame(connection, frame) => {
+                touched.send(&connection, &frame, server.options.max_backpressure);
+            }
+            Command::Expire(socket) => {
+                disconnect_connection(server, &socket.connection, touched);
+            }
+            Command::EndAll(reason) => server.end_all(reason),
         }
-        Command::Expire(socket) => disconnect_connection(server, &socket.engine),
-        Command::EndAll(reason) => server.end_all(reason),
-    }
+    }));
 }
 
-fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>) {
+fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>, touched: &mut Touched) {
     let mut attachments = attachments.into_iter();
     for line in text.split(|&byte| byte == b'\n') {
         // The text is written by our own JavaScript; a line that does not parse is skipped, and a
         // panic costs one line.
         if let Ok(line) = std::str::from_utf8(line) {
             let _ = catch_unwind(AssertUnwindSafe(|| {
-                operation(server, line, &mut attachments)
+                operation(server, line, &mut attachments, touched)
             }));
         }
     }
@@ -111,6 +222,7 @@ fn operation(
     server: &Arc<Server>,
     line: &str,
     attachments: &mut std::vec::IntoIter<Bytes>,
+    touched: &mut Touched,
 ) -> Option<()> {
     let mut fields = line.split('\t');
     let kind = fields.next()?;
@@ -123,9 +235,8 @@ fn operation(
     };
     let subject = fields.next()?;
     if kind == "z" {
-        let engine = server.connection(subject.parse().ok()?)?;
-        engine.data.ends_because(Reason::ForcedClose);
-        engine.close(DisconnectReason::TransportClose);
+        let connection = server.connection(subject.parse().ok()?)?;
+        connection.close(Reason::ForcedClose);
         return Some(());
     }
     let subject: u32 = subject.parse().ok()?;
@@ -138,7 +249,8 @@ fn operation(
             let volatile = fields.next()? == "v";
             let frame = parser.event(&namespace.name, fields.next()?, attached, ack);
             let frame = if volatile { frame.volatile() } else { frame };
-            namespace.broadcast(&audience, &frame, server.options.max_backpressure);
+            let max_backpressure = server.options.max_backpressure;
+            namespace.broadcast(&audience, &frame, max_backpressure, touched);
             return Some(());
         }
         "o" | "r" => {
@@ -155,7 +267,7 @@ fn operation(
             let call = Call::from_number(fields.next()?.parse().ok()?)?;
             let ack = socket.settle(call)?;
             let frame = parser.ack(ns, fields.next()?, attached, ack);
-            socket.send(&frame, max_backpressure);
+            socket.send(&frame, max_backpressure, touched);
         }
         "f" => {
             socket.settle(Call::from_number(fields.next()?.parse().ok()?)?);
@@ -165,7 +277,7 @@ fn operation(
             let volatile = fields.next()? == "v";
             let frame = parser.event(ns, fields.next()?, attached, ack);
             let frame = if volatile { frame.volatile() } else { frame };
-            socket.send(&frame, max_backpressure);
+            socket.send(&frame, max_backpressure, touched);
         }
         "j" => {
             let room: String = serde_json::from_str(fields.next()?).ok()?;
@@ -176,62 +288,42 @@ fn operation(
             socket.namespace.leave(socket.number, &room);
         }
         "c" => socket
-            .joined(parser, max_backpressure)
-            .unwrap_or_else(|_| malformed(&socket.engine)),
+            .joined(parser, max_backpressure, touched)
+            .unwrap_or_else(|_| malformed(&socket.connection)),
         "x" => {
-            socket.send(&parser.connect_error(ns, fields.next()?), max_backpressure);
+            let refusal = parser.connect_error(ns, fields.next()?);
+            socket.send(&refusal, max_backpressure, touched);
             socket.end(server, Reason::Refused);
         }
         "h" => socket.hold(fields.next()? == "1"),
-        "d" if fields.next()? == "1" => disconnect_connection(server, &socket.engine),
-        "d" => disconnect(server, &socket),
-        "m" => malformed(&socket.engine),
+        "d" if fields.next()? == "1" => disconnect_connection(server, &socket.connection, touched),
+        "d" => disconnect(server, &socket, touched),
+        "m" => malformed(&socket.connection),
         _ => {}
     }
     Some(())
 }
 
 /// Ends one socket, telling its client.
-fn disconnect(server: &Server, socket: &Socket) {
+fn disconnect(server: &Server, socket: &Socket, touched: &mut Touched) {
     socket.send(
         &server.options.parser.disconnect(&socket.namespace.name),
         server.options.max_backpressure,
+        touched,
     );
     socket.end(server, Reason::ServerNamespaceDisconnect);
 }
 
 /// Ends every socket of a connection, telling the client, and then the connection.
-fn disconnect_connection(server: &Server, engine: &Arc<Engine>) {
-    for socket in engine.data.sockets() {
-        disconnect(server, &socket);
+fn disconnect_connection(server: &Server, connection: &Arc<Connection>, touched: &mut Touched) {
+    for socket in connection.sockets() {
+        disconnect(server, &socket, touched);
     }
-    finish(engine, DisconnectReason::TransportClose);
-}
-
-/// How long a polling client may take to fetch what is queued for it when its connection ends; that
-/// of Engine.IO.
-const FAREWELL: Duration = Duration::from_secs(30);
-
-/// Ends a connection when its client has what was queued. A websocket is flushed by the engine; a
-/// polling client comes and fetches it, with the end of the connection behind
-/// ([`super::polling`]), unless it waits and there is nothing to fetch.
-fn finish(engine: &Arc<Engine>, reason: DisconnectReason) {
-    let waits = engine.data.is_polled() && engine.data.link().is_none_or(|link| link.queued() == 0);
-    if waits || engine.transport_type() == TransportType::Websocket {
-        engine.close(reason);
-    } else if engine.data.begin_closing() {
-        let engine = Arc::downgrade(engine);
-        tokio::spawn(async move {
-            tokio::time::sleep(FAREWELL).await;
-            if let Some(engine) = engine.upgrade() {
-                engine.close(reason);
-            }
-        });
-    }
+    connection.finish(Reason::TransportClose);
 }
 
 /// Ends a connection that sent what cannot be understood.
-pub(crate) fn malformed(engine: &Arc<Engine>) {
-    engine.data.ends_because(Reason::Malformed);
-    finish(engine, DisconnectReason::PacketParsingError);
+pub(crate) fn malformed(connection: &Arc<Connection>) {
+    connection.ends_because(Reason::Malformed);
+    connection.finish(Reason::Malformed);
 }

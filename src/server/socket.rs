@@ -11,18 +11,19 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use engineioxide::{DisconnectReason, ProtocolVersion, Str};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
-use super::connection::Engine;
 use super::namespace::Namespace;
 use super::notice::{Notice, Reason, Run};
+use super::output::{self, Touched};
 use super::packet;
-use super::parser::{Frame, Message, Parser};
-use super::unheard::Said;
-use super::{Inbox, Server, output};
+use super::parser::{Frame, Parser};
+use super::{Inbox, Server};
+use crate::engine::connection::Connection;
+use crate::engine::unheard::Said;
+use crate::engine::{ProtocolVersion, Str};
 use crate::session::{Call, Effect, Effects, Event, Session};
 
 /// JavaScript's name for a socket: never reused while it lives.
@@ -37,7 +38,7 @@ pub(crate) struct Socket {
     /// What the client knows as `socket.id`.
     pub(crate) id: Box<str>,
     pub(crate) namespace: Arc<Namespace>,
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) connection: Arc<Connection>,
     inbox: Arc<dyn Inbox>,
     started: Instant,
     held: AtomicBool,
@@ -54,7 +55,7 @@ struct State {
 enum Phase {
     /// Asked to join; what the client sends meanwhile waits here. Only an Engine.IO 3 client,
     /// which is in its namespace from the start, has reason to send anything.
-    Joining(VecDeque<(Incoming, Option<Said>)>),
+    Joining(VecDeque<(Incoming, Said)>),
     Joined,
     Ended,
 }
@@ -88,14 +89,14 @@ impl Socket {
         number: SocketNumber,
         id: Box<str>,
         namespace: Arc<Namespace>,
-        engine: Arc<Engine>,
+        connection: Arc<Connection>,
         server: &Server,
     ) -> Arc<Self> {
         Arc::new(Self {
             number,
             id,
             namespace,
-            engine,
+            connection,
             inbox: server.inbox.clone(),
             started: server.started,
             held: AtomicBool::new(false),
@@ -131,6 +132,7 @@ impl Socket {
         self: &Arc<Self>,
         parser: Parser,
         max_backpressure: usize,
+        touched: &mut Touched,
     ) -> Result<(), Malformed> {
         let mut state = self.state.lock();
         let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
@@ -141,8 +143,8 @@ impl Socket {
             }
         };
         self.namespace.add(self.clone());
-        let welcome = parser.connect(&self.namespace.name, &self.id, self.engine.protocol);
-        self.send(&welcome, max_backpressure);
+        let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
+        self.send(&welcome, max_backpressure, touched);
         early
             .into_iter()
             .try_for_each(|(incoming, _)| self.see(&mut state, incoming))
@@ -160,14 +162,13 @@ impl Socket {
     /// Engine.IO 4 that has not been let in: as in Socket.IO 4, that breaks the protocol.
     pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Malformed> {
         let mut state = self.state.lock();
-        let may_be_early = self.engine.protocol == ProtocolVersion::V3;
+        let may_be_early = self.connection.protocol == ProtocolVersion::V3;
         match &mut state.phase {
             Phase::Joined => self.see(&mut state, incoming),
             Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
                 // Counted as unheard: a client is not read on for ever while middleware takes its time.
                 let said = self
-                    .engine
-                    .data
+                    .connection
                     .said(incoming.text.as_str(), &incoming.attachments);
                 early.push_back((incoming, said));
                 Ok(())
@@ -209,7 +210,7 @@ impl Socket {
             socket: self.number,
             call,
             runs,
-            said: self.engine.data.said(text.as_str(), &attachments),
+            said: Some(self.connection.said(text.as_str(), &attachments)),
             text,
             attachments,
         });
@@ -234,7 +235,7 @@ impl Socket {
             self.inbox.push(Notice::Acknowledged {
                 socket: self.number,
                 ack,
-                said: self.engine.data.said(text.as_str(), &attachments),
+                said: Some(self.connection.said(text.as_str(), &attachments)),
                 text,
                 attachments,
             });
@@ -272,7 +273,7 @@ impl Socket {
         self: &Arc<Self>,
         runtime: &tokio::runtime::Handle,
         at: u64,
-        output: output::Sender,
+        output: Arc<output::Output>,
     ) {
         let socket: Weak<Self> = Arc::downgrade(self);
         let deadline = self.started + Duration::from_millis(at);
@@ -296,10 +297,9 @@ impl Socket {
         self.state.lock().timers.push(timer.abort_handle());
     }
 
-    /// Queues a frame for the client. A client that lets more than `max_backpressure` bytes wait
-    /// loses its connection: a message is delivered or its connection ends.
-    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize) {
-        send(&self.engine, frame, max_backpressure);
+    /// Queues a frame for the client, whose connection is then among those to be flushed.
+    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize, touched: &mut Touched) {
+        touched.send(&self.connection, frame, max_backpressure);
     }
 
     /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
@@ -321,44 +321,8 @@ impl Socket {
             });
         }
         self.namespace.remove(self.number);
-        self.engine.data.remove(self);
+        self.connection.remove(self);
         server.forget(self.number);
         true
-    }
-}
-
-/// Queues a frame on a connection; see [`Socket::send`].
-pub(crate) fn send(engine: &Engine, frame: &Frame, max_backpressure: usize) {
-    let Some(link) = engine.data.link() else {
-        return;
-    };
-    let queued = link.queued();
-    if frame.volatile && queued > 0 {
-        return;
-    }
-    if queued > max_backpressure {
-        overflow(engine);
-        return;
-    }
-    link.queue(frame.len(engine.protocol));
-    let sent = match &frame.message {
-        Message::Text(text, attachments) => {
-            engine.emit(text.clone()).is_ok()
-                && attachments
-                    .iter()
-                    .all(|attachment| engine.emit_binary(attachment.clone()).is_ok())
-        }
-        Message::Binary(bytes) => engine.emit_binary(bytes.clone()).is_ok(),
-    };
-    if !sent && !engine.is_closed() {
-        overflow(engine);
-    }
-}
-
-fn overflow(engine: &Engine) {
-    engine.data.ends_because(Reason::Backpressure);
-    engine.close(DisconnectReason::TransportError);
-    if let Some(link) = engine.data.link() {
-        super::stream::shut_down(link);
     }
 }

@@ -1,18 +1,20 @@
 //! What can only be shown from inside: that a panic costs one connection, that nothing is kept of
 //! what ended, and that every connection is reported as closed.
 //!
-//! Clients are the other ends of in-memory streams, so the engine is the real one.
+//! Clients are the other ends of sockets of the operating system, so everything but them is real.
 
 use std::future::Future;
 use std::time::Duration;
 
-use engineioxide::config::EngineIoConfig;
-use engineioxide::service::EngineIoService;
-use hyper::service::Service as _;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::*;
+use crate::engine::handover;
+use crate::engine::request::Asks;
+use crate::engine::websocket::{self, Carrier, Websocket};
+use crate::server::output::Touched;
 use crate::server::parser::Parser;
 use crate::session::Event;
 
@@ -27,12 +29,16 @@ impl Inbox for Notices {
 
 struct World {
     server: Arc<Server>,
-    service: EngineIoService<Server>,
     notices: UnboundedReceiver<Notice>,
 }
 
 /// Runs a test on a runtime of its own, and not for ever.
 fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    run_with(Duration::from_secs(25), test);
+}
+
+/// As [`run`], with a server that pings so often.
+fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(World) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,8 +46,8 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     runtime.block_on(async {
         let (sender, notices) = unbounded_channel();
         let options = Options {
-            ping_interval: Duration::from_secs(25),
-            ping_timeout: Duration::from_secs(20),
+            ping_interval,
+            ping_timeout: ping_interval,
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
             max_http_buffer_size: 1_000_000,
@@ -55,12 +61,7 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
         let handle = tokio::runtime::Handle::current();
         let server = Server::new(options, Arc::new(Notices(sender)), &handle);
         server.namespace("/");
-        let service = EngineIoService::with_config(server.clone(), EngineIoConfig::default());
-        let world = World {
-            server,
-            service,
-            notices,
-        };
+        let world = World { server, notices };
         tokio::time::timeout(Duration::from_secs(20), test(world))
             .await
             .expect("the promise is kept in time");
@@ -68,22 +69,27 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
 }
 
 impl World {
-    /// Opens a websocket; its link has this number.
-    fn open(&self, number: u32) -> DuplexStream {
-        let (client, stream) = tokio::io::duplex(1 << 16);
-        let link = Link::new(number, self.server.inbox.clone());
-        let request = http::Request::builder()
-            .uri("/engine.io/?EIO=4&transport=websocket")
-            .extension(link)
-            .body(())
-            .unwrap();
-        drop(self.service.call((stream, request)));
-        client
+    /// Opens a websocket; its connection has this number.
+    async fn open(&self, number: u32) -> UnixStream {
+        let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
+        let taken = handover::take(std::os::fd::AsRawFd::as_raw_fd(&ours)).unwrap();
+        let websocket = Websocket {
+            carrier: Carrier::Descriptor(taken),
+            head: Bytes::new(),
+            key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+            headers: String::new(),
+            protocol: ProtocolVersion::V4,
+            asks: Asks::Open,
+            number,
+        };
+        websocket::serve(self.server.clone(), websocket).await;
+        client.set_nonblocking(true).unwrap();
+        UnixStream::from_std(client).unwrap()
     }
 
     /// Opens a websocket and joins the default namespace.
-    async fn join(&mut self, number: u32) -> (DuplexStream, Arc<Socket>) {
-        let mut client = self.open(number);
+    async fn join(&mut self, number: u32) -> (UnixStream, Arc<Socket>) {
+        let mut client = self.open(number).await;
         say(&mut client, "40").await;
         let socket = self
             .until(|notice| match notice {
@@ -92,38 +98,10 @@ impl World {
             })
             .await;
         let socket = self.server.socket(socket).unwrap();
-        socket.joined(Parser::Common, 1_000_000).unwrap();
-        (client, socket)
-    }
-
-    /// As [`World::join`] with number 1, over a socket of the operating system.
-    #[cfg(unix)]
-    async fn join_by_socket(
-        &mut self,
-        patience: Duration,
-    ) -> (tokio::net::UnixStream, Arc<Socket>) {
-        use crate::server::stream::{Ender, Io, Stream};
-        let (mut client, ours) = tokio::net::UnixStream::pair().unwrap();
-        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&ours);
-        let link = Link::new(1, self.server.inbox.clone());
-        let mut stream = Stream::new(Bytes::new(), Io::Unix(ours), link.clone(), patience);
-        let ender = Ender::Descriptor(descriptor);
-        stream.opens(&self.server, ender, ProtocolVersion::V4);
-        let request = http::Request::builder()
-            .uri("/engine.io/?EIO=4&transport=websocket")
-            .extension(link)
-            .body(())
+        let mut touched = Touched::default();
+        socket
+            .joined(Parser::Common, 1_000_000, &mut touched)
             .unwrap();
-        drop(self.service.call((stream, request)));
-        client.write_all(b"\x81\x82\0\0\0\x0040").await.unwrap();
-        let socket = self
-            .until(|notice| match notice {
-                Notice::Connect { socket, .. } => Some(*socket),
-                _ => None,
-            })
-            .await;
-        let socket = self.server.socket(socket).unwrap();
-        socket.joined(Parser::Common, 1_000_000).unwrap();
         (client, socket)
     }
 
@@ -157,10 +135,18 @@ impl World {
 }
 
 /// Sends a short text frame, masked with zeros.
-async fn say(client: &mut DuplexStream, text: &str) {
+async fn say(client: &mut UnixStream, text: &str) {
     let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
     frame.extend_from_slice(text.as_bytes());
     client.write_all(&frame).await.unwrap();
+}
+
+/// Reads until the server ends the websocket.
+async fn told_the_end(client: &mut UnixStream) {
+    let mut heard = Vec::new();
+    while !heard.ends_with(&[0x88, 0]) {
+        assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+    }
 }
 
 #[test]
@@ -168,13 +154,12 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
         let (mut other, _other_socket) = world.join(2).await;
-        let engine = socket.engine.clone();
-        world.server.message(&engine, || panic!("on purpose"));
+        let connection = socket.connection.clone();
+        world.server.message(&connection, || panic!("on purpose"));
         assert_eq!(world.ended(&socket).await, Reason::Malformed);
-        drop((engine, socket));
+        drop((connection, socket));
         world.closed(1).await;
-        let mut rest = Vec::new();
-        client.read_to_end(&mut rest).await.unwrap();
+        told_the_end(&mut client).await;
         say(&mut other, r#"42["still here"]"#).await;
         let text = world
             .until(|notice| match notice {
@@ -201,7 +186,7 @@ async fn joins(world: &mut World) -> usize {
 #[test]
 fn a_client_is_in_a_namespace_once_whatever_query_it_asks_with() {
     run(async |mut world| {
-        let mut client = world.open(1);
+        let mut client = world.open(1).await;
         for text in ["40/?a=1,", "40/?a=2,", "40", "41/?a=3,"] {
             say(&mut client, text).await;
         }
@@ -213,7 +198,7 @@ fn a_client_is_in_a_namespace_once_whatever_query_it_asks_with() {
 fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
     run(async |mut world| {
         world.server.ask_for_namespaces();
-        let mut client = world.open(1);
+        let mut client = world.open(1).await;
         let mut asks = Vec::new();
         for text in ["40/made,", "40/made?a=1,"] {
             say(&mut client, text).await;
@@ -232,20 +217,19 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
     });
 }
 
-#[cfg(unix)]
 #[test]
 fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
     const MESSAGES: usize = 100_000;
     run(async |mut world| {
-        let (mut client, socket) = world.join_by_socket(Duration::from_secs(20)).await;
-        let link = socket.engine.data.link().unwrap().clone();
+        let (mut client, socket) = world.join(1).await;
+        let unheard = socket.connection.unheard().clone();
         drop(socket);
         let flooding = tokio::spawn(async move {
             let flood = b"\x81\x87\0\0\0\x0042[\"m\"]".repeat(MESSAGES);
             client.write_all(&flood).await.unwrap();
             client
         });
-        while !link.unheard().is_high() {
+        while !unheard.is_high() {
             tokio::task::yield_now().await;
         }
         // Many times what it takes to read all there is.
@@ -264,14 +248,13 @@ fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
     });
 }
 
-#[cfg(unix)]
 #[test]
 fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
-    run(async |mut world| {
-        let (client, socket) = world.join_by_socket(Duration::from_millis(50)).await;
+    run_with(Duration::from_millis(25), async |mut world| {
+        let (client, socket) = world.join(1).await;
         let much = format!("[\"{}\"]", "x".repeat(4_000_000));
         let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
-        socket.send(&frame, 1_000_000);
+        socket.send(&frame, 1_000_000, &mut Touched::default());
         assert_eq!(world.ended(&socket).await, Reason::PingTimeout);
         drop(socket);
         world.closed(1).await;
@@ -292,12 +275,12 @@ fn nothing_is_kept_of_what_ended() {
             match number % 4 {
                 0 => drop(client),
                 1 => {
-                    output::malformed(&socket.engine);
+                    output::malformed(&socket.connection);
                     clients.push(client);
                 }
                 2 => {
                     socket.end(&world.server, Reason::ServerNamespaceDisconnect);
-                    socket.engine.close(DisconnectReason::TransportClose);
+                    socket.connection.close(Reason::TransportClose);
                     clients.push(client);
                 }
                 _ => {
@@ -306,14 +289,14 @@ fn nothing_is_kept_of_what_ended() {
                     drop(client);
                 }
             }
-            let engine = Arc::downgrade(&socket.engine);
+            let connection = Arc::downgrade(&socket.connection);
             let socket = {
                 let weak = Arc::downgrade(&socket);
                 drop(socket);
                 weak
             };
             world.closed(number).await;
-            while socket.strong_count() + engine.strong_count() > 0 {
+            while socket.strong_count() + connection.strong_count() > 0 {
                 tokio::task::yield_now().await;
             }
         }
@@ -327,23 +310,9 @@ fn nothing_is_kept_of_what_ended() {
 fn a_connection_that_opens_while_the_server_closes_is_reported_as_closed() {
     run(async |mut world| {
         world.server.close();
-        let mut client = world.open(7);
+        let mut client = world.open(7).await;
         world.closed(7).await;
-        let mut rest = Vec::new();
-        client.read_to_end(&mut rest).await.unwrap();
+        told_the_end(&mut client).await;
         assert!(world.server.connections.read().is_empty());
-    });
-}
-
-#[test]
-fn a_link_over_which_nothing_opened_is_reported_as_closed_once() {
-    run(async |mut world| {
-        let link = Link::new(9, world.server.inbox.clone());
-        link.closed();
-        drop(link);
-        world.closed(9).await;
-        assert!(world.notices.try_recv().is_err());
-        drop(Link::new(10, world.server.inbox.clone()));
-        world.closed(10).await;
     });
 }

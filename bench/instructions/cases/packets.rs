@@ -4,10 +4,10 @@
 use std::hint::black_box;
 
 use bytes::Bytes;
-use engineioxide::Str;
 use socketioxide_core::parser::{ParseConfig, ParserState};
 
 use super::count;
+use crate::engine::Str;
 use crate::server::packet;
 use crate::server::parser::{Frame, Message, Parser};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::count;
-use super::world::{WELCOME, World, frame, frame_length};
+use super::world::{World, frame, frame_length};
 use crate::server::notice::Notice;
 
 const CLIENTS: u32 = 10;
@@ -13,15 +13,10 @@ const WINDOW: u32 = 10;
 /// A websocket opens, joins, authenticates and leaves.
 pub(super) fn connect_and_leave(n: u32) {
     let mut world = World::new();
-    let hello = frame("40");
     let closed = count(|| {
         let mut closed = 0;
         for number in 1..=n {
-            world.open(number);
-            world.say(number, &hello);
-            world.admit();
-            world.forget();
-            world.until_written(frame_length(WELCOME));
+            world.client(number);
             world.leave(number);
             closed += world.until(|told| {
                 let is_closed = |notice: &&Notice| matches!(notice, Notice::Closed { .. });

@@ -11,22 +11,18 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use engineioxide::ProtocolVersion;
-use engineioxide::config::EngineIoConfig;
-use engineioxide::service::EngineIoService;
-use engineioxide::socket::Sid;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-use crate::server::connection::Link;
+use crate::engine::polling::{self, Request};
+use crate::engine::pump::Pump;
+use crate::engine::request::Asks;
+use crate::engine::websocket::{self, Carrier, Websocket};
+use crate::engine::{ProtocolVersion, Sid};
 use crate::server::notice::{Notice, PumpAction};
 use crate::server::options::Options;
 use crate::server::output::Command;
 use crate::server::parser::Parser;
-use crate::server::polling::{Request, Requests};
-use crate::server::pump::Pump;
-use crate::server::request::Asks;
-use crate::server::websocket::{self, Carrier, Websocket};
 use crate::server::{self, Server};
 use crate::session::{Effect, Event, Instance, Methods};
 
@@ -66,11 +62,10 @@ impl server::Inbox for Inbox {
 pub(super) struct World {
     runtime: Runtime,
     server: Arc<Server>,
-    service: EngineIoService<Server>,
     inbox: Arc<Inbox>,
     pumps: HashMap<u32, Arc<Pump>>,
-    requests: Requests,
-    links: HashMap<u32, (Sid, Arc<Link>)>,
+    /// The connections of clients that poll.
+    sessions: HashMap<u32, Sid>,
     methods: Arc<Methods>,
 }
 
@@ -94,53 +89,41 @@ impl World {
             allow_upgrades: true,
             allow_eio3: true,
         };
-        let config = EngineIoConfig::builder()
-            .ping_interval(options.ping_interval)
-            .ping_timeout(options.ping_timeout)
-            .ws_read_buffer_size(4096)
-            .max_buffer_size(1 << 20)
-            .build();
         let inbox = Arc::new(Inbox::default());
         let server = Server::new(options, inbox.clone(), runtime.handle());
         server.namespace("/");
         Self {
-            service: EngineIoService::with_config(server.clone(), config),
             runtime,
             server,
             inbox,
             pumps: HashMap::new(),
-            requests: Requests::default(),
-            links: HashMap::new(),
+            sessions: HashMap::new(),
             methods: Arc::new(Methods::named(["double", "blob"])),
         }
     }
 
     /// Begins a websocket by this number.
     pub(super) fn open(&mut self, number: u32) {
-        let (pump, stream) = Pump::new(number, self.inbox.clone());
+        let (pump, halves) = Pump::new(number, self.inbox.clone());
         self.pumps.insert(number, pump);
         let websocket = Websocket {
-            carrier: Carrier::Pump(stream),
+            carrier: Carrier::Pump(halves),
             head: Bytes::new(),
             key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
             headers: String::new(),
             protocol: ProtocolVersion::V4,
             asks: Asks::Open,
-            link: Link::new(number, self.inbox.clone()),
+            number,
         };
-        let (server, service) = (self.server.clone(), self.service.clone());
-        let serve = websocket::serve(server, service, websocket);
+        let serve = websocket::serve(self.server.clone(), websocket);
         self.runtime.spawn(serve);
     }
 
     /// Sends a request of long polling for a connection: with a body, a POST. The first one opens
     /// the connection.
     pub(super) fn ask(&mut self, number: u32, connection: u32, body: Option<String>) {
-        let known = self.links.get(&connection).cloned();
-        let (asks, link) = match known {
-            Some((sid, link)) => (Asks::Use(sid), link),
-            None => (Asks::Open, Link::new(connection, self.inbox.clone())),
-        };
+        let session = self.sessions.get(&connection);
+        let asks = session.map_or(Asks::Open, |&sid| Asks::Use(sid));
         let request = Request {
             number,
             protocol: ProtocolVersion::V4,
@@ -148,10 +131,10 @@ impl World {
             content_type: None,
             base64_only: false,
             asks,
-            link: link.clone(),
+            connection,
         };
-        let (handle, service) = (self.runtime.handle(), self.service.clone());
-        self.requests.serve(handle, &self.server, service, request);
+        let serve = polling::serve(self.server.clone(), request);
+        self.runtime.spawn(serve);
         if asks == Asks::Open {
             let sid = self.until(|told| {
                 told.notices.iter().find_map(|notice| match notice {
@@ -159,7 +142,7 @@ impl World {
                     _ => None,
                 })
             });
-            self.links.insert(connection, (sid, link));
+            self.sessions.insert(connection, sid);
             self.forget();
         }
     }
@@ -221,7 +204,7 @@ impl World {
     /// Operations of the application.
     pub(super) fn push(&self, lines: String) {
         let batch = Command::Batch(lines.into_bytes(), Vec::new());
-        self.server.output.send(batch);
+        self.server.output.carry_out(&self.server, batch);
     }
 
     /// Authenticates a socket, as the application's side does it: what is told of its credentials
@@ -260,29 +243,30 @@ impl World {
                 _ => None,
             })
         });
+        self.forget();
         self.push(format!("c\t{socket}"));
         self.authenticate(socket);
         socket
     }
 
-    /// Clients on websockets by the numbers from 1, each joined and authenticated; the numbers of
-    /// their sockets.
+    /// A websocket by this number, joined and authenticated; the number of its socket.
+    pub(super) fn client(&mut self, number: u32) -> u32 {
+        self.open(number);
+        self.say(number, &frame("40"));
+        let socket = self.admit();
+        self.until_written(frame_length(WELCOME));
+        self.forget();
+        socket
+    }
+
+    /// As many clients, by the numbers from 1.
     pub(super) fn clients(&mut self, count: u32) -> Vec<u32> {
-        let join = |number| {
-            self.open(number);
-            self.say(number, &frame("40"));
-            let socket = self.admit();
-            self.forget();
-            self.until_written(frame_length(WELCOME));
-            self.forget();
-            socket
-        };
-        (1..=count).map(join).collect()
+        (1..=count).map(|number| self.client(number)).collect()
     }
 }
 
 /// How long the packet is that welcomes a socket: `40{"sid":"…"}`.
-pub(super) const WELCOME: usize = 28;
+const WELCOME: usize = 28;
 
 /// A text frame of a client, masked with zeros.
 pub(super) fn frame(text: &str) -> Bytes {

@@ -12,8 +12,8 @@
 mod common;
 mod msgpack;
 
+use crate::engine::{ProtocolVersion, Str};
 use bytes::Bytes;
-use engineioxide::{ProtocolVersion, Str};
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
 
@@ -51,30 +51,6 @@ impl Frame {
             ..self
         }
     }
-
-    /// Bytes on the wire of a websocket, frame headers and Engine.IO's packet types included.
-    pub(crate) fn len(&self, protocol: ProtocolVersion) -> usize {
-        let binary_type = usize::from(protocol == ProtocolVersion::V3);
-        let binary = |bytes: &Bytes| framed(bytes.len() + binary_type);
-        match &self.message {
-            Message::Text(text, attachments) => {
-                framed(text.len() + 1) + attachments.iter().map(binary).sum::<usize>()
-            }
-            Message::Binary(bytes) => binary(bytes),
-        }
-    }
-}
-
-/// The bytes of a websocket frame that a server sends (RFC 6455, section 5.2).
-fn framed(payload: usize) -> usize {
-    const EXTENDED: usize = 126;
-    const LONG: usize = 1 << 16;
-    payload
-        + match payload {
-            ..EXTENDED => 2,
-            EXTENDED..LONG => 4,
-            LONG.. => 10,
-        }
 }
 
 /// The wire format of a server.

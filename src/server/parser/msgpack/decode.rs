@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
+use crate::engine::Str;
 use bytes::Bytes;
-use engineioxide::Str;
 use socketioxide_core::Value;
 use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{ParseConfig, ParseError};

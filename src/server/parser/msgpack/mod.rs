@@ -20,8 +20,8 @@ mod tests;
 
 use std::convert::Infallible;
 
+use crate::engine::Str;
 use bytes::Bytes;
-use engineioxide::Str;
 use rmp::encode::{ByteBuf, ValueWriteError, write_map_len, write_sint, write_str};
 
 use super::{Frame, Message};

@@ -1,9 +1,7 @@
 //! Which HTTP requests may open or use a connection, and what the others are told.
 
-use engineioxide::socket::Sid;
-use engineioxide::{ProtocolVersion, TransportType};
-
-use super::Server;
+use super::{ProtocolVersion, Sid, TransportType};
+use crate::server::Server;
 
 /// What a request for the server's path says, as JavaScript read it from the URL.
 #[derive(Debug)]
@@ -62,12 +60,12 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
         };
     };
     let sid = sid.parse().map_err(|_| Refusal::UnknownSession)?;
-    let engine = server.connection(sid).ok_or(Refusal::UnknownSession)?;
-    let current = engine.transport_type();
+    let connection = server.connection(sid).ok_or(Refusal::UnknownSession)?;
+    let current = connection.transport().ok_or(Refusal::UnknownSession)?;
     if !query.is_upgrade && current != transport {
         return Err(Refusal::TransportMismatch);
     }
-    if engine.protocol != query.protocol {
+    if connection.protocol != query.protocol {
         return Err(Refusal::ProtocolMismatch);
     }
     if query.is_upgrade {
@@ -94,45 +92,4 @@ pub(crate) fn check_protocol(
         return Err(Refusal::UnsupportedProtocol);
     }
     Ok(())
-}
-
-/// The URL the engine is called with: nothing of the client's own reaches it.
-pub(crate) fn engine_uri(
-    protocol: ProtocolVersion,
-    transport: TransportType,
-    asks: Asks,
-    base64_only: bool,
-) -> String {
-    let eio = match protocol {
-        ProtocolVersion::V3 => 3,
-        ProtocolVersion::V4 => 4,
-    };
-    let transport = match transport {
-        TransportType::Polling => "polling",
-        TransportType::Websocket => "websocket",
-    };
-    let base64 = if base64_only { "&b64=1" } else { "" };
-    match asks {
-        Asks::Open => format!("/engine.io/?EIO={eio}&transport={transport}{base64}"),
-        Asks::Use(sid) => format!("/engine.io/?EIO={eio}&transport={transport}&sid={sid}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_engine_sees_a_url_of_ours() {
-        let sid: Sid = "AAAAAAAAAAAAAAHs".parse().unwrap();
-        let polling = TransportType::Polling;
-        assert_eq!(
-            engine_uri(ProtocolVersion::V3, polling, Asks::Open, true),
-            "/engine.io/?EIO=3&transport=polling&b64=1"
-        );
-        assert_eq!(
-            engine_uri(ProtocolVersion::V4, polling, Asks::Use(sid), false),
-            "/engine.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAHs"
-        );
-    }
 }

@@ -7,16 +7,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::ReadBuf;
 
-use super::Inbox;
-use super::notice::{Notice, PumpAction};
+use crate::server::Inbox;
+use crate::server::notice::{Notice, PumpAction};
 
 /// Unread bytes beyond which JavaScript pauses the client, and unwritten bytes beyond which a
 /// writer waits.
@@ -57,20 +56,15 @@ impl std::fmt::Debug for Pump {
 }
 
 impl Pump {
-    /// Makes a pump and the stream it feeds.
-    pub(crate) fn new(number: PumpNumber, inbox: Arc<dyn Inbox>) -> (Arc<Self>, PumpStream) {
+    /// Makes a pump and the halves of the stream it feeds.
+    pub(crate) fn new(number: PumpNumber, inbox: Arc<dyn Inbox>) -> (Arc<Self>, Halves) {
         let pump = Arc::new(Self {
             number,
             inbox,
             state: Mutex::default(),
         });
-        (
-            pump.clone(),
-            PumpStream {
-                pump,
-                said_end: false,
-            },
-        )
+        let halves = (PumpReader(pump.clone()), PumpWriter(pump.clone()));
+        (pump, halves)
     }
 
     /// Bytes of the client. Says whether more may come; otherwise a notice says when.
@@ -109,8 +103,7 @@ impl Pump {
         wake(&mut state.writer);
     }
 
-    /// Ends the stream at once, whatever is being read or written on it.
-    pub(crate) fn shut_down(&self) {
+    fn shut_down(&self) {
         self.state.lock().arrived.clear();
         self.closed();
         self.tell(PumpAction::Destroy);
@@ -130,34 +123,21 @@ fn wake(waker: &mut Option<Waker>) {
     }
 }
 
-/// The end of a pump that the server reads and writes.
+/// Both halves of the stream a pump feeds.
+pub(crate) type Halves = (PumpReader, PumpWriter);
+
+/// The half of a pump's stream that the server reads.
 #[derive(Debug)]
-pub(crate) struct PumpStream {
-    pump: Arc<Pump>,
-    said_end: bool,
-}
+pub(crate) struct PumpReader(Arc<Pump>);
 
-impl PumpStream {
-    /// The other end.
-    pub(crate) fn pump(&self) -> &Arc<Pump> {
-        &self.pump
-    }
-
-    fn end(&mut self) {
-        if !self.said_end {
-            self.said_end = true;
-            self.pump.tell(PumpAction::End);
-        }
-    }
-}
-
-impl AsyncRead for PumpStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
+impl PumpReader {
+    /// Reads what there is into `buffer`; nothing read means that the client sends no more.
+    pub(super) fn poll_read(
+        &mut self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut state = self.pump.state.lock();
+        let mut state = self.0.state.lock();
         let Some(mut bytes) = state.arrived.pop_front() else {
             if state.has_ended {
                 return Poll::Ready(Ok(()));
@@ -171,60 +151,68 @@ impl AsyncRead for PumpStream {
         if !bytes.is_empty() {
             state.arrived.push_front(bytes);
         }
-        state.unread -= length;
+        state.unread = state.unread.saturating_sub(length);
         let resumes = state.is_paused && state.unread < LOW_WATER;
         if resumes {
             state.is_paused = false;
         }
         drop(state);
         if resumes {
-            self.pump.tell(PumpAction::Resume);
+            self.0.tell(PumpAction::Resume);
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for PumpStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let mut state = self.pump.state.lock();
-        if state.is_closed || self.said_end {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+/// The half of a pump's stream that the server writes. Dropped, it has JavaScript end the stream.
+#[derive(Debug)]
+pub(crate) struct PumpWriter(Arc<Pump>);
+
+impl PumpWriter {
+    /// Writes all or nothing.
+    ///
+    /// # Errors
+    /// `WouldBlock` while too much is unwritten, `BrokenPipe` when the stream is closed.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        {
+            let mut state = self.0.state.lock();
+            if state.is_closed {
+                return Err(io::ErrorKind::BrokenPipe.into());
+            }
+            if state.unwritten > HIGH_WATER {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            state.unwritten += bytes.len();
         }
-        if state.unwritten > HIGH_WATER {
-            state.writer = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        state.unwritten += bytes.len();
-        drop(state);
-        self.pump
+        self.0
             .tell(PumpAction::Write(Bytes::copy_from_slice(bytes)));
-        Poll::Ready(Ok(bytes.len()))
+        Ok(bytes.len())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    /// Ready when more may be taken.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.state.lock();
+        if state.is_closed || state.unwritten <= HIGH_WATER {
+            return Poll::Ready(Ok(()));
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.end();
-        Poll::Ready(Ok(()))
+    /// Ends the stream at once.
+    pub(super) fn shut_down(&self) {
+        self.0.shut_down();
     }
 }
 
-impl Drop for PumpStream {
+impl Drop for PumpWriter {
     fn drop(&mut self) {
-        self.end();
+        self.0.tell(PumpAction::End);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
     use super::*;
 
     #[derive(Default)]
@@ -238,66 +226,78 @@ mod tests {
         }
     }
 
-    fn pump() -> (Arc<Told>, Arc<Pump>, PumpStream) {
+    fn pump() -> (Arc<Told>, Arc<Pump>, Halves) {
         let told = Arc::new(Told::default());
-        let (pump, stream) = Pump::new(1, told.clone());
-        (told, pump, stream)
+        let (pump, halves) = Pump::new(1, told.clone());
+        (told, pump, halves)
     }
 
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        let mut runtime = tokio::runtime::Builder::new_current_thread();
-        runtime.build().unwrap().block_on(future)
+    /// What is read at once: `None` if nothing has come, empty at the end.
+    fn read(reader: &mut PumpReader, most: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let mut cx = Context::from_waker(Waker::noop());
+        match reader.poll_read(&mut cx, &mut buffer) {
+            Poll::Ready(result) => {
+                result.unwrap();
+                Some(buffer.filled().to_vec())
+            }
+            Poll::Pending => None,
+        }
     }
 
-    async fn is_pending<T>(future: impl Future<Output = T>) -> bool {
-        let mut future = std::pin::pin!(future);
-        std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+    fn is_writable(writer: &PumpWriter) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        writer.poll_writable(&mut cx).is_ready()
     }
 
     #[test]
     fn what_arrives_is_read_in_order_and_then_the_end() {
-        let (_, pump, mut stream) = pump();
-        assert!(pump.arrived(Bytes::from_static(b"ab")));
-        assert!(pump.arrived(Bytes::from_static(b"cd")));
+        let (_, pump, (mut reader, _writer)) = pump();
+        assert!(pump.arrived(Bytes::from_static(b"abc")));
+        assert!(pump.arrived(Bytes::from_static(b"d")));
+        assert_eq!(read(&mut reader, 2).unwrap(), b"ab");
+        assert_eq!(read(&mut reader, 2).unwrap(), b"c");
+        assert_eq!(read(&mut reader, 2).unwrap(), b"d");
+        assert_eq!(read(&mut reader, 2), None);
         pump.ended();
-        let mut read = Vec::new();
-        run(stream.read_to_end(&mut read)).unwrap();
-        assert_eq!(read, b"abcd");
+        assert_eq!(read(&mut reader, 2).unwrap(), b"");
     }
 
     #[test]
     fn a_client_is_paused_while_too_much_is_unread() {
-        let (told, pump, mut stream) = pump();
+        let (told, pump, (mut reader, _writer)) = pump();
         assert!(pump.arrived(Bytes::from(vec![0; HIGH_WATER])));
         assert!(!pump.arrived(Bytes::from_static(b"x")));
-        let mut read = vec![0; HIGH_WATER - LOW_WATER + 1];
-        run(stream.read_exact(&mut read)).unwrap();
+        assert!(read(&mut reader, HIGH_WATER - LOW_WATER + 1).is_some());
         assert_eq!(*told.0.lock(), []);
-        run(stream.read_exact(&mut [0])).unwrap();
+        assert!(read(&mut reader, 1).is_some());
         assert_eq!(*told.0.lock(), [PumpAction::Resume]);
     }
 
     #[test]
     fn a_writer_waits_while_too_much_is_unwritten() {
-        let (told, pump, mut stream) = pump();
-        run(async {
-            stream.write_all(&vec![0; HIGH_WATER + 1]).await.unwrap();
-            assert!(is_pending(stream.write_all(b"x")).await);
-            pump.written(1);
-            assert!(!is_pending(stream.write_all(b"x")).await);
-        });
+        let (told, pump, (_reader, writer)) = pump();
+        let much = vec![0; HIGH_WATER + 1];
+        assert_eq!(writer.try_write(&much).unwrap(), much.len());
+        let error = writer.try_write(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(!is_writable(&writer));
+        pump.written(1);
+        assert!(is_writable(&writer));
+        assert_eq!(writer.try_write(b"x").unwrap(), 1);
         assert_eq!(told.0.lock().len(), 2);
     }
 
     #[test]
     fn the_end_is_said_once_and_a_shut_down_at_once() {
-        let (told, pump, mut stream) = pump();
-        run(stream.shutdown()).unwrap();
-        assert_eq!(*told.0.lock(), [PumpAction::End]);
-        pump.shut_down();
-        assert!(run(stream.read_u8()).is_err());
-        assert!(run(stream.write_u8(0)).is_err());
-        drop(stream);
-        assert_eq!(*told.0.lock(), [PumpAction::End, PumpAction::Destroy]);
+        let (told, pump, (mut reader, writer)) = pump();
+        assert!(pump.arrived(Bytes::from_static(b"unread")));
+        writer.shut_down();
+        assert_eq!(*told.0.lock(), [PumpAction::Destroy]);
+        assert_eq!(read(&mut reader, 9).unwrap(), b"");
+        assert!(writer.try_write(b"x").is_err());
+        drop(writer);
+        assert_eq!(*told.0.lock(), [PumpAction::Destroy, PumpAction::End]);
     }
 }

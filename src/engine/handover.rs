@@ -8,12 +8,12 @@
 
 #![allow(unsafe_code)]
 
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use tokio::net::{TcpStream, UnixStream};
 
-use super::stream::Io;
+use super::wire::{ReadHalf, WriteHalf};
 
 /// A descriptor on its way from Node.
 #[derive(Debug)]
@@ -58,34 +58,40 @@ pub(crate) fn take(fd: RawFd) -> io::Result<Taken> {
 }
 
 impl Taken {
-    /// Registers the descriptor with the runtime of the current task.
+    /// Writes the first bytes, as many as are taken at once, and registers the descriptor with the
+    /// runtime of the current task. Says how many were written.
     ///
     /// # Errors
     /// The operating system's refusal.
-    pub(crate) fn open(self) -> io::Result<(RawFd, Io)> {
-        let number = self.fd.as_raw_fd();
-        let io = match self.kind {
+    pub(super) fn open(self, first: &[u8]) -> io::Result<(ReadHalf, WriteHalf, usize)> {
+        let written = |result: io::Result<usize>| match result {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        };
+        match self.kind {
             Kind::Tcp => {
-                let stream = std::net::TcpStream::from(self.fd);
+                let mut stream = std::net::TcpStream::from(self.fd);
                 stream.set_nonblocking(true)?;
                 stream.set_nodelay(true)?;
-                Io::Tcp(TcpStream::from_std(stream)?)
+                let written = written(stream.write(first))?;
+                let (read, write) = TcpStream::from_std(stream)?.into_split();
+                Ok((ReadHalf::Tcp(read), WriteHalf::Tcp(write), written))
             }
             Kind::Unix => {
-                let stream = std::os::unix::net::UnixStream::from(self.fd);
+                let mut stream = std::os::unix::net::UnixStream::from(self.fd);
                 stream.set_nonblocking(true)?;
-                Io::Unix(UnixStream::from_std(stream)?)
+                let written = written(stream.write(first))?;
+                let (read, write) = UnixStream::from_std(stream)?.into_split();
+                Ok((ReadHalf::Unix(read), WriteHalf::Unix(write), written))
             }
-        };
-        Ok((number, io))
+        }
     }
 }
 
-/// Shuts a stream's descriptor down. The caller holds the lock under which the stream takes the
-/// number away before it closes the descriptor.
-pub(super) fn shut_down(fd: RawFd) {
-    // SAFETY: the number is an open descriptor of ours, see above. Shutting down does not close.
+/// Ends a stream at once, in both directions.
+pub(super) fn shut_down(stream: &impl AsFd) {
+    // SAFETY: the descriptor is open as long as the stream is borrowed. Shutting down does not close.
     unsafe {
-        libc::shutdown(fd, libc::SHUT_RDWR);
+        libc::shutdown(stream.as_fd().as_raw_fd(), libc::SHUT_RDWR);
     }
 }

@@ -1,12 +1,7 @@
 //! The first packet of a connection, which tells the client how it is run.
-//!
-//! The engine has one of its own, which cannot withhold upgrades and names the engine's limits
-//! instead of the application's; clients get this one in its place.
 
-use engineioxide::TransportType;
-use engineioxide::socket::Sid;
-
-use super::options::Options;
+use super::{Sid, TransportType};
+use crate::server::options::Options;
 
 /// Engine.IO's open packet.
 pub(crate) fn open_packet(options: &Options, sid: Sid, transport: TransportType) -> String {

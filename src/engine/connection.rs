@@ -1,0 +1,519 @@
+//! One Engine.IO connection: the sockets it carries, what waits for it, and its end.
+//!
+//! It is owned by its server until it ends; whoever reads its transport or watches its heart holds
+//! it weakly. What must stay true: JavaScript is told once that it ended, after its sockets did;
+//! what was queued before goes out first, unless the client does not take it.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use socketioxide_core::parser::ParserState;
+use tokio::runtime::Handle;
+use tokio::task::{AbortHandle, JoinHandle};
+use tokio::time::timeout;
+
+use super::frame::Kind;
+use super::heartbeat::{self, Beat};
+use super::outgoing::{Outgoing, Polling, RequestNumber, Websocket};
+use super::packet::Packet;
+use super::payload;
+use super::request::Refusal;
+use super::unheard::{Said, Unheard};
+use super::wire::WriteHalf;
+use super::{ProtocolVersion, Sid, Str, TransportType};
+use crate::server::notice::{Notice, Reason};
+use crate::server::parser::Frame;
+use crate::server::socket::Socket;
+use crate::server::{Inbox, Server};
+
+/// JavaScript's number for a connection, given before the connection exists.
+pub(crate) type ConnectionNumber = u32;
+
+/// How long a client may take to fetch what is queued for it, or to say goodbye, when its
+/// connection ends; that of Engine.IO.
+const FAREWELL: Duration = Duration::from_secs(30);
+
+/// One connection of a client.
+pub(crate) struct Connection {
+    pub(crate) id: Sid,
+    pub(crate) number: ConnectionNumber,
+    pub(crate) protocol: ProtocolVersion,
+    /// Attachments of a message that have not all come.
+    pub(crate) parser: ParserState,
+    pub(super) beat: Beat,
+    server: Weak<Server>,
+    inbox: Arc<dyn Inbox>,
+    runtime: Handle,
+    unheard: Arc<Unheard>,
+    sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
+    outgoing: Mutex<Outgoing>,
+    reason: OnceLock<Reason>,
+    ending: AtomicBool,
+    upgrading: AtomicBool,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    heart: Option<AbortHandle>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// The client gets what was queued, and the end of its transport behind.
+    Said(Option<u16>),
+    /// The client takes nothing any more.
+    AtOnce,
+}
+
+/// What a connection begins with.
+#[derive(Debug)]
+pub(super) enum Transport {
+    /// Long polling; whether packets may go out as bytes.
+    Polling { takes_binary: bool },
+    /// A websocket, and bytes that wait for it.
+    Websocket(WriteHalf, Vec<u8>),
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("number", &self.number)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Opens a connection; `None`, which JavaScript is told, if the server lets none in any more.
+    pub(super) fn open(
+        server: &Arc<Server>,
+        id: Sid,
+        number: ConnectionNumber,
+        protocol: ProtocolVersion,
+        transport: Transport,
+    ) -> Option<Arc<Self>> {
+        let outgoing = match transport {
+            Transport::Polling { takes_binary } => Outgoing::Polling(Polling::new(takes_binary)),
+            Transport::Websocket(half, bytes) => Outgoing::Websocket(Websocket::new(half, bytes)),
+        };
+        let connection = Arc::new(Self {
+            id,
+            number,
+            protocol,
+            parser: ParserState::default(),
+            beat: Beat::new(),
+            server: Arc::downgrade(server),
+            inbox: server.inbox.clone(),
+            runtime: server.runtime.clone(),
+            unheard: Arc::default(),
+            sockets: Mutex::default(),
+            outgoing: Mutex::new(outgoing),
+            reason: OnceLock::new(),
+            ending: AtomicBool::new(false),
+            upgrading: AtomicBool::new(false),
+            tasks: Mutex::default(),
+        });
+        if !server.admit(&connection) {
+            connection.close(Reason::ServerShuttingDown);
+            return None;
+        }
+        let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &server.options);
+        connection.tasks.lock().heart = Some(server.runtime.spawn(watching).abort_handle());
+        Some(connection)
+    }
+
+    /// Keeps the task that reads the connection's websocket.
+    pub(super) fn read_by(&self, reader: JoinHandle<()>) {
+        self.tasks.lock().reader = Some(reader);
+    }
+
+    /// What the client says and JavaScript has not heard yet.
+    pub(crate) fn unheard(&self) -> &Arc<Unheard> {
+        &self.unheard
+    }
+
+    /// Counts a message of the client until JavaScript has heard it.
+    pub(crate) fn said(&self, text: &str, attachments: &[Bytes]) -> Said {
+        let attached = attachments.iter().map(Bytes::len).sum::<usize>();
+        self.unheard.count(text.len() + attached)
+    }
+
+    /// The socket of a namespace, if the client joined it.
+    pub(crate) fn socket(&self, ns: &str) -> Option<Arc<Socket>> {
+        let sockets = self.sockets.lock();
+        sockets
+            .iter()
+            .find(|s| s.namespace.name.as_str() == ns)
+            .cloned()
+    }
+
+    /// Adds a socket.
+    pub(crate) fn add(&self, socket: Arc<Socket>) {
+        self.sockets.lock().push(socket);
+    }
+
+    /// Forgets a socket.
+    pub(crate) fn remove(&self, socket: &Socket) {
+        self.sockets.lock().retain(|s| s.number != socket.number);
+    }
+
+    /// Every socket, in the order they joined.
+    pub(crate) fn sockets(&self) -> SmallVec<[Arc<Socket>; 1]> {
+        self.sockets.lock().clone()
+    }
+
+    /// Whether the client joined no namespace, or left them all.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.sockets.lock().is_empty()
+    }
+
+    /// The transport, while the connection lives.
+    pub(crate) fn transport(&self) -> Option<TransportType> {
+        self.outgoing.lock().transport()
+    }
+
+    /// Whether the connection has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.transport().is_none()
+    }
+
+    /// Whether the connection is to end, and the client not heard any more.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+
+    /// Says why the connection is about to end; the first reason stays.
+    pub(crate) fn ends_because(&self, reason: Reason) {
+        let _ = self.reason.set(reason);
+    }
+
+    /// Queues a frame; says whether [`Connection::flush`] is called for. A client that lets more
+    /// than `max_backpressure` bytes wait loses its connection: a message is delivered or its
+    /// connection ends.
+    pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> bool {
+        let mut outgoing = self.outgoing.lock();
+        let waiting = outgoing.waiting();
+        if frame.volatile && waiting > 0 {
+            return false;
+        }
+        if waiting > max_backpressure {
+            drop(outgoing);
+            self.ends_because(Reason::Backpressure);
+            self.end(Reason::Backpressure, End::AtOnce);
+            return false;
+        }
+        match &mut *outgoing {
+            Outgoing::Polling(polling) => {
+                polling.push_frame(frame);
+                true
+            }
+            Outgoing::Websocket(websocket) => {
+                websocket.push_frame(frame, self.protocol);
+                if websocket.is_full() {
+                    let flushed = self.flush_locked(&mut outgoing);
+                    drop(outgoing);
+                    if flushed.is_err() {
+                        self.lost();
+                    }
+                    return false;
+                }
+                // What waits for a client that is blocked goes out without being asked for.
+                waiting == 0 && !websocket.is_blocked
+            }
+            Outgoing::Closed => false,
+        }
+    }
+
+    /// Has what is queued go out, as far as the client takes it.
+    pub(crate) fn flush(self: &Arc<Self>) {
+        let flushed = self.flush_locked(&mut self.outgoing.lock());
+        if flushed.is_err() {
+            self.lost();
+        }
+    }
+
+    /// The peer is gone: nothing can be written to it.
+    fn lost(self: &Arc<Self>) {
+        self.end(Reason::TransportClose, End::AtOnce);
+    }
+
+    fn flush_locked(self: &Arc<Self>, outgoing: &mut Outgoing) -> std::io::Result<()> {
+        match outgoing {
+            Outgoing::Polling(polling) => polling.flush(self.protocol, &*self.inbox),
+            Outgoing::Websocket(websocket) if !websocket.is_blocked => {
+                websocket.flush()?;
+                if websocket.is_blocked {
+                    self.runtime.spawn(drain(Arc::downgrade(self)));
+                }
+            }
+            Outgoing::Websocket(_) | Outgoing::Closed => {}
+        }
+        Ok(())
+    }
+
+    /// Queues a packet of the engine's own, and has it go out.
+    fn tell(self: &Arc<Self>, packet: payload::Packet) {
+        {
+            let mut outgoing = self.outgoing.lock();
+            match &mut *outgoing {
+                Outgoing::Polling(polling) => polling.push(packet),
+                Outgoing::Websocket(websocket) => websocket.push(&packet, self.protocol),
+                Outgoing::Closed => return,
+            }
+        }
+        self.flush();
+    }
+
+    /// Pings the client.
+    pub(super) fn ping(self: &Arc<Self>) {
+        self.tell(payload::Packet::Ping);
+    }
+
+    /// Queues a frame of the websocket's own.
+    pub(super) fn control(self: &Arc<Self>, kind: Kind, data: &[u8]) {
+        if let Outgoing::Websocket(websocket) = &mut *self.outgoing.lock() {
+            websocket.control(kind, data);
+        }
+        self.flush();
+    }
+
+    /// A packet of the client. Says whether to read on.
+    pub(super) fn packet(self: &Arc<Self>, server: &Arc<Server>, packet: Packet<'_>) -> bool {
+        if self.is_closed() {
+            return false;
+        }
+        if self.protocol == ProtocolVersion::V4 {
+            self.beat.heard();
+        }
+        match (packet, self.protocol) {
+            (Packet::Message(text), _) => server.text(self, Str::copy_from_slice(text)),
+            (Packet::Binary(bytes), _) => server.binary(self, bytes),
+            (Packet::Close, _) => self.close(Reason::TransportClose),
+            (Packet::Ping(data), ProtocolVersion::V3) => {
+                self.beat.answered();
+                self.tell(payload::Packet::Pong(data.into()));
+            }
+            (Packet::Pong, ProtocolVersion::V4) => self.beat.answered(),
+            // A heartbeat in the wrong direction.
+            (Packet::Ping(_), ProtocolVersion::V4) | (Packet::Pong, ProtocolVersion::V3) => {
+                self.close(Reason::TransportError);
+            }
+            (Packet::Upgrade | Packet::Noop, _) => {}
+        }
+        !self.is_closed()
+    }
+
+    /// A request waits for packets.
+    ///
+    /// # Errors
+    /// What the client is to be told if there are none to wait for.
+    pub(super) fn poll(self: &Arc<Self>, request: RequestNumber) -> Result<(), Option<Refusal>> {
+        let mut outgoing = self.outgoing.lock();
+        let polling = match &mut *outgoing {
+            Outgoing::Polling(polling) => polling,
+            Outgoing::Websocket(_) => return Err(Some(Refusal::TransportMismatch)),
+            Outgoing::Closed => return Err(Some(Refusal::UnknownSession)),
+        };
+        if polling.poll.is_some() {
+            drop(outgoing);
+            self.close(Reason::TransportError);
+            return Err(None);
+        }
+        polling.poll = Some(request);
+        if let Some(reason) = polling.ends
+            && polling.is_empty()
+        {
+            polling.push(payload::Packet::Noop);
+            drop(outgoing);
+            self.close(reason);
+            return Ok(());
+        }
+        polling.flush(self.protocol, &*self.inbox);
+        Ok(())
+    }
+
+    /// Has a poll that waits answered with nothing, so that the client can leave polling.
+    pub(super) fn release_poll(&self) {
+        if let Outgoing::Polling(polling) = &mut *self.outgoing.lock() {
+            polling.answer(self.protocol, &*self.inbox, Some("6"));
+        }
+    }
+
+    /// Begins an upgrade to websocket; `None` while another one is under way.
+    pub(super) fn upgrade(self: &Arc<Self>) -> Option<Upgrading> {
+        let is_first = !self.upgrading.swap(true, Ordering::AcqRel);
+        is_first.then(|| Upgrading(Arc::downgrade(self)))
+    }
+
+    /// The client is on a websocket from now on, and gets there what waits, behind what waits for the
+    /// websocket itself.
+    pub(super) fn upgraded(self: &Arc<Self>, half: WriteHalf, unwritten: Vec<u8>) {
+        let ends = {
+            let mut outgoing = self.outgoing.lock();
+            let Outgoing::Polling(polling) = &mut *outgoing else {
+                return;
+            };
+            let mut websocket = Websocket::new(half, unwritten);
+            websocket.take_over(polling, self.protocol);
+            // What is queued is on its way already.
+            polling.answer(self.protocol, &*self.inbox, Some("6"));
+            let ends = polling.ends;
+            *outgoing = Outgoing::Websocket(websocket);
+            ends
+        };
+        self.inbox.push(Notice::Upgraded {
+            connection: self.number,
+        });
+        match ends {
+            Some(reason) => self.close(reason),
+            None => self.flush(),
+        }
+    }
+
+    /// Ends the connection when its client has what was queued: a polling client comes and fetches
+    /// it, with the end behind.
+    pub(crate) fn finish(self: &Arc<Self>, reason: Reason) {
+        {
+            let mut outgoing = self.outgoing.lock();
+            if let Outgoing::Polling(polling) = &mut *outgoing
+                && (polling.poll.is_none() || !polling.is_empty())
+            {
+                polling.flush(self.protocol, &*self.inbox);
+                if polling.ends.replace(reason).is_none() {
+                    self.ending.store(true, Ordering::Release);
+                    self.runtime.spawn(close_late(Arc::downgrade(self), reason));
+                }
+                return;
+            }
+        }
+        self.close(reason);
+    }
+
+    /// Ends the connection; what was queued goes out, as far as the client takes it.
+    pub(crate) fn close(self: &Arc<Self>, reason: Reason) {
+        self.end(reason, End::Said(None));
+    }
+
+    /// Ends the connection of a client that sent what a websocket may not carry, with that code.
+    pub(super) fn close_with(self: &Arc<Self>, reason: Reason, code: u16) {
+        self.end(reason, End::Said(Some(code)));
+    }
+
+    fn end(self: &Arc<Self>, reason: Reason, how: End) {
+        let transport = std::mem::replace(&mut *self.outgoing.lock(), Outgoing::Closed);
+        if matches!(transport, Outgoing::Closed) {
+            return;
+        }
+        let reason = self.reason.get().copied().unwrap_or(reason);
+        if let Some(server) = self.server.upgrade() {
+            server.ended(self, reason);
+        }
+        self.inbox.push(Notice::Closed {
+            connection: self.number,
+        });
+        let Tasks { heart, reader } = std::mem::take(&mut *self.tasks.lock());
+        if let Some(heart) = heart {
+            heart.abort();
+        }
+        match (transport, how) {
+            (Outgoing::Polling(mut polling), _) => {
+                polling.answer(self.protocol, &*self.inbox, Some("1"));
+            }
+            (Outgoing::Websocket(websocket), End::AtOnce) => websocket.shut_down(),
+            (Outgoing::Websocket(mut websocket), End::Said(code)) => {
+                websocket.close(code);
+                self.runtime.spawn(say_goodbye(websocket, reader));
+            }
+            (Outgoing::Closed, _) => {}
+        }
+    }
+}
+
+/// An upgrade under way; over when dropped.
+#[derive(Debug)]
+pub(super) struct Upgrading(Weak<Connection>);
+
+impl Drop for Upgrading {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.upgrade() {
+            connection.upgrading.store(false, Ordering::Release);
+        }
+    }
+}
+
+/// Writes on whenever the client takes more, until nothing waits. A client that takes nothing for as
+/// long as a silent one may live loses its connection: whatever it says, no ping reaches it.
+async fn drain(connection: Weak<Connection>) {
+    let Some(patience) = connection
+        .upgrade()
+        .and_then(|connection| connection.server.upgrade())
+        .map(|server| server.options.ping_interval + server.options.ping_timeout)
+    else {
+        return;
+    };
+    loop {
+        let drained = poll_fn(|cx| {
+            let Some(connection) = connection.upgrade() else {
+                return Poll::Ready(true);
+            };
+            let mut outgoing = connection.outgoing.lock();
+            let Outgoing::Websocket(websocket) = &mut *outgoing else {
+                return Poll::Ready(true);
+            };
+            if ready!(websocket.poll_writable(cx)).is_err() || websocket.flush().is_err() {
+                drop(outgoing);
+                connection.lost();
+                return Poll::Ready(true);
+            }
+            Poll::Ready(!websocket.is_blocked)
+        });
+        match timeout(patience, drained).await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(_) => {
+                if let Some(connection) = connection.upgrade() {
+                    connection.end(Reason::PingTimeout, End::AtOnce);
+                }
+                return;
+            }
+        }
+    }
+}
+
+/// Writes what is left, with the end behind, and lets the client answer: a stream that is closed with
+/// bytes unread takes back what was written on it.
+async fn say_goodbye(mut websocket: Websocket, reader: Option<JoinHandle<()>>) {
+    let abort = reader.as_ref().map(JoinHandle::abort_handle);
+    let goodbye = async move {
+        while websocket.flush().is_ok() && websocket.is_blocked {
+            if poll_fn(|cx| websocket.poll_writable(cx)).await.is_err() {
+                return;
+            }
+        }
+        drop(websocket);
+        if let Some(reader) = reader {
+            let _ = reader.await;
+        }
+    };
+    if timeout(FAREWELL, goodbye).await.is_err()
+        && let Some(abort) = abort
+    {
+        abort.abort();
+    }
+}
+
+async fn close_late(connection: Weak<Connection>, reason: Reason) {
+    tokio::time::sleep(FAREWELL).await;
+    if let Some(connection) = connection.upgrade() {
+        connection.close(reason);
+    }
+}

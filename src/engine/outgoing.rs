@@ -1,0 +1,269 @@
+//! What waits for a client, and its way out.
+//!
+//! Owns the writing side of a connection's transport. On a websocket, what waits is the bytes of its
+//! frames, so that many messages leave in one write; on polling it is the packets, until the client
+//! asks. The connection that owns it locks it.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::frame::{self, Kind};
+use super::payload::{Packet, Writer};
+use super::wire::WriteHalf;
+use super::{ProtocolVersion, TransportType};
+use crate::server::Inbox;
+use crate::server::notice::{Notice, Reason};
+use crate::server::parser::{Frame, Message};
+
+/// JavaScript's number for a request of long polling.
+pub(crate) type RequestNumber = u32;
+
+/// Bytes that are written at once, however many more are about to be queued.
+const WRITE_AT: usize = 1 << 14;
+
+/// The transport of a connection.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Polling(Polling),
+    Websocket(Websocket),
+    Closed,
+}
+
+impl Outgoing {
+    pub(super) fn transport(&self) -> Option<TransportType> {
+        match self {
+            Self::Polling(_) => Some(TransportType::Polling),
+            Self::Websocket(_) => Some(TransportType::Websocket),
+            Self::Closed => None,
+        }
+    }
+
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        match self {
+            Self::Polling(polling) => polling.bytes,
+            Self::Websocket(websocket) => websocket.waiting(),
+            Self::Closed => 0,
+        }
+    }
+}
+
+/// Packets for a client that polls.
+#[derive(Debug)]
+pub(super) struct Polling {
+    queue: Vec<Packet>,
+    bytes: usize,
+    /// The request that waits for an answer.
+    pub(super) poll: Option<RequestNumber>,
+    takes_binary: bool,
+    /// Why the connection ends when the client has what is queued.
+    pub(super) ends: Option<Reason>,
+}
+
+impl Polling {
+    pub(super) fn new(takes_binary: bool) -> Self {
+        Self {
+            queue: Vec::new(),
+            bytes: 0,
+            poll: None,
+            takes_binary,
+            ends: None,
+        }
+    }
+
+    pub(super) fn push(&mut self, packet: Packet) {
+        self.bytes += packet.len();
+        self.queue.push(packet);
+    }
+
+    /// Queues the messages of a frame.
+    pub(super) fn push_frame(&mut self, frame: &Frame) {
+        match &frame.message {
+            Message::Text(text, attachments) => {
+                self.push(Packet::Text(text.clone()));
+                for attachment in attachments {
+                    self.push(Packet::Binary(attachment.clone()));
+                }
+            }
+            Message::Binary(bytes) => self.push(Packet::Binary(bytes.clone())),
+        }
+    }
+
+    /// Answers the request that waits, if there is anything to say.
+    pub(super) fn flush(&mut self, protocol: ProtocolVersion, inbox: &dyn Inbox) {
+        if !self.queue.is_empty() {
+            self.answer(protocol, inbox, None);
+        }
+    }
+
+    /// Answers the request that waits with what is queued and a last packet, by its type.
+    pub(super) fn answer(
+        &mut self,
+        protocol: ProtocolVersion,
+        inbox: &dyn Inbox,
+        last: Option<&str>,
+    ) {
+        let Some(request) = self.poll.take() else {
+            return;
+        };
+        self.bytes = 0;
+        let queue = std::mem::take(&mut self.queue);
+        let has_binary = queue.iter().any(Packet::is_binary);
+        let mut payload = Writer::new(protocol, self.takes_binary && has_binary);
+        queue.iter().for_each(|packet| payload.packet(packet));
+        if let Some(last) = last {
+            payload.text(last, "");
+        }
+        let (body, is_binary) = payload.finish();
+        respond(inbox, request, body, is_binary);
+    }
+
+    /// Whether nothing is queued.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+}
+
+/// Answers a request of long polling.
+pub(super) fn respond(
+    inbox: &dyn Inbox,
+    request: RequestNumber,
+    body: impl Into<Bytes>,
+    is_binary: bool,
+) {
+    inbox.push(Notice::Response {
+        request,
+        status: 200,
+        binary: is_binary,
+        opened: None,
+        body: body.into(),
+    });
+}
+
+/// Bytes for a client on a websocket.
+#[derive(Debug)]
+pub(super) struct Websocket {
+    half: WriteHalf,
+    bytes: Vec<u8>,
+    written: usize,
+    /// The client took nothing when it was last tried: what is queued waits for [`super::connection`]
+    /// to be told that it does.
+    pub(super) is_blocked: bool,
+}
+
+impl Websocket {
+    /// A websocket for which some bytes wait already.
+    pub(super) fn new(half: WriteHalf, bytes: Vec<u8>) -> Self {
+        Self {
+            half,
+            bytes,
+            written: 0,
+            is_blocked: false,
+        }
+    }
+
+    /// Takes over what waits for a client that polled.
+    pub(super) fn take_over(&mut self, polling: &mut Polling, protocol: ProtocolVersion) {
+        for packet in std::mem::take(&mut polling.queue) {
+            self.push(&packet, protocol);
+        }
+    }
+
+    /// Ready when a client that took nothing may take more.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half.poll_writable(cx)
+    }
+
+    /// Ends the stream at once, whatever waits.
+    pub(super) fn shut_down(&self) {
+        self.half.shut_down();
+    }
+
+    /// Bytes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    pub(super) fn push(&mut self, packet: &Packet, protocol: ProtocolVersion) {
+        match packet {
+            Packet::Text(text) => self.text("4", text.as_str()),
+            Packet::Binary(bytes) => self.binary(bytes, protocol),
+            Packet::Ping => self.text("2", ""),
+            Packet::Pong(data) => self.text("3", data),
+            Packet::Noop => self.text("6", ""),
+        }
+    }
+
+    /// Queues the messages of a frame.
+    pub(super) fn push_frame(&mut self, frame: &Frame, protocol: ProtocolVersion) {
+        match &frame.message {
+            Message::Text(text, attachments) => {
+                self.text("4", text.as_str());
+                for attachment in attachments {
+                    self.binary(attachment, protocol);
+                }
+            }
+            Message::Binary(bytes) => self.binary(bytes, protocol),
+        }
+    }
+
+    /// Whether so much waits that it is to be written at once.
+    pub(super) fn is_full(&self) -> bool {
+        !self.is_blocked && self.waiting() >= WRITE_AT
+    }
+
+    fn text(&mut self, kind: &str, data: &str) {
+        frame::begin(&mut self.bytes, Kind::Text, kind.len() + data.len());
+        self.bytes.extend_from_slice(kind.as_bytes());
+        self.bytes.extend_from_slice(data.as_bytes());
+    }
+
+    fn binary(&mut self, data: &[u8], protocol: ProtocolVersion) {
+        match protocol {
+            ProtocolVersion::V3 => {
+                frame::begin(&mut self.bytes, Kind::Binary, data.len() + 1);
+                self.bytes.push(4);
+                self.bytes.extend_from_slice(data);
+            }
+            ProtocolVersion::V4 => frame::write(&mut self.bytes, Kind::Binary, data),
+        }
+    }
+
+    /// Queues the end of the websocket.
+    pub(super) fn close(&mut self, code: Option<u16>) {
+        frame::write_close(&mut self.bytes, code);
+    }
+
+    /// Queues a frame of the websocket's own.
+    pub(super) fn control(&mut self, kind: Kind, payload: &[u8]) {
+        frame::write(&mut self.bytes, kind, payload);
+    }
+
+    /// Writes what is taken at once.
+    ///
+    /// # Errors
+    /// That of the stream, on which nothing can be written any more.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while self.written < self.bytes.len() {
+            match self.half.try_write(&self.bytes[self.written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.written += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.is_blocked = true;
+                    self.bytes.drain(..self.written);
+                    self.written = 0;
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.is_blocked = false;
+        self.written = 0;
+        // A connection at rest holds nothing.
+        self.bytes = Vec::new();
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! What a client says to the engine: Engine.IO's packets, by their first character.
+
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, Engine as _};
+use bytes::Bytes;
+
+use super::ProtocolVersion;
+
+/// A packet of a client, or a part of what the server has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Packet<'a> {
+    Close,
+    /// With what is to be sent back.
+    Ping(&'a str),
+    Pong,
+    Message(&'a str),
+    Binary(Bytes),
+    /// The client has left polling for a websocket.
+    Upgrade,
+    /// Of no meaning from a client, and no harm.
+    Noop,
+}
+
+/// What is no packet.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unreadable;
+
+/// Base64 as clients write it: with padding or without.
+pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl<'a> Packet<'a> {
+    /// Reads a packet that came as text.
+    ///
+    /// # Errors
+    /// `Unreadable` if it is none.
+    pub(super) fn of_text(text: &'a str, protocol: ProtocolVersion) -> Result<Self, Unreadable> {
+        let Some(kind) = text.as_bytes().first() else {
+            return Err(Unreadable);
+        };
+        // The first byte of what is read on is a character of its own.
+        let data = || text.get(1..).unwrap_or_default();
+        Ok(match kind {
+            b'4' => Self::Message(data()),
+            b'1' => Self::Close,
+            b'2' => Self::Ping(data()),
+            b'3' => Self::Pong,
+            b'5' if text.len() == 1 => Self::Upgrade,
+            b'6' if text.len() == 1 => Self::Noop,
+            b'b' => {
+                // Engine.IO 3 names the packet's type in front of the bytes.
+                let base64 = match protocol {
+                    ProtocolVersion::V3 => data().strip_prefix('4').ok_or(Unreadable)?,
+                    ProtocolVersion::V4 => data(),
+                };
+                Self::Binary(BASE64.decode(base64).map_err(|_| Unreadable)?.into())
+            }
+            _ => return Err(Unreadable),
+        })
+    }
+
+    /// Reads a packet that came as bytes.
+    ///
+    /// # Errors
+    /// `Unreadable` if it is none.
+    pub(super) fn of_bytes(bytes: &[u8], protocol: ProtocolVersion) -> Result<Self, Unreadable> {
+        let data = match protocol {
+            ProtocolVersion::V3 => bytes.strip_prefix(&[4]).ok_or(Unreadable)?,
+            ProtocolVersion::V4 => bytes,
+        };
+        Ok(Self::Binary(Bytes::copy_from_slice(data)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V3: ProtocolVersion = ProtocolVersion::V3;
+    const V4: ProtocolVersion = ProtocolVersion::V4;
+
+    #[test]
+    fn a_packet_is_known_by_its_first_character() {
+        assert_eq!(Packet::of_text("4é", V4), Ok(Packet::Message("é")));
+        assert_eq!(Packet::of_text("2probe", V3), Ok(Packet::Ping("probe")));
+        assert_eq!(Packet::of_text("3", V4), Ok(Packet::Pong));
+        assert_eq!(Packet::of_text("1", V4), Ok(Packet::Close));
+        assert_eq!(Packet::of_text("5", V4), Ok(Packet::Upgrade));
+        for text in ["", "7", "é", "x1", "b*", "-1", "0{}", "5x", "6x"] {
+            assert_eq!(Packet::of_text(text, V4), Err(Unreadable), "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_come_as_each_version_has_them() {
+        let bytes = || Packet::Binary(Bytes::from_static(&[1, 2]));
+        assert_eq!(Packet::of_text("bAQI=", V4), Ok(bytes()));
+        assert_eq!(Packet::of_text("bAQI", V4), Ok(bytes()));
+        assert_eq!(Packet::of_text("b4AQI=", V3), Ok(bytes()));
+        assert_eq!(Packet::of_text("bAQI=", V3), Err(Unreadable));
+        assert_eq!(Packet::of_bytes(&[1, 2], V4), Ok(bytes()));
+        assert_eq!(Packet::of_bytes(&[4, 1, 2], V3), Ok(bytes()));
+        assert_eq!(Packet::of_bytes(&[1, 2], V3), Err(Unreadable));
+        assert_eq!(Packet::of_bytes(&[], V3), Err(Unreadable));
+    }
+}

@@ -1,0 +1,306 @@
+//! Many packets in one body: what long polling carries, either way.
+//!
+//! Engine.IO 4 parts packets with a separator. Engine.IO 3 writes their lengths in front, counted as
+//! JavaScript counts a string's; and if one of them is binary, and the client takes that, all of
+//! them as bytes.
+
+use base64::engine::Engine as _;
+use bytes::Bytes;
+
+use super::packet::{self, BASE64, Unreadable};
+use super::{ProtocolVersion, Str};
+
+const SEPARATOR: char = '\x1e';
+/// Ends the length of a packet of a binary payload.
+const LENGTH_END: u8 = 0xff;
+
+/// What a client that polls is to be told.
+#[derive(Debug, Clone)]
+pub(super) enum Packet {
+    /// A message.
+    Text(Str),
+    /// A message of bytes.
+    Binary(Bytes),
+    Ping,
+    /// With what the client's ping held.
+    Pong(Box<str>),
+    /// Nothing, so that the client comes back.
+    Noop,
+}
+
+impl Packet {
+    /// About how many bytes wait with it.
+    pub(super) fn len(&self) -> usize {
+        1 + match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+            Self::Ping | Self::Noop => 0,
+            Self::Pong(data) => data.len(),
+        }
+    }
+
+    /// Whether it is a message of bytes.
+    pub(super) fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary(_))
+    }
+}
+
+/// Reads the packets of a body, each in its turn, until told to stop.
+///
+/// # Errors
+/// `Unreadable` at what is no packet; those before it have been handed on.
+pub(super) fn read(
+    body: &[u8],
+    is_binary: bool,
+    protocol: ProtocolVersion,
+    mut each: impl FnMut(packet::Packet<'_>) -> bool,
+) -> Result<(), Unreadable> {
+    if is_binary {
+        return read_binary(body, each);
+    }
+    let mut left = std::str::from_utf8(body).map_err(|_| Unreadable)?;
+    while !left.is_empty() {
+        let packet;
+        (packet, left) = match protocol {
+            ProtocolVersion::V3 => split_by_length(left).ok_or(Unreadable)?,
+            ProtocolVersion::V4 => match left.split_once(SEPARATOR) {
+                // A separator has a packet on either side.
+                Some((_, "")) => return Err(Unreadable),
+                Some(split) => split,
+                None => (left, ""),
+            },
+        };
+        if !each(packet::Packet::of_text(packet, protocol)?) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The first packet of a text of Engine.IO 3, and the rest; `None` if there is no whole one.
+fn split_by_length(payload: &str) -> Option<(&str, &str)> {
+    let (length, rest) = payload.split_once(':')?;
+    let length = decimal(length.bytes().map(|digit| digit.wrapping_sub(b'0')))?;
+    let mut units = 0;
+    for (at, character) in rest.char_indices() {
+        if units >= length {
+            return (units == length).then(|| rest.split_at(at));
+        }
+        units += character.len_utf16();
+    }
+    (units == length).then_some((rest, ""))
+}
+
+fn decimal(digits: impl Iterator<Item = u8>) -> Option<usize> {
+    let mut number = None;
+    for digit in digits {
+        if digit > 9 {
+            return None;
+        }
+        let before: usize = number.unwrap_or(0);
+        number = Some(before.checked_mul(10)?.checked_add(usize::from(digit))?);
+    }
+    number
+}
+
+fn read_binary(
+    mut left: &[u8],
+    mut each: impl FnMut(packet::Packet<'_>) -> bool,
+) -> Result<(), Unreadable> {
+    while let Some((&kind, rest)) = left.split_first() {
+        // As many digits as any length has.
+        let digits = rest.iter().take(20).position(|&byte| byte == LENGTH_END);
+        let (length, rest) = rest.split_at(digits.ok_or(Unreadable)?);
+        let length = decimal(length.iter().copied()).ok_or(Unreadable)?;
+        let packet;
+        (packet, left) = rest[1..].split_at_checked(length).ok_or(Unreadable)?;
+        let packet = match kind {
+            0 => {
+                let text = std::str::from_utf8(packet).map_err(|_| Unreadable)?;
+                packet::Packet::of_text(text, ProtocolVersion::V3)?
+            }
+            1 => packet::Packet::of_bytes(packet, ProtocolVersion::V3)?,
+            _ => return Err(Unreadable),
+        };
+        if !each(packet) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// A payload for a client, written packet by packet.
+#[derive(Debug)]
+pub(super) struct Writer {
+    bytes: Vec<u8>,
+    protocol: ProtocolVersion,
+    is_binary: bool,
+}
+
+impl Writer {
+    /// A payload; `is_binary` if it is to hold packets as bytes, which only Engine.IO 3 knows.
+    pub(super) fn new(protocol: ProtocolVersion, is_binary: bool) -> Self {
+        Self {
+            bytes: Vec::new(),
+            protocol,
+            is_binary: is_binary && protocol == ProtocolVersion::V3,
+        }
+    }
+
+    /// Adds a packet.
+    pub(super) fn packet(&mut self, packet: &Packet) {
+        match packet {
+            Packet::Ping => self.text("2", ""),
+            Packet::Pong(data) => self.text("3", data),
+            Packet::Noop => self.text("6", ""),
+            Packet::Text(text) => self.text("4", text.as_str()),
+            Packet::Binary(bytes) if self.is_binary => {
+                self.length(1, bytes.len() + 1);
+                self.bytes.push(4);
+                self.bytes.extend_from_slice(bytes);
+            }
+            Packet::Binary(bytes) => {
+                let kind = match self.protocol {
+                    ProtocolVersion::V3 => "b4",
+                    ProtocolVersion::V4 => "b",
+                };
+                self.text(kind, &BASE64.encode(bytes));
+            }
+        }
+    }
+
+    /// Adds a packet of text, whose type comes first.
+    pub(super) fn text(&mut self, kind: &str, data: &str) {
+        if self.is_binary {
+            self.length(0, kind.len() + data.len());
+        } else if self.protocol == ProtocolVersion::V3 {
+            let units = kind.len() + data.encode_utf16().count();
+            self.bytes.extend_from_slice(units.to_string().as_bytes());
+            self.bytes.push(b':');
+        } else if !self.bytes.is_empty() {
+            self.bytes.push(SEPARATOR as u8);
+        }
+        self.bytes.extend_from_slice(kind.as_bytes());
+        self.bytes.extend_from_slice(data.as_bytes());
+    }
+
+    fn length(&mut self, kind: u8, length: usize) {
+        self.bytes.push(kind);
+        let digits = length.to_string();
+        self.bytes.extend(digits.bytes().map(|digit| digit - b'0'));
+        self.bytes.push(LENGTH_END);
+    }
+
+    /// The payload, and whether it is binary.
+    pub(super) fn finish(self) -> (Bytes, bool) {
+        (self.bytes.into(), self.is_binary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::packet::Packet as Said;
+    use super::*;
+
+    const V3: ProtocolVersion = ProtocolVersion::V3;
+    const V4: ProtocolVersion = ProtocolVersion::V4;
+
+    fn packets(
+        body: &[u8],
+        is_binary: bool,
+        protocol: ProtocolVersion,
+    ) -> Result<Vec<String>, Unreadable> {
+        let mut packets = Vec::new();
+        read(body, is_binary, protocol, |packet| {
+            packets.push(match packet {
+                Said::Message(text) => format!("4{text}"),
+                Said::Ping(data) => format!("2{data}"),
+                Said::Pong => "3".to_owned(),
+                Said::Binary(bytes) => format!("{bytes:?}"),
+                other => format!("{other:?}"),
+            });
+            true
+        })?;
+        Ok(packets)
+    }
+
+    #[test]
+    fn packets_of_engine_io_4_are_parted_by_a_separator() {
+        assert_eq!(
+            packets("4a\x1e2\x1ebAQI=".as_bytes(), false, V4).unwrap(),
+            ["4a", "2", "b\"\\x01\\x02\""]
+        );
+        assert!(packets(b"", false, V4).unwrap().is_empty());
+        for body in ["\x1e4a", "4a\x1e", "4a\x1e\x1e4b", "abc", "4a\x1exyz"] {
+            assert_eq!(
+                packets(body.as_bytes(), false, V4),
+                Err(Unreadable),
+                "{body:?}"
+            );
+        }
+        assert_eq!(packets(b"4\xff", false, V4), Err(Unreadable));
+    }
+
+    #[test]
+    fn packets_of_engine_io_3_have_the_length_of_javascript() {
+        let read = |body: &str| packets(body.as_bytes(), false, V3);
+        assert_eq!(read("1:26:42[\"m\"1:3").unwrap(), ["2", "42[\"m\"", "3"]);
+        assert_eq!(read("5:4€ß😀1:2").unwrap(), ["4€ß😀", "2"]);
+        assert_eq!(read("6:b4AQI=1:2").unwrap(), ["b\"\\x01\\x02\"", "2"]);
+        for body in [
+            "x:21:2",
+            "222",
+            "9:21:2",
+            ":1:2",
+            "99999999999999999999:1:2",
+            "1:😀1:2",
+            "2:😀1:2",
+            "0:",
+            "-1:2",
+            "1:2x:2",
+        ] {
+            assert_eq!(read(body), Err(Unreadable), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_read_in_one_go_however_many_packets_it_holds() {
+        let body = "1:2".repeat(300_000);
+        assert_eq!(packets(body.as_bytes(), false, V3).unwrap().len(), 300_000);
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let packets_ = [
+            Packet::Text(Str::from("2[\"ünï😀\"]")),
+            Packet::Binary(Bytes::from_static(&[1, 2])),
+            Packet::Text(Str::from("")),
+            Packet::Ping,
+            Packet::Pong("probe".into()),
+        ];
+        let expected = ["42[\"ünï😀\"]", "b\"\\x01\\x02\"", "4", "2", "3"];
+        for (protocol, takes_binary) in [(V3, false), (V3, true), (V4, false), (V4, true)] {
+            let mut writer = Writer::new(protocol, takes_binary);
+            packets_.iter().for_each(|packet| writer.packet(packet));
+            let (bytes, is_binary) = writer.finish();
+            assert_eq!(is_binary, takes_binary && protocol == V3);
+            assert_eq!(packets(&bytes, is_binary, protocol).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_binary_payload_that_lies_is_refused() {
+        for body in [
+            &[0][..],
+            &[0, 1],
+            &[0, 0xff],
+            &[0, 2, 0xff, b'2'],
+            &[2, 1, 0xff, b'2'],
+            &[0, 1, 0xff, 0xff],
+            &[1, 1, 0xff, 5],
+            &[0, 11, 0xff, b'2'],
+        ] {
+            assert_eq!(packets(body, true, V3), Err(Unreadable), "{body:?}");
+        }
+    }
+}

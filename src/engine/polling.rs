@@ -1,0 +1,132 @@
+//! Long polling, served in process: Node reads the requests and writes the responses, which come to
+//! it as notices.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::connection::{Connection, ConnectionNumber, Transport};
+use super::handshake::open_packet;
+use super::outgoing::RequestNumber;
+use super::payload::{self, Writer};
+use super::request::{Asks, Refusal};
+use super::{ProtocolVersion, Sid, TransportType};
+use crate::server::Server;
+use crate::server::notice::{Notice, Reason};
+
+/// The type of a body of Engine.IO 3 that holds binary packets.
+const BINARY: &str = "application/octet-stream";
+
+/// A request of long polling, checked by [`super::request::check`].
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// JavaScript's number for the request.
+    pub(crate) number: RequestNumber,
+    pub(crate) protocol: ProtocolVersion,
+    /// The packets of a POST; none for a GET.
+    pub(crate) body: Option<Bytes>,
+    pub(crate) content_type: Option<String>,
+    /// Whether the client takes binary packets only as base64.
+    pub(crate) base64_only: bool,
+    pub(crate) asks: Asks,
+    /// JavaScript's number for the connection that the request opens.
+    pub(crate) connection: ConnectionNumber,
+}
+
+/// Serves a request; its answer comes as a [`Notice::Response`].
+pub(crate) async fn serve(server: Arc<Server>, request: Request) {
+    match (request.asks, &request.body) {
+        (Asks::Open, _) => open(&server, request),
+        (Asks::Use(sid), None) => {
+            let polled = match server.connection(sid) {
+                Some(connection) => connection.poll(request.number),
+                None => Err(Some(Refusal::UnknownSession)),
+            };
+            if let Err(refusal) = polled {
+                refuse(&server, request.number, refusal);
+            }
+        }
+        (Asks::Use(sid), Some(body)) => {
+            let Some(connection) = server.connection(sid) else {
+                refuse(&server, request.number, Some(Refusal::UnknownSession));
+                return;
+            };
+            let is_binary = request.content_type.as_deref() == Some(BINARY);
+            let taken = post(&server, &connection, body, is_binary);
+            if taken {
+                let unheard = connection.unheard().clone();
+                drop(connection);
+                // The client sends more when this is answered.
+                poll_fn(|cx| unheard.poll_low(cx)).await;
+                respond(&server, request.number, Bytes::from_static(b"ok"), None);
+            } else {
+                refuse(&server, request.number, None);
+            }
+        }
+    }
+}
+
+/// Opens a connection.
+fn open(server: &Arc<Server>, request: Request) {
+    let id = Sid::new();
+    let transport = Transport::Polling {
+        takes_binary: !request.base64_only,
+    };
+    let (number, protocol) = (request.connection, request.protocol);
+    if Connection::open(server, id, number, protocol, transport).is_none() {
+        refuse(server, request.number, None);
+        return;
+    }
+    let packet = open_packet(&server.options, id, TransportType::Polling);
+    let mut payload = Writer::new(protocol, false);
+    payload.text("", &packet);
+    respond(server, request.number, payload.finish().0, Some(id));
+}
+
+/// Takes packets of the client; false if they cannot be read, which ends the connection.
+fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_binary: bool) -> bool {
+    let protocol = connection.protocol;
+    if is_binary && protocol == ProtocolVersion::V4 {
+        connection.close(Reason::TransportError);
+        return false;
+    }
+    let read = payload::read(body, is_binary, protocol, |packet| {
+        connection.packet(server, packet)
+    });
+    if read.is_err() {
+        connection.close(Reason::ParseError);
+    }
+    read.is_ok()
+}
+
+fn respond(server: &Server, request: RequestNumber, body: Bytes, opened: Option<Sid>) {
+    server.inbox.push(Notice::Response {
+        request,
+        status: 200,
+        binary: false,
+        opened,
+        body,
+    });
+}
+
+/// Answers a request that was let in and cannot be served, with the reason if there is one to tell.
+fn refuse(server: &Server, request: RequestNumber, refusal: Option<Refusal>) {
+    let body = refusal.map_or_else(String::new, |refusal| {
+        format!("{{\"code\":{}}}", refusal as u8)
+    });
+    server.inbox.push(Notice::Response {
+        request,
+        status: 400,
+        binary: false,
+        opened: None,
+        body: body.into(),
+    });
+}
+
+/// Ends a connection whose client does not keep to the protocol of polling.
+pub(crate) fn abort_session(server: &Server, sid: Sid) {
+    if let Some(connection) = server.connection(sid) {
+        connection.close(Reason::TransportError);
+    }
+}

@@ -1,0 +1,449 @@
+//! Websockets: the answer to an upgrade, and the reading of what the client says, on a connection
+//! that the websocket opens or on one that it takes over from polling.
+//!
+//! What must stay true: a client that begins an upgrade and does not finish it loses nothing, since
+//! polling goes on as if nothing were; a connection whose stream is gone ends.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use sha1::{Digest, Sha1};
+use tokio::io::ReadBuf;
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::connection::{Connection, ConnectionNumber, Transport, Upgrading};
+use super::frame::{self, Fault, Frames, Kind, Said};
+use super::handshake::open_packet;
+use super::packet::Packet;
+use super::pump;
+use super::request::Asks;
+use super::wire::{ReadHalf, WriteHalf};
+use super::{ProtocolVersion, Sid, TransportType};
+use crate::server::Server;
+use crate::server::notice::{Notice, Reason};
+
+/// How often a poll that waits is released while a client upgrades.
+const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a client that gets no connection may take to say goodbye.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is read of a stream at once.
+const READ: usize = 1 << 14;
+
+thread_local! {
+    /// Where a stream is read to: one for all that are read on a thread, since nothing stays there.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
+
+/// What carries a websocket.
+#[derive(Debug)]
+pub(crate) enum Carrier {
+    #[cfg(unix)]
+    Descriptor(super::handover::Taken),
+    Pump(pump::Halves),
+}
+
+/// A stream whose first bytes are written, as far as they were taken.
+struct Opened {
+    read: ReadHalf,
+    write: WriteHalf,
+    unwritten: Vec<u8>,
+}
+
+impl Carrier {
+    fn open(self, mut first: Vec<u8>) -> io::Result<Opened> {
+        let (read, write, written) = match self {
+            #[cfg(unix)]
+            Self::Descriptor(taken) => taken.open(&first)?,
+            Self::Pump((read, write)) => {
+                let write = WriteHalf::Pump(write);
+                let written = write.try_write(&first)?;
+                (ReadHalf::Pump(read), write, written)
+            }
+        };
+        first.drain(..written);
+        Ok(Opened {
+            read,
+            write,
+            unwritten: first,
+        })
+    }
+}
+
+/// A websocket on its way from Node.
+#[derive(Debug)]
+pub(crate) struct Websocket {
+    pub(crate) carrier: Carrier,
+    /// What Node had read behind the request.
+    pub(crate) head: Bytes,
+    /// The client's `Sec-WebSocket-Key`.
+    pub(crate) key: String,
+    /// More lines for the head of the answer, each with its line break.
+    pub(crate) headers: String,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) asks: Asks,
+    /// JavaScript's number for the connection that the websocket opens.
+    pub(crate) number: ConnectionNumber,
+}
+
+/// Answers the upgrade, and reads the websocket to its end.
+pub(crate) async fn serve(server: Arc<Server>, websocket: Websocket) {
+    match websocket.asks {
+        Asks::Open => open(&server, websocket),
+        Asks::Use(sid) => {
+            // Held by the connection alone from here on.
+            let weak = Arc::downgrade(&server);
+            drop(server);
+            take_over(weak, sid, websocket).await;
+        }
+    }
+}
+
+/// The answer to the request of an upgrade (RFC 6455, section 4.2.2).
+fn switching(key: &str, headers: &str) -> Vec<u8> {
+    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    let accept = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    let accept = BASE64_STANDARD.encode(accept);
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
+    )
+    .into_bytes()
+}
+
+fn open(server: &Arc<Server>, websocket: Websocket) {
+    let id = Sid::new();
+    let mut first = switching(&websocket.key, &websocket.headers);
+    let packet = open_packet(&server.options, id, TransportType::Websocket);
+    frame::write(&mut first, Kind::Text, packet.as_bytes());
+    let number = websocket.number;
+    let Ok(opened) = websocket.carrier.open(first) else {
+        server.inbox.push(Notice::Closed { connection: number });
+        return;
+    };
+    let transport = Transport::Websocket(opened.write, opened.unwritten);
+    let Some(connection) = Connection::open(server, id, number, websocket.protocol, transport)
+    else {
+        return;
+    };
+    connection.flush();
+    let reading = Reading {
+        connection: Arc::downgrade(&connection),
+        server: Arc::downgrade(server),
+        half: opened.read,
+        frames: Frames::new(server.options.max_http_buffer_size),
+        peer_has_closed: false,
+    };
+    let head = websocket.head;
+    connection.read_by(tokio::spawn(reading.run(head)));
+}
+
+/// The reading of a websocket, as long as its connection lives; what comes behind its end is read and
+/// not looked at, until the client has said goodbye.
+struct Reading {
+    connection: Weak<Connection>,
+    server: Weak<Server>,
+    half: ReadHalf,
+    frames: Frames,
+    peer_has_closed: bool,
+}
+
+impl Reading {
+    async fn run(mut self, head: Bytes) {
+        if !head.is_empty() {
+            self.heard(&mut head.to_vec());
+            drop(head);
+        }
+        poll_fn(|cx| self.poll_read(cx)).await;
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close(Reason::TransportClose);
+        }
+    }
+
+    /// Reads what comes; ready when nothing will any more.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.peer_has_closed {
+            if let Some(connection) = self.connection.upgrade() {
+                ready!(connection.unheard().poll_low(cx));
+            }
+            let read = BUFFER.with_borrow_mut(|buffer| {
+                let mut into = ReadBuf::new(buffer);
+                ready!(self.half.poll_read(cx, &mut into))?;
+                let bytes = into.filled_mut();
+                let is_end = bytes.is_empty();
+                self.heard(bytes);
+                Poll::Ready(io::Result::Ok(is_end))
+            });
+            if ready!(read).unwrap_or(true) {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Takes bytes of the client.
+    fn heard(&mut self, bytes: &mut [u8]) {
+        let living = self.connection.upgrade().zip(self.server.upgrade());
+        let Some((connection, server)) = living.filter(|(connection, _)| !connection.is_closed())
+        else {
+            // Nothing is heard any more but the client's goodbye.
+            let closed = &mut self.peer_has_closed;
+            let _ = self.frames.feed(bytes, |said| {
+                *closed |= matches!(said, Said::Close(_));
+                ControlFlow::Continue(())
+            });
+            return;
+        };
+        let closed = &mut self.peer_has_closed;
+        let fed = self.frames.feed(bytes, |said| {
+            *closed |= matches!(said, Said::Close(_));
+            handle(&server, &connection, said)
+        });
+        if let Err(fault) = fed {
+            connection.close_with(Reason::TransportError, fault as u16);
+        }
+    }
+}
+
+/// What a client says on the websocket of its connection.
+fn handle(server: &Arc<Server>, connection: &Arc<Connection>, said: Said<'_>) -> ControlFlow<()> {
+    let protocol = connection.protocol;
+    let packet = match said {
+        Said::Text(text) => Packet::of_text(text, protocol),
+        Said::Binary(bytes) => Packet::of_bytes(bytes, protocol),
+        Said::Ping(data) => {
+            connection.control(Kind::Pong, data);
+            return ControlFlow::Continue(());
+        }
+        Said::Pong => return ControlFlow::Continue(()),
+        Said::Close(code) => {
+            match code {
+                Some(code) => connection.close_with(Reason::TransportClose, code),
+                None => connection.close(Reason::TransportClose),
+            }
+            return ControlFlow::Break(());
+        }
+    };
+    let Ok(packet) = packet else {
+        connection.close(Reason::ParseError);
+        return ControlFlow::Break(());
+    };
+    if connection.packet(server, packet) {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
+}
+
+/// Takes a connection over from polling, once the client says that it has left that.
+async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
+    let Some((strong, connection)) = server.upgrade().and_then(|server| {
+        let connection = server.connection(sid)?;
+        Some((server, connection))
+    }) else {
+        return;
+    };
+    let first = switching(&websocket.key, &websocket.headers);
+    let Ok(Opened {
+        read,
+        write,
+        unwritten,
+    }) = websocket.carrier.open(first)
+    else {
+        return;
+    };
+    let mut upgrade = Upgrade {
+        reading: Reading {
+            connection: Arc::downgrade(&connection),
+            server,
+            half: read,
+            frames: Frames::new(strong.options.max_http_buffer_size),
+            peer_has_closed: false,
+        },
+        write: Some(write),
+        unwritten,
+        upgrading: None,
+        is_probed: false,
+        is_refused: false,
+    };
+    let patience = strong.options.upgrade_timeout;
+    let polls = connection.transport() == Some(TransportType::Polling);
+    // As Engine.IO does, a second websocket of a session is turned away.
+    upgrade.upgrading = polls.then(|| connection.upgrade()).flatten();
+    drop((strong, connection));
+    let agreed = upgrade.upgrading.is_some()
+        && timeout(patience, upgrade.agree(websocket.head)).await == Ok(true);
+    if agreed {
+        let Upgrade {
+            mut reading,
+            upgrading,
+            ..
+        } = upgrade;
+        drop(upgrading);
+        let Some(connection) = reading.connection.upgrade() else {
+            return;
+        };
+        reading.peer_has_closed = false;
+        connection.read_by(tokio::spawn(reading.run(Bytes::new())));
+    } else {
+        upgrade.turn_away().await;
+    }
+}
+
+/// A client that may be about to leave polling.
+struct Upgrade {
+    reading: Reading,
+    /// Until the connection has it.
+    write: Option<WriteHalf>,
+    unwritten: Vec<u8>,
+    upgrading: Option<Upgrading>,
+    is_probed: bool,
+    is_refused: bool,
+}
+
+impl Upgrade {
+    /// Hears a client out until it says that it has left polling: `2probe`, which is answered, and
+    /// `5`. Meanwhile a poll that waits is released now and then, since the client cannot leave
+    /// before its poll is answered.
+    ///
+    /// False if the client says anything else or leaves, or the connection ends.
+    async fn agree(&mut self, head: Bytes) -> bool {
+        self.heard(&mut head.to_vec());
+        let mut releases = interval_at(Instant::now() + RELEASE_INTERVAL, RELEASE_INTERVAL);
+        poll_fn(|cx| {
+            while releases.poll_tick(cx).is_ready() {
+                match self.reading.connection.upgrade() {
+                    Some(connection) if self.is_probed => connection.release_poll(),
+                    Some(_) => {}
+                    None => return Poll::Ready(false),
+                }
+            }
+            loop {
+                if self.write.is_none() {
+                    return Poll::Ready(true);
+                }
+                if self.is_refused || !self.poll_write(cx) {
+                    return Poll::Ready(false);
+                }
+                let mut buffer = [0; 1024];
+                let mut into = ReadBuf::new(&mut buffer);
+                if ready!(self.reading.half.poll_read(cx, &mut into)).is_err()
+                    || into.filled().is_empty()
+                {
+                    return Poll::Ready(false);
+                }
+                self.heard(into.filled_mut());
+            }
+        })
+        .await
+    }
+
+    /// Writes what is to be said, as far as it is taken; false if nothing will be any more.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(write) = &self.write else {
+            return true;
+        };
+        while !self.unwritten.is_empty() {
+            match write.try_write(&self.unwritten) {
+                Ok(written) => drop(self.unwritten.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match write.poll_writable(cx) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(_)) => return false,
+                        Poll::Pending => return true,
+                    }
+                }
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Takes bytes of the client: what comes behind the `5` is for the connection already.
+    fn heard(&mut self, bytes: &mut [u8]) {
+        let living = self.reading.connection.upgrade();
+        let Some((connection, server)) = living.zip(self.reading.server.upgrade()) else {
+            self.is_refused = true;
+            return;
+        };
+        let Self {
+            reading,
+            write,
+            unwritten,
+            is_probed,
+            is_refused,
+            ..
+        } = self;
+        let closed = &mut reading.peer_has_closed;
+        let fed = reading.frames.feed(bytes, |said| {
+            *closed |= matches!(said, Said::Close(_));
+            if write.is_none() {
+                return handle(&server, &connection, said);
+            }
+            match said {
+                Said::Text("2probe") if !*is_probed => {
+                    *is_probed = true;
+                    frame::write(unwritten, Kind::Text, b"3probe");
+                }
+                Said::Text("5") if *is_probed => {
+                    if let Some(half) = write.take() {
+                        connection.upgraded(half, std::mem::take(unwritten));
+                    }
+                }
+                Said::Ping(data) => frame::write(unwritten, Kind::Pong, data),
+                Said::Pong => {}
+                _ => {
+                    *is_refused = true;
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        match fed {
+            Ok(()) => {}
+            Err(fault) if self.write.is_none() => {
+                connection.close_with(Reason::TransportError, fault as u16);
+            }
+            Err(_) => self.is_refused = true,
+        }
+    }
+
+    /// Ends a websocket that no connection gets. The client's answer is waited for, since a stream
+    /// that is closed with bytes unread takes back what was written on it.
+    async fn turn_away(mut self) {
+        frame::write_close(&mut self.unwritten, None);
+        let goodbye = poll_fn(|cx| {
+            loop {
+                if !self.poll_write(cx) {
+                    return Poll::Ready(());
+                }
+                if self.unwritten.is_empty() && self.reading.peer_has_closed {
+                    return Poll::Ready(());
+                }
+                let mut buffer = [0; 1024];
+                let mut into = ReadBuf::new(&mut buffer);
+                if ready!(self.reading.half.poll_read(cx, &mut into)).is_err()
+                    || into.filled().is_empty()
+                {
+                    return Poll::Ready(());
+                }
+                let closed = &mut self.reading.peer_has_closed;
+                let fed = self.reading.frames.feed(into.filled_mut(), |said| {
+                    *closed |= matches!(said, Said::Close(_));
+                    ControlFlow::Continue(())
+                });
+                *closed |= matches!(fed, Err(Fault::Protocol | Fault::Text | Fault::TooBig));
+            }
+        });
+        let _ = timeout(PATIENCE, goodbye).await;
+    }
+}
