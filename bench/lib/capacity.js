@@ -15,7 +15,7 @@ const CONNECTIONS = 50;
 const WINDOW = 8;
 
 /** Where the search begins, in parts of what the closed loop gave. */
-const INTERVAL = { low: 0.6, high: 1.2 };
+const INTERVAL = { low: 0.6, high: 2 };
 
 /** How late a call in a hundred may be answered by a server that keeps up, in ms. */
 const LAG = 25;
