@@ -205,16 +205,32 @@ function isPrimitive(message) {
   );
 }
 
+/** @type {WeakMap<object, BoundMethod[]>} what each LoopbackSocket's methods were the last time */
+const lastMethods = new WeakMap();
+
 /**
  * @param {import('./loopback-socket')} loopbackSocket the instance
- * @returns {BoundMethod[]} its methods as they stand now
+ * @returns {readonly BoundMethod[]} its methods as they stand now: one list for all sockets that
+ *   authenticate while they stay the same
  */
 function methodsOf(loopbackSocket) {
-  const methods = [];
-  for (const [name, ref] of Object.entries(loopbackSocket._methods)) {
-    const { fn, self } = resolveHandler(ref);
-    methods.push({ name, fn, self });
+  const refs = loopbackSocket._methods;
+  const names = Object.keys(refs);
+  const last = lastMethods.get(loopbackSocket);
+  let isSame = last?.length === names.length;
+  const methods = names.map((name, i) => {
+    const { fn, self } = resolveHandler(refs[name]);
+    const before = last?.[i];
+    if (before?.name === name && before.fn === fn && before.self === self) {
+      return before;
+    }
+    isSame = false;
+    return { name, fn, self };
+  });
+  if (isSame) {
+    return last;
   }
+  lastMethods.set(loopbackSocket, methods);
   return methods;
 }
 

@@ -6,7 +6,11 @@
  */
 
 const { EventEmitter } = require('events');
+const { Opening } = require('./opening');
 const { refuse } = require('./unsupported');
+
+/** The sockets of a connection that has none. */
+const NONE = Object.freeze([]);
 
 class Connection {
   /** The Engine.IO session id, once a socket has told. */
@@ -15,6 +19,13 @@ class Connection {
   protocol;
   /** Why it ends, in Engine.IO's words. */
   reason = 'transport close';
+  /**
+   * Its sockets, in the order in which they came. Never changed, but replaced: who goes through them
+   * need not copy them.
+   *
+   * @type {import('./socket').Socket[]}
+   */
+  sockets = NONE;
   #conn;
   #client;
 
@@ -25,15 +36,33 @@ class Connection {
    */
   constructor(server, request, address) {
     this.server = server;
-    this.request = request;
-    this.address = address;
+    /** What opened it. */
+    this.opening = new Opening(server, request, address);
     this.issued = Date.now();
-    this.isSecure = Boolean(request.socket?.encrypted);
-    this.transport = /[?&]transport=websocket/.test(request.url) ? 'websocket' : 'polling';
+    this.transport = request.upgrade ? 'websocket' : 'polling';
     this.isOpen = true;
     this.isUpgraded = false;
-    /** @type {Set<import('./socket').Socket>} */
-    this.sockets = new Set();
+  }
+
+  /**
+   * Adds a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  add(socket) {
+    // A literal of one is as small as an array can be; a spread makes room for more.
+    this.sockets = this.sockets === NONE ? [socket] : [...this.sockets, socket];
+  }
+
+  /**
+   * Removes a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  remove(socket) {
+    this.sockets = this.sockets.length > 1 ? this.sockets.filter((one) => one !== socket) : NONE;
   }
 
   /**
@@ -61,7 +90,18 @@ class Connection {
    * @returns {import('http').IncomingMessage | undefined} the request
    */
   get httpRequest() {
-    return this.#conn === undefined ? this.request : this.#conn.request;
+    return this.#conn === undefined ? this.opening.request : this.#conn.request;
+  }
+
+  /**
+   * The headers and the URL of what opened the connection, unless the application took it away.
+   *
+   * @returns {{headers: import('http').IncomingHttpHeaders, url: string} | undefined} both
+   */
+  get head() {
+    const own = this.#conn && Object.getOwnPropertyDescriptor(this.#conn, 'request');
+    const isAsItWas = this.#conn === undefined || own?.get === REQUEST.get;
+    return isAsItWas ? this.opening.head : own?.value;
   }
 
   /**
@@ -103,6 +143,18 @@ class Connection {
   }
 }
 
+/** A property of `socket.conn`'s own, so that it can be deleted; a request is made when it is read. */
+const REQUEST = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this._opened;
+  },
+  set(value) {
+    Object.defineProperty(this, 'request', { value, writable: true });
+  },
+};
+
 /**
  * `socket.conn`: emits `upgrade`, `packet`, `packetCreate` and `close`.
  */
@@ -115,7 +167,14 @@ class EngineSocket extends EventEmitter {
   constructor(connection) {
     super();
     this.#connection = connection;
-    this.request = connection.request;
+    Object.defineProperty(this, 'request', REQUEST);
+  }
+
+  /**
+   * @returns {import('http').IncomingMessage} what opened the connection
+   */
+  get _opened() {
+    return this.#connection.opening.request;
   }
 
   /** @returns {string | undefined} the Engine.IO session id */
@@ -130,7 +189,7 @@ class EngineSocket extends EventEmitter {
 
   /** @returns {string | undefined} the client's address */
   get remoteAddress() {
-    return this.#connection.address;
+    return this.#connection.opening.address;
   }
 
   /** @returns {{name: string}} the transport in use, `polling` or `websocket` */
@@ -200,7 +259,7 @@ class Client {
 
   /** @returns {Map<string, import('./socket').Socket>} the client's sockets, by id */
   get sockets() {
-    return new Map([...this.#connection.sockets].map((socket) => [socket.id, socket]));
+    return new Map(this.#connection.sockets.map((socket) => [socket.id, socket]));
   }
 }
 

@@ -6,26 +6,26 @@
 
 /**
  * @param {import('./connection').Connection} connection the connection
- * @param {{auth?: object, query?: string, eio: number}} asked what the client asked to join the
+ * @param {{auth?: object, query?: string}} asked what the client asked to join the
  *   namespace with
  * @returns {object} the handshake
  */
 function handshakeOf(connection, asked) {
-  const { issued, httpRequest: request } = connection;
-  const { headers = {}, url = '' } = request ?? {};
+  const { issued, opening, head } = connection;
+  const { headers = {}, url = '' } = head ?? {};
   const asks = Object.fromEntries(new URLSearchParams(asked.query ?? ''));
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   return {
     headers,
     time: String(new Date(issued)),
-    address: connection.address,
+    address: opening.address,
     xdomain: Boolean(headers.origin),
-    secure: request === undefined || connection.isSecure,
+    secure: head === undefined || opening.isSecure,
     issued,
     url,
     query: { ...Object.fromEntries(new URLSearchParams(query)), ...asks },
     // A client of protocol 4 has nothing but the query to say who it is with.
-    auth: asked.auth ?? (asked.eio === 3 ? asks : {}),
+    auth: asked.auth ?? (connection.protocol === 3 ? asks : {}),
   };
 }
 

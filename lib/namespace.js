@@ -17,7 +17,7 @@ const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
 class Namespace extends EventEmitter {
   /** Middleware, in its order. */
   _middleware = [];
-  /** The LoopbackSockets that serve this namespace. */
+  /** The LoopbackSockets that serve this namespace. Replaced, never changed: sockets keep it. */
   _instances = [];
   /** Existed when a LoopbackSocket began to serve the whole server. */
   _isGated = false;
@@ -104,7 +104,7 @@ class Namespace extends EventEmitter {
     if (this._instances.includes(instance)) {
       return;
     }
-    this._instances.push(instance);
+    this._instances = [...this._instances, instance];
     if (this.name === '/') {
       this.server._gateNamespaces();
     }

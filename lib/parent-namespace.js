@@ -30,7 +30,7 @@ class ParentNamespace extends Namespace {
   createChild(name) {
     const child = new ChildNamespace(this, name);
     child._middleware = this._middleware.slice();
-    child._instances = this._instances.slice();
+    child._instances = this._instances;
     for (const event of ['connect', 'connection']) {
       this.listeners(event).forEach((listener) => child.on(event, listener));
     }

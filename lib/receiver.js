@@ -62,28 +62,28 @@ class Receiver {
    * @returns {void}
    */
   event(number, payload, call, run, isLast, steps) {
-    const entry = this.#server._sockets.get(number);
-    if (entry !== undefined) {
-      entry.socket._event(
+    const socket = this.#server._sockets.get(number);
+    if (socket !== undefined) {
+      socket._event(
         payload,
         call,
         run,
         isLast,
         steps && {
           isCalled: steps.some((step) => 'run' in step),
-          run: (event) => this.#take(entry, event, steps),
+          run: (event) => this.#take(socket, event, steps),
         },
       );
     }
   }
 
   /**
-   * @param {{socket: Socket, instances: object[]}} entry the socket and those that serve it
+   * @param {Socket} socket the socket
    * @param {unknown[]} event the event's name and arguments
    * @param {import('./inbox').Step[]} steps what runs for it
    * @returns {void}
    */
-  #take({ socket, instances }, event, steps) {
+  #take(socket, event, steps) {
     for (const step of steps) {
       if (!this.#server._isLive(socket)) {
         return;
@@ -92,7 +92,7 @@ class Receiver {
         socket._call(event, step.call, step.run);
       } else {
         const { instance, attempt } = step;
-        serving.attempt(socket, instances[instance], instance, attempt, event[1]);
+        serving.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
       }
     }
   }
@@ -117,11 +117,10 @@ class Receiver {
     connection.sid = request.sid;
     connection.protocol = request.eio;
     const socket = new Socket(namespace, number, connection, request);
-    const instances = namespace._instances.slice();
-    server._sockets.set(number, { socket, instances });
-    connection.sockets.add(socket);
+    server._sockets.set(number, socket);
+    connection.add(socket);
     if (namespace._middleware.length === 0) {
-      this.#accept(socket, instances);
+      this.#accept(socket);
       return;
     }
     namespace._preConnectSockets.set(socket.id, socket);
@@ -133,7 +132,7 @@ class Receiver {
         if (error) {
           socket._refuse(error);
         } else {
-          this.#accept(socket, instances);
+          this.#accept(socket);
         }
       }),
     );
@@ -141,14 +140,13 @@ class Receiver {
 
   /**
    * @param {Socket} socket a socket that may join its namespace
-   * @param {object[]} instances the LoopbackSockets that serve it
    * @returns {void}
    */
-  #accept(socket, instances) {
+  #accept(socket) {
     const { nsp } = socket;
     nsp._preConnectSockets.delete(socket.id);
     nsp.sockets.set(socket.id, socket);
-    serving.serve(socket, instances);
+    serving.serve(socket);
     socket._connection.updateHolds();
     socket._accept();
     nsp._announce(socket);
@@ -205,7 +203,7 @@ class Receiver {
    * @returns {void}
    */
   disconnect(number, reason) {
-    const socket = this.#server._sockets.get(number)?.socket;
+    const socket = this.#server._sockets.get(number);
     if (socket === undefined) {
       return;
     }
@@ -227,7 +225,7 @@ class Receiver {
    * @returns {void}
    */
   acknowledged(number, ack, args) {
-    this.#server._sockets.get(number)?.socket._acknowledged(ack, args);
+    this.#server._sockets.get(number)?._acknowledged(ack, args);
   }
 
   /**
@@ -239,7 +237,9 @@ class Receiver {
     if (connection !== undefined) {
       connection.transport = 'websocket';
       connection.isUpgraded = true;
-      connection.tell('upgrade', connection.conn.transport);
+      if (connection.isWatched) {
+        connection.tell('upgrade', connection.conn.transport);
+      }
     }
   }
 

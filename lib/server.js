@@ -34,7 +34,7 @@ class Server extends EventEmitter {
   _nsps = new Map();
   /** @type {Map<number, Connection>} by number */
   _connections = new Map();
-  /** @type {Map<number, {socket: import('./socket').Socket, instances: object[]}>} by number */
+  /** @type {Map<number, import('./socket').Socket>} by number */
   _sockets = new Map();
   /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way */
   _responses = new Map();
@@ -45,6 +45,8 @@ class Server extends EventEmitter {
   #given;
   /** @type {(() => void)[]} what takes its listeners off the http.Servers it is attached to */
   #detach = [];
+  /** @type {http.Server[]} where clients come, and came */
+  _httpServers = [];
   #lastConnection = 0;
   #lastRequest = 0;
   #alive;
@@ -101,6 +103,7 @@ class Server extends EventEmitter {
     }
     this.httpServer = port === undefined ? where : http.createServer(notFound);
     this.#begin();
+    this._httpServers.push(this.httpServer);
     this.#detach.push(attach(this, this.httpServer));
     if (port !== undefined) {
       this.httpServer.listen(port);
@@ -197,7 +200,7 @@ class Server extends EventEmitter {
     const httpClosed = new Promise((resolve) => {
       this.httpServer.close(resolve);
     });
-    for (const { socket } of [...this._sockets.values()]) {
+    for (const socket of [...this._sockets.values()]) {
       guarded(() => socket._end('server shutting down'));
     }
     this._output.flush();
@@ -209,6 +212,7 @@ class Server extends EventEmitter {
     for (const detach of this.#detach.splice(0).reverse()) {
       detach();
     }
+    this._httpServers = [];
     this._native.release();
     this._native = undefined;
     this._output = undefined;
@@ -366,7 +370,7 @@ class Server extends EventEmitter {
    * @returns {boolean} whether the native server has it
    */
   _isLive(socket) {
-    return this._sockets.get(socket._number)?.socket === socket;
+    return this._sockets.get(socket._number) === socket;
   }
 
   /**
@@ -379,7 +383,7 @@ class Server extends EventEmitter {
     if (this._isLive(socket)) {
       this._sockets.delete(socket._number);
       socket.nsp._remove(socket);
-      socket._connection.sockets.delete(socket);
+      socket._connection.remove(socket);
       socket._connection.updateHolds();
     }
   }

@@ -11,7 +11,7 @@ const { delayOf } = require('./timeout');
 /** What the session says when nothing more is to be done for an attempt. */
 const NOTHING = -1;
 
-/** @type {WeakMap<object, WeakMap<object, {names: string[], table: number}>>} by native server */
+/** @type {WeakMap<object, WeakMap<object, {methods: object[], table: number}>>} by native server */
 const tables = new WeakMap();
 
 /**
@@ -31,9 +31,11 @@ function tableOf(native, instance, methods) {
   const last = known.get(instance);
   if (
     last !== undefined &&
-    last.names.length === methods.length &&
-    methods.every(({ name }, i) => name === last.names[i])
+    (last.methods === methods ||
+      (last.methods.length === methods.length &&
+        methods.every(({ name }, i) => name === last.methods[i].name)))
   ) {
+    last.methods = methods;
     return last.table;
   }
   if (last !== undefined) {
@@ -41,7 +43,7 @@ function tableOf(native, instance, methods) {
   }
   const names = methods.map(({ name }) => name);
   const table = native.methods(JSON.stringify(names));
-  known.set(instance, { names, table });
+  known.set(instance, { methods, table });
   return table;
 }
 
@@ -49,11 +51,10 @@ function tableOf(native, instance, methods) {
  * Begins to serve a socket that has just connected.
  *
  * @param {import('./socket').Socket} socket the socket
- * @param {import('./loopback-socket')[]} instances those that serve it
  * @returns {void}
  */
-function serve(socket, instances) {
-  for (const instance of instances) {
+function serve(socket) {
+  for (const instance of socket._instances) {
     socket.auth = false;
     socket._isPending = true;
     socket.server._native.serve(socket._number, delayOf(instance._timeout));

@@ -19,11 +19,12 @@ const METHODS = 2 ** 24;
 
 const NO_FLAGS = Object.freeze({});
 
+/** What a client asked with that said no more than which namespace it wants. */
+const NOTHING = Object.freeze({});
+
 class Socket extends EventEmitter {
   /** Whether the socket is of its namespace: not before middleware has let it in. */
   connected = false;
-  /** Whether an earlier session was taken up again; the native server does not. */
-  recovered = false;
   /** Whether broadcasts pass the socket by. */
   _held = false;
   /** Whether the socket waits for its client to authenticate; if so, broadcasts pass it by. */
@@ -31,10 +32,11 @@ class Socket extends EventEmitter {
   /** Whether it is being ended: its `disconnecting` listeners may do so once more. */
   #isEnding = false;
   #auth;
+  /** Its rooms, if they are not just that of its own id, in which it is while it is connected. */
   #rooms;
   #data;
   #handshake;
-  #request;
+  #asked;
   #flags = NO_FLAGS;
   #middleware;
   #anyListeners;
@@ -48,18 +50,20 @@ class Socket extends EventEmitter {
    * @param {import('./namespace').Namespace} nsp its namespace
    * @param {number} number its number on the native server
    * @param {import('./connection').Connection} connection its connection
-   * @param {{id: string, auth?: object, query?: string, eio: number}} request what the client asked
-   *   with
+   * @param {{id: string, auth?: object, query?: string}} request what the client asked with
    */
-  constructor(nsp, number, connection, request) {
+  constructor(nsp, number, connection, { id, auth, query }) {
     super();
+    // Most sockets never have a listener; Node makes the object that holds them with the first one.
+    this._events = undefined;
     this.nsp = nsp;
     /** What the client knows as its `socket.id`. */
-    this.id = request.id;
+    this.id = id;
     this._number = number;
     this._connection = connection;
-    this.#request = request;
-    this.#rooms = new Set();
+    /** The LoopbackSockets that serve it, by their number. */
+    this._instances = nsp._instances;
+    this.#asked = auth === undefined && !query ? NOTHING : { auth, query };
   }
 
   /** @returns {import('./server')} the server */
@@ -116,7 +120,7 @@ class Socket extends EventEmitter {
    * @returns {object} headers, time, address, xdomain, secure, issued, url, query, auth
    */
   get handshake() {
-    this.#handshake ??= handshakeOf(this._connection, this.#request);
+    this.#handshake ??= handshakeOf(this._connection, this.#asked);
     return this.#handshake;
   }
 
@@ -140,7 +144,7 @@ class Socket extends EventEmitter {
    * @returns {Set<string>} a copy
    */
   get rooms() {
-    return new Set(this.#rooms);
+    return new Set(this.#inRooms());
   }
 
   /** @returns {boolean} the opposite of `connected` */
@@ -297,7 +301,8 @@ class Socket extends EventEmitter {
   join(room, done) {
     checkCallback(done);
     for (const name of roomNames(room)) {
-      if (!this.#rooms.has(name) && this.server._isLive(this)) {
+      if (!this.#isIn(name) && this.server._isLive(this)) {
+        this.#rooms ??= this.rooms;
         this.#rooms.add(name);
         if (this.connected) {
           this.server._output.join(this._number, name);
@@ -321,7 +326,9 @@ class Socket extends EventEmitter {
   leave(room, done) {
     checkCallback(done);
     const name = String(room);
-    if (this.#rooms.delete(name)) {
+    if (this.#isIn(name)) {
+      this.#rooms ??= this.rooms;
+      this.#rooms.delete(name);
       if (this.connected) {
         this.server._output.leave(this._number, name);
       }
@@ -476,10 +483,10 @@ class Socket extends EventEmitter {
     this.connected = true;
     const { _output: output } = this.server;
     output.accept(this._number);
-    for (const room of this.#rooms) {
-      output.join(this._number, room);
+    if (this.#rooms !== undefined) {
+      this.#rooms.forEach((room) => output.join(this._number, room));
+      this.#rooms.add(this.id);
     }
-    this.#rooms.add(this.id);
     if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
       guarded(() => this.adapter._joined(this.id, this.id));
     }
@@ -493,7 +500,7 @@ class Socket extends EventEmitter {
    */
   _refuse(error) {
     const { message, data } = Object(error);
-    const reason = this.#request.eio === 3 ? data || message : { message, data };
+    const reason = this._connection.protocol === 3 ? data || message : { message, data };
     this.server._output.refuse(this._number, reason);
     this.leaveAll();
     this.server._forget(this);
@@ -521,7 +528,7 @@ class Socket extends EventEmitter {
    */
   _isInAny(rooms) {
     for (const room of rooms) {
-      if (this.#rooms.has(room)) {
+      if (this.#isIn(room)) {
         return true;
       }
     }
@@ -549,8 +556,10 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   _bind(instance, methods, credentials) {
-    this.#bound ??= [];
-    this.#bound[instance] = { credentials, methods };
+    const bound = new Array(this._instances.length).fill(undefined);
+    Object.assign(bound, this.#bound);
+    bound[instance] = { credentials, methods };
+    this.#bound = bound;
   }
 
   /**
@@ -673,7 +682,7 @@ class Socket extends EventEmitter {
       return;
     }
     if (!this.connected) {
-      this.#rooms.clear();
+      this.#rooms = undefined;
       this.server._forget(this);
       return;
     }
@@ -767,8 +776,8 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   #callNamed(event, call) {
-    (this.#bound ?? []).forEach(({ methods }, instance) => {
-      const index = methods.findIndex(({ name }) => name === event[0]);
+    (this.#bound ?? []).forEach((bound, instance) => {
+      const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
       if (index >= 0) {
         this._call(event, call, instance * METHODS + index);
       }
@@ -822,14 +831,29 @@ class Socket extends EventEmitter {
   }
 
   /**
+   * @param {string} room a room
+   * @returns {boolean} whether the socket is in it
+   */
+  #isIn(room) {
+    return this.#rooms === undefined ? this.connected && room === this.id : this.#rooms.has(room);
+  }
+
+  /**
+   * @returns {Iterable<string>} the rooms the socket is in
+   */
+  #inRooms() {
+    return this.#rooms ?? (this.connected ? [this.id] : []);
+  }
+
+  /**
    * Leaves all rooms, now that the native server has forgotten the socket.
    *
    * @returns {void}
    */
   #leaveRooms() {
     const { adapter } = this;
-    const rooms = this.#rooms;
-    this.#rooms = new Set();
+    const rooms = this.#rooms ?? [this.id];
+    this.#rooms = undefined;
     if (adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0) {
       rooms.forEach((room) => guarded(() => adapter._left(room, this.id)));
     }
@@ -846,6 +870,9 @@ class Socket extends EventEmitter {
     this.nsp._outgoingListeners += Number(has) - Number(had);
   }
 }
+
+/** Whether an earlier session was taken up again; the native server does not. */
+Socket.prototype.recovered = false;
 
 delegateOperators(Socket.prototype, (socket) => socket.broadcast, ['to', 'in', 'except', 'local']);
 

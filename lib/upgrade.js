@@ -33,7 +33,7 @@ const PLAIN = new Set(['TCP', 'Pipe']);
  * @returns {void}
  */
 function upgrade(server, req, socket, head) {
-  socket.on('error', () => {});
+  socket.on('error', ignore);
   if (server._isClosing) {
     abortUpgrade(socket, 503);
     return;
@@ -126,6 +126,14 @@ function handOver(server, req, socket, head, descriptor, res) {
     pump(server, number, socket);
   }
 }
+
+/**
+ * Takes the error of a socket that is ending. A function of its own: one made for each socket would
+ * hold what was read behind the request for as long as the socket is known.
+ *
+ * @returns {void}
+ */
+function ignore() {}
 
 /**
  * @param {unknown} error what the application threw
