@@ -27,8 +27,7 @@
 //! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
 //! place in the list beside the text, times 2¹⁴, plus how many there are.
 
-use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -57,6 +56,8 @@ pub(crate) struct Inbox {
     waiting: Mutex<Vec<Notice>>,
     /// JavaScript is awake or will wake: nobody need wake it.
     armed: AtomicBool,
+    /// How many are about to queue more, and wake when they have.
+    holds: AtomicUsize,
     wake: Mutex<Option<Wake>>,
     taking: Mutex<Taking>,
 }
@@ -77,6 +78,7 @@ impl Inbox {
         Self {
             waiting: Mutex::default(),
             armed: AtomicBool::new(false),
+            holds: AtomicUsize::new(0),
             wake: Mutex::new(None),
             taking: Mutex::new(Taking {
                 left: Vec::new(),
@@ -180,19 +182,34 @@ impl Inbox {
 impl crate::server::Inbox for Inbox {
     fn push(&self, notice: Notice) {
         self.waiting.lock().push(notice);
-        self.wake();
+        // Whoever holds the queue looks at it afterwards.
+        if self.holds.load(Ordering::SeqCst) == 0 {
+            self.wake();
+        }
+    }
+
+    fn hold(&self) {
+        self.holds.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn release(&self) {
+        self.holds.fetch_sub(1, Ordering::SeqCst);
+        if !self.waiting.lock().is_empty() {
+            self.wake();
+        }
     }
 }
 
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
+    let mut digits = itoa::Buffer::new();
     let mut record = |numbers: [i64; 5], payload: &str| {
         let text = &mut taking.text;
         if !taking.ends.is_empty() {
             text.push(b',');
         }
         for number in numbers {
-            // Writing to a vector cannot fail.
-            let _ = write!(text, "{number},");
+            text.extend_from_slice(digits.format(number).as_bytes());
+            text.push(b',');
         }
         text.extend_from_slice(payload.as_bytes());
         taking.ends.push(text.len());

@@ -350,8 +350,7 @@ impl NativeServer {
             asks,
             connection,
         };
-        self.runtime
-            .spawn(polling::serve(self.server.clone(), request));
+        polling::serve(&self.server, request);
         code
     }
 

@@ -5,6 +5,7 @@
 //! what was queued before goes out first, unless the client does not take it.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Poll, ready};
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 
 use super::frame::Kind;
 use super::heartbeat::{self, Beat};
-use super::outgoing::{Outgoing, Polling, RequestNumber, Websocket};
+use super::outgoing::{Outgoing, Polling, RequestNumber, Series, Websocket};
 use super::packet::Packet;
 use super::payload;
 use super::request::Refusal;
@@ -200,37 +201,61 @@ impl Connection {
     /// than `max_backpressure` bytes wait loses its connection: a message is delivered or its
     /// connection ends.
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> bool {
+        self.queue(max_backpressure, |outgoing, waiting| {
+            match outgoing {
+                _ if frame.volatile && waiting > 0 => {}
+                Outgoing::Polling(polling) => polling.push_frame(frame),
+                Outgoing::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
+                Outgoing::Closed => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// Queues a series of frames, as [`Connection::send`].
+    pub(crate) fn send_series(self: &Arc<Self>, series: &Series, max_backpressure: usize) -> bool {
+        self.queue(max_backpressure, |outgoing, _| match outgoing {
+            Outgoing::Polling(polling) => {
+                for frame in series.frames() {
+                    polling.push_frame(frame);
+                }
+                Ok(())
+            }
+            Outgoing::Websocket(websocket) => websocket.push_series(series, self.protocol),
+            Outgoing::Closed => Ok(()),
+        })
+    }
+
+    fn queue(
+        self: &Arc<Self>,
+        max_backpressure: usize,
+        push: impl FnOnce(&mut Outgoing, usize) -> io::Result<()>,
+    ) -> bool {
         let mut outgoing = self.outgoing.lock();
         let waiting = outgoing.waiting();
-        if frame.volatile && waiting > 0 {
-            return false;
-        }
         if waiting > max_backpressure {
             drop(outgoing);
             self.ends_because(Reason::Backpressure);
             self.end(Reason::Backpressure, End::AtOnce);
             return false;
         }
-        match &mut *outgoing {
-            Outgoing::Polling(polling) => {
-                polling.push_frame(frame);
-                true
-            }
-            Outgoing::Websocket(websocket) => {
-                websocket.push_frame(frame, self.protocol);
-                if websocket.is_full() {
-                    let flushed = self.flush_locked(&mut outgoing);
-                    drop(outgoing);
-                    if flushed.is_err() {
-                        self.lost();
-                    }
-                    return false;
-                }
-                // What waits for a client that is blocked goes out without being asked for.
-                waiting == 0 && !websocket.is_blocked
-            }
-            Outgoing::Closed => false,
+        let mut pushed = push(&mut outgoing, waiting);
+        let is_full = match &*outgoing {
+            Outgoing::Polling(_) => return true,
+            Outgoing::Websocket(websocket) => websocket.is_full(),
+            Outgoing::Closed => return false,
+        };
+        if is_full && pushed.is_ok() {
+            pushed = self.flush_locked(&mut outgoing);
         }
+        // What waits for a client that is blocked goes out without being asked for.
+        let calls_for_flush = waiting == 0 && outgoing.is_flushable();
+        drop(outgoing);
+        if pushed.is_err() {
+            self.lost();
+            return false;
+        }
+        calls_for_flush
     }
 
     /// Has what is queued go out, as far as the client takes it.
@@ -246,7 +271,7 @@ impl Connection {
         self.end(Reason::TransportClose, End::AtOnce);
     }
 
-    fn flush_locked(self: &Arc<Self>, outgoing: &mut Outgoing) -> std::io::Result<()> {
+    fn flush_locked(self: &Arc<Self>, outgoing: &mut Outgoing) -> io::Result<()> {
         match outgoing {
             Outgoing::Polling(polling) => polling.flush(self.protocol, &*self.inbox),
             Outgoing::Websocket(websocket) if !websocket.is_blocked => {

@@ -21,7 +21,7 @@ mod frame;
 pub(crate) mod handover;
 mod handshake;
 mod heartbeat;
-mod outgoing;
+pub(crate) mod outgoing;
 mod packet;
 mod payload;
 pub(crate) mod polling;

@@ -22,6 +22,8 @@ pub(crate) type RequestNumber = u32;
 
 /// Bytes that are written at once, however many more are about to be queued.
 const WRITE_AT: usize = 1 << 14;
+/// About how many bytes a series has at most: a client that does not read is noticed between two.
+const SERIES: usize = 1 << 16;
 
 /// The transport of a connection.
 #[derive(Debug)]
@@ -37,6 +39,15 @@ impl Outgoing {
             Self::Polling(_) => Some(TransportType::Polling),
             Self::Websocket(_) => Some(TransportType::Websocket),
             Self::Closed => None,
+        }
+    }
+
+    /// Whether something waits that a flush would have go out.
+    pub(super) fn is_flushable(&self) -> bool {
+        match self {
+            Self::Polling(polling) => !polling.is_empty(),
+            Self::Websocket(websocket) => !websocket.is_blocked && websocket.waiting() > 0,
+            Self::Closed => false,
         }
     }
 
@@ -126,6 +137,53 @@ impl Polling {
     }
 }
 
+/// Frames that go out together to many clients: what a websocket carries of them is made once.
+#[derive(Debug)]
+pub(crate) struct Series {
+    frames: Vec<Frame>,
+    bytes: Vec<u8>,
+}
+
+impl Series {
+    /// Parts frames of one message each into series none of which is long.
+    pub(crate) fn split(frames: Vec<Frame>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for frame in frames {
+            if all.last().is_none_or(|series| series.bytes.len() >= SERIES) {
+                all.push(Self {
+                    frames: Vec::new(),
+                    bytes: Vec::new(),
+                });
+            }
+            if let Some(series) = all.last_mut() {
+                match &frame.message {
+                    Message::Text(text, _) => write_text(&mut series.bytes, "4", text.as_str()),
+                    // Engine.IO 3 has these otherwise; see `Websocket::push_series`.
+                    Message::Binary(bytes) => frame::write(&mut series.bytes, Kind::Binary, bytes),
+                }
+                series.frames.push(frame);
+            }
+        }
+        all
+    }
+
+    fn is_binary(&self) -> bool {
+        let mut frames = self.frames.iter();
+        frames.any(|frame| matches!(frame.message, Message::Binary(_)))
+    }
+
+    /// The frames, one by one.
+    pub(super) fn frames(&self) -> &[Frame] {
+        &self.frames
+    }
+}
+
+fn write_text(bytes: &mut Vec<u8>, kind: &str, data: &str) {
+    frame::begin(bytes, Kind::Text, kind.len() + data.len());
+    bytes.extend_from_slice(kind.as_bytes());
+    bytes.extend_from_slice(data.as_bytes());
+}
+
 /// Answers a request of long polling.
 pub(super) fn respond(
     inbox: &dyn Inbox,
@@ -209,15 +267,44 @@ impl Websocket {
         }
     }
 
+    /// Queues the messages of a series, or writes them at once if nothing waits and they are worth it.
+    ///
+    /// # Errors
+    /// That of the stream, on which nothing can be written any more.
+    pub(super) fn push_series(
+        &mut self,
+        series: &Series,
+        protocol: ProtocolVersion,
+    ) -> io::Result<()> {
+        if protocol == ProtocolVersion::V3 && series.is_binary() {
+            for frame in &series.frames {
+                self.push_frame(frame, protocol);
+            }
+            return Ok(());
+        }
+        let mut bytes = &series.bytes[..];
+        if self.bytes.is_empty() && bytes.len() >= WRITE_AT {
+            while !bytes.is_empty() {
+                match self.half.try_write(bytes) {
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(written) => bytes = &bytes[written..],
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
     /// Whether so much waits that it is to be written at once.
     pub(super) fn is_full(&self) -> bool {
         !self.is_blocked && self.waiting() >= WRITE_AT
     }
 
     fn text(&mut self, kind: &str, data: &str) {
-        frame::begin(&mut self.bytes, Kind::Text, kind.len() + data.len());
-        self.bytes.extend_from_slice(kind.as_bytes());
-        self.bytes.extend_from_slice(data.as_bytes());
+        write_text(&mut self.bytes, kind, data);
     }
 
     fn binary(&mut self, data: &[u8], protocol: ProtocolVersion) {

@@ -1,5 +1,8 @@
 //! Long polling, served in process: Node reads the requests and writes the responses, which come to
 //! it as notices.
+//!
+//! A request is served on the thread that brings it, JavaScript's: it has the bytes, and would have
+//! to wake another thread, and be woken, for less work than that takes.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,8 +15,8 @@ use super::outgoing::RequestNumber;
 use super::payload::{self, Writer};
 use super::request::{Asks, Refusal};
 use super::{ProtocolVersion, Sid, TransportType};
-use crate::server::Server;
 use crate::server::notice::{Notice, Reason};
+use crate::server::{Hold, Server};
 
 /// The type of a body of Engine.IO 3 that holds binary packets.
 const BINARY: &str = "application/octet-stream";
@@ -35,33 +38,38 @@ pub(crate) struct Request {
 }
 
 /// Serves a request; its answer comes as a [`Notice::Response`].
-pub(crate) async fn serve(server: Arc<Server>, request: Request) {
+pub(crate) fn serve(server: &Arc<Server>, request: Request) {
     match (request.asks, &request.body) {
-        (Asks::Open, _) => open(&server, request),
+        (Asks::Open, _) => open(server, request),
         (Asks::Use(sid), None) => {
             let polled = match server.connection(sid) {
                 Some(connection) => connection.poll(request.number),
                 None => Err(Some(Refusal::UnknownSession)),
             };
             if let Err(refusal) = polled {
-                refuse(&server, request.number, refusal);
+                refuse(server, request.number, refusal);
             }
         }
         (Asks::Use(sid), Some(body)) => {
             let Some(connection) = server.connection(sid) else {
-                refuse(&server, request.number, Some(Refusal::UnknownSession));
+                refuse(server, request.number, Some(Refusal::UnknownSession));
                 return;
             };
             let is_binary = request.content_type.as_deref() == Some(BINARY);
-            let taken = post(&server, &connection, body, is_binary);
-            if taken {
+            if !post(server, &connection, body, is_binary) {
+                refuse(server, request.number, None);
+            } else if connection.unheard().is_high() {
                 let unheard = connection.unheard().clone();
-                drop(connection);
-                // The client sends more when this is answered.
-                poll_fn(|cx| unheard.poll_low(cx)).await;
-                respond(&server, request.number, Bytes::from_static(b"ok"), None);
+                let waiting = Arc::downgrade(server);
+                server.runtime.spawn(async move {
+                    // The client sends more when this is answered.
+                    poll_fn(|cx| unheard.poll_low(cx)).await;
+                    if let Some(server) = waiting.upgrade() {
+                        accept(&server, request.number);
+                    }
+                });
             } else {
-                refuse(&server, request.number, None);
+                accept(server, request.number);
             }
         }
     }
@@ -91,6 +99,7 @@ fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_bina
         connection.close(Reason::TransportError);
         return false;
     }
+    let _hold = Hold::new(&*server.inbox);
     let read = payload::read(body, is_binary, protocol, |packet| {
         connection.packet(server, packet)
     });
@@ -98,6 +107,11 @@ fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_bina
         connection.close(Reason::ParseError);
     }
     read.is_ok()
+}
+
+/// Answers a request whose packets are taken.
+fn accept(server: &Server, request: RequestNumber) {
+    respond(server, request, Bytes::from_static(b"ok"), None);
 }
 
 fn respond(server: &Server, request: RequestNumber, body: Bytes, opened: Option<Sid>) {

@@ -53,6 +53,29 @@ pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
 pub(crate) trait Inbox: Send + Sync + 'static {
     /// Queues a notice; called on any thread, in order.
     fn push(&self, notice: Notice);
+
+    /// More notices are about to come: JavaScript need not be woken before [`Inbox::release`].
+    fn hold(&self) {}
+
+    /// Those notices have come.
+    fn release(&self) {}
+}
+
+/// Keeps JavaScript from being woken by the first of many notices, and while locks are held that it
+/// would wait for; until dropped.
+pub(crate) struct Hold<'a>(&'a dyn Inbox);
+
+impl<'a> Hold<'a> {
+    pub(crate) fn new(inbox: &'a dyn Inbox) -> Self {
+        inbox.hold();
+        Self(inbox)
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 /// One native server: its namespaces, sockets and connections.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::Str;
+use crate::engine::outgoing::Series;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
@@ -116,6 +117,19 @@ impl Namespace {
     ) {
         for socket in self.audience(audience) {
             socket.send(frame, max_backpressure, touched);
+        }
+    }
+
+    /// Sends a series of frames to an audience; see [`Namespace::broadcast`].
+    pub(crate) fn broadcast_series(
+        &self,
+        audience: &Audience,
+        series: &Series,
+        max_backpressure: usize,
+        touched: &mut Touched,
+    ) {
+        for socket in self.audience(audience) {
+            touched.send_series(&socket.connection, series, max_backpressure);
         }
     }
 

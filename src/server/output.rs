@@ -37,6 +37,7 @@ use super::notice::Reason;
 use super::parser::Frame;
 use super::socket::Socket;
 use crate::engine::connection::Connection;
+use crate::engine::outgoing::Series;
 use crate::session::Call;
 
 /// How many operations the thread that speaks carries out itself, when nothing is before them: the
@@ -177,6 +178,18 @@ impl Touched {
             self.0.push(connection.clone());
         }
     }
+
+    /// Queues a series of frames on a connection.
+    pub(crate) fn send_series(
+        &mut self,
+        connection: &Arc<Connection>,
+        series: &Series,
+        max_backpressure: usize,
+    ) {
+        if connection.send_series(series, max_backpressure) {
+            self.0.push(connection.clone());
+        }
+    }
 }
 
 impl Drop for Touched {
@@ -207,15 +220,69 @@ fn run_one(server: &Arc<Server>, command: Command) {
 
 fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>, touched: &mut Touched) {
     let mut attachments = attachments.into_iter();
-    for line in text.split(|&byte| byte == b'\n') {
-        // The text is written by our own JavaScript; a line that does not parse is skipped, and a
-        // panic costs one line.
-        if let Ok(line) = std::str::from_utf8(line) {
+    // The text is written by our own JavaScript; a line that does not parse is skipped, and a panic
+    // costs one line, or the broadcasts that go out together.
+    let mut lines = text
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .peekable();
+    while let Some(line) = lines.next() {
+        if let Some((audience, json)) = repeatable(line)
+            && lines
+                .peek()
+                .and_then(|next| repeatable(next))
+                .is_some_and(|(next, _)| next == audience)
+        {
+            let mut series = vec![json];
+            while let Some((_, json)) = lines
+                .peek()
+                .and_then(|next| repeatable(next))
+                .filter(|(next, _)| *next == audience)
+            {
+                series.push(json);
+                lines.next();
+            }
             let _ = catch_unwind(AssertUnwindSafe(|| {
-                operation(server, line, &mut attachments, touched)
+                broadcast_series(server, audience, &series, touched)
             }));
+            continue;
         }
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            operation(server, line, &mut attachments, touched)
+        }));
     }
+}
+
+/// What comes before the JSON of a broadcast that every client is to get and none acknowledges, and
+/// the JSON: broadcasts that have the first in common and follow each other go out together.
+fn repeatable(line: &str) -> Option<(&str, &str)> {
+    let rest = line.strip_prefix("b\t")?;
+    let (audience, json) = rest.split_once("\t\t\t")?;
+    // Namespace and audience: one tab, since JSON escapes its own.
+    (audience.bytes().filter(|&byte| byte == b'\t').count() == 1).then_some((audience, json))
+}
+
+/// Broadcasts to one audience, each in its turn.
+fn broadcast_series(
+    server: &Arc<Server>,
+    audience: &str,
+    series: &[&str],
+    touched: &mut Touched,
+) -> Option<()> {
+    let (namespace, audience) = audience.split_once('\t')?;
+    let namespace = server.namespace_at(namespace.parse().ok()?)?;
+    let audience: Audience = serde_json::from_str(audience).ok()?;
+    let frames = series
+        .iter()
+        .map(|json| {
+            let parser = server.options.parser;
+            parser.event(&namespace.name, json, Vec::new(), None)
+        })
+        .collect();
+    for series in Series::split(frames) {
+        namespace.broadcast_series(&audience, &series, server.options.max_backpressure, touched);
+    }
+    Some(())
 }
 
 fn operation(
