@@ -29,6 +29,48 @@ async function authenticate(raw, token = 'valid') {
 
 describe('a LoopbackSocket', () => {
   it(
+    'answers with what JSON makes of a value under the name it is sent under',
+    TIMEOUT,
+    only(async (world) => {
+      const instance = loopbackSocket();
+      const named = { toJSON: (key) => `as ${key}` };
+      const callable = Object.assign(() => {}, named);
+      const values = {
+        named: () => named,
+        nested: () => ({ deep: [named] }),
+        callable: () => callable,
+        date: () => new Date(0),
+        nothing: () => undefined,
+        symbol: () => Symbol('none'),
+        nan: () => NaN,
+        text: () => 'a"\n\t\u2028\ud800',
+        bytes: () => ({ toJSON: () => ({ deep: [1] }) }),
+        wrong: () => Promise.reject(named),
+        none: (socket, credentials, args, done) => done({ toJSON: () => undefined }),
+      };
+      for (const [name, method] of Object.entries(values)) instance.defineMethod(name, method);
+      instance.start(world.io);
+      const raw = await world.raw();
+      await authenticate(raw);
+      const answers = {};
+      for (const name of Object.keys(values)) [answers[name]] = await raw.call(name, 1);
+      assert.deepEqual(answers, {
+        named: { result: 'as result' },
+        nested: { result: { deep: ['as 0'] } },
+        callable: { result: 'as result' },
+        date: { result: '1970-01-01T00:00:00.000Z' },
+        nothing: {},
+        symbol: {},
+        nan: { result: null },
+        text: { result: 'a"\n\t\u2028\ud800' },
+        bytes: { result: { deep: [1] } },
+        wrong: { error: 'as error' },
+        none: {},
+      });
+    }),
+  );
+
+  it(
     'started twice on one server runs its handlers once',
     TIMEOUT,
     only(async (world) => {

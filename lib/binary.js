@@ -67,8 +67,11 @@ function holdsBinary(value, depth, around) {
     return hasBinary(value.toJSON(), depth, around);
   }
   for (const key in value) {
-    if (Object.hasOwn(value, key) && hasBinary(value[key], depth, around)) {
-      return true;
+    if (Object.hasOwn(value, key)) {
+      const item = value[key];
+      if (typeof item === 'object' && item !== null && hasBinary(item, depth, around)) {
+        return true;
+      }
     }
   }
   return false;

@@ -48,6 +48,42 @@ class Output {
   }
 
   /**
+   * What comes until the next `flush` waits for that. Whoever says so calls it, whatever happens.
+   *
+   * @returns {void}
+   */
+  gather() {
+    this.#scheduled = true;
+  }
+
+  /**
+   * Answers a call with the outcome of its handler.
+   *
+   * @param {number} socket the socket
+   * @param {number} call the call
+   * @param {boolean} failed whether the handler failed
+   * @param {unknown} value its result or error
+   * @returns {void}
+   * @throws {UnsendableValueError} if the value cannot be sent; nothing has been answered then
+   */
+  settle(socket, call, failed, value) {
+    let json;
+    try {
+      if (readsItsKey(value) || hasBinary(value)) {
+        this.answer(socket, call, [failed ? { error: value } : { result: value }]);
+        return;
+      }
+      json = JSON.stringify(value);
+    } catch (error) {
+      throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
+    }
+    // As JSON has it, a value that has none is left out.
+    const key = failed ? 'error' : 'result';
+    const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
+    this.#add(`a\t${socket}\t${call}\t[${answer}]\n`);
+  }
+
+  /**
    * Answers a call.
    *
    * @param {number} socket the socket
@@ -224,6 +260,16 @@ class Output {
       process.nextTick(this.#flush);
     }
   }
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether its JSON may depend on the name it is sent under
+ */
+function readsItsKey(value) {
+  return typeof value === 'object' && value !== null
+    ? typeof value.toJSON === 'function'
+    : typeof value === 'bigint' || typeof value === 'function';
 }
 
 /**

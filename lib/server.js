@@ -232,13 +232,20 @@ class Server extends EventEmitter {
     const receiver = new Receiver(this);
     const native = new NativeServer(this._options, (batch, attachments, more) => {
       const values = parseBatch(batch, () => native.records(), receiver.malformed);
-      dispatch(receiver, values, attachments);
+      output.gather();
+      try {
+        dispatch(receiver, values, attachments);
+      } finally {
+        // Not in a tick of its own: what handlers that are done have answered is complete.
+        output.flush();
+      }
       if (more) {
         setImmediate(() => native.resume());
       }
     });
+    const output = new Output(native);
     this._native = native;
-    this._output = new Output(native);
+    this._output = output;
     for (const namespace of this._nsps.values()) {
       namespace._index = native.namespace(namespace.name);
     }

@@ -636,10 +636,7 @@ class Socket extends EventEmitter {
       return;
     }
     const args = [this, bound.credentials, payload[1]];
-    const settle =
-      call < 0
-        ? ignore
-        : (failed, value) => this.#answer(call, failed ? { error: value } : { result: value });
+    const settle = call < 0 ? ignore : (failed, value) => this.#answer(call, failed, value);
     invoke(method.fn, method.self, args, settle);
   }
 
@@ -788,19 +785,20 @@ class Socket extends EventEmitter {
    * Answers a call; what cannot be sent is answered with an error that says so.
    *
    * @param {number} call the call
-   * @param {object} answer `{result}` or `{error}`
+   * @param {boolean} failed whether its handler failed
+   * @param {unknown} value its result or error
    * @returns {void}
    */
-  #answer(call, answer) {
+  #answer(call, failed, value) {
     if (!this.connected) {
       return;
     }
     const { _output: output } = this.server;
     try {
-      output.answer(this._number, call, [answer]);
+      output.settle(this._number, call, failed, value);
     } catch (error) {
       const { code, message } = error;
-      output.answer(this._number, call, [{ error: { code, message } }]);
+      output.settle(this._number, call, true, { code, message });
     }
   }
 
