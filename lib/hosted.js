@@ -12,6 +12,7 @@
 const { Session } = require('./binding');
 const { authenticate, disconnect } = require('./authentication');
 const { BroadcastGate } = require('./broadcast-gate');
+const { coalesce } = require('./coalesce');
 const { UnsendableValueError } = require('./errors');
 const { EMITTER_EVENTS } = require('./events');
 const { invoke } = require('./invoke');
@@ -146,6 +147,7 @@ class HostedSocket {
     this._isTrusted = false;
     this._ended = false;
     socket.on('disconnect', () => this._end());
+    coalesce(socket.conn);
   }
 
   /**
