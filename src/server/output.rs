@@ -43,7 +43,7 @@ use crate::session::Call;
 /// How many operations the thread that speaks carries out itself, when nothing is before them: the
 /// I/O thread would take longer to wake than they take. More of them are worth a thread of their
 /// own (docs/performance.md).
-const MAX_AT_ONCE: usize = 4;
+const MAX_AT_ONCE: usize = 8;
 /// How many bytes such operations hold at most.
 const MAX_BYTES_AT_ONCE: usize = 1 << 13;
 
