@@ -71,6 +71,34 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
+    'hands over together what handlers answer before the event loop has gone round',
+    TIMEOUT,
+    only(async (world) => {
+      const instance = loopbackSocket();
+      instance.defineMethod('later', (socket, credentials, n, done) => {
+        setImmediate(() => setImmediate(done, null, n));
+      });
+      instance.start(world.io);
+      const raw = await world.raw();
+      await authenticate(raw);
+      const native = world.io._native;
+      let pushes = 0;
+      native.push = function push(...args) {
+        pushes += 1;
+        return Reflect.apply(Object.getPrototypeOf(native).push, native, args);
+      };
+      const calls = [];
+      for (let n = 0; n < 200; n++) calls.push(raw.call('later', n));
+      const answers = await Promise.all(calls);
+      assert.deepEqual(
+        answers,
+        calls.map((_, n) => [{ result: n }]),
+      );
+      assert.ok(pushes < 100, `${pushes} pushes`);
+    }),
+  );
+
+  it(
     'started twice on one server runs its handlers once',
     TIMEOUT,
     only(async (world) => {

@@ -3,9 +3,13 @@
 /**
  * Everything the application sends, in its order, as text for the native server: a line an
  * operation, parted by tabs, which JSON always escapes (`src/server/output.rs` has the list). What
- * gathers in one turn goes over in one call.
+ * gathers goes over in one call, for each is the price of a wake-up: what the handlers of a batch are
+ * done with at its end, what comes after a pause when its tick is over, and what follows that before
+ * the event loop has gone round together.
  */
 
+// As it is now: the tests of an application may put a clock of their own in its place.
+const { setImmediate } = require('timers');
 const { UnsendableValueError } = require('./errors');
 const { hasBinary, deconstruct } = require('./binary');
 
@@ -16,8 +20,22 @@ class Output {
   #native;
   #text = '';
   #attachments = [];
+  /** Whether somebody will flush. */
   #scheduled = false;
-  #flush = () => this.flush();
+  /** Whether the event loop has yet to go round after the last flush of a tick. */
+  #resting = false;
+  #endTick = () => {
+    this.#resting = true;
+    this.flush();
+    setImmediate(this.#endRest);
+  };
+  #endRest = () => {
+    this.#resting = false;
+    this.#scheduled = false;
+    if (this.#text !== '') {
+      this.#endTick();
+    }
+  };
 
   /**
    * @param {import('../binding').NativeServer} native where it goes
@@ -32,7 +50,7 @@ class Output {
    * @returns {void}
    */
   flush() {
-    this.#scheduled = false;
+    this.#scheduled = this.#resting;
     if (this.#text === '') {
       return;
     }
@@ -257,7 +275,7 @@ class Output {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
-      process.nextTick(this.#flush);
+      process.nextTick(this.#endTick);
     }
   }
 }
