@@ -28,7 +28,7 @@ use super::request::Asks;
 use super::wire::{ReadHalf, WriteHalf};
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::server::notice::{Notice, Reason};
-use crate::server::{Hold, Server};
+use crate::server::{Hold, Server, runtime};
 
 /// How often a poll that waits is released while a client upgrades.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
@@ -203,6 +203,7 @@ impl Reading {
             });
             return;
         };
+        runtime::heard();
         let _hold = Hold::new(&*server.inbox);
         let closed = &mut self.peer_has_closed;
         let fed = self.frames.feed(bytes, |said| {

@@ -133,8 +133,7 @@ impl World {
             asks,
             connection,
         };
-        let serve = polling::serve(self.server.clone(), request);
-        self.runtime.spawn(serve);
+        polling::serve(&self.server, request);
         if asks == Asks::Open {
             let sid = self.until(|told| {
                 told.notices.iter().find_map(|notice| match notice {
