@@ -6,6 +6,9 @@
 //   npm run bench -- --full     every case and how costs grow; makes docs/benchmarks.md anew
 //   npm run bench -- --growth   how costs grow, alone; makes that part of docs/benchmarks.md anew
 //
+//   --again <names>     measures these cases of the full run anew, in as many rounds, and puts them in
+//                       the place of what there was; docs/benchmarks.md says so
+//
 //   --only <names>      cases and series of these names, separated by commas
 //   --rounds <number>   so many rounds
 //   --seconds <number>  figures of so many seconds
@@ -34,6 +37,7 @@ const { terminalReport } = require('./report/terminal');
  * @property {number} halvings - of the interval in which the capacity is searched
  * @property {import('./cases').Case[]} cases
  * @property {import('./growth').Series[]} growth
+ * @property {boolean} [isAgain] - whether its cases take the place of those there are
  */
 
 /** @type {Record<string, Plan>} */
@@ -73,6 +77,7 @@ function readPlans() {
     options: {
       full: { type: 'boolean' },
       growth: { type: 'boolean' },
+      again: { type: 'string' },
       only: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
@@ -80,9 +85,10 @@ function readPlans() {
   });
   const names = values.full ? ['full', 'growth'] : values.growth ? ['growth'] : ['quick'];
   const plans = names.map((name) => PLANS[name]);
-  if (!values.only && !values.rounds && !values.seconds) return plans;
-  const chosen = values.only?.split(',');
+  const chosen = (values.again ?? values.only)?.split(',');
   const choose = (list) => list.filter(({ name }) => chosen.includes(name));
+  if (values.again) return [{ ...PLANS.full, cases: choose(CASES), isAgain: true }];
+  if (!values.only && !values.rounds && !values.seconds) return plans;
   return [
     {
       ...plans[0],
@@ -101,7 +107,8 @@ function readPlans() {
  * @param {string} binary - the load generator
  * @returns {Promise<import('./lib/results').Result>}
  */
-async function carryOut({ name, rounds, warmup, seconds, halvings, cases, growth }, binary) {
+async function carryOut(plan, binary) {
+  const { name, rounds, warmup, seconds, halvings, cases, growth, isAgain } = plan;
   const started = Date.now();
   const times = { warmup, seconds };
   let capacity;
@@ -132,7 +139,7 @@ async function carryOut({ name, rounds, warmup, seconds, halvings, cases, growth
     failures: bench.failures,
     seconds: Math.round((Date.now() - started) / 1000),
   };
-  results.write(name, result);
+  results.write(name, isAgain ? results.replaced(results.read(name), result) : result);
   return result;
 }
 

@@ -9,6 +9,9 @@ const WRITE = 0;
 const RESUME = 1;
 const END = 2;
 
+/** How long a client may take to read what is left for it, in ms. */
+const FAREWELL = 30_000;
+
 /** @type {WeakMap<import('./server'), Map<number, import('net').Socket>>} what is carried */
 const carried = new WeakMap();
 
@@ -57,6 +60,9 @@ function pumped(server, number, action, bytes) {
   } else if (action === RESUME) {
     socket.resume();
   } else if (action === END) {
+    // A client that does not read would keep its socket, and with it the http.Server, for ever.
+    const timer = setTimeout(() => socket.destroy(), FAREWELL).unref();
+    socket.once('close', () => clearTimeout(timer));
     socket.end(() => socket.destroy());
   } else {
     socket.destroy();

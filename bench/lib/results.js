@@ -25,6 +25,8 @@ const FORMAT = 1;
  * @property {Record<string, import('./compare').CaseResult>} [cases] - by name
  * @property {Record<string, import('./grow').SeriesResult>} [growth] - by name
  * @property {{ what: string, server: string, round: number, reason: string }[]} failures
+ * @property {{ started: string, sources: object, cases: string[] }[]} [again] - what was measured
+ *   anew since
  */
 
 /**
@@ -56,4 +58,22 @@ function read(name) {
   return result.format === FORMAT ? result : undefined;
 }
 
-module.exports = { FORMAT, fileOf, read, write };
+/**
+ * A result in which some cases were measured anew.
+ * @param {Result | undefined} before - undefined if there is none
+ * @param {Result} anew
+ * @returns {Result}
+ */
+function replaced(before, anew) {
+  if (before === undefined) return anew;
+  const { started, sources, cases, capacity, failures } = anew;
+  return {
+    ...before,
+    capacity: capacity ?? before.capacity,
+    cases: { ...before.cases, ...cases },
+    failures: [...before.failures, ...failures],
+    again: [...(before.again ?? []), { started, sources, cases: Object.keys(cases) }],
+  };
+}
+
+module.exports = { FORMAT, fileOf, read, replaced, write };

@@ -94,6 +94,12 @@ function circumstances(results) {
       cases ? 'Cases measured' : 'Growth measured',
       `${day(started)}, ${rounds} rounds of ${seconds} s after ${warmup} s of warming up`,
     ]),
+    ...results
+      .flatMap(({ again = [] }) => again)
+      .map((one) => [
+        'Measured again',
+        `${day(one.started)}, at ${one.sources.commit}: ${one.cases.join(', ')}`,
+      ]),
   ];
   return ['## Machine and versions', table(['', 'in this run'], rows)];
 }

@@ -19,7 +19,6 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout;
 
-use super::frame::Kind;
 use super::heartbeat::{self, Beat};
 use super::outgoing::{Outgoing, Polling, RequestNumber, Series, Websocket};
 use super::packet::Packet;
@@ -182,6 +181,12 @@ impl Connection {
         self.outgoing.lock().transport()
     }
 
+    /// Bytes that wait for the client.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.outgoing.lock().waiting()
+    }
+
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.transport().is_none()
@@ -190,6 +195,11 @@ impl Connection {
     /// Whether the connection is to end, and the client not heard any more.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
+    }
+
+    /// The reason somebody gave for its end, if any.
+    pub(crate) fn reason(&self) -> Option<Reason> {
+        self.reason.get().copied()
     }
 
     /// Says why the connection is about to end; the first reason stays.
@@ -235,8 +245,7 @@ impl Connection {
         let waiting = outgoing.waiting();
         if waiting > max_backpressure {
             drop(outgoing);
-            self.ends_because(Reason::Backpressure);
-            self.end(Reason::Backpressure, End::AtOnce);
+            self.overflow();
             return false;
         }
         let mut pushed = push(&mut outgoing, waiting);
@@ -266,6 +275,12 @@ impl Connection {
         }
     }
 
+    /// The client takes less than it is to get, and nothing is lost in silence.
+    fn overflow(self: &Arc<Self>) {
+        self.ends_because(Reason::Backpressure);
+        self.end(Reason::Backpressure, End::AtOnce);
+    }
+
     /// The peer is gone: nothing can be written to it.
     fn lost(self: &Arc<Self>) {
         self.end(Reason::TransportClose, End::AtOnce);
@@ -285,33 +300,31 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a packet of the engine's own, and has it go out.
+    /// Queues a packet of the engine's own.
     fn tell(self: &Arc<Self>, packet: payload::Packet) {
-        {
-            let mut outgoing = self.outgoing.lock();
-            match &mut *outgoing {
-                Outgoing::Polling(polling) => polling.push(packet),
-                Outgoing::Websocket(websocket) => websocket.push(&packet, self.protocol),
-                Outgoing::Closed => return,
-            }
+        let mut outgoing = self.outgoing.lock();
+        match &mut *outgoing {
+            Outgoing::Polling(polling) => polling.push(packet),
+            Outgoing::Websocket(websocket) => websocket.push(&packet, self.protocol),
+            Outgoing::Closed => {}
         }
-        self.flush();
     }
 
     /// Pings the client.
     pub(super) fn ping(self: &Arc<Self>) {
         self.tell(payload::Packet::Ping);
-    }
-
-    /// Queues a frame of the websocket's own.
-    pub(super) fn control(self: &Arc<Self>, kind: Kind, data: &[u8]) {
-        if let Outgoing::Websocket(websocket) = &mut *self.outgoing.lock() {
-            websocket.control(kind, data);
-        }
         self.flush();
     }
 
-    /// A packet of the client. Says whether to read on.
+    /// Queues the answer to a ping of the websocket's own; [`Connection::flush`] is called for.
+    pub(super) fn pong(&self, data: &[u8]) {
+        if let Outgoing::Websocket(websocket) = &mut *self.outgoing.lock() {
+            websocket.pong(data);
+        }
+    }
+
+    /// A packet of the client. Says whether to read on. If it is a ping, [`Connection::flush`] is
+    /// called for.
     pub(super) fn packet(self: &Arc<Self>, server: &Arc<Server>, packet: Packet<'_>) -> bool {
         if self.is_closed() {
             return false;
@@ -325,7 +338,12 @@ impl Connection {
             (Packet::Close, _) => self.close(Reason::TransportClose),
             (Packet::Ping(data), ProtocolVersion::V3) => {
                 self.beat.answered();
-                self.tell(payload::Packet::Pong(data.into()));
+                // What a client has the server say counts as all else does.
+                if self.outgoing.lock().waiting() > server.options.max_backpressure {
+                    self.overflow();
+                } else {
+                    self.tell(payload::Packet::Pong(data.into()));
+                }
             }
             (Packet::Pong, ProtocolVersion::V4) => self.beat.answered(),
             // A heartbeat in the wrong direction.

@@ -85,6 +85,14 @@ impl Polling {
     }
 
     pub(super) fn push(&mut self, packet: Packet) {
+        if matches!(packet, Packet::Pong(_))
+            && let Some(before @ Packet::Pong(_)) = self.queue.last_mut()
+        {
+            // The last answer says what those before it do.
+            self.bytes = self.bytes - before.len() + packet.len();
+            *before = packet;
+            return;
+        }
         self.bytes += packet.len();
         self.queue.push(packet);
     }
@@ -323,9 +331,12 @@ impl Websocket {
         frame::write_close(&mut self.bytes, code);
     }
 
-    /// Queues a frame of the websocket's own.
-    pub(super) fn control(&mut self, kind: Kind, payload: &[u8]) {
-        frame::write(&mut self.bytes, kind, payload);
+    /// Queues the answer to a ping of the websocket's own, unless the client takes nothing: then it
+    /// need not have one (RFC 6455, section 5.5.3).
+    pub(super) fn pong(&mut self, payload: &[u8]) {
+        if !self.is_blocked {
+            frame::write(&mut self.bytes, Kind::Pong, payload);
+        }
     }
 
     /// Writes what is taken at once.
@@ -339,8 +350,11 @@ impl Websocket {
                 Ok(written) => self.written += written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_blocked = true;
-                    self.bytes.drain(..self.written);
-                    self.written = 0;
+                    // What is moved is never more than what has gone out since the last time.
+                    if self.written >= self.bytes.len() / 2 {
+                        self.bytes.drain(..self.written);
+                        self.written = 0;
+                    }
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -352,5 +366,38 @@ impl Websocket {
         // A connection at rest holds nothing.
         self.bytes = Vec::new();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<Bytes>>);
+
+    impl Inbox for Told {
+        fn push(&self, notice: Notice) {
+            if let Notice::Response { body, .. } = notice {
+                self.0.lock().unwrap().push(body);
+            }
+        }
+    }
+
+    #[test]
+    fn many_pings_of_a_client_that_does_not_poll_have_one_answer() {
+        let told = Told::default();
+        let mut polling = Polling::new(false);
+        for n in 0..1000 {
+            polling.push(Packet::Pong(n.to_string().into()));
+        }
+        polling.push(Packet::Text("2[]".into()));
+        polling.push(Packet::Pong("probe".into()));
+        polling.poll = Some(1);
+        polling.flush(ProtocolVersion::V3, &told);
+        assert_eq!(*told.0.lock().unwrap(), ["4:39994:42[]6:3probe"]);
+        assert_eq!(polling.bytes, 0);
     }
 }

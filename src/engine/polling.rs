@@ -105,6 +105,9 @@ fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_bina
     });
     if read.is_err() {
         connection.close(Reason::ParseError);
+    } else if protocol == ProtocolVersion::V3 {
+        // Its pings are answered.
+        connection.flush();
     }
     read.is_ok()
 }

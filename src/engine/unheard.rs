@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 
 /// Bytes beyond which a connection is not read on.
-pub(crate) const HIGH_WATER: usize = 1 << 14;
+pub(crate) const HIGH_WATER: usize = 1 << 13;
 /// Bytes below which it is read on.
 const LOW_WATER: usize = HIGH_WATER / 4;
 /// What a notice takes beside the client's words.

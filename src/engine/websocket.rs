@@ -36,8 +36,14 @@ const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a client that gets no connection may take to say goodbye.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// What may wait for a client that has not agreed on its upgrade.
+const MAX_UNWRITTEN: usize = 1 << 12;
+
+/// How long a client may take to say goodbye on a websocket whose connection ended with its upgrade.
+const FAREWELL: Duration = Duration::from_secs(30);
+
 /// What is read of a stream at once.
-const READ: usize = 1 << 14;
+const READ: usize = 1 << 13;
 
 thread_local! {
     /// Where a stream is read to: one for all that are read on a thread, since nothing stays there.
@@ -203,15 +209,20 @@ impl Reading {
             });
             return;
         };
-        runtime::heard();
+        runtime::heard(connection.number);
         let _hold = Hold::new(&*server.inbox);
         let closed = &mut self.peer_has_closed;
+        let mut pinged = connection.protocol == ProtocolVersion::V3;
         let fed = self.frames.feed(bytes, |said| {
             *closed |= matches!(said, Said::Close(_));
+            pinged |= matches!(said, Said::Ping(_));
             handle(&server, &connection, said)
         });
-        if let Err(fault) = fed {
-            connection.close_with(Reason::TransportError, fault as u16);
+        match fed {
+            Err(fault) => connection.close_with(Reason::TransportError, fault as u16),
+            // Its pings are answered, all in one write.
+            Ok(()) if pinged => connection.flush(),
+            Ok(()) => {}
         }
     }
 }
@@ -223,7 +234,7 @@ fn handle(server: &Arc<Server>, connection: &Arc<Connection>, said: Said<'_>) ->
         Said::Text(text) => Packet::of_text(text, protocol),
         Said::Binary(bytes) => Packet::of_bytes(bytes, protocol),
         Said::Ping(data) => {
-            connection.control(Kind::Pong, data);
+            connection.pong(data);
             return ControlFlow::Continue(());
         }
         Said::Pong => return ControlFlow::Continue(()),
@@ -286,15 +297,14 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
         && timeout(patience, upgrade.agree(websocket.head)).await == Ok(true);
     if agreed {
         let Upgrade {
-            mut reading,
-            upgrading,
-            ..
+            reading, upgrading, ..
         } = upgrade;
         drop(upgrading);
-        let Some(connection) = reading.connection.upgrade() else {
+        let living = reading.connection.upgrade();
+        let Some(connection) = living.filter(|connection| !connection.is_closed()) else {
+            let _ = timeout(FAREWELL, reading.run(Bytes::new())).await;
             return;
         };
-        reading.peer_has_closed = false;
         connection.read_by(tokio::spawn(reading.run(Bytes::new())));
     } else {
         upgrade.turn_away().await;
@@ -411,7 +421,9 @@ impl Upgrade {
             ControlFlow::Continue(())
         });
         match fed {
-            Ok(()) => {}
+            Ok(()) if self.write.is_none() => connection.flush(),
+            // A client that only pings and reads nothing is not about to leave polling.
+            Ok(()) => self.is_refused |= self.unwritten.len() > MAX_UNWRITTEN,
             Err(fault) if self.write.is_none() => {
                 connection.close_with(Reason::TransportError, fault as u16);
             }

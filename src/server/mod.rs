@@ -288,13 +288,17 @@ impl Server {
         let request = request.to_json();
         let socket = Socket::new(number, id, namespace, connection.clone(), self);
         connection.add(socket.clone());
-        self.sockets.write().insert(number, socket);
+        self.sockets.write().insert(number, socket.clone());
         self.inbox.push(Notice::Connect {
             socket: number,
             connection: connection.number,
             said: Some(connection.unheard().count(request.len())),
             request,
         });
+        // Another thread may have ended the connection before it had this socket.
+        if connection.is_closed() {
+            socket.end(self, connection.reason().unwrap_or(Reason::TransportClose));
+        }
     }
 
     fn refuse(&self, connection: &Arc<Connection>, name: &str) {
@@ -449,8 +453,12 @@ impl Drop for Server {
     /// Nobody can speak to the clients any more.
     fn drop(&mut self) {
         self.output.close();
-        for connection in self.connections.get_mut().values() {
+        for connection in std::mem::take(self.connections.get_mut()).into_values() {
             connection.close(Reason::ServerShuttingDown);
+            // It cannot do so itself any more.
+            for socket in connection.sockets() {
+                socket.end(self, Reason::ServerShuttingDown);
+            }
         }
     }
 }

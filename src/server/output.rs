@@ -303,7 +303,7 @@ fn operation(
     let subject = fields.next()?;
     if kind == "z" {
         let connection = server.connection(subject.parse().ok()?)?;
-        connection.close(Reason::ForcedClose);
+        connection.finish(Reason::ForcedClose);
         return Some(());
     }
     let subject: u32 = subject.parse().ok()?;

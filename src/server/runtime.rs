@@ -5,13 +5,14 @@
 //! the order in which they come; a runtime made for several threads runs the latest first. It is
 //! started on first use and lives as long as the process.
 //!
-//! While messages follow each other closely it looks for the next one a moment before it sleeps,
-//! since to fall asleep and be woken takes longer than they are apart (docs/performance.md).
+//! While the messages of a few clients follow each other closely it looks for the next one a moment
+//! before it sleeps, since to fall asleep and be woken takes longer than they are apart
+//! (docs/performance.md).
 
 use std::future::pending;
 use std::io;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,10 @@ use tokio::task::yield_now;
 const CLOSE: Duration = Duration::from_micros(40);
 /// How long.
 const AWAKE: Duration = Duration::from_micros(40);
+/// Of so many different clients at most, in [`WINDOW`] messages: more of them keep the thread busy.
+const FEW: u32 = 16;
+/// The messages after which it is looked how many clients they were of.
+const WINDOW: u32 = 64;
 /// No longer pause than this enters the average: the first messages after one count.
 const LONGEST: Duration = Duration::from_millis(1);
 
@@ -47,14 +52,17 @@ pub(crate) fn handle() -> io::Result<Handle> {
     Ok(HANDLE.get_or_init(|| handle).clone())
 }
 
-/// Notes that a client was heard.
-pub(crate) fn heard() {
-    PACE.heard();
+/// Notes that a client was heard, by the number of its connection.
+pub(crate) fn heard(connection: u32) {
+    PACE.heard(connection);
 }
 
 static PACE: Pace = Pace {
     last: AtomicU64::new(0),
     apart: AtomicU64::new(u64::MAX),
+    clients: AtomicU64::new(0),
+    messages: AtomicU32::new(0),
+    are_few: AtomicBool::new(false),
     bell: Notify::const_new(),
 };
 
@@ -64,6 +72,10 @@ struct Pace {
     last: AtomicU64,
     /// How far apart the last few were.
     apart: AtomicU64,
+    /// A bit for each client of the window, or for each few of them.
+    clients: AtomicU64,
+    messages: AtomicU32,
+    are_few: AtomicBool,
     bell: Notify,
 }
 
@@ -77,14 +89,21 @@ fn as_nanos(duration: Duration) -> u64 {
 }
 
 impl Pace {
-    fn heard(&self) {
+    fn heard(&self, connection: u32) {
+        let client = 1 << (connection % u64::BITS);
+        let clients = self.clients.fetch_or(client, Ordering::Relaxed) | client;
+        if self.messages.fetch_add(1, Ordering::Relaxed) % WINDOW == WINDOW - 1 {
+            self.clients.store(0, Ordering::Relaxed);
+            self.are_few
+                .store(clients.count_ones() <= FEW, Ordering::Relaxed);
+        }
         let now = nanos();
         let apart = now.saturating_sub(self.last.swap(now, Ordering::Relaxed));
         let longest = as_nanos(LONGEST);
         let before = self.apart.load(Ordering::Relaxed).min(longest);
         let mean = (before * 7 + apart.min(longest)) / 8;
         self.apart.store(mean, Ordering::Relaxed);
-        if mean < as_nanos(CLOSE) {
+        if mean < as_nanos(CLOSE) && self.are_few.load(Ordering::Relaxed) {
             self.bell.notify_one();
         }
     }
@@ -104,22 +123,42 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_messages_that_follow_closely_are_waited_for_awake() {
-        let pace = Pace {
+    fn pace() -> Pace {
+        Pace {
             last: AtomicU64::new(0),
             apart: AtomicU64::new(u64::MAX),
+            clients: AtomicU64::new(0),
+            messages: AtomicU32::new(0),
+            are_few: AtomicBool::new(false),
             bell: Notify::const_new(),
-        };
-        pace.heard();
+        }
+    }
+
+    #[test]
+    fn only_messages_that_follow_closely_are_waited_for_awake() {
+        let pace = pace();
+        pace.heard(1);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
         for _ in 0..200 {
-            pace.heard();
+            pace.heard(1);
         }
         assert!(pace.apart.load(Ordering::Relaxed) < as_nanos(CLOSE));
         pace.last.store(0, Ordering::Relaxed);
         pace.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
-        pace.heard();
+        pace.heard(1);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
+    }
+
+    #[test]
+    fn and_only_those_of_a_few_clients() {
+        let pace = pace();
+        for message in 0..WINDOW {
+            pace.heard(message % 8);
+        }
+        assert!(pace.are_few.load(Ordering::Relaxed));
+        for message in 0..WINDOW {
+            pace.heard(message % 50);
+        }
+        assert!(!pace.are_few.load(Ordering::Relaxed));
     }
 }

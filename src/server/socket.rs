@@ -134,6 +134,12 @@ impl Socket {
         max_backpressure: usize,
         touched: &mut Touched,
     ) -> Result<(), Malformed> {
+        if !self.is_joining() {
+            return Ok(());
+        }
+        let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
+        // Before the state is locked: a client that takes nothing ends here, and this socket with it.
+        self.send(&welcome, max_backpressure, touched);
         let mut state = self.state.lock();
         let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
             Phase::Joining(early) => early,
@@ -143,8 +149,6 @@ impl Socket {
             }
         };
         self.namespace.add(self.clone());
-        let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
-        self.send(&welcome, max_backpressure, touched);
         early
             .into_iter()
             .try_for_each(|(incoming, _)| self.see(&mut state, incoming))

@@ -316,3 +316,199 @@ fn a_connection_that_opens_while_the_server_closes_is_reported_as_closed() {
         assert!(world.server.connections.read().is_empty());
     });
 }
+
+/// What the server sends in so many text frames, without the packets of the engine.
+async fn texts(client: &mut UnixStream, count: usize) -> Vec<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut texts = Vec::new();
+        // Behind the answer to the upgrade.
+        let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        let mut frames = head.map_or(&[][..], |head| &bytes[head + 4..]);
+        while let [0x81, length, rest @ ..] = frames {
+            let (length, rest) = match (*length, rest) {
+                (126, [high, low, rest @ ..]) => (u16::from_be_bytes([*high, *low]), rest),
+                (126.., _) => break,
+                (length, rest) => (u16::from(length), rest),
+            };
+            let Some((text, rest)) = rest.split_at_checked(usize::from(length)) else {
+                break;
+            };
+            if text.starts_with(b"42") {
+                texts.push(String::from_utf8(text[2..].to_vec()).unwrap());
+            }
+            frames = rest;
+        }
+        if texts.len() >= count {
+            return texts;
+        }
+        assert_ne!(client.read_buf(&mut bytes).await.unwrap(), 0);
+    }
+}
+
+#[test]
+fn broadcasts_that_go_out_together_keep_their_place_among_all_else() {
+    const LONG: usize = 300;
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let (mut other, second) = world.join(2).await;
+        let mut batch = String::new();
+        let mut expected = Vec::new();
+        let broadcast = |batch: &mut String, name: &str| {
+            // Some in all are more than is written at once.
+            let json = format!(r#"["{name}","{}"]"#, "x".repeat(200));
+            batch.push_str(&format!("b\t0\t{{}}\t\t\t{json}\n"));
+            json
+        };
+        for n in 0..LONG {
+            expected.push(broadcast(&mut batch, &format!("a{n}")));
+        }
+        let first = socket.number;
+        batch.push_str(&format!("e\t{first}\t\t\t[\"only you\"]\n"));
+        let skip = format!("{{\"skip\":{}}}", second.number);
+        batch.push_str(&format!("b\t0\t{skip}\t\t\t[\"not the second\"]\n"));
+        let mut hears = expected.clone();
+        hears.extend([
+            r#"["only you"]"#.to_owned(),
+            r#"["not the second"]"#.to_owned(),
+        ]);
+        for n in 0..LONG {
+            let json = broadcast(&mut batch, &format!("b{n}"));
+            hears.push(json.clone());
+            expected.push(json);
+        }
+        world
+            .server
+            .output
+            .send(output::Command::Batch(batch.into_bytes(), Vec::new()));
+        let (one, two) = tokio::join!(
+            texts(&mut client, hears.len()),
+            texts(&mut other, expected.len())
+        );
+        assert_eq!(one, hears);
+        assert_eq!(two, expected);
+    });
+}
+
+#[test]
+fn what_is_said_at_once_by_another_thread_does_not_overtake() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let emit = |n: usize| {
+            let line = format!("e\t{}\t\t\t[\"n\",{n}]\n", socket.number);
+            output::Command::Batch(line.into_bytes(), Vec::new())
+        };
+        // By turns for the I/O thread, which has not begun, and at once: which has to wait then.
+        for n in 0..100 {
+            if n % 3 == 0 {
+                world.server.output.send(emit(n));
+            } else {
+                world.server.output.carry_out(&world.server, emit(n));
+            }
+        }
+        let expected: Vec<_> = (0..100).map(|n| format!(r#"["n",{n}]"#)).collect();
+        assert_eq!(texts(&mut client, 100).await, expected);
+    });
+}
+
+/// Has more wait for a client than it may let wait.
+fn overfill(connection: &Arc<Connection>) {
+    let much = format!("[\"{}\"]", "x".repeat(8_000_000));
+    let frame = Parser::Common.event(&Str::from("/"), &much, Vec::new(), None);
+    connection.send(&frame, usize::MAX);
+    connection.flush();
+}
+
+#[test]
+fn a_client_for_which_too_much_waits_when_it_is_let_in_ends_and_stops_nobody() {
+    run(async |mut world| {
+        let mut client = world.open(1).await;
+        say(&mut client, "40").await;
+        let number = world
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let socket = world.server.socket(number).unwrap();
+        overfill(&socket.connection);
+        // On a thread of its own: if it stopped for ever, the test would too.
+        let (done, is_done) = std::sync::mpsc::channel();
+        let letting_in = socket.clone();
+        std::thread::spawn(move || {
+            let mut touched = Touched::default();
+            let _ = letting_in.joined(Parser::Common, 1_000_000, &mut touched);
+            drop(touched);
+            let _ = done.send(());
+        });
+        let waited =
+            tokio::task::spawn_blocking(move || is_done.recv_timeout(Duration::from_secs(10)));
+        waited.await.unwrap().unwrap();
+        assert_eq!(world.ended(&socket).await, Reason::Backpressure);
+        world.closed(1).await;
+        assert!(world.server.namespace_at(0).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_joins_while_another_thread_ends_its_connection_leaves_nothing_behind() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let connection = socket.connection.clone();
+        connection.close(Reason::PingTimeout);
+        world.server.namespace("/late");
+        world.server.join(&connection, "/late", None);
+        let late = world
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        world
+            .until(|notice| match notice {
+                Notice::Disconnect { socket, .. } => (*socket == late).then_some(()),
+                _ => None,
+            })
+            .await;
+        assert!(world.server.sockets.read().is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_pings_and_never_reads_makes_nothing_grow() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat();
+        let flood = ping.repeat(80_000);
+        tokio::spawn(async move {
+            let _ = client.write_all(&flood).await;
+            say(&mut client, "42[\"after\"]").await;
+            // Open, and never read.
+            std::future::pending::<()>().await;
+        });
+        world
+            .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
+            .await;
+        assert!(socket.connection.waiting() < 1 << 20);
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_a_server_that_is_let_go_of() {
+    run(async |mut world| {
+        let (client, socket) = world.join(1).await;
+        socket.step(Event::Served {
+            timeout: Some(60_000),
+        });
+        let socket = {
+            let weak = Arc::downgrade(&socket);
+            drop(socket);
+            weak
+        };
+        drop(world);
+        while socket.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(client);
+    });
+}
