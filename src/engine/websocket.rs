@@ -209,7 +209,7 @@ impl Reading {
             });
             return;
         };
-        runtime::heard(connection.number);
+        runtime::heard(connection.number, bytes.len());
         let _hold = Hold::new(&*server.inbox);
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;

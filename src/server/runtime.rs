@@ -26,6 +26,8 @@ const CLOSE: Duration = Duration::from_micros(40);
 const AWAKE: Duration = Duration::from_micros(40);
 /// Of so many different clients at most, in [`WINDOW`] messages: more of them keep the thread busy.
 const FEW: u32 = 16;
+/// Bytes that are no single small message.
+const MUCH: usize = 1 << 10;
 /// The messages after which it is looked how many clients they were of.
 const WINDOW: u32 = 64;
 /// No longer pause than this enters the average: the first messages after one count.
@@ -52,9 +54,9 @@ pub(crate) fn handle() -> io::Result<Handle> {
     Ok(HANDLE.get_or_init(|| handle).clone())
 }
 
-/// Notes that a client was heard, by the number of its connection.
-pub(crate) fn heard(connection: u32) {
-    PACE.heard(connection);
+/// Notes that a client was heard, by the number of its connection, and how many bytes it said.
+pub(crate) fn heard(connection: u32, bytes: usize) {
+    PACE.heard(connection, bytes);
 }
 
 static PACE: Pace = Pace {
@@ -89,7 +91,12 @@ fn as_nanos(duration: Duration) -> u64 {
 }
 
 impl Pace {
-    fn heard(&self, connection: u32) {
+    fn heard(&self, connection: u32, bytes: usize) {
+        if bytes > MUCH {
+            // There is enough to do meanwhile.
+            self.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
+            return;
+        }
         let client = 1 << (connection % u64::BITS);
         let clients = self.clients.fetch_or(client, Ordering::Relaxed) | client;
         if self.messages.fetch_add(1, Ordering::Relaxed) % WINDOW == WINDOW - 1 {
@@ -137,15 +144,25 @@ mod tests {
     #[test]
     fn only_messages_that_follow_closely_are_waited_for_awake() {
         let pace = pace();
-        pace.heard(1);
+        pace.heard(1, 100);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
         for _ in 0..200 {
-            pace.heard(1);
+            pace.heard(1, 100);
         }
         assert!(pace.apart.load(Ordering::Relaxed) < as_nanos(CLOSE));
         pace.last.store(0, Ordering::Relaxed);
         pace.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
-        pace.heard(1);
+        pace.heard(1, 100);
+        assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
+    }
+
+    #[test]
+    fn a_flood_is_not_waited_for_awake() {
+        let pace = pace();
+        for _ in 0..200 {
+            pace.heard(1, 100);
+        }
+        pace.heard(1, MUCH + 1);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
     }
 
@@ -153,11 +170,11 @@ mod tests {
     fn and_only_those_of_a_few_clients() {
         let pace = pace();
         for message in 0..WINDOW {
-            pace.heard(message % 8);
+            pace.heard(message % 8, 100);
         }
         assert!(pace.are_few.load(Ordering::Relaxed));
         for message in 0..WINDOW {
-            pace.heard(message % 50);
+            pace.heard(message % 50, 100);
         }
         assert!(!pace.are_few.load(Ordering::Relaxed));
     }
