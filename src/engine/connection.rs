@@ -37,7 +37,7 @@ pub(crate) type ConnectionNumber = u32;
 
 /// How long a client may take to fetch what is queued for it, or to say goodbye, when its
 /// connection ends; that of Engine.IO.
-const FAREWELL: Duration = Duration::from_secs(30);
+pub(super) const FAREWELL: Duration = Duration::from_secs(30);
 
 /// One connection of a client.
 pub(crate) struct Connection {

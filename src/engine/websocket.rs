@@ -19,7 +19,7 @@ use sha1::{Digest, Sha1};
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::connection::{Connection, ConnectionNumber, Transport, Upgrading};
+use super::connection::{Connection, ConnectionNumber, FAREWELL, Transport, Upgrading};
 use super::frame::{self, Fault, Frames, Kind, Said};
 use super::handshake::open_packet;
 use super::packet::Packet;
@@ -38,9 +38,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What may wait for a client that has not agreed on its upgrade.
 const MAX_UNWRITTEN: usize = 1 << 12;
-
-/// How long a client may take to say goodbye on a websocket whose connection ended with its upgrade.
-const FAREWELL: Duration = Duration::from_secs(30);
 
 /// What is read of a stream at once.
 const READ: usize = 1 << 13;
