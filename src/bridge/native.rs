@@ -16,7 +16,6 @@ use napi::{Env, Error, Status};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use tokio::runtime::Handle;
 
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
@@ -28,8 +27,9 @@ use crate::engine::request::{self, Asks, Query, Refusal};
 use crate::engine::websocket::{self, Carrier, Websocket};
 use crate::server::options::Options;
 use crate::server::parser::Parser;
+use crate::server::runtime::Runtime;
 use crate::server::socket::{AckId, Socket};
-use crate::server::{Server, output, packet, runtime};
+use crate::server::{Server, output, packet};
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 
 /// A request or a websocket is served on a connection that exists.
@@ -91,7 +91,7 @@ pub struct NativeServer {
     server: Arc<Server>,
     inbox: Arc<Inbox>,
     pumps: Mutex<FxHashMap<u32, Arc<Pump>>>,
-    runtime: Handle,
+    runtime: Runtime,
     tables: Mutex<Tables>,
 }
 
@@ -114,7 +114,7 @@ impl NativeServer {
         )]
         receive: Function<'_, FnArgs<(Raw, Raw, bool)>, UnknownReturnValue>,
     ) -> Result<Self> {
-        let runtime = runtime::handle().map_err(|error| Error::from_reason(error.to_string()))?;
+        let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
         let inbox = Arc::new(Inbox::new());
         let taker = Arc::downgrade(&inbox);
         let receive: Receive = receive
@@ -248,6 +248,7 @@ impl NativeServer {
             number: connection,
         };
         self.runtime
+            .handle
             .spawn(websocket::serve(self.server.clone(), websocket));
         code
     }
@@ -417,7 +418,7 @@ impl NativeServer {
         let timeout = timeout.map(session::timeout_ms);
         for effect in socket.step(Event::Served { timeout }) {
             if let Effect::Timer { at } = effect {
-                socket.arm(&self.runtime, at, self.server.output.clone());
+                socket.arm(&self.runtime.handle, at, self.server.output.clone());
             }
         }
         i64::from(instance)

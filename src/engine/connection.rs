@@ -15,20 +15,21 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socketioxide_core::parser::ParserState;
-use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::heartbeat::{self, Beat};
 use super::outgoing::{Outgoing, Polling, RequestNumber, Series, Websocket};
 use super::packet::Packet;
 use super::payload;
+use super::reactor::Reader;
 use super::request::Refusal;
 use super::unheard::{Said, Unheard};
 use super::wire::WriteHalf;
 use super::{ProtocolVersion, Sid, Str, TransportType};
 use crate::server::notice::{Notice, Reason};
 use crate::server::parser::Frame;
+use crate::server::runtime::Runtime;
 use crate::server::socket::Socket;
 use crate::server::{Inbox, Server};
 
@@ -49,7 +50,7 @@ pub(crate) struct Connection {
     pub(super) beat: Beat,
     server: Weak<Server>,
     inbox: Arc<dyn Inbox>,
-    runtime: Handle,
+    runtime: Runtime,
     unheard: Arc<Unheard>,
     sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
     outgoing: Mutex<Outgoing>,
@@ -62,7 +63,7 @@ pub(crate) struct Connection {
 #[derive(Debug, Default)]
 struct Tasks {
     heart: Option<AbortHandle>,
-    reader: Option<JoinHandle<()>>,
+    reader: Option<Arc<Reader>>,
 }
 
 /// How a connection ends.
@@ -127,12 +128,12 @@ impl Connection {
             return None;
         }
         let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &server.options);
-        connection.tasks.lock().heart = Some(server.runtime.spawn(watching).abort_handle());
+        connection.tasks.lock().heart = Some(server.runtime.handle.spawn(watching).abort_handle());
         Some(connection)
     }
 
-    /// Keeps the task that reads the connection's websocket.
-    pub(super) fn read_by(&self, reader: JoinHandle<()>) {
+    /// Keeps who reads the connection's websocket.
+    pub(super) fn read_by(&self, reader: Arc<Reader>) {
         self.tasks.lock().reader = Some(reader);
     }
 
@@ -292,7 +293,7 @@ impl Connection {
             Outgoing::Websocket(websocket) if !websocket.is_blocked => {
                 websocket.flush()?;
                 if websocket.is_blocked {
-                    self.runtime.spawn(drain(Arc::downgrade(self)));
+                    self.runtime.handle.spawn(drain(Arc::downgrade(self)));
                 }
             }
             Outgoing::Websocket(_) | Outgoing::Closed => {}
@@ -433,7 +434,9 @@ impl Connection {
                 polling.flush(self.protocol, &*self.inbox);
                 if polling.ends.replace(reason).is_none() {
                     self.ending.store(true, Ordering::Release);
-                    self.runtime.spawn(close_late(Arc::downgrade(self), reason));
+                    self.runtime
+                        .handle
+                        .spawn(close_late(Arc::downgrade(self), reason));
                 }
                 return;
             }
@@ -474,7 +477,7 @@ impl Connection {
             (Outgoing::Websocket(websocket), End::AtOnce) => websocket.shut_down(),
             (Outgoing::Websocket(mut websocket), End::Said(code)) => {
                 websocket.close(code);
-                self.runtime.spawn(say_goodbye(websocket, reader));
+                self.runtime.handle.spawn(say_goodbye(websocket, reader));
             }
             (Outgoing::Closed, _) => {}
         }
@@ -534,8 +537,8 @@ async fn drain(connection: Weak<Connection>) {
 
 /// Writes what is left, with the end behind, and lets the client answer: a stream that is closed with
 /// bytes unread takes back what was written on it.
-async fn say_goodbye(mut websocket: Websocket, reader: Option<JoinHandle<()>>) {
-    let abort = reader.as_ref().map(JoinHandle::abort_handle);
+async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>) {
+    let read_by = reader.clone();
     let goodbye = async move {
         while websocket.flush().is_ok() && websocket.is_blocked {
             if poll_fn(|cx| websocket.poll_writable(cx)).await.is_err() {
@@ -544,13 +547,13 @@ async fn say_goodbye(mut websocket: Websocket, reader: Option<JoinHandle<()>>) {
         }
         drop(websocket);
         if let Some(reader) = reader {
-            let _ = reader.await;
+            reader.ended().await;
         }
     };
     if timeout(FAREWELL, goodbye).await.is_err()
-        && let Some(abort) = abort
+        && let Some(reader) = read_by
     {
-        abort.abort();
+        reader.stop();
     }
 }
 

@@ -3,17 +3,16 @@
 //! JavaScript stops reading and we duplicate the descriptor; then Node destroys its half, which
 //! closes its descriptor and leaves ours.
 //!
-//! What must stay true: the descriptor is closed exactly once, by the stream that owns it, and
-//! nobody shuts it down after that.
+//! What must stay true: the descriptor is closed exactly once, by the stream that owns it.
 
 #![allow(unsafe_code)]
 
-use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use tokio::net::{TcpStream, UnixStream};
-
-use super::wire::{ReadHalf, WriteHalf};
+use super::descriptor::Stream;
+use super::reactor::Reactor;
+use super::wire::{ReadHalf, WriteEnd, WriteHalf};
 
 /// A descriptor on its way from Node.
 #[derive(Debug)]
@@ -58,40 +57,35 @@ pub(crate) fn take(fd: RawFd) -> io::Result<Taken> {
 }
 
 impl Taken {
-    /// Writes the first bytes, as many as are taken at once, and registers the descriptor with the
-    /// runtime of the current task. Says how many were written.
+    /// Writes the first bytes, as many as are taken at once, and has a reactor wait for more. Says how
+    /// many were written.
     ///
     /// # Errors
     /// The operating system's refusal.
-    pub(super) fn open(self, first: &[u8]) -> io::Result<(ReadHalf, WriteHalf, usize)> {
-        let written = |result: io::Result<usize>| match result {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-            result => result,
-        };
-        match self.kind {
+    pub(super) fn open(
+        self,
+        reactor: &Reactor,
+        first: &[u8],
+    ) -> io::Result<(ReadHalf, WriteHalf, usize)> {
+        let stream = match self.kind {
             Kind::Tcp => {
-                let mut stream = std::net::TcpStream::from(self.fd);
+                let stream = std::net::TcpStream::from(self.fd);
                 stream.set_nonblocking(true)?;
                 stream.set_nodelay(true)?;
-                let written = written(stream.write(first))?;
-                let (read, write) = TcpStream::from_std(stream)?.into_split();
-                Ok((ReadHalf::Tcp(read), WriteHalf::Tcp(write), written))
+                Stream::Tcp(mio::net::TcpStream::from_std(stream))
             }
             Kind::Unix => {
-                let mut stream = std::os::unix::net::UnixStream::from(self.fd);
+                let stream = std::os::unix::net::UnixStream::from(self.fd);
                 stream.set_nonblocking(true)?;
-                let written = written(stream.write(first))?;
-                let (read, write) = UnixStream::from_std(stream)?.into_split();
-                Ok((ReadHalf::Unix(read), WriteHalf::Unix(write), written))
+                Stream::Unix(mio::net::UnixStream::from_std(stream))
             }
-        }
-    }
-}
-
-/// Ends a stream at once, in both directions.
-pub(super) fn shut_down(stream: &impl AsFd) {
-    // SAFETY: the descriptor is open as long as the stream is borrowed. Shutting down does not close.
-    unsafe {
-        libc::shutdown(stream.as_fd().as_raw_fd(), libc::SHUT_RDWR);
+        };
+        let descriptor = reactor.register(stream)?;
+        let written = match descriptor.try_write(first) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            result => result?,
+        };
+        let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
+        Ok((ReadHalf::Descriptor(descriptor), write, written))
     }
 }

@@ -6,26 +6,32 @@
 //! heartbeat  who has been silent for too long   packet     what a client says to the engine
 //! websocket  reads a client, lets it upgrade    frame      the frames of a websocket (RFC 6455)
 //! wire       the bytes of a websocket           handover   takes a descriptor from Node
-//! pump       a stream whose bytes Node carries  polling    long polling, served in process
-//! payload    many packets in one body           unheard    what JavaScript has yet to hear
+//! reactor    who reads which client when        descriptor streams, and who waits for them
+//! pace       how close together messages come   pump       a stream whose bytes Node carries
+//! polling    long polling, served in process    payload    many packets in one body
+//! unheard    what JavaScript has yet to hear
 //! ```
 //!
 //! Versions 3 and 4 of the protocol. A connection is written to from any thread, at once if its
-//! transport takes it; it is read on the I/O thread, in the order of the wire. What it says goes to
+//! transport takes it; it is read by one thread at a time, in the order of the wire. What it says goes to
 //! [`crate::server::Server`]. What must stay true: what is queued for a client reaches it in order,
 //! over an upgrade too, or its connection ends with a reason.
 
 pub(crate) mod connection;
+#[cfg(unix)]
+mod descriptor;
 mod frame;
 #[cfg(unix)]
 pub(crate) mod handover;
 mod handshake;
 mod heartbeat;
 pub(crate) mod outgoing;
+mod pace;
 mod packet;
 mod payload;
 pub(crate) mod polling;
 pub(crate) mod pump;
+pub(crate) mod reactor;
 pub(crate) mod request;
 pub(crate) mod unheard;
 pub(crate) mod websocket;

@@ -61,7 +61,7 @@ pub(crate) fn serve(server: &Arc<Server>, request: Request) {
             } else if connection.unheard().is_high() {
                 let unheard = connection.unheard().clone();
                 let waiting = Arc::downgrade(server);
-                server.runtime.spawn(async move {
+                server.runtime.handle.spawn(async move {
                     // The client sends more when this is answered.
                     poll_fn(|cx| unheard.poll_low(cx)).await;
                     if let Some(server) = waiting.upgrade() {

@@ -24,11 +24,12 @@ use super::frame::{self, Fault, Frames, Kind, Said};
 use super::handshake::open_packet;
 use super::packet::Packet;
 use super::pump;
+use super::reactor::{Reactor, Task};
 use super::request::Asks;
 use super::wire::{ReadHalf, WriteHalf};
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::server::notice::{Notice, Reason};
-use crate::server::{Hold, Server, runtime};
+use crate::server::{Hold, Server};
 
 /// How often a poll that waits is released while a client upgrades.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
@@ -41,6 +42,9 @@ const MAX_UNWRITTEN: usize = 1 << 12;
 
 /// What is read of a stream at once.
 const READ: usize = 1 << 13;
+
+/// How often in a row, before the others are read.
+const READS: usize = 16;
 
 thread_local! {
     /// Where a stream is read to: one for all that are read on a thread, since nothing stays there.
@@ -63,10 +67,10 @@ struct Opened {
 }
 
 impl Carrier {
-    fn open(self, mut first: Vec<u8>) -> io::Result<Opened> {
+    fn open(self, reactor: &Reactor, mut first: Vec<u8>) -> io::Result<Opened> {
         let (read, write, written) = match self {
             #[cfg(unix)]
-            Self::Descriptor(taken) => taken.open(&first)?,
+            Self::Descriptor(taken) => taken.open(reactor, &first)?,
             Self::Pump((read, write)) => {
                 let write = WriteHalf::Pump(write);
                 let written = write.try_write(&first)?;
@@ -129,7 +133,7 @@ fn open(server: &Arc<Server>, websocket: Websocket) {
     let packet = open_packet(&server.options, id, TransportType::Websocket);
     frame::write(&mut first, Kind::Text, packet.as_bytes());
     let number = websocket.number;
-    let Ok(opened) = websocket.carrier.open(first) else {
+    let Ok(opened) = websocket.carrier.open(&server.runtime.reactor, first) else {
         server.inbox.push(Notice::Closed { connection: number });
         return;
     };
@@ -139,15 +143,15 @@ fn open(server: &Arc<Server>, websocket: Websocket) {
         return;
     };
     connection.flush();
-    let reading = Reading {
+    let mut reading = Reading {
         connection: Arc::downgrade(&connection),
         server: Arc::downgrade(server),
         half: opened.read,
         frames: Frames::new(server.options.max_http_buffer_size),
         peer_has_closed: false,
     };
-    let head = websocket.head;
-    connection.read_by(tokio::spawn(reading.run(head)));
+    reading.heard(&mut websocket.head.to_vec());
+    connection.read_by(server.runtime.reactor.read(reading));
 }
 
 /// The reading of a websocket, as long as its connection lives; what comes behind its end is read and
@@ -161,20 +165,12 @@ struct Reading {
 }
 
 impl Reading {
-    async fn run(mut self, head: Bytes) {
-        if !head.is_empty() {
-            self.heard(&mut head.to_vec());
-            drop(head);
-        }
-        poll_fn(|cx| self.poll_read(cx)).await;
-        if let Some(connection) = self.connection.upgrade() {
-            connection.close(Reason::TransportClose);
-        }
-    }
-
     /// Reads what comes; ready when nothing will any more.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.peer_has_closed {
+        for _ in 0..READS {
+            if self.peer_has_closed {
+                return Poll::Ready(());
+            }
             if let Some(connection) = self.connection.upgrade() {
                 ready!(connection.unheard().poll_low(cx));
             }
@@ -190,7 +186,15 @@ impl Reading {
                 return Poll::Ready(());
             }
         }
-        Poll::Ready(())
+        // The others first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn close(&self, reason: Reason) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close(reason);
+        }
     }
 
     /// Takes bytes of the client.
@@ -206,7 +210,11 @@ impl Reading {
             });
             return;
         };
-        runtime::heard(connection.number, bytes.len());
+        server
+            .runtime
+            .reactor
+            .pace
+            .heard(connection.number, bytes.len());
         let _hold = Hold::new(&*server.inbox);
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;
@@ -221,6 +229,18 @@ impl Reading {
             Ok(()) if pinged => connection.flush(),
             Ok(()) => {}
         }
+    }
+}
+
+impl Task for Reading {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_read(cx));
+        self.close(Reason::TransportClose);
+        Poll::Ready(())
+    }
+
+    fn failed(&mut self) {
+        self.close(Reason::TransportError);
     }
 }
 
@@ -267,7 +287,7 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
         read,
         write,
         unwritten,
-    }) = websocket.carrier.open(first)
+    }) = websocket.carrier.open(&strong.runtime.reactor, first)
     else {
         return;
     };
@@ -289,20 +309,23 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
     let polls = connection.transport() == Some(TransportType::Polling);
     // As Engine.IO does, a second websocket of a session is turned away.
     upgrade.upgrading = polls.then(|| connection.upgrade()).flatten();
+    let reactor = strong.runtime.reactor.clone();
     drop((strong, connection));
     let agreed = upgrade.upgrading.is_some()
         && timeout(patience, upgrade.agree(websocket.head)).await == Ok(true);
     if agreed {
         let Upgrade {
-            reading, upgrading, ..
+            mut reading,
+            upgrading,
+            ..
         } = upgrade;
         drop(upgrading);
         let living = reading.connection.upgrade();
         let Some(connection) = living.filter(|connection| !connection.is_closed()) else {
-            let _ = timeout(FAREWELL, reading.run(Bytes::new())).await;
+            let _ = timeout(FAREWELL, poll_fn(|cx| reading.poll_read(cx))).await;
             return;
         };
-        connection.read_by(tokio::spawn(reading.run(Bytes::new())));
+        connection.read_by(reactor.read(reading));
     } else {
         upgrade.turn_away().await;
     }

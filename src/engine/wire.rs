@@ -1,22 +1,25 @@
 //! The bytes of a websocket, whoever carries them: a descriptor taken from Node, or Node itself.
 //!
-//! Two halves: the I/O thread reads from one, any thread writes to the other.
+//! Two halves: a reader reads from one, any thread writes to the other.
 
 use std::io;
-use std::pin::Pin;
+#[cfg(unix)]
+use std::net::Shutdown;
+#[cfg(unix)]
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::ReadBuf;
 
+#[cfg(unix)]
+use super::descriptor::Descriptor;
 use super::pump::{PumpReader, PumpWriter};
 
 /// The half that is read.
 #[derive(Debug)]
 pub(super) enum ReadHalf {
     #[cfg(unix)]
-    Tcp(tokio::net::tcp::OwnedReadHalf),
-    #[cfg(unix)]
-    Unix(tokio::net::unix::OwnedReadHalf),
+    Descriptor(Arc<Descriptor>),
     Pump(PumpReader),
 }
 
@@ -24,9 +27,7 @@ pub(super) enum ReadHalf {
 #[derive(Debug)]
 pub(super) enum WriteHalf {
     #[cfg(unix)]
-    Tcp(tokio::net::tcp::OwnedWriteHalf),
-    #[cfg(unix)]
-    Unix(tokio::net::unix::OwnedWriteHalf),
+    Descriptor(WriteEnd),
     Pump(PumpWriter),
 }
 
@@ -39,9 +40,7 @@ impl ReadHalf {
     ) -> Poll<io::Result<()>> {
         match self {
             #[cfg(unix)]
-            Self::Tcp(half) => Pin::new(half).poll_read(cx, buffer),
-            #[cfg(unix)]
-            Self::Unix(half) => Pin::new(half).poll_read(cx, buffer),
+            Self::Descriptor(descriptor) => descriptor.poll_read(cx, buffer),
             Self::Pump(half) => half.poll_read(cx, buffer),
         }
     }
@@ -55,9 +54,7 @@ impl WriteHalf {
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             #[cfg(unix)]
-            Self::Tcp(half) => half.try_write(bytes),
-            #[cfg(unix)]
-            Self::Unix(half) => half.try_write(bytes),
+            Self::Descriptor(end) => end.0.try_write(bytes),
             Self::Pump(half) => half.try_write(bytes),
         }
     }
@@ -66,9 +63,7 @@ impl WriteHalf {
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             #[cfg(unix)]
-            Self::Tcp(half) => half.as_ref().poll_write_ready(cx),
-            #[cfg(unix)]
-            Self::Unix(half) => half.as_ref().poll_write_ready(cx),
+            Self::Descriptor(end) => end.0.poll_writable(cx),
             Self::Pump(half) => half.poll_writable(cx),
         }
     }
@@ -77,10 +72,20 @@ impl WriteHalf {
     pub(super) fn shut_down(&self) {
         match self {
             #[cfg(unix)]
-            Self::Tcp(half) => super::handover::shut_down(half.as_ref()),
-            #[cfg(unix)]
-            Self::Unix(half) => super::handover::shut_down(half.as_ref()),
+            Self::Descriptor(end) => end.0.shut_down(Shutdown::Both),
             Self::Pump(half) => half.shut_down(),
         }
+    }
+}
+
+/// The end of a stream's writing: nothing is written behind it.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(super) struct WriteEnd(pub(super) Arc<Descriptor>);
+
+#[cfg(unix)]
+impl Drop for WriteEnd {
+    fn drop(&mut self) {
+        self.0.shut_down(Shutdown::Write);
     }
 }

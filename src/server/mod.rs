@@ -41,6 +41,7 @@ use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
 use parser::Parser;
+use runtime::Runtime;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
 
 use crate::engine::connection::Connection;
@@ -83,7 +84,7 @@ pub(crate) struct Server {
     pub(crate) options: Options,
     pub(crate) inbox: Arc<dyn Inbox>,
     pub(crate) output: Arc<output::Output>,
-    pub(crate) runtime: tokio::runtime::Handle,
+    pub(crate) runtime: Runtime,
     pub(crate) started: Instant,
     parsing: ParseConfig,
     namespaces: RwLock<Namespaces>,
@@ -107,11 +108,7 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// Makes a server; its output task ends with it.
-    pub(crate) fn new(
-        options: Options,
-        inbox: Arc<dyn Inbox>,
-        runtime: &tokio::runtime::Handle,
-    ) -> Arc<Self> {
+    pub(crate) fn new(options: Options, inbox: Arc<dyn Inbox>, runtime: &Runtime) -> Arc<Self> {
         let output = Arc::<output::Output>::default();
         let parsing = ParseConfig {
             max_incoming_binary_buf_size: options.max_http_buffer_size,
@@ -134,7 +131,9 @@ impl Server {
             last_socket: AtomicU32::new(0),
             closing: AtomicBool::new(false),
         });
-        runtime.spawn(output::run(Arc::downgrade(&server), output));
+        runtime
+            .handle
+            .spawn(output::run(Arc::downgrade(&server), output));
         server
     }
 

@@ -58,8 +58,8 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
             allow_upgrades: true,
             allow_eio3: true,
         };
-        let handle = tokio::runtime::Handle::current();
-        let server = Server::new(options, Arc::new(Notices(sender)), &handle);
+        let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
+        let server = Server::new(options, Arc::new(Notices(sender)), &runtime);
         server.namespace("/");
         let world = World { server, notices };
         tokio::time::timeout(Duration::from_secs(20), test(world))

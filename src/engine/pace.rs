@@ -1,0 +1,242 @@
+//! How close together the messages of clients come, and what follows from it: whether to stay awake
+//! for the next one, and whether the event loop of JavaScript may wait for them itself.
+//!
+//! The reasons, and what else was tried, are in docs/performance.md.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+
+/// Messages that come this close together, on the average of the last few, are waited for awake.
+const CLOSE: Duration = Duration::from_micros(40);
+/// How long.
+const AWAKE: Duration = Duration::from_micros(40);
+/// Of so many different clients at most, in [`WINDOW`] messages: more of them keep the thread busy.
+const FEW: u32 = 16;
+/// Bytes that are no single small message.
+const MUCH: usize = 1 << 10;
+/// The messages after which it is looked how many clients they were of.
+const WINDOW: u32 = 64;
+/// No longer pause than this enters the average: the first messages after one count.
+const LONGEST: Duration = Duration::from_millis(1);
+
+/// How long a spell is at least, of which it is asked whether it was light, unless more than
+/// [`LIGHT`] messages came sooner.
+const SPELL: Duration = Duration::from_millis(20);
+/// A longer one was rather silent than light.
+const SILENT: Duration = Duration::from_millis(100);
+/// So many messages in a spell of [`SPELL`] are light at most.
+const LIGHT: u64 = 320;
+/// So many light spells in a row are no accident.
+const SPELLS: u32 = 2;
+
+/// How close together messages come.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// When the last came, in nanoseconds of [`nanos`].
+    last: AtomicU64,
+    /// How far apart the last few were.
+    apart: AtomicU64,
+    /// A bit for each client of the window, or for each few of them.
+    clients: AtomicU64,
+    messages: AtomicU32,
+    are_few: AtomicBool,
+    bell: Notify,
+    spell: Spell,
+}
+
+/// The spell of messages under way.
+#[derive(Debug)]
+struct Spell {
+    began: AtomicU64,
+    messages: AtomicU64,
+    bytes: AtomicU64,
+    /// How often somebody looked and found some.
+    turns: AtomicU64,
+    /// How many before it, in a row, were light.
+    light: AtomicU32,
+}
+
+fn nanos() -> u64 {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    as_nanos(EPOCH.get_or_init(Instant::now).elapsed())
+}
+
+fn as_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self {
+            last: AtomicU64::new(0),
+            apart: AtomicU64::new(u64::MAX),
+            clients: AtomicU64::new(0),
+            messages: AtomicU32::new(0),
+            are_few: AtomicBool::new(false),
+            bell: Notify::new(),
+            spell: Spell {
+                began: AtomicU64::new(0),
+                messages: AtomicU64::new(0),
+                bytes: AtomicU64::new(0),
+                turns: AtomicU64::new(0),
+                light: AtomicU32::new(0),
+            },
+        }
+    }
+
+    /// Notes that a client was heard, by the number of its connection, and how many bytes it said.
+    pub(super) fn heard(&self, connection: u32, bytes: usize) {
+        self.spell.messages.fetch_add(1, Ordering::Relaxed);
+        self.spell.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        if bytes > MUCH {
+            // There is enough to do meanwhile.
+            self.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
+            return;
+        }
+        let client = 1 << (connection % u64::BITS);
+        let clients = self.clients.fetch_or(client, Ordering::Relaxed) | client;
+        if self.messages.fetch_add(1, Ordering::Relaxed) % WINDOW == WINDOW - 1 {
+            self.clients.store(0, Ordering::Relaxed);
+            self.are_few
+                .store(clients.count_ones() <= FEW, Ordering::Relaxed);
+        }
+        let now = nanos();
+        let apart = now.saturating_sub(self.last.swap(now, Ordering::Relaxed));
+        let longest = as_nanos(LONGEST);
+        let before = self.apart.load(Ordering::Relaxed).min(longest);
+        let mean = (before * 7 + apart.min(longest)) / 8;
+        self.apart.store(mean, Ordering::Relaxed);
+        if mean < as_nanos(CLOSE) && self.are_few.load(Ordering::Relaxed) {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Notes that somebody looked for messages and has dealt with what there was.
+    pub(super) fn turned(&self) {
+        self.spell.turned(nanos());
+    }
+
+    /// Whether messages come one by one, and leave much time between them.
+    pub(super) fn is_light(&self) -> bool {
+        self.spell.light.load(Ordering::Relaxed) >= SPELLS
+    }
+
+    /// Keeps the runtime of the task from sleeping while the next message is close.
+    pub(super) async fn stay_awake(&self) {
+        loop {
+            self.bell.notified().await;
+            while nanos().saturating_sub(self.last.load(Ordering::Relaxed)) < as_nanos(AWAKE) {
+                yield_now().await;
+            }
+        }
+    }
+}
+
+impl Spell {
+    fn turned(&self, now: u64) {
+        let turns = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
+        let messages = self.messages.load(Ordering::Relaxed);
+        let lasted = now.saturating_sub(self.began.load(Ordering::Relaxed));
+        if lasted < as_nanos(SPELL) && messages <= LIGHT {
+            return;
+        }
+        let bytes = self.bytes.swap(0, Ordering::Relaxed);
+        self.messages.store(0, Ordering::Relaxed);
+        self.turns.store(0, Ordering::Relaxed);
+        self.began.store(now, Ordering::Relaxed);
+        let most = LIGHT * lasted / as_nanos(SPELL);
+        let is_light = lasted < as_nanos(SILENT)
+            && messages <= most
+            && bytes <= most * MUCH as u64 / 2
+            // One by one: what comes together is worth a thread of its own.
+            && messages * 2 <= turns * 3;
+        let light = match is_light {
+            true => self.light.load(Ordering::Relaxed).saturating_add(1),
+            false => 0,
+        };
+        self.light.store(light, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_that_follow_closely_are_waited_for_awake() {
+        let pace = Pace::new();
+        pace.heard(1, 100);
+        assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
+        for _ in 0..200 {
+            pace.heard(1, 100);
+        }
+        assert!(pace.apart.load(Ordering::Relaxed) < as_nanos(CLOSE));
+        pace.last.store(0, Ordering::Relaxed);
+        pace.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
+        pace.heard(1, 100);
+        assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
+    }
+
+    #[test]
+    fn a_flood_is_not_waited_for_awake() {
+        let pace = Pace::new();
+        for _ in 0..200 {
+            pace.heard(1, 100);
+        }
+        pace.heard(1, MUCH + 1);
+        assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
+    }
+
+    #[test]
+    fn and_only_those_of_a_few_clients() {
+        let pace = Pace::new();
+        for message in 0..WINDOW {
+            pace.heard(message % 8, 100);
+        }
+        assert!(pace.are_few.load(Ordering::Relaxed));
+        for message in 0..WINDOW {
+            pace.heard(message % 50, 100);
+        }
+        assert!(!pace.are_few.load(Ordering::Relaxed));
+    }
+
+    /// A load that goes on for a second: so many messages at once, so often, of so many bytes.
+    fn load(at_once: u64, every: Duration, bytes: usize) -> Pace {
+        let pace = Pace::new();
+        let mut now = 0;
+        while now < as_nanos(Duration::from_secs(1)) {
+            now += as_nanos(every);
+            pace.spell.messages.fetch_add(at_once, Ordering::Relaxed);
+            let said = at_once * bytes as u64;
+            pace.spell.bytes.fetch_add(said, Ordering::Relaxed);
+            pace.spell.turned(now);
+        }
+        pace
+    }
+
+    #[test]
+    fn messages_that_come_one_by_one_are_light() {
+        assert!(load(1, Duration::from_micros(500), 100).is_light());
+        assert!(load(1, Duration::from_millis(5), 100).is_light());
+    }
+
+    #[test]
+    fn many_messages_or_together_or_large_or_hardly_any_are_not() {
+        assert!(!load(1, Duration::from_micros(50), 100).is_light());
+        assert!(!load(4, Duration::from_micros(500), 100).is_light());
+        assert!(!load(1, Duration::from_micros(500), 100_000).is_light());
+        assert!(!load(1, Duration::from_millis(200), 100).is_light());
+    }
+
+    #[test]
+    fn it_is_over_as_soon_as_more_come() {
+        let pace = load(1, Duration::from_micros(500), 100);
+        pace.spell.messages.fetch_add(LIGHT + 1, Ordering::Relaxed);
+        pace.spell.turned(nanos());
+        assert!(!pace.is_light());
+    }
+}

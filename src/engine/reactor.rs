@@ -1,0 +1,378 @@
+//! Reads clients, on whichever thread looks for what they say.
+//!
+//! A reader is polled when its stream has something to read. That is found out by a turn, which the
+//! I/O thread takes whenever the event queue of the descriptors says so. While messages come one by
+//! one, a JavaScript thread may have the queue on loan: its event loop waits for the clients then,
+//! which saves a thread that is woken by each message to wake another one (docs/performance.md). The
+//! I/O thread takes the queue back when it sees no turn for a while: an application that is busy, or
+//! nothing to hear.
+//!
+//! What must stay true: a reader is polled by one thread at a time, and again whenever it was woken;
+//! the readers that became ready first are polled first; somebody waits for the descriptors.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+#[cfg(unix)]
+use tokio::io::{Interest, unix::AsyncFd};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+#[cfg(unix)]
+use super::descriptor::{Descriptor, Descriptors, Stream};
+use super::pace::Pace;
+
+/// How often the I/O thread looks whether the thread that has the queue on loan takes turns.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// What a reader does.
+pub(super) trait Task: Send {
+    /// Goes on; ready when there is nothing more to do, ever.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// It panicked, and is not polled again.
+    fn failed(&mut self);
+}
+
+/// The readers of a process, and the descriptors they wait for.
+pub(crate) struct Reactor {
+    due: Mutex<Due>,
+    /// Tells the I/O thread that a reader is due, or that the loan began or ended.
+    bell: Notify,
+    #[cfg(unix)]
+    descriptors: Arc<Descriptors>,
+    on_loan: AtomicBool,
+    turns: AtomicU64,
+    pub(super) pace: Pace,
+}
+
+/// Readers to poll.
+#[derive(Default)]
+struct Due {
+    readers: VecDeque<Arc<Reader>>,
+    /// How many threads are about to look at them.
+    turning: u32,
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor").finish_non_exhaustive()
+    }
+}
+
+impl Reactor {
+    /// Makes a reactor whose turns are taken on a runtime.
+    ///
+    /// # Errors
+    /// The operating system's refusal to open an event queue.
+    pub(crate) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
+        let reactor = Arc::new(Self {
+            due: Mutex::default(),
+            bell: Notify::new(),
+            #[cfg(unix)]
+            descriptors: Descriptors::new()?,
+            on_loan: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
+            pace: Pace::new(),
+        });
+        runtime.spawn(drive(reactor.clone()));
+        // On one core the thread would only keep JavaScript from answering.
+        if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+            let reactor = reactor.clone();
+            runtime.spawn(async move { reactor.pace.stay_awake().await });
+        }
+        Ok(reactor)
+    }
+
+    /// Registers a stream, for a reader to wait for.
+    ///
+    /// # Errors
+    /// The operating system's refusal.
+    #[cfg(unix)]
+    pub(super) fn register(&self, stream: Stream) -> io::Result<Arc<Descriptor>> {
+        self.descriptors.register(stream)
+    }
+
+    /// Begins to read.
+    pub(super) fn read(self: &Arc<Self>, task: impl Task + 'static) -> Arc<Reader> {
+        let reader = Arc::new(Reader {
+            reactor: self.clone(),
+            state: AtomicU8::new(IDLE),
+            task: Mutex::new(Some(Box::new(task))),
+            ended: Notify::new(),
+        });
+        reader.wake_by_ref();
+        reader
+    }
+
+    /// Polls the readers whose streams have something, once each.
+    ///
+    /// Says whether more may have something.
+    #[cfg(unix)]
+    pub(crate) fn turn(&self) -> bool {
+        self.due.lock().turning += 1;
+        let found = self.descriptors.look();
+        self.poll_due();
+        if found.changes > 0 {
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            self.pace.turned();
+        }
+        found.more
+    }
+
+    /// Polls readers that something else than their stream woke.
+    fn turn_to_due(&self) {
+        self.due.lock().turning += 1;
+        self.poll_due();
+    }
+
+    fn poll_due(&self) {
+        let readers = std::mem::take(&mut self.due.lock().readers);
+        for reader in readers {
+            reader.run();
+        }
+        let mut due = self.due.lock();
+        due.turning -= 1;
+        let rings = !due.readers.is_empty() && due.turning == 0;
+        drop(due);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    fn is_due(&self, reader: Arc<Reader>) {
+        let mut due = self.due.lock();
+        due.readers.push_back(reader);
+        let rings = due.turning == 0;
+        drop(due);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether the event loop of JavaScript may well wait for the clients itself.
+    pub(crate) fn suits_loan(&self) -> bool {
+        self.pace.is_light()
+    }
+
+    /// Whether a JavaScript thread has the queue on loan.
+    pub(crate) fn is_on_loan(&self) -> bool {
+        self.on_loan.load(Ordering::SeqCst)
+    }
+
+    /// Takes the queue on loan: the caller takes a turn from now on whenever the queue is readable.
+    /// False if another thread has it.
+    pub(crate) fn borrow(&self) -> bool {
+        let begins = !self.on_loan.swap(true, Ordering::SeqCst);
+        if begins {
+            self.bell.notify_one();
+        }
+        begins
+    }
+
+    /// Gives the queue back to the I/O thread.
+    pub(crate) fn give_back(&self) {
+        if self.on_loan.swap(false, Ordering::SeqCst) {
+            self.bell.notify_one();
+        }
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Reactor {
+    /// The event queue: readable when a turn is to be taken.
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.descriptors.as_raw_fd()
+    }
+}
+
+/// The queue, as the I/O thread waits for it.
+#[cfg(unix)]
+struct Queue(Arc<Reactor>);
+
+#[cfg(unix)]
+impl Queue {
+    #[allow(unsafe_code)]
+    fn register(reactor: &Arc<Reactor>) -> io::Result<AsyncFd<Self>> {
+        let queue = Self(reactor.clone());
+        // SAFETY: what is registered owns the reactor, which closes the queue when it is dropped.
+        let registered = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) };
+        Ok(registered?)
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Queue {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Takes the turns of the I/O thread.
+async fn drive(reactor: Arc<Reactor>) {
+    loop {
+        wait_and_turn(&reactor).await;
+        watch_loan(&reactor).await;
+    }
+}
+
+/// Waits for the clients until the queue is on loan.
+#[cfg(unix)]
+async fn wait_and_turn(reactor: &Arc<Reactor>) {
+    let Ok(queue) = Queue::register(reactor) else {
+        // Nothing but a lack of memory keeps a descriptor from being waited for.
+        sleep(WATCH).await;
+        reactor.turn();
+        return;
+    };
+    while !reactor.is_on_loan() {
+        let mut bell = pin!(reactor.bell.notified());
+        poll_fn(|cx| {
+            let rings = bell.as_mut().poll(cx).is_ready();
+            match queue.poll_read_ready(cx) {
+                Poll::Ready(Ok(mut ready)) => {
+                    if !reactor.turn() {
+                        ready.clear_ready();
+                    }
+                    Poll::Ready(())
+                }
+                _ if rings => {
+                    reactor.turn_to_due();
+                    Poll::Ready(())
+                }
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_and_turn(reactor: &Arc<Reactor>) {
+    loop {
+        reactor.bell.notified().await;
+        reactor.turn_to_due();
+    }
+}
+
+/// Polls readers that something else than a stream woke, until the queue comes back, or its borrower
+/// takes no turns and has it taken away.
+async fn watch_loan(reactor: &Reactor) {
+    let mut turns = reactor.turns.load(Ordering::Relaxed);
+    let mut watch = pin!(sleep(WATCH));
+    while reactor.is_on_loan() {
+        let mut bell = pin!(reactor.bell.notified());
+        let rings = poll_fn(|cx| match bell.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => watch.as_mut().poll(cx).map(|()| false),
+        });
+        if rings.await {
+            reactor.turn_to_due();
+            continue;
+        }
+        let before = turns;
+        turns = reactor.turns.load(Ordering::Relaxed);
+        if turns == before {
+            reactor.on_loan.store(false, Ordering::SeqCst);
+        }
+        watch.as_mut().reset(Instant::now() + WATCH);
+    }
+}
+
+const IDLE: u8 = 0;
+/// Due, or about to be.
+const DUE: u8 = 1;
+const RUNNING: u8 = 2;
+/// Running, and to be polled again.
+const WOKEN: u8 = 3;
+const ENDED: u8 = 4;
+
+/// A task that reads a client.
+pub(super) struct Reader {
+    reactor: Arc<Reactor>,
+    state: AtomicU8,
+    task: Mutex<Option<Box<dyn Task>>>,
+    ended: Notify,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    fn run(self: Arc<Self>) {
+        let mut task = self.task.lock();
+        if self.state.swap(RUNNING, Ordering::SeqCst) == ENDED {
+            self.state.store(ENDED, Ordering::SeqCst);
+            return;
+        }
+        let waker = Waker::from(self.clone());
+        let polled = task.as_mut().map_or(Poll::Ready(()), |task| {
+            let cx = &mut Context::from_waker(&waker);
+            // A panic costs the client that caused it, not the thread.
+            catch_unwind(AssertUnwindSafe(|| task.poll(cx))).unwrap_or_else(|_| {
+                task.failed();
+                Poll::Ready(())
+            })
+        });
+        if polled.is_ready() {
+            self.end(&mut task);
+            return;
+        }
+        drop(task);
+        let rests = self
+            .state
+            .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
+        if rests.is_err() {
+            self.state.store(DUE, Ordering::SeqCst);
+            self.reactor.is_due(self.clone());
+        }
+    }
+
+    fn end(&self, task: &mut Option<Box<dyn Task>>) {
+        self.state.store(ENDED, Ordering::SeqCst);
+        *task = None;
+        self.ended.notify_one();
+    }
+
+    /// Reads no more, as soon as what is being read is dealt with.
+    pub(super) fn stop(&self) {
+        self.end(&mut self.task.lock());
+    }
+
+    /// When the task is done, for the one who waits for it.
+    pub(super) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+}
+
+impl Wake for Reader {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let woken =
+            self.state
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| match state {
+                    IDLE => Some(DUE),
+                    RUNNING => Some(WOKEN),
+                    _ => None,
+                });
+        if woken == Ok(IDLE) {
+            self.reactor.is_due(self.clone());
+        }
+    }
+}
