@@ -103,6 +103,14 @@ impl Inbox {
         }
     }
 
+    /// Wakes JavaScript anew: it was to be told otherwise, which could not be done.
+    #[cfg(target_os = "linux")]
+    pub(super) fn wake_again(&self) {
+        if let Some(wake) = &*self.wake.lock() {
+            wake();
+        }
+    }
+
     /// The next portion: its attachments, and whether JavaScript has to come back for more after
     /// its event loop has gone round. The text is in [`Inbox::with_text`].
     pub(crate) fn take(&self) -> (Vec<Bytes>, bool) {

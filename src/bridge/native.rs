@@ -12,11 +12,13 @@ use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
 use napi::threadsafe_function::{
     ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
 };
-use napi::{Env, Error, Status};
+use napi::{Env, Error, JsValue, Status};
 use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+#[cfg(target_os = "linux")]
+use super::event_loop;
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
 use super::value::{self, Raw};
@@ -108,6 +110,7 @@ impl NativeServer {
     /// it is not called again before `resume`.
     #[napi(constructor, catch_unwind)]
     pub fn new(
+        env: Env,
         options: NativeOptions,
         #[napi(
             ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean) => void"
@@ -117,6 +120,10 @@ impl NativeServer {
         let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
         let inbox = Arc::new(Inbox::new());
         let taker = Arc::downgrade(&inbox);
+        #[cfg(target_os = "linux")]
+        event_loop::listen(env.raw(), &inbox, receive.raw(), &runtime.reactor);
+        #[cfg(target_os = "linux")]
+        let reactor = runtime.reactor.clone();
         let receive: Receive = receive
             .build_threadsafe_function::<()>()
             .weak::<true>()
@@ -125,6 +132,8 @@ impl NativeServer {
                     .upgrade()
                     .ok_or_else(|| Error::from_reason("The server is gone."))?;
                 let env = context.env.raw();
+                #[cfg(target_os = "linux")]
+                event_loop::wait_if_suitable(&reactor);
                 let (attachments, more) = inbox.take();
                 let text = inbox.with_text(|text| value::string(env, text))?;
                 Ok(FnArgs::from((
@@ -133,7 +142,13 @@ impl NativeServer {
                     more,
                 )))
             })?;
+        #[cfg(target_os = "linux")]
+        let found_by = Arc::downgrade(&inbox);
         inbox.set_wake(Some(Box::new(move || {
+            #[cfg(target_os = "linux")]
+            if event_loop::gather(&found_by) {
+                return;
+            }
             receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })));
         let options = Options::from(options);
@@ -509,6 +524,8 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn release(&self) {
         self.inbox.set_wake(None);
+        #[cfg(target_os = "linux")]
+        event_loop::unlisten(&self.inbox);
     }
 
     fn step(&self, socket: u32, event: Event<'_, AckId>) -> Effects<AckId> {
@@ -522,7 +539,7 @@ impl NativeServer {
 impl Drop for NativeServer {
     /// Nobody can speak to the clients any more: a worker thread ended, or the server was let go of.
     fn drop(&mut self) {
-        self.inbox.set_wake(None);
+        self.release();
         self.server.close();
     }
 }

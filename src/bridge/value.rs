@@ -10,6 +10,13 @@ use napi::{Error, Status, ValueType, sys};
 #[derive(Clone, Copy)]
 pub struct Raw(sys::napi_value);
 
+impl Raw {
+    #[cfg(target_os = "linux")]
+    pub(super) fn raw(self) -> sys::napi_value {
+        self.0
+    }
+}
+
 impl ToNapiValue for Raw {
     unsafe fn to_napi_value(_: sys::napi_env, value: Self) -> Result<sys::napi_value> {
         Ok(value.0)

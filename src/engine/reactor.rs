@@ -16,7 +16,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -51,7 +51,8 @@ pub(crate) struct Reactor {
     bell: Notify,
     #[cfg(unix)]
     descriptors: Arc<Descriptors>,
-    on_loan: AtomicBool,
+    /// Who has the queue on loan; 0 is nobody.
+    borrower: AtomicU64,
     turns: AtomicU64,
     pub(super) pace: Pace,
 }
@@ -81,7 +82,7 @@ impl Reactor {
             bell: Notify::new(),
             #[cfg(unix)]
             descriptors: Descriptors::new()?,
-            on_loan: AtomicBool::new(false),
+            borrower: AtomicU64::new(0),
             turns: AtomicU64::new(0),
             pace: Pace::new(),
         });
@@ -167,24 +168,35 @@ impl Reactor {
 
     /// Whether a JavaScript thread has the queue on loan.
     pub(crate) fn is_on_loan(&self) -> bool {
-        self.on_loan.load(Ordering::SeqCst)
+        self.borrower.load(Ordering::SeqCst) != 0
     }
 
-    /// Takes the queue on loan: the caller takes a turn from now on whenever the queue is readable.
-    /// False if another thread has it.
-    pub(crate) fn borrow(&self) -> bool {
-        let begins = !self.on_loan.swap(true, Ordering::SeqCst);
-        if begins {
-            self.bell.notify_one();
-        }
-        begins
+    /// Whether that is the one of this number.
+    pub(crate) fn is_on_loan_to(&self, borrower: u64) -> bool {
+        self.borrower.load(Ordering::SeqCst) == borrower
     }
 
-    /// Gives the queue back to the I/O thread.
-    pub(crate) fn give_back(&self) {
-        if self.on_loan.swap(false, Ordering::SeqCst) {
+    /// Lends the queue to a borrower, by a number above 0: it takes a turn from now on whenever the
+    /// queue is readable. False if another one has it.
+    pub(crate) fn borrow(&self, borrower: u64) -> bool {
+        self.hand_over(0, borrower)
+    }
+
+    /// A borrower takes no turns any more.
+    pub(crate) fn give_back(&self, borrower: u64) {
+        self.hand_over(borrower, 0);
+    }
+
+    fn hand_over(&self, from: u64, to: u64) -> bool {
+        let order = Ordering::SeqCst;
+        let is_handed_over = self
+            .borrower
+            .compare_exchange(from, to, order, order)
+            .is_ok();
+        if is_handed_over {
             self.bell.notify_one();
         }
+        is_handed_over
     }
 }
 
@@ -283,7 +295,7 @@ async fn watch_loan(reactor: &Reactor) {
         let before = turns;
         turns = reactor.turns.load(Ordering::Relaxed);
         if turns == before {
-            reactor.on_loan.store(false, Ordering::SeqCst);
+            reactor.borrower.store(0, Ordering::SeqCst);
         }
         watch.as_mut().reset(Instant::now() + WATCH);
     }

@@ -1,0 +1,363 @@
+//! Node's event loop, waiting for the clients itself while their messages come one by one.
+//!
+//! Every such message has to reach JavaScript before the next one comes. Read on the I/O thread it
+//! wakes that one, which wakes JavaScript; read here it wakes JavaScript alone, for which that is
+//! less work than to be woken by another thread (docs/performance.md). As soon as more come, the I/O
+//! thread has the clients back; [`Reactor`] decides.
+//!
+//! What must stay true: notices reach JavaScript as they do otherwise, in order, each once; the
+//! event loop is not kept alive by it; nothing of it is left when the thread's environment ends.
+
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_int, c_void};
+use std::os::fd::AsRawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use napi::sys;
+
+use super::inbox::Inbox;
+use super::value;
+use crate::engine::reactor::Reactor;
+
+/// `UV_POLL` of `uv_handle_type`.
+const UV_POLL: c_int = 8;
+/// `UV_READABLE` of `uv_poll_event`.
+const UV_READABLE: c_int = 1;
+
+type Handle = *mut c_void;
+type OnPoll = unsafe extern "C" fn(Handle, c_int, c_int);
+type OnClose = unsafe extern "C" fn(Handle);
+
+/// What is called of libuv, which lives in the executable that loaded us.
+#[derive(Clone, Copy)]
+struct Uv {
+    poll_init: unsafe extern "C" fn(*mut sys::uv_loop_s, Handle, c_int) -> c_int,
+    poll_start: unsafe extern "C" fn(Handle, c_int, OnPoll) -> c_int,
+    poll_stop: unsafe extern "C" fn(Handle) -> c_int,
+    unref: unsafe extern "C" fn(Handle),
+    close: unsafe extern "C" fn(Handle, OnClose),
+    handle_size: unsafe extern "C" fn(c_int) -> usize,
+    set_data: unsafe extern "C" fn(Handle, *mut c_void),
+    get_data: unsafe extern "C" fn(Handle) -> *mut c_void,
+}
+
+impl Uv {
+    /// `None` in an executable without libuv.
+    fn find() -> Option<Self> {
+        fn symbol(name: &CStr) -> Option<*mut c_void> {
+            // SAFETY: the name ends with a zero; what is loaded is searched, nothing is loaded.
+            let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+            (!symbol.is_null()).then_some(symbol)
+        }
+        // SAFETY: these are libuv's signatures, the same since its version 1.19.
+        unsafe {
+            Some(Self {
+                poll_init: std::mem::transmute::<Handle, _>(symbol(c"uv_poll_init")?),
+                poll_start: std::mem::transmute::<Handle, _>(symbol(c"uv_poll_start")?),
+                poll_stop: std::mem::transmute::<Handle, _>(symbol(c"uv_poll_stop")?),
+                unref: std::mem::transmute::<Handle, _>(symbol(c"uv_unref")?),
+                close: std::mem::transmute::<Handle, _>(symbol(c"uv_close")?),
+                handle_size: std::mem::transmute::<Handle, _>(symbol(c"uv_handle_size")?),
+                set_data: std::mem::transmute::<Handle, _>(symbol(c"uv_handle_set_data")?),
+                get_data: std::mem::transmute::<Handle, _>(symbol(c"uv_handle_get_data")?),
+            })
+        }
+    }
+}
+
+/// The event loop of this thread.
+struct EventLoop {
+    uv: Uv,
+    /// Waits for the reactor's queue, when started.
+    poll: Handle,
+    reactor: Arc<Reactor>,
+    borrower: u64,
+    env: sys::napi_env,
+    /// What JavaScript is called in.
+    context: sys::napi_async_context,
+    listeners: Vec<Listener>,
+}
+
+/// Whom the notices of an inbox go to.
+struct Listener {
+    inbox: Weak<Inbox>,
+    env: sys::napi_env,
+    receive: sys::napi_ref,
+}
+
+thread_local! {
+    static EVENT_LOOP: RefCell<Option<EventLoop>> = const { RefCell::new(None) };
+    /// The inboxes with notices for JavaScript, while this thread takes a turn.
+    static GATHERED: RefCell<Option<Vec<Weak<Inbox>>>> = const { RefCell::new(None) };
+}
+
+/// Notices of an inbox go to `receive` when they are found on this thread, that of `env`. Nothing
+/// happens where there is no such event loop.
+pub(super) fn listen(
+    env: sys::napi_env,
+    inbox: &Arc<Inbox>,
+    receive: sys::napi_value,
+    reactor: &Arc<Reactor>,
+) {
+    EVENT_LOOP.with_borrow_mut(|event_loop| {
+        if event_loop.is_none() {
+            *event_loop = EventLoop::new(env, reactor);
+        }
+        if let Some(event_loop) = event_loop {
+            event_loop
+                .listeners
+                .extend(Listener::new(env, inbox, receive));
+        }
+    });
+}
+
+/// Undoes [`listen`].
+pub(super) fn unlisten(inbox: &Arc<Inbox>) {
+    EVENT_LOOP.with_borrow_mut(|event_loop| {
+        if let Some(event_loop) = event_loop {
+            let listeners = &mut event_loop.listeners;
+            listeners.retain(|listener| listener.inbox.as_ptr() != Arc::as_ptr(inbox));
+        }
+    });
+}
+
+/// Has this thread's event loop wait for the clients, if that suits them.
+pub(super) fn wait_if_suitable(reactor: &Reactor) {
+    if reactor.is_on_loan() || !reactor.suits_loan() {
+        return;
+    }
+    EVENT_LOOP.with_borrow(|event_loop| {
+        if let Some(event_loop) = event_loop
+            && reactor.borrow(event_loop.borrower)
+        {
+            let start = event_loop.uv.poll_start;
+            // SAFETY: the handle was initialized on this thread and is not closed.
+            let refused = unsafe { start(event_loop.poll, UV_READABLE, on_readable) };
+            if refused != 0 {
+                reactor.give_back(event_loop.borrower);
+            }
+        }
+    });
+}
+
+/// Notes an inbox that would have JavaScript woken, to be given to it when the turn of this thread
+/// is over; false if it takes none.
+pub(super) fn gather(inbox: &Weak<Inbox>) -> bool {
+    GATHERED.with_borrow_mut(|gathered| {
+        gathered
+            .as_mut()
+            .map(|gathered| gathered.push(inbox.clone()))
+            .is_some()
+    })
+}
+
+impl EventLoop {
+    fn new(env: sys::napi_env, reactor: &Arc<Reactor>) -> Option<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let uv = Uv::find()?;
+        let name = value::string(env, b"loopback-socket").ok()?.raw();
+        let mut event_loop = null_mut();
+        let mut context = null_mut();
+        // SAFETY: `env` is of this thread. The handle's memory is as large as libuv says, aligned
+        // for anything, and freed when libuv is done with it.
+        unsafe {
+            if sys::napi_get_uv_event_loop(env, &raw mut event_loop) != sys::Status::napi_ok {
+                return None;
+            }
+            let poll = libc::malloc((uv.handle_size)(UV_POLL));
+            if poll.is_null() {
+                return None;
+            }
+            if (uv.poll_init)(event_loop, poll, reactor.as_raw_fd()) != 0 {
+                libc::free(poll);
+                return None;
+            }
+            (uv.unref)(poll);
+            // The environment ends when its hook is done: see `on_closed`.
+            let hook =
+                sys::napi_add_async_cleanup_hook(env, Some(on_cleanup), null_mut(), null_mut());
+            if hook != sys::Status::napi_ok {
+                (uv.close)(poll, on_abandoned);
+                return None;
+            }
+            // Without one JavaScript is called all the same, with nothing to trace the call by.
+            sys::napi_async_init(env, null_mut(), name, &raw mut context);
+            Some(Self {
+                uv,
+                poll,
+                reactor: reactor.clone(),
+                borrower: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+                env,
+                context,
+                listeners: Vec::new(),
+            })
+        }
+    }
+
+    fn receive(&self, inbox: &Arc<Inbox>) -> Option<Receive> {
+        let mut listeners = self.listeners.iter();
+        let listener = listeners.find(|it| it.inbox.as_ptr() == Arc::as_ptr(inbox))?;
+        Some(Receive {
+            env: listener.env,
+            function: listener.receive,
+            context: self.context,
+        })
+    }
+}
+
+impl Listener {
+    fn new(env: sys::napi_env, inbox: &Arc<Inbox>, receive: sys::napi_value) -> Option<Self> {
+        let mut listener = Self {
+            inbox: Arc::downgrade(inbox),
+            env,
+            receive: null_mut(),
+        };
+        // SAFETY: `env` and the value are of the call under way.
+        let made =
+            unsafe { sys::napi_create_reference(env, receive, 1, &raw mut listener.receive) };
+        (made == sys::Status::napi_ok).then_some(listener)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if !self.receive.is_null() {
+            // SAFETY: dropped on the thread of `env`, which lives: by a call of it, by the finalizer
+            // of a server, or by the hook that runs before it ends.
+            unsafe { sys::napi_delete_reference(self.env, self.receive) };
+        }
+    }
+}
+
+/// What is called, and how.
+#[derive(Clone, Copy)]
+struct Receive {
+    env: sys::napi_env,
+    function: sys::napi_ref,
+    context: sys::napi_async_context,
+}
+
+impl Receive {
+    /// Gives JavaScript a portion of what an inbox holds.
+    fn deliver(self, inbox: &Inbox) {
+        let env = self.env;
+        let mut scope = null_mut();
+        // SAFETY: this is called by the event loop of `env`, in which no call is under way. Every
+        // value lives in the scope, which is closed behind the call.
+        unsafe {
+            if sys::napi_open_handle_scope(env, &raw mut scope) != sys::Status::napi_ok {
+                inbox.wake_again();
+                return;
+            }
+            let (attachments, more) = inbox.take();
+            let text = inbox.with_text(|text| value::string(env, text));
+            let attachments = value::buffers(env, &attachments);
+            if let (Ok(text), Ok(attachments)) = (text, attachments) {
+                let mut function = null_mut();
+                let mut is_more = null_mut();
+                sys::napi_get_reference_value(env, self.function, &raw mut function);
+                sys::napi_get_boolean(env, more, &raw mut is_more);
+                let arguments = [text.raw(), attachments.raw(), is_more];
+                let called = sys::napi_make_callback(
+                    env,
+                    self.context,
+                    function,
+                    function,
+                    arguments.len(),
+                    arguments.as_ptr(),
+                    null_mut(),
+                );
+                if called == sys::Status::napi_pending_exception {
+                    let mut error = null_mut();
+                    sys::napi_get_and_clear_last_exception(env, &raw mut error);
+                    sys::napi_fatal_exception(env, error);
+                }
+            }
+            sys::napi_close_handle_scope(env, scope);
+        }
+    }
+}
+
+/// A client may have said something.
+unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
+    // A panic must not reach libuv.
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let known = EVENT_LOOP.with_borrow(|event_loop| {
+            let event_loop = event_loop.as_ref()?;
+            let Uv { poll_stop, .. } = event_loop.uv;
+            Some((event_loop.reactor.clone(), event_loop.borrower, poll_stop))
+        });
+        let Some((reactor, borrower, poll_stop)) = known else {
+            return;
+        };
+        if reactor.is_on_loan_to(borrower) {
+            turn(&reactor);
+            if reactor.suits_loan() {
+                return;
+            }
+        }
+        // SAFETY: the handle is the one this is called for.
+        unsafe { poll_stop(poll) };
+        reactor.give_back(borrower);
+    }));
+}
+
+/// Hears the clients, and tells JavaScript what they said.
+fn turn(reactor: &Reactor) {
+    GATHERED.set(Some(Vec::new()));
+    let turned = catch_unwind(AssertUnwindSafe(|| reactor.turn()));
+    let gathered = GATHERED.take().unwrap_or_default();
+    drop(turned);
+    for inbox in gathered.iter().filter_map(Weak::upgrade) {
+        // Not borrowed during the call, in which servers come and go.
+        let receive = EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.receive(&inbox));
+        match receive {
+            Some(receive) => receive.deliver(&inbox),
+            // Of another thread, or let go of.
+            None => inbox.wake_again(),
+        }
+    }
+}
+
+/// The environment is about to end.
+unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *mut c_void) {
+    if let Some(event_loop) = EVENT_LOOP.take() {
+        let EventLoop {
+            uv,
+            poll,
+            env,
+            context,
+            ..
+        } = event_loop;
+        event_loop.reactor.give_back(event_loop.borrower);
+        // SAFETY: the environment lives until the hook is done. The handle is not closed yet; closing
+        // it stops it.
+        unsafe {
+            if !context.is_null() {
+                sys::napi_async_destroy(env, context);
+            }
+            (uv.set_data)(poll, hook.cast());
+            (uv.close)(poll, on_closed);
+        }
+    }
+}
+
+/// Nothing of libuv's is left: the environment may end.
+unsafe extern "C" fn on_closed(poll: Handle) {
+    if let Some(uv) = Uv::find() {
+        // SAFETY: `on_cleanup` left the hook with the handle.
+        unsafe { sys::napi_remove_async_cleanup_hook((uv.get_data)(poll).cast()) };
+    }
+    // SAFETY: libuv is done with the memory, which `EventLoop::new` allocated.
+    unsafe { libc::free(poll) };
+}
+
+unsafe extern "C" fn on_abandoned(poll: Handle) {
+    // SAFETY: as in `on_closed`.
+    unsafe { libc::free(poll) };
+}
