@@ -16,6 +16,11 @@ const { hasBinary, deconstruct } = require('./binary');
 /** Above this many characters a batch does not wait for the end of the turn. */
 const FLUSH_AT = 1 << 16;
 
+/** How many numbers share their first digits. */
+const TAIL = 1000;
+/** The last three digits of every number. */
+const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3, '0'));
+
 class Output {
   #native;
   #text = '';
@@ -98,7 +103,7 @@ class Output {
     // As JSON has it, a value that has none is left out.
     const key = failed ? 'error' : 'result';
     const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
-    this.#add(`a\t${socket}\t${call}\t[${answer}]\n`);
+    this.#add(`a\t${socket}\t${digits(call)}\t[${answer}]\n`);
   }
 
   /**
@@ -111,7 +116,7 @@ class Output {
    * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
    */
   answer(socket, call, args) {
-    this.#send('a', 'A', `\t${socket}\t${call}\t`, args);
+    this.#send('a', 'A', `\t${socket}\t${digits(call)}\t`, args);
   }
 
   /**
@@ -120,7 +125,7 @@ class Output {
    * @returns {void}
    */
   forget(socket, call) {
-    this.#add(`f\t${socket}\t${call}\n`);
+    this.#add(`f\t${socket}\t${digits(call)}\n`);
   }
 
   /**
@@ -278,6 +283,17 @@ class Output {
       process.nextTick(this.#endTick);
     }
   }
+}
+
+/**
+ * The digits of a number of which there is another one each time. V8 keeps the strings of the last
+ * 16,384 numbers it was asked for, and every collection of young garbage would have to look at them.
+ *
+ * @param {number} number a whole number from 0
+ * @returns {string} its digits
+ */
+function digits(number) {
+  return number < TAIL ? `${number}` : `${Math.floor(number / TAIL)}${TAILS[number % TAIL]}`;
 }
 
 /**

@@ -230,7 +230,7 @@ class Server extends EventEmitter {
     }
     this._isClosing = false;
     const receiver = new Receiver(this);
-    const native = new NativeServer(this._options, (batch, attachments, more) => {
+    const native = new NativeServer(this._options, (batch, attachments, more, isLarge) => {
       const values = parseBatch(batch, () => native.records(), receiver.malformed);
       output.gather();
       try {
@@ -238,6 +238,9 @@ class Server extends EventEmitter {
       } finally {
         // Not in a tick of its own: what handlers that are done have answered is complete.
         output.flush();
+      }
+      if (isLarge) {
+        native.heard();
       }
       if (more) {
         setImmediate(() => native.resume());

@@ -254,15 +254,16 @@ impl Receive {
                 inbox.wake_again();
                 return;
             }
-            let (attachments, more) = inbox.take();
+            let portion = inbox.take();
             let text = inbox.with_text(|text| value::string(env, text));
-            let attachments = value::buffers(env, &attachments);
+            let attachments = value::buffers(env, &portion.attachments);
             if let (Ok(text), Ok(attachments)) = (text, attachments) {
                 let mut function = null_mut();
-                let mut is_more = null_mut();
+                let (mut more, mut is_large) = (null_mut(), null_mut());
                 sys::napi_get_reference_value(env, self.function, &raw mut function);
-                sys::napi_get_boolean(env, more, &raw mut is_more);
-                let arguments = [text.raw(), attachments.raw(), is_more];
+                sys::napi_get_boolean(env, portion.more, &raw mut more);
+                sys::napi_get_boolean(env, portion.is_large, &raw mut is_large);
+                let arguments = [text.raw(), attachments.raw(), more, is_large];
                 let called = sys::napi_make_callback(
                     env,
                     self.context,

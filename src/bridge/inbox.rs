@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use crate::engine::unheard::Said;
 use crate::server::MAX_ATTACHMENTS;
 use crate::server::notice::{Notice, PumpAction, Run};
 use crate::session::{Attempt, Call};
@@ -40,6 +41,9 @@ use crate::session::{Attempt, Call};
 const MAX_RECORDS: usize = 1024;
 /// Bytes of payload one turn of the event loop takes at most, unless one record is larger.
 const MAX_BYTES: usize = 1 << 20;
+/// A portion of so many records is large: JavaScript has heard it when it has dealt with it, not
+/// before. So one that floods is read while JavaScript rests, and does not keep two threads busy.
+const LARGE: usize = 32;
 /// A text buffer larger than this is not kept for the next batch.
 const KEEP_BYTES: usize = 1 << 20;
 /// What an instance's number is shifted by in front of a method's index.
@@ -71,6 +75,18 @@ struct Taking {
     ends: Vec<usize>,
     records_left: usize,
     bytes_left: usize,
+    /// What clients said in a portion that JavaScript has not dealt with yet.
+    said: Vec<Said>,
+}
+
+/// A portion of notices; its text is in [`Inbox::with_text`].
+#[derive(Debug)]
+pub(crate) struct Portion {
+    pub(crate) attachments: Vec<Bytes>,
+    /// JavaScript has to come back for more after its event loop has gone round.
+    pub(crate) more: bool,
+    /// JavaScript has to say when it has dealt with it.
+    pub(crate) is_large: bool,
 }
 
 impl Inbox {
@@ -86,6 +102,7 @@ impl Inbox {
                 ends: Vec::new(),
                 records_left: MAX_RECORDS,
                 bytes_left: MAX_BYTES,
+                said: Vec::new(),
             }),
         }
     }
@@ -111,9 +128,8 @@ impl Inbox {
         }
     }
 
-    /// The next portion: its attachments, and whether JavaScript has to come back for more after
-    /// its event loop has gone round. The text is in [`Inbox::with_text`].
-    pub(crate) fn take(&self) -> (Vec<Bytes>, bool) {
+    /// The next portion. What clients said in a small one counts as heard.
+    pub(crate) fn take(&self) -> Portion {
         let taking = &mut *self.taking.lock();
         taking.text.clear();
         taking.ends.clear();
@@ -121,7 +137,7 @@ impl Inbox {
         self.armed.store(false, Ordering::SeqCst);
         let mut attachments = Vec::new();
         taking.text.push(b'[');
-        while let Some(notice) = self.next(&mut taking.left) {
+        while let Some(mut notice) = self.next(&mut taking.left) {
             let bytes = notice.len();
             if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
                 taking.left.push(notice);
@@ -129,6 +145,7 @@ impl Inbox {
             }
             taking.records_left -= 1;
             taking.bytes_left = taking.bytes_left.saturating_sub(bytes);
+            taking.said.extend(notice.take_said());
             write(taking, &mut attachments, notice);
         }
         taking.text.push(b']');
@@ -138,7 +155,20 @@ impl Inbox {
             // Until JavaScript comes back nobody else wakes it.
             self.armed.store(true, Ordering::SeqCst);
         }
-        (attachments, more)
+        let is_large = taking.ends.len() >= LARGE;
+        if !is_large {
+            taking.said.clear();
+        }
+        Portion {
+            attachments,
+            more,
+            is_large,
+        }
+    }
+
+    /// JavaScript has dealt with a large portion: who said much of it may say more.
+    pub(crate) fn heard(&self) {
+        self.taking.lock().said.clear();
     }
 
     fn next(&self, left: &mut Vec<Notice>) -> Option<Notice> {
@@ -229,7 +259,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             runs,
             text,
             attachments: attached,
-            said: _heard,
+            ..
         } => {
             let socket = i64::from(socket);
             let call = call.map_or(-1, |call: Call| i64::from(call.number()));
@@ -259,13 +289,13 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             socket,
             connection,
             request,
-            said: _heard,
+            ..
         } => record([4, socket.into(), connection.into(), 0, -1], &request),
         Notice::Ask {
             ask,
             connection,
             request,
-            said: _heard,
+            ..
         } => record([9, connection.into(), ask.into(), 0, -1], &request),
         Notice::Upgraded { connection } => record([10, connection.into(), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
@@ -276,7 +306,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ack,
             text,
             attachments: attached,
-            said: _heard,
+            ..
         } => {
             let place = attach(attachments, attached);
             record([6, socket.into(), ack, 0, place], text.as_str());
@@ -349,8 +379,8 @@ mod tests {
             socket: 7,
             reason: Reason::TransportClose,
         });
-        let (attachments, more) = inbox.take();
-        assert!(attachments.is_empty() && !more);
+        let portion = inbox.take();
+        assert!(portion.attachments.is_empty() && !portion.more);
         assert_eq!(text(&inbox), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
         assert_eq!(
             inbox.records(),
@@ -370,7 +400,7 @@ mod tests {
                 said: None,
             });
         }
-        let (attachments, _) = inbox.take();
+        let Portion { attachments, .. } = inbox.take();
         assert_eq!(attachments.len(), 4);
         let second = (2 << PLACE_SHIFT) + 2;
         assert_eq!(text(&inbox), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
@@ -384,14 +414,14 @@ mod tests {
         }
         let mut sizes = Vec::new();
         loop {
-            let (_, more) = inbox.take();
+            let more = inbox.take().more;
             sizes.push(inbox.records().len());
             if !more {
                 break;
             }
             // Without going round there is nothing more to take.
-            let (_, still) = inbox.take();
-            assert!(still && inbox.records().is_empty());
+            let still = inbox.take();
+            assert!(still.more && inbox.records().is_empty());
             inbox.resume();
         }
         assert_eq!(sizes, [1024, 1024, 452]);
@@ -404,11 +434,11 @@ mod tests {
         let large = format!("[\"{}\"]", "x".repeat(2 * MAX_BYTES));
         inbox.push(event(1, &large));
         inbox.push(event(2, "[\"m\"]"));
-        let (_, more) = inbox.take();
+        let more = inbox.take().more;
         assert!(more);
         assert_eq!(inbox.records().len(), 1);
         inbox.resume();
-        assert!(!inbox.take().1);
+        assert!(!inbox.take().more);
         assert_eq!(inbox.records().len(), 1);
     }
 

@@ -83,9 +83,16 @@ impl From<NativeOptions> for Options {
 }
 
 /// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
-/// called with a batch, its attachments, and whether more waits.
-type Receive =
-    ThreadsafeFunction<(), UnknownReturnValue, FnArgs<(Raw, Raw, bool)>, Status, false, true, 0>;
+/// called with a batch, its attachments, whether more waits, and whether it is large.
+type Receive = ThreadsafeFunction<
+    (),
+    UnknownReturnValue,
+    FnArgs<(Raw, Raw, bool, bool)>,
+    Status,
+    false,
+    true,
+    0,
+>;
 
 /// A Socket.IO server in Rust, on its own thread.
 #[napi]
@@ -106,16 +113,16 @@ struct Tables {
 
 #[napi]
 impl NativeServer {
-    /// Makes a server. `receive(batch, attachments, more)` is called with what happens; with `more`
-    /// it is not called again before `resume`.
+    /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with what happens;
+    /// with `more` it is not called again before `resume`, with `isLarge` it calls `heard` at its end.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
         options: NativeOptions,
         #[napi(
-            ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean) => void"
+            ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean, isLarge: boolean) => void"
         )]
-        receive: Function<'_, FnArgs<(Raw, Raw, bool)>, UnknownReturnValue>,
+        receive: Function<'_, FnArgs<(Raw, Raw, bool, bool)>, UnknownReturnValue>,
     ) -> Result<Self> {
         let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
         let inbox = Arc::new(Inbox::new());
@@ -134,12 +141,13 @@ impl NativeServer {
                 let env = context.env.raw();
                 #[cfg(target_os = "linux")]
                 event_loop::wait_if_suitable(&reactor);
-                let (attachments, more) = inbox.take();
+                let portion = inbox.take();
                 let text = inbox.with_text(|text| value::string(env, text))?;
                 Ok(FnArgs::from((
                     text,
-                    value::buffers(env, &attachments)?,
-                    more,
+                    value::buffers(env, &portion.attachments)?,
+                    portion.more,
+                    portion.is_large,
                 )))
             })?;
         #[cfg(target_os = "linux")]
@@ -166,6 +174,12 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn resume(&self) {
         self.inbox.resume();
+    }
+
+    /// A large batch is dealt with.
+    #[napi(catch_unwind)]
+    pub fn heard(&self) {
+        self.inbox.heard();
     }
 
     /// The records of the last batch, each as JSON of its own.

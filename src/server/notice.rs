@@ -20,7 +20,7 @@ pub(crate) enum Notice {
         connection: ConnectionNumber,
         /// JSON: `{id, nsp, eio, sid, auth?, query?}`.
         request: String,
-        /// Counts the notice until JavaScript has it; so below.
+        /// Counts the notice until JavaScript has heard it; so below.
         said: Option<Said>,
     },
     /// A client asks to join a namespace that does not exist; JavaScript may make it.
@@ -130,6 +130,17 @@ pub(crate) enum Reason {
 }
 
 impl Notice {
+    /// Takes out what counts the words of the client.
+    pub(crate) fn take_said(&mut self) -> Option<Said> {
+        match self {
+            Self::Connect { said, .. }
+            | Self::Ask { said, .. }
+            | Self::Event { said, .. }
+            | Self::Acknowledged { said, .. } => said.take(),
+            _ => None,
+        }
+    }
+
     /// About how many bytes the notice adds to a batch.
     pub(crate) fn len(&self) -> usize {
         const RECORD: usize = 24;
