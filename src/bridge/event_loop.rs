@@ -12,6 +12,7 @@
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
+use std::mem::{ManuallyDrop, transmute};
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
@@ -32,18 +33,26 @@ const UV_READABLE: c_int = 1;
 type Handle = *mut c_void;
 type OnPoll = unsafe extern "C" fn(Handle, c_int, c_int);
 type OnClose = unsafe extern "C" fn(Handle);
+type PollInit = unsafe extern "C" fn(*mut sys::uv_loop_s, Handle, c_int) -> c_int;
+type PollStart = unsafe extern "C" fn(Handle, c_int, OnPoll) -> c_int;
+type PollStop = unsafe extern "C" fn(Handle) -> c_int;
+type Unref = unsafe extern "C" fn(Handle);
+type Close = unsafe extern "C" fn(Handle, OnClose);
+type HandleSize = unsafe extern "C" fn(c_int) -> usize;
+type SetData = unsafe extern "C" fn(Handle, *mut c_void);
+type GetData = unsafe extern "C" fn(Handle) -> *mut c_void;
 
 /// What is called of libuv, which lives in the executable that loaded us.
 #[derive(Clone, Copy)]
 struct Uv {
-    poll_init: unsafe extern "C" fn(*mut sys::uv_loop_s, Handle, c_int) -> c_int,
-    poll_start: unsafe extern "C" fn(Handle, c_int, OnPoll) -> c_int,
-    poll_stop: unsafe extern "C" fn(Handle) -> c_int,
-    unref: unsafe extern "C" fn(Handle),
-    close: unsafe extern "C" fn(Handle, OnClose),
-    handle_size: unsafe extern "C" fn(c_int) -> usize,
-    set_data: unsafe extern "C" fn(Handle, *mut c_void),
-    get_data: unsafe extern "C" fn(Handle) -> *mut c_void,
+    poll_init: PollInit,
+    poll_start: PollStart,
+    poll_stop: PollStop,
+    unref: Unref,
+    close: Close,
+    handle_size: HandleSize,
+    set_data: SetData,
+    get_data: GetData,
 }
 
 impl Uv {
@@ -57,14 +66,14 @@ impl Uv {
         // SAFETY: these are libuv's signatures, the same since its version 1.19.
         unsafe {
             Some(Self {
-                poll_init: std::mem::transmute::<Handle, _>(symbol(c"uv_poll_init")?),
-                poll_start: std::mem::transmute::<Handle, _>(symbol(c"uv_poll_start")?),
-                poll_stop: std::mem::transmute::<Handle, _>(symbol(c"uv_poll_stop")?),
-                unref: std::mem::transmute::<Handle, _>(symbol(c"uv_unref")?),
-                close: std::mem::transmute::<Handle, _>(symbol(c"uv_close")?),
-                handle_size: std::mem::transmute::<Handle, _>(symbol(c"uv_handle_size")?),
-                set_data: std::mem::transmute::<Handle, _>(symbol(c"uv_handle_set_data")?),
-                get_data: std::mem::transmute::<Handle, _>(symbol(c"uv_handle_get_data")?),
+                poll_init: transmute::<Handle, PollInit>(symbol(c"uv_poll_init")?),
+                poll_start: transmute::<Handle, PollStart>(symbol(c"uv_poll_start")?),
+                poll_stop: transmute::<Handle, PollStop>(symbol(c"uv_poll_stop")?),
+                unref: transmute::<Handle, Unref>(symbol(c"uv_unref")?),
+                close: transmute::<Handle, Close>(symbol(c"uv_close")?),
+                handle_size: transmute::<Handle, HandleSize>(symbol(c"uv_handle_size")?),
+                set_data: transmute::<Handle, SetData>(symbol(c"uv_handle_set_data")?),
+                get_data: transmute::<Handle, GetData>(symbol(c"uv_handle_get_data")?),
             })
         }
     }
@@ -91,7 +100,9 @@ struct Listener {
 }
 
 thread_local! {
-    static EVENT_LOOP: RefCell<Option<EventLoop>> = const { RefCell::new(None) };
+    /// Nothing is done about it when the thread ends: what JavaScript had is gone before that.
+    static EVENT_LOOP: RefCell<ManuallyDrop<Option<EventLoop>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
     /// The inboxes with notices for JavaScript, while this thread takes a turn.
     static GATHERED: RefCell<Option<Vec<Weak<Inbox>>>> = const { RefCell::new(None) };
 }
@@ -106,9 +117,9 @@ pub(super) fn listen(
 ) {
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if event_loop.is_none() {
-            *event_loop = EventLoop::new(env, reactor);
+            **event_loop = EventLoop::new(env, reactor);
         }
-        if let Some(event_loop) = event_loop {
+        if let Some(event_loop) = &mut **event_loop {
             event_loop
                 .listeners
                 .extend(Listener::new(env, inbox, receive));
@@ -119,7 +130,7 @@ pub(super) fn listen(
 /// Undoes [`listen`].
 pub(super) fn unlisten(inbox: &Arc<Inbox>) {
     EVENT_LOOP.with_borrow_mut(|event_loop| {
-        if let Some(event_loop) = event_loop {
+        if let Some(event_loop) = &mut **event_loop {
             let listeners = &mut event_loop.listeners;
             listeners.retain(|listener| listener.inbox.as_ptr() != Arc::as_ptr(inbox));
         }
@@ -132,7 +143,7 @@ pub(super) fn wait_if_suitable(reactor: &Reactor) {
         return;
     }
     EVENT_LOOP.with_borrow(|event_loop| {
-        if let Some(event_loop) = event_loop
+        if let Some(event_loop) = &**event_loop
             && reactor.borrow(event_loop.borrower)
         {
             let start = event_loop.uv.poll_start;
@@ -148,12 +159,12 @@ pub(super) fn wait_if_suitable(reactor: &Reactor) {
 /// Notes an inbox that would have JavaScript woken, to be given to it when the turn of this thread
 /// is over; false if it takes none.
 pub(super) fn gather(inbox: &Weak<Inbox>) -> bool {
-    GATHERED.with_borrow_mut(|gathered| {
-        gathered
-            .as_mut()
-            .map(|gathered| gathered.push(inbox.clone()))
-            .is_some()
-    })
+    let gathered = GATHERED.try_with(|gathered| {
+        let gathered = &mut *gathered.borrow_mut();
+        let gathered = gathered.as_mut();
+        gathered.map(|gathered| gathered.push(inbox.clone()))
+    });
+    matches!(gathered, Ok(Some(())))
 }
 
 impl EventLoop {
@@ -327,7 +338,8 @@ fn turn(reactor: &Reactor) {
 
 /// The environment is about to end.
 unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *mut c_void) {
-    if let Some(event_loop) = EVENT_LOOP.take() {
+    let event_loop = EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.take());
+    if let Some(event_loop) = event_loop {
         let EventLoop {
             uv,
             poll,

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use socketioxide_core::parser::ParserState;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::heartbeat::{self, Beat};
 use super::outgoing::{Outgoing, Polling, RequestNumber, Series, Websocket};
@@ -135,6 +135,13 @@ impl Connection {
     /// Keeps who reads the connection's websocket.
     pub(super) fn read_by(&self, reader: Arc<Reader>) {
         self.tasks.lock().reader = Some(reader);
+        // It may have ended meanwhile, and nobody waits for this reader.
+        if self.is_closed()
+            && let Some(reader) = self.tasks.lock().reader.take()
+        {
+            let until = Instant::now() + FAREWELL;
+            self.runtime.handle.spawn(hear_out(reader, until));
+        }
     }
 
     /// What the client says and JavaScript has not heard yet.
@@ -538,21 +545,23 @@ async fn drain(connection: Weak<Connection>) {
 /// Writes what is left, with the end behind, and lets the client answer: a stream that is closed with
 /// bytes unread takes back what was written on it.
 async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>) {
-    let read_by = reader.clone();
-    let goodbye = async move {
+    let until = Instant::now() + FAREWELL;
+    let written = async move {
         while websocket.flush().is_ok() && websocket.is_blocked {
             if poll_fn(|cx| websocket.poll_writable(cx)).await.is_err() {
                 return;
             }
         }
-        drop(websocket);
-        if let Some(reader) = reader {
-            reader.ended().await;
-        }
     };
-    if timeout(FAREWELL, goodbye).await.is_err()
-        && let Some(reader) = read_by
-    {
+    let _ = timeout_at(until, written).await;
+    if let Some(reader) = reader {
+        hear_out(reader, until).await;
+    }
+}
+
+/// Hears a client whose connection has ended, until it has said goodbye.
+async fn hear_out(reader: Arc<Reader>, until: Instant) {
+    if timeout_at(until, reader.ended()).await.is_err() {
         reader.stop();
     }
 }

@@ -3,14 +3,19 @@
 //! JavaScript stops reading and we duplicate the descriptor; then Node destroys its half, which
 //! closes its descriptor and leaves ours.
 //!
-//! What must stay true: the descriptor is closed exactly once, by the stream that owns it.
+//! What must stay true: the descriptor is closed exactly once, by the stream that owns it; nobody waits
+//! for an event queue that is closed.
 
 #![allow(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
-use super::descriptor::Stream;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::descriptor::{Descriptors, Stream};
 use super::reactor::Reactor;
 use super::wire::{ReadHalf, WriteEnd, WriteHalf};
 
@@ -88,4 +93,24 @@ impl Taken {
         let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
         Ok((ReadHalf::Descriptor(descriptor), write, written))
     }
+}
+
+/// The event queue of all descriptors, as tokio waits for it.
+pub(super) struct Queue(Arc<Descriptors>);
+
+impl AsRawFd for Queue {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// Has the runtime of the current task wait for descriptors to change.
+///
+/// # Errors
+/// The operating system's refusal.
+pub(super) fn wait_for(descriptors: &Arc<Descriptors>) -> io::Result<AsyncFd<Queue>> {
+    let queue = Queue(descriptors.clone());
+    // SAFETY: what is registered owns the queue, which is closed after it is dropped.
+    let registered = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) };
+    Ok(registered?)
 }

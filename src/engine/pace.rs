@@ -54,6 +54,8 @@ struct Spell {
     began: AtomicU64,
     messages: AtomicU64,
     bytes: AtomicU64,
+    /// How many of the messages only said that a client lives.
+    beats: AtomicU64,
     /// How often somebody looked and found some.
     turns: AtomicU64,
     /// How many before it, in a row, were light.
@@ -82,16 +84,17 @@ impl Pace {
                 began: AtomicU64::new(0),
                 messages: AtomicU64::new(0),
                 bytes: AtomicU64::new(0),
+                beats: AtomicU64::new(0),
                 turns: AtomicU64::new(0),
                 light: AtomicU32::new(0),
             },
         }
     }
 
-    /// Notes that a client was heard, by the number of its connection, and how many bytes it said.
-    pub(super) fn heard(&self, connection: u32, bytes: usize) {
-        self.spell.messages.fetch_add(1, Ordering::Relaxed);
-        self.spell.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// Notes that a client was heard, by the number of its connection; how many bytes it said, and
+    /// whether they said nothing but that it lives.
+    pub(super) fn heard(&self, connection: u32, bytes: usize, is_alive_only: bool) {
+        self.spell.heard(bytes, is_alive_only);
         if bytes > MUCH {
             // There is enough to do meanwhile.
             self.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
@@ -137,6 +140,13 @@ impl Pace {
 }
 
 impl Spell {
+    fn heard(&self, bytes: usize, is_alive_only: bool) {
+        self.messages.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.beats
+            .fetch_add(u64::from(is_alive_only), Ordering::Relaxed);
+    }
+
     fn turned(&self, now: u64) {
         let turns = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
         let messages = self.messages.load(Ordering::Relaxed);
@@ -145,12 +155,15 @@ impl Spell {
             return;
         }
         let bytes = self.bytes.swap(0, Ordering::Relaxed);
+        let beats = self.beats.swap(0, Ordering::Relaxed);
         self.messages.store(0, Ordering::Relaxed);
         self.turns.store(0, Ordering::Relaxed);
         self.began.store(now, Ordering::Relaxed);
         let most = LIGHT * lasted / as_nanos(SPELL);
         let is_light = lasted < as_nanos(SILENT)
             && messages <= most
+            // JavaScript has no part in heartbeats.
+            && beats * 2 <= messages
             && bytes <= most * MUCH as u64 / 2
             // One by one: what comes together is worth a thread of its own.
             && messages * 2 <= turns * 3;
@@ -169,15 +182,15 @@ mod tests {
     #[test]
     fn only_messages_that_follow_closely_are_waited_for_awake() {
         let pace = Pace::new();
-        pace.heard(1, 100);
+        pace.heard(1, 100, false);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
         for _ in 0..200 {
-            pace.heard(1, 100);
+            pace.heard(1, 100, false);
         }
         assert!(pace.apart.load(Ordering::Relaxed) < as_nanos(CLOSE));
         pace.last.store(0, Ordering::Relaxed);
         pace.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
-        pace.heard(1, 100);
+        pace.heard(1, 100, false);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
     }
 
@@ -185,9 +198,9 @@ mod tests {
     fn a_flood_is_not_waited_for_awake() {
         let pace = Pace::new();
         for _ in 0..200 {
-            pace.heard(1, 100);
+            pace.heard(1, 100, false);
         }
-        pace.heard(1, MUCH + 1);
+        pace.heard(1, MUCH + 1, false);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
     }
 
@@ -195,11 +208,11 @@ mod tests {
     fn and_only_those_of_a_few_clients() {
         let pace = Pace::new();
         for message in 0..WINDOW {
-            pace.heard(message % 8, 100);
+            pace.heard(message % 8, 100, false);
         }
         assert!(pace.are_few.load(Ordering::Relaxed));
         for message in 0..WINDOW {
-            pace.heard(message % 50, 100);
+            pace.heard(message % 50, 100, false);
         }
         assert!(!pace.are_few.load(Ordering::Relaxed));
     }
@@ -210,9 +223,9 @@ mod tests {
         let mut now = 0;
         while now < as_nanos(Duration::from_secs(1)) {
             now += as_nanos(every);
-            pace.spell.messages.fetch_add(at_once, Ordering::Relaxed);
-            let said = at_once * bytes as u64;
-            pace.spell.bytes.fetch_add(said, Ordering::Relaxed);
+            for _ in 0..at_once {
+                pace.spell.heard(bytes, false);
+            }
             pace.spell.turned(now);
         }
         pace
@@ -235,8 +248,21 @@ mod tests {
     #[test]
     fn it_is_over_as_soon_as_more_come() {
         let pace = load(1, Duration::from_micros(500), 100);
-        pace.spell.messages.fetch_add(LIGHT + 1, Ordering::Relaxed);
+        for _ in 0..=LIGHT {
+            pace.spell.heard(100, false);
+        }
         pace.spell.turned(nanos());
+        assert!(!pace.is_light());
+    }
+
+    #[test]
+    fn heartbeats_are_nothing_to_wake_an_application_for() {
+        let pace = Pace::new();
+        for millisecond in 1..1000 {
+            pace.spell.heard(7, millisecond % 4 > 0);
+            pace.spell
+                .turned(as_nanos(Duration::from_millis(millisecond)));
+        }
         assert!(!pace.is_light());
     }
 }

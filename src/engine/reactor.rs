@@ -22,14 +22,14 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-#[cfg(unix)]
-use tokio::io::{Interest, unix::AsyncFd};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
 use super::descriptor::{Descriptor, Descriptors, Stream};
+#[cfg(unix)]
+use super::handover;
 use super::pace::Pace;
 
 /// How often the I/O thread looks whether the thread that has the queue on loan takes turns.
@@ -208,28 +208,6 @@ impl std::os::fd::AsRawFd for Reactor {
     }
 }
 
-/// The queue, as the I/O thread waits for it.
-#[cfg(unix)]
-struct Queue(Arc<Reactor>);
-
-#[cfg(unix)]
-impl Queue {
-    #[allow(unsafe_code)]
-    fn register(reactor: &Arc<Reactor>) -> io::Result<AsyncFd<Self>> {
-        let queue = Self(reactor.clone());
-        // SAFETY: what is registered owns the reactor, which closes the queue when it is dropped.
-        let registered = unsafe { AsyncFd::register_with_interest(queue, Interest::READABLE) };
-        Ok(registered?)
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsRawFd for Queue {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
-    }
-}
-
 /// Takes the turns of the I/O thread.
 async fn drive(reactor: Arc<Reactor>) {
     loop {
@@ -241,8 +219,8 @@ async fn drive(reactor: Arc<Reactor>) {
 /// Waits for the clients until the queue is on loan.
 #[cfg(unix)]
 async fn wait_and_turn(reactor: &Arc<Reactor>) {
-    let Ok(queue) = Queue::register(reactor) else {
-        // Nothing but a lack of memory keeps a descriptor from being waited for.
+    let Ok(queue) = handover::wait_for(&reactor.descriptors) else {
+        // The operating system is short of something: later.
         sleep(WATCH).await;
         reactor.turn();
         return;

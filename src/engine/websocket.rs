@@ -143,15 +143,19 @@ fn open(server: &Arc<Server>, websocket: Websocket) {
         return;
     };
     connection.flush();
-    let mut reading = Reading {
+    let reading = Reading {
         connection: Arc::downgrade(&connection),
         server: Arc::downgrade(server),
         half: opened.read,
         frames: Frames::new(server.options.max_http_buffer_size),
         peer_has_closed: false,
     };
-    reading.heard(&mut websocket.head.to_vec());
-    connection.read_by(server.runtime.reactor.read(reading));
+    let reactor = &server.runtime.reactor;
+    connection.read_by(if websocket.head.is_empty() {
+        reactor.read(reading)
+    } else {
+        reactor.read(Headed(websocket.head, reading))
+    });
 }
 
 /// The reading of a websocket, as long as its connection lives; what comes behind its end is read and
@@ -210,19 +214,19 @@ impl Reading {
             });
             return;
         };
-        server
-            .runtime
-            .reactor
-            .pace
-            .heard(connection.number, bytes.len());
         let _hold = Hold::new(&*server.inbox);
+        let length = bytes.len();
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;
+        let mut is_alive_only = true;
         let fed = self.frames.feed(bytes, |said| {
             *closed |= matches!(said, Said::Close(_));
             pinged |= matches!(said, Said::Ping(_));
+            is_alive_only &= matches!(said, Said::Ping(_) | Said::Pong | Said::Text("2" | "3"));
             handle(&server, &connection, said)
         });
+        let pace = &server.runtime.reactor.pace;
+        pace.heard(connection.number, length, is_alive_only);
         match fed {
             Err(fault) => connection.close_with(Reason::TransportError, fault as u16),
             // Its pings are answered, all in one write.
@@ -241,6 +245,23 @@ impl Task for Reading {
 
     fn failed(&mut self) {
         self.close(Reason::TransportError);
+    }
+}
+
+/// A reading before which Node had read some bytes already.
+struct Headed(Bytes, Reading);
+
+impl Task for Headed {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Self(head, reading) = self;
+        if !head.is_empty() {
+            reading.heard(&mut std::mem::take(head).to_vec());
+        }
+        reading.poll(cx)
+    }
+
+    fn failed(&mut self) {
+        self.1.failed();
     }
 }
 

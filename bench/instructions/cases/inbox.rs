@@ -41,10 +41,13 @@ fn through(inbox: &Inbox, notices: Vec<Notice>) -> (usize, usize) {
     }
     let (mut bytes, mut attached) = (0, 0);
     loop {
-        let (attachments, more) = inbox.take();
-        attached += attachments.len();
+        let portion = inbox.take();
+        attached += portion.attachments.len();
         bytes += inbox.with_text(<[u8]>::len);
-        if !more {
+        if portion.is_large {
+            inbox.heard();
+        }
+        if !portion.more {
             return (bytes, attached);
         }
         inbox.resume();

@@ -23,7 +23,7 @@ use crate::server::notice::{Notice, PumpAction};
 use crate::server::options::Options;
 use crate::server::output::Command;
 use crate::server::parser::Parser;
-use crate::server::{self, Server};
+use crate::server::{self, Server, runtime};
 use crate::session::{Effect, Event, Instance, Methods};
 
 /// What the server told since it was last asked.
@@ -102,7 +102,8 @@ impl World {
             allow_eio3: true,
         };
         let inbox = Arc::new(Inbox::default());
-        let server = Server::new(options, inbox.clone(), runtime.handle());
+        let shared = runtime::Runtime::on(runtime.handle()).expect("the operating system lets us");
+        let server = Server::new(options, inbox.clone(), &shared);
         server.namespace("/");
         Self {
             runtime,
