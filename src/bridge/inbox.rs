@@ -352,7 +352,10 @@ fn attach(attachments: &mut Vec<Bytes>, mut attached: Vec<Bytes>) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::engine::unheard::{HIGH_WATER, Unheard};
     use crate::server::Inbox as _;
     use crate::server::notice::Reason;
 
@@ -440,6 +443,29 @@ mod tests {
         inbox.resume();
         assert!(!inbox.take().more);
         assert_eq!(inbox.records().len(), 1);
+    }
+
+    #[test]
+    fn who_says_much_is_heard_when_javascript_has_dealt_with_it() {
+        let unheard = Arc::new(Unheard::default());
+        let said = |words: usize| Notice::Connect {
+            socket: 1,
+            connection: 1,
+            request: "{}".to_owned(),
+            said: Some(unheard.count(words)),
+        };
+        let inbox = Inbox::new();
+        inbox.push(said(HIGH_WATER));
+        assert!(unheard.is_high());
+        assert!(!inbox.take().is_large);
+        assert!(!unheard.is_high(), "a small portion is heard at once");
+        for _ in 0..LARGE {
+            inbox.push(said(HIGH_WATER));
+        }
+        assert!(inbox.take().is_large);
+        assert!(unheard.is_high());
+        inbox.heard();
+        assert!(!unheard.is_high());
     }
 
     #[test]

@@ -276,3 +276,135 @@ impl Drop for Descriptor {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    struct World {
+        all: Arc<Descriptors>,
+        ours: Arc<Descriptor>,
+        client: UnixStream,
+        woken: Arc<Woken>,
+        waker: Waker,
+    }
+
+    fn world() -> World {
+        let all = Descriptors::new().unwrap();
+        let (ours, client) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let ours = mio::net::UnixStream::from_std(ours);
+        let ours = all.register(Stream::Unix(ours)).unwrap();
+        let woken = Arc::new(Woken::default());
+        let waker = woken.clone().into();
+        World {
+            all,
+            ours,
+            client,
+            woken,
+            waker,
+        }
+    }
+
+    impl World {
+        /// What is read at once: `None` if nothing has come, empty at the end.
+        fn read(&self, most: usize) -> Option<Vec<u8>> {
+            let mut bytes = vec![0; most];
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let mut cx = Context::from_waker(&self.waker);
+            match self.ours.poll_read(&mut cx, &mut buffer) {
+                Poll::Ready(result) => {
+                    result.unwrap();
+                    Some(buffer.filled().to_vec())
+                }
+                Poll::Pending => None,
+            }
+        }
+
+        fn is_writable(&self) -> bool {
+            let mut cx = Context::from_waker(&self.waker);
+            self.ours.poll_writable(&mut cx).is_ready()
+        }
+
+        /// How many were woken by a look.
+        fn look(&self) -> usize {
+            let before = self.woken.0.load(Ordering::SeqCst);
+            self.all.look();
+            self.woken.0.load(Ordering::SeqCst) - before
+        }
+    }
+
+    #[test]
+    fn who_found_nothing_to_read_is_woken_when_something_comes() {
+        let mut world = world();
+        assert_eq!(world.read(9), None);
+        assert_eq!(world.look(), 0);
+        world.client.write_all(b"one").unwrap();
+        assert_eq!(world.look(), 1);
+        assert_eq!(world.read(9).unwrap(), b"one");
+        assert_eq!(world.read(9), None);
+        world.client.write_all(b"two").unwrap();
+        assert_eq!(world.look(), 1);
+        assert_eq!(world.read(9).unwrap(), b"two");
+    }
+
+    #[test]
+    fn what_is_left_is_read_without_another_change() {
+        let mut world = world();
+        world.client.write_all(b"abcd").unwrap();
+        world.look();
+        assert_eq!(world.read(2).unwrap(), b"ab");
+        assert_eq!(world.look(), 0);
+        assert_eq!(world.read(2).unwrap(), b"cd");
+        assert_eq!(world.read(2), None);
+    }
+
+    #[test]
+    fn the_end_is_read_behind_what_came_with_it() {
+        let mut world = world();
+        world.client.write_all(b"last").unwrap();
+        world.client.shutdown(Shutdown::Write).unwrap();
+        world.look();
+        assert_eq!(world.read(9).unwrap(), b"last");
+        assert_eq!(world.read(9).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_writer_for_whom_there_was_no_room_is_woken_when_there_is() {
+        let mut world = world();
+        world.look();
+        let much = vec![7; 1 << 16];
+        while world.ours.try_write(&much).is_ok() {}
+        let error = world.ours.try_write(&much).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(!world.is_writable());
+        assert_eq!(world.look(), 0);
+        let mut read = vec![0; 1 << 16];
+        while world.client.read(&mut read).is_ok() {}
+        assert_eq!(world.look(), 1);
+        assert!(world.is_writable());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_descriptor_that_is_closed() {
+        let World { all, ours, .. } = world();
+        assert_eq!(all.known.read().len(), 1);
+        drop(ours);
+        assert!(all.known.read().is_empty());
+        assert_eq!(all.look().changes, 0);
+    }
+}

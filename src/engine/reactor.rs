@@ -366,3 +366,224 @@ impl Wake for Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+    use tokio::task::yield_now;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// What a test's task does when polled; it counts how often that was, and how often it failed.
+    struct Does<F>(F, Arc<Polls>);
+
+    #[derive(Default)]
+    struct Polls {
+        polls: AtomicUsize,
+        failures: AtomicUsize,
+        at_once: AtomicUsize,
+    }
+
+    impl Polls {
+        fn count(&self) -> usize {
+            self.polls.load(Ordering::SeqCst)
+        }
+    }
+
+    impl<F: FnMut(&mut Context<'_>, usize) -> Poll<()> + Send> Task for Does<F> {
+        fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+            let Self(does, polls) = self;
+            assert_eq!(polls.at_once.fetch_add(1, Ordering::SeqCst), 0);
+            let count = polls.polls.fetch_add(1, Ordering::SeqCst) + 1;
+            let polled = does(cx, count);
+            polls.at_once.fetch_sub(1, Ordering::SeqCst);
+            polled
+        }
+
+        fn failed(&mut self) {
+            self.1.failures.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn run<F: Future<Output = ()>>(test: impl FnOnce(Arc<Reactor>) -> F) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let reactor = Reactor::start(runtime.handle()).unwrap();
+            timeout(Duration::from_secs(20), test(reactor))
+                .await
+                .expect("the promise is kept in time");
+        });
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        while !is_so() {
+            yield_now().await;
+        }
+    }
+
+    fn read(
+        reactor: &Arc<Reactor>,
+        does: impl FnMut(&mut Context<'_>, usize) -> Poll<()> + Send + 'static,
+    ) -> (Arc<Polls>, Arc<Reader>) {
+        let polls = Arc::new(Polls::default());
+        let reader = reactor.read(Does(does, polls.clone()));
+        (polls, reader)
+    }
+
+    #[test]
+    fn a_reader_is_polled_at_once_and_whenever_it_is_woken_until_it_is_done() {
+        run(|reactor| async move {
+            let (polls, reader) = read(&reactor, |_, count| match count {
+                3 => Poll::Ready(()),
+                _ => Poll::Pending,
+            });
+            until(|| polls.count() == 1).await;
+            reader.wake_by_ref();
+            until(|| polls.count() == 2).await;
+            reader.wake_by_ref();
+            reader.ended().await;
+            reader.wake_by_ref();
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(polls.count(), 3);
+        });
+    }
+
+    #[test]
+    fn a_reader_that_is_woken_while_it_is_polled_is_polled_again() {
+        run(|reactor| async move {
+            let (polls, reader) = read(&reactor, |cx, count| {
+                if count == 100 {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            });
+            reader.ended().await;
+            assert_eq!(polls.count(), 100);
+        });
+    }
+
+    #[test]
+    fn a_reader_is_polled_by_one_thread_at_a_time_and_no_wake_is_lost() {
+        const WAKES: usize = 2_000;
+        run(|reactor| async move {
+            let woken = Arc::new(AtomicUsize::new(0));
+            let seen = woken.clone();
+            let (polls, reader) = read(&reactor, move |_, _| {
+                match seen.load(Ordering::SeqCst) == 2 * WAKES {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            });
+            let threads = [0, 1].map(|_| {
+                let (woken, reader, reactor) = (woken.clone(), reader.clone(), reactor.clone());
+                thread::spawn(move || {
+                    for _ in 0..WAKES {
+                        woken.fetch_add(1, Ordering::SeqCst);
+                        reader.wake_by_ref();
+                        reactor.turn_to_due();
+                    }
+                })
+            });
+            reader.ended().await;
+            threads.map(|thread| thread.join().unwrap());
+            assert_eq!(polls.failures.load(Ordering::SeqCst), 0);
+        });
+    }
+
+    #[test]
+    fn a_panic_costs_one_reader() {
+        run(|reactor| async move {
+            let (failing, failed) = read(&reactor, |_, _| panic!("as a test has it"));
+            let (other, reader) = read(&reactor, |_, _| Poll::Pending);
+            failed.ended().await;
+            assert_eq!(failing.failures.load(Ordering::SeqCst), 1);
+            until(|| other.count() == 1).await;
+            reader.wake_by_ref();
+            until(|| other.count() == 2).await;
+        });
+    }
+
+    #[test]
+    fn a_reader_that_is_stopped_is_not_polled_any_more() {
+        run(|reactor| async move {
+            let (polls, reader) = read(&reactor, |_, _| Poll::Pending);
+            until(|| polls.count() == 1).await;
+            reader.stop();
+            reader.ended().await;
+            reader.wake_by_ref();
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(polls.count(), 1);
+        });
+    }
+
+    /// A stream that something has come on, and a reader that reads it to its end.
+    #[cfg(unix)]
+    fn stream(reactor: &Arc<Reactor>) -> (std::os::unix::net::UnixStream, Arc<Reader>) {
+        let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+        let descriptor = reactor.register(stream).unwrap();
+        let (_, reader) = read(reactor, move |cx, _| {
+            let mut bytes = [0; 16];
+            loop {
+                let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+                match descriptor.poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
+        (client, reader)
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn who_has_the_queue_on_loan_keeps_it_while_it_takes_turns() {
+        use std::io::Write;
+
+        run(|reactor| async move {
+            let (mut client, reader) = stream(&reactor);
+            assert!(reactor.borrow(1));
+            assert!(!reactor.borrow(2));
+            let mut watch = pin!(sleep(4 * WATCH));
+            let mut is_over = false;
+            while !is_over {
+                client.write_all(b"something").unwrap();
+                reactor.turn();
+                assert!(reactor.is_on_loan_to(1));
+                poll_fn(|cx| {
+                    is_over = watch.as_mut().poll(cx).is_ready();
+                    Poll::Ready(())
+                })
+                .await;
+                sleep(WATCH / 8).await;
+            }
+            reactor.give_back(2);
+            assert!(reactor.is_on_loan_to(1));
+            reactor.give_back(1);
+            assert!(!reactor.is_on_loan());
+            drop(client);
+            reader.ended().await;
+        });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn who_takes_no_turns_loses_the_queue_and_the_clients_are_read() {
+        run(|reactor| async move {
+            let (client, reader) = stream(&reactor);
+            assert!(reactor.borrow(1));
+            drop(client);
+            reader.ended().await;
+            assert!(!reactor.is_on_loan());
+        });
+    }
+}
