@@ -491,7 +491,9 @@ mod tests {
                 })
             });
             reader.ended().await;
-            threads.map(|thread| thread.join().unwrap());
+            for thread in threads {
+                thread.join().unwrap();
+            }
             assert_eq!(polls.failures.load(Ordering::SeqCst), 0);
         });
     }
