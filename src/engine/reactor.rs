@@ -24,6 +24,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
@@ -227,23 +228,26 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
     };
     while !reactor.is_on_loan() {
         let mut bell = pin!(reactor.bell.notified());
-        poll_fn(|cx| {
+        let has_rung = poll_fn(|cx| {
             let rings = bell.as_mut().poll(cx).is_ready();
             match queue.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
                     if !reactor.turn() {
                         ready.clear_ready();
                     }
-                    Poll::Ready(())
+                    Poll::Ready(rings)
                 }
                 _ if rings => {
                     reactor.turn_to_due();
-                    Poll::Ready(())
+                    Poll::Ready(true)
                 }
                 _ => Poll::Pending,
             }
-        })
-        .await;
+        });
+        if has_rung.await {
+            // It may ring again and again, for one who always has more to say.
+            yield_now().await;
+        }
     }
 }
 
@@ -262,20 +266,21 @@ async fn watch_loan(reactor: &Reactor) {
     let mut watch = pin!(sleep(WATCH));
     while reactor.is_on_loan() {
         let mut bell = pin!(reactor.bell.notified());
-        let rings = poll_fn(|cx| match bell.as_mut().poll(cx) {
+        let is_time = poll_fn(|cx| match watch.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending => watch.as_mut().poll(cx).map(|()| false),
+            Poll::Pending => bell.as_mut().poll(cx).map(|()| false),
         });
-        if rings.await {
+        if is_time.await {
+            let before = turns;
+            turns = reactor.turns.load(Ordering::Relaxed);
+            if turns == before {
+                reactor.borrower.store(0, Ordering::SeqCst);
+            }
+            watch.as_mut().reset(Instant::now() + WATCH);
+        } else {
             reactor.turn_to_due();
-            continue;
+            yield_now().await;
         }
-        let before = turns;
-        turns = reactor.turns.load(Ordering::Relaxed);
-        if turns == before {
-            reactor.borrower.store(0, Ordering::SeqCst);
-        }
-        watch.as_mut().reset(Instant::now() + WATCH);
     }
 }
 
@@ -373,7 +378,6 @@ mod tests {
     use std::time::Duration;
 
     use tokio::runtime::Builder;
-    use tokio::task::yield_now;
     use tokio::time::timeout;
 
     use super::*;
@@ -522,6 +526,31 @@ mod tests {
             yield_now().await;
             yield_now().await;
             assert_eq!(polls.count(), 1);
+        });
+    }
+
+    /// Has a reader that always has more to say.
+    fn ramble(reactor: &Arc<Reactor>) {
+        let _ = read(reactor, |cx, _| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+    }
+
+    #[test]
+    fn one_that_always_has_more_to_say_keeps_nobody_waiting() {
+        run(|reactor| async move {
+            ramble(&reactor);
+            sleep(Duration::from_millis(1)).await;
+            #[cfg(unix)]
+            {
+                let (client, reader) = stream(&reactor);
+                drop(client);
+                reader.ended().await;
+                // Nor the loan from ending.
+                assert!(reactor.borrow(1));
+                until(|| !reactor.is_on_loan()).await;
+            }
         });
     }
 
