@@ -1,0 +1,95 @@
+'use strict';
+
+// Servers in a process of their own, whose sockets do what their clients say. The argument says how
+// many: `one`, `two`, or with `threads` a second one in a worker thread. With `catch` behind it the
+// process survives what listeners throw.
+
+const fs = require('node:fs');
+const http = require('node:http');
+const { Worker, isMainThread, parentPort } = require('node:worker_threads');
+const LoopbackSocket = require('../..');
+
+const uncaught = [];
+
+function fail(message) {
+  throw new Error(message);
+}
+
+/** Keeps this thread from everything else until the parent process writes a line. */
+function block() {
+  fs.writeSync(process.stdout.fd, 'blocked\n');
+  const line = Buffer.alloc(9);
+  if (String(line.subarray(0, fs.readSync(0, line))) !== 'go on\n') fail('not blocked');
+}
+
+/** The next call's place among those of a socket. */
+const place = (socket) => socket.data.place++;
+
+/** What a client can ask for. */
+const LISTENERS = {
+  place(...args) {
+    args.at(-1)(place(this));
+  },
+  'place and throw'(done) {
+    done(place(this));
+    fail('place and throw');
+  },
+  echo: (value, done) => done(value),
+  timer: (done) => setTimeout(done, 0),
+  throw: fail,
+  'throw in a microtask': (message) => queueMicrotask(() => fail(message)),
+  reject: async (message) => fail(message),
+  uncaught: (done) => done(uncaught.length, uncaught.slice(0, 9)),
+  block,
+  'block outside': () => setImmediate(block),
+  spin() {
+    parentPort.postMessage('spins');
+    for (;;);
+  },
+  exit: () => process.exit(0),
+};
+
+/**
+ * Makes a server; everybody may call the methods of its LoopbackSocket.
+ * @returns {Promise<number>} its port
+ */
+function serve() {
+  const httpServer = http.createServer();
+  const io = new LoopbackSocket.Server(httpServer);
+  const instance = new LoopbackSocket('quiet', 'none');
+  instance.defineMethod('method place', place);
+  instance.defineMethod('method throw', (socket) => {
+    throw `place ${place(socket)}`;
+  });
+  instance.start(io);
+  io.on('connection', (socket) => {
+    socket.data.place = 0;
+    for (const [name, listener] of Object.entries(LISTENERS)) socket.on(name, listener);
+    socket.on('sockets', (done) => done(io.sockets.sockets.size));
+    socket.on('close', () => {
+      io.close();
+      if (isMainThread) process.disconnect();
+    });
+  });
+  return new Promise((resolve) => {
+    httpServer.listen(0, '127.0.0.1', () => resolve(httpServer.address().port));
+  });
+}
+
+async function main() {
+  const [, , servers, mode] = process.argv;
+  if (mode === 'catch') process.on('uncaughtException', ({ message }) => uncaught.push(message));
+  const ports = [await serve()];
+  if (servers === 'two') ports.push(await serve());
+  if (servers === 'threads') {
+    const worker = new Worker(__filename);
+    ports.push(await new Promise((resolve) => worker.once('message', resolve)));
+    worker.on('message', (told) => process.send(told));
+    worker.once('exit', () => process.send('ended'));
+    process.once('message', () => worker.terminate());
+  }
+  process.send(ports);
+}
+
+if (isMainThread) main();
+else serve().then((port) => parentPort.postMessage(port));
