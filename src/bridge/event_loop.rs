@@ -157,14 +157,22 @@ pub(super) fn wait_if_suitable(reactor: &Reactor) {
 }
 
 /// Notes an inbox that would have JavaScript woken, to be given to it when the turn of this thread
-/// is over; false if it takes none.
+/// is over; false if it takes none, or the inbox is another thread's, which is not to wait for what
+/// JavaScript does on this one.
 pub(super) fn gather(inbox: &Weak<Inbox>) -> bool {
     let gathered = GATHERED.try_with(|gathered| {
         let gathered = &mut *gathered.borrow_mut();
-        let gathered = gathered.as_mut();
+        let gathered = gathered.as_mut().filter(|_| is_of_this_thread(inbox));
         gathered.map(|gathered| gathered.push(inbox.clone()))
     });
     matches!(gathered, Ok(Some(())))
+}
+
+fn is_of_this_thread(inbox: &Weak<Inbox>) -> bool {
+    EVENT_LOOP.with_borrow(|event_loop| {
+        let receive = event_loop.as_ref().and_then(|it| it.receive(inbox));
+        receive.is_some()
+    })
 }
 
 impl EventLoop {
@@ -210,9 +218,9 @@ impl EventLoop {
         }
     }
 
-    fn receive(&self, inbox: &Arc<Inbox>) -> Option<Receive> {
+    fn receive(&self, inbox: &Weak<Inbox>) -> Option<Receive> {
         let mut listeners = self.listeners.iter();
-        let listener = listeners.find(|it| it.inbox.as_ptr() == Arc::as_ptr(inbox))?;
+        let listener = listeners.find(|it| it.inbox.ptr_eq(inbox))?;
         Some(Receive {
             env: listener.env,
             function: listener.receive,
@@ -325,12 +333,15 @@ fn turn(reactor: &Reactor) {
     let turned = catch_unwind(AssertUnwindSafe(|| reactor.turn()));
     let gathered = GATHERED.take().unwrap_or_default();
     drop(turned);
-    for inbox in gathered.iter().filter_map(Weak::upgrade) {
+    for weak in gathered {
+        let Some(inbox) = weak.upgrade() else {
+            continue;
+        };
         // Not borrowed during the call, in which servers come and go.
-        let receive = EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.receive(&inbox));
+        let receive = EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.receive(&weak));
         match receive {
             Some(receive) => receive.deliver(&inbox),
-            // Of another thread, or let go of.
+            // Let go of by what JavaScript was just told.
             None => inbox.wake_again(),
         }
     }
