@@ -413,6 +413,27 @@ describe('a worker thread whose event loop waits for the clients', () => {
       }),
     );
   }
+
+  it(
+    'keeps no client of another thread waiting while it is busy',
+    TIMEOUT,
+    hosted(['threads'], async (host) => {
+      const elsewhere = await host.caller();
+      const caller = await host.caller({ server: 1 });
+      // Whether both clients are heard at once is chance: in one of these rounds they are.
+      for (let i = 0; i < 6; i++) {
+        await host.calm(caller);
+        const blocked = once(host.child.stdout, 'data');
+        await caller.raw.send('42["block"]');
+        await elsewhere.call();
+        await blocked;
+        host.child.stdin.write('go on\n');
+        await caller.call();
+      }
+      await caller.isAnswered();
+      await elsewhere.isAnswered();
+    }),
+  );
 });
 
 describe('a process whose event loop waits for the clients', () => {

@@ -236,14 +236,17 @@ class Server extends EventEmitter {
       try {
         dispatch(receiver, values, attachments);
       } finally {
-        // Not in a tick of its own: what handlers that are done have answered is complete.
-        output.flush();
-      }
-      if (isLarge) {
-        native.heard();
-      }
-      if (more) {
-        setImmediate(() => native.resume());
+        try {
+          // Not in a tick of its own: what handlers that are done have answered is complete.
+          output.flush();
+        } finally {
+          if (isLarge) {
+            native.heard();
+          }
+          if (more) {
+            setImmediate(() => native.resume());
+          }
+        }
       }
     });
     const output = new Output(native);

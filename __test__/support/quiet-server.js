@@ -9,6 +9,8 @@ const http = require('node:http');
 const { Worker, isMainThread, parentPort } = require('node:worker_threads');
 const LoopbackSocket = require('../..');
 
+const [STDIN, STDOUT] = [0, 1];
+
 const uncaught = [];
 
 function fail(message) {
@@ -17,9 +19,9 @@ function fail(message) {
 
 /** Keeps this thread from everything else until the parent process writes a line. */
 function block() {
-  fs.writeSync(process.stdout.fd, 'blocked\n');
+  fs.writeSync(STDOUT, 'blocked\n');
   const line = Buffer.alloc(9);
-  if (String(line.subarray(0, fs.readSync(0, line))) !== 'go on\n') fail('not blocked');
+  if (String(line.subarray(0, fs.readSync(STDIN, line))) !== 'go on\n') fail('not blocked');
 }
 
 /** The next call's place among those of a socket. */
