@@ -40,18 +40,6 @@ pub(super) struct Told {
 #[derive(Default)]
 struct Inbox(Mutex<Told>);
 
-/// A notice as it is once JavaScript has it: its client is read on.
-fn as_heard(mut notice: Notice) -> Notice {
-    match &mut notice {
-        Notice::Connect { said, .. }
-        | Notice::Ask { said, .. }
-        | Notice::Event { said, .. }
-        | Notice::Acknowledged { said, .. } => drop(said.take()),
-        _ => {}
-    }
-    notice
-}
-
 impl server::Inbox for Inbox {
     fn push(&self, notice: Notice) {
         let mut told = self.0.lock();
@@ -62,7 +50,11 @@ impl server::Inbox for Inbox {
                     told.unconfirmed.push((pump, bytes.len()));
                 }
             }
-            notice => told.notices.push(as_heard(notice)),
+            mut notice => {
+                // As when JavaScript has it: the client is read on.
+                drop(notice.take_said());
+                told.notices.push(notice);
+            }
         }
         if let Some(waker) = told.waker.take() {
             waker.wake();
