@@ -43,12 +43,19 @@ const MAX_UNWRITTEN: usize = 1 << 12;
 /// What is read of a stream at once.
 const READ: usize = 1 << 13;
 
-/// How often in a row, before the others are read.
+/// How often in a row, before it is [`others_first`].
 const READS: usize = 16;
 
 thread_local! {
     /// Where a stream is read to: one for all that are read on a thread, since nothing stays there.
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
+
+/// Has a task that could go on wait for its next turn: whoever always has more to say keeps nobody
+/// else waiting.
+fn others_first<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
 }
 
 /// What carries a websocket.
@@ -190,9 +197,7 @@ impl Reading {
                 return Poll::Ready(());
             }
         }
-        // The others first.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        others_first(cx)
     }
 
     fn close(&self, reason: Reason) {
@@ -380,7 +385,7 @@ impl Upgrade {
                     None => return Poll::Ready(false),
                 }
             }
-            loop {
+            for _ in 0..READS {
                 if self.write.is_none() {
                     return Poll::Ready(true);
                 }
@@ -396,6 +401,7 @@ impl Upgrade {
                 }
                 self.heard(into.filled_mut());
             }
+            others_first(cx)
         })
         .await
     }
@@ -477,7 +483,7 @@ impl Upgrade {
     async fn turn_away(mut self) {
         frame::write_close(&mut self.unwritten, None);
         let goodbye = poll_fn(|cx| {
-            loop {
+            for _ in 0..READS {
                 if !self.poll_write(cx) {
                     return Poll::Ready(());
                 }
@@ -498,6 +504,7 @@ impl Upgrade {
                 });
                 *closed |= matches!(fed, Err(Fault::Protocol | Fault::Text | Fault::TooBig));
             }
+            others_first(cx)
         });
         let _ = timeout(PATIENCE, goodbye).await;
     }

@@ -12,8 +12,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::*;
 use crate::engine::handover;
+use crate::engine::polling;
+use crate::engine::pump::Pump;
 use crate::engine::request::Asks;
 use crate::engine::websocket::{self, Carrier, Websocket};
+use crate::server::notice::PumpAction;
 use crate::server::output::Touched;
 use crate::server::parser::Parser;
 use crate::session::Event;
@@ -490,6 +493,72 @@ fn a_client_that_pings_and_never_reads_makes_nothing_grow() {
             .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
             .await;
         assert!(socket.connection.waiting() < 1 << 20);
+    });
+}
+
+/// More than is read before the others have their turn, of pongs that nobody asked for.
+const RAMBLING: usize = 1 << 22;
+
+/// Has a client that rambles begin a second websocket of a connection, and says whether another
+/// task has its turn before all of that was read.
+async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
+    let (pump, halves) = Pump::new(9, world.server.inbox.clone());
+    let pong = [0x8a, 0x80, 0, 0, 0, 0];
+    assert!(!pump.arrived(pong.repeat(RAMBLING / pong.len()).into()));
+    let websocket = Websocket {
+        carrier: Carrier::Pump(halves),
+        head: Bytes::new(),
+        key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+        headers: String::new(),
+        protocol: ProtocolVersion::V4,
+        asks: Asks::Use(sid),
+        number: 9,
+    };
+    let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
+    tokio::task::yield_now().await;
+    let mut is_read = false;
+    while let Ok(notice) = world.notices.try_recv() {
+        let action = match notice {
+            Notice::Pump { action, .. } => Some(action),
+            _ => None,
+        };
+        is_read |= action == Some(PumpAction::Resume);
+    }
+    serving.abort();
+    !is_read
+}
+
+#[test]
+fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
+    run(async |mut world| {
+        polling::serve(
+            &world.server,
+            polling::Request {
+                number: 1,
+                protocol: ProtocolVersion::V4,
+                body: None,
+                content_type: None,
+                base64_only: false,
+                asks: Asks::Open,
+                connection: 1,
+            },
+        );
+        let sid = world
+            .until(|notice| match notice {
+                Notice::Response { opened, .. } => *opened,
+                _ => None,
+            })
+            .await;
+        assert!(others_have_their_turn(&mut world, sid).await);
+    });
+}
+
+#[test]
+fn a_client_that_rambles_while_it_is_turned_away_keeps_nobody_waiting() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let sid = socket.connection.id;
+        assert!(others_have_their_turn(&mut world, sid).await);
     });
 }
 
