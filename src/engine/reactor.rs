@@ -228,14 +228,15 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
     };
     while !reactor.is_on_loan() {
         let mut bell = pin!(reactor.bell.notified());
-        let has_rung = poll_fn(|cx| {
+        let more = poll_fn(|cx| {
             let rings = bell.as_mut().poll(cx).is_ready();
             match queue.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
-                    if !reactor.turn() {
+                    let more = reactor.turn();
+                    if !more {
                         ready.clear_ready();
                     }
-                    Poll::Ready(rings)
+                    Poll::Ready(more || rings)
                 }
                 _ if rings => {
                     reactor.turn_to_due();
@@ -244,8 +245,8 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
                 _ => Poll::Pending,
             }
         });
-        if has_rung.await {
-            // It may ring again and again, for one who always has more to say.
+        if more.await {
+            // There may be more again and again, of one who never stops talking or of many.
             yield_now().await;
         }
     }
@@ -256,6 +257,7 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
     loop {
         reactor.bell.notified().await;
         reactor.turn_to_due();
+        yield_now().await;
     }
 }
 
@@ -573,6 +575,42 @@ mod tests {
             }
         });
         (client, reader)
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nor_do_many_that_together_always_have_more() {
+        use std::io::Write;
+
+        /// More than one look finds.
+        const MANY: usize = 300;
+        run(|reactor| async move {
+            let said = Arc::new(AtomicUsize::new(0));
+            for _ in 0..MANY {
+                let (ours, mut client) = std::os::unix::net::UnixStream::pair().unwrap();
+                ours.set_nonblocking(true).unwrap();
+                let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+                let descriptor = reactor.register(stream).unwrap();
+                let said = said.clone();
+                read(&reactor, move |cx, _| {
+                    let mut bytes = [0; 16];
+                    let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+                    while descriptor.poll_read(cx, &mut buffer).is_ready() {
+                        buffer.clear();
+                    }
+                    // Whatever was heard, there is something new.
+                    client.write_all(b"more").unwrap();
+                    said.fetch_add(1, Ordering::SeqCst);
+                    Poll::Pending
+                });
+            }
+            until(|| said.load(Ordering::SeqCst) > 4 * MANY).await;
+            for _ in 0..100 {
+                let before = said.load(Ordering::SeqCst);
+                yield_now().await;
+                assert!(said.load(Ordering::SeqCst) - before < 8 * MANY);
+            }
+        });
     }
 
     #[test]
