@@ -310,6 +310,24 @@ describe('calls that come one by one', () => {
   );
 });
 
+describe('a listener, whoever waits for the clients,', () => {
+  it(
+    'runs in the asynchronous context in which its server was made',
+    TIMEOUT,
+    hosted(['two'], async (host) => {
+      const callers = [await host.caller(), await host.caller({ server: 1 })];
+      const areKnown = async () => {
+        for (const [server, name] of ['the first', 'the second'].entries()) {
+          assert.deepEqual(await callers[server].raw.call('made for'), [name]);
+        }
+      };
+      await areKnown();
+      await host.calm(...callers);
+      for (let i = 0; i < 5; i++) await areKnown();
+    }),
+  );
+});
+
 describe('an application that is busy while the event loop waits for the clients', () => {
   for (const [where, event] of [
     ['in a listener', 'block'],

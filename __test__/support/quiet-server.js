@@ -4,6 +4,7 @@
 // many: `one`, `two`, or with `threads` a second one in a worker thread. With `catch` behind it the
 // process survives what listeners throw.
 
+const { AsyncLocalStorage } = require('node:async_hooks');
 const fs = require('node:fs');
 const http = require('node:http');
 const { Worker, isMainThread, parentPort } = require('node:worker_threads');
@@ -51,6 +52,9 @@ const LISTENERS = {
   exit: () => process.exit(0),
 };
 
+/** What is known wherever what a server was made for goes on. */
+const madeFor = new AsyncLocalStorage();
+
 /**
  * Makes a server; everybody may call the methods of its LoopbackSocket.
  * @returns {Promise<number>} its port
@@ -67,6 +71,7 @@ function serve() {
   io.on('connection', (socket) => {
     socket.data.place = 0;
     for (const [name, listener] of Object.entries(LISTENERS)) socket.on(name, listener);
+    socket.on('made for', (done) => done(madeFor.getStore()));
     socket.on('sockets', (done) => done(io.sockets.sockets.size));
     socket.on('close', () => {
       io.close();
@@ -81,8 +86,8 @@ function serve() {
 async function main() {
   const [, , servers, mode] = process.argv;
   if (mode === 'catch') process.on('uncaughtException', ({ message }) => uncaught.push(message));
-  const ports = [await serve()];
-  if (servers === 'two') ports.push(await serve());
+  const ports = [await madeFor.run('the first', serve)];
+  if (servers === 'two') ports.push(await madeFor.run('the second', serve));
   if (servers === 'threads') {
     const worker = new Worker(__filename);
     ports.push(await new Promise((resolve) => worker.once('message', resolve)));

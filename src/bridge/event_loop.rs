@@ -16,6 +16,7 @@ use std::mem::{ManuallyDrop, transmute};
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -86,17 +87,16 @@ struct EventLoop {
     poll: Handle,
     reactor: Arc<Reactor>,
     borrower: u64,
-    env: sys::napi_env,
-    /// What JavaScript is called in.
-    context: sys::napi_async_context,
-    listeners: Vec<Listener>,
+    listeners: Vec<Rc<Listener>>,
 }
 
-/// Whom the notices of an inbox go to.
+/// Whom the notices of an inbox go to; it lives until the call that lets go of it is over.
 struct Listener {
     inbox: Weak<Inbox>,
     env: sys::napi_env,
     receive: sys::napi_ref,
+    /// That of the call that made the server, in which `receive` is called.
+    context: sys::napi_async_context,
 }
 
 thread_local! {
@@ -115,26 +115,27 @@ pub(super) fn listen(
     receive: sys::napi_value,
     reactor: &Arc<Reactor>,
 ) {
+    // First, since an application's `async_hooks` may be told.
+    let listener = Listener::new(env, inbox, receive);
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if event_loop.is_none() {
             **event_loop = EventLoop::new(env, reactor);
         }
         if let Some(event_loop) = &mut **event_loop {
-            event_loop
-                .listeners
-                .extend(Listener::new(env, inbox, receive));
+            event_loop.listeners.extend(listener.map(Rc::new));
         }
     });
 }
 
 /// Undoes [`listen`].
 pub(super) fn unlisten(inbox: &Arc<Inbox>) {
-    EVENT_LOOP.with_borrow_mut(|event_loop| {
-        if let Some(event_loop) = &mut **event_loop {
-            let listeners = &mut event_loop.listeners;
-            listeners.retain(|listener| listener.inbox.as_ptr() != Arc::as_ptr(inbox));
-        }
+    let listener = EVENT_LOOP.with_borrow_mut(|event_loop| {
+        let listeners = &mut event_loop.as_mut()?.listeners;
+        let is_it = |listener: &Rc<Listener>| listener.inbox.as_ptr() == Arc::as_ptr(inbox);
+        let at = listeners.iter().position(is_it)?;
+        Some(listeners.swap_remove(at))
     });
+    drop(listener);
 }
 
 /// Has this thread's event loop wait for the clients, if that suits them.
@@ -170,8 +171,8 @@ pub(super) fn gather(inbox: &Weak<Inbox>) -> bool {
 
 fn is_of_this_thread(inbox: &Weak<Inbox>) -> bool {
     EVENT_LOOP.with_borrow(|event_loop| {
-        let receive = event_loop.as_ref().and_then(|it| it.receive(inbox));
-        receive.is_some()
+        let listener = event_loop.as_ref().and_then(|it| it.listener(inbox));
+        listener.is_some()
     })
 }
 
@@ -179,9 +180,7 @@ impl EventLoop {
     fn new(env: sys::napi_env, reactor: &Arc<Reactor>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let uv = Uv::find()?;
-        let name = value::string(env, b"loopback-socket").ok()?.raw();
         let mut event_loop = null_mut();
-        let mut context = null_mut();
         // SAFETY: `env` is of this thread. The handle's memory is as large as libuv says, aligned
         // for anything, and freed when libuv is done with it.
         unsafe {
@@ -204,66 +203,42 @@ impl EventLoop {
                 (uv.close)(poll, on_abandoned);
                 return None;
             }
-            // Without one JavaScript is called all the same, with nothing to trace the call by.
-            sys::napi_async_init(env, null_mut(), name, &raw mut context);
             Some(Self {
                 uv,
                 poll,
                 reactor: reactor.clone(),
                 borrower: LAST.fetch_add(1, Ordering::Relaxed) + 1,
-                env,
-                context,
                 listeners: Vec::new(),
             })
         }
     }
 
-    fn receive(&self, inbox: &Weak<Inbox>) -> Option<Receive> {
+    fn listener(&self, inbox: &Weak<Inbox>) -> Option<&Rc<Listener>> {
         let mut listeners = self.listeners.iter();
-        let listener = listeners.find(|it| it.inbox.ptr_eq(inbox))?;
-        Some(Receive {
-            env: listener.env,
-            function: listener.receive,
-            context: self.context,
-        })
+        listeners.find(|listener| listener.inbox.ptr_eq(inbox))
     }
 }
 
 impl Listener {
     fn new(env: sys::napi_env, inbox: &Arc<Inbox>, receive: sys::napi_value) -> Option<Self> {
+        let name = value::string(env, b"loopback-socket").ok()?.raw();
         let mut listener = Self {
             inbox: Arc::downgrade(inbox),
             env,
             receive: null_mut(),
+            context: null_mut(),
         };
-        // SAFETY: `env` and the value are of the call under way.
-        let made =
-            unsafe { sys::napi_create_reference(env, receive, 1, &raw mut listener.receive) };
+        // SAFETY: `env` and the values are of the call under way.
+        let made = unsafe {
+            // Without a context JavaScript is called all the same.
+            sys::napi_async_init(env, null_mut(), name, &raw mut listener.context);
+            sys::napi_create_reference(env, receive, 1, &raw mut listener.receive)
+        };
         (made == sys::Status::napi_ok).then_some(listener)
     }
-}
 
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if !self.receive.is_null() {
-            // SAFETY: dropped on the thread of `env`, which lives: by a call of it, by the finalizer
-            // of a server, or by the hook that runs before it ends.
-            unsafe { sys::napi_delete_reference(self.env, self.receive) };
-        }
-    }
-}
-
-/// What is called, and how.
-#[derive(Clone, Copy)]
-struct Receive {
-    env: sys::napi_env,
-    function: sys::napi_ref,
-    context: sys::napi_async_context,
-}
-
-impl Receive {
     /// Gives JavaScript a portion of what an inbox holds.
-    fn deliver(self, inbox: &Inbox) {
+    fn deliver(&self, inbox: &Inbox) {
         let env = self.env;
         let mut scope = null_mut();
         // SAFETY: this is called by the event loop of `env`, in which no call is under way. Every
@@ -279,7 +254,7 @@ impl Receive {
             if let (Ok(text), Ok(attachments)) = (text, attachments) {
                 let mut function = null_mut();
                 let (mut more, mut is_large) = (null_mut(), null_mut());
-                sys::napi_get_reference_value(env, self.function, &raw mut function);
+                sys::napi_get_reference_value(env, self.receive, &raw mut function);
                 sys::napi_get_boolean(env, portion.more, &raw mut more);
                 sys::napi_get_boolean(env, portion.is_large, &raw mut is_large);
                 let arguments = [text.raw(), attachments.raw(), more, is_large];
@@ -299,6 +274,21 @@ impl Receive {
                 }
             }
             sys::napi_close_handle_scope(env, scope);
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // SAFETY: dropped on the thread of `env`, which lives: by a call of it, by the finalizer of a
+        // server, or by the hook that runs before it ends.
+        unsafe {
+            if !self.receive.is_null() {
+                sys::napi_delete_reference(self.env, self.receive);
+            }
+            if !self.context.is_null() {
+                sys::napi_async_destroy(self.env, self.context);
+            }
         }
     }
 }
@@ -338,9 +328,10 @@ fn turn(reactor: &Reactor) {
             continue;
         };
         // Not borrowed during the call, in which servers come and go.
-        let receive = EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.receive(&weak));
-        match receive {
-            Some(receive) => receive.deliver(&inbox),
+        let listener =
+            EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.listener(&weak).cloned());
+        match listener {
+            Some(listener) => listener.deliver(&inbox),
             // Let go of by what JavaScript was just told.
             None => inbox.wake_again(),
         }
@@ -351,20 +342,10 @@ fn turn(reactor: &Reactor) {
 unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *mut c_void) {
     let event_loop = EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.take());
     if let Some(event_loop) = event_loop {
-        let EventLoop {
-            uv,
-            poll,
-            env,
-            context,
-            ..
-        } = event_loop;
+        let EventLoop { uv, poll, .. } = event_loop;
         event_loop.reactor.give_back(event_loop.borrower);
-        // SAFETY: the environment lives until the hook is done. The handle is not closed yet; closing
-        // it stops it.
+        // SAFETY: the handle is not closed yet; closing it stops it.
         unsafe {
-            if !context.is_null() {
-                sys::napi_async_destroy(env, context);
-            }
             (uv.set_data)(poll, hook.cast());
             (uv.close)(poll, on_closed);
         }

@@ -128,7 +128,7 @@ impl NativeServer {
         let inbox = Arc::new(Inbox::new());
         let taker = Arc::downgrade(&inbox);
         #[cfg(target_os = "linux")]
-        event_loop::listen(env.raw(), &inbox, receive.raw(), &runtime.reactor);
+        let function = receive.raw();
         #[cfg(target_os = "linux")]
         let reactor = runtime.reactor.clone();
         let receive: Receive = receive
@@ -150,6 +150,8 @@ impl NativeServer {
                     portion.is_large,
                 )))
             })?;
+        #[cfg(target_os = "linux")]
+        event_loop::listen(env.raw(), &inbox, function, &runtime.reactor);
         #[cfg(target_os = "linux")]
         let found_by = Arc::downgrade(&inbox);
         inbox.set_wake(Some(Box::new(move || {
