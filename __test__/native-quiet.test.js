@@ -221,24 +221,33 @@ describe('calls that come one by one', () => {
       }),
     );
 
-    it(
-      'by many clients at a time are left to the I/O thread',
-      TIMEOUT,
-      hosted(['one'], async (host) => {
-        const callers = [];
-        while (callers.length < 8) callers.push(await host.caller());
-        await host.calm(callers[0]);
-        let before;
-        do {
-          before = host.sleeps();
-          for (let i = 0; i < 40; i++) {
-            await Promise.all(callers.map((caller) => caller.call()));
-            await pause(1);
-          }
-        } while (host.sleeps() - before < 40);
-        for (const caller of callers) await caller.isAnswered();
-      }),
-    );
+    for (const [who, clients, calls] of [
+      ['many clients at a time', 8, 1],
+      ['one client, many in one write,', 1, 6],
+    ]) {
+      it(
+        `by ${who} are left to the I/O thread`,
+        TIMEOUT,
+        hosted(['one'], async (host) => {
+          const callers = [];
+          while (callers.length < clients) callers.push(await host.caller());
+          await host.calm(callers[0]);
+          const call = async (caller) => {
+            caller.send(calls);
+            await caller.answered(calls);
+          };
+          let before;
+          do {
+            before = host.sleeps();
+            for (let i = 0; i < 40; i++) {
+              await Promise.all(callers.map(call));
+              await pause(1);
+            }
+          } while (host.sleeps() - before < 40);
+          for (const caller of callers) await caller.isAnswered();
+        }),
+      );
+    }
   }
 
   it(

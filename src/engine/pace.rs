@@ -91,10 +91,10 @@ impl Pace {
         }
     }
 
-    /// Notes that a client was heard, by the number of its connection; how many bytes it said, and
-    /// whether they said nothing but that it lives.
-    pub(super) fn heard(&self, connection: u32, bytes: usize, is_alive_only: bool) {
-        self.spell.heard(bytes, is_alive_only);
+    /// Notes that a client was heard, by the number of its connection: how many bytes it said at
+    /// once, how many messages they ended, and how many of those say only that it lives.
+    pub(super) fn heard(&self, connection: u32, bytes: usize, messages: u64, beats: u64) {
+        self.spell.heard(bytes, messages, beats);
         if bytes > MUCH {
             // There is enough to do meanwhile.
             self.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
@@ -140,11 +140,10 @@ impl Pace {
 }
 
 impl Spell {
-    fn heard(&self, bytes: usize, is_alive_only: bool) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
+    fn heard(&self, bytes: usize, messages: u64, beats: u64) {
+        self.messages.fetch_add(messages, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.beats
-            .fetch_add(u64::from(is_alive_only), Ordering::Relaxed);
+        self.beats.fetch_add(beats, Ordering::Relaxed);
     }
 
     fn turned(&self, now: u64) {
@@ -182,15 +181,15 @@ mod tests {
     #[test]
     fn only_messages_that_follow_closely_are_waited_for_awake() {
         let pace = Pace::new();
-        pace.heard(1, 100, false);
+        pace.heard(1, 100, 1, 0);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
         for _ in 0..200 {
-            pace.heard(1, 100, false);
+            pace.heard(1, 100, 1, 0);
         }
         assert!(pace.apart.load(Ordering::Relaxed) < as_nanos(CLOSE));
         pace.last.store(0, Ordering::Relaxed);
         pace.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
-        pace.heard(1, 100, false);
+        pace.heard(1, 100, 1, 0);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
     }
 
@@ -198,9 +197,9 @@ mod tests {
     fn a_flood_is_not_waited_for_awake() {
         let pace = Pace::new();
         for _ in 0..200 {
-            pace.heard(1, 100, false);
+            pace.heard(1, 100, 1, 0);
         }
-        pace.heard(1, MUCH + 1, false);
+        pace.heard(1, MUCH + 1, 1, 0);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
     }
 
@@ -208,11 +207,11 @@ mod tests {
     fn and_only_those_of_a_few_clients() {
         let pace = Pace::new();
         for message in 0..WINDOW {
-            pace.heard(message % 8, 100, false);
+            pace.heard(message % 8, 100, 1, 0);
         }
         assert!(pace.are_few.load(Ordering::Relaxed));
         for message in 0..WINDOW {
-            pace.heard(message % 50, 100, false);
+            pace.heard(message % 50, 100, 1, 0);
         }
         assert!(!pace.are_few.load(Ordering::Relaxed));
     }
@@ -224,7 +223,7 @@ mod tests {
         while now < as_nanos(Duration::from_secs(1)) {
             now += as_nanos(every);
             for _ in 0..at_once {
-                pace.spell.heard(bytes, false);
+                pace.spell.heard(bytes, 1, 0);
             }
             pace.spell.turned(now);
         }
@@ -249,9 +248,20 @@ mod tests {
     fn it_is_over_as_soon_as_more_come() {
         let pace = load(1, Duration::from_micros(500), 100);
         for _ in 0..=LIGHT {
-            pace.spell.heard(100, false);
+            pace.spell.heard(100, 1, 0);
         }
         pace.spell.turned(nanos());
+        assert!(!pace.is_light());
+    }
+
+    #[test]
+    fn what_one_client_says_in_one_breath_is_as_many_messages_as_it_is() {
+        let pace = Pace::new();
+        for millisecond in 1..1000 {
+            pace.spell.heard(400, 5, 0);
+            pace.spell
+                .turned(as_nanos(Duration::from_millis(millisecond)));
+        }
         assert!(!pace.is_light());
     }
 
@@ -259,7 +269,7 @@ mod tests {
     fn heartbeats_are_nothing_to_wake_an_application_for() {
         let pace = Pace::new();
         for millisecond in 1..1000 {
-            pace.spell.heard(7, millisecond % 4 > 0);
+            pace.spell.heard(7, 1, u64::from(millisecond % 4 > 0));
             pace.spell
                 .turned(as_nanos(Duration::from_millis(millisecond)));
         }

@@ -223,15 +223,19 @@ impl Reading {
         let length = bytes.len();
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;
-        let mut is_alive_only = true;
+        let (mut messages, mut beats) = (0, 0);
         let fed = self.frames.feed(bytes, |said| {
             *closed |= matches!(said, Said::Close(_));
             pinged |= matches!(said, Said::Ping(_));
-            is_alive_only &= matches!(said, Said::Ping(_) | Said::Pong | Said::Text("2" | "3"));
+            messages += 1;
+            beats += u64::from(matches!(
+                said,
+                Said::Ping(_) | Said::Pong | Said::Text("2" | "3")
+            ));
             handle(&server, &connection, said)
         });
         let pace = &server.runtime.reactor.pace;
-        pace.heard(connection.number, length, is_alive_only);
+        pace.heard(connection.number, length, messages, beats);
         match fed {
             Err(fault) => connection.close_with(Reason::TransportError, fault as u16),
             // Its pings are answered, all in one write.
