@@ -129,6 +129,12 @@ class Host {
     return new Caller(await this.raw(server), name);
   }
 
+  /** Begins a server in the main thread, behind the others. */
+  async serve() {
+    this.child.send('serve');
+    this.ports.push(await message(this.child));
+  }
+
   /** How often the I/O thread slept. */
   sleeps() {
     const tasks = `/proc/${this.child.pid}/task`;
@@ -152,6 +158,13 @@ class Host {
       await pause(1);
     }
     return IS_LINUX ? this.sleeps() - before : 0;
+  }
+
+  /** Clients that call one by one are read by the I/O thread, and go on being. */
+  async areReadByTheIoThread(...callers) {
+    const sleeps = [];
+    while (sleeps.length < 5) sleeps.push(await this.pace(callers, 40));
+    if (IS_LINUX) assert.ok(Math.min(...sleeps) >= 20, `in 40 calls it slept ${sleeps} times`);
   }
 
   /** Has clients call one by one until the event loop waits for them. */
@@ -421,18 +434,16 @@ describe('a worker thread whose event loop waits for the clients', () => {
     ['ends by itself when its server is closed', ({ caller }) => caller.raw.send('42["close"]')],
   ]) {
     it(
-      `${what}, and the process serves on`,
+      `${what}, and the process serves in another thread`,
       TIMEOUT,
-      hosted(['threads'], async (host) => {
-        const elsewhere = await host.caller();
-        const caller = await host.caller({ server: 1 });
-        await host.calm(caller);
-        // What this loop hears is for the other thread.
-        await elsewhere.call();
+      hosted(['worker'], async (host) => {
+        const caller = await host.caller();
         await host.calm(caller);
         await end({ host, caller });
         assert.equal(await message(host.child), 'ended');
         await caller.raw.closed;
+        await host.serve();
+        const elsewhere = await host.caller({ server: 1 });
         await host.calm(elsewhere);
         await elsewhere.isAnswered();
         await elsewhere.raw.send('42["close"]');
@@ -440,23 +451,40 @@ describe('a worker thread whose event loop waits for the clients', () => {
       }),
     );
   }
+});
+
+describe('threads that both have servers', () => {
+  it(
+    'leave the clients to the I/O thread, and the last of them waits for its own again',
+    TIMEOUT,
+    hosted(['worker'], async (host) => {
+      const caller = await host.caller();
+      await host.calm(caller);
+      await host.serve();
+      const elsewhere = await host.caller({ server: 1 });
+      await host.areReadByTheIoThread(caller, elsewhere);
+      await caller.isAnswered();
+      await caller.raw.send('42["close"]');
+      await caller.raw.closed;
+      await host.calm(elsewhere);
+      await elsewhere.isAnswered();
+    }),
+  );
 
   it(
-    'keeps no client of another thread waiting while it is busy',
+    'keep no client of the other one waiting while they are busy',
     TIMEOUT,
-    hosted(['threads'], async (host) => {
-      const elsewhere = await host.caller();
-      const caller = await host.caller({ server: 1 });
-      // Whether both clients are heard at once is chance: in one of these rounds they are.
-      for (let i = 0; i < 6; i++) {
-        await host.calm(caller);
-        const blocked = once(host.child.stdout, 'data');
-        await caller.raw.send('42["block"]');
-        await elsewhere.call();
-        await blocked;
-        host.child.stdin.write('go on\n');
-        await caller.call();
-      }
+    hosted(['worker'], async (host) => {
+      const caller = await host.caller();
+      await host.calm(caller);
+      await host.serve();
+      const elsewhere = await host.caller({ server: 1 });
+      const blocked = once(host.child.stdout, 'data');
+      await caller.raw.send('42["block"]');
+      for (let i = 0; i < 50; i++) await elsewhere.call();
+      await blocked;
+      await host.pace([elsewhere], 50);
+      host.child.stdin.write('go on\n');
       await caller.isAnswered();
       await elsewhere.isAnswered();
     }),
@@ -514,4 +542,16 @@ describe('a client that keeps thousands of calls under way', () => {
       }),
     );
   }
+});
+
+describe('an application whose immediates are mocked', () => {
+  it(
+    'is told everything that a client says',
+    TIMEOUT,
+    hosted(['one', 'mock'], async (host) => {
+      const caller = await host.caller();
+      await caller.flood(2000, () => caller.answers.length >= 8000);
+      await caller.isAnswered();
+    }),
+  );
 });

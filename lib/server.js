@@ -7,6 +7,7 @@
 const { EventEmitter } = require('events');
 const http = require('http');
 const https = require('https');
+const { setImmediate } = require('timers');
 const { NativeServer } = require('./binding');
 const { attach } = require('./attach');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');

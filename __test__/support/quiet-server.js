@@ -1,10 +1,12 @@
 'use strict';
 
-// Servers in a process of their own, whose sockets do what their clients say. The argument says how
-// many: `one`, `two`, or with `threads` a second one in a worker thread. With `catch` behind it the
-// process survives what listeners throw.
+// Servers in a process of their own, whose sockets do what their clients say. The argument says which:
+// `one`, `two`, or `worker` for one in a worker thread. With `catch` behind it the process survives
+// what listeners throw, with `mock` its immediates never come, as with a test framework's timers. The
+// parent process may have `terminate` end the worker, and `serve` begin a server in the main thread.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const { Worker, isMainThread, parentPort } = require('node:worker_threads');
@@ -83,18 +85,28 @@ function serve() {
   });
 }
 
+/** @returns {Promise<number>} the port of a server in a worker thread */
+async function serveInWorker() {
+  const worker = new Worker(__filename);
+  const [port] = await once(worker, 'message');
+  worker.on('message', (told) => process.send(told));
+  worker.once('exit', () => process.send('ended'));
+  process.on('message', (command) => {
+    if (command === 'terminate') worker.terminate();
+  });
+  return port;
+}
+
 async function main() {
   const [, , servers, mode] = process.argv;
   if (mode === 'catch') process.on('uncaughtException', ({ message }) => uncaught.push(message));
-  const ports = [await madeFor.run('the first', serve)];
+  if (mode === 'mock') global.setImmediate = () => {};
+  const serveFirst = servers === 'worker' ? serveInWorker : serve;
+  const ports = [await madeFor.run('the first', serveFirst)];
   if (servers === 'two') ports.push(await madeFor.run('the second', serve));
-  if (servers === 'threads') {
-    const worker = new Worker(__filename);
-    ports.push(await new Promise((resolve) => worker.once('message', resolve)));
-    worker.on('message', (told) => process.send(told));
-    worker.once('exit', () => process.send('ended'));
-    process.once('message', () => worker.terminate());
-  }
+  process.on('message', async (command) => {
+    if (command === 'serve') process.send(await serve());
+  });
   process.send(ports);
 }
 

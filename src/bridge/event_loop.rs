@@ -3,7 +3,8 @@
 //! Every such message has to reach JavaScript before the next one comes. Read on the I/O thread it
 //! wakes that one, which wakes JavaScript; read here it wakes JavaScript alone, for which that is
 //! less work than to be woken by another thread (docs/performance.md). As soon as more come, the I/O
-//! thread has the clients back; [`Reactor`] decides.
+//! thread has the clients back; [`Reactor`] decides. It does not lend them to one of several threads
+//! that have servers.
 //!
 //! What must stay true: notices reach JavaScript as they do otherwise, in order, each once; the
 //! event loop is not kept alive by it; nothing of it is left when the thread's environment ends.
@@ -18,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use napi::sys;
 
@@ -58,6 +59,11 @@ struct Uv {
 
 impl Uv {
     /// `None` in an executable without libuv.
+    fn get() -> Option<Self> {
+        static UV: OnceLock<Option<Uv>> = OnceLock::new();
+        *UV.get_or_init(Self::find)
+    }
+
     fn find() -> Option<Self> {
         fn symbol(name: &CStr) -> Option<*mut c_void> {
             // SAFETY: the name ends with a zero; what is loaded is searched, nothing is loaded.
@@ -121,8 +127,11 @@ pub(super) fn listen(
         if event_loop.is_none() {
             **event_loop = EventLoop::new(env, reactor);
         }
-        if let Some(event_loop) = &mut **event_loop {
-            event_loop.listeners.extend(listener.map(Rc::new));
+        if let (Some(event_loop), Some(listener)) = (&mut **event_loop, listener) {
+            if event_loop.listeners.is_empty() {
+                event_loop.reactor.thread_serves();
+            }
+            event_loop.listeners.push(Rc::new(listener));
         }
     });
 }
@@ -130,10 +139,16 @@ pub(super) fn listen(
 /// Undoes [`listen`].
 pub(super) fn unlisten(inbox: &Arc<Inbox>) {
     let listener = EVENT_LOOP.with_borrow_mut(|event_loop| {
-        let listeners = &mut event_loop.as_mut()?.listeners;
+        let EventLoop {
+            listeners, reactor, ..
+        } = event_loop.as_mut()?;
         let is_it = |listener: &Rc<Listener>| listener.inbox.as_ptr() == Arc::as_ptr(inbox);
         let at = listeners.iter().position(is_it)?;
-        Some(listeners.swap_remove(at))
+        let listener = listeners.swap_remove(at);
+        if listeners.is_empty() {
+            reactor.thread_is_done();
+        }
+        Some(listener)
     });
     drop(listener);
 }
@@ -179,7 +194,7 @@ fn is_of_this_thread(inbox: &Weak<Inbox>) -> bool {
 impl EventLoop {
     fn new(env: sys::napi_env, reactor: &Arc<Reactor>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        let uv = Uv::find()?;
+        let uv = Uv::get()?;
         let mut event_loop = null_mut();
         // SAFETY: `env` is of this thread. The handle's memory is as large as libuv says, aligned
         // for anything, and freed when libuv is done with it.
@@ -187,7 +202,7 @@ impl EventLoop {
             if sys::napi_get_uv_event_loop(env, &raw mut event_loop) != sys::Status::napi_ok {
                 return None;
             }
-            let poll = libc::malloc((uv.handle_size)(UV_POLL));
+            let poll = libc::calloc(1, (uv.handle_size)(UV_POLL));
             if poll.is_null() {
                 return None;
             }
@@ -200,7 +215,7 @@ impl EventLoop {
             let hook =
                 sys::napi_add_async_cleanup_hook(env, Some(on_cleanup), null_mut(), null_mut());
             if hook != sys::Status::napi_ok {
-                (uv.close)(poll, on_abandoned);
+                (uv.close)(poll, on_closed);
                 return None;
             }
             Some(Self {
@@ -344,6 +359,9 @@ unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *m
     if let Some(event_loop) = event_loop {
         let EventLoop { uv, poll, .. } = event_loop;
         event_loop.reactor.give_back(event_loop.borrower);
+        if !event_loop.listeners.is_empty() {
+            event_loop.reactor.thread_is_done();
+        }
         // SAFETY: the handle is not closed yet; closing it stops it.
         unsafe {
             (uv.set_data)(poll, hook.cast());
@@ -354,15 +372,13 @@ unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *m
 
 /// Nothing of libuv's is left: the environment may end.
 unsafe extern "C" fn on_closed(poll: Handle) {
-    if let Some(uv) = Uv::find() {
-        // SAFETY: `on_cleanup` left the hook with the handle.
-        unsafe { sys::napi_remove_async_cleanup_hook((uv.get_data)(poll).cast()) };
+    // SAFETY: `on_cleanup` left its hook with the handle, which has none where the hook was refused.
+    // libuv is done with the memory, which `EventLoop::new` allocated.
+    unsafe {
+        let hook = Uv::get().map_or(null_mut(), |uv| (uv.get_data)(poll));
+        if !hook.is_null() {
+            sys::napi_remove_async_cleanup_hook(hook.cast());
+        }
+        libc::free(poll);
     }
-    // SAFETY: libuv is done with the memory, which `EventLoop::new` allocated.
-    unsafe { libc::free(poll) };
-}
-
-unsafe extern "C" fn on_abandoned(poll: Handle) {
-    // SAFETY: as in `on_closed`.
-    unsafe { libc::free(poll) };
 }

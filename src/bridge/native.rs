@@ -17,7 +17,6 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-#[cfg(target_os = "linux")]
 use super::event_loop;
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
@@ -127,9 +126,7 @@ impl NativeServer {
         let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
         let inbox = Arc::new(Inbox::new());
         let taker = Arc::downgrade(&inbox);
-        #[cfg(target_os = "linux")]
         let function = receive.raw();
-        #[cfg(target_os = "linux")]
         let reactor = runtime.reactor.clone();
         let receive: Receive = receive
             .build_threadsafe_function::<()>()
@@ -139,7 +136,6 @@ impl NativeServer {
                     .upgrade()
                     .ok_or_else(|| Error::from_reason("The server is gone."))?;
                 let env = context.env.raw();
-                #[cfg(target_os = "linux")]
                 event_loop::wait_if_suitable(&reactor);
                 let portion = inbox.take();
                 let text = inbox.with_text(|text| value::string(env, text))?;
@@ -150,12 +146,9 @@ impl NativeServer {
                     portion.is_large,
                 )))
             })?;
-        #[cfg(target_os = "linux")]
         event_loop::listen(env.raw(), &inbox, function, &runtime.reactor);
-        #[cfg(target_os = "linux")]
         let found_by = Arc::downgrade(&inbox);
         inbox.set_wake(Some(Box::new(move || {
-            #[cfg(target_os = "linux")]
             if event_loop::gather(&found_by) {
                 return;
             }
@@ -540,7 +533,6 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn release(&self) {
         self.inbox.set_wake(None);
-        #[cfg(target_os = "linux")]
         event_loop::unlisten(&self.inbox);
     }
 

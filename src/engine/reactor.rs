@@ -5,7 +5,8 @@
 //! one, a JavaScript thread may have the queue on loan: its event loop waits for the clients then,
 //! which saves a thread that is woken by each message to wake another one (docs/performance.md). The
 //! I/O thread takes the queue back when it sees no turn for a while: an application that is busy, or
-//! nothing to hear.
+//! nothing to hear. Nothing is lent while several JavaScript threads have servers: the clients of one
+//! would wait for what the other one does.
 //!
 //! What must stay true: a reader is polled by one thread at a time, and again whenever it was woken;
 //! the readers that became ready first are polled first; somebody waits for the descriptors.
@@ -16,7 +17,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -54,6 +55,8 @@ pub(crate) struct Reactor {
     descriptors: Arc<Descriptors>,
     /// Who has the queue on loan; 0 is nobody.
     borrower: AtomicU64,
+    /// How many JavaScript threads have servers and might borrow.
+    threads: AtomicU32,
     turns: AtomicU64,
     pub(super) pace: Pace,
 }
@@ -84,6 +87,7 @@ impl Reactor {
             #[cfg(unix)]
             descriptors: Descriptors::new()?,
             borrower: AtomicU64::new(0),
+            threads: AtomicU32::new(0),
             turns: AtomicU64::new(0),
             pace: Pace::new(),
         });
@@ -122,9 +126,9 @@ impl Reactor {
     /// Says whether more may have something.
     #[cfg(unix)]
     pub(crate) fn turn(&self) -> bool {
-        self.due.lock().turning += 1;
+        let turning = self.turning();
         let found = self.descriptors.look();
-        self.poll_due();
+        turning.poll_due();
         if found.changes > 0 {
             self.turns.fetch_add(1, Ordering::Relaxed);
             self.pace.turned();
@@ -134,22 +138,12 @@ impl Reactor {
 
     /// Polls readers that something else than their stream woke.
     fn turn_to_due(&self) {
-        self.due.lock().turning += 1;
-        self.poll_due();
+        self.turning().poll_due();
     }
 
-    fn poll_due(&self) {
-        let readers = std::mem::take(&mut self.due.lock().readers);
-        for reader in readers {
-            reader.run();
-        }
-        let mut due = self.due.lock();
-        due.turning -= 1;
-        let rings = !due.readers.is_empty() && due.turning == 0;
-        drop(due);
-        if rings {
-            self.bell.notify_one();
-        }
+    fn turning(&self) -> Turning<'_> {
+        self.due.lock().turning += 1;
+        Turning(self)
     }
 
     fn is_due(&self, reader: Arc<Reader>) {
@@ -162,9 +156,22 @@ impl Reactor {
         }
     }
 
+    /// A JavaScript thread has its first server.
+    pub(crate) fn thread_serves(&self) {
+        let others = self.threads.fetch_add(1, Ordering::SeqCst);
+        if others > 0 {
+            self.take_back();
+        }
+    }
+
+    /// A JavaScript thread has no server any more.
+    pub(crate) fn thread_is_done(&self) {
+        self.threads.fetch_sub(1, Ordering::SeqCst);
+    }
+
     /// Whether the event loop of JavaScript may well wait for the clients itself.
     pub(crate) fn suits_loan(&self) -> bool {
-        self.pace.is_light()
+        self.pace.is_light() && self.threads.load(Ordering::Relaxed) <= 1
     }
 
     /// Whether a JavaScript thread has the queue on loan.
@@ -188,6 +195,12 @@ impl Reactor {
         self.hand_over(borrower, 0);
     }
 
+    /// Takes the queue from whoever has it, who is told when it takes its next turn.
+    fn take_back(&self) {
+        self.borrower.store(0, Ordering::SeqCst);
+        self.bell.notify_one();
+    }
+
     fn hand_over(&self, from: u64, to: u64) -> bool {
         let order = Ordering::SeqCst;
         let is_handed_over = self
@@ -198,6 +211,30 @@ impl Reactor {
             self.bell.notify_one();
         }
         is_handed_over
+    }
+}
+
+/// A thread about to look at the readers that are due.
+struct Turning<'a>(&'a Reactor);
+
+impl Turning<'_> {
+    fn poll_due(self) {
+        let readers = std::mem::take(&mut self.0.due.lock().readers);
+        for reader in readers {
+            reader.run();
+        }
+    }
+}
+
+impl Drop for Turning<'_> {
+    fn drop(&mut self) {
+        let mut due = self.0.due.lock();
+        due.turning -= 1;
+        let rings = !due.readers.is_empty() && due.turning == 0;
+        drop(due);
+        if rings {
+            self.0.bell.notify_one();
+        }
     }
 }
 
@@ -276,7 +313,7 @@ async fn watch_loan(reactor: &Reactor) {
             let before = turns;
             turns = reactor.turns.load(Ordering::Relaxed);
             if turns == before {
-                reactor.borrower.store(0, Ordering::SeqCst);
+                reactor.take_back();
             }
             watch.as_mut().reset(Instant::now() + WATCH);
         } else {
@@ -320,7 +357,7 @@ impl Reader {
             let cx = &mut Context::from_waker(&waker);
             // A panic costs the client that caused it, not the thread.
             catch_unwind(AssertUnwindSafe(|| task.poll(cx))).unwrap_or_else(|_| {
-                task.failed();
+                let _ = catch_unwind(AssertUnwindSafe(|| task.failed()));
                 Poll::Ready(())
             })
         });
@@ -641,6 +678,31 @@ mod tests {
             assert!(!reactor.is_on_loan());
             drop(client);
             reader.ended().await;
+        });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_is_lent_while_several_threads_have_servers() {
+        use std::io::Write;
+
+        run(|reactor| async move {
+            let (mut client, _) = stream(&reactor);
+            let mut suits_after_a_message = || {
+                client.write_all(b"something").unwrap();
+                reactor.pace.heard(1, 9, 1, 0);
+                reactor.turn();
+                thread::sleep(Duration::from_millis(1));
+                reactor.suits_loan()
+            };
+            reactor.thread_serves();
+            assert!((0..10_000).any(|_| suits_after_a_message()));
+            assert!(reactor.borrow(1));
+            reactor.thread_serves();
+            assert!(!reactor.is_on_loan());
+            assert!((0..100).all(|_| !suits_after_a_message()));
+            reactor.thread_is_done();
+            assert!((0..10_000).any(|_| suits_after_a_message()));
         });
     }
 

@@ -74,6 +74,7 @@ struct Opened {
 }
 
 impl Carrier {
+    #[cfg_attr(not(unix), allow(unused_variables))]
     fn open(self, reactor: &Reactor, mut first: Vec<u8>) -> io::Result<Opened> {
         let (read, write, written) = match self {
             #[cfg(unix)]
