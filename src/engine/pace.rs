@@ -23,13 +23,30 @@ const WINDOW: u32 = 64;
 /// No longer pause than this enters the average: the first messages after one count.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// How long a spell is at least, of which it is asked whether it was light, unless more than
-/// [`LIGHT`] messages came sooner.
+/// How long a spell is at least, of which it is asked whether it was light, unless more messages came
+/// sooner than may.
 const SPELL: Duration = Duration::from_millis(20);
 /// A longer one was rather silent than light.
 const SILENT: Duration = Duration::from_millis(100);
-/// So many messages in a spell of [`SPELL`] are light at most.
-const LIGHT: u64 = 320;
+/// What is light at most.
+const LITTLE: Light = Light {
+    messages: 320,
+    together: 15,
+    still_together: 15,
+};
+/// What is light at most on [`FEW_CORES`], where the I/O thread would take time that the JavaScript
+/// thread and others want as well, if it is of more than [`FEW`] clients: those few come back as soon
+/// as they are answered, and are best waited for awake. A thread that has time finds a few messages at
+/// once, however fast they come.
+const MORE: Light = Light {
+    messages: 2000,
+    together: 50,
+    still_together: 100,
+};
+/// So many cores are few.
+const FEW_CORES: usize = 2;
+/// So many bytes in a spell of [`SPELL`] are light at most.
+const LIGHT_BYTES: u64 = 160 << 10;
 /// So many light spells in a row are no accident.
 const SPELLS: u32 = 2;
 
@@ -44,6 +61,8 @@ pub(crate) struct Pace {
     clients: AtomicU64,
     messages: AtomicU32,
     are_few: AtomicBool,
+    /// What of many clients is light at most.
+    of_many: &'static Light,
     bell: Notify,
     spell: Spell,
 }
@@ -62,6 +81,17 @@ struct Spell {
     light: AtomicU32,
 }
 
+/// What messages are light at most.
+#[derive(Debug)]
+struct Light {
+    /// In a spell of [`SPELL`].
+    messages: u64,
+    /// In ten turns: what comes together is worth a thread of its own.
+    together: u64,
+    /// The same after light spells: something may have kept the thread for a moment.
+    still_together: u64,
+}
+
 fn nanos() -> u64 {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     as_nanos(EPOCH.get_or_init(Instant::now).elapsed())
@@ -72,13 +102,18 @@ fn as_nanos(duration: Duration) -> u64 {
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    /// Of clients that are served on so many cores.
+    pub(super) fn new(cores: usize) -> Self {
         Self {
             last: AtomicU64::new(0),
             apart: AtomicU64::new(u64::MAX),
             clients: AtomicU64::new(0),
             messages: AtomicU32::new(0),
-            are_few: AtomicBool::new(false),
+            are_few: AtomicBool::new(true),
+            of_many: match cores <= FEW_CORES {
+                true => &MORE,
+                false => &LITTLE,
+            },
             bell: Notify::new(),
             spell: Spell {
                 began: AtomicU64::new(0),
@@ -120,10 +155,14 @@ impl Pace {
 
     /// Notes that somebody looked for messages and has dealt with what there was.
     pub(super) fn turned(&self) {
-        self.spell.turned(nanos());
+        let light = match self.are_few.load(Ordering::Relaxed) {
+            true => &LITTLE,
+            false => self.of_many,
+        };
+        self.spell.turned(nanos(), light);
     }
 
-    /// Whether messages come one by one, and leave much time between them.
+    /// Whether messages come one by one, or nearly, and leave time between them.
     pub(super) fn is_light(&self) -> bool {
         self.spell.light.load(Ordering::Relaxed) >= SPELLS
     }
@@ -146,11 +185,11 @@ impl Spell {
         self.beats.fetch_add(beats, Ordering::Relaxed);
     }
 
-    fn turned(&self, now: u64) {
+    fn turned(&self, now: u64, light: &Light) {
         let turns = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
         let messages = self.messages.load(Ordering::Relaxed);
         let lasted = now.saturating_sub(self.began.load(Ordering::Relaxed));
-        if lasted < as_nanos(SPELL) && messages <= LIGHT {
+        if lasted < as_nanos(SPELL) && messages <= light.messages {
             return;
         }
         let bytes = self.bytes.swap(0, Ordering::Relaxed);
@@ -158,16 +197,20 @@ impl Spell {
         self.messages.store(0, Ordering::Relaxed);
         self.turns.store(0, Ordering::Relaxed);
         self.began.store(now, Ordering::Relaxed);
-        let most = LIGHT * lasted / as_nanos(SPELL);
+        let before = self.light.load(Ordering::Relaxed);
+        let together = match before >= SPELLS {
+            true => light.still_together,
+            false => light.together,
+        };
+        let most = |in_a_spell: u64| in_a_spell * lasted / as_nanos(SPELL);
         let is_light = lasted < as_nanos(SILENT)
-            && messages <= most
+            && messages <= most(light.messages)
             // JavaScript has no part in heartbeats.
             && beats * 2 <= messages
-            && bytes <= most * MUCH as u64 / 2
-            // One by one: what comes together is worth a thread of its own.
-            && messages * 2 <= turns * 3;
+            && bytes <= most(LIGHT_BYTES)
+            && messages * 10 <= turns * together;
         let light = match is_light {
-            true => self.light.load(Ordering::Relaxed).saturating_add(1),
+            true => before.saturating_add(1),
             false => 0,
         };
         self.light.store(light, Ordering::Relaxed);
@@ -180,7 +223,7 @@ mod tests {
 
     #[test]
     fn only_messages_that_follow_closely_are_waited_for_awake() {
-        let pace = Pace::new();
+        let pace = Pace::new(2);
         pace.heard(1, 100, 1, 0);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
         for _ in 0..200 {
@@ -195,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_not_waited_for_awake() {
-        let pace = Pace::new();
+        let pace = Pace::new(2);
         for _ in 0..200 {
             pace.heard(1, 100, 1, 0);
         }
@@ -205,7 +248,7 @@ mod tests {
 
     #[test]
     fn and_only_those_of_a_few_clients() {
-        let pace = Pace::new();
+        let pace = Pace::new(2);
         for message in 0..WINDOW {
             pace.heard(message % 8, 100, 1, 0);
         }
@@ -217,61 +260,107 @@ mod tests {
     }
 
     /// A load that goes on for a second: so many messages at once, so often, of so many bytes.
-    fn load(at_once: u64, every: Duration, bytes: usize) -> Pace {
-        let pace = Pace::new();
+    fn load(of: &Light, at_once: u64, every: Duration, bytes: usize) -> Pace {
+        let pace = Pace::new(2);
         let mut now = 0;
         while now < as_nanos(Duration::from_secs(1)) {
             now += as_nanos(every);
-            for _ in 0..at_once {
-                pace.spell.heard(bytes, 1, 0);
-            }
-            pace.spell.turned(now);
+            pace.spell.heard(at_once as usize * bytes, at_once, 0);
+            pace.spell.turned(now, of);
         }
         pace
     }
 
     #[test]
     fn messages_that_come_one_by_one_are_light() {
-        assert!(load(1, Duration::from_micros(500), 100).is_light());
-        assert!(load(1, Duration::from_millis(5), 100).is_light());
+        assert!(load(&LITTLE, 1, Duration::from_micros(500), 100).is_light());
+        assert!(load(&LITTLE, 1, Duration::from_millis(5), 100).is_light());
     }
 
     #[test]
-    fn many_messages_or_together_or_large_or_hardly_any_are_not() {
-        assert!(!load(1, Duration::from_micros(50), 100).is_light());
-        assert!(!load(4, Duration::from_micros(500), 100).is_light());
-        assert!(!load(1, Duration::from_micros(500), 100_000).is_light());
-        assert!(!load(1, Duration::from_millis(200), 100).is_light());
+    fn many_or_together_or_large_or_hardly_any_are_not() {
+        assert!(!load(&LITTLE, 1, Duration::from_micros(50), 100).is_light());
+        assert!(!load(&LITTLE, 4, Duration::from_micros(500), 100).is_light());
+        assert!(!load(&LITTLE, 1, Duration::from_micros(500), 100_000).is_light());
+        assert!(!load(&LITTLE, 1, Duration::from_millis(200), 100).is_light());
     }
 
     #[test]
-    fn it_is_over_as_soon_as_more_come() {
-        let pace = load(1, Duration::from_micros(500), 100);
-        for _ in 0..=LIGHT {
-            pace.spell.heard(100, 1, 0);
+    fn more_is_light_of_many_clients_on_few_cores() {
+        for (cores, clients, is_light) in [(2, 50, true), (2, 8, false), (4, 50, false)] {
+            let pace = Pace::new(cores);
+            let becomes_light = (0..50).any(|_| {
+                for message in 0..3 * WINDOW {
+                    pace.heard(message % clients, 10, 1, 0);
+                    if message % 3 == 0 {
+                        pace.turned();
+                    }
+                }
+                std::thread::sleep(SPELL / 5);
+                pace.is_light()
+            });
+            assert_eq!(becomes_light, is_light, "{cores} cores, {clients} clients");
         }
-        pace.spell.turned(nanos());
+    }
+
+    #[test]
+    fn on_few_cores_they_may_be_more_and_a_few_together() {
+        assert!(load(&MORE, 4, Duration::from_micros(50), 50).is_light());
+    }
+
+    #[test]
+    fn but_not_more_than_one_thread_deals_with_nor_many_together_nor_large() {
+        assert!(!load(&MORE, 1, Duration::from_micros(9), 50).is_light());
+        assert!(!load(&MORE, 6, Duration::from_micros(500), 50).is_light());
+        assert!(!load(&MORE, 4, Duration::from_micros(50), 500).is_light());
+    }
+
+    #[test]
+    fn a_moment_in_which_more_of_them_came_together_changes_nothing_while_it_is_light() {
+        let pace = load(&MORE, 4, Duration::from_micros(100), 50);
+        let mut now = as_nanos(Duration::from_secs(1));
+        for _ in 0..100 {
+            now += as_nanos(Duration::from_micros(200));
+            pace.spell.heard(400, 8, 0);
+            pace.spell.turned(now, &MORE);
+            assert!(pace.is_light());
+        }
+        for _ in 0..200 {
+            now += as_nanos(Duration::from_micros(300));
+            pace.spell.heard(600, 12, 0);
+            pace.spell.turned(now, &MORE);
+        }
         assert!(!pace.is_light());
     }
 
     #[test]
+    fn it_is_over_as_soon_as_more_come() {
+        for of in [&LITTLE, &MORE] {
+            let pace = load(of, 1, Duration::from_micros(500), 100);
+            pace.spell.heard(of.messages as usize, of.messages + 1, 0);
+            pace.spell.turned(as_nanos(Duration::from_secs(1)), of);
+            assert!(!pace.is_light());
+        }
+    }
+
+    #[test]
     fn what_one_client_says_in_one_breath_is_as_many_messages_as_it_is() {
-        let pace = Pace::new();
+        let pace = Pace::new(2);
         for millisecond in 1..1000 {
             pace.spell.heard(400, 5, 0);
             pace.spell
-                .turned(as_nanos(Duration::from_millis(millisecond)));
+                .turned(as_nanos(Duration::from_millis(millisecond)), &LITTLE);
         }
         assert!(!pace.is_light());
     }
 
     #[test]
     fn heartbeats_are_nothing_to_wake_an_application_for() {
-        let pace = Pace::new();
+        let pace = Pace::new(2);
         for millisecond in 1..1000 {
             pace.spell.heard(7, 1, u64::from(millisecond % 4 > 0));
             pace.spell
-                .turned(as_nanos(Duration::from_millis(millisecond)));
+                .turned(as_nanos(Duration::from_millis(millisecond)), &LITTLE);
         }
         assert!(!pace.is_light());
     }

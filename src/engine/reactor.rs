@@ -14,6 +14,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -81,6 +82,7 @@ impl Reactor {
     /// # Errors
     /// The operating system's refusal to open an event queue.
     pub(crate) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let reactor = Arc::new(Self {
             due: Mutex::default(),
             bell: Notify::new(),
@@ -89,11 +91,11 @@ impl Reactor {
             borrower: AtomicU64::new(0),
             threads: AtomicU32::new(0),
             turns: AtomicU64::new(0),
-            pace: Pace::new(),
+            pace: Pace::new(cores),
         });
         runtime.spawn(drive(reactor.clone()));
         // On one core the thread would only keep JavaScript from answering.
-        if thread::available_parallelism().is_ok_and(|cores| cores.get() > 1) {
+        if cores > 1 {
             let reactor = reactor.clone();
             runtime.spawn(async move { reactor.pace.stay_awake().await });
         }
