@@ -379,6 +379,25 @@ describe('an application that is busy while the event loop waits for the clients
   }
 });
 
+if (IS_LINUX) {
+  describe('an application that has much to do', () => {
+    it(
+      'leaves clients to the I/O thread, as long as that is so',
+      TIMEOUT,
+      hosted(['one'], async (host) => {
+        const caller = await host.caller();
+        await host.calm(caller);
+        await caller.raw.send('42["work",true]');
+        while ((await host.pace([caller], 40)) < 40);
+        await host.areReadByTheIoThread(caller);
+        await caller.raw.send('42["work",false]');
+        await host.calm(caller);
+        await caller.isAnswered();
+      }),
+    );
+  });
+}
+
 describe('a listener that throws while the event loop waits for the clients', () => {
   it(
     'reaches the process once, and its client and the others are served on',

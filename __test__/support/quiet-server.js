@@ -27,6 +27,14 @@ function block() {
   if (String(line.subarray(0, fs.readSync(STDIN, line))) !== 'go on\n') fail('not blocked');
 }
 
+/** Does nothing else for so many milliseconds. */
+function pass(milliseconds) {
+  const end = performance.now() + milliseconds;
+  while (performance.now() < end);
+}
+
+let work;
+
 /** The next call's place among those of a socket. */
 const place = (socket) => socket.data.place++;
 
@@ -47,6 +55,11 @@ const LISTENERS = {
   uncaught: (done) => done(uncaught.length, uncaught.slice(0, 9)),
   block,
   'block outside': () => setImmediate(block),
+  /** Keeps this thread busy for nine tenths of the time, or no longer. */
+  work(isToWork) {
+    clearInterval(work);
+    if (isToWork) work = setInterval(() => pass(9), 10);
+  },
   spin() {
     parentPort.postMessage('spins');
     for (;;);

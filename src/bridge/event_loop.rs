@@ -4,7 +4,7 @@
 //! wakes that one, which wakes JavaScript; read here it wakes JavaScript alone, for which that is
 //! less work than to be woken by another thread (docs/performance.md). As soon as more come, the I/O
 //! thread has the clients back; [`Reactor`] decides. It does not lend them to one of several threads
-//! that have servers.
+//! that have servers. Nor does an event loop take them that has too much else to do.
 //!
 //! What must stay true: notices reach JavaScript as they do otherwise, in order, each once; the
 //! event loop is not kept alive by it; nothing of it is left when the thread's environment ends.
@@ -20,6 +20,7 @@ use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use napi::sys;
 
@@ -32,6 +33,11 @@ const UV_POLL: c_int = 8;
 /// `UV_READABLE` of `uv_poll_event`.
 const UV_READABLE: c_int = 1;
 
+/// How often it is looked how busy the event loop is.
+const LOOK: Duration = Duration::from_millis(100);
+/// It has time for clients while it is idle for this share of its time.
+const LEISURE: f64 = 0.25;
+
 type Handle = *mut c_void;
 type OnPoll = unsafe extern "C" fn(Handle, c_int, c_int);
 type OnClose = unsafe extern "C" fn(Handle);
@@ -43,6 +49,7 @@ type Close = unsafe extern "C" fn(Handle, OnClose);
 type HandleSize = unsafe extern "C" fn(c_int) -> usize;
 type SetData = unsafe extern "C" fn(Handle, *mut c_void);
 type GetData = unsafe extern "C" fn(Handle) -> *mut c_void;
+type IdleTime = unsafe extern "C" fn(*mut sys::uv_loop_s) -> u64;
 
 /// What is called of libuv, which lives in the executable that loaded us.
 #[derive(Clone, Copy)]
@@ -55,6 +62,7 @@ struct Uv {
     handle_size: HandleSize,
     set_data: SetData,
     get_data: GetData,
+    idle_time: IdleTime,
 }
 
 impl Uv {
@@ -70,7 +78,7 @@ impl Uv {
             let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
             (!symbol.is_null()).then_some(symbol)
         }
-        // SAFETY: these are libuv's signatures, the same since its version 1.19.
+        // SAFETY: these are libuv's signatures, the same since its version 1.39.
         unsafe {
             Some(Self {
                 poll_init: transmute::<Handle, PollInit>(symbol(c"uv_poll_init")?),
@@ -81,6 +89,7 @@ impl Uv {
                 handle_size: transmute::<Handle, HandleSize>(symbol(c"uv_handle_size")?),
                 set_data: transmute::<Handle, SetData>(symbol(c"uv_handle_set_data")?),
                 get_data: transmute::<Handle, GetData>(symbol(c"uv_handle_get_data")?),
+                idle_time: transmute::<Handle, IdleTime>(symbol(c"uv_metrics_idle_time")?),
             })
         }
     }
@@ -89,11 +98,47 @@ impl Uv {
 /// The event loop of this thread.
 struct EventLoop {
     uv: Uv,
+    /// Libuv's.
+    uv_loop: *mut sys::uv_loop_s,
     /// Waits for the reactor's queue, when started.
     poll: Handle,
+    leisure: Leisure,
     reactor: Arc<Reactor>,
     borrower: u64,
     listeners: Vec<Rc<Listener>>,
+}
+
+/// How much of its time the event loop has nothing to do.
+struct Leisure {
+    /// Since when that is looked at.
+    since: Instant,
+    /// How long the event loop had been idle then, in nanoseconds.
+    idle: u64,
+    is_enough: bool,
+}
+
+impl Leisure {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            idle: 0,
+            is_enough: true,
+        }
+    }
+
+    /// Whether it was enough when it was last looked at, which is done at most every [`LOOK`].
+    /// `idle_time` says for how long the event loop has been idle in its life.
+    fn is_enough(&mut self, now: Instant, idle_time: impl FnOnce() -> u64) -> bool {
+        let lasted = now.saturating_duration_since(self.since);
+        if lasted >= LOOK {
+            let idle = idle_time();
+            let rested = Duration::from_nanos(idle.saturating_sub(self.idle));
+            // An executable that does not measure it says 0.
+            self.is_enough = idle == 0 || rested >= lasted.mul_f64(LEISURE);
+            (self.since, self.idle) = (now, idle);
+        }
+        self.is_enough
+    }
 }
 
 /// Whom the notices of an inbox go to; it lives until the call that lets go of it is over.
@@ -158,8 +203,9 @@ pub(super) fn wait_if_suitable(reactor: &Reactor) {
     if reactor.is_on_loan() || !reactor.suits_loan() {
         return;
     }
-    EVENT_LOOP.with_borrow(|event_loop| {
-        if let Some(event_loop) = &**event_loop
+    EVENT_LOOP.with_borrow_mut(|event_loop| {
+        if let Some(event_loop) = &mut **event_loop
+            && event_loop.has_time()
             && reactor.borrow(event_loop.borrower)
         {
             let start = event_loop.uv.poll_start;
@@ -195,18 +241,18 @@ impl EventLoop {
     fn new(env: sys::napi_env, reactor: &Arc<Reactor>) -> Option<Self> {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let uv = Uv::get()?;
-        let mut event_loop = null_mut();
+        let mut uv_loop = null_mut();
         // SAFETY: `env` is of this thread. The handle's memory is as large as libuv says, aligned
         // for anything, and freed when libuv is done with it.
         unsafe {
-            if sys::napi_get_uv_event_loop(env, &raw mut event_loop) != sys::Status::napi_ok {
+            if sys::napi_get_uv_event_loop(env, &raw mut uv_loop) != sys::Status::napi_ok {
                 return None;
             }
             let poll = libc::calloc(1, (uv.handle_size)(UV_POLL));
             if poll.is_null() {
                 return None;
             }
-            if (uv.poll_init)(event_loop, poll, reactor.as_raw_fd()) != 0 {
+            if (uv.poll_init)(uv_loop, poll, reactor.as_raw_fd()) != 0 {
                 libc::free(poll);
                 return None;
             }
@@ -220,12 +266,22 @@ impl EventLoop {
             }
             Some(Self {
                 uv,
+                uv_loop,
                 poll,
+                leisure: Leisure::new(),
                 reactor: reactor.clone(),
                 borrower: LAST.fetch_add(1, Ordering::Relaxed) + 1,
                 listeners: Vec::new(),
             })
         }
+    }
+
+    /// Whether the event loop has time to wait for clients, beside what else it does.
+    fn has_time(&mut self) -> bool {
+        let (idle_time, uv_loop) = (self.uv.idle_time, self.uv_loop);
+        // SAFETY: the loop is this thread's, and outlives its environment.
+        let idle_time = || unsafe { idle_time(uv_loop) };
+        self.leisure.is_enough(Instant::now(), idle_time)
     }
 
     fn listener(&self, inbox: &Weak<Inbox>) -> Option<&Rc<Listener>> {
@@ -322,7 +378,9 @@ unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
         };
         if reactor.is_on_loan_to(borrower) {
             turn(&reactor);
-            if reactor.suits_loan() {
+            let has_time = EVENT_LOOP
+                .with_borrow_mut(|event_loop| event_loop.as_mut().is_some_and(EventLoop::has_time));
+            if has_time && reactor.suits_loan() {
                 return;
             }
         }
@@ -380,5 +438,32 @@ unsafe extern "C" fn on_closed(poll: Handle) {
             sys::napi_remove_async_cleanup_hook(hook.cast());
         }
         libc::free(poll);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_loop_has_time_while_it_is_idle_for_a_good_part_of_it() {
+        let mut leisure = Leisure::new();
+        let mut now = leisure.since;
+        let mut idle = 0;
+        for (share, is_enough) in [(0.9, true), (0.2, false), (0.26, true), (0.0, false)] {
+            for _ in 0..3 {
+                now += LOOK;
+                idle += u64::try_from(LOOK.mul_f64(share).as_nanos()).unwrap();
+                assert_eq!(leisure.is_enough(now, || idle), is_enough, "{share}");
+            }
+        }
+        assert!(!leisure.is_enough(now + LOOK / 2, || unreachable!()));
+    }
+
+    #[test]
+    fn it_has_time_where_nobody_measures_it() {
+        let mut leisure = Leisure::new();
+        let now = leisure.since;
+        assert!(leisure.is_enough(now + LOOK, || 0));
     }
 }

@@ -32,7 +32,7 @@ const SILENT: Duration = Duration::from_millis(100);
 const LITTLE: Light = Light {
     messages: 320,
     together: 15,
-    still_together: 15,
+    leeway: 1,
 };
 /// What is light at most on [`FEW_CORES`], where the I/O thread would take time that the JavaScript
 /// thread and others want as well, if it is of more than [`FEW`] clients: those few come back as soon
@@ -41,7 +41,7 @@ const LITTLE: Light = Light {
 const MORE: Light = Light {
     messages: 2000,
     together: 50,
-    still_together: 100,
+    leeway: 2,
 };
 /// So many cores are few.
 const FEW_CORES: usize = 2;
@@ -88,8 +88,9 @@ struct Light {
     messages: u64,
     /// In ten turns: what comes together is worth a thread of its own.
     together: u64,
-    /// The same after light spells: something may have kept the thread for a moment.
-    still_together: u64,
+    /// So many times of both are light after light spells: something may have kept the thread for a
+    /// moment.
+    leeway: u64,
 }
 
 fn nanos() -> u64 {
@@ -189,7 +190,13 @@ impl Spell {
         let turns = self.turns.fetch_add(1, Ordering::Relaxed) + 1;
         let messages = self.messages.load(Ordering::Relaxed);
         let lasted = now.saturating_sub(self.began.load(Ordering::Relaxed));
-        if lasted < as_nanos(SPELL) && messages <= light.messages {
+        let before = self.light.load(Ordering::Relaxed);
+        let leeway = match before >= SPELLS {
+            true => light.leeway,
+            false => 1,
+        };
+        let light_messages = light.messages * leeway;
+        if lasted < as_nanos(SPELL) && messages <= light_messages {
             return;
         }
         let bytes = self.bytes.swap(0, Ordering::Relaxed);
@@ -197,18 +204,13 @@ impl Spell {
         self.messages.store(0, Ordering::Relaxed);
         self.turns.store(0, Ordering::Relaxed);
         self.began.store(now, Ordering::Relaxed);
-        let before = self.light.load(Ordering::Relaxed);
-        let together = match before >= SPELLS {
-            true => light.still_together,
-            false => light.together,
-        };
         let most = |in_a_spell: u64| in_a_spell * lasted / as_nanos(SPELL);
         let is_light = lasted < as_nanos(SILENT)
-            && messages <= most(light.messages)
+            && messages <= most(light_messages)
             // JavaScript has no part in heartbeats.
             && beats * 2 <= messages
             && bytes <= most(LIGHT_BYTES)
-            && messages * 10 <= turns * together;
+            && messages * 10 <= turns * light.together * leeway;
         let light = match is_light {
             true => before.saturating_add(1),
             false => 0,
@@ -337,7 +339,7 @@ mod tests {
     fn it_is_over_as_soon_as_more_come() {
         for of in [&LITTLE, &MORE] {
             let pace = load(of, 1, Duration::from_micros(500), 100);
-            pace.spell.heard(of.messages as usize, of.messages + 1, 0);
+            pace.spell.heard(9, of.leeway * of.messages + 1, 0);
             pace.spell.turned(as_nanos(Duration::from_secs(1)), of);
             assert!(!pace.is_light());
         }
