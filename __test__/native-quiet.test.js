@@ -389,7 +389,6 @@ if (IS_LINUX) {
         await host.calm(caller);
         await caller.raw.send('42["work",true]');
         while ((await host.pace([caller], 40)) < 40);
-        await host.areReadByTheIoThread(caller);
         await caller.raw.send('42["work",false]');
         await host.calm(caller);
         await caller.isAnswered();

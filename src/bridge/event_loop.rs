@@ -184,14 +184,13 @@ pub(super) fn listen(
 /// Undoes [`listen`].
 pub(super) fn unlisten(inbox: &Arc<Inbox>) {
     let listener = EVENT_LOOP.with_borrow_mut(|event_loop| {
-        let EventLoop {
-            listeners, reactor, ..
-        } = event_loop.as_mut()?;
+        let event_loop = event_loop.as_mut()?;
+        let listeners = &mut event_loop.listeners;
         let is_it = |listener: &Rc<Listener>| listener.inbox.as_ptr() == Arc::as_ptr(inbox);
         let at = listeners.iter().position(is_it)?;
         let listener = listeners.swap_remove(at);
         if listeners.is_empty() {
-            reactor.thread_is_done();
+            event_loop.is_done();
         }
         Some(listener)
     });
@@ -205,6 +204,7 @@ pub(super) fn wait_if_suitable(reactor: &Reactor) {
     }
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if let Some(event_loop) = &mut **event_loop
+            && !event_loop.listeners.is_empty()
             && event_loop.has_time()
             && reactor.borrow(event_loop.borrower)
         {
@@ -274,6 +274,12 @@ impl EventLoop {
                 listeners: Vec::new(),
             })
         }
+    }
+
+    /// This thread has no server any more; the handle stops when it is told next.
+    fn is_done(&self) {
+        self.reactor.give_back(self.borrower);
+        self.reactor.thread_is_done();
     }
 
     /// Whether the event loop has time to wait for clients, beside what else it does.
@@ -416,9 +422,8 @@ unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *m
     let event_loop = EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.take());
     if let Some(event_loop) = event_loop {
         let EventLoop { uv, poll, .. } = event_loop;
-        event_loop.reactor.give_back(event_loop.borrower);
         if !event_loop.listeners.is_empty() {
-            event_loop.reactor.thread_is_done();
+            event_loop.is_done();
         }
         // SAFETY: the handle is not closed yet; closing it stops it.
         unsafe {

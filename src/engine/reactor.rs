@@ -187,9 +187,15 @@ impl Reactor {
     }
 
     /// Lends the queue to a borrower, by a number above 0: it takes a turn from now on whenever the
-    /// queue is readable. False if another one has it.
+    /// queue is readable. False if another one has it, or several threads have servers.
     pub(crate) fn borrow(&self, borrower: u64) -> bool {
-        self.hand_over(0, borrower)
+        let is_lent = self.hand_over(0, borrower);
+        // Only now: a second thread either sees the loan and takes it back, or is seen.
+        let is_alone = self.threads.load(Ordering::SeqCst) <= 1;
+        if is_lent && !is_alone {
+            self.give_back(borrower);
+        }
+        is_lent && is_alone
     }
 
     /// A borrower takes no turns any more.
@@ -223,7 +229,8 @@ impl Turning<'_> {
     fn poll_due(self) {
         let readers = std::mem::take(&mut self.0.due.lock().readers);
         for reader in readers {
-            reader.run();
+            // The others are polled in any case.
+            let _ = catch_unwind(AssertUnwindSafe(|| reader.run()));
         }
     }
 }
@@ -701,6 +708,8 @@ mod tests {
             assert!((0..10_000).any(|_| suits_after_a_message()));
             assert!(reactor.borrow(1));
             reactor.thread_serves();
+            assert!(!reactor.is_on_loan());
+            assert!(!reactor.borrow(1));
             assert!(!reactor.is_on_loan());
             assert!((0..100).all(|_| !suits_after_a_message()));
             reactor.thread_is_done();
