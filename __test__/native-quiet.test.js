@@ -137,12 +137,23 @@ class Host {
 
   /** How often the I/O thread slept. */
   sleeps() {
-    const tasks = `/proc/${this.child.pid}/task`;
-    const read = (task, file) => fs.readFileSync(`${tasks}/${task}/${file}`, 'utf8');
     this.#thread ??= fs
-      .readdirSync(tasks)
-      .find((task) => read(task, 'comm').trim() === 'loopback-socket');
-    return Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(read(this.#thread, 'status'))[1]);
+      .readdirSync(`/proc/${this.child.pid}/task`)
+      .find((task) => this.#told(task, 'comm').trim() === 'loopback-socket');
+    return this.#sleepsOf(this.#thread);
+  }
+
+  /** How often the main thread did. */
+  mainSleeps() {
+    return this.#sleepsOf(this.child.pid);
+  }
+
+  #sleepsOf(task) {
+    return Number(/^voluntary_ctxt_switches:\s*(\d+)/m.exec(this.#told(task, 'status'))[1]);
+  }
+
+  #told(task, file) {
+    return fs.readFileSync(`/proc/${this.child.pid}/task/${task}/${file}`, 'utf8');
   }
 
   /**
@@ -470,6 +481,28 @@ describe('a worker thread whose event loop waits for the clients', () => {
     );
   }
 });
+
+if (IS_LINUX) {
+  describe('a thread that leaves its server while its event loop waits for the clients', () => {
+    it(
+      'does not wait for those of the next one',
+      TIMEOUT,
+      hosted(['one', 'heir'], async (host) => {
+        const caller = await host.caller();
+        await host.calm(caller);
+        await caller.raw.send('42["leave"]');
+        host.ports.push(await message(host.child));
+        const elsewhere = await host.caller({ server: 1 });
+        await host.calm(elsewhere);
+        const before = host.mainSleeps();
+        await host.pace([elsewhere], 200);
+        const sleeps = host.mainSleeps() - before;
+        assert.ok(sleeps < 100, `in 200 calls the main thread slept ${sleeps} times`);
+        await elsewhere.isAnswered();
+      }),
+    );
+  });
+}
 
 describe('threads that both have servers', () => {
   it(

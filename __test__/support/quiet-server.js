@@ -1,9 +1,10 @@
 'use strict';
 
 // Servers in a process of their own, whose sockets do what their clients say. The argument says which:
-// `one`, `two`, or `worker` for one in a worker thread. With `catch` behind it the process survives
-// what listeners throw, with `mock` its immediates never come, as with a test framework's timers. The
-// parent process may have `terminate` end the worker, and `serve` begin a server in the main thread.
+// `one`, `two`, or `worker` for one in a worker thread. Behind it, `catch` has the process survive what
+// listeners throw; with `mock` its immediates never come, as with a test framework's timers; with
+// `heir` a worker begins a server when the main thread leaves its own. The parent process may have
+// `terminate` end the worker, and `serve` begin a server in the main thread.
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { once } = require('node:events');
@@ -34,6 +35,9 @@ function pass(milliseconds) {
 }
 
 let work;
+
+/** A worker that has no server yet. */
+let heir;
 
 /** The next call's place among those of a socket. */
 const place = (socket) => socket.data.place++;
@@ -88,6 +92,10 @@ function serve() {
     for (const [name, listener] of Object.entries(LISTENERS)) socket.on(name, listener);
     socket.on('made for', (done) => done(madeFor.getStore()));
     socket.on('sockets', (done) => done(io.sockets.sockets.size));
+    socket.on('leave', () => {
+      io.close();
+      heir.postMessage('serve');
+    });
     socket.on('close', () => {
       io.close();
       if (isMainThread) process.disconnect();
@@ -110,9 +118,17 @@ async function serveInWorker() {
   return port;
 }
 
+/** @returns {Promise<void>} once there is a worker that will serve when it is told to */
+async function makeHeir() {
+  heir = new Worker(__filename, { argv: ['heir'] });
+  await once(heir, 'message');
+  heir.on('message', (port) => process.send(port));
+}
+
 async function main() {
   const [, , servers, mode] = process.argv;
   if (mode === 'catch') process.on('uncaughtException', ({ message }) => uncaught.push(message));
+  if (mode === 'heir') await makeHeir();
   if (mode === 'mock') global.setImmediate = () => {};
   const serveFirst = servers === 'worker' ? serveInWorker : serve;
   const ports = [await madeFor.run('the first', serveFirst)];
@@ -124,4 +140,7 @@ async function main() {
 }
 
 if (isMainThread) main();
-else serve().then((port) => parentPort.postMessage(port));
+else if (process.argv[2] === 'heir') {
+  parentPort.once('message', async () => parentPort.postMessage(await serve()));
+  parentPort.postMessage('waits');
+} else serve().then((port) => parentPort.postMessage(port));
