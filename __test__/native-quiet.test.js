@@ -135,6 +135,26 @@ class Host {
     this.ports.push(await message(this.child));
   }
 
+  /** Begins one there while the worker waits for its client, and has a client of each. */
+  async serveBoth() {
+    const caller = await this.caller();
+    await this.calm(caller);
+    await this.serve();
+    return [caller, await this.caller({ server: 1 })];
+  }
+
+  /** Has a client keep the thread of its server from everything else. */
+  async block(caller, event) {
+    const blocked = once(this.child.stdout, 'data');
+    await caller.raw.send(`42["${event}"]`);
+    assert.equal(String((await blocked)[0]), 'blocked\n');
+  }
+
+  /** No longer. */
+  goOn() {
+    this.child.stdin.write('go on\n');
+  }
+
   /** How often the I/O thread slept. */
   sleeps() {
     this.#thread ??= fs
@@ -372,16 +392,14 @@ describe('an application that is busy while the event loop waits for the clients
       hosted(['one'], async (host) => {
         const caller = await host.caller();
         await host.calm(caller);
-        const blocked = once(host.child.stdout, 'data');
-        await caller.raw.send(`42["${event}"]`);
-        assert.equal(String((await blocked)[0]), 'blocked\n');
+        await host.block(caller, event);
         await caller.raw.send('40/nowhere,');
         caller.send(50);
         // Without JavaScript, and what takes JavaScript is not answered yet.
         const first = await caller.raw.received.next(() => true);
         assert.equal(first, '44/nowhere,{"message":"Invalid namespace"}');
         assert.deepEqual(caller.raw.received.rest(), []);
-        host.child.stdin.write('go on\n');
+        host.goOn();
         await caller.answered(50);
         await host.calm(caller);
         await caller.isAnswered();
@@ -509,10 +527,7 @@ describe('threads that both have servers', () => {
     'leave the clients to the I/O thread, and the last of them waits for its own again',
     TIMEOUT,
     hosted(['worker'], async (host) => {
-      const caller = await host.caller();
-      await host.calm(caller);
-      await host.serve();
-      const elsewhere = await host.caller({ server: 1 });
+      const [caller, elsewhere] = await host.serveBoth();
       await host.areReadByTheIoThread(caller, elsewhere);
       await caller.isAnswered();
       await caller.raw.send('42["close"]');
@@ -526,16 +541,12 @@ describe('threads that both have servers', () => {
     'keep no client of the other one waiting while they are busy',
     TIMEOUT,
     hosted(['worker'], async (host) => {
-      const caller = await host.caller();
-      await host.calm(caller);
-      await host.serve();
-      const elsewhere = await host.caller({ server: 1 });
-      const blocked = once(host.child.stdout, 'data');
-      await caller.raw.send('42["block"]');
+      const [caller, elsewhere] = await host.serveBoth();
+      const blocked = host.block(caller, 'block');
       for (let i = 0; i < 50; i++) await elsewhere.call();
       await blocked;
       await host.pace([elsewhere], 50);
-      host.child.stdin.write('go on\n');
+      host.goOn();
       await caller.isAnswered();
       await elsewhere.isAnswered();
     }),

@@ -36,8 +36,7 @@ function pass(milliseconds) {
 
 let work;
 
-/** A worker that has no server yet. */
-let heir;
+let worker;
 
 /** The next call's place among those of a socket. */
 const place = (socket) => socket.data.place++;
@@ -94,7 +93,7 @@ function serve() {
     socket.on('sockets', (done) => done(io.sockets.sockets.size));
     socket.on('leave', () => {
       io.close();
-      heir.postMessage('serve');
+      serveInWorker().then((port) => process.send(port));
     });
     socket.on('close', () => {
       io.close();
@@ -106,41 +105,38 @@ function serve() {
   });
 }
 
-/** @returns {Promise<number>} the port of a server in a worker thread */
+/** @returns {Promise<void>} once there is a worker that will serve when it is told to */
+async function makeWorker() {
+  worker = new Worker(__filename);
+  await once(worker, 'message');
+}
+
+/** @returns {Promise<number>} the port of a server in the worker */
 async function serveInWorker() {
-  const worker = new Worker(__filename);
+  worker.postMessage('serve');
   const [port] = await once(worker, 'message');
   worker.on('message', (told) => process.send(told));
   worker.once('exit', () => process.send('ended'));
-  process.on('message', (command) => {
-    if (command === 'terminate') worker.terminate();
-  });
   return port;
-}
-
-/** @returns {Promise<void>} once there is a worker that will serve when it is told to */
-async function makeHeir() {
-  heir = new Worker(__filename, { argv: ['heir'] });
-  await once(heir, 'message');
-  heir.on('message', (port) => process.send(port));
 }
 
 async function main() {
   const [, , servers, mode] = process.argv;
   if (mode === 'catch') process.on('uncaughtException', ({ message }) => uncaught.push(message));
-  if (mode === 'heir') await makeHeir();
+  if (servers === 'worker' || mode === 'heir') await makeWorker();
   if (mode === 'mock') global.setImmediate = () => {};
   const serveFirst = servers === 'worker' ? serveInWorker : serve;
   const ports = [await madeFor.run('the first', serveFirst)];
   if (servers === 'two') ports.push(await madeFor.run('the second', serve));
   process.on('message', async (command) => {
     if (command === 'serve') process.send(await serve());
+    if (command === 'terminate') worker.terminate();
   });
   process.send(ports);
 }
 
 if (isMainThread) main();
-else if (process.argv[2] === 'heir') {
+else {
   parentPort.once('message', async () => parentPort.postMessage(await serve()));
   parentPort.postMessage('waits');
-} else serve().then((port) => parentPort.postMessage(port));
+}

@@ -190,7 +190,7 @@ pub(super) fn unlisten(inbox: &Arc<Inbox>) {
         let at = listeners.iter().position(is_it)?;
         let listener = listeners.swap_remove(at);
         if listeners.is_empty() {
-            event_loop.is_done();
+            event_loop.leave();
         }
         Some(listener)
     });
@@ -277,9 +277,9 @@ impl EventLoop {
     }
 
     /// This thread has no server any more; the handle stops when it is told next.
-    fn is_done(&self) {
+    fn leave(&self) {
         self.reactor.give_back(self.borrower);
-        self.reactor.thread_is_done();
+        self.reactor.thread_leaves();
     }
 
     /// Whether the event loop has time to wait for clients, beside what else it does.
@@ -423,7 +423,7 @@ unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *m
     if let Some(event_loop) = event_loop {
         let EventLoop { uv, poll, .. } = event_loop;
         if !event_loop.listeners.is_empty() {
-            event_loop.is_done();
+            event_loop.leave();
         }
         // SAFETY: the handle is not closed yet; closing it stops it.
         unsafe {

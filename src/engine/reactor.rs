@@ -167,7 +167,7 @@ impl Reactor {
     }
 
     /// A JavaScript thread has no server any more.
-    pub(crate) fn thread_is_done(&self) {
+    pub(crate) fn thread_leaves(&self) {
         self.threads.fetch_sub(1, Ordering::SeqCst);
     }
 
@@ -602,13 +602,19 @@ mod tests {
         });
     }
 
-    /// A stream that something has come on, and a reader that reads it to its end.
+    /// A client, and the descriptor of its stream.
     #[cfg(unix)]
-    fn stream(reactor: &Arc<Reactor>) -> (std::os::unix::net::UnixStream, Arc<Reader>) {
+    fn pair(reactor: &Reactor) -> (std::os::unix::net::UnixStream, Arc<Descriptor>) {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
-        let descriptor = reactor.register(stream).unwrap();
+        (client, reactor.register(stream).unwrap())
+    }
+
+    /// A stream that something has come on, and a reader that reads it to its end.
+    #[cfg(unix)]
+    fn stream(reactor: &Arc<Reactor>) -> (std::os::unix::net::UnixStream, Arc<Reader>) {
+        let (client, descriptor) = pair(reactor);
         let (_, reader) = read(reactor, move |cx, _| {
             let mut bytes = [0; 16];
             loop {
@@ -633,10 +639,7 @@ mod tests {
         run(|reactor| async move {
             let said = Arc::new(AtomicUsize::new(0));
             for _ in 0..MANY {
-                let (ours, mut client) = std::os::unix::net::UnixStream::pair().unwrap();
-                ours.set_nonblocking(true).unwrap();
-                let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
-                let descriptor = reactor.register(stream).unwrap();
+                let (mut client, descriptor) = pair(&reactor);
                 let said = said.clone();
                 read(&reactor, move |cx, _| {
                     let mut bytes = [0; 16];
@@ -712,7 +715,7 @@ mod tests {
             assert!(!reactor.borrow(1));
             assert!(!reactor.is_on_loan());
             assert!((0..100).all(|_| !suits_after_a_message()));
-            reactor.thread_is_done();
+            reactor.thread_leaves();
             assert!((0..10_000).any(|_| suits_after_a_message()));
         });
     }

@@ -71,20 +71,25 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
     });
 }
 
+/// A websocket on its way from Node.
+fn websocket(carrier: Carrier, asks: Asks, number: u32) -> Websocket {
+    Websocket {
+        carrier,
+        head: Bytes::new(),
+        key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+        headers: String::new(),
+        protocol: ProtocolVersion::V4,
+        asks,
+        number,
+    }
+}
+
 impl World {
     /// Opens a websocket; its connection has this number.
     async fn open(&self, number: u32) -> UnixStream {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         let taken = handover::take(std::os::fd::AsRawFd::as_raw_fd(&ours)).unwrap();
-        let websocket = Websocket {
-            carrier: Carrier::Descriptor(taken),
-            head: Bytes::new(),
-            key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
-            headers: String::new(),
-            protocol: ProtocolVersion::V4,
-            asks: Asks::Open,
-            number,
-        };
+        let websocket = websocket(Carrier::Descriptor(taken), Asks::Open, number);
         websocket::serve(self.server.clone(), websocket).await;
         client.set_nonblocking(true).unwrap();
         UnixStream::from_std(client).unwrap()
@@ -505,15 +510,7 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     let (pump, halves) = Pump::new(9, world.server.inbox.clone());
     let pong = [0x8a, 0x80, 0, 0, 0, 0];
     assert!(!pump.arrived(pong.repeat(RAMBLING / pong.len()).into()));
-    let websocket = Websocket {
-        carrier: Carrier::Pump(halves),
-        head: Bytes::new(),
-        key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
-        headers: String::new(),
-        protocol: ProtocolVersion::V4,
-        asks: Asks::Use(sid),
-        number: 9,
-    };
+    let websocket = websocket(Carrier::Pump(halves), Asks::Use(sid), 9);
     let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
     tokio::task::yield_now().await;
     let mut is_read = false;
