@@ -250,6 +250,47 @@ describe('loopback-socket/register', () => {
     });
   });
 
+  // As NestJS 12 is loaded by an application of CommonJS modules.
+  const canRequireEsModules = process.features.require_module === true;
+  for (const [version, names] of [
+    ['socket.io-2', 'io'],
+    ['socket.io-3', '{ Server }'],
+    ['socket.io', '{ Server }'],
+  ]) {
+    it(
+      `answers an ES module that is loaded by require(), ${version} installed`,
+      { timeout: TIMEOUT, skip: !canRequireEsModules },
+      async () => {
+        const packages = { 'socket.io': path.join(ROOT, 'node_modules', version) };
+        const app = application(
+          `required ${version}`,
+          `const { Server, later } = require('framework');
+           later.then((dynamic) => console.log(JSON.stringify({
+             imported: Server.prototype instanceof require('loopback-socket').Server,
+             same: Server === require('socket.io').Server && Server === dynamic.default.Server,
+             real: Object.keys(require.cache).filter((file) =>
+               /node_modules.engine\\.io(-\\d)?.(lib|build)/.test(file)),
+           })));`,
+          packages,
+        );
+        const home = path.join(app.home, 'node_modules', 'framework');
+        fs.mkdirSync(home);
+        fs.writeFileSync(
+          path.join(home, 'package.json'),
+          JSON.stringify({ name: 'framework', type: 'module', exports: './index.js' }),
+        );
+        fs.writeFileSync(
+          path.join(home, 'index.js'),
+          `import ${names} from 'socket.io';
+           const found = ${names === 'io' ? 'io.Server' : 'Server'};
+           export { found as Server };
+           export const later = import('socket.io');`,
+        );
+        assert.deepEqual(await run(app), { imported: true, same: true, real: [] });
+      },
+    );
+  }
+
   promise('leaves every other name alone', async () => {
     const found = await evaluate(
       'other names',

@@ -9,7 +9,7 @@
 
 const Module = require('module');
 const { pathToFileURL } = require('url');
-const { substituteFor } = require('./register-resolve');
+const { substituteFor, substituteForMain } = require('./register-resolve');
 
 let isRegistered = false;
 
@@ -44,6 +44,31 @@ function answerRequire() {
 }
 
 /**
+ * Answers the `import` statements of ES modules that are loaded by `require()`, on versions of Node.js
+ * whose hooks do not see those (20.19 and later, 22.12 to 22.14). They reach socket.io's own ES module,
+ * and that imports socket.io's main file, which Node.js loads as a CommonJS module without a parent.
+ *
+ * @returns {void}
+ */
+function answerRequiredImports() {
+  const load = Module._load;
+  Module._load = function answered(request, parent, isMain) {
+    const file = parent || isMain ? undefined : substituteForMain(request);
+    if (file === undefined) {
+      return Reflect.apply(load, this, [request, parent, isMain]);
+    }
+    const exports = require(file);
+    // Node.js takes the exports from the module that it has prepared for the file.
+    const prepared = Module._cache[request];
+    if (prepared !== undefined) {
+      prepared.exports = exports;
+      prepared.loaded = true;
+    }
+    return exports;
+  };
+}
+
+/**
  * Answers `import` statements and `import()`. A Node.js without such hooks, before 20.6, leaves
  * ES modules as they are.
  *
@@ -60,7 +85,8 @@ function answerImport() {
       },
     });
   } else if (typeof Module.register === 'function') {
-    Module.register('./register-hooks.mjs', pathToFileURL(__filename));
+    answerRequiredImports();
+    Module.register(pathToFileURL(require.resolve('./register-hooks.mjs')));
   }
 }
 
