@@ -25,6 +25,9 @@ const { Receiver } = require('./receiver');
 
 const SERVE = Symbol.for('loopback-socket.serve');
 
+/** Bun has symbols of libuv, but most of them end the process. */
+const HAS_LIBUV = process.versions.bun === undefined;
+
 /** The longest delay of a timer, in ms: that of the one that keeps the process alive. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -231,7 +234,7 @@ class Server extends EventEmitter {
     }
     this._isClosing = false;
     const receiver = new Receiver(this);
-    const native = new NativeServer(this._options, (batch, attachments, more, isLarge) => {
+    const receive = (batch, attachments, more, isLarge) => {
       const values = parseBatch(batch, () => native.records(), receiver.malformed);
       output.gather();
       try {
@@ -249,7 +252,8 @@ class Server extends EventEmitter {
           }
         }
       }
-    });
+    };
+    const native = new NativeServer(this._options, receive, HAS_LIBUV);
     const output = new Output(native);
     this._native = native;
     this._output = output;

@@ -114,6 +114,7 @@ struct Tables {
 impl NativeServer {
     /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with what happens;
     /// with `more` it is not called again before `resume`, with `isLarge` it calls `heard` at its end.
+    /// Without `hasLibuv` no event loop waits for clients: the I/O thread does.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -122,6 +123,7 @@ impl NativeServer {
             ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean, isLarge: boolean) => void"
         )]
         receive: Function<'_, FnArgs<(Raw, Raw, bool, bool)>, UnknownReturnValue>,
+        has_libuv: bool,
     ) -> Result<Self> {
         let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
         let inbox = Arc::new(Inbox::new());
@@ -146,7 +148,9 @@ impl NativeServer {
                     portion.is_large,
                 )))
             })?;
-        event_loop::listen(env.raw(), &inbox, function, &runtime.reactor);
+        if has_libuv {
+            event_loop::listen(env.raw(), &inbox, function, &runtime.reactor);
+        }
         let found_by = Arc::downgrade(&inbox);
         inbox.set_wake(Some(Box::new(move || {
             if event_loop::gather(&found_by) {
