@@ -7,6 +7,7 @@ export import LoopbackSocketError = LoopbackSocket.LoopbackSocketError;
 export import InvalidNameError = LoopbackSocket.InvalidNameError;
 export import InvalidHostError = LoopbackSocket.InvalidHostError;
 export import InvalidServerError = LoopbackSocket.InvalidServerError;
+export import InvalidSessionIdError = LoopbackSocket.InvalidSessionIdError;
 export import InvalidOptionError = LoopbackSocket.InvalidOptionError;
 export import UnsupportedOptionError = LoopbackSocket.UnsupportedOptionError;
 export import ReservedEventError = LoopbackSocket.ReservedEventError;

@@ -1228,11 +1228,19 @@ declare namespace LoopbackSocket {
     /** The options in force. */
     readonly opts: ServerOptions;
     /**
-     * Not to be set: session ids are made in Rust. Use `socket.data` for ids of your own.
+     * Makes the id of a session: 20 random characters of base64url. Set it to make ids of your own, at
+     * once or by a promise. Each session needs a string of its own, 1 to 63 visible ASCII characters
+     * other than `"` and `\`, and one that nobody can guess: who knows an id can use the session. A
+     * request whose id cannot be used is refused as a bad request, and `connection_error` tells why.
      *
-     * @throws {@link UnsupportedApiError} when it is
+     * @param req the request that opens the session
+     *
+     * @example
+     * import { randomUUID } from 'node:crypto';
+     *
+     * io.engine.generateId = () => randomUUID();
      */
-    generateId: never;
+    generateId(req: IncomingMessage): string | Promise<string>;
     /** Ends every connection. */
     close(): this;
     /**
@@ -1707,6 +1715,7 @@ declare namespace LoopbackSocket {
     | 'ERR_LOOPBACK_SOCKET_INVALID_NAME'
     | 'ERR_LOOPBACK_SOCKET_INVALID_OPTION'
     | 'ERR_LOOPBACK_SOCKET_INVALID_SERVER'
+    | 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID'
     | 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT'
     | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
     | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
@@ -1753,6 +1762,11 @@ declare namespace LoopbackSocket {
    */
   class InvalidServerError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER';
+  }
+
+  /** What `io.engine.generateId` gave is no id of a session, or that of another session. */
+  class InvalidSessionIdError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID';
   }
 
   /** An option of a {@link Server} is unknown or impossible. */

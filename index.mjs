@@ -8,6 +8,7 @@ export const {
   InvalidNameError,
   InvalidHostError,
   InvalidServerError,
+  InvalidSessionIdError,
   InvalidOptionError,
   UnsupportedOptionError,
   ReservedEventError,

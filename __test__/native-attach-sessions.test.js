@@ -21,9 +21,9 @@ describe('a session id', () => {
         ids.push(JSON.parse(open.slice(1)).sid);
       }
       assert.equal(new Set(ids).size, 50);
-      for (const id of ids) assert.match(id, /^[\w-]{16}$/);
-      // Of 96 random bits as base64 no character stays the same over 50 ids.
-      for (let at = 0; at < 16; at++) {
+      for (const id of ids) assert.match(id, /^[\w-]{20}$/);
+      // Of 120 random bits as base64 no character stays the same over 50 ids.
+      for (let at = 0; at < 20; at++) {
         assert.ok(new Set(ids.map((id) => id[at])).size > 10, `place ${at}`);
       }
     }),

@@ -2,9 +2,11 @@
 
 /**
  * What a request goes through before it is served: the middleware of `io.engine.use()` and the
- * `cors` option, the checks of Engine.IO, and the application's `allowRequest`.
+ * `cors` option, the checks of Engine.IO, the application's `allowRequest`, and what it gets its session
+ * id from.
  */
 
+const { identify } = require('./engine');
 const { badRequest, forbidden, nativeRefusal, protocolOf } = require('./refusals');
 
 /** What the native server says of a request that opens a connection. */
@@ -20,8 +22,9 @@ const NOT_IN_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
  * @param {import('http').IncomingMessage} req the request; gets its query as `_query`
  * @param {() => object} response gives its response, or what stands for one, for the middleware
  * @param {boolean} isUpgrade whether it asks for an upgrade
- * @param {(refusal?: import('./refusals').Refusal) => void} then called with the refusal, if it may
- *   not; not at all if a middleware answers the request itself
+ * @param {(refusal?: import('./refusals').Refusal, id?: string) => void} then called with the refusal,
+ *   if it may not, else with the id of the session that it opens, if it does; not at all if a middleware
+ *   answers the request itself
  * @returns {void}
  */
 function admit(server, req, response, isUpgrade, then) {
@@ -31,7 +34,7 @@ function admit(server, req, response, isUpgrade, then) {
   const still = (goOn) => (server._isClosing ? then(badRequest('SERVER_CLOSING')) : goOn());
   const check = () =>
     verify(server, req, isUpgrade, (refusal) =>
-      refusal === undefined ? still(() => then()) : then(refusal),
+      refusal === undefined ? still(() => name(server, req, then)) : then(refusal),
     );
   if (middlewares.length === 0) {
     check();
@@ -46,6 +49,30 @@ function admit(server, req, response, isUpgrade, then) {
     () => still(check),
     () => then(badRequest('MIDDLEWARE_FAILURE')),
   );
+}
+
+/**
+ * Gives a session that a request opens its id.
+ *
+ * @param {import('./server')} server who serves the request
+ * @param {import('http').IncomingMessage} req the request
+ * @param {(refusal?: import('./refusals').Refusal, id?: string) => void} then see `admit`
+ * @returns {void}
+ */
+function name(server, req, then) {
+  if (sessionOf(req._query) !== undefined) {
+    then();
+    return;
+  }
+  identify(server.engine, req, (error, id) => {
+    if (server._isClosing) {
+      then(badRequest('SERVER_CLOSING'));
+    } else if (error !== undefined) {
+      then(badRequest('ID_GENERATION_ERROR', { error }));
+    } else {
+      then(undefined, id);
+    }
+  });
 }
 
 /**

@@ -7,16 +7,13 @@
 
 const { EventEmitter } = require('events');
 const { Opening } = require('./opening');
+const { protocolOf } = require('./refusals');
 const { refuse } = require('./unsupported');
 
 /** The sockets of a connection that has none. */
 const NONE = Object.freeze([]);
 
 class Connection {
-  /** The Engine.IO session id, once a socket has told. */
-  sid;
-  /** The version of Engine.IO, 3 or 4. */
-  protocol;
   /** Why it ends, in Engine.IO's words. */
   reason = 'transport close';
   /**
@@ -31,11 +28,16 @@ class Connection {
 
   /**
    * @param {import('./server')} server whose
-   * @param {import('http').IncomingMessage} request what opened it
+   * @param {string} sid the id of its Engine.IO session
+   * @param {import('http').IncomingMessage} request what opened it, with its `_query`
    * @param {string} [address] the client's address
    */
-  constructor(server, request, address) {
+  constructor(server, sid, request, address) {
     this.server = server;
+    /** The id of its Engine.IO session. */
+    this.sid = sid;
+    /** The version of Engine.IO, 3 or 4. */
+    this.protocol = protocolOf(request._query);
     /** What opened it. */
     this.opening = new Opening(server, request, address);
     this.issued = Date.now();
@@ -177,7 +179,7 @@ class EngineSocket extends EventEmitter {
     return this.#connection.opening.request;
   }
 
-  /** @returns {string | undefined} the Engine.IO session id */
+  /** @returns {string} the id of the Engine.IO session */
   get id() {
     return this.#connection.sid;
   }
@@ -219,7 +221,7 @@ class EngineSocket extends EventEmitter {
    */
   close() {
     const { server, sid, isOpen } = this.#connection;
-    if (isOpen && sid !== undefined) {
+    if (isOpen) {
       server._output?.closeConnection(sid);
     }
     return this;
@@ -247,7 +249,7 @@ class Client {
     return this.#connection.conn;
   }
 
-  /** @returns {string | undefined} the Engine.IO session id */
+  /** @returns {string} the id of the Engine.IO session */
   get id() {
     return this.#connection.sid;
   }

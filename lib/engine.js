@@ -5,9 +5,16 @@
  * `initial_headers` and `headers`.
  */
 
+const { randomBytes } = require('crypto');
 const { EventEmitter } = require('events');
-const { UnsupportedApiError } = require('./errors');
+const { InvalidSessionIdError } = require('./errors');
 const { refuse } = require('./unsupported');
+
+/** How many random bytes an id has: 20 characters, which `@socket.io/sticky` and adapters count on. */
+const RANDOM_BYTES = 15;
+
+/** What an id may be, as in `src/engine/sid.rs`: the same in JSON, in an operation and in a header. */
+const SESSION_ID = /^[!#-[\]-~]{1,63}$/;
 
 class Engine extends EventEmitter {
   #count;
@@ -44,12 +51,14 @@ class Engine extends EventEmitter {
   }
 
   /**
-   * Session ids are made in Rust.
+   * Makes the id of a session. An application may put a function of its own in the place of this one.
    *
-   * @throws {UnsupportedApiError} always
+   * @param {import('http').IncomingMessage} request the request that opens the session
+   * @returns {string | Promise<string>} 20 random characters of base64url, as npm `base64id` makes them
    */
-  set generateId(value) {
-    throw new UnsupportedApiError('engine.generateId', 'socket.data for ids of your own');
+  // eslint-disable-next-line no-unused-vars -- what a function of the application's gets
+  generateId(request) {
+    return randomBytes(RANDOM_BYTES).toString('base64url');
   }
 
   /**
@@ -63,6 +72,34 @@ class Engine extends EventEmitter {
   }
 }
 
+/**
+ * The id of the session that a request opens.
+ *
+ * @param {Engine} engine whose
+ * @param {import('http').IncomingMessage} request the request
+ * @param {(error: unknown, id?: string) => void} then called with the id, or with why there is none: at
+ *   once, unless the application takes its time
+ * @returns {void}
+ */
+function identify(engine, request, then) {
+  let generated;
+  try {
+    generated = engine.generateId(request);
+  } catch (error) {
+    then(error);
+    return;
+  }
+  const check = (id) => {
+    const isValid = typeof id === 'string' && SESSION_ID.test(id);
+    then(isValid ? undefined : new InvalidSessionIdError(id), id);
+  };
+  if (typeof generated?.then === 'function') {
+    Promise.resolve(generated).then(check, (error) => then(error));
+  } else {
+    check(generated);
+  }
+}
+
 const ATTACH = 'io.attach(httpServer)';
 refuse(Engine.prototype, {
   attach: ATTACH,
@@ -72,4 +109,4 @@ refuse(Engine.prototype, {
   upgrades: 'the option `allowUpgrades`',
 });
 
-module.exports = { Engine };
+module.exports = { Engine, identify };

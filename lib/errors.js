@@ -85,6 +85,20 @@ class InvalidServerError extends LoopbackSocketError {
   }
 }
 
+/** What `io.engine.generateId` gave cannot be the id of a session. */
+class InvalidSessionIdError extends LoopbackSocketError {
+  /**
+   * @param {...unknown} id what it gave; nothing if that is the id of another session
+   */
+  constructor(...id) {
+    super(
+      'INVALID_SESSION_ID',
+      'io.engine.generateId() must give each session an id of its own, a string of 1 to 63 visible ' +
+        `ASCII characters other than " and \\; ${id.length > 0 ? `got ${describe(id[0])}` : 'this one is in use'}.`,
+    );
+  }
+}
+
 /** An option of the native server is unknown or impossible. */
 class InvalidOptionError extends LoopbackSocketError {
   /**
@@ -225,6 +239,7 @@ module.exports = {
   InvalidNameError,
   InvalidHostError,
   InvalidServerError,
+  InvalidSessionIdError,
   InvalidOptionError,
   UnsupportedOptionError,
   ReservedEventError,

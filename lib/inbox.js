@@ -83,8 +83,7 @@ function dispatch(server, values, attachments) {
           server.event(subject, payload, a, b, leaving?.has(subject) ?? false, behind);
         }
       } else if (kind === RESPONSE) {
-        const opened = values[i + 5] || undefined;
-        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)], opened);
+        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
       } else if (kind === PUMP) {
         server.pump(subject, a, attachments?.[Math.floor(place / PLACE)]);
       } else if (kind === CONNECT) {

@@ -19,6 +19,7 @@ const sending = new WeakMap();
  * @typedef {object} Exchange
  * @property {import('http').IncomingMessage} req the request
  * @property {import('http').ServerResponse} res its response
+ * @property {string} [opened] the id of the session that the request opened
  */
 
 /**
@@ -41,11 +42,11 @@ function poll(server, req, res) {
     req,
     () => res,
     false,
-    (refusal) => {
+    (refusal, id) => {
       if (refusal !== undefined) {
         refuseRequest(server, req, res, refusal);
       } else if (req.method === 'GET') {
-        serve(server, req, res, undefined);
+        serve(server, req, res, undefined, id);
       } else if (req.method === 'POST') {
         receive(server, req, res);
       } else {
@@ -126,9 +127,10 @@ function receive(server, req, res) {
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {Buffer} [body] the packets of a POST
+ * @param {string} [id] the id of the session that the request opens
  * @returns {void}
  */
-function serve(server, req, res, body) {
+function serve(server, req, res, body, id) {
   if (res.destroyed || server._isClosing) {
     sent(server, req);
     res.destroy();
@@ -150,6 +152,7 @@ function serve(server, req, res, body) {
     sessionOf(query),
     req.headers['content-type'],
     body,
+    id,
   );
   if (verdict >= 0) {
     sent(server, req);
@@ -157,13 +160,13 @@ function serve(server, req, res, body) {
     return;
   }
   if (verdict === OPENS) {
-    server._opened(connection, req, req.socket.remoteAddress);
+    server._opened(connection, id, req, req.socket.remoteAddress);
   }
-  server._responses.set(number, { req, res });
+  server._responses.set(number, { req, res, opened: id });
   res.once('close', () => {
     if (server._responses.delete(number)) {
       sent(server, req);
-      abandon(server, sessionOf(query));
+      abandon(server, sessionOf(query) ?? id);
     }
   });
 }
@@ -203,18 +206,16 @@ function sent(server, req) {
  * @param {number} status the HTTP status
  * @param {boolean} isBinary whether the body is binary
  * @param {Buffer} body the body
- * @param {string} [opened] the id of the session that the request opened
  * @returns {void}
  */
-function answered(server, number, status, isBinary, body, opened) {
+function answered(server, number, status, isBinary, body) {
   const exchange = server._responses.get(number);
   if (exchange === undefined) {
-    // The client left; it does not know of a session that its request opened.
-    abandon(server, opened);
+    // The client left, and its connection was ended then.
     return;
   }
   server._responses.delete(number);
-  const { req, res } = exchange;
+  const { req, res, opened } = exchange;
   sent(server, req);
   if (server._isClosing) {
     letGo(req, res);

@@ -100,7 +100,7 @@ class Receiver {
   /**
    * @param {number} number the socket
    * @param {number} connectionNumber its connection
-   * @param {{id: string, nsp: string, eio: number, sid: string}} request what the client asked with
+   * @param {{id: string, nsp: string}} request what the client asked with
    * @returns {void}
    */
   connect(number, connectionNumber, request) {
@@ -114,8 +114,6 @@ class Receiver {
       server._output.refuse(number, { message: 'Invalid namespace' });
       return;
     }
-    connection.sid = request.sid;
-    connection.protocol = request.eio;
     const socket = new Socket(namespace, number, connection, request);
     server._sockets.set(number, socket);
     connection.add(socket);
@@ -256,11 +254,10 @@ class Receiver {
    * @param {number} status its response's status
    * @param {boolean} isBinary whether the body is binary
    * @param {Buffer} body the body
-   * @param {string} [opened] the id of the session it opened
    * @returns {void}
    */
-  response(number, status, isBinary, body, opened) {
-    answered(this.#server, number, status, isBinary, body, opened);
+  response(number, status, isBinary, body) {
+    answered(this.#server, number, status, isBinary, body);
   }
 
   /**

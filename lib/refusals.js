@@ -6,6 +6,7 @@
  */
 
 const http = require('http');
+const { InvalidSessionIdError } = require('./errors');
 
 /** Engine.IO's words, by its code. */
 const MESSAGES = [
@@ -45,6 +46,8 @@ const NATIVE = [
   ],
   () => [BAD_REQUEST, { name: 'TRANSPORT_HANDSHAKE_ERROR' }],
   () => [BAD_REQUEST, { name: 'UPGRADE_NOT_ALLOWED' }],
+  // Of another session: what is no id at all does not come so far.
+  () => [BAD_REQUEST, { name: 'ID_GENERATION_ERROR', error: new InvalidSessionIdError() }],
 ];
 
 /**

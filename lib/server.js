@@ -348,13 +348,14 @@ class Server extends EventEmitter {
    * A connection is open on the native server: the process lives as long as one does.
    *
    * @param {number} number its number
+   * @param {string} id the id of its session
    * @param {http.IncomingMessage} request what opened it
    * @param {string} [address] the client's address
    * @returns {void}
    */
-  _opened(number, request, address) {
+  _opened(number, id, request, address) {
     this.#alive ??= setInterval(() => {}, LONGEST);
-    const connection = new Connection(this, request, address);
+    const connection = new Connection(this, id, request, address);
     this._connections.set(number, connection);
     if (this.engine.listenerCount('connection') > 0) {
       guarded(() => this.engine.emit('connection', connection.conn));

@@ -45,7 +45,7 @@ function upgrade(server, req, socket, head) {
   }
   let res;
   const response = () => (res = new UpgradeResponse(socket));
-  admit(server, req, response, true, (refusal) => {
+  admit(server, req, response, true, (refusal, id) => {
     const why = refusal ?? (isWebsocket(req) ? undefined : badRequest('INVALID_WEBSOCKET'));
     if (socket.destroyed) {
       return;
@@ -55,7 +55,7 @@ function upgrade(server, req, socket, head) {
       return;
     }
     try {
-      handOver(server, req, socket, head, descriptor, res);
+      handOver(server, req, socket, head, descriptor, res, id);
     } catch (error) {
       socket.destroy();
       // A header of the application's that cannot be sent, or a listener that threw.
@@ -94,9 +94,10 @@ function isWebsocket({ method, headers }) {
  * @param {Buffer} head what was read behind the request
  * @param {number} descriptor the socket's descriptor, or -1
  * @param {UpgradeResponse} [res] what middleware has written to
+ * @param {string} [id] the id of the session that the websocket opens
  * @returns {void}
  */
-function handOver(server, req, socket, head, descriptor, res) {
+function handOver(server, req, socket, head, descriptor, res, id) {
   const sid = sessionOf(req._query);
   const address = socket.remoteAddress;
   const number = server._nextConnection();
@@ -108,6 +109,7 @@ function handOver(server, req, socket, head, descriptor, res) {
     req.headers['sec-websocket-key'],
     upgradeHeaders(server, req, res, sid === undefined),
     head,
+    id,
   );
   if (verdict >= 0) {
     refuseUpgrade(server, req, socket, nativeRefusal(verdict, req));
@@ -118,7 +120,7 @@ function handOver(server, req, socket, head, descriptor, res) {
     return;
   }
   if (verdict === OPENS) {
-    server._opened(number, req, address);
+    server._opened(number, id, req, address);
   }
   if (descriptor >= 0) {
     socket.destroy();

@@ -159,7 +159,7 @@ describe('the types and the code', () => {
   const { Connection } = require('../../lib/connection');
   const { Socket } = require('../../lib/socket');
   const server = new LoopbackSocket.Server();
-  const connection = new Connection(server, { url: '/' }, '::1');
+  const connection = new Connection(server, 'a', { url: '/', _query: {} }, '::1');
 
   /** One of each, by the name of its type. */
   const OBJECTS = {
@@ -170,7 +170,7 @@ describe('the types and the code', () => {
     ParentNamespace: server.of(/^\/shop-/),
     AdapterView: server.sockets.adapter,
     BroadcastOperator: server.to('readers'),
-    Socket: new Socket(server.sockets, 1, connection, { id: 'a', eio: 4 }),
+    Socket: new Socket(server.sockets, 1, connection, { id: 'b' }),
     EngineSocket: connection.conn,
     Client: connection.client,
   };

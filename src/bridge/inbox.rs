@@ -15,12 +15,12 @@
 //! | 1 event | socket | call or -1 | method to run or -1 | `["name",args…]` |
 //! | 2 method | socket | call or -1 | method to run | 0: that of the event before |
 //! | 3 authentication | socket | instance | attempt | 0: that of the event before |
-//! | 4 connect | socket | connection | 0 | `{id,nsp,eio,query,auth}` |
+//! | 4 connect | socket | connection | 0 | `{id,nsp,query,auth}` |
 //! | 5 disconnect | socket | reason | 0 | 0 |
 //! | 6 acknowledgement | socket | id | 0 | `[args…]` |
 //! | 7 closed | connection | 0 | 0 | 0 |
-//! | 8 response | request | status | 1 if binary | the id of the session it opened, or 0 |
-//! | 9 ask | connection | ask | 0 | `{nsp,eio,sid,query,auth}` |
+//! | 8 response | request | status | 1 if binary | 0 |
+//! | 9 ask | connection | ask | 0 | `{nsp,query,auth}` |
 //! | 10 upgraded | connection | 0 | 0 | 0 |
 //! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
 //!
@@ -316,13 +316,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             request,
             status,
             binary,
-            opened,
             body,
         } => {
             let place = attach(attachments, vec![body]);
             let binary = i64::from(binary);
-            let opened = opened.map_or("0".to_owned(), |sid| format!("\"{sid}\""));
-            record([8, request.into(), status.into(), binary, place], &opened);
+            record([8, request.into(), status.into(), binary, place], "0");
         }
         Notice::Pump { pump, action } => {
             let (action, place) = match action {

@@ -21,11 +21,11 @@ use super::event_loop;
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
 use super::value::{self, Raw};
-use crate::engine::ProtocolVersion;
 use crate::engine::polling;
 use crate::engine::pump::Pump;
 use crate::engine::request::{self, Asks, Query, Refusal};
 use crate::engine::websocket::{self, Carrier, Websocket};
+use crate::engine::{ProtocolVersion, Sid};
 use crate::server::options::Options;
 use crate::server::parser::Parser;
 use crate::server::runtime::Runtime;
@@ -238,6 +238,7 @@ impl NativeServer {
     /// `connection`.
     ///
     /// @param headers more lines for the head of the answer, each with its line break
+    /// @param id the id of the session that it opens
     /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
     /// be taken; else why it is refused
     #[napi(catch_unwind)]
@@ -251,6 +252,7 @@ impl NativeServer {
         key: String,
         headers: String,
         head: Buffer,
+        id: Option<String>,
     ) -> i32 {
         let query = Query {
             protocol: protocol(eio3),
@@ -259,7 +261,7 @@ impl NativeServer {
             is_get: true,
             is_upgrade: true,
         };
-        let (asks, code) = match self.admit(&query) {
+        let (asks, code, id) = match self.admit(&query, id) {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
@@ -274,6 +276,7 @@ impl NativeServer {
             protocol: query.protocol,
             asks,
             number: connection,
+            id,
         };
         self.runtime
             .handle
@@ -331,20 +334,32 @@ impl NativeServer {
         }
     }
 
-    /// Checks a request: what it asks for, and the code that says so.
-    fn admit(&self, query: &Query) -> std::result::Result<(Asks, i32), Refusal> {
+    /// Checks a request: what it asks for, the code that says so, and the id of the session that it
+    /// opens.
+    fn admit(
+        &self,
+        query: &Query,
+        id: Option<String>,
+    ) -> std::result::Result<(Asks, i32, Option<Sid>), Refusal> {
         let asks = request::check(&self.server, query)?;
         request::check_protocol(&self.server, asks, query.protocol)?;
-        let code = match asks {
-            Asks::Open => OPENS,
-            Asks::Use(_) => SERVED,
-        };
-        Ok((asks, code))
+        match (asks, id) {
+            (Asks::Use(_), _) => Ok((asks, SERVED, None)),
+            (Asks::Open, None) => Ok((asks, OPENS, None)),
+            (Asks::Open, Some(id)) => {
+                let id = id.parse().map_err(|_| Refusal::InvalidId)?;
+                match self.server.connection(id) {
+                    None => Ok((asks, OPENS, Some(id))),
+                    Some(_) => Err(Refusal::InvalidId),
+                }
+            }
+        }
     }
 
     /// Serves a request of long polling: a POST if there is a body, else a GET. The response comes
     /// as a record.
     ///
+    /// @param id the id of the session that it opens
     /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else why
     /// it is refused
     #[napi(catch_unwind)]
@@ -358,6 +373,7 @@ impl NativeServer {
         sid: Option<String>,
         content_type: Option<String>,
         body: Option<Buffer>,
+        id: Option<String>,
     ) -> i32 {
         let query = Query {
             protocol: protocol(eio3),
@@ -366,7 +382,7 @@ impl NativeServer {
             is_get: body.is_none(),
             is_upgrade: false,
         };
-        let (asks, code) = match self.admit(&query) {
+        let (asks, code, id) = match self.admit(&query, id) {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
@@ -378,6 +394,7 @@ impl NativeServer {
             base64_only,
             asks,
             connection,
+            id,
         };
         polling::serve(&self.server, request);
         code

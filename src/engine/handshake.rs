@@ -39,14 +39,14 @@ mod tests {
     }
 
     fn packet(options: &Options, transport: TransportType) -> String {
-        open_packet(options, "AAAAAAAAAAAAAAHs".parse().unwrap(), transport)
+        open_packet(options, "lv_VI97HAXpY6yYWAAAB".parse().unwrap(), transport)
     }
 
     #[test]
     fn the_open_packet_has_the_fields_of_engine_io_in_its_order() {
         assert_eq!(
             packet(&options(), TransportType::Polling),
-            r#"0{"sid":"AAAAAAAAAAAAAAHs","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
+            r#"0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
         );
     }
 

@@ -9,7 +9,7 @@
 //! reactor    who reads which client when        descriptor streams, and who waits for them
 //! pace       how close together messages come   pump       a stream whose bytes Node carries
 //! polling    long polling, served in process    payload    many packets in one body
-//! unheard    what JavaScript has yet to hear
+//! unheard    what JavaScript has yet to hear    sid        session ids
 //! ```
 //!
 //! Versions 3 and 4 of the protocol. A connection is written to from any thread, at once if its
@@ -36,8 +36,10 @@ pub(crate) mod pump;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod request;
+mod sid;
 pub(crate) mod unheard;
 pub(crate) mod websocket;
 mod wire;
 
-pub(crate) use engineioxide_core::{ProtocolVersion, Sid, Str, TransportType};
+pub(crate) use engineioxide_core::{ProtocolVersion, Str, TransportType};
+pub(crate) use sid::Sid;

@@ -203,7 +203,6 @@ pub(super) fn respond(
         request,
         status: 200,
         binary: is_binary,
-        opened: None,
         body: body.into(),
     });
 }

@@ -35,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) asks: Asks,
     /// JavaScript's number for the connection that the request opens.
     pub(crate) connection: ConnectionNumber,
+    /// The id of the session that the request opens; a random one if there is none.
+    pub(crate) id: Option<Sid>,
 }
 
 /// Serves a request; its answer comes as a [`Notice::Response`].
@@ -77,7 +79,7 @@ pub(crate) fn serve(server: &Arc<Server>, request: Request) {
 
 /// Opens a connection.
 fn open(server: &Arc<Server>, request: Request) {
-    let id = Sid::new();
+    let id = request.id.unwrap_or_else(Sid::random);
     let transport = Transport::Polling {
         takes_binary: !request.base64_only,
     };
@@ -89,7 +91,7 @@ fn open(server: &Arc<Server>, request: Request) {
     let packet = open_packet(&server.options, id, TransportType::Polling);
     let mut payload = Writer::new(protocol, false);
     payload.text("", &packet);
-    respond(server, request.number, payload.finish().0, Some(id));
+    respond(server, request.number, payload.finish().0);
 }
 
 /// Takes packets of the client; false if they cannot be read, which ends the connection.
@@ -114,15 +116,14 @@ fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_bina
 
 /// Answers a request whose packets are taken.
 fn accept(server: &Server, request: RequestNumber) {
-    respond(server, request, Bytes::from_static(b"ok"), None);
+    respond(server, request, Bytes::from_static(b"ok"));
 }
 
-fn respond(server: &Server, request: RequestNumber, body: Bytes, opened: Option<Sid>) {
+fn respond(server: &Server, request: RequestNumber, body: Bytes) {
     server.inbox.push(Notice::Response {
         request,
         status: 200,
         binary: false,
-        opened,
         body,
     });
 }
@@ -136,7 +137,6 @@ fn refuse(server: &Server, request: RequestNumber, refusal: Option<Refusal>) {
         request,
         status: 400,
         binary: false,
-        opened: None,
         body: body.into(),
     });
 }

@@ -38,6 +38,8 @@ pub(crate) enum Refusal {
     NotAnUpgrade = 7,
     /// Sessions may not be upgraded.
     NoUpgrade = 8,
+    /// The application's id for the session is none, or that of another session.
+    InvalidId = 9,
 }
 
 /// Checks a request by what its URL and its method say.

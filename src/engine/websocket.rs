@@ -108,6 +108,8 @@ pub(crate) struct Websocket {
     pub(crate) asks: Asks,
     /// JavaScript's number for the connection that the websocket opens.
     pub(crate) number: ConnectionNumber,
+    /// The id of the session that the websocket opens; a random one if there is none.
+    pub(crate) id: Option<Sid>,
 }
 
 /// Answers the upgrade, and reads the websocket to its end.
@@ -136,7 +138,7 @@ fn switching(key: &str, headers: &str) -> Vec<u8> {
 }
 
 fn open(server: &Arc<Server>, websocket: Websocket) {
-    let id = Sid::new();
+    let id = websocket.id.unwrap_or_else(Sid::random);
     let mut first = switching(&websocket.key, &websocket.headers);
     let packet = open_packet(&server.options, id, TransportType::Websocket);
     frame::write(&mut first, Kind::Text, packet.as_bytes());

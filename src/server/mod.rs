@@ -25,6 +25,8 @@ pub(crate) mod socket;
 #[cfg(unix)]
 mod tests;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -93,7 +95,8 @@ pub(crate) struct Server {
     last_ask: AtomicU32,
     asks_for_namespaces: AtomicBool,
     sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
-    connections: RwLock<FxHashMap<Sid, Arc<Connection>>>,
+    /// By session id, which an application may make of what a client sends: hashed with a random seed.
+    connections: RwLock<HashMap<Sid, Arc<Connection>>>,
     last_socket: AtomicU32,
     closing: AtomicBool,
 }
@@ -187,14 +190,15 @@ impl Server {
         }
     }
 
-    /// Lets a connection in, unless the server closes.
+    /// Lets a connection in, unless the server closes or another one that lives has its session id.
     pub(crate) fn admit(self: &Arc<Self>, connection: &Arc<Connection>) -> bool {
         if self.closing.load(Ordering::Acquire) {
             return false;
         }
-        self.connections
-            .write()
-            .insert(connection.id, connection.clone());
+        match self.connections.write().entry(connection.id) {
+            Entry::Occupied(_) => return false,
+            Entry::Vacant(place) => place.insert(connection.clone()),
+        };
         if connection.protocol == ProtocolVersion::V3 {
             // A client of Engine.IO 3 is in the default namespace from the start.
             self.join(connection, "/", None);
@@ -204,7 +208,11 @@ impl Server {
 
     /// A connection ended: so do its sockets.
     pub(crate) fn ended(&self, connection: &Arc<Connection>, reason: Reason) {
-        self.connections.write().remove(&connection.id);
+        if let Entry::Occupied(place) = self.connections.write().entry(connection.id)
+            && Arc::ptr_eq(place.get(), connection)
+        {
+            place.remove();
+        }
         for socket in connection.sockets() {
             socket.end(self, reason);
         }
@@ -236,11 +244,6 @@ impl Server {
         let mut request = JoinRequest {
             id: None,
             nsp: name,
-            eio: match connection.protocol {
-                ProtocolVersion::V3 => 3,
-                ProtocolVersion::V4 => 4,
-            },
-            sid: connection.id.as_str(),
             query,
             auth: auth.and_then(|auth| serde_json::from_str(auth).ok()),
         };
@@ -281,7 +284,7 @@ impl Server {
         let id: Box<str> = match connection.protocol {
             ProtocolVersion::V3 if name == "/" => connection.id.as_str().into(),
             ProtocolVersion::V3 => format!("{name}#{}", connection.id).into_boxed_str(),
-            ProtocolVersion::V4 => Sid::new().as_str().into(),
+            ProtocolVersion::V4 => Sid::random().as_str().into(),
         };
         request.id = Some(&id);
         let request = request.to_json();
@@ -426,8 +429,6 @@ struct JoinRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     nsp: &'a str,
-    eio: u8,
-    sid: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     query: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]

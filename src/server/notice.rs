@@ -1,6 +1,5 @@
 //! What the native server tells JavaScript, in the order it happened.
 
-use crate::engine::Sid;
 use crate::engine::Str;
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -18,7 +17,7 @@ pub(crate) enum Notice {
     Connect {
         socket: SocketNumber,
         connection: ConnectionNumber,
-        /// JSON: `{id, nsp, eio, sid, auth?, query?}`.
+        /// JSON: `{id, nsp, query?, auth?}`.
         request: String,
         /// Counts the notice until JavaScript has heard it; so below.
         said: Option<Said>,
@@ -65,8 +64,6 @@ pub(crate) enum Notice {
         request: u32,
         status: u16,
         binary: bool,
-        /// The session the request opened.
-        opened: Option<Sid>,
         body: Bytes,
     },
     /// What JavaScript is to do with a stream whose bytes it carries.

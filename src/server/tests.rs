@@ -81,6 +81,7 @@ fn websocket(carrier: Carrier, asks: Asks, number: u32) -> Websocket {
         protocol: ProtocolVersion::V4,
         asks,
         number,
+        id: None,
     }
 }
 
@@ -528,6 +529,7 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
 #[test]
 fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
     run(async |mut world| {
+        let sid = Sid::random();
         polling::serve(
             &world.server,
             polling::Request {
@@ -538,14 +540,9 @@ fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
                 base64_only: false,
                 asks: Asks::Open,
                 connection: 1,
+                id: Some(sid),
             },
         );
-        let sid = world
-            .until(|notice| match notice {
-                Notice::Response { opened, .. } => *opened,
-                _ => None,
-            })
-            .await;
         assert!(others_have_their_turn(&mut world, sid).await);
     });
 }

@@ -155,8 +155,10 @@ io.engine.on('headers', (headers, req) => {
 io.engine.once('initial_headers', (headers) => Object.keys(headers));
 // @ts-expect-error no such event
 io.engine.on('nonsense', () => {});
-// @ts-expect-error ids are made in Rust
-io.engine.generateId = () => 'mine';
+io.engine.generateId = (req) => req.headers['x-session-id'] as string;
+io.engine.generateId = async () => 'mine';
+// @ts-expect-error an id is a string
+io.engine.generateId = () => 7;
 io.path() satisfies string;
 io.serveClient() satisfies boolean;
 io.connectTimeout() satisfies number;

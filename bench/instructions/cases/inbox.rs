@@ -98,7 +98,7 @@ pub(super) fn attachments(n: u32) {
 /// Each socket connects and ends, and its connection is closed.
 pub(super) fn come_and_go(n: u32) {
     let inbox = inbox();
-    let request = r#"{"id":"aaaaaaaaaaaaaaaa","nsp":"/","eio":4,"sid":"bbbbbbbbbbbbbbbb"}"#;
+    let request = r#"{"id":"aaaaaaaaaaaaaaaaaaaa","nsp":"/"}"#;
     let life = |number| {
         let connect = Notice::Connect {
             socket: number,

@@ -119,6 +119,7 @@ impl World {
             protocol: ProtocolVersion::V4,
             asks: Asks::Open,
             number,
+            id: None,
         };
         let serve = websocket::serve(self.server.clone(), websocket);
         self.runtime.spawn(serve);
@@ -129,6 +130,7 @@ impl World {
     pub(super) fn ask(&mut self, number: u32, connection: u32, body: Option<String>) {
         let session = self.sessions.get(&connection);
         let asks = session.map_or(Asks::Open, |&sid| Asks::Use(sid));
+        let id = Sid::random();
         let request = Request {
             number,
             protocol: ProtocolVersion::V4,
@@ -137,16 +139,15 @@ impl World {
             base64_only: false,
             asks,
             connection,
+            id: Some(id),
         };
         polling::serve(&self.server, request);
         if asks == Asks::Open {
-            let sid = self.until(|told| {
-                told.notices.iter().find_map(|notice| match notice {
-                    Notice::Response { opened, .. } => *opened,
-                    _ => None,
-                })
+            self.until(|told| {
+                let is_answer = |notice: &Notice| matches!(notice, Notice::Response { .. });
+                told.notices.iter().any(is_answer).then_some(())
             });
-            self.sessions.insert(connection, sid);
+            self.sessions.insert(connection, id);
             self.forget();
         }
     }
