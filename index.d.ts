@@ -166,7 +166,9 @@ declare class LoopbackSocket<
    *   - a native {@link LoopbackSocket.Server}, or a namespace of it
    *   - a Socket.IO server of npm socket.io 2, 3 or 4, or a namespace of it
    *   - a Node http server, or a port, as a number or a string of digits: a native server is made for it
-   * @throws {@link LoopbackSocket.LoopbackSocketError} when it is none of these
+   * @param options - which namespaces of a whole server are left out
+   * @throws {@link LoopbackSocket.InvalidHostError} when it is none of these
+   * @throws {@link LoopbackSocket.InvalidOptionError} for an option that is unknown or impossible
    *
    * @example
    * // the native server, on the http server of a LoopBack or express app
@@ -177,6 +179,10 @@ declare class LoopbackSocket<
    * @example
    * // a namespace
    * sockets.start(io.of('/admin'));
+   *
+   * @example
+   * // a whole server, but for namespaces that everybody may hear
+   * sockets.start(io, { open: ['/status', /^\/public/] });
    */
   start(
     io:
@@ -187,6 +193,7 @@ declare class LoopbackSocket<
       | HttpsServer
       | number
       | `${number}`,
+    options?: LoopbackSocket.StartOptions,
   ): void;
 
   /** The name it was made with. */
@@ -338,6 +345,20 @@ declare namespace LoopbackSocket {
       acknowledge?: (answer: Answer<ResultOf<Methods[Name]>>) => void,
     ) => void;
   } & { authentication: (credentials: Credentials) => void };
+
+  /** Options of {@link LoopbackSocket.start}. */
+  interface StartOptions {
+    /**
+     * Namespaces that are left out when a whole server is served: their names, with a slash in front or
+     * without, and patterns that fit their names. None by default. No broadcast of any other namespace that
+     * exists by then reaches a client until its socket in the default namespace has authenticated on
+     * that connection. That of `@socket.io/admin-ui` is left out by itself.
+     *
+     * @example
+     * sockets.start(io, { open: ['/status', /^\/public/] });
+     */
+    open?: ReadonlyArray<string | RegExp>;
+  }
 
   /** A Socket.IO server or namespace written in JavaScript, or an emitter that looks like one. */
   interface SocketServerLike {
@@ -1726,10 +1747,14 @@ declare namespace LoopbackSocket {
     | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
 
   /**
-   * The `code` of the warning that the process emits for an option that is ignored, and for a second
-   * native server on the same path of one http server.
+   * The `code` of the warning that the process emits for an option that is ignored, for a second native
+   * server on the same path of one http server, and for a namespace with clients that hear nothing there
+   * since they are not in the default namespace ({@link StartOptions.open}).
    */
-  type WarningCode = 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION' | 'ERR_LOOPBACK_SOCKET_SAME_PATH';
+  type WarningCode =
+    | 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE'
+    | 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION'
+    | 'ERR_LOOPBACK_SOCKET_SAME_PATH';
 
   /**
    * An error of this package.
@@ -1769,7 +1794,7 @@ declare namespace LoopbackSocket {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID';
   }
 
-  /** An option of a {@link Server} is unknown or impossible. */
+  /** An option of a {@link Server}, or of {@link LoopbackSocket.start}, is unknown or impossible. */
   class InvalidOptionError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION' | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION';
     /** The name of the option. */

@@ -6,49 +6,19 @@ const { describe, it } = require('node:test');
 const v8 = require('node:v8');
 const vm = require('node:vm');
 const { Adapter } = require('socket.io-adapter');
-const { VERSIONS, authenticate, newInstance, next, openServer } = require('./support/js-hosts');
+const {
+  VERSIONS,
+  authenticate,
+  flush,
+  heard,
+  newInstance,
+  next,
+  openServer,
+  socketOf,
+} = require('./support/js-hosts');
 
 v8.setFlagsFromString('--expose-gc');
 const gc = vm.runInNewContext('gc');
-
-/**
- * Keeps the names of the events a client gets, in order.
- *
- * @param {object} client the client
- * @returns {string[]} grows with each event
- */
-function heard(client) {
-  const names = [];
-  const onevent = client.onevent;
-  client.onevent = function record(packet) {
-    names.push(packet.data[0]);
-    return onevent.call(this, packet);
-  };
-  return names;
-}
-
-/**
- * Sends a client a last event of its own; what was sent before has arrived when this is done.
- *
- * @param {object} socket the server's side
- * @param {object} client the client's side
- * @returns {Promise<void>} when the event has arrived
- */
-async function flush(socket, client) {
-  const flushed = next(client, 'flushed');
-  socket.emit('flushed');
-  await flushed;
-}
-
-/**
- * @param {object} io a server or namespace
- * @param {object} client a client that is connecting to it
- * @returns {Promise<object>} the server's side of it
- */
-async function socketOf(io, client) {
-  const [socket] = await Promise.all([next(io, 'connection'), next(client, 'connect')]);
-  return socket;
-}
 
 for (const version of VERSIONS) {
   describe(`on a socket.io ${version} server`, { timeout: 60_000 }, () => {
@@ -348,23 +318,6 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     const socket = await socketOf(io, client);
     return { io, connect, instance, client, socket, events: heard(client) };
   }
-
-  it('a namespace that was joined first is hidden as soon as its connection has a pending socket', async (t) => {
-    const { io, connect } = await openServer(t, 4);
-    const nsp = io.of('/other');
-    newInstance().start(io);
-    const other = connect('/other');
-    const socket = await socketOf(nsp, other);
-    const events = heard(other);
-    nsp.emit('alone');
-    const client = other.io.socket('/');
-    await socketOf(io, client);
-    nsp.emit('pending');
-    await authenticate(client);
-    nsp.emit('then');
-    await flush(socket, other);
-    assert.deepEqual(events, ['alone', 'then', 'flushed']);
-  });
 
   it('an adapter that is set later is gated', async (t) => {
     const { io, connect } = await open(t);

@@ -2,8 +2,8 @@
 
 /**
  * Keeps the broadcasts of a JavaScript Socket.IO server away from sockets that are pending, and from
- * the other sockets of their connections. What the application emits to one of these itself does
- * reach it.
+ * the sockets of gated namespaces whose connection has not authenticated. What the application emits
+ * to one of these itself does reach it.
  *
  * Socket.IO 2 broadcasts to the sockets in `namespace.connected`; a hidden one is taken out of it.
  * Versions 3 and 4 have one list for everything, so there the namespace's adapter is given a view of
@@ -12,14 +12,22 @@
  * that a cluster's adapter takes over from other servers.
  *
  * What must stay true: a socket is hidden from the namespace's `connect` event, before any listener
- * of the application can broadcast, until it or what it depends on has authenticated.
+ * of the application can broadcast, until it has authenticated; in a gated namespace until a socket of
+ * its connection has authenticated in the default namespace, wherever that socket is by then.
  */
 
-/** @type {WeakSet<object>} every pending socket of every server */
-const pending = new WeakSet();
+const { isAdminUi, isLeftOut, warnOfHeld } = require('./gating');
 
-/** @type {WeakSet<object>} every socket that no broadcast reaches */
-const hidden = new WeakSet();
+/**
+ * Every socket that no broadcast reaches, with the reasons: that it is pending itself, or what is
+ * known of its connection.
+ *
+ * @type {WeakMap<object, Set<symbol | Connection>>}
+ */
+const hidden = new WeakMap();
+
+/** The reason to hide a socket that is pending itself. */
+const PENDING = Symbol('pending');
 
 /** @type {WeakSet<object>} adapters that have their view */
 const gated = new WeakSet();
@@ -38,12 +46,12 @@ const MANAGEMENT = ['sockets', 'fetchSockets', 'addSockets', 'delSockets', 'disc
 const BROADCASTS = ['broadcast', 'broadcastWithAck'];
 
 /**
- * What is known of a connection on which a served namespace has sockets.
+ * What is known of a connection.
  *
  * @typedef {object} Connection
- * @property {Set<object>} pending its pending sockets
- * @property {Set<object>} held its sockets of namespaces that are not served, hidden until none is
- *   pending
+ * @property {boolean} isAuthenticated whether a served socket of it has authenticated; stays so
+ * @property {boolean} isServed whether it has, or had, a served socket
+ * @property {Set<object>} held its sockets of gated namespaces, hidden until then
  */
 
 /** The gate of one `io` that LoopbackSockets were started on. */
@@ -55,40 +63,56 @@ class BroadcastGate {
     this._io = io;
     /** @type {WeakMap<object, Connection>} */
     this._connections = new WeakMap();
-    /** @type {Set<object>} the namespaces that are not served themselves */
-    this._others = new Set();
+    /** @type {Set<object>} the gated namespaces */
+    this._gated = new Set();
+    this._served = namespaceOf(io);
+    // `connect` comes before `connection`, and ours before the application's.
+    this._served?.prependListener('connect', (socket) => this.hold(socket));
+  }
 
-    const served = namespaceOf(io);
-    if (served !== undefined) {
-      // `connect` comes before `connection`, and ours before the application's.
-      served.prependListener('connect', (socket) => this.hold(socket));
-    }
-    for (const namespace of namespacesOf(io)) {
-      if (namespace !== served && typeof namespace.on === 'function') {
-        this._others.add(namespace);
-        const connect = (socket) => this._connect(namespace, socket);
-        if (typeof namespace.prependListener === 'function') {
-          namespace.prependListener('connect', connect);
-        } else {
-          namespace.on('connect', connect);
-        }
+  /**
+   * Gates the namespaces that there are, if `io` is a whole server.
+   *
+   * @param {(string | RegExp)[]} open those that the application leaves out
+   * @returns {void}
+   */
+  gateNamespaces(open) {
+    for (const [name, namespace] of namespacesOf(this._io)) {
+      if (
+        namespace === this._served ||
+        typeof namespace.on !== 'function' ||
+        this._gated.has(namespace) ||
+        isLeftOut(name, open)
+      ) {
+        continue;
+      }
+      this._gated.add(namespace);
+      const connect = (socket) => this._connect(namespace, socket);
+      if (typeof namespace.prependListener === 'function') {
+        namespace.prependListener('connect', connect);
+      } else {
+        namespace.on('connect', connect);
       }
     }
   }
 
   /**
-   * A served socket is pending: no broadcast reaches its connection from now on.
+   * A served socket is pending: no broadcast reaches it from now on, nor its connection's sockets in
+   * gated namespaces.
    *
    * @param {object} socket the socket
    * @returns {void}
    */
   hold(socket) {
-    pending.add(socket);
-    hide(socket);
+    hide(socket, PENDING);
     const connection = this._connection(socket);
-    connection.pending.add(socket);
+    if (connection.isAuthenticated || connection.isServed) {
+      return;
+    }
+    connection.isServed = true;
+    // Those that were there before `start()`.
     for (const other of listed(socket.client && socket.client.sockets)) {
-      if (this._others.has(other.nsp)) {
+      if (this._gated.has(other.nsp) && !isAdminUi(other.nsp)) {
         holdWith(connection, other);
       }
     }
@@ -101,43 +125,28 @@ class BroadcastGate {
    * @returns {void}
    */
   release(socket) {
-    pending.delete(socket);
-    show(socket);
+    show(socket, PENDING);
     if (socket.nsp === undefined) {
       this._showInAll(socket);
     }
     const connection = this._connection(socket);
-    connection.pending.delete(socket);
-    if (connection.pending.size === 0) {
-      for (const other of connection.held) {
-        if (!pending.has(other)) {
-          show(other);
-        }
-      }
-      connection.held.clear();
+    connection.isAuthenticated = true;
+    for (const other of connection.held) {
+      show(other, connection);
     }
+    connection.held.clear();
   }
 
   /**
-   * A served socket is gone. If it was pending, what was hidden with it stays hidden: leaving one
-   * namespace is no way to listen in another.
-   *
-   * @param {object} socket the socket
-   * @returns {void}
-   */
-  forget(socket) {
-    this._connection(socket).pending.delete(socket);
-  }
-
-  /**
-   * A socket has connected to a namespace that is not served itself.
+   * A socket has connected to a gated namespace.
    *
    * @param {object} namespace the namespace
    * @param {object} socket its new socket
    * @returns {void}
    */
   _connect(namespace, socket) {
-    if (socket.nsp === undefined) {
+    const { client } = socket;
+    if (socket.nsp === undefined || !client) {
       // An emitter that only looks like a server, with one socket for all its namespaces.
       if (!socket.auth && namespace.connected) {
         delete namespace.connected[socket.id];
@@ -145,9 +154,30 @@ class BroadcastGate {
       return;
     }
     const connection = this._connection(socket);
-    if (connection.pending.size > 0) {
-      holdWith(connection, socket);
+    if (connection.isAuthenticated || isAdminUi(namespace)) {
+      return;
     }
+    const main = this._servedSocketOf(client);
+    if (main?.auth) {
+      // Vouched for where nobody could hear of it: it is older than `start()`.
+      connection.isAuthenticated = true;
+      return;
+    }
+    holdWith(connection, socket);
+    if (main === undefined) {
+      const isHeld = () =>
+        connection.held.has(socket) && this._servedSocketOf(client) === undefined;
+      warnOfHeld(namespace, isHeld);
+    }
+  }
+
+  /**
+   * @param {object} client a client of a Socket.IO server
+   * @returns {object | undefined} its socket in the served namespace
+   */
+  _servedSocketOf(client) {
+    const { name } = this._served ?? {};
+    return client.nsps instanceof Map ? client.nsps.get(name) : client.nsps?.[name];
   }
 
   /**
@@ -157,7 +187,7 @@ class BroadcastGate {
    * @returns {void}
    */
   _showInAll(socket) {
-    for (const namespace of namespacesOf(this._io)) {
+    for (const [, namespace] of namespacesOf(this._io)) {
       if (
         namespace.connected &&
         listed(namespace.sockets).some((other) => other.id === socket.id)
@@ -175,7 +205,7 @@ class BroadcastGate {
     const key = socket.client || socket;
     let connection = this._connections.get(key);
     if (connection === undefined) {
-      connection = { pending: new Set(), held: new Set() };
+      connection = { isAuthenticated: false, isServed: false, held: new Set() };
       this._connections.set(key, connection);
     }
     return connection;
@@ -183,10 +213,10 @@ class BroadcastGate {
 }
 
 /**
- * Hides a socket for as long as its connection has a pending one.
+ * Hides a socket of a gated namespace until its connection has authenticated.
  *
  * @param {Connection} connection its connection
- * @param {object} socket a socket of a namespace that is not served
+ * @param {object} socket the socket
  * @returns {void}
  */
 function holdWith(connection, socket) {
@@ -194,7 +224,7 @@ function holdWith(connection, socket) {
     connection.held.add(socket);
     socket.once('disconnect', () => connection.held.delete(socket));
   }
-  hide(socket);
+  hide(socket, connection);
 }
 
 /**
@@ -210,10 +240,12 @@ function namespaceOf(io) {
 
 /**
  * @param {object} io whatever LoopbackSockets are started on
- * @returns {object[]} the namespaces it has by now, if it is a server
+ * @returns {[string, object][]} the namespaces it has by now, with their names, if it is a server
  */
 function namespacesOf(io) {
-  return listed(io.nsps || io._nsps);
+  const table = io.nsps || io._nsps || {};
+  const entries = table instanceof Map ? [...table] : Object.entries(table);
+  return entries.filter(([, namespace]) => typeof namespace === 'object' && namespace !== null);
 }
 
 /**
@@ -229,14 +261,20 @@ function listed(table) {
  * Takes broadcasts away from a socket.
  *
  * @param {object} socket the socket
+ * @param {symbol | Connection} reason why
  * @returns {void}
  */
-function hide(socket) {
+function hide(socket, reason) {
   const { nsp } = socket;
   if (nsp === undefined) {
     return;
   }
-  hidden.add(socket);
+  const reasons = hidden.get(socket);
+  if (reasons === undefined) {
+    hidden.set(socket, new Set([reason]));
+  } else {
+    reasons.add(reason);
+  }
   if (nsp.sockets instanceof Map) {
     gateAdapter(nsp);
     passDirectEmits(socket);
@@ -246,14 +284,20 @@ function hide(socket) {
 }
 
 /**
- * Lets broadcasts through to a socket again.
+ * Lets broadcasts through to a socket again, unless there is another reason why not.
  *
  * @param {object} socket the socket
+ * @param {symbol | Connection} reason why it was hidden
  * @returns {void}
  */
-function show(socket) {
+function show(socket, reason) {
   const { nsp } = socket;
   if (nsp === undefined) {
+    return;
+  }
+  const reasons = hidden.get(socket);
+  reasons?.delete(reason);
+  if (reasons?.size > 0) {
     return;
   }
   hidden.delete(socket);

@@ -6,6 +6,7 @@
  */
 
 const { EventEmitter } = require('events');
+const { DEFAULT, isAdminUi, warnOfHeld } = require('./gating');
 const { Opening } = require('./opening');
 const { protocolOf } = require('./refusals');
 const { refuse } = require('./unsupported');
@@ -25,6 +26,12 @@ class Connection {
   sockets = NONE;
   #conn;
   #client;
+  /** Whether it has a socket in the default namespace, if only one that middleware is looking at. */
+  #hasDefault = false;
+  /** Whether it has, or had, a socket there that LoopbackSockets serve. */
+  #isServed = false;
+  /** Whether a socket of it has authenticated there; stays so when that socket leaves. */
+  #isAuthenticated = false;
 
   /**
    * @param {import('./server')} server whose
@@ -55,6 +62,7 @@ class Connection {
   add(socket) {
     // A literal of one is as small as an array can be; a spread makes room for more.
     this.sockets = this.sockets === NONE ? [socket] : [...this.sockets, socket];
+    this.#hasDefault ||= socket.nsp.name === DEFAULT;
   }
 
   /**
@@ -65,6 +73,9 @@ class Connection {
    */
   remove(socket) {
     this.sockets = this.sockets.length > 1 ? this.sockets.filter((one) => one !== socket) : NONE;
+    if (socket.nsp.name === DEFAULT) {
+      this.#hasDefault = false;
+    }
   }
 
   /**
@@ -128,19 +139,57 @@ class Connection {
   }
 
   /**
-   * Has broadcasts pass by, or reach, each socket as it should now be: a pending one hears none,
-   * and neither do the client's sockets in the namespaces that existed when the whole server
-   * began to be served.
+   * A socket joins its namespace: broadcasts reach it at once, or pass it by for now. A connection
+   * asks this for each of its sockets, so it takes the same time however many there are.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  joined(socket) {
+    const { nsp } = socket;
+    const isHeld = this.#isHeld(nsp);
+    socket._hold(socket._isPending || isHeld);
+    if (isHeld && !this.#hasDefault) {
+      warnOfHeld(nsp, () => socket.connected && !this.#hasDefault && this.#isHeld(nsp));
+    }
+    if (nsp.name === DEFAULT && socket._isPending && !this.#isServed) {
+      this.#isServed = true;
+      // Those that were there before `start()`.
+      this.#updateHolds();
+    }
+  }
+
+  /**
+   * A socket has authenticated, or the application vouches for it: broadcasts reach it, and if it is
+   * of the default namespace, those of gated namespaces reach the connection for as long as it lives.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  authenticated(socket) {
+    socket._hold(this.#isHeld(socket.nsp));
+    if (socket.nsp.name === DEFAULT && !this.#isAuthenticated) {
+      this.#isAuthenticated = true;
+      this.#updateHolds();
+    }
+  }
+
+  /**
+   * @param {import('./namespace').Namespace} nsp a namespace
+   * @returns {boolean} whether its broadcasts do not reach this connection
+   */
+  #isHeld(nsp) {
+    return nsp._isGated && !this.#isAuthenticated && !isAdminUi(nsp);
+  }
+
+  /**
+   * Goes through all sockets; a client cannot have it do so more than twice.
    *
    * @returns {void}
    */
-  updateHolds() {
-    let isPending = false;
+  #updateHolds() {
     for (const socket of this.sockets) {
-      isPending ||= socket.nsp.name === '/' && socket._isPending;
-    }
-    for (const socket of this.sockets) {
-      socket._hold(socket._isPending || (isPending && socket.nsp._isGated));
+      socket._hold(socket._isPending || this.#isHeld(socket.nsp));
     }
   }
 }

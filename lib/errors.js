@@ -99,19 +99,20 @@ class InvalidSessionIdError extends LoopbackSocketError {
   }
 }
 
-/** An option of the native server is unknown or impossible. */
+/** An option of the native server, or of `start()`, is unknown or impossible. */
 class InvalidOptionError extends LoopbackSocketError {
   /**
    * @param {string} option its name
    * @param {unknown} value what was given
    * @param {string} [needs] what it needs; without, the option is unknown
    * @param {string[]} [known] the options there are
+   * @param {string} [whose='The native server'] what has these options
    */
-  constructor(option, value, needs, known = []) {
+  constructor(option, value, needs, known = [], whose = 'The native server') {
     super(
       needs === undefined ? 'UNKNOWN_OPTION' : 'INVALID_OPTION',
       needs === undefined
-        ? `The native server has no option '${option}'. It has ${known.join(', ')}.`
+        ? `${whose} has no option '${option}'. It has ${known.join(', ')}.`
         : `The option '${option}' needs ${needs}; got ${describe(value)}.`,
     );
     this.option = option;

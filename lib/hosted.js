@@ -77,9 +77,10 @@ const waiting = [];
  *
  * @param {object} io a Socket.IO server or namespace, or an emitter of `connection` events
  * @param {import('./loopback-socket')} loopbackSocket the instance
+ * @param {Required<import('./gating').StartOptions>} options of `start()`
  * @returns {void}
  */
-function serve(io, loopbackSocket) {
+function serve(io, loopbackSocket, { open }) {
   let hosting = hostings.get(io);
   if (hosting === undefined) {
     hosting = { instances: new Set(), gate: new BroadcastGate(io) };
@@ -90,6 +91,7 @@ function serve(io, loopbackSocket) {
   }
   hosting.instances.add(loopbackSocket);
   const { gate } = hosting;
+  gate.gateNamespaces(open);
   const timeout = delayOf(loopbackSocket._timeout);
   io.on('connection', (socket) => {
     let hosted = hostedSockets.get(socket);
@@ -97,7 +99,6 @@ function serve(io, loopbackSocket) {
       watchAuth(socket);
       if (socket.connected === false) {
         // Disconnected by a listener before ours: its `disconnect` event is over.
-        gate.forget(socket);
         return;
       }
       hosted = new HostedSocket(socket);
@@ -376,9 +377,6 @@ class HostedSocket {
     this._ended = true;
     this.session.disconnected();
     this._clearTimers();
-    for (const gate of this._gates) {
-      gate.forget(this.socket);
-    }
     for (const { bindings } of this._servings.values()) {
       for (const binding of bindings.values()) {
         Object.assign(binding, { fn: undefined, self: undefined, credentials: undefined });

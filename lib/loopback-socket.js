@@ -8,6 +8,7 @@ const net = require('net');
 const hosted = require('./hosted');
 const { resolveHandler } = require('./invoke');
 const { InvalidHostError, InvalidNameError } = require('./errors');
+const { startOptions } = require('./gating');
 const { DEFAULT_TIMEOUT } = require('./timeout');
 
 /** A server of our own serves an instance by its method of this name. */
@@ -132,18 +133,21 @@ LoopbackSocket.prototype.removeMethod = function removeMethod(methodName) {
  * @param {object | number | string} io a `LoopbackSocket.Server`, a Socket.IO server of version 2 to 4, a
  *   namespace of either, or an emitter of `connection` events that looks like one; an http(s).Server
  *   or a port makes a `LoopbackSocket.Server` of its own
+ * @param {import('./gating').StartOptions} [options] which namespaces of a whole server are left out
  * @returns {void}
  * @throws {InvalidHostError} if it is nothing of these
+ * @throws {InvalidOptionError} if an option is unknown or impossible
  */
-LoopbackSocket.prototype.start = function start(io) {
+LoopbackSocket.prototype.start = function start(io, options) {
+  const checked = startOptions(options);
   const host = io instanceof net.Server || isPort(io) ? nativeServer(io) : io;
   const serve = host == null ? undefined : host[SERVE];
   if (typeof serve === 'function') {
     this._io = host;
-    serve.call(host, this);
+    serve.call(host, this, checked);
   } else if (host != null && typeof host.on === 'function' && !isApp(host)) {
     this._io = host;
-    hosted.serve(host, this);
+    hosted.serve(host, this, checked);
   } else {
     throw new InvalidHostError(io);
   }

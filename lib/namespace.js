@@ -19,7 +19,10 @@ class Namespace extends EventEmitter {
   _middleware = [];
   /** The LoopbackSockets that serve this namespace. Replaced, never changed: sockets keep it. */
   _instances = [];
-  /** Existed when a LoopbackSocket began to serve the whole server. */
+  /**
+   * Existed when a LoopbackSocket began to serve the whole server, and was not left out: its
+   * broadcasts reach clients that have authenticated in the default namespace.
+   */
   _isGated = false;
   /** How many sockets have listeners for what is sent to them. */
   _outgoingListeners = 0;
@@ -105,9 +108,6 @@ class Namespace extends EventEmitter {
       return;
     }
     this._instances = [...this._instances, instance];
-    if (this.name === '/') {
-      this.server._gateNamespaces();
-    }
   }
 
   /**

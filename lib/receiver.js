@@ -145,7 +145,7 @@ class Receiver {
     nsp._preConnectSockets.delete(socket.id);
     nsp.sockets.set(socket.id, socket);
     serving.serve(socket);
-    socket._connection.updateHolds();
+    socket._connection.joined(socket);
     socket._accept();
     nsp._announce(socket);
   }

@@ -14,6 +14,7 @@ const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { Connection } = require('./connection');
 const { Engine } = require('./engine');
 const { InvalidServerError, UnsupportedApiError } = require('./errors');
+const { isLeftOut } = require('./gating');
 const { refuse } = require('./unsupported');
 const { guarded } = require('./events');
 const { parseBatch, dispatch } = require('./inbox');
@@ -56,6 +57,8 @@ class Server extends EventEmitter {
   #alive;
   #closed;
   #finish;
+  /** @type {Set<import('./loopback-socket')>} the LoopbackSockets that serve the whole server */
+  #servedBy = new Set();
 
   /**
    * @param {http.Server | https.Server | number | string | import('./options').ServerOptions} [where]
@@ -146,13 +149,22 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Has a LoopbackSocket serve the default namespace.
+   * Has a LoopbackSocket serve the whole server: the sockets of the default namespace authenticate,
+   * and the other namespaces that there are wait for them.
    *
    * @param {import('./loopback-socket')} instance the LoopbackSocket
+   * @param {Required<import('./gating').StartOptions>} options of `start()`
    * @returns {void}
    */
-  [SERVE](instance) {
+  [SERVE](instance, { open }) {
+    if (this.#servedBy.has(instance)) {
+      return;
+    }
+    this.#servedBy.add(instance);
     this.sockets[SERVE](instance);
+    for (const namespace of this._nsps.values()) {
+      namespace._isGated ||= namespace !== this.sockets && !isLeftOut(namespace.name, open);
+    }
   }
 
   /**
@@ -403,18 +415,6 @@ class Server extends EventEmitter {
       this._sockets.delete(socket._number);
       socket.nsp._remove(socket);
       socket._connection.remove(socket);
-      socket._connection.updateHolds();
-    }
-  }
-
-  /**
-   * Marks the namespaces there are: a LoopbackSocket begins to serve the whole server.
-   *
-   * @returns {void}
-   */
-  _gateNamespaces() {
-    for (const namespace of this._nsps.values()) {
-      namespace._isGated = true;
     }
   }
 }

@@ -110,7 +110,7 @@ class Socket extends EventEmitter {
     }
     if (vouched && this.connected) {
       this.server._native.exempt(this._number);
-      this._connection.updateHolds();
+      this._connection.authenticated(this);
     }
   }
 

@@ -18,6 +18,9 @@ const PACKAGES = {
 
 const VERSIONS = Object.keys(PACKAGES).map(Number);
 
+/** Every kind of server: those of JavaScript, and the native one with clients of version 4. */
+const HOSTS = [...VERSIONS, 'native'];
+
 let names = 0;
 
 /**
@@ -33,15 +36,18 @@ function newInstance(...timeout) {
  * Opens a real server for a test; it is closed with its clients when the test ends.
  *
  * @param {import('node:test').TestContext} t the test
- * @param {number} version the major version of socket.io
+ * @param {number | 'native'} version the major version of socket.io, or the native server
  * @param {object} [options] of the server
  * @returns {Promise<{io: object, connect: (namespace?: string, options?: object) => object}>} the
  *   server, and what gives a client that is connecting
  */
 async function openServer(t, version, options = {}) {
-  const { server, client } = PACKAGES[version];
+  const { server, client } = PACKAGES[version === 'native' ? 4 : version];
   const httpServer = http.createServer();
-  const io = require(server)(httpServer, options);
+  const io =
+    version === 'native'
+      ? new LoopbackSocket.Server(httpServer, options)
+      : require(server)(httpServer, options);
   const clients = [];
   t.after(() => {
     clients.forEach((socket) => socket.io.engine?.close());
@@ -92,6 +98,45 @@ function authenticate(client, credentials = {}) {
   const authenticated = next(client, 'authenticated');
   client.emit('authentication', credentials);
   return authenticated;
+}
+
+/**
+ * Keeps the names of the events a client gets, in order.
+ *
+ * @param {object} client the client
+ * @returns {string[]} grows with each event
+ */
+function heard(client) {
+  const names = [];
+  const onevent = client.onevent;
+  client.onevent = function record(packet) {
+    names.push(packet.data[0]);
+    return onevent.call(this, packet);
+  };
+  return names;
+}
+
+/**
+ * Sends a client a last event of its own; what was sent before has arrived when this is done.
+ *
+ * @param {object} socket the server's side
+ * @param {object} client the client's side
+ * @returns {Promise<void>} when the event has arrived
+ */
+async function flush(socket, client) {
+  const flushed = next(client, 'flushed');
+  socket.emit('flushed');
+  await flushed;
+}
+
+/**
+ * @param {object} io a server or namespace
+ * @param {object} client a client that is connecting to it
+ * @returns {Promise<object>} the server's side of it
+ */
+async function socketOf(io, client) {
+  const [socket] = await Promise.all([next(io, 'connection'), next(client, 'connect')]);
+  return socket;
 }
 
 /**
@@ -167,9 +212,13 @@ module.exports = {
   VERSIONS,
   FakeServer,
   FakeSocket,
+  HOSTS,
   authenticate,
   call,
+  flush,
+  heard,
   newInstance,
   next,
   openServer,
+  socketOf,
 };

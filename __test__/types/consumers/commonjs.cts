@@ -136,6 +136,12 @@ sockets.start(io.of('/admin'));
 sockets.start(httpServer);
 sockets.start(3000);
 sockets.start('3000');
+sockets.start(io, { open: ['/admin', /^\/public/] });
+sockets.start(io, {});
+// @ts-expect-error names and patterns, in an array
+sockets.start(io, { open: '/admin' });
+// @ts-expect-error there is no such option
+sockets.start(io, { opened: [] });
 // @ts-expect-error no port
 sockets.start('somewhere');
 export type StartReturnsNothing = Expect<Same<ReturnType<typeof sockets.start>, void>>;

@@ -1,0 +1,148 @@
+'use strict';
+
+/**
+ * Which namespaces are gated on a server that is served as a whole: those that existed when
+ * `start(io)` was called, but for those that the application leaves out and that of
+ * `@socket.io/admin-ui`. For both kinds of server.
+ *
+ * What must stay true: a namespace is gated unless something says that it is not.
+ */
+
+const { isRegExp } = require('util').types;
+const { InvalidOptionError } = require('./errors');
+
+/** The default namespace: the one whose sockets authenticate where a whole server is served. */
+const DEFAULT = '/';
+
+/**
+ * What the functions of `@socket.io/admin-ui` (0.1 to 0.5) that end up in its namespace have in
+ * their text: its listener of `connection`, and its middleware if it asks for a password. The name
+ * of the namespace is the application's choice. Minifiers keep strings and properties.
+ */
+const ADMIN_UI = [
+  ['supportedFeatures', 'all_sockets'],
+  ['doesSessionExist', 'saveSession'],
+];
+
+/** @type {WeakMap<Function, boolean>} whether a listener or middleware is one of those */
+const ofAdminUi = new WeakMap();
+
+/** How many ms a client may take to join the default namespace after another. */
+const GRACE = 500;
+
+/** @type {WeakSet<object>} namespaces that were warned about, or will be if a client stays as it is */
+const considered = new WeakSet();
+
+/**
+ * @typedef {object} StartOptions
+ * @property {(string | RegExp)[]} [open] namespaces that are left out: their names, with a slash in
+ *   front or without, or patterns that fit their names
+ */
+
+/**
+ * Checks and completes the options of `start()`.
+ *
+ * @param {unknown} [given] what the application gave
+ * @returns {Required<StartOptions>} all of them; names with a slash in front
+ * @throws {InvalidOptionError} if one is unknown or impossible
+ */
+function startOptions(given = {}) {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new InvalidOptionError('options', given, 'an object, the second argument of start()');
+  }
+  for (const name of Object.keys(given)) {
+    if (name !== 'open') {
+      throw new InvalidOptionError(name, given[name], undefined, ['open'], 'start()');
+    }
+  }
+  const { open = [] } = given;
+  if (!Array.isArray(open)) {
+    throw new InvalidOptionError('open', open, NEEDS);
+  }
+  return { open: open.map(checkedEntry) };
+}
+
+/** What the option `open` needs. */
+const NEEDS =
+  "an array of names of namespaces other than '/' and of regular expressions, as in " +
+  "{ open: ['/admin', /^\\/public/] }";
+
+/**
+ * @param {unknown} entry one of what the option `open` lists
+ * @returns {string | RegExp} the same, a name with a slash in front
+ * @throws {InvalidOptionError} if it is neither a name nor a pattern
+ */
+function checkedEntry(entry) {
+  if (isRegExp(entry)) {
+    return entry;
+  }
+  const name = typeof entry === 'string' && !entry.startsWith('/') ? `/${entry}` : entry;
+  if (typeof name !== 'string' || name === DEFAULT) {
+    throw new InvalidOptionError('open', entry, NEEDS);
+  }
+  return name;
+}
+
+/**
+ * @param {string} name the name of a namespace
+ * @param {(string | RegExp)[]} open what the application leaves out
+ * @returns {boolean} whether the namespace is left out
+ */
+function isLeftOut(name, open) {
+  // Not `test`, which goes on from where a pattern with the flag `g` matched before.
+  return open.some((entry) => (isRegExp(entry) ? name.search(entry) !== -1 : name === entry));
+}
+
+/**
+ * @param {object} namespace a namespace of any server
+ * @returns {boolean} whether `instrument()` of `@socket.io/admin-ui` set it up, by now
+ */
+function isAdminUi(namespace) {
+  const listeners =
+    typeof namespace.listeners === 'function' ? namespace.listeners('connection') : [];
+  const middleware = namespace._middleware ?? namespace._fns ?? [];
+  return [...listeners, ...middleware].some((fn) => {
+    if (typeof fn !== 'function') {
+      return false;
+    }
+    let isOne = ofAdminUi.get(fn);
+    if (isOne === undefined) {
+      const text = Function.prototype.toString.call(fn);
+      isOne = ADMIN_UI.some((words) => words.every((word) => text.includes(word)));
+      ofAdminUi.set(fn, isOne);
+    }
+    return isOne;
+  });
+}
+
+/**
+ * A client without a socket in the default namespace is held back in another. Says so once for each
+ * namespace: an application on Socket.IO 3 or 4 may have clients that never join the default one.
+ *
+ * @param {object} namespace the namespace
+ * @param {() => boolean} isHeld whether the client still is without that socket, and held back
+ * @returns {void}
+ */
+function warnOfHeld(namespace, isHeld) {
+  if (considered.has(namespace)) {
+    return;
+  }
+  considered.add(namespace);
+  setTimeout(() => {
+    if (!isHeld()) {
+      // It has joined the default namespace, or is gone: the next one is looked at.
+      considered.delete(namespace);
+      return;
+    }
+    const name = JSON.stringify(namespace.name);
+    process.emitWarning(
+      `A client that is not in the default namespace '/' hears no broadcast of the namespace ${name}, ` +
+        'which existed when start(io) was called: a client has to authenticate in the default ' +
+        'namespace first. To let every client hear this one, leave it out: ' +
+        `start(io, { open: [${name}] }).`,
+      { code: 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE' },
+    );
+  }, GRACE).unref();
+}
+
+module.exports = { DEFAULT, startOptions, isLeftOut, isAdminUi, warnOfHeld };
