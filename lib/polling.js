@@ -5,6 +5,7 @@
  */
 
 const { admit, sessionOf } = require('./admission');
+const { Body } = require('./body');
 const { isJsonp, packetsOf, script } = require('./jsonp');
 const { badRequest, nativeRefusal, protocolOf, refuseRequest } = require('./refusals');
 const { pollingHeaders } = require('./response-headers');
@@ -93,15 +94,10 @@ function receive(server, req, res) {
   }
   busy.add(sid);
   const limit = server._options.maxHttpBufferSize;
-  const chunks = [];
-  let bytes = 0;
+  const body = new Body(limit);
   req.on('data', (chunk) => {
-    bytes += chunk.length;
-    if (bytes <= limit) {
-      chunks.push(chunk);
-    } else if (!res.headersSent) {
+    if (!body.add(chunk) && !res.headersSent) {
       busy.delete(sid);
-      chunks.length = 0;
       server._native?.abortSession(sid);
       letGo(req, res);
       res.writeHead(413);
@@ -109,13 +105,13 @@ function receive(server, req, res) {
     }
   });
   req.once('end', () => {
-    if (bytes <= limit) {
-      const body = Buffer.concat(chunks);
-      serve(server, req, res, isJsonp(req) ? packetsOf(body) : body);
+    if (body.length <= limit) {
+      const bytes = body.whole();
+      serve(server, req, res, isJsonp(req) ? packetsOf(bytes) : bytes);
     }
   });
   req.once('close', () => {
-    if (!req.complete && bytes <= limit) {
+    if (!req.complete && body.length <= limit) {
       busy.delete(sid);
       server._native?.abortSession(sid);
     }

@@ -304,7 +304,7 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn pump_data(&self, pump: u32, data: Buffer) -> bool {
         let pump = self.pumps.lock().get(&pump).cloned();
-        pump.is_none_or(|pump| pump.arrived(Bytes::copy_from_slice(&data)))
+        pump.is_none_or(|pump| pump.arrived(&data))
     }
 
     /// Bytes that a record said to write have left.

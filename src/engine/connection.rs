@@ -151,8 +151,7 @@ impl Connection {
 
     /// Counts a message of the client until JavaScript has heard it.
     pub(crate) fn said(&self, text: &str, attachments: &[Bytes]) -> Said {
-        let attached = attachments.iter().map(Bytes::len).sum::<usize>();
-        self.unheard.count(text.len() + attached)
+        self.unheard.count_message(text.len(), attachments)
     }
 
     /// The socket of a namespace, if the client joined it.

@@ -56,8 +56,9 @@ const EXTENDED: u8 = 126;
 const LONG: u8 = 127;
 /// The most a control frame may carry.
 const MAX_CONTROL: u64 = 125;
-/// What is set aside at once for a frame that has begun.
-const FIRST_RESERVE: usize = 1 << 16;
+/// What is set aside for a frame that has begun, in multiples of what came of it: its length alone is
+/// no reason to, since a client may announce what it never sends.
+const RESERVE: usize = 4;
 
 /// The bytes of a frame of the server with so much in it.
 pub(super) fn framed(payload: usize) -> usize {
@@ -173,6 +174,15 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
+/// The whole frames at the front of some bytes.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    /// Where they end.
+    end: usize,
+    /// How long the frame behind them is; 0 if that is not known.
+    next: usize,
+}
+
 /// The frames of one client, as they come.
 #[derive(Debug)]
 pub(super) struct Frames {
@@ -205,41 +215,49 @@ impl Frames {
         mut each: impl FnMut(Said<'_>) -> ControlFlow<()>,
     ) -> Result<(), Fault> {
         if self.begun.is_empty() {
-            let left = self.split(bytes, &mut each)?;
-            self.begun.extend_from_slice(&bytes[left..]);
+            let whole = self.split(bytes, &mut each)?;
+            self.keep(&bytes[whole.end..], whole.next);
             return Ok(());
         }
         let mut gathered = std::mem::take(&mut self.begun);
         gathered.extend_from_slice(bytes);
-        let left = self.split(&mut gathered, &mut each)?;
-        if left == 0 {
+        let whole = self.split(&mut gathered, &mut each)?;
+        if whole.end == 0 {
             self.begun = gathered;
         } else {
-            self.begun.extend_from_slice(&gathered[left..]);
+            self.keep(&gathered[whole.end..], whole.next);
         }
         Ok(())
     }
 
-    /// Handles the whole frames at the front of some bytes, and says where they end.
+    /// Keeps the beginning of a frame that will have so many bytes, as far as that is known.
+    fn keep(&mut self, begun: &[u8], length: usize) {
+        let reserve = length.min(begun.len() * RESERVE);
+        self.begun.reserve_exact(reserve.max(begun.len()));
+        self.begun.extend_from_slice(begun);
+    }
+
+    /// Handles the whole frames at the front of some bytes.
     fn split(
         &mut self,
         bytes: &mut [u8],
         each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<usize, Fault> {
-        let mut at = 0;
+    ) -> Result<Whole, Fault> {
+        let mut end = 0;
         loop {
-            let rest = &mut bytes[at..];
+            let rest = &mut bytes[end..];
             let Some(header) = header(rest, self.limit)? else {
-                return Ok(at);
+                return Ok(Whole { end, next: 0 });
             };
             let Some(payload) = rest.get_mut(header.start..header.end) else {
-                self.begun.reserve(header.end.min(FIRST_RESERVE));
-                return Ok(at);
+                let next = header.end;
+                return Ok(Whole { end, next });
             };
             unmask(payload, header.mask);
-            at += header.end;
+            end += header.end;
             if self.frame(header, payload, each)?.is_break() {
-                return Ok(bytes.len());
+                let end = bytes.len();
+                return Ok(Whole { end, next: 0 });
             }
         }
     }
@@ -425,6 +443,37 @@ mod tests {
                 (vec![], Some(fault)),
                 "{bytes:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_message_is_in_proportion_to_what_came_of_it() {
+        let announced = &mut client(0x81, &[b'x'; 900_000])[..14];
+        let mut frames = Frames::new(1_000_000);
+        frames
+            .feed(announced, |_| unreachable!())
+            .expect("a beginning is no fault");
+        assert!(frames.begun.capacity() <= 14 * RESERVE);
+        let mut frames = Frames::new(1_000_000);
+        for (at, byte) in client(0x81, &[b'x'; 10_000]).iter_mut().enumerate() {
+            let piece = std::slice::from_mut(byte);
+            let fed = frames.feed(piece, |_| ControlFlow::Continue(()));
+            assert_eq!(fed, Ok(()));
+            assert!(frames.begun.capacity() <= 2 * (at + 1).max(8));
+        }
+        assert_eq!(frames.begun.capacity(), 0);
+    }
+
+    #[test]
+    fn fragments_of_one_byte_take_memory_for_their_bytes_only() {
+        let mut frames = Frames::new(1_000_000);
+        for at in 0..10_000 {
+            let mut fragment = client(u8::from(at == 0), b"x");
+            let fed = frames.feed(&mut fragment, |_| unreachable!());
+            assert_eq!(fed, Ok(()));
+            let kept = frames.fragments.as_ref().map(|it| it.1.capacity());
+            assert!(kept.is_some_and(|kept| kept <= 2 * (at + 1).max(8)));
+            assert_eq!(frames.begun.capacity(), 0);
         }
     }
 

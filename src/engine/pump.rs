@@ -5,23 +5,23 @@
 //! buffers without bound: JavaScript is told to pause while too much is unread, a writer waits
 //! while too much is unwritten; whoever waits learns of the end.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
 use crate::server::Inbox;
 use crate::server::notice::{Notice, PumpAction};
 
-/// Unread bytes beyond which JavaScript pauses the client, and unwritten bytes beyond which a
-/// writer waits.
-const HIGH_WATER: usize = 1 << 20;
+/// Unread bytes beyond which JavaScript pauses the client.
+const MAX_UNREAD: usize = 1 << 18;
 /// Unread bytes below which a paused client is resumed.
-const LOW_WATER: usize = HIGH_WATER / 4;
+const FEW_UNREAD: usize = MAX_UNREAD / 4;
+/// Unwritten bytes beyond which a writer waits.
+const MAX_UNWRITTEN: usize = 1 << 20;
 
 /// JavaScript's number for a pump: that of the connection the request might have opened.
 pub(crate) type PumpNumber = u32;
@@ -35,8 +35,10 @@ pub(crate) struct Pump {
 
 #[derive(Default)]
 struct State {
-    arrived: VecDeque<Bytes>,
-    unread: usize,
+    /// What the client sent, as one run of bytes: it may come in pieces of one byte each.
+    arrived: Vec<u8>,
+    /// How much of that has been read.
+    read: usize,
     is_paused: bool,
     /// The client sends no more.
     has_ended: bool,
@@ -45,6 +47,36 @@ struct State {
     reader: Option<Waker>,
     unwritten: usize,
     writer: Option<Waker>,
+}
+
+impl State {
+    fn unread(&self) -> usize {
+        self.arrived.len() - self.read
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        // What is moved is never more than what has been read since the last time.
+        if self.read > self.arrived.len() / 2 {
+            self.arrived.drain(..self.read);
+            self.read = 0;
+        }
+        self.arrived.extend_from_slice(bytes);
+    }
+
+    fn take(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.unread().min(buffer.remaining());
+        buffer.put_slice(&self.arrived[self.read..self.read + length]);
+        self.read += length;
+        if self.unread() == 0 {
+            self.clear();
+        }
+    }
+
+    /// Forgets what came; a stream at rest holds nothing.
+    fn clear(&mut self) {
+        self.arrived = Vec::new();
+        self.read = 0;
+    }
 }
 
 impl std::fmt::Debug for Pump {
@@ -68,14 +100,13 @@ impl Pump {
     }
 
     /// Bytes of the client. Says whether more may come; otherwise a notice says when.
-    pub(crate) fn arrived(&self, bytes: Bytes) -> bool {
+    pub(crate) fn arrived(&self, bytes: &[u8]) -> bool {
         let mut state = self.state.lock();
         if state.is_closed {
             return true;
         }
-        state.unread += bytes.len();
-        state.arrived.push_back(bytes);
-        state.is_paused = state.unread > HIGH_WATER;
+        state.add(bytes);
+        state.is_paused = state.unread() > MAX_UNREAD;
         wake(&mut state.reader);
         !state.is_paused
     }
@@ -104,7 +135,7 @@ impl Pump {
     }
 
     fn shut_down(&self) {
-        self.state.lock().arrived.clear();
+        self.state.lock().clear();
         self.closed();
         self.tell(PumpAction::Destroy);
     }
@@ -138,21 +169,15 @@ impl PumpReader {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut state = self.0.state.lock();
-        let Some(mut bytes) = state.arrived.pop_front() else {
+        if state.unread() == 0 {
             if state.has_ended {
                 return Poll::Ready(Ok(()));
             }
             state.reader = Some(cx.waker().clone());
             return Poll::Pending;
-        };
-        let length = bytes.len().min(buffer.remaining());
-        buffer.put_slice(&bytes[..length]);
-        bytes.advance(length);
-        if !bytes.is_empty() {
-            state.arrived.push_front(bytes);
         }
-        state.unread = state.unread.saturating_sub(length);
-        let resumes = state.is_paused && state.unread < LOW_WATER;
+        state.take(buffer);
+        let resumes = state.is_paused && state.unread() < FEW_UNREAD;
         if resumes {
             state.is_paused = false;
         }
@@ -179,7 +204,7 @@ impl PumpWriter {
             if state.is_closed {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
-            if state.unwritten > HIGH_WATER {
+            if state.unwritten > MAX_UNWRITTEN {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             state.unwritten += bytes.len();
@@ -192,7 +217,7 @@ impl PumpWriter {
     /// Ready when more may be taken.
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state.lock();
-        if state.is_closed || state.unwritten <= HIGH_WATER {
+        if state.is_closed || state.unwritten <= MAX_UNWRITTEN {
             return Poll::Ready(Ok(()));
         }
         state.writer = Some(cx.waker().clone());
@@ -254,11 +279,12 @@ mod tests {
     #[test]
     fn what_arrives_is_read_in_order_and_then_the_end() {
         let (_, pump, (mut reader, _writer)) = pump();
-        assert!(pump.arrived(Bytes::from_static(b"abc")));
-        assert!(pump.arrived(Bytes::from_static(b"d")));
+        assert!(pump.arrived(b"abc"));
+        assert!(pump.arrived(b"d"));
         assert_eq!(read(&mut reader, 2).unwrap(), b"ab");
-        assert_eq!(read(&mut reader, 2).unwrap(), b"c");
-        assert_eq!(read(&mut reader, 2).unwrap(), b"d");
+        assert!(pump.arrived(b"e"));
+        assert_eq!(read(&mut reader, 2).unwrap(), b"cd");
+        assert_eq!(read(&mut reader, 2).unwrap(), b"e");
         assert_eq!(read(&mut reader, 2), None);
         pump.ended();
         assert_eq!(read(&mut reader, 2).unwrap(), b"");
@@ -267,18 +293,36 @@ mod tests {
     #[test]
     fn a_client_is_paused_while_too_much_is_unread() {
         let (told, pump, (mut reader, _writer)) = pump();
-        assert!(pump.arrived(Bytes::from(vec![0; HIGH_WATER])));
-        assert!(!pump.arrived(Bytes::from_static(b"x")));
-        assert!(read(&mut reader, HIGH_WATER - LOW_WATER + 1).is_some());
+        assert!(pump.arrived(&[0; MAX_UNREAD]));
+        assert!(!pump.arrived(b"x"));
+        assert!(read(&mut reader, MAX_UNREAD - FEW_UNREAD + 1).is_some());
         assert_eq!(*told.0.lock(), []);
         assert!(read(&mut reader, 1).is_some());
         assert_eq!(*told.0.lock(), [PumpAction::Resume]);
     }
 
     #[test]
+    fn what_arrives_in_pieces_of_one_byte_takes_memory_for_its_bytes_only() {
+        let (_, pump, (mut reader, _writer)) = pump();
+        for bytes in 1..10_000 {
+            assert!(pump.arrived(b"x"));
+            assert!(pump.state.lock().arrived.capacity() <= 2 * bytes.max(8));
+        }
+        assert_eq!(read(&mut reader, 10_000).unwrap().len(), 9_999);
+        assert_eq!(pump.state.lock().arrived.capacity(), 0);
+        // A reader that is always a little behind does not have it grow.
+        assert!(pump.arrived(b"xx"));
+        for _ in 0..10_000 {
+            assert!(pump.arrived(b"xx"));
+            assert_eq!(read(&mut reader, 2).unwrap(), b"xx");
+            assert!(pump.state.lock().arrived.capacity() <= 16);
+        }
+    }
+
+    #[test]
     fn a_writer_waits_while_too_much_is_unwritten() {
         let (told, pump, (_reader, writer)) = pump();
-        let much = vec![0; HIGH_WATER + 1];
+        let much = vec![0; MAX_UNWRITTEN + 1];
         assert_eq!(writer.try_write(&much).unwrap(), much.len());
         let error = writer.try_write(b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
@@ -292,7 +336,7 @@ mod tests {
     #[test]
     fn the_end_is_said_once_and_a_shut_down_at_once() {
         let (told, pump, (mut reader, writer)) = pump();
-        assert!(pump.arrived(Bytes::from_static(b"unread")));
+        assert!(pump.arrived(b"unread"));
         writer.shut_down();
         assert_eq!(*told.0.lock(), [PumpAction::Destroy]);
         assert_eq!(read(&mut reader, 9).unwrap(), b"");

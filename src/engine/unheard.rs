@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 /// Bytes beyond which a connection is not read on.
 pub(crate) const HIGH_WATER: usize = 1 << 13;
 /// Bytes below which it is read on.
 const LOW_WATER: usize = HIGH_WATER / 4;
-/// What a notice takes beside the client's words.
+/// What a notice takes beside the client's words, and each of its attachments, which may be empty.
 const RECORD: usize = 160;
 
 /// How much of one connection waits.
@@ -32,6 +33,12 @@ impl Unheard {
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
         let unheard = self.clone();
         Said { unheard, bytes }
+    }
+
+    /// Counts a message of the client, as [`Unheard::count`].
+    pub(crate) fn count_message(self: &Arc<Self>, text: usize, attachments: &[Bytes]) -> Said {
+        let attached = attachments.iter().map(|it| it.len() + RECORD);
+        self.count(text + attached.sum::<usize>())
     }
 
     /// Ready while more may be read.
@@ -94,6 +101,15 @@ mod tests {
         fn wake(self: Arc<Self>) {
             self.0.store(true, Ordering::SeqCst);
         }
+    }
+
+    #[test]
+    fn attachments_without_bytes_count_for_what_they_take() {
+        let unheard = Arc::new(Unheard::default());
+        let message = unheard.count_message(5, &[const { Bytes::new() }; 100]);
+        assert!(unheard.is_high());
+        drop(message);
+        assert_eq!(unheard.bytes.load(Ordering::SeqCst), 0);
     }
 
     #[test]

@@ -510,7 +510,7 @@ const RAMBLING: usize = 1 << 22;
 async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     let (pump, halves) = Pump::new(9, world.server.inbox.clone());
     let pong = [0x8a, 0x80, 0, 0, 0, 0];
-    assert!(!pump.arrived(pong.repeat(RAMBLING / pong.len()).into()));
+    assert!(!pump.arrived(&pong.repeat(RAMBLING / pong.len())));
     let websocket = websocket(Carrier::Pump(halves), Asks::Use(sid), 9);
     let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
     tokio::task::yield_now().await;

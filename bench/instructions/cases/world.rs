@@ -195,7 +195,7 @@ impl World {
     /// Bytes of the client of this websocket.
     pub(super) fn say(&self, number: u32, bytes: &Bytes) {
         if let Some(pump) = self.pumps.get(&number) {
-            pump.arrived(bytes.clone());
+            pump.arrived(bytes);
         }
     }
 
