@@ -1776,7 +1776,10 @@ declare namespace LoopbackSocket {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_NAME';
   }
 
-  /** {@link LoopbackSocket.start} was given something that has no sockets to serve. */
+  /**
+   * {@link LoopbackSocket.start} was given something that has no sockets to serve, as an app of Express,
+   * a LoopBack 4 application or a stream. The message says what it is and where its server is.
+   */
   class InvalidHostError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
   }
