@@ -370,8 +370,10 @@ class Server extends EventEmitter {
     this.#alive ??= setInterval(() => {}, LONGEST);
     const connection = new Connection(this, id, request, address);
     this._connections.set(number, connection);
-    if (this.engine.listenerCount('connection') > 0) {
+    if (this.engine._isHeard) {
+      connection.isWatched = true;
       guarded(() => this.engine.emit('connection', connection.conn));
+      connection.watch();
     }
   }
 
