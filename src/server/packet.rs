@@ -25,13 +25,42 @@ const RESERVED: [&[u8]; 6] = [
 /// A number is a name too, as in Socket.IO: its JSON text.
 pub(crate) fn event_name(text: &str) -> Option<Cow<'_, [u8]>> {
     let name = match serde_json::from_str::<NamedBy<StringName<'_>>>(text) {
-        Ok(NamedBy(StringName(name))) => name,
+        Ok(NamedBy(StringName(name))) => {
+            let has_control = match &name {
+                Cow::Borrowed(name) => name.iter().any(is_control),
+                Cow::Owned(_) => has_raw_control(text),
+            };
+            if has_control {
+                return None;
+            }
+            name
+        }
         Err(_) => {
             let NamedBy(number) = serde_json::from_str::<NamedBy<serde_json::Number>>(text).ok()?;
             Cow::Owned(number.to_string().into_bytes())
         }
     };
     (!RESERVED.contains(&name.as_ref())).then_some(name)
+}
+
+/// Whether a character may not stand in a JSON string as it is (RFC 8259, section 7). Serde reads
+/// strings as bytes without that check.
+fn is_control(byte: &u8) -> bool {
+    *byte < 0x20
+}
+
+/// Whether the first string of a JSON text has a control character that is not escaped.
+fn has_raw_control(text: &str) -> bool {
+    let mut is_escaped = false;
+    text.bytes()
+        .skip_while(|&byte| byte != b'"')
+        .skip(1)
+        .take_while(|&byte| {
+            let is_end = byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            !is_end
+        })
+        .any(|byte| is_control(&byte))
 }
 
 /// Whether a text is exactly one JSON array: what an acknowledgement carries.
@@ -116,6 +145,7 @@ mod tests {
     fn an_escaped_name_is_the_name_it_escapes() {
         assert_eq!(name(r#"["sp\u0079"]"#), Some(b"spy".to_vec()));
         assert_eq!(name(r#"["a\"b\\c"]"#), Some(br#"a"b\c"#.to_vec()));
+        assert_eq!(name(r#"["\n\"\\\u0001"]"#), Some(b"\n\"\\\x01".to_vec()));
         assert_eq!(name(r#"["\ud83d\ude00"]"#), Some("😀".as_bytes().to_vec()));
         assert_eq!(name(r#"["\ud800"]"#), Some(vec![0xed, 0xa0, 0x80]));
     }
@@ -138,6 +168,9 @@ mod tests {
             r#"["m",{}],0,-1,0,["m",{"forged":true}]"#,
             r#"["m","#,
             "[\"m\",\"\u{1}\"]",
+            "[\"m\u{1}\"]",
+            "[\"\\\"\\\\\u{1f}\"]",
+            "[ \"\n\"]",
         ] {
             assert_eq!(name(text), None, "{text}");
         }
