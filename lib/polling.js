@@ -149,7 +149,6 @@ function serve(server, req, res, body, id) {
     req.headers['content-type'],
     body,
     id,
-    server.engine._isHeard,
   );
   if (verdict >= 0) {
     sent(server, req);

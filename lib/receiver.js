@@ -235,19 +235,10 @@ class Receiver {
     if (connection !== undefined) {
       connection.transport = 'websocket';
       connection.isUpgraded = true;
-      connection.tell('upgrade', { name: connection.transport });
+      if (connection.isWatched) {
+        connection.tell('upgrade', connection.conn.transport);
+      }
     }
-  }
-
-  /**
-   * @param {number} number a connection whose packets are watched
-   * @param {number} type the packet's type, by its digit
-   * @param {number} flags what is so of it
-   * @param {Buffer} bytes what it carries
-   * @returns {void}
-   */
-  packet(number, type, flags, bytes) {
-    this.#server._connections.get(number)?.packet(type, flags, bytes);
   }
 
   /**

@@ -18,7 +18,6 @@ const { isLeftOut } = require('./gating');
 const { refuse } = require('./unsupported');
 const { guarded } = require('./events');
 const { parseBatch, dispatch } = require('./inbox');
-const { kindOf } = require('./host-kinds');
 const { Namespace } = require('./namespace');
 const { serverOptions } = require('./options');
 const { Output } = require('./output');
@@ -99,7 +98,7 @@ class Server extends EventEmitter {
   attach(where, options) {
     const port = portOf(where);
     if (port === undefined && !isHttpServer(where)) {
-      throw new InvalidServerError(where, false, kindOf(where));
+      throw new InvalidServerError(where);
     }
     if (this._isClosing && this._native !== undefined) {
       throw new InvalidServerError(where, true);
@@ -370,10 +369,8 @@ class Server extends EventEmitter {
     this.#alive ??= setInterval(() => {}, LONGEST);
     const connection = new Connection(this, id, request, address);
     this._connections.set(number, connection);
-    if (this.engine._isHeard) {
-      connection.isWatched = true;
+    if (this.engine.listenerCount('connection') > 0) {
       guarded(() => this.engine.emit('connection', connection.conn));
-      connection.watch();
     }
   }
 
@@ -501,13 +498,7 @@ function portOf(value) {
  * @returns {boolean} whether it can only be options
  */
 function isPlainObject(value) {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !isHttpServer(value) &&
-    !value.on &&
-    kindOf(value) === undefined
-  );
+  return typeof value === 'object' && value !== null && !isHttpServer(value) && !value.on;
 }
 
 /**

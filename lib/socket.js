@@ -181,7 +181,11 @@ class Socket extends EventEmitter {
       if (this.#anyOutgoingListeners !== undefined) {
         this._notifyOutgoing(packet);
       }
-      this.server._output.emit(this._number, ack, flags, packet);
+      if (this._connection.isWatched) {
+        const options = { compress: flags.compress !== false };
+        this._connection.tell('packetCreate', { type: 'message', data: packet, options });
+      }
+      this.server._output.emit(this._number, ack, flags.volatile === true, packet);
     }
     // Not before: nothing waits for the answer to what could not be sent.
     if (callback !== undefined) {
@@ -589,6 +593,9 @@ class Socket extends EventEmitter {
   _event(payload, call, run, isLast, behind) {
     if (!this.connected) {
       return;
+    }
+    if (this._connection.isWatched) {
+      this._connection.tell('packet', { type: 'message', data: payload });
     }
     if (
       this.#middleware === undefined &&

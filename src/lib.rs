@@ -16,10 +16,13 @@
 
 #![deny(unsafe_code)]
 // Without the classes for JavaScript, which a program without Node.js cannot link, much is unused.
-#![cfg_attr(feature = "instructions", allow(dead_code, unused_imports))]
+#![cfg_attr(feature = "no-node", allow(dead_code, unused_imports))]
 
 mod bridge;
 mod engine;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 /// The work that `bench/instructions` counts; `docs/performance-guard.md` tells of it.
 #[cfg(feature = "instructions")]
 #[doc(hidden)]

@@ -11,13 +11,15 @@
 //! Only here do JavaScript values exist. Every function that JavaScript calls catches panics: one
 //! that crossed the border would end the process.
 
-#[cfg(not(feature = "instructions"))]
+#[cfg(not(feature = "no-node"))]
 #[cfg_attr(not(target_os = "linux"), path = "no_event_loop.rs")]
 mod event_loop;
-#[cfg(not(feature = "instructions"))]
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+#[cfg(not(feature = "no-node"))]
 mod hosted;
 pub(crate) mod inbox;
-#[cfg(not(feature = "instructions"))]
+#[cfg(not(feature = "no-node"))]
 mod native;
-#[cfg(not(feature = "instructions"))]
+#[cfg(not(feature = "no-node"))]
 mod value;

@@ -21,6 +21,8 @@ pub(crate) mod connection;
 #[cfg(unix)]
 mod descriptor;
 mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(unix)]
 pub(crate) mod handover;
 mod handshake;

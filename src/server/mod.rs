@@ -12,6 +12,8 @@
 //! notices through an [`Inbox`] and speaks through [`output`]. Nothing here touches JavaScript
 //! values.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub(crate) mod namespace;
 pub(crate) mod notice;
 pub(crate) mod options;

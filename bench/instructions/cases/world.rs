@@ -120,7 +120,6 @@ impl World {
             asks: Asks::Open,
             number,
             id: None,
-            watched: false,
         };
         let serve = websocket::serve(self.server.clone(), websocket);
         self.runtime.spawn(serve);
@@ -141,7 +140,6 @@ impl World {
             asks,
             connection,
             id: Some(id),
-            watched: false,
         };
         polling::serve(&self.server, request);
         if asks == Asks::Open {

@@ -1,0 +1,93 @@
+//! What must stay true for every batch of records for JavaScript; `fuzz/` and the unit tests run it. A
+//! function panics where it does not.
+
+// A property that does not hold panics; only the fuzz targets and the unit tests run them.
+#![allow(clippy::expect_used)]
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::inbox::Inbox;
+use crate::server::Inbox as _;
+use crate::server::notice::{Notice, Reason};
+use crate::server::packet;
+
+/// How many values a record has in a batch.
+const FIELDS: usize = 6;
+
+/// Messages of clients, a line each, as records of a batch: each stands in its own record, whole, and
+/// its attachments are those it came with.
+pub fn batches(input: &[u8]) {
+    let inbox = Inbox::new();
+    let mut pushed = Vec::new();
+    for line in input.split(|&byte| byte == b'\n') {
+        let Ok(line) = std::str::from_utf8(line) else {
+            continue;
+        };
+        let attachments = vec![Bytes::from_static(b"attached"); line.len() % 3];
+        if packet::event_name(line).is_some() {
+            inbox.push(Notice::Event {
+                socket: 7,
+                call: None,
+                runs: Default::default(),
+                text: line.to_owned().into(),
+                attachments: attachments.clone(),
+                said: None,
+            });
+            pushed.push((line, attachments.len()));
+        }
+        if packet::is_array(line) {
+            inbox.push(Notice::Acknowledged {
+                socket: 7,
+                ack: -3,
+                text: line.to_owned().into(),
+                attachments: attachments.clone(),
+                said: None,
+            });
+            pushed.push((line, attachments.len()));
+        }
+        inbox.push(Notice::Disconnect {
+            socket: 8,
+            reason: Reason::TransportClose,
+        });
+        pushed.push(("0", 0));
+    }
+    let mut pushed = pushed.into_iter();
+    loop {
+        let portion = inbox.take();
+        let records = inbox.records();
+        let mut attached = portion.attachments.len();
+        inbox.with_text(|text| {
+            let values: Vec<&RawValue> = serde_json::from_slice(text).expect("a batch that parses");
+            assert_eq!(values.len(), FIELDS * records.len());
+            for (values, record) in values.chunks(FIELDS).zip(&records) {
+                let (text, attachments) = pushed.next().expect("no record that was not pushed");
+                assert_eq!(values[FIELDS - 1].get(), text.trim());
+                let alone: Vec<&RawValue> =
+                    serde_json::from_str(record).expect("a record that parses");
+                assert_eq!(alone.len(), FIELDS);
+                attached -= attachments;
+            }
+        });
+        assert_eq!(attached, 0);
+        if portion.is_large {
+            inbox.heard();
+        }
+        if !portion.more {
+            break;
+        }
+        inbox.resume();
+    }
+    assert_eq!(pushed.next(), None, "every record comes");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::tests::replay;
+
+    #[test]
+    fn batches_of_the_corpus_hold_each_message_in_a_record_of_its_own() {
+        replay("batches", batches);
+    }
+}
