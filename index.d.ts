@@ -1471,7 +1471,14 @@ declare namespace LoopbackSocket {
     offAnyOutgoing(listener?: (...args: any[]) => void): this;
     /** The listeners that `onAnyOutgoing` and `prependAnyOutgoing` added. */
     listenersAnyOutgoing(): Array<(...args: any[]) => void>;
-    /** Removes the listeners of an event, or all: methods are listeners too. */
+    /**
+     * Removes the listeners of an event, or all. Methods are listeners of the socket, as `listeners()`,
+     * `listenerCount()` and `eventNames()` have it, and so is what begins an attempt to authenticate. A
+     * method that is removed is there again when the client authenticates the next time.
+     *
+     * @example
+     * socket.removeAllListeners('findBooks');
+     */
     removeAllListeners(event?: string | symbol): this;
     /**
      * Joins rooms, at once.

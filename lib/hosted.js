@@ -214,6 +214,7 @@ class HostedSocket {
         this.socket.on(name, binding.listener);
       } else {
         Object.assign(binding, { method, fn, self, credentials });
+        this._listenAgain(name, binding.listener);
       }
     });
     for (const [name, { fn, listener }] of bindings) {
@@ -221,6 +222,20 @@ class HostedSocket {
         this.socket.removeListener(name, listener);
         bindings.delete(name);
       }
+    }
+  }
+
+  /**
+   * Adds the listener of a method that is bound again, if the application has removed it meanwhile.
+   *
+   * @param {string} name the method
+   * @param {Function} listener its listener
+   * @returns {void}
+   */
+  _listenAgain(name, listener) {
+    const { socket } = this;
+    if (typeof socket.listeners === 'function' && !socket.listeners(name).includes(listener)) {
+      socket.on(name, listener);
     }
   }
 

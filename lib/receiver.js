@@ -5,6 +5,7 @@
  * may have ended meanwhile: sockets end at any time.
  */
 
+const { isAuthenticationRemoved } = require('./own-listeners');
 const { answered } = require('./polling');
 const { pumped } = require('./pump');
 const { Socket } = require('./socket');
@@ -69,10 +70,7 @@ class Receiver {
         call,
         run,
         isLast,
-        steps && {
-          isCalled: steps.some((step) => 'run' in step),
-          run: (event) => this.#take(socket, event, steps),
-        },
+        steps && ((event) => this.#take(socket, event, steps)),
       );
     }
   }
@@ -81,20 +79,22 @@ class Receiver {
    * @param {Socket} socket the socket
    * @param {unknown[]} event the event's name and arguments
    * @param {import('./inbox').Step[]} steps what runs for it
-   * @returns {void}
+   * @returns {boolean} whether a method is among that
    */
   #take(socket, event, steps) {
+    let isCalled = false;
     for (const step of steps) {
       if (!this.#server._isLive(socket)) {
-        return;
+        break;
       }
       if ('run' in step) {
-        socket._call(event, step.call, step.run);
-      } else {
+        isCalled = socket._call(event, step.call, step.run) || isCalled;
+      } else if (!isAuthenticationRemoved(socket, step.instance)) {
         const { instance, attempt } = step;
         serving.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
       }
     }
+    return isCalled;
   }
 
   /**

@@ -11,6 +11,14 @@ const { EMITTER_EVENTS, checkedTimeout, eventName, guarded } = require('./events
 const { handshakeOf } = require('./handshake');
 const { invoke } = require('./invoke');
 const { InvalidCallbackError } = require('./errors');
+const {
+  countOwn,
+  methodsBound,
+  ownFunctions,
+  ownNames,
+  removeAllOwn,
+  removeOwn,
+} = require('./own-listeners');
 
 const { emit: emitLocally } = EventEmitter.prototype;
 
@@ -560,21 +568,83 @@ class Socket extends EventEmitter {
     Object.assign(bound, this.#bound);
     bound[instance] = { credentials, methods };
     this.#bound = bound;
+    methodsBound(this, instance);
+  }
+
+  /**
+   * What each LoopbackSocket has bound, by its number.
+   *
+   * @returns {({credentials: unknown, methods: import('./authentication').BoundMethod[]} |
+   *   undefined)[]} none before the client has authenticated
+   */
+  get _bound() {
+    return this.#bound ?? [];
+  }
+
+  /**
+   * The listeners of an event: those that were added and, behind them, as they run, the methods of
+   * that name and what begins an attempt to authenticate.
+   *
+   * @param {string | symbol} event which
+   * @returns {Function[]} a copy
+   */
+  listeners(event) {
+    return [...super.listeners(event), ...ownFunctions(this, event)];
+  }
+
+  /**
+   * The same as `listeners`, those of `once` as they are wrapped.
+   *
+   * @param {string | symbol} event which
+   * @returns {Function[]} a copy
+   */
+  rawListeners(event) {
+    return [...super.rawListeners(event), ...ownFunctions(this, event)];
+  }
+
+  /**
+   * How many listeners an event has, methods included.
+   *
+   * @param {string | symbol} event which
+   * @param {Function} [listener] counts only how often it is this one
+   * @returns {number} how many
+   */
+  listenerCount(event, listener) {
+    const count = super.listenerCount(event, listener);
+    return listener === undefined || listener === null
+      ? count + countOwn(this, event)
+      : count + ownFunctions(this, event).filter((own) => own === listener).length;
+  }
+
+  /**
+   * The events that have listeners, methods included.
+   *
+   * @returns {(string | symbol)[]} a copy
+   */
+  eventNames() {
+    return [...new Set([...super.eventNames(), ...ownNames(this)])];
+  }
+
+  /**
+   * Removes a listener. That of a method, as `listeners()` gives it, takes the method away from the
+   * socket until its client authenticates again.
+   *
+   * @param {string | symbol} event the event
+   * @param {Function} listener the listener
+   * @returns {this} the socket
+   */
+  removeListener(event, listener) {
+    return removeOwn(this, event, listener) ? this : super.removeListener(event, listener);
   }
 
   /**
    * Removes the listeners of an event, or of all: methods are listeners too.
    *
-   * @param {string} [event] which
+   * @param {string | symbol} [event] which
    * @returns {this} the socket
    */
   removeAllListeners(event) {
-    for (const bound of this.#bound ?? []) {
-      if (bound !== undefined) {
-        const isKept = ({ name }) => arguments.length > 0 && name !== event;
-        bound.methods = bound.methods.filter(isKept);
-      }
-    }
+    removeAllOwn(this, arguments.length > 0 ? [event] : ownNames(this));
     return arguments.length > 0 ? super.removeAllListeners(event) : super.removeAllListeners();
   }
 
@@ -586,11 +656,11 @@ class Socket extends EventEmitter {
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
-   * @param {{isCalled: boolean, run: (event: unknown[]) => void}} [behind] what else runs for the
-   *   event, and whether methods are among that
+   * @param {(event: unknown[]) => boolean} [runBehind] runs what else runs for the event, and says
+   *   whether a method is among that
    * @returns {void}
    */
-  _event(payload, call, run, isLast, behind) {
+  _event(payload, call, run, isLast, runBehind) {
     if (!this.connected) {
       return;
     }
@@ -600,14 +670,13 @@ class Socket extends EventEmitter {
     if (
       this.#middleware === undefined &&
       this.#anyListeners === undefined &&
-      (isLast || this.listenerCount(payload[0]) === 0)
+      (isLast || super.listenerCount(payload[0]) === 0)
     ) {
-      if (run >= 0) {
-        this._call(payload, call, run);
-      } else if (!behind?.isCalled) {
+      const isCalled = run >= 0 && this._call(payload, call, run);
+      const isCalledBehind = runBehind !== undefined && runBehind(payload);
+      if (!isCalled && !isCalledBehind) {
         this.#forget(call);
       }
-      behind?.run(payload);
       return;
     }
     const event = payload.slice();
@@ -617,7 +686,7 @@ class Socket extends EventEmitter {
     for (const listener of this.listenersAny().slice()) {
       guarded(() => Reflect.apply(listener, this, event));
     }
-    this.#look(event, () => this.#dispatch(event, payload, call, run, behind));
+    this.#look(event, () => this.#dispatch(event, payload, call, run, runBehind));
   }
 
   /**
@@ -626,18 +695,18 @@ class Socket extends EventEmitter {
    * @param {unknown[]} payload the event's name and arguments; those behind the first are ignored
    * @param {number} call the call to answer, -1 if nobody waits
    * @param {number} run the method, and whose
-   * @returns {void}
+   * @returns {boolean} whether there still is such a method
    */
   _call(payload, call, run) {
     const bound = this.#bound?.[Math.floor(run / METHODS)];
     const method = methodOf(bound, run % METHODS, payload[0]);
     if (method === undefined) {
-      this.#forget(call);
-      return;
+      return false;
     }
     const args = [this, bound.credentials, payload[1]];
     const settle = call < 0 ? ignore : (failed, value) => this.#answer(call, failed, value);
     invoke(method.fn, method.self, args, settle);
+    return true;
   }
 
   /**
@@ -662,7 +731,7 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   _fail(error) {
-    if (this.listenerCount('error') > 0) {
+    if (super.listenerCount('error') > 0) {
       Reflect.apply(emitLocally, this, ['error', error]);
     }
   }
@@ -743,15 +812,15 @@ class Socket extends EventEmitter {
    * @param {unknown[]} payload the event as it came
    * @param {number} call the call to acknowledge, -1 if nobody waits
    * @param {number} run the method to run, -1 for none
-   * @param {{run: (event: unknown[]) => void}} [behind] what else runs for the event
+   * @param {(event: unknown[]) => boolean} [runBehind] runs what else runs for the event
    * @returns {void}
    */
-  #dispatch(event, payload, call, run, behind) {
+  #dispatch(event, payload, call, run, runBehind) {
     if (!this.connected) {
       return;
     }
     const [name, ...args] = event;
-    for (const listener of this.rawListeners(name)) {
+    for (const listener of super.rawListeners(name)) {
       guarded(() => Reflect.apply(listener, this, args));
     }
     const bare = call < 0 ? event : event.slice(0, -1);
@@ -762,7 +831,7 @@ class Socket extends EventEmitter {
     if (run >= 0) {
       this._call(bare, call, run);
     }
-    behind?.run(bare);
+    runBehind?.(bare);
   }
 
   /**
@@ -868,6 +937,9 @@ class Socket extends EventEmitter {
     this.nsp._outgoingListeners += Number(has) - Number(had);
   }
 }
+
+// As Node has it: two names for one function.
+Socket.prototype.off = Socket.prototype.removeListener;
 
 /** Whether an earlier session was taken up again; the native server does not. */
 Socket.prototype.recovered = false;

@@ -469,6 +469,19 @@ impl NativeServer {
         i64::from(instance)
     }
 
+    /// The application hands credentials to a LoopbackSocket in the client's place; as
+    /// `Session.credentials`.
+    #[napi(catch_unwind)]
+    pub fn credentials(&self, socket: u32, instance: u32) -> i64 {
+        let event = Event::Credentials {
+            instance: Instance(instance),
+        };
+        match self.step(socket, event).into_iter().next() {
+            Some(Effect::RunAuth { attempt, .. }) => i64::from(attempt.number()),
+            _ => NOTHING,
+        }
+    }
+
     /// The auth function of an attempt is done, or the onConnected handler that ran last; as
     /// `Session.outcome`.
     #[napi(catch_unwind)]
