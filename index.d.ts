@@ -1126,6 +1126,14 @@ declare namespace LoopbackSocket {
     createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   }
 
+  /** A packet of Engine.IO, as `socket.conn` tells of it. */
+  interface EnginePacket {
+    /** What it is. */
+    type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
+    /** What it carries: text, or the bytes of a binary message. */
+    data?: string | Buffer;
+  }
+
   /**
    * A connection, which the sockets of its namespaces share, as Engine.IO sees it.
    *
@@ -1139,10 +1147,16 @@ declare namespace LoopbackSocket {
     {
       /** It moved to websocket. */
       upgrade: (transport: { name: string }) => void;
+      /** A packet came: a message has its text or its bytes as `data`, as they are on the wire. */
+      packet: (packet: EnginePacket) => void;
+      /** A packet is sent, as `packet` has it; told when it is handed over, not inside `emit()`. */
+      packetCreate: (packet: EnginePacket & { options: { compress: boolean } }) => void;
       /** A message came. */
-      packet: (packet: { type: string; data?: any }) => void;
-      /** A message is sent to this client alone. */
-      packetCreate: (packet: { type: string; data?: any; options?: object }) => void;
+      message: (data: string | Buffer) => void;
+      /** The same as `message`. */
+      data: (data: string | Buffer) => void;
+      /** The client answered a ping, or pinged: in version 3 of Engine.IO that is its part. */
+      heartbeat: () => void;
       /** It has ended. */
       close: (reason: string, description?: any) => void;
     },
@@ -1783,7 +1797,10 @@ declare namespace LoopbackSocket {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_NAME';
   }
 
-  /** {@link LoopbackSocket.start} was given something that has no sockets to serve. */
+  /**
+   * {@link LoopbackSocket.start} was given something that has no sockets to serve, as an app of Express,
+   * a LoopBack 4 application or a stream. The message says what it is and where its server is.
+   */
   class InvalidHostError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
   }

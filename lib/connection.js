@@ -11,6 +11,17 @@ const { Opening } = require('./opening');
 const { protocolOf } = require('./refusals');
 const { refuse } = require('./unsupported');
 
+/** Types of Engine.IO's packets, by their digit. */
+const TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
+
+/** What is so of a packet, added up, as `src/bridge/inbox.rs` has it. */
+const SENT = 1;
+const TEXT = 2;
+const UNCOMPRESSED = 4;
+
+/** Events of `socket.conn` that every packet of the connection is needed for. */
+const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
+
 /** The sockets of a connection that has none. */
 const NONE = Object.freeze([]);
 
@@ -51,6 +62,8 @@ class Connection {
     this.transport = request.upgrade ? 'websocket' : 'polling';
     this.isOpen = true;
     this.isUpgraded = false;
+    /** Whether the native server reports its packets. */
+    this.isWatched = false;
   }
 
   /**
@@ -89,12 +102,46 @@ class Connection {
   }
 
   /**
-   * Whether somebody may be listening for the connection's events.
+   * Has the native server report packets while somebody listens for them, and no longer.
    *
-   * @returns {boolean} if not, they need not be made
+   * @returns {void}
    */
-  get isWatched() {
-    return this.#conn !== undefined;
+  watch() {
+    const { server, sid } = this;
+    const isWatched = PACKET_EVENTS.some((event) => this.#conn?.listenerCount(event) > 0);
+    if (isWatched !== this.isWatched && this.isOpen) {
+      this.isWatched = isWatched;
+      server._native?.watchReceived(sid, isWatched);
+      // In its place among what is sent: what was before is none of the listener's business.
+      server._output?.watchSent(sid, isWatched);
+    }
+  }
+
+  /**
+   * A packet came from the client or is queued for it.
+   *
+   * @param {number} digit its type
+   * @param {number} flags what is so of it
+   * @param {Buffer} bytes what it carries
+   * @returns {void}
+   */
+  packet(digit, flags, bytes) {
+    const type = TYPES[digit];
+    const data = (flags & TEXT) > 0 ? bytes.toString() : bytes;
+    const carries = type === 'message' || bytes.length > 0;
+    if ((flags & SENT) > 0) {
+      const options = { compress: (flags & UNCOMPRESSED) === 0 };
+      this.tell('packetCreate', carries ? { type, options, data } : { type, options });
+      return;
+    }
+    this.tell('packet', carries ? { type, data } : { type });
+    if (type === 'message') {
+      this.tell('data', data);
+      this.tell('message', data);
+    } else if (type === 'ping' || type === 'pong') {
+      // The client pings in version 3 of Engine.IO, and answers in version 4.
+      this.tell('heartbeat');
+    }
   }
 
   /**
@@ -207,7 +254,8 @@ const REQUEST = {
 };
 
 /**
- * `socket.conn`: emits `upgrade`, `packet`, `packetCreate` and `close`.
+ * `socket.conn`: emits `upgrade` and `close`, and, as packets come and go, `packet`, `packetCreate`,
+ * `message`, `data` and `heartbeat`.
  */
 class EngineSocket extends EventEmitter {
   #connection;
@@ -219,6 +267,15 @@ class EngineSocket extends EventEmitter {
     super();
     this.#connection = connection;
     Object.defineProperty(this, 'request', REQUEST);
+  }
+
+  /**
+   * Its listeners have changed.
+   *
+   * @returns {void}
+   */
+  _watch() {
+    this.#connection.watch();
   }
 
   /**
@@ -275,6 +332,23 @@ class EngineSocket extends EventEmitter {
     }
     return this;
   }
+}
+
+for (const method of [
+  'on',
+  'addListener',
+  'once',
+  'prependListener',
+  'prependOnceListener',
+  'off',
+  'removeListener',
+  'removeAllListeners',
+]) {
+  EngineSocket.prototype[method] = function changed(...args) {
+    Reflect.apply(EventEmitter.prototype[method], this, args);
+    this._watch();
+    return this;
+  };
 }
 
 refuse(EngineSocket.prototype, { send: 'socket.send()', write: 'socket.send()' });

@@ -39,6 +39,11 @@ class Engine extends EventEmitter {
     return this.#count();
   }
 
+  /** @returns {boolean} whether somebody hears of connections, and may watch them from their start */
+  get _isHeard() {
+    return this.listenerCount('connection') > 0;
+  }
+
   /**
    * Adds middleware, `(req, res, next)` as Express has it, for every request of clients; for an
    * upgrade to websocket `res` only takes headers.

@@ -41,13 +41,16 @@ class InvalidNameError extends LoopbackSocketError {
 class InvalidHostError extends LoopbackSocketError {
   /**
    * @param {unknown} host what was given instead of a server
+   * @param {import('./host-kinds').Kind} [kind] what that is known to be
    */
-  constructor(host) {
+  constructor(host, kind) {
     super(
       'INVALID_HOST',
       'start() needs a Socket.IO server, a namespace of one, an http(s).Server or a port; got ' +
-        `${describe(host)}. Pass what require('socket.io')(httpServer), ` +
-        'new LoopbackSocket.Server(httpServer) or app.listen() returned.',
+        `${kind?.what ?? describe(host)}. ` +
+        (kind?.instead ??
+          "Pass what require('socket.io')(httpServer), new LoopbackSocket.Server(httpServer) or " +
+            'app.listen() returned.'),
     );
   }
 }
@@ -72,15 +75,17 @@ class InvalidServerError extends LoopbackSocketError {
   /**
    * @param {unknown} server where from
    * @param {boolean} [isClosing=false] whether the native server is still closing
+   * @param {import('./host-kinds').Kind} [kind] what was given is known to be
    */
-  constructor(server, isClosing = false) {
+  constructor(server, isClosing = false, kind = undefined) {
     super(
       'INVALID_SERVER',
       isClosing
         ? 'The native server is still closing. Attach it again when close() has called back, or ' +
             'its promise is fulfilled.'
         : 'A native server takes clients from an http.Server, an https.Server or a port; got ' +
-            `${describe(server)}. Pass what http.createServer() or app.listen() returned.`,
+            `${kind?.what ?? describe(server)}. ` +
+            (kind?.instead ?? 'Pass what http.createServer() or app.listen() returned.'),
     );
   }
 }

@@ -21,6 +21,7 @@ const RESPONSE = 8;
 const ASK = 9;
 const UPGRADED = 10;
 const PUMP = 11;
+const PACKET = 12;
 
 /** The reason for which a socket ends when its client leaves the namespace. */
 const CLIENT_LEFT = 0;
@@ -86,6 +87,8 @@ function dispatch(server, values, attachments) {
         server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
       } else if (kind === PUMP) {
         server.pump(subject, a, attachments?.[Math.floor(place / PLACE)]);
+      } else if (kind === PACKET) {
+        server.packet(subject, a, b, attachments[Math.floor(place / PLACE)]);
       } else if (kind === CONNECT) {
         server.connect(subject, a, values[i + 5]);
       } else if (kind === DISCONNECT) {

@@ -9,6 +9,7 @@ const hosted = require('./hosted');
 const { resolveHandler } = require('./invoke');
 const { InvalidHostError, InvalidNameError } = require('./errors');
 const { startOptions } = require('./gating');
+const { kindOf } = require('./host-kinds');
 const { DEFAULT_TIMEOUT } = require('./timeout');
 
 /** A server of our own serves an instance by its method of this name. */
@@ -145,12 +146,14 @@ LoopbackSocket.prototype.start = function start(io, options) {
   if (typeof serve === 'function') {
     this._io = host;
     serve.call(host, this, checked);
-  } else if (host != null && typeof host.on === 'function' && !isApp(host)) {
-    this._io = host;
-    hosted.serve(host, this, checked);
-  } else {
-    throw new InvalidHostError(io);
+    return;
   }
+  const kind = kindOf(host);
+  if (host == null || typeof host.on !== 'function' || kind !== undefined) {
+    throw new InvalidHostError(io, kind);
+  }
+  this._io = host;
+  hosted.serve(host, this, checked);
 };
 
 /**
@@ -159,18 +162,6 @@ LoopbackSocket.prototype.start = function start(io, options) {
  */
 function isPort(value) {
   return typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value));
-}
-
-/**
- * @param {object} host what is to be served
- * @returns {boolean} whether it is an app of LoopBack or Express: an emitter, but not of sockets
- */
-function isApp(host) {
-  return (
-    typeof host === 'function' &&
-    typeof host.handle === 'function' &&
-    typeof host.listen === 'function'
-  );
 }
 
 /**

@@ -187,12 +187,12 @@ class Namespace extends EventEmitter {
   /**
    * @param {object} audience for whom
    * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
-   * @param {{volatile?: boolean}} flags how
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    */
   _broadcast(audience, ack, flags, args) {
-    this.server._output?.broadcast(this._index, audience, ack, flags.volatile === true, args);
+    this.server._output?.broadcast(this._index, audience, ack, flags, args);
   }
 
   /**

@@ -133,13 +133,13 @@ class Output {
    *
    * @param {number} socket the socket
    * @param {number | ''} ack the id the client is to acknowledge with, `''` for none
-   * @param {boolean} isVolatile whether it may be dropped if something waits already
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
-  emit(socket, ack, isVolatile, args) {
-    this.#send('e', 'E', `\t${socket}\t${ack}\t${isVolatile ? 'v' : ''}\t`, args);
+  emit(socket, ack, flags, args) {
+    this.#send('e', 'E', `\t${socket}\t${ack}\t${flagsOf(flags)}\t`, args);
   }
 
   /**
@@ -148,14 +148,14 @@ class Output {
    * @param {number} namespace the namespace
    * @param {{rooms?: string[], except?: string[], skip?: number}} audience for whom
    * @param {number | ''} ack the id the clients are to acknowledge with, `''` for none
-   * @param {boolean} isVolatile whether it may be dropped where something waits already
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
-  broadcast(namespace, audience, ack, isVolatile, args) {
+  broadcast(namespace, audience, ack, flags, args) {
     const to = JSON.stringify(audience);
-    this.#send('b', 'B', `\t${namespace}\t${to}\t${ack}\t${isVolatile ? 'v' : ''}\t`, args);
+    this.#send('b', 'B', `\t${namespace}\t${to}\t${ack}\t${flagsOf(flags)}\t`, args);
   }
 
   /**
@@ -185,6 +185,15 @@ class Output {
    */
   closeConnection(sid) {
     this.#add(`z\t${sid}\n`);
+  }
+
+  /**
+   * @param {string} sid the session id of a connection
+   * @param {boolean} watched whether what is sent on it is reported from now on
+   * @returns {void}
+   */
+  watchSent(sid, watched) {
+    this.#add(`w\t${sid}\t${watched ? 1 : 0}\n`);
   }
 
   /**
@@ -294,6 +303,14 @@ class Output {
  */
 function digits(number) {
   return number < TAIL ? `${number}` : `${Math.floor(number / TAIL)}${TAILS[number % TAIL]}`;
+}
+
+/**
+ * @param {{volatile?: boolean, compress?: boolean}} flags how something is sent
+ * @returns {string} the same as an operation has it
+ */
+function flagsOf({ volatile, compress }) {
+  return `${volatile === true ? 'v' : ''}${compress === false ? 'u' : ''}`;
 }
 
 /**

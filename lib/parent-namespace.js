@@ -61,7 +61,7 @@ class ParentNamespace extends Namespace {
   /**
    * @param {object} audience for whom
    * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
-   * @param {{volatile?: boolean}} flags how
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    */

@@ -149,6 +149,7 @@ function serve(server, req, res, body, id) {
     req.headers['content-type'],
     body,
     id,
+    server.engine._isHeard,
   );
   if (verdict >= 0) {
     sent(server, req);

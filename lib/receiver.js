@@ -235,10 +235,19 @@ class Receiver {
     if (connection !== undefined) {
       connection.transport = 'websocket';
       connection.isUpgraded = true;
-      if (connection.isWatched) {
-        connection.tell('upgrade', connection.conn.transport);
-      }
+      connection.tell('upgrade', { name: connection.transport });
     }
+  }
+
+  /**
+   * @param {number} number a connection whose packets are watched
+   * @param {number} type the packet's type, by its digit
+   * @param {number} flags what is so of it
+   * @param {Buffer} bytes what it carries
+   * @returns {void}
+   */
+  packet(number, type, flags, bytes) {
+    this.#server._connections.get(number)?.packet(type, flags, bytes);
   }
 
   /**

@@ -18,6 +18,7 @@ const { isLeftOut } = require('./gating');
 const { refuse } = require('./unsupported');
 const { guarded } = require('./events');
 const { parseBatch, dispatch } = require('./inbox');
+const { kindOf } = require('./host-kinds');
 const { Namespace } = require('./namespace');
 const { serverOptions } = require('./options');
 const { Output } = require('./output');
@@ -98,7 +99,7 @@ class Server extends EventEmitter {
   attach(where, options) {
     const port = portOf(where);
     if (port === undefined && !isHttpServer(where)) {
-      throw new InvalidServerError(where);
+      throw new InvalidServerError(where, false, kindOf(where));
     }
     if (this._isClosing && this._native !== undefined) {
       throw new InvalidServerError(where, true);
@@ -369,8 +370,10 @@ class Server extends EventEmitter {
     this.#alive ??= setInterval(() => {}, LONGEST);
     const connection = new Connection(this, id, request, address);
     this._connections.set(number, connection);
-    if (this.engine.listenerCount('connection') > 0) {
+    if (this.engine._isHeard) {
+      connection.isWatched = true;
       guarded(() => this.engine.emit('connection', connection.conn));
+      connection.watch();
     }
   }
 
@@ -498,7 +501,13 @@ function portOf(value) {
  * @returns {boolean} whether it can only be options
  */
 function isPlainObject(value) {
-  return typeof value === 'object' && value !== null && !isHttpServer(value) && !value.on;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !isHttpServer(value) &&
+    !value.on &&
+    kindOf(value) === undefined
+  );
 }
 
 /**

@@ -189,11 +189,7 @@ class Socket extends EventEmitter {
       if (this.#anyOutgoingListeners !== undefined) {
         this._notifyOutgoing(packet);
       }
-      if (this._connection.isWatched) {
-        const options = { compress: flags.compress !== false };
-        this._connection.tell('packetCreate', { type: 'message', data: packet, options });
-      }
-      this.server._output.emit(this._number, ack, flags.volatile === true, packet);
+      this.server._output.emit(this._number, ack, flags, packet);
     }
     // Not before: nothing waits for the answer to what could not be sent.
     if (callback !== undefined) {
@@ -663,9 +659,6 @@ class Socket extends EventEmitter {
   _event(payload, call, run, isLast, runBehind) {
     if (!this.connected) {
       return;
-    }
-    if (this._connection.isWatched) {
-      this._connection.tell('packet', { type: 'message', data: payload });
     }
     if (
       this.#middleware === undefined &&

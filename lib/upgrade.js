@@ -110,6 +110,7 @@ function handOver(server, req, socket, head, descriptor, res, id) {
     upgradeHeaders(server, req, res, sid === undefined),
     head,
     id,
+    server.engine._isHeard,
   );
   if (verdict >= 0) {
     refuseUpgrade(server, req, socket, nativeRefusal(verdict, req));

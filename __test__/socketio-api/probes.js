@@ -5,6 +5,7 @@
 
 const { once } = require('node:events');
 const http = require('node:http');
+const WebSocket = require('ws');
 const { heard, received } = require('./context');
 
 const wait = (emitter, event) => once(emitter, event);
@@ -256,6 +257,18 @@ const one = (act) => async (context) => {
   const peer = await context.connect();
   return act(peer.socket, peer, context);
 };
+/** What the events of a connection tell of the packets that come. */
+function packets(event) {
+  return one(async (socket, { client }) => {
+    const got = [];
+    socket.conn.on(event, (packet) => got.push(packet));
+    socket.on('question', (bytes, acknowledge) => acknowledge(bytes));
+    await client.emitWithAck('question', Buffer.from('why'));
+    client.emit('thanks', { a: [1] });
+    await wait(socket, 'thanks');
+    return got.slice();
+  });
+}
 /** A probe of what one of three sockets says to the others. */
 const others = (act) => async (context) => {
   const peers = await context.three();
@@ -634,6 +647,26 @@ const Events = {
       return [transport.name, socket.conn.transport.name, client.connected];
     }
     return ['websocket', before, client.connected];
+  },
+  'conn: packet': packets('packet'),
+  'conn: message': packets('message'),
+  'conn: data': packets('data'),
+  // A client of Engine.IO 3 says when.
+  'conn: heartbeat': async (context) => {
+    context.io.engine.opts.allowEIO3 = true;
+    const connected = wait(context.io.engine, 'connection');
+    const url = `${context.url.replace('http', 'ws')}/socket.io/?EIO=3&transport=websocket`;
+    const client = new WebSocket(url);
+    const [[conn]] = await Promise.all([connected, wait(client, 'open')]);
+    const got = [];
+    conn.on('heartbeat', (...args) => got.push(args));
+    for (let n = 0; n < 2; n++) {
+      const beat = wait(conn, 'heartbeat');
+      client.send('2');
+      await beat;
+    }
+    client.terminate();
+    return got;
   },
   'conn: close': one(async (socket, { client }) => {
     const closed = wait(socket.conn, 'close');

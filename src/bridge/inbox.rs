@@ -23,6 +23,7 @@
 //! | 9 ask | connection | ask | 0 | `{nsp,query,auth}` |
 //! | 10 upgraded | connection | 0 | 0 | 0 |
 //! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
+//! | 12 packet | connection | Engine.IO's type | 1 sent + 2 text + 4 not to be compressed | 0 |
 //!
 //! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
 //! place in the list beside the text, times 2¹⁴, plus how many there are.
@@ -321,6 +322,19 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let place = attach(attachments, vec![body]);
             let binary = i64::from(binary);
             record([8, request.into(), status.into(), binary, place], "0");
+        }
+        Notice::Packet {
+            connection, packet, ..
+        } => {
+            let (bytes, is_text) = packet.data.into_bytes();
+            let flags = i64::from(packet.is_sent)
+                + 2 * i64::from(is_text)
+                + 4 * i64::from(!packet.compress);
+            let place = attach(attachments, vec![bytes]);
+            record(
+                [12, connection.into(), packet.kind.into(), flags, place],
+                "0",
+            );
         }
         Notice::Pump { pump, action } => {
             let (action, place) = match action {

@@ -239,6 +239,7 @@ impl NativeServer {
     ///
     /// @param headers more lines for the head of the answer, each with its line break
     /// @param id the id of the session that it opens
+    /// @param watched whether every packet of that is reported
     /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
     /// be taken; else why it is refused
     #[napi(catch_unwind)]
@@ -253,6 +254,7 @@ impl NativeServer {
         headers: String,
         head: Buffer,
         id: Option<String>,
+        watched: bool,
     ) -> i32 {
         let query = Query {
             protocol: protocol(eio3),
@@ -277,6 +279,7 @@ impl NativeServer {
             asks,
             number: connection,
             id,
+            watched,
         };
         self.runtime
             .handle
@@ -360,6 +363,7 @@ impl NativeServer {
     /// as a record.
     ///
     /// @param id the id of the session that it opens
+    /// @param watched whether every packet of that is reported
     /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else why
     /// it is refused
     #[napi(catch_unwind)]
@@ -374,6 +378,7 @@ impl NativeServer {
         content_type: Option<String>,
         body: Option<Buffer>,
         id: Option<String>,
+        watched: bool,
     ) -> i32 {
         let query = Query {
             protocol: protocol(eio3),
@@ -395,6 +400,7 @@ impl NativeServer {
             asks,
             connection,
             id,
+            watched,
         };
         polling::serve(&self.server, request);
         code
@@ -406,6 +412,17 @@ impl NativeServer {
     pub fn abort_session(&self, sid: String) {
         if let Ok(sid) = sid.parse() {
             polling::abort_session(&self.server, sid);
+        }
+    }
+
+    /// Has every packet that comes on a session reported from now on, or none any more. For what is
+    /// sent there is an operation, which has its place among the others.
+    #[napi(catch_unwind)]
+    pub fn watch_received(&self, sid: String, watched: bool) {
+        if let Ok(sid) = sid.parse()
+            && let Some(connection) = self.server.connection(sid)
+        {
+            connection.watch_received(watched);
         }
     }
 

@@ -27,8 +27,8 @@ use super::request::Refusal;
 use super::unheard::{Said, Unheard};
 use super::wire::WriteHalf;
 use super::{ProtocolVersion, Sid, Str, TransportType};
-use crate::server::notice::{Notice, Reason};
-use crate::server::parser::Frame;
+use crate::server::notice::{self, Notice, PacketData, Reason};
+use crate::server::parser::{Frame, Message};
 use crate::server::runtime::Runtime;
 use crate::server::socket::Socket;
 use crate::server::{Inbox, Server};
@@ -57,6 +57,10 @@ pub(crate) struct Connection {
     reason: OnceLock<Reason>,
     ending: AtomicBool,
     upgrading: AtomicBool,
+    /// Whether JavaScript is told of every packet of the client.
+    watches_received: AtomicBool,
+    /// Whether JavaScript is told of every packet for the client.
+    watches_sent: AtomicBool,
     tasks: Mutex<Tasks>,
 }
 
@@ -101,6 +105,7 @@ impl Connection {
         number: ConnectionNumber,
         protocol: ProtocolVersion,
         transport: Transport,
+        watched: bool,
     ) -> Option<Arc<Self>> {
         let outgoing = match transport {
             Transport::Polling { takes_binary } => Outgoing::Polling(Polling::new(takes_binary)),
@@ -121,6 +126,8 @@ impl Connection {
             reason: OnceLock::new(),
             ending: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
+            watches_received: AtomicBool::new(watched),
+            watches_sent: AtomicBool::new(watched),
             tasks: Mutex::default(),
         });
         if !server.admit(&connection) {
@@ -152,6 +159,87 @@ impl Connection {
     /// Counts a message of the client until JavaScript has heard it.
     pub(crate) fn said(&self, text: &str, attachments: &[Bytes]) -> Said {
         self.unheard.count_message(text.len(), attachments)
+    }
+
+    /// Has JavaScript told of every packet of the client from now on, or of none any more.
+    pub(crate) fn watch_received(&self, watched: bool) {
+        self.watches_received.store(watched, Ordering::Relaxed);
+    }
+
+    /// Has JavaScript told of every packet for the client from now on, or of none any more.
+    pub(crate) fn watch_sent(&self, watched: bool) {
+        self.watches_sent.store(watched, Ordering::Relaxed);
+    }
+
+    fn is_sending_watched(&self) -> bool {
+        self.watches_sent.load(Ordering::Relaxed)
+    }
+
+    /// Tells JavaScript of a packet of the client.
+    fn tell_received(&self, packet: &Packet<'_>) {
+        let text = |text: &str| PacketData::Text(Str::copy_from_slice(text));
+        let (kind, data) = match packet {
+            // As Engine.IO has it: polling deals with the end itself.
+            Packet::Close if self.transport() == Some(TransportType::Polling) => return,
+            Packet::Close => (b'1', text("")),
+            Packet::Ping(data) => (b'2', text(data)),
+            Packet::Pong => (b'3', text("")),
+            Packet::Message(data) => (b'4', text(data)),
+            Packet::Binary(bytes) => (b'4', PacketData::Binary(bytes.clone())),
+            Packet::Upgrade => (b'5', text("")),
+            Packet::Noop => (b'6', text("")),
+        };
+        // Counted like what it is about: a client that floods is not read on for it.
+        let said = Some(self.unheard.count(0));
+        self.tell_packet(kind, data, false, true, said);
+    }
+
+    /// Tells JavaScript of a packet that is queued; not of those that only keep a request from waiting.
+    fn tell_queued(&self, packet: &payload::Packet, compress: bool) {
+        let text = |text: &str| PacketData::Text(Str::copy_from_slice(text));
+        let (kind, data) = match packet {
+            payload::Packet::Text(data) => (b'4', PacketData::Text(data.clone())),
+            payload::Packet::Binary(bytes) => (b'4', PacketData::Binary(bytes.clone())),
+            payload::Packet::Ping => (b'2', text("")),
+            payload::Packet::Pong(data) => (b'3', text(data)),
+            payload::Packet::Noop => return,
+        };
+        self.tell_packet(kind, data, true, compress, None);
+    }
+
+    /// Tells JavaScript of the packets of a frame that is queued.
+    fn tell_frame(&self, frame: &Frame) {
+        match &frame.message {
+            Message::Text(text, attachments) => {
+                self.tell_queued(&payload::Packet::Text(text.clone()), frame.compress);
+                for bytes in attachments {
+                    self.tell_queued(&payload::Packet::Binary(bytes.clone()), frame.compress);
+                }
+            }
+            Message::Binary(bytes) => {
+                self.tell_queued(&payload::Packet::Binary(bytes.clone()), frame.compress);
+            }
+        }
+    }
+
+    fn tell_packet(
+        &self,
+        digit: u8,
+        data: PacketData,
+        is_sent: bool,
+        compress: bool,
+        said: Option<Said>,
+    ) {
+        self.inbox.push(Notice::Packet {
+            connection: self.number,
+            packet: notice::Packet {
+                kind: digit - b'0',
+                data,
+                is_sent,
+                compress,
+            },
+            said,
+        });
     }
 
     /// The socket of a namespace, if the client joined it.
@@ -220,10 +308,13 @@ impl Connection {
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> bool {
         self.queue(max_backpressure, |outgoing, waiting| {
             match outgoing {
-                _ if frame.volatile && waiting > 0 => {}
+                _ if frame.volatile && waiting > 0 => return Ok(()),
                 Outgoing::Polling(polling) => polling.push_frame(frame),
                 Outgoing::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
-                Outgoing::Closed => {}
+                Outgoing::Closed => return Ok(()),
+            }
+            if self.is_sending_watched() {
+                self.tell_frame(frame);
             }
             Ok(())
         })
@@ -231,15 +322,22 @@ impl Connection {
 
     /// Queues a series of frames, as [`Connection::send`].
     pub(crate) fn send_series(self: &Arc<Self>, series: &Series, max_backpressure: usize) -> bool {
-        self.queue(max_backpressure, |outgoing, _| match outgoing {
-            Outgoing::Polling(polling) => {
-                for frame in series.frames() {
-                    polling.push_frame(frame);
+        self.queue(max_backpressure, |outgoing, _| {
+            match outgoing {
+                Outgoing::Polling(polling) => {
+                    for frame in series.frames() {
+                        polling.push_frame(frame);
+                    }
                 }
-                Ok(())
+                Outgoing::Websocket(websocket) => websocket.push_series(series, self.protocol)?,
+                Outgoing::Closed => return Ok(()),
             }
-            Outgoing::Websocket(websocket) => websocket.push_series(series, self.protocol),
-            Outgoing::Closed => Ok(()),
+            if self.is_sending_watched() {
+                for frame in series.frames() {
+                    self.tell_frame(frame);
+                }
+            }
+            Ok(())
         })
     }
 
@@ -311,6 +409,12 @@ impl Connection {
     fn tell(self: &Arc<Self>, packet: payload::Packet) {
         let mut outgoing = self.outgoing.lock();
         match &mut *outgoing {
+            Outgoing::Polling(_) | Outgoing::Websocket(_) if self.is_sending_watched() => {
+                self.tell_queued(&packet, true);
+            }
+            _ => {}
+        }
+        match &mut *outgoing {
             Outgoing::Polling(polling) => polling.push(packet),
             Outgoing::Websocket(websocket) => websocket.push(&packet, self.protocol),
             Outgoing::Closed => {}
@@ -338,6 +442,9 @@ impl Connection {
         }
         if self.protocol == ProtocolVersion::V4 {
             self.beat.heard();
+        }
+        if self.watches_received.load(Ordering::Relaxed) {
+            self.tell_received(&packet);
         }
         match (packet, self.protocol) {
             (Packet::Message(text), _) => server.text(self, Str::copy_from_slice(text)),

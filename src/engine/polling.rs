@@ -37,6 +37,8 @@ pub(crate) struct Request {
     pub(crate) connection: ConnectionNumber,
     /// The id of the session that the request opens; a random one if there is none.
     pub(crate) id: Option<Sid>,
+    /// Whether JavaScript is told of every packet from the start.
+    pub(crate) watched: bool,
 }
 
 /// Serves a request; its answer comes as a [`Notice::Response`].
@@ -84,7 +86,7 @@ fn open(server: &Arc<Server>, request: Request) {
         takes_binary: !request.base64_only,
     };
     let (number, protocol) = (request.connection, request.protocol);
-    if Connection::open(server, id, number, protocol, transport).is_none() {
+    if Connection::open(server, id, number, protocol, transport, request.watched).is_none() {
         refuse(server, request.number, None);
         return;
     }

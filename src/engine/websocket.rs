@@ -110,6 +110,8 @@ pub(crate) struct Websocket {
     pub(crate) number: ConnectionNumber,
     /// The id of the session that the websocket opens; a random one if there is none.
     pub(crate) id: Option<Sid>,
+    /// Whether JavaScript is told of every packet from the start.
+    pub(crate) watched: bool,
 }
 
 /// Answers the upgrade, and reads the websocket to its end.
@@ -148,7 +150,8 @@ fn open(server: &Arc<Server>, websocket: Websocket) {
         return;
     };
     let transport = Transport::Websocket(opened.write, opened.unwritten);
-    let Some(connection) = Connection::open(server, id, number, websocket.protocol, transport)
+    let (protocol, watched) = (websocket.protocol, websocket.watched);
+    let Some(connection) = Connection::open(server, id, number, protocol, transport, watched)
     else {
         return;
     };

@@ -52,6 +52,12 @@ pub(crate) enum Notice {
         attachments: Vec<Bytes>,
         said: Option<Said>,
     },
+    /// A packet of Engine.IO came or is queued, on a connection whose packets JavaScript watches.
+    Packet {
+        connection: ConnectionNumber,
+        packet: Packet,
+        said: Option<Said>,
+    },
     /// A socket ended.
     Disconnect {
         socket: SocketNumber,
@@ -71,6 +77,42 @@ pub(crate) enum Notice {
         pump: PumpNumber,
         action: PumpAction,
     },
+}
+
+/// A packet of Engine.IO, as an application that watches a connection sees it.
+#[derive(Debug)]
+pub(crate) struct Packet {
+    /// The digit of its type in the protocol.
+    pub(crate) kind: u8,
+    pub(crate) data: PacketData,
+    /// Whether the server sends it.
+    pub(crate) is_sent: bool,
+    /// Whether the application would have had it compressed.
+    pub(crate) compress: bool,
+}
+
+/// What a packet carries.
+#[derive(Debug)]
+pub(crate) enum PacketData {
+    Text(Str),
+    Binary(Bytes),
+}
+
+impl PacketData {
+    /// As bytes, and whether they are text.
+    pub(crate) fn into_bytes(self) -> (Bytes, bool) {
+        match self {
+            Self::Text(text) => (text.into(), true),
+            Self::Binary(bytes) => (bytes, false),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
 }
 
 /// What JavaScript does with a stream whose bytes it carries.
@@ -133,6 +175,7 @@ impl Notice {
             Self::Connect { said, .. }
             | Self::Ask { said, .. }
             | Self::Event { said, .. }
+            | Self::Packet { said, .. }
             | Self::Acknowledged { said, .. } => said.take(),
             _ => None,
         }
@@ -151,6 +194,7 @@ impl Notice {
                 | Self::Acknowledged {
                     text, attachments, ..
                 } => text.len() + bytes(attachments),
+                Self::Packet { packet, .. } => packet.data.len(),
                 Self::Response { body, .. } => body.len(),
                 Self::Pump {
                     action: PumpAction::Write(bytes),

@@ -9,8 +9,8 @@
 //! |---|---|
 //! | `a socket call json` | answers a call with the array `json` |
 //! | `f socket call` | forgets a call that nobody will answer |
-//! | `e socket ack? volatile? json` | emits the array `json` to one socket, with an acknowledgement id or none |
-//! | `b namespace audience ack? volatile? json` | broadcasts |
+//! | `e socket ack? flags? json` | emits the array `json` to one socket, with an acknowledgement id or none |
+//! | `b namespace audience ack? flags? json` | broadcasts |
 //! | `j socket json` / `l socket json` | joins / leaves a room |
 //! | `c socket` | accepts a socket into its namespace |
 //! | `x socket json` | refuses it, telling the client why |
@@ -19,9 +19,11 @@
 //! | `d socket 0/1` | disconnects a socket, with its whole connection if 1 |
 //! | `m socket` | ends the connection of a socket whose message cannot be read |
 //! | `z sid` | ends a connection by its session id |
+//! | `w sid 0/1` | reports what is sent on a connection no more / from now on |
 //!
-//! `A`, `E` and `B` are the same with a count of attachments as the first field. A volatile frame (`v`)
-//! is dropped for a client for which something waits already.
+//! `A`, `E` and `B` are the same with a count of attachments as the first field. Of the flags, `v` is for
+//! volatile, which is dropped for a client for which something waits already, and `u` for uncompressed,
+//! which only those learn of who watch.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -301,9 +303,12 @@ fn operation(
         _ => Vec::new(),
     };
     let subject = fields.next()?;
-    if kind == "z" {
+    if matches!(kind, "z" | "w") {
         let connection = server.connection(subject.parse().ok()?)?;
-        connection.finish(Reason::ForcedClose);
+        match kind {
+            "z" => connection.finish(Reason::ForcedClose),
+            _ => connection.watch_sent(fields.next()? == "1"),
+        }
         return Some(());
     }
     let subject: u32 = subject.parse().ok()?;
@@ -313,9 +318,9 @@ fn operation(
             let namespace = server.namespace_at(subject)?;
             let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
             let ack = fields.next()?.parse().ok();
-            let volatile = fields.next()? == "v";
+            let flags = fields.next()?;
             let frame = parser.event(&namespace.name, fields.next()?, attached, ack);
-            let frame = if volatile { frame.volatile() } else { frame };
+            let frame = frame.flagged(flags);
             let max_backpressure = server.options.max_backpressure;
             namespace.broadcast(&audience, &frame, max_backpressure, touched);
             return Some(());
@@ -341,9 +346,9 @@ fn operation(
         }
         "e" | "E" => {
             let ack = fields.next()?.parse().ok();
-            let volatile = fields.next()? == "v";
+            let flags = fields.next()?;
             let frame = parser.event(ns, fields.next()?, attached, ack);
-            let frame = if volatile { frame.volatile() } else { frame };
+            let frame = frame.flagged(flags);
             socket.send(&frame, max_backpressure, touched);
         }
         "j" => {

@@ -82,6 +82,7 @@ fn websocket(carrier: Carrier, asks: Asks, number: u32) -> Websocket {
         asks,
         number,
         id: None,
+        watched: false,
     }
 }
 
@@ -254,6 +255,57 @@ fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
         }
         drop(flooding.await.unwrap());
         world.closed(1).await;
+    });
+}
+
+#[test]
+fn a_client_that_only_pongs_is_not_read_on_either_while_its_packets_are_watched() {
+    const PONGS: usize = 100_000;
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        socket.connection.watch_received(true);
+        let unheard = socket.connection.unheard().clone();
+        drop(socket);
+        let flooding = tokio::spawn(async move {
+            let flood = b"\x81\x81\0\0\0\x003".repeat(PONGS);
+            client.write_all(&flood).await.unwrap();
+            client
+        });
+        while !unheard.is_high() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = world.notices.len();
+        assert!(waiting < PONGS / 5, "{waiting} packets wait");
+        for _ in 0..PONGS {
+            world
+                .until(|notice| matches!(notice, Notice::Packet { .. }).then_some(()))
+                .await;
+        }
+        drop(flooding.await.unwrap());
+        world.closed(1).await;
+    });
+}
+
+#[test]
+fn packets_are_reported_while_they_are_watched_and_no_longer() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let parser = Parser::Common;
+        let frame = parser.event(&socket.namespace.name, "[\"hi\"]", Vec::new(), None);
+        for watched in [false, true, false] {
+            socket.connection.watch_received(watched);
+            socket.connection.watch_sent(watched);
+            socket.send(&frame, 1_000_000, &mut Touched::default());
+            say(&mut client, r#"42["m"]"#).await;
+            let mut packets = 0;
+            while !matches!(world.notices.recv().await.unwrap(), Notice::Event { .. }) {
+                packets += 1;
+            }
+            assert_eq!(packets, if watched { 2 } else { 0 });
+        }
     });
 }
 
@@ -541,6 +593,7 @@ fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
                 asks: Asks::Open,
                 connection: 1,
                 id: Some(sid),
+                watched: false,
             },
         );
         assert!(others_have_their_turn(&mut world, sid).await);

@@ -120,6 +120,7 @@ impl World {
             asks: Asks::Open,
             number,
             id: None,
+            watched: false,
         };
         let serve = websocket::serve(self.server.clone(), websocket);
         self.runtime.spawn(serve);
@@ -140,6 +141,7 @@ impl World {
             asks,
             connection,
             id: Some(id),
+            watched: false,
         };
         polling::serve(&self.server, request);
         if asks == Asks::Open {

@@ -25,6 +25,8 @@ pub(crate) struct Frame {
     pub(crate) message: Message,
     /// Rather not at all than late: dropped for a client for which something waits already.
     pub(crate) volatile: bool,
+    /// Whether the application would have it compressed; nothing is, but who watches is told.
+    pub(crate) compress: bool,
 }
 
 /// What the engine sends for a packet.
@@ -41,13 +43,16 @@ impl Frame {
         Self {
             message,
             volatile: false,
+            compress: true,
         }
     }
 
-    /// The same frame, to be dropped where it would have to wait.
-    pub(crate) fn volatile(self) -> Self {
+    /// The same frame, sent as these flags say: `v` to be dropped where it would have to wait, `u` not
+    /// to be compressed.
+    pub(crate) fn flagged(self, flags: &str) -> Self {
         Self {
-            volatile: true,
+            volatile: flags.contains('v'),
+            compress: !flags.contains('u'),
             ..self
         }
     }
