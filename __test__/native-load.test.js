@@ -6,7 +6,145 @@ const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 const { Body } = require('../lib/body');
 const { TIMEOUT } = require('./native/support');
-const { inChild } = require('./native/child');
+const { inChild, start } = require('./native/child');
+const { RawPolling, RawWebsocket } = require('./native/raw');
+
+/** How long JavaScript is busy, in ms: many times the delays of the servers below. */
+const BUSY = 3000;
+/** How many events a client sends meanwhile: more than are taken from it unheard. */
+const EVENTS = 20;
+
+/** A client that polls and, as it has to, sends one POST at a time. */
+class Polling extends RawPolling {
+  #last = Promise.resolve();
+
+  post(...args) {
+    this.#last = this.#last.then(() => super.post(...args));
+    return this.#last;
+  }
+}
+
+/** A server in a process of its own that can be kept busy, and its clients. */
+class BusyServer {
+  #messages = [];
+  #waiting = [];
+  #clients = [];
+
+  /** @param {object} given `options` of the server, `secure`, `timeout` of authentication */
+  constructor(given) {
+    this.secure = given.secure;
+    this.child = start('busy.js', [JSON.stringify(given)]);
+    this.child.on('message', (message) => {
+      this.#messages.push(message);
+      this.#waiting = this.#waiting.filter((look) => !look());
+    });
+  }
+
+  /**
+   * @param {string} key
+   * @param {any} [value]
+   * @returns {Promise<any>} the first message with that
+   */
+  told(key, value) {
+    return new Promise((resolve) => {
+      const look = () => {
+        const told = this.#messages.find(
+          (message) => key in message && (value === undefined || message[key] === value),
+        );
+        if (told !== undefined) resolve(told);
+        return told !== undefined;
+      };
+      if (!look()) this.#waiting.push(look);
+    });
+  }
+
+  /** @returns {object[]} how clients have ended */
+  get gone() {
+    return this.#messages.filter((message) => 'gone' in message);
+  }
+
+  /**
+   * @param {string} transport
+   * @param {object} [options] of the client; `join`
+   * @returns {Promise<any>} a client
+   */
+  async client(transport, { join = true, ...options } = {}) {
+    const { port } = await this.told('port');
+    const Client = transport === 'polling' ? Polling : RawWebsocket;
+    const client = new Client(port, { secure: this.secure, ...options });
+    this.#clients.push(client);
+    await client.opened();
+    if (join) await client.join();
+    return client;
+  }
+
+  /**
+   * Keeps the server busy.
+   * @param {number} [ms]
+   * @returns {Promise<void>} when it is
+   */
+  async beBusy(ms = BUSY) {
+    const client = await this.client('websocket');
+    client.send(`42["be busy",${ms}]`);
+    await this.told('busy', true);
+  }
+
+  /** @returns {Promise<void>} when everything has ended */
+  async close() {
+    this.#clients.forEach((client) => client.terminate());
+    if (this.child.connected) this.child.send('end');
+    await this.child.ended;
+  }
+}
+
+/**
+ * @param {object} given see `BusyServer`
+ * @param {(server: BusyServer) => Promise<void>} test
+ * @returns {(t: object) => Promise<void>} for `it`
+ */
+function busy(given, test) {
+  return async (t) => {
+    const server = new BusyServer(given);
+    t.signal.addEventListener('abort', () => server.child.kill());
+    try {
+      await test(server);
+    } finally {
+      await server.close();
+    }
+  };
+}
+
+/**
+ * Has a client of Engine.IO 3 ping.
+ * @param {any} client
+ * @returns {() => void} ends it
+ */
+function pingOn(client) {
+  let isOver = false;
+  const ping = async () => {
+    while (!isOver) {
+      await (client instanceof RawPolling ? client.post('1:2') : client.send('2'));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  };
+  // A connection that has ended is not pinged any more.
+  ping().catch(() => {});
+  return () => (isOver = true);
+}
+
+const say = (client) => {
+  const event = `42["say","${'x'.repeat(1000)}"]`;
+  if (client instanceof RawWebsocket) {
+    for (let i = 0; i < EVENTS; i++) client.send(event);
+    return;
+  }
+  const framed = client.eio === 3 ? `${event.length}:${event}` : event;
+  client.post(
+    Array(EVENTS)
+      .fill(framed)
+      .join(client.eio === 3 ? '' : '\x1e'),
+  );
+};
 
 describe('the body of a POST', () => {
   it('sent in chunks of one byte takes memory for its bytes only', TIMEOUT, async () => {
@@ -36,4 +174,113 @@ describe('the body of a POST', () => {
       assert.equal(body.capacity, 0);
     }
   });
+});
+
+describe('while JavaScript is busy', { concurrency: 4 }, () => {
+  const short = { pingInterval: 300, pingTimeout: 600 };
+
+  for (const eio of [4, 3]) {
+    for (const transport of ['websocket', 'polling']) {
+      for (const secure of [false, true]) {
+        const how = `${transport}${secure ? ' and TLS' : ''} of Engine.IO ${eio}`;
+        it(
+          `no client that keeps its heart beating is dropped over ${how}`,
+          TIMEOUT,
+          busy({ options: short, secure }, async (server) => {
+            const clients = await Promise.all(
+              Array.from({ length: 5 }, () => server.client(transport, { eio })),
+            );
+            const ends = eio === 3 ? clients.map(pingOn) : [];
+            await server.beBusy();
+            clients.forEach(say);
+            await server.told('busy', false);
+            await server.told('says', 5 * EVENTS);
+            const answers = await Promise.all(clients.map((client) => client.call('still here?')));
+            assert.deepEqual(answers, Array(5).fill(['yes']));
+            assert.deepEqual(server.gone, []);
+            ends.forEach((end) => end());
+          }),
+        );
+      }
+    }
+  }
+
+  it(
+    'pings go on, without which clients leave by themselves',
+    TIMEOUT,
+    busy({ options: short }, async (server) => {
+      const client = await server.client('websocket');
+      await server.beBusy();
+      say(client);
+      for (let i = 0; i < 3; i++) await client.received.next((item) => item === '2');
+      let isOver = false;
+      server.told('busy', false).then(() => (isOver = true));
+      await client.received.next((item) => item === '2');
+      assert.equal(isOver, false);
+    }),
+  );
+
+  it(
+    'a client that is silent has the time to be so, and is dropped afterwards',
+    TIMEOUT,
+    busy({ options: short }, async (server) => {
+      const client = await server.client('websocket');
+      client.ws.removeAllListeners('message');
+      await server.beBusy();
+      say(client);
+      const { reason } = await server.told('gone');
+      assert.equal(reason, 'ping timeout');
+      await server.told('says', EVENTS);
+      await client.closed;
+    }),
+  );
+
+  for (const transport of ['websocket', 'polling']) {
+    it(
+      `a client over ${transport} and TLS can join and authenticate in time`,
+      TIMEOUT,
+      busy({ options: { connectTimeout: 1500 }, secure: true, timeout: 1500 }, async (server) => {
+        const late = await server.client(transport, { join: false });
+        const pending = await server.client(transport);
+        await server.beBusy();
+        late.send('40');
+        pending.send('42["authentication",{"token":"valid"}]');
+        await Promise.all([late.packet('0'), pending.packet('2["authenticated",true]')]);
+        assert.deepEqual(await pending.call('still here?'), ['yes']);
+      }),
+    );
+  }
+
+  it(
+    'a client that authenticated in time is not disconnected',
+    TIMEOUT,
+    busy({ timeout: 1500 }, async (server) => {
+      const pending = await server.client('websocket');
+      await server.beBusy();
+      pending.send('42["authentication",{"token":"valid"}]');
+      await pending.packet('2["authenticated",true]');
+      assert.deepEqual(await pending.call('still here?'), ['yes']);
+    }),
+  );
+
+  it(
+    'an upgrade takes the time that it lacks',
+    TIMEOUT,
+    busy({ options: { upgradeTimeout: 1500 } }, async (server) => {
+      const polling = await server.client('polling', { poll: false, join: false });
+      await polling.send('40');
+      await polling.poll();
+      const websocket = new RawWebsocket(polling.port, { query: `sid=${polling.sid}` });
+      await new Promise((resolve) => websocket.ws.once('open', resolve));
+      const poll = polling.poll();
+      await server.beBusy();
+      websocket.send('2probe');
+      await websocket.received.next((item) => item === '3probe');
+      assert.equal(String((await poll).body), '6');
+      websocket.send('5');
+      await server.told('upgraded');
+      assert.deepEqual(await websocket.call('still here?'), ['yes']);
+      websocket.terminate();
+    }),
+  );
 });

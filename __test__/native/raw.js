@@ -7,6 +7,7 @@
 
 const { once } = require('node:events');
 const http = require('node:http');
+const https = require('node:https');
 const net = require('node:net');
 const { WebSocket } = require('ws');
 
@@ -115,12 +116,14 @@ class RawClient {
 class RawWebsocket extends RawClient {
   /**
    * @param {number} port
-   * @param {object} [options] `eio` (0: do not say), `path`, `query`, and those of `ws`
+   * @param {object} [options] `eio` (0: do not say), `path`, `query`, `secure` (over TLS), and those
+   *   of `ws`
    */
-  constructor(port, { eio = 4, path, query, ...options } = {}) {
+  constructor(port, { eio = 4, path, query, secure = false, ...options } = {}) {
     super(port, { eio, path, query });
-    const url = `ws://127.0.0.1:${port}${this.path}&transport=websocket`;
-    this.ws = new WebSocket(url, { perMessageDeflate: false, ...options });
+    const url = `${secure ? 'wss' : 'ws'}://127.0.0.1:${port}${this.path}&transport=websocket`;
+    const own = { perMessageDeflate: false, rejectUnauthorized: false };
+    this.ws = new WebSocket(url, { ...own, ...options });
     this.closed = new Promise((resolve) => this.ws.once('close', resolve));
     this.ws.on('error', () => {});
     this.ws.on('message', (data, isBinary) => {
@@ -150,12 +153,13 @@ class RawWebsocket extends RawClient {
 class RawPolling extends RawClient {
   /**
    * @param {number} port
-   * @param {object} [options] `eio`, `path`, `query`, `poll`
+   * @param {object} [options] `eio`, `path`, `query`, `poll`, `secure` (over TLS)
    */
-  constructor(port, { poll = true, ...options } = {}) {
+  constructor(port, { poll = true, secure = false, ...options } = {}) {
     super(port, options);
     this.isPolling = poll;
-    this.agent = new http.Agent({ keepAlive: true });
+    this.http = secure ? https : http;
+    this.agent = new this.http.Agent({ keepAlive: true, rejectUnauthorized: false });
     this.closed = new Promise((resolve) => {
       this.end = () => {
         this.isPolling = false;
@@ -220,7 +224,7 @@ class RawPolling extends RawClient {
       const path = `${this.path}&transport=polling${query}`;
       const sent = payload === undefined ? {} : { 'Content-Type': type };
       const options = { port: this.port, host: '127.0.0.1', method, path, headers: sent };
-      const req = http.request({ ...options, agent: this.agent }, async (res) => {
+      const req = this.http.request({ ...options, agent: this.agent }, async (res) => {
         const chunks = [];
         try {
           for await (const chunk of res) chunks.push(chunk);

@@ -32,6 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use crate::engine::unheard::Said;
 use crate::server::MAX_ATTACHMENTS;
@@ -47,6 +48,9 @@ const MAX_BYTES: usize = 1 << 20;
 const LARGE: usize = 32;
 /// A text buffer larger than this is not kept for the next batch.
 const KEEP_BYTES: usize = 1 << 20;
+/// How often the event loop goes round until what clients had sent has been read: once to accept
+/// their connections, and once to read those.
+const ROUNDS: u8 = 2;
 /// What an instance's number is shifted by in front of a method's index.
 pub(super) const INSTANCE_SHIFT: u32 = 24;
 /// What an attachment's place is shifted by in front of the count.
@@ -78,6 +82,20 @@ struct Taking {
     bytes_left: usize,
     /// What clients said in a portion that JavaScript has not dealt with yet.
     said: Vec<Said>,
+    /// Who waits for the event loop to go round, and how often it still has to.
+    rounds: Vec<(u8, oneshot::Sender<()>)>,
+}
+
+impl Taking {
+    fn gone_round(&mut self) {
+        for (left, _) in &mut self.rounds {
+            *left -= 1;
+        }
+        for (_, tell) in self.rounds.extract_if(.., |(left, _)| *left == 0) {
+            // Who waited may have left.
+            let _ = tell.send(());
+        }
+    }
 }
 
 /// A portion of notices; its text is in [`Inbox::with_text`].
@@ -104,13 +122,19 @@ impl Inbox {
                 records_left: MAX_RECORDS,
                 bytes_left: MAX_BYTES,
                 said: Vec::new(),
+                rounds: Vec::new(),
             }),
         }
     }
 
     /// Gives the queue its way to wake JavaScript, or takes it away.
     pub(crate) fn set_wake(&self, wake: Option<Wake>) {
+        let is_gone = wake.is_none();
         *self.wake.lock() = wake;
+        if is_gone {
+            // It goes round for nobody any more.
+            self.taking.lock().rounds.clear();
+        }
     }
 
     fn wake(&self) {
@@ -151,7 +175,7 @@ impl Inbox {
         }
         taking.text.push(b']');
         let spent = taking.records_left == 0 || taking.bytes_left == 0;
-        let more = spent || !taking.left.is_empty();
+        let more = spent || !taking.left.is_empty() || !taking.rounds.is_empty();
         if more {
             // Until JavaScript comes back nobody else wakes it.
             self.armed.store(true, Ordering::SeqCst);
@@ -186,7 +210,8 @@ impl Inbox {
             let taking = &mut *self.taking.lock();
             taking.records_left = MAX_RECORDS;
             taking.bytes_left = MAX_BYTES;
-            taking.left.is_empty()
+            taking.gone_round();
+            taking.left.is_empty() && taking.rounds.is_empty()
         };
         self.armed.store(false, Ordering::SeqCst);
         if !idle || !self.waiting.lock().is_empty() {
@@ -236,6 +261,15 @@ impl crate::server::Inbox for Inbox {
         if !self.waiting.lock().is_empty() {
             self.wake();
         }
+    }
+
+    fn round(&self) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        if self.wake.lock().is_some() {
+            self.taking.lock().rounds.push((ROUNDS, tell));
+            self.wake();
+        }
+        told
     }
 }
 
@@ -441,6 +475,26 @@ mod tests {
         }
         assert_eq!(sizes, [1024, 1024, 452]);
         assert!(!inbox.armed.load(Ordering::SeqCst), "what comes next wakes");
+    }
+
+    #[test]
+    fn who_asks_for_a_round_is_told_when_the_loop_has_gone_round_twice() {
+        let inbox = Inbox::new();
+        let mut none = inbox.round();
+        assert!(none.try_recv().is_err(), "nobody goes round");
+        inbox.set_wake(Some(Box::new(|| {})));
+        let mut told = inbox.round();
+        for is_told in [false, true] {
+            assert!(inbox.armed.load(Ordering::SeqCst), "JavaScript is woken");
+            assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+            assert!(inbox.take().more);
+            inbox.resume();
+            assert_eq!(told.try_recv().is_ok(), is_told);
+        }
+        assert!(!inbox.take().more);
+        let mut told = inbox.round();
+        inbox.set_wake(None);
+        assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 //! it weakly. What must stay true: JavaScript is told once that it ended, after its sockets did;
 //! what was queued before goes out first, unless the client does not take it.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Poll, ready};
@@ -39,6 +40,9 @@ pub(crate) type ConnectionNumber = u32;
 /// How long a client may take to fetch what is queued for it, or to say goodbye, when its
 /// connection ends; that of Engine.IO.
 pub(super) const FAREWELL: Duration = Duration::from_secs(30);
+
+/// Threads that are not busy catch up in less, and notice as soon that a delay has run out.
+pub(super) const SOON: Duration = Duration::from_millis(250);
 
 /// One connection of a client.
 pub(crate) struct Connection {
@@ -116,7 +120,7 @@ impl Connection {
             number,
             protocol,
             parser: ParserState::default(),
-            beat: Beat::new(),
+            beat: Beat::new(protocol),
             server: Arc::downgrade(server),
             inbox: server.inbox.clone(),
             runtime: server.runtime.clone(),
@@ -285,6 +289,41 @@ impl Connection {
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
         self.transport().is_none()
+    }
+
+    /// Whether Node reads what the client sends, which it does not while JavaScript is busy.
+    pub(super) fn is_read_by_node(&self) -> bool {
+        match &*self.outgoing.lock() {
+            Outgoing::Polling(_) => true,
+            Outgoing::Websocket(websocket) => websocket.is_pumped(),
+            Outgoing::Closed => false,
+        }
+    }
+
+    /// Whether JavaScript has heard what the client sent, as far as can be known.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.is_read_by_node() && !self.unheard.is_any()
+    }
+
+    /// Waits until what the client had sent when this was called is read, and JavaScript has heard it,
+    /// however busy either thread is. Says whether that was soon.
+    pub(crate) fn catch_up(connection: &Weak<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let began = Instant::now();
+        let connection = connection.clone();
+        // Boxed, since each connection has a task that hardly ever does this. It may end meanwhile.
+        Box::pin(async move {
+            let with = |look: fn(&Self) -> bool| connection.upgrade().filter(|it| look(it));
+            if let Some(round) = with(Self::is_read_by_node).map(|it| it.inbox.round()) {
+                let _ = round.await;
+            }
+            if let Some(reactor) = with(|_| true).map(|it| it.runtime.reactor.clone()) {
+                reactor.catch_up().await;
+            }
+            if let Some(round) = with(|it| it.unheard.is_any()).map(|it| it.inbox.round()) {
+                let _ = round.await;
+            }
+            began.elapsed() < SOON
+        })
     }
 
     /// Whether the connection is to end, and the client not heard any more.
@@ -635,15 +674,40 @@ async fn drain(connection: Weak<Connection>) {
             }
             Poll::Ready(!websocket.is_blocked)
         });
-        match timeout(patience, drained).await {
-            Ok(true) => return,
-            Ok(false) => {}
-            Err(_) => {
+        match in_time(&connection, patience, drained).await {
+            Some(true) => return,
+            Some(false) => {}
+            None => {
                 if let Some(connection) = connection.upgrade() {
                     connection.end(Reason::PingTimeout, End::AtOnce);
                 }
                 return;
             }
+        }
+    }
+}
+
+/// What comes of something that a client is to bring about within a delay; `None` if it does not.
+/// A thread that serves the client and was busy when the delay ran out has it begin once more.
+pub(super) async fn in_time<T>(
+    connection: &Weak<Connection>,
+    delay: Duration,
+    outcome: impl Future<Output = T>,
+) -> Option<T> {
+    let mut outcome = pin!(outcome);
+    let mut may_be_late = true;
+    loop {
+        let began = Instant::now();
+        if let Ok(outcome) = timeout(delay, &mut outcome).await {
+            return Some(outcome);
+        }
+        let is_late = began.elapsed() > delay + SOON;
+        let was_soon = Connection::catch_up(connection).await;
+        if let Ok(outcome) = timeout(Duration::ZERO, &mut outcome).await {
+            return Some(outcome);
+        }
+        if (was_soon && !is_late) || !std::mem::take(&mut may_be_late) {
+            return None;
         }
     }
 }
@@ -673,7 +737,7 @@ async fn hear_out(reader: Arc<Reader>, until: Instant) {
 }
 
 async fn close_late(connection: Weak<Connection>, reason: Reason) {
-    tokio::time::sleep(FAREWELL).await;
+    let _ = in_time(&connection, FAREWELL, pending::<()>()).await;
     if let Some(connection) = connection.upgrade() {
         connection.close(reason);
     }

@@ -246,6 +246,11 @@ impl Websocket {
         self.half.shut_down();
     }
 
+    /// Whether Node carries the bytes.
+    pub(super) fn is_pumped(&self) -> bool {
+        self.half.is_pumped()
+    }
+
     /// Bytes that wait.
     pub(super) fn waiting(&self) -> usize {
         self.bytes.len() - self.written

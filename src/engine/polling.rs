@@ -65,9 +65,14 @@ pub(crate) fn serve(server: &Arc<Server>, request: Request) {
             } else if connection.unheard().is_high() {
                 let unheard = connection.unheard().clone();
                 let waiting = Arc::downgrade(server);
+                // The client sends more when this is answered.
+                connection.beat.pause();
+                let paused = Arc::downgrade(&connection);
                 server.runtime.handle.spawn(async move {
-                    // The client sends more when this is answered.
                     poll_fn(|cx| unheard.poll_low(cx)).await;
+                    if let Some(connection) = paused.upgrade() {
+                        connection.beat.resume();
+                    }
                     if let Some(server) = waiting.upgrade() {
                         accept(&server, request.number);
                     }

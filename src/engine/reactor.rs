@@ -38,6 +38,10 @@ use super::pace::Pace;
 /// How often the I/O thread looks whether the thread that has the queue on loan takes turns.
 const WATCH: Duration = Duration::from_millis(50);
 
+/// How many turns of the I/O thread it takes to catch up: one finds what streams have, one more polls
+/// readers that something else than their stream woke.
+const TURNS: usize = 3;
+
 /// What a reader does.
 pub(super) trait Task: Send {
     /// Goes on; ready when there is nothing more to do, ever.
@@ -136,6 +140,18 @@ impl Reactor {
             self.pace.turned();
         }
         found.more
+    }
+
+    /// Waits on the I/O thread until the readers have read what their streams had when this was
+    /// called, or have had a turn to.
+    pub(super) async fn catch_up(&self) {
+        if self.is_on_loan() {
+            // Whoever has the queue takes its turns, or loses it in that time.
+            sleep(2 * WATCH).await;
+        }
+        for _ in 0..TURNS {
+            yield_now().await;
+        }
     }
 
     /// Polls readers that something else than their stream woke.

@@ -19,7 +19,7 @@ use sha1::{Digest, Sha1};
 use tokio::io::ReadBuf;
 use tokio::time::{Instant, interval_at, timeout};
 
-use super::connection::{Connection, ConnectionNumber, FAREWELL, Transport, Upgrading};
+use super::connection::{Connection, ConnectionNumber, FAREWELL, Transport, Upgrading, in_time};
 use super::frame::{self, Fault, Frames, Kind, Said};
 use super::handshake::open_packet;
 use super::packet::Packet;
@@ -189,7 +189,11 @@ impl Reading {
                 return Poll::Ready(());
             }
             if let Some(connection) = self.connection.upgrade() {
-                ready!(connection.unheard().poll_low(cx));
+                if connection.unheard().poll_low(cx).is_pending() {
+                    connection.beat.pause();
+                    return Poll::Pending;
+                }
+                connection.beat.resume();
             }
             let read = BUFFER.with_borrow_mut(|buffer| {
                 let mut into = ReadBuf::new(buffer);
@@ -347,8 +351,9 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
     upgrade.upgrading = polls.then(|| connection.upgrade()).flatten();
     let reactor = strong.runtime.reactor.clone();
     drop((strong, connection));
+    let upgrading = upgrade.reading.connection.clone();
     let agreed = upgrade.upgrading.is_some()
-        && timeout(patience, upgrade.agree(websocket.head)).await == Ok(true);
+        && in_time(&upgrading, patience, upgrade.agree(websocket.head)).await == Some(true);
     if agreed {
         let Upgrade {
             mut reading,

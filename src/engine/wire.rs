@@ -68,6 +68,15 @@ impl WriteHalf {
         }
     }
 
+    /// Whether Node carries the bytes.
+    pub(super) fn is_pumped(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Descriptor(_) => false,
+            Self::Pump(_) => true,
+        }
+    }
+
     /// Ends the stream at once, whatever is being read or written on it.
     pub(super) fn shut_down(&self) {
         match self {

@@ -40,6 +40,7 @@ use rustc_hash::FxHashMap;
 use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParseError};
+use tokio::sync::oneshot;
 
 use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
@@ -64,6 +65,12 @@ pub(crate) trait Inbox: Send + Sync + 'static {
 
     /// Those notices have come.
     fn release(&self) {}
+
+    /// Tells, or is dropped, when JavaScript's event loop has gone round: it has had what was there
+    /// to read when this was called, however busy it was.
+    fn round(&self) -> oneshot::Receiver<()> {
+        oneshot::channel().1
+    }
 }
 
 /// Keeps JavaScript from being woken by the first of many notices, and while locks are held that it

@@ -283,6 +283,14 @@ impl Socket {
         let deadline = self.started + Duration::from_millis(at);
         let timer = runtime.spawn(async move {
             tokio::time::sleep_until(deadline.into()).await;
+            // What the client said in time counts, however late JavaScript hears it.
+            let connection = socket
+                .upgrade()
+                .filter(|socket| !socket.connection.is_heard())
+                .map(|socket| Arc::downgrade(&socket.connection));
+            if let Some(connection) = connection {
+                Connection::catch_up(&connection).await;
+            }
             let Some(socket) = socket.upgrade() else {
                 return;
             };
