@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -16,6 +17,16 @@ use nix::sys::socket::{
 
 /// A buffer that grew beyond this is given back once it is empty.
 const KEPT: usize = 256 << 10;
+
+/// How often this program wrote to a connection.
+static WRITES: AtomicU64 = AtomicU64::new(0);
+/// How often it read from one.
+static READS: AtomicU64 = AtomicU64::new(0);
+
+/// How often this program wrote to a connection, and read from one.
+pub fn traffic() -> (u64, u64) {
+    (WRITES.load(Relaxed), READS.load(Relaxed))
+}
 
 /// A connection, what is to be written to it, and what has been read of a message half there.
 #[derive(Debug)]
@@ -101,7 +112,10 @@ impl Link {
         }
         while self.written < self.out.len() {
             match self.stream.write(&self.out[self.written..]) {
-                Ok(n) => self.written += n,
+                Ok(n) => {
+                    self.written += n;
+                    WRITES.fetch_add(1, Relaxed);
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => {
                     self.is_blocked = true;
@@ -122,7 +136,10 @@ impl Link {
     pub fn read(&mut self, into: &mut [u8]) -> Result<Option<usize>> {
         loop {
             return match self.stream.read(into) {
-                Ok(n) => Ok(Some(n)),
+                Ok(n) => {
+                    READS.fetch_add(1, Relaxed);
+                    Ok(Some(n))
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(None),
                 Err(e) => Err(e).context("read"),

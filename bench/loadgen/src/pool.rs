@@ -36,6 +36,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub struct Pool {
     /// Where clients connect.
     target: Rc<Target>,
+    /// Handshakes at a time while clients are opened.
+    parallel: usize,
     /// Reports on connections.
     epoll: Rc<Epoll>,
     /// Reports that an instant is reached.
@@ -56,7 +58,7 @@ pub struct Pool {
 
 impl Pool {
     /// An empty pool.
-    pub fn new(target: Target) -> Result<Pool> {
+    pub fn new(target: Target, parallel: usize) -> Result<Pool> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
@@ -65,6 +67,7 @@ impl Pool {
         epoll.add(&timer, EpollEvent::new(edge, TIMER))?;
         Ok(Pool {
             target: Rc::new(target),
+            parallel,
             epoll: Rc::new(epoll),
             timer,
             armed: None,
@@ -88,19 +91,13 @@ impl Pool {
         self.live
     }
 
-    /// Opens clients with the indices `0..n`, at most `parallel` at a time, and waits until all
-    /// are authenticated.
-    pub fn open_all(&mut self, n: usize, parallel: usize) -> Result<()> {
-        self.open_more(0, n, parallel)
-    }
-
-    /// The same with the indices `from..n`.
-    pub fn open_more(&mut self, from: usize, n: usize, parallel: usize) -> Result<()> {
+    /// Opens clients with the indices `0..n`, some at a time, and waits until all are authenticated.
+    pub fn open_all(&mut self, n: usize) -> Result<()> {
         check_file_limit(n, self.target.transport)?;
         let mut opening = Opening::default();
-        let mut begun = from;
-        while from + opening.ready < n {
-            while begun < n && begun - from - opening.ready < parallel {
+        let mut begun = 0;
+        while opening.ready < n {
+            while begun < n && begun - opening.ready < self.parallel {
                 self.open(begun)?;
                 begun += 1;
             }
@@ -270,6 +267,7 @@ fn check_file_limit(n: usize, transport: Transport) -> Result<()> {
     let each = match transport {
         Transport::Websocket => 1,
         Transport::Polling => 2,
+        Transport::Upgrade => 3,
     };
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let usable = limit.saturating_sub(24) / each;

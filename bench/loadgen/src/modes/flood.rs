@@ -4,13 +4,14 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, ensure};
+use clap::Args;
 use serde::Serialize;
 
 use crate::conn::{Conn, Incoming, Load};
 use crate::modes::paced::{Schedule, Scheduled};
 use crate::modes::{GRACE, complain};
 use crate::pool::Pool;
-use crate::stats::{Cost, Latency, Meter, Probe};
+use crate::stats::{Cost, Latency, Meter, Probe, seconds};
 use crate::window::{Verdict, Window};
 use crate::workload::Calls;
 
@@ -20,19 +21,25 @@ const STEADY: usize = 0;
 const FLOODING: usize = 1;
 
 /// What is asked for.
-#[derive(Debug)]
+#[derive(Debug, Args)]
 pub struct Options {
-    /// Calls that the flooding client keeps outstanding.
+    /// Calls that the flooding client keeps outstanding
+    #[arg(short, long, default_value_t = 2000)]
     pub window: usize,
-    /// Calls per second of the other.
+    /// Calls per second of the other
+    #[arg(short, long, default_value_t = 200.0)]
     pub rate: f64,
-    /// What both call.
+    /// What both call
+    #[arg(short, long, default_value = "double")]
     pub method: String,
-    /// Bytes of the arguments.
+    /// Bytes of the JSON arguments
+    #[arg(short, long, default_value_t = 0)]
     pub payload: usize,
-    /// How long to go before measuring, in each half.
+    /// Seconds before measuring, in each half
+    #[arg(long, default_value = "1", value_parser = seconds)]
     pub warmup: Duration,
-    /// How long to measure, each half one half of it.
+    /// Seconds to measure, the first half of them without the flood
+    #[arg(short = 's', long = "seconds", default_value = "10", value_parser = seconds)]
     pub duration: Duration,
 }
 
@@ -132,7 +139,7 @@ pub fn run(pool: &mut Pool, o: &Options, probe: Probe) -> Result<(Report, bool)>
         o.window > 0 && o.rate > 0.0,
         "at least one call and a positive rate"
     );
-    pool.open_all(2, 2)?;
+    pool.open_all(2)?;
     pool.take_short_turns();
     let mut load = Flood {
         schedule: half(o)?,

@@ -4,34 +4,39 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, ensure};
+use clap::Args;
 use serde::Serialize;
 
 use crate::conn::{Conn, Incoming, Load};
 use crate::modes::complain;
 use crate::pool::Pool;
-use crate::stats::{Probe, rss_each};
+use crate::stats::{Probe, rss_each, seconds};
 use crate::workload::{Calls, VALUES};
 
 /// How long memory may take to settle before it is read.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// What is asked for.
-#[derive(Debug)]
+#[derive(Debug, Args)]
 pub struct Options {
-    /// Clients.
+    /// Clients
+    #[arg(short = 'n', long, default_value_t = 100)]
     pub connections: usize,
-    /// Calls of each.
+    /// Calls of each
+    #[arg(short, long, default_value_t = 100)]
     pub window: usize,
-    /// A method that does not answer.
+    /// A method that does not answer
+    #[arg(short, long, default_value = "hang")]
     pub method: String,
-    /// A method that doubles.
+    /// A method that answers, called last by each client
+    #[arg(long, default_value = "double")]
     pub probe_method: String,
-    /// Bytes of the arguments.
+    /// Bytes of the JSON arguments
+    #[arg(short, long, default_value_t = 0)]
     pub payload: usize,
-    /// How long the server may take to read all calls.
+    /// Give up after this many seconds
+    #[arg(long, default_value = "60", value_parser = seconds)]
     pub limit: Duration,
-    /// Handshakes at a time.
-    pub parallel: usize,
 }
 
 /// What came of it.
@@ -112,7 +117,7 @@ pub fn run(pool: &mut Pool, o: &Options, probe: Probe) -> Result<(Report, bool)>
         o.connections > 0 && o.window > 0,
         "at least one connection and one call"
     );
-    pool.open_all(o.connections, o.parallel)?;
+    pool.open_all(o.connections)?;
     let mut load = Pending {
         calls: Calls::new(&o.probe_method, 0, false),
         last: o.window as u64,
