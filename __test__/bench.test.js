@@ -4,23 +4,52 @@
 // same methods on all servers. Nothing here is timed.
 
 const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, it } = require('node:test');
-const { CASES, GROUPS } = require('../bench/cases');
+const { WebSocketServer } = require('ws');
+const { CASES, GROUPS, generatorsOf, metricsOf } = require('../bench/cases');
 const { GROWTH, GROWTH_SERVERS } = require('../bench/growth');
+const { answer } = require('../bench/floor');
 const { AppProcess } = require('../bench/lib/app-process');
 const { advantage, better, ratio } = require('../bench/lib/compare');
 const { steps } = require('../bench/lib/linearity');
 const { figures } = require('../bench/lib/measure');
 const { turns } = require('../bench/lib/schedule');
+const results = require('../bench/lib/results');
 const { median, spread } = require('../bench/lib/statistics');
 const { METRICS } = require('../bench/metrics');
-const { render } = require('../bench/report/make');
+const { decodePayload, encodePayload } = require('../bench/nodegen/client');
+const { headline } = require('../bench/report/headline');
+const { README, render, renderReadme } = require('../bench/report/make');
 const { judgeFlood, judgeGrowth } = require('../bench/report/growth-verdicts');
 const { figure, number, times } = require('../bench/report/numbers');
 const { terminalReport } = require('../bench/report/terminal');
-const { SERVERS } = require('../bench/servers');
+const { ALL, PEERS, SERVERS, installedPeers } = require('../bench/servers');
 const { judge } = require('../bench/targets');
+
+const NODEGEN = path.join(__dirname, '..', 'bench', 'nodegen');
+
+/**
+ * Runs the generator in Node.
+ * @param {number} port
+ * @param {string} args
+ * @returns {Promise<{ status: number, report: any, stderr: string }>}
+ */
+async function generate(port, args) {
+  const child = spawn(process.execPath, [NODEGEN, '--port', String(port), ...args.split(' ')]);
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      output[name] += text;
+    });
+  }
+  const [status] = await once(child, 'close');
+  const report = output.stdout && JSON.parse(output.stdout);
+  return { status, report, stderr: output.stderr };
+}
 
 const SETTING = { warmup: 0.5, seconds: 1, capacity: 50_000, connectionLimit: 19_800 };
 
@@ -48,26 +77,30 @@ function resultOf(metrics, medians) {
 
 /** A result that has everything: the native server is twice as good in all of it. */
 function wholeResult() {
-  const medians = (better) => {
+  const medians = (better, names) => {
     const [worse, best] = better === 'more' ? [100, 200] : [200, 100];
-    return { 'original-2': worse, 'original-4': worse, 'hosted-4': worse, native: best };
+    return Object.fromEntries(names.map((name) => [name, name === 'native' ? best : worse]));
   };
-  const cases = CASES.map(({ name, metrics }) => {
-    const result = { load: `idle -n 19800 ${name}`, servers: {} };
-    for (const metric of metrics) {
-      const { servers } = resultOf([metric], medians(METRICS[metric].better));
-      for (const server of Object.keys(servers)) {
-        result.servers[server] = { ...result.servers[server], ...servers[server] };
+  const cases = CASES.map((one) => {
+    const measured = generatorsOf(one).map((generator) => {
+      const result = { load: `idle -n 19800 ${one.name}`, servers: {} };
+      const names = [...Object.keys(SERVERS), ...(one.peers ?? [])];
+      for (const metric of metricsOf(one)) {
+        const { servers } = resultOf([metric], medians(METRICS[metric].better, names));
+        for (const server of Object.keys(servers)) {
+          result.servers[server] = { ...result.servers[server], ...servers[server] };
+        }
       }
-    }
-    return [name, result];
+      return [generator, result];
+    });
+    return [one.name, Object.fromEntries(measured)];
   });
   const growth = GROWTH.map(({ name, metrics, points }) => [
     name,
     points.map((x) => ({ x, ...resultOf(metrics, { 'original-4': 2 * x, native: x }) })),
   ]);
   const common = {
-    format: 1,
+    format: 2,
     started: '2026-01-02T03:04:05.000Z',
     seconds: 60,
     rounds: 3,
@@ -141,7 +174,7 @@ describe('the arithmetic of the bench', () => {
 
   it('gives each server a turn at each case in each round, and moves the order on', () => {
     const servers = ['a', 'b', 'c'];
-    const all = [...turns({ rounds: 3, items: ['x', 'y'], servers })];
+    const all = [...turns({ rounds: 3, items: ['x', 'y'], servers: () => servers })];
     assert.equal(all.length, 18);
     assert.equal(new Set(all.map((turn) => Object.values(turn).join())).size, 18);
     const firsts = all.filter((_, i) => i % 3 === 0).map(({ server }) => server);
@@ -163,9 +196,10 @@ describe('the arithmetic of the bench', () => {
 
 describe('the tables of the bench', () => {
   it('name groups, metrics and cases that there are', () => {
-    for (const { name, group, metrics } of CASES) {
-      assert.ok(GROUPS[group], name);
-      for (const metric of metrics) assert.ok(METRICS[metric], `${name}: ${metric}`);
+    for (const one of CASES) {
+      assert.ok(GROUPS[one.group], one.name);
+      for (const metric of metricsOf(one)) assert.ok(METRICS[metric], `${one.name}: ${metric}`);
+      for (const peer of one.peers ?? []) assert.ok(PEERS[peer], `${one.name}: ${peer}`);
     }
     for (const { name, metrics, costs } of GROWTH) {
       for (const metric of metrics) assert.ok(METRICS[metric], `${name}: ${metric}`);
@@ -208,10 +242,20 @@ describe('the verdicts of the bench', () => {
     assert.equal(reached['50 × 1: calls/s'], 'aim');
     assert.equal(reached['Broadcasts at once: events/s'], 'no');
     assert.equal(reached['Memory per idle connection (the worst case)'], 'aim');
+    assert.equal(reached['Visits of default clients: visits/s'], 'aim');
     assert.equal(
       judge({}).every((verdict) => verdict.reached === undefined),
       true,
     );
+  });
+
+  it('count the worse of what the two generators find', () => {
+    const { cases } = wholeResult().full;
+    cases['calls-50x1'].node.servers.native.calls = [110];
+    const verdict = judge(cases).find(({ target }) => target.title === '50 × 1: calls/s');
+    assert.deepEqual(verdict.found, { rust: 2, node: 1.1 });
+    assert.equal(verdict.value, 1.1);
+    assert.equal(verdict.reached, 'no');
   });
 
   it('say whether costs grow as they may, and how a client beside a flood fares', () => {
@@ -236,7 +280,7 @@ describe('the report of the bench', () => {
   it('has every case, server and series, and a drawing for each chart', async () => {
     const { full, growth } = wholeResult();
     const { document, charts } = await render(full, growth);
-    for (const { title } of [...CASES, ...GROWTH, ...Object.values(SERVERS)]) {
+    for (const { title } of [...CASES, ...GROWTH, ...Object.values(ALL)]) {
       assert.ok(document.includes(title), title);
     }
     assert.match(document, /19,800 were open/);
@@ -252,11 +296,37 @@ describe('the report of the bench', () => {
   it('names what failed, and leaves no hole where it was', async () => {
     const { full, growth } = wholeResult();
     full.failures.push({ what: 'burst', server: 'native', round: 1, reason: 'exit code 2: lost' });
-    delete full.cases.burst.servers.native;
+    delete full.cases.burst.rust.servers.native;
     const { document } = await render(full, growth);
     assert.match(document, /## What failed[^]*burst[^]*exit code 2: lost/);
     assert.doesNotMatch(document, /NaN|undefined/);
     assert.match(terminalReport(full), /FAILED: burst, native, round 1: exit code 2: lost/);
+  });
+
+  it('says which peers could not be installed, and goes on without them', async () => {
+    const { full } = wholeResult();
+    full.missing = { 'uws-engine': 'there is no such package for this machine' };
+    for (const results of Object.values(full.cases)) {
+      for (const { servers } of Object.values(results)) delete servers['uws-engine'];
+    }
+    const { document } = await render(full, undefined);
+    assert.match(document, /uWebSockets\.js\*\* could not be installed: there is no such package/);
+    assert.doesNotMatch(document, /NaN|undefined/);
+  });
+
+  it('makes the table of the README, with the worse generator first and what is slower too', () => {
+    const { full } = wholeResult();
+    full.cases['calls-50x1'].node.servers.native.calls = [80];
+    full.cases['calls-50x1'].rust.servers['bun-engine'].calls = [400];
+    const row = headline(full)
+      .split('\n')
+      .find((line) => line.includes('each makes a call when the last is answered'));
+    assert.match(row, /\| \*\*0\.8\d*\*\* \(2\.00\) \|.*\| \*\*0\.50\*\* \(0\.80\) \|/);
+  });
+
+  it('has the figures of the results in the README', async () => {
+    const readme = fs.readFileSync(README, 'utf8');
+    assert.equal(await renderReadme(readme, results.read('full')), readme);
   });
 
   it('can be made of a part', async () => {
@@ -267,8 +337,101 @@ describe('the report of the bench', () => {
   });
 });
 
+describe('the generator in Node', () => {
+  for (const server of ['original-4', 'native']) {
+    it(`has right answers of every mode on ${server}`, async (t) => {
+      const app = await AppProcess.start(server);
+      t.after(() => app.stop());
+      const loads = [
+        'call -n 4 -w 3 --warmup 0 -s 0.2',
+        'call -n 4 -w 3 -p 1024 --together --warmup 0 -s 0.2',
+        '--eio 3 call -n 4 --warmup 0 -s 0.2',
+        '--transport polling call -n 4 -w 3 --warmup 0 -s 0.2',
+        '--eio 3 --transport polling call -n 4 -w 3 --warmup 0 -s 0.2',
+        'paced -n 4 -r 200 --warmup 0 -s 0.2',
+        'churn -n 4 --warmup 0 -s 0.5',
+        '--transport upgrade churn -n 4 --warmup 0 -s 1',
+        '--eio 3 --transport upgrade churn -n 4 --warmup 0 -s 1',
+        'storm -n 20',
+        'fanout -n 20 -k 10',
+        'rest -n 4 -r 200 --requests 2 --warmup 0 -s 0.2',
+      ];
+      for (const load of loads) {
+        const { status, report, stderr } = await generate(app.port, load);
+        assert.equal(status, 0, `${load}: ${stderr}`);
+        assert.equal(report.ok, true, load);
+      }
+    });
+  }
+
+  it('answers over TLS', async (t) => {
+    const app = await AppProcess.start('native', { BENCH_TLS: '1' });
+    t.after(() => app.stop());
+    for (const load of ['call -n 4 --warmup 0 -s 0.2', '--transport upgrade churn -n 4 -s 1']) {
+      const { status, stderr } = await generate(app.port, `--tls --warmup 0 ${load}`);
+      assert.equal(status, 0, stderr);
+    }
+  });
+
+  it('writes each call by itself, and together only when it is told to', async (t) => {
+    const app = await AppProcess.start('native');
+    t.after(() => app.stop());
+    const times = '-n 2 -w 16 --warmup 0 -s 0.5';
+    const { report: each } = await generate(app.port, `call ${times}`);
+    assert.ok(each.writes >= each.calls, `${each.writes} writes of ${each.calls} calls`);
+    const { report: together } = await generate(app.port, `call --together ${times}`);
+    assert.ok(2 * together.writes < together.calls, `${together.writes} of ${together.calls}`);
+  });
+
+  for (const [title, lie, complaint] of [
+    ['wrong', (text) => text.replace(/\d+(?=}}])/, '7'), /mismatched/],
+    ['missing', (text) => (text.startsWith('43') ? undefined : text), /unanswered/],
+    ['of another call', (text) => text.replace(/^43\d+/, '4399999'), /an answer to nothing/],
+  ]) {
+    it(`fails when answers are ${title}`, async (t) => {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+      t.after(() => server.close());
+      server.on('connection', (socket) => {
+        socket.send('0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}');
+        socket.on('message', (data) => {
+          const text = answer(data.toString());
+          const told = text && lie(text);
+          if (told) socket.send(told);
+        });
+      });
+      await once(server, 'listening');
+      const load = 'call -n 1 -w 1 --warmup 0 -s 0.2';
+      const { status, stderr } = await generate(server.address().port, load);
+      assert.equal(status, 2);
+      assert.match(stderr, complaint);
+    });
+  }
+
+  it('takes payloads apart in both revisions', () => {
+    for (const eio of [3, 4]) {
+      const packets = ['40', '42["a",":1:"]', '2'];
+      assert.deepEqual(decodePayload(encodePayload(packets, eio), eio), packets);
+    }
+    assert.throws(() => decodePayload('9:42', 3), /not a payload/);
+  });
+});
+
+describe('the floor lines', () => {
+  for (const name of installedPeers().filter((peer) => PEERS[peer].beside === 'floor')) {
+    it(`answer calls: ${name}`, async (t) => {
+      const app = await AppProcess.start(name);
+      t.after(() => app.stop());
+      const { status, stderr } = await generate(app.port, 'call -n 4 --warmup 0 -s 0.2');
+      assert.equal(status, 0, stderr);
+    });
+  }
+});
+
 describe('the app under test', () => {
-  for (const [name, { eio }] of Object.entries(SERVERS)) {
+  const apps = Object.entries(ALL).filter(
+    ([name, { serve }]) => serve && (SERVERS[name] || installedPeers().includes(name)),
+  );
+  for (const [name, { eio }] of apps) {
     it(`answers on ${name}, and reaches its audience`, async (t) => {
       const app = await AppProcess.start(name, { BENCH_ROOMS: '3', BENCH_MEMBERS: '1' });
       t.after(() => app.stop());

@@ -1,19 +1,17 @@
 'use strict';
 
 // The app under test, the same on every server: `node bench/app.js <server>`. It listens on a port
-// of its own choice, prints `ready <port>`, and lives as long as the process that forked it.
+// of its own choice, and lives as long as its standard input. Beside its sockets it has a route of
+// REST, `GET /api/double?value=…`.
 //
 // BENCH_METHODS: how many methods there are, `double` being the last; all that the cases need, if
 //   it is not given.
 // BENCH_ROOMS, BENCH_MEMBERS: how many rooms there are, and among how many connections they are
 //   dealt. Every connection is in the room `audience`, too.
+// BENCH_TLS: listens with TLS.
 
-const http = require('node:http');
-const { monitorEventLoopDelay } = require('node:perf_hooks');
-const { SERVERS } = require('./servers');
-
-/** How often the event loop is looked at, in ms, while its delay is asked for. */
-const LOOP_RESOLUTION = 1;
+const { answerParent, sayReady } = require('./control');
+const { ALL } = require('./servers');
 
 /**
  * The methods that clients call.
@@ -90,25 +88,20 @@ function dealRooms(sockets, rooms, members) {
   });
 }
 
-/** Answers the process that forked this one. */
-function answerParent() {
-  const histogram = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION });
-  const delay = (ns) => Math.max(0, ns / 1e6 - LOOP_RESOLUTION);
-  process.on('message', (question) => {
-    if (question === 'watch the event loop') {
-      histogram.enable();
-      histogram.reset();
-      process.send({});
-    } else if (question === 'event loop delay') {
-      histogram.disable();
-      process.send({
-        p50: delay(histogram.percentile(50)),
-        p99: delay(histogram.percentile(99)),
-        max: delay(histogram.max),
-      });
-    }
-  });
-  process.on('disconnect', () => process.exit());
+/**
+ * The route of REST.
+ * @param {import('node:http').IncomingMessage} request
+ * @param {import('node:http').ServerResponse} response
+ */
+function rest(request, response) {
+  const { pathname, searchParams } = new URL(request.url, 'http://localhost');
+  if (pathname !== '/api/double') {
+    response.writeHead(404).end();
+    return;
+  }
+  const body = JSON.stringify({ value: 2 * Number(searchParams.get('value')) });
+  const headers = { 'Content-Type': 'application/json', 'Content-Length': body.length };
+  response.writeHead(200, headers).end(body);
 }
 
 /**
@@ -116,17 +109,16 @@ function answerParent() {
  * @param {NodeJS.ProcessEnv} env
  */
 function main(name, { BENCH_METHODS, BENCH_ROOMS, BENCH_MEMBERS }) {
-  const kind = SERVERS[name];
-  if (!kind) throw new Error(`servers: ${Object.keys(SERVERS).join(', ')}`);
-  const httpServer = http.createServer();
-  const io = kind.serve(httpServer);
+  const kind = ALL[name];
+  if (!kind?.serve) throw new Error(`no server for the app: ${name}`);
+  const { io, listen } = kind.serve(rest, sayReady);
   const sockets = kind.LoopbackSocket().get('bench');
   sockets.auth(() => ({ id: 1 }));
   defineMethods(sockets, io, BENCH_METHODS && Number(BENCH_METHODS));
   if (BENCH_ROOMS) dealRooms(sockets, Number(BENCH_ROOMS), Number(BENCH_MEMBERS));
   sockets.start(io);
-  if (process.connected) answerParent();
-  httpServer.listen(0, '127.0.0.1', () => console.log('ready %d', httpServer.address().port));
+  answerParent();
+  listen();
 }
 
 main(process.argv[2], process.env);

@@ -1,6 +1,9 @@
 'use strict';
 
-// What is measured on every server. "50 × 8" is 50 connections with 8 calls outstanding on each.
+// What is measured on every server. "50 × 8" is 50 connections with 8 calls outstanding on each. Each
+// call is written by itself, as a client's `emit()` writes it, unless a case says "sent together".
+
+const { TRAFFIC } = require('./metrics');
 
 /**
  * What a case may depend on.
@@ -17,11 +20,16 @@
  * @property {string} title
  * @property {string} group - one of GROUPS
  * @property {string[]} metrics - of `metrics.js`, the first the most telling
- * @property {(setting: Setting) => (string|number)[]} load - arguments of the load generator
+ * @property {(setting: Setting) => (string|number)[]} load - arguments of the load generators
+ * @property {('rust'|'node')[]} [generators] - that put the load; both by default
+ * @property {string[]} [peers] - servers beside the four that it is measured on
+ * @property {boolean} [traffic] - whether it is told who had the cores and what calls took of the kernel
+ * @property {Record<string, string>} [env] - what the app is told
  * @property {boolean} [quick] - whether it is in the quick run, too
  * @property {3} [eio] - the clients' revision of Engine.IO on all servers; the server's own otherwise
  * @property {boolean} [needsCapacity] - whether its load depends on what the originals sustain
- * @property {boolean} [watchLoop] - whether the app's event loop delay is measured
+ * @property {boolean | 'whole'} [watchLoop] - whether the app's event loop delay is measured, and if
+ *   so, all the time or only once it is warm
  */
 
 /** Parts of the report, in their order. */
@@ -29,14 +37,14 @@ const GROUPS = {
   calls: {
     title: 'Calls',
     text:
-      'A closed loop: each connection keeps that many calls outstanding and sends the next when one ' +
-      'is answered.',
+      'A closed loop: each connection keeps that many calls outstanding and makes the next when one ' +
+      'is answered. Each call is written by itself, as `emit()` of a client writes it.',
   },
   kinds: {
-    title: 'Handlers, payloads and clients of other kinds',
+    title: 'Calls sent together, handlers, payloads and clients of other kinds',
     text:
-      'The same closed loop with one thing changed. “Each call written by itself” is how a browser ' +
-      'sends them; elsewhere the calls that a connection is free to send at one instant are one write.',
+      'The same closed loop with one thing changed. “Sent together” is how a program writes that ' +
+      'corks its socket: the calls that a connection makes in one turn are one write.',
   },
   paced: {
     title: 'Calls at a given rate',
@@ -50,7 +58,23 @@ const GROUPS = {
   },
   visits: {
     title: 'Connections that come and go',
-    text: '16 clients at a time connect, authenticate, call once and leave, again and again.',
+    text:
+      'Clients connect, authenticate, call once and leave, again and again. Default clients are those ' +
+      'of socket.io as they come: they open with polling, upgrade, and then do the same. Their upgrade ' +
+      'waits up to 100 ms for the server to let go of a poll, so more of them come at a time.',
+  },
+  storms: {
+    title: 'Reconnection storms',
+    text:
+      '2,000 clients come at once to a server that has just started, authenticate, call once and ' +
+      'stay: how long the last of them waits for its answer, and how long the event loop is not free.',
+  },
+  surroundings: {
+    title: 'TLS, and REST beside sockets',
+    text:
+      'With TLS, Node terminates it (`https.createServer`). REST: 16 clients that keep their ' +
+      'connections alive ask a route of the same process, in a closed loop, while 50 sockets make ' +
+      '4,000 calls a second. The generator in Node alone measures these.',
   },
   memory: {
     title: 'Idle connections',
@@ -64,6 +88,23 @@ const CALL_METRICS = ['calls', 'cpu', 'main', 'p50', 'p99'];
 /** After so many calls V8 has compiled what it will: before, a slow load would measure compiling. */
 const WARM_CALLS = 6000;
 const PACED_METRICS = ['p99', 'p50', 'p999', 'service', 'cpu', 'main'];
+
+/** Servers beside the four: those that run the app, those that have polling, and all. */
+const WHOLE_PEERS = ['bun-engine', 'uws-engine'];
+const POLLING_PEERS = [...WHOLE_PEERS, 'socketioxide'];
+const ALL_PEERS = [...POLLING_PEERS, 'raw-ws', 'raw-uws', 'raw-bun'];
+
+/**
+ * @param {Case} one
+ * @returns {('rust'|'node')[]} the generators that put its load
+ */
+const generatorsOf = ({ generators = ['rust', 'node'] }) => generators;
+
+/**
+ * @param {Case} one
+ * @returns {string[]} all metrics that are taken of it
+ */
+const metricsOf = ({ metrics, traffic }) => (traffic ? [...metrics, ...TRAFFIC] : metrics);
 
 /**
  * A case of the closed loop.
@@ -79,6 +120,7 @@ function calls(connections, window, { options = [], ...rest } = {}) {
     title: `${connections} × ${window}`,
     group: 'calls',
     metrics: CALL_METRICS,
+    traffic: true,
     load: ({ warmup, seconds }) =>
       ['call', '-n', connections, '-w', window, '--warmup', warmup, '-s', seconds].concat(options),
     ...rest,
@@ -107,6 +149,27 @@ function paced(connections, rate, rest) {
 }
 
 /**
+ * A case of clients that come and go.
+ * @param {string} name
+ * @param {string} title
+ * @param {number} clients - at a time
+ * @param {object} rest
+ * @param {(string|number)[]} [rest.options] - further arguments of the load generator
+ * @returns {Case}
+ */
+function visits(name, title, clients, { options = [], ...rest } = {}) {
+  return {
+    name,
+    title,
+    group: 'visits',
+    metrics: ['visits', 'visitCpu', 'p50', 'p99'],
+    load: ({ warmup, seconds }) =>
+      ['churn', '-n', clients, '--warmup', warmup, '-s', seconds].concat(options),
+    ...rest,
+  };
+}
+
+/**
  * A case of idle connections: as many as wanted, or as one process may hold.
  * @param {number} wanted
  * @returns {Case}
@@ -117,30 +180,29 @@ function idle(wanted) {
     title: `${wanted.toLocaleString('en')} connections`,
     group: 'memory',
     metrics: ['memory'],
+    generators: ['rust'],
+    peers: wanted === 5000 ? ALL_PEERS : [],
     load: ({ connectionLimit }) => ['idle', '-n', Math.min(wanted, connectionLimit), '-s', 1],
   };
 }
 
 /** @type {Case[]} */
 const CASES = [
-  calls(50, 8, { quick: true }),
-  calls(50, 1, { quick: true }),
-  calls(50, 8, {
-    name: 'calls-50x8-1k',
-    title: '50 × 8, 1 KiB',
-    options: ['-p', 1024],
-    quick: true,
-  }),
-  calls(500, 1, { quick: true }),
-  calls(8, 1, { quick: true }),
+  calls(50, 1, { quick: true, peers: ALL_PEERS }),
+  calls(50, 8, { quick: true, peers: ALL_PEERS }),
+  calls(50, 8, { name: 'calls-50x8-1k', title: '50 × 8, 1 KiB', options: ['-p', 1024] }),
+  calls(500, 1),
+  calls(8, 1),
   calls(4, 1),
-  calls(1, 1, { quick: true }),
+  calls(1, 1),
 
   calls(50, 8, {
-    name: 'calls-each',
-    title: '50 × 8, each call written by itself',
+    name: 'together-50x8',
+    title: '50 × 8, sent together',
     group: 'kinds',
-    options: ['--write-each'],
+    options: ['--together'],
+    quick: true,
+    peers: ALL_PEERS,
   }),
   calls(50, 8, {
     name: 'calls-async',
@@ -158,6 +220,7 @@ const CASES = [
     name: 'calls-eio3',
     title: '50 × 8, Engine.IO 3 clients',
     group: 'kinds',
+    generators: ['rust'],
     eio: 3,
   }),
   calls(50, 8, {
@@ -165,17 +228,21 @@ const CASES = [
     title: '50 × 8, long polling',
     group: 'kinds',
     options: ['--transport', 'polling'],
+    quick: true,
+    peers: POLLING_PEERS,
   }),
   calls(50, 8, {
     name: 'calls-binary',
     title: '50 × 8, 1 KiB of binary',
     group: 'kinds',
+    generators: ['rust'],
     options: ['--binary', '-m', 'blob', '-p', 1024],
   }),
   calls(50, 1, {
     name: 'calls-64k',
     title: '50 × 1, 64 KiB',
     group: 'kinds',
+    generators: ['rust'],
     options: ['-p', 65_536],
   }),
 
@@ -183,17 +250,18 @@ const CASES = [
     name: 'paced-90',
     title: '50 connections, at 90 % of what the better original sustains',
     needsCapacity: true,
-    quick: true,
   }),
   paced(100, () => 2000, {
     name: 'paced-2000',
     title: '100 connections, 2,000 calls/s',
     quick: true,
+    peers: ALL_PEERS,
   }),
   paced(50, ({ capacity }) => Math.round(0.5 * capacity), {
     name: 'loop-delay',
     title: '50 connections, at 50 % of what the better original sustains',
     metrics: ['loop99', 'loopMax'],
+    generators: ['rust'],
     needsCapacity: true,
     watchLoop: true,
   }),
@@ -204,7 +272,7 @@ const CASES = [
     group: 'broadcasts',
     metrics: ['deliveries', 'deliveryCpu'],
     load: () => ['fanout', '-n', 1000, '-k', 100],
-    quick: true,
+    peers: WHOLE_PEERS,
   },
   {
     name: 'spaced',
@@ -214,17 +282,71 @@ const CASES = [
     load: ({ seconds }) => ['fanout', '-n', 1000, '-k', Math.round(seconds * 50), '--gap', 20],
   },
 
-  {
-    name: 'churn',
-    title: '16 clients at a time',
-    group: 'visits',
-    metrics: ['visits', 'visitCpu', 'p50', 'p99'],
-    load: ({ seconds }) => ['churn', '-n', 16, '-s', seconds],
+  visits('visits-default', 'default clients, 200 at a time', 200, {
+    options: ['--transport', 'upgrade'],
     quick: true,
+    peers: POLLING_PEERS,
+  }),
+  visits('churn', 'over websocket from the start, 16 at a time', 16, { peers: POLLING_PEERS }),
+
+  {
+    name: 'storm',
+    title: '2,000 clients at once, over websocket',
+    group: 'storms',
+    metrics: ['lastAnswer', 'loopMax', 'visitCpu', 'p50'],
+    load: () => ['storm', '-n', 2000],
+    watchLoop: 'whole',
+    quick: true,
+    peers: POLLING_PEERS,
+  },
+  {
+    name: 'storm-default',
+    title: '2,000 default clients at once',
+    group: 'storms',
+    metrics: ['lastAnswer', 'loopMax', 'visitCpu', 'p50'],
+    load: () => ['--transport', 'upgrade', 'storm', '-n', 2000],
+    watchLoop: 'whole',
+    peers: POLLING_PEERS,
+  },
+
+  calls(50, 1, {
+    name: 'tls-calls',
+    title: '50 × 1, TLS',
+    group: 'surroundings',
+    metrics: ['calls', 'cpu', 'main', 'p99'],
+    options: ['--tls'],
+    generators: ['node'],
+    env: { BENCH_TLS: '1' },
+  }),
+  visits('tls-visits', 'visits over websocket, 16 at a time, TLS', 16, {
+    group: 'surroundings',
+    options: ['--tls'],
+    generators: ['node'],
+    env: { BENCH_TLS: '1' },
+  }),
+  {
+    name: 'rest',
+    title: 'REST beside 4,000 calls/s of 50 sockets',
+    group: 'surroundings',
+    metrics: ['requests', 'requestCpu', 'p50', 'p99', 'socketP99'],
+    load: ({ warmup, seconds }) => [
+      'rest',
+      '-n',
+      50,
+      '-r',
+      4000,
+      '--requests',
+      16,
+      '--warmup',
+      warmup,
+      '-s',
+      seconds,
+    ],
+    generators: ['node'],
   },
 
   idle(5000),
   idle(20_000),
 ];
 
-module.exports = { CASES, GROUPS };
+module.exports = { CASES, GROUPS, generatorsOf, metricsOf };

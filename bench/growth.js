@@ -45,8 +45,18 @@ const FLOOD_SECONDS = 3;
  * @param {import('./cases').Setting} setting
  * @returns {(string|number)[]}
  */
-const calls = (connections, window, { warmup, seconds }) =>
-  ['call', '-n', connections, '-w', window].concat(['--warmup', warmup, '-s', seconds]);
+const calls = (connections, window, { warmup, seconds }) => [
+  'call',
+  '--together',
+  '-n',
+  connections,
+  '-w',
+  window,
+  '--warmup',
+  warmup,
+  '-s',
+  seconds,
+];
 
 /** A call takes so long in all: the cost that a rate of calls stands for. */
 const timePerCall = (callsPerSecond) => 1 / callsPerSecond;

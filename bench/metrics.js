@@ -57,6 +57,12 @@ const METRICS = {
     better: 'less',
     read: (report) => report.service_latency.p50_us / 1000,
   },
+  socketP99: {
+    title: 'Latency of the sockets’ calls, 99th percentile',
+    unit: 'ms',
+    better: 'less',
+    read: (report) => report.service_latency.p99_us / 1000,
+  },
   deliveries: {
     title: 'Events delivered per second',
     unit: 'events/s',
@@ -74,6 +80,24 @@ const METRICS = {
     unit: 'µs',
     better: 'less',
     read: (report) => (report.server.cpu_s * 1e6) / report.broadcasts,
+  },
+  lastAnswer: {
+    title: 'Time to the last answer',
+    unit: 's',
+    better: 'less',
+    read: (report) => report.elapsed_s,
+  },
+  requests: {
+    title: 'Requests of REST per second',
+    unit: 'requests/s',
+    better: 'more',
+    read: (report) => report.requests_per_s,
+  },
+  requestCpu: {
+    title: 'CPU time per request of REST, with what the sockets beside it took',
+    unit: 'µs',
+    better: 'less',
+    read: (report) => report.server_cpu_ms_per_1000,
   },
   visits: {
     title: 'Visits per second',
@@ -123,6 +147,42 @@ const METRICS = {
     better: 'less',
     read: (report) => report.flooded.p99_us / 1000,
   },
+  serverCores: {
+    title: 'Cores that the server kept busy',
+    unit: 'cores',
+    better: 'less',
+    read: (report) => report.server.cpu_s / report.elapsed_s,
+  },
+  generatorCores: {
+    title: 'Cores that the generator kept busy',
+    unit: 'cores',
+    better: 'less',
+    read: (report) => report.client_cpu_s / report.elapsed_s,
+  },
+  callsPerWrite: {
+    title: 'Calls in one write of a client',
+    unit: 'calls',
+    better: 'more',
+    read: (report) => report.calls / report.writes,
+  },
+  answersPerRead: {
+    title: 'Answers in one read of a client',
+    unit: 'answers',
+    better: 'more',
+    read: (report) => report.calls / report.reads,
+  },
+  segments: {
+    title: 'TCP segments per call, both ways',
+    unit: 'segments',
+    better: 'less',
+    read: (report) => report.segments / report.calls,
+  },
+  wakeups: {
+    title: 'Times a thread of the server waited, per call',
+    unit: 'waits',
+    better: 'less',
+    read: (report) => report.server.switches / report.calls,
+  },
   loop99: {
     title: 'Event loop delay, 99th percentile',
     unit: 'ms',
@@ -137,4 +197,14 @@ const METRICS = {
   },
 };
 
-module.exports = { METRICS };
+/** Who had the cores, and what a call took of the kernel: why two generators disagree. */
+const TRAFFIC = [
+  'serverCores',
+  'generatorCores',
+  'callsPerWrite',
+  'answersPerRead',
+  'segments',
+  'wakeups',
+];
+
+module.exports = { METRICS, TRAFFIC };

@@ -1,28 +1,33 @@
 'use strict';
 
-// `npm run bench`: measures the four servers in turns, with the same app and the same load.
+// `npm run bench`: measures the servers in turns, with the same app and the same load, and with two
+// load generators.
 //
 //   npm run bench               the main cases, in a few minutes; shows a table
 //   npm run bench -- --full     every case and how costs grow; makes docs/benchmarks.md anew
+//   npm run bench -- --cases    every case, without how costs grow
 //   npm run bench -- --growth   how costs grow, alone; makes that part of docs/benchmarks.md anew
 //
-//   --again <names>     measures these cases of the full run anew, in as many rounds, and puts them in
-//                       the place of what there was; docs/benchmarks.md says so
+//   --again <names>     measures these cases or groups of the full run anew, in as many rounds, and
+//                       puts them in the place of what there was; docs/benchmarks.md says so
 //
-//   --only <names>      cases and series of these names, separated by commas
+//   --only <names>      cases, groups and series of these names, separated by commas
 //   --rounds <number>   so many rounds
 //   --seconds <number>  figures of so many seconds
 //
+// The results are written after every round, so that a run that is ended early has those before it.
 // What any of the last three leads to is left in bench/results/partial.json; the report stays.
 // The exit code is 1 if any answer was wrong or missing, on whichever server.
 
 const { parseArgs } = require('node:util');
-const { CASES } = require('./cases');
+const { CASES, GROUPS } = require('./cases');
 const { GROWTH } = require('./growth');
 const { Bench } = require('./lib/bench');
 const { build } = require('./lib/build');
 const { findCapacity } = require('./lib/capacity');
 const environment = require('./lib/environment');
+const { commands } = require('./lib/generator');
+const { installPeers } = require('./lib/peers');
 const results = require('./lib/results');
 const { makeReport } = require('./report/make');
 const { terminalReport } = require('./report/terminal');
@@ -37,6 +42,7 @@ const { terminalReport } = require('./report/terminal');
  * @property {number} halvings - of the interval in which the capacity is searched
  * @property {import('./cases').Case[]} cases
  * @property {import('./growth').Series[]} growth
+ * @property {boolean} [hasPeers] - whether peers are measured, too
  * @property {boolean} [isAgain] - whether its cases take the place of those there are
  */
 
@@ -53,10 +59,11 @@ const PLANS = {
   },
   full: {
     name: 'full',
-    rounds: 5,
-    warmup: 0.4,
-    seconds: 1.2,
+    rounds: 3,
+    warmup: 0.3,
+    seconds: 1,
     halvings: 5,
+    hasPeers: true,
     cases: CASES,
     growth: [],
   },
@@ -77,22 +84,36 @@ function readPlans() {
     options: {
       full: { type: 'boolean' },
       growth: { type: 'boolean' },
+      cases: { type: 'boolean' },
       again: { type: 'string' },
       only: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
     },
   });
-  const names = values.full ? ['full', 'growth'] : values.growth ? ['growth'] : ['quick'];
-  const plans = names.map((name) => PLANS[name]);
+  const names = [
+    ...(values.full || values.cases ? ['full'] : []),
+    ...(values.full || values.growth ? ['growth'] : []),
+  ];
+  const plans = (names.length > 0 ? names : ['quick']).map((name) => PLANS[name]);
   const chosen = (values.again ?? values.only)?.split(',');
-  const choose = (list) => list.filter(({ name }) => chosen.includes(name));
-  if (values.again) return [{ ...PLANS.full, cases: choose(CASES), isAgain: true }];
+  const known = [...CASES, ...GROWTH].map(({ name }) => name).concat(Object.keys(GROUPS));
+  const unknown = chosen?.filter((name) => !known.includes(name)) ?? [];
+  if (unknown.length > 0) {
+    throw new Error(`no such case: ${unknown.join(', ')}; there are ${known.join(', ')}`);
+  }
+  const choose = (list) =>
+    list.filter(({ name, group }) => chosen.includes(name) || chosen.includes(group));
+  if (values.again) {
+    const again = { ...PLANS.full, cases: choose(CASES), isAgain: true };
+    return [values.rounds ? { ...again, rounds: Number(values.rounds) } : again];
+  }
   if (!values.only && !values.rounds && !values.seconds) return plans;
   return [
     {
       ...plans[0],
       name: 'partial',
+      hasPeers: true,
       cases: chosen ? choose(CASES) : plans.flatMap((plan) => plan.cases),
       growth: chosen ? choose(GROWTH) : plans.flatMap((plan) => plan.growth),
       ...(values.rounds && { rounds: Number(values.rounds) }),
@@ -108,13 +129,14 @@ function readPlans() {
  * @returns {Promise<import('./lib/results').Result>}
  */
 async function carryOut(plan, binary) {
-  const { name, rounds, warmup, seconds, halvings, cases, growth, isAgain } = plan;
+  const { name, rounds, warmup, seconds, halvings, cases, growth, hasPeers, isAgain } = plan;
   const started = Date.now();
   const times = { warmup, seconds };
+  const missing = hasPeers ? await installPeers() : undefined;
   let capacity;
   if (cases.some((one) => one.needsCapacity)) {
     console.log('Looking for what the originals sustain ...');
-    capacity = await findCapacity(binary, times, halvings);
+    capacity = await findCapacity(commands(binary).rust, times, halvings);
     for (const server of Object.keys(capacity)) {
       console.log('    %s: %s calls/s', server, capacity[server].toLocaleString('en'));
     }
@@ -124,7 +146,7 @@ async function carryOut(plan, binary) {
     capacity: capacity && Math.max(...Object.values(capacity)),
     connectionLimit: environment.connectionLimit(),
   };
-  const bench = new Bench({ binary, rounds, setting, log: (line) => console.log(line) });
+  const before = isAgain ? results.read(name) : undefined;
   const result = {
     format: results.FORMAT,
     started: new Date(started).toISOString(),
@@ -134,12 +156,21 @@ async function carryOut(plan, binary) {
     rounds,
     times,
     capacity,
-    cases: cases.length > 0 ? await bench.compare(cases) : undefined,
-    growth: growth.length > 0 ? await bench.grow(growth) : undefined,
-    failures: bench.failures,
-    seconds: Math.round((Date.now() - started) / 1000),
+    missing,
+    cases: cases.length > 0 ? {} : undefined,
   };
-  results.write(name, isAgain ? results.replaced(results.read(name), result) : result);
+  const save = (done) => {
+    result.rounds = done;
+    result.seconds = Math.round((Date.now() - started) / 1000);
+    results.write(name, isAgain ? results.replaced(before, result) : result);
+  };
+  const log = (line) => console.log(line);
+  const saved = cases.length > 0 ? save : undefined;
+  const bench = new Bench({ binary, rounds, setting, hasPeers, log, save: saved });
+  result.failures = bench.failures;
+  if (cases.length > 0) await bench.compare(cases, result.cases);
+  if (growth.length > 0) result.growth = await bench.grow(growth);
+  save(rounds);
   return result;
 }
 

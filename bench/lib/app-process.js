@@ -2,23 +2,22 @@
 
 // The app under test in a process of its own.
 
-const { fork } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
-const path = require('node:path');
+const readline = require('node:readline');
+const { ALL } = require('../servers');
 
-const APP = path.join(__dirname, '..', 'app.js');
 const START_LIMIT = 30_000;
 const ANSWER_LIMIT = 10_000;
 
 /** A server under test, from its start to its end. */
 class AppProcess {
-  /**
-   * @param {import('node:child_process').ChildProcess} child
-   * @param {number} port
-   */
-  constructor(child, port) {
+  /** @param {import('node:child_process').ChildProcess} child */
+  constructor(child) {
     this.child = child;
-    this.port = port;
+    /** @type {number} */
+    this.port = undefined;
+    this.lines = readline.createInterface({ input: child.stdout });
   }
 
   /** @returns {number} */
@@ -33,13 +32,16 @@ class AppProcess {
    * @returns {Promise<AppProcess>}
    */
   static async start(server, env = {}) {
-    const child = fork(APP, [server], {
+    const [command, args] = ALL[server].command;
+    const child = spawn(command, args, {
       env: { ...process.env, NODE_ENV: 'production', ...env },
-      execArgv: [],
-      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      stdio: ['pipe', 'pipe', 'inherit'],
     });
     try {
-      return new AppProcess(child, await listening(child, server));
+      const app = new AppProcess(child);
+      child.stdin.on('error', () => {}); // it has ended, which the load finds out
+      app.port = await listening(app, server);
+      return app;
     } catch (err) {
       child.kill('SIGKILL');
       throw err;
@@ -51,9 +53,9 @@ class AppProcess {
    * @returns {Promise<any>} its answer
    */
   async ask(question) {
-    const answer = once(this.child, 'message', { signal: AbortSignal.timeout(ANSWER_LIMIT) });
-    this.child.send(question);
-    return (await answer)[0];
+    const answer = once(this.lines, 'line', { signal: AbortSignal.timeout(ANSWER_LIMIT) });
+    this.child.stdin.write(`${question}\n`);
+    return JSON.parse((await answer)[0]);
   }
 
   /**
@@ -69,22 +71,20 @@ class AppProcess {
 }
 
 /**
- * @param {import('node:child_process').ChildProcess} child
+ * @param {AppProcess} app
  * @param {string} server
  * @returns {Promise<number>} the port that it says it listens on
  */
-function listening(child, server) {
+function listening({ child, lines }, server) {
   return new Promise((resolve, reject) => {
-    let output = '';
     const timer = setTimeout(() => reject(new Error(`${server} did not start`)), START_LIMIT);
     child.once('error', reject);
     child.once('exit', (status) => {
       clearTimeout(timer);
       reject(new Error(`${server} ended as it started, exit code ${status}`));
     });
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      output += text;
-      const ready = /^ready (\d+)$/m.exec(output);
+    lines.on('line', (line) => {
+      const ready = /^ready (\d+)$/.exec(line);
       if (!ready) return;
       clearTimeout(timer);
       resolve(Number(ready[1]));

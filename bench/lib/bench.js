@@ -3,9 +3,11 @@
 // Runs what is to be measured, round by round, and gathers the figures. A load that fails is noted,
 // and the rest goes on.
 
-const { METRICS } = require('../metrics');
-const { SERVERS } = require('../servers');
+const { generatorsOf, metricsOf } = require('../cases');
 const { GROWTH_SERVERS } = require('../growth');
+const { METRICS } = require('../metrics');
+const { ALL, SERVERS, installedPeers } = require('../servers');
+const { commands } = require('./generator');
 const { figures, run } = require('./measure');
 const { turns } = require('./schedule');
 
@@ -21,13 +23,17 @@ const { turns } = require('./schedule');
 class Bench {
   /**
    * @param {object} options
-   * @param {string} options.binary - the load generator
+   * @param {string} options.binary - the load generator in Rust
    * @param {number} options.rounds
    * @param {import('../cases').Setting} options.setting
    * @param {(line: string) => void} options.log
+   * @param {boolean} [options.hasPeers] - whether peers are measured, too
+   * @param {(rounds: number) => void} [options.save] - called after each round
    */
-  constructor({ binary, rounds, setting, log }) {
-    this.binary = binary;
+  constructor({ binary, rounds, setting, log, hasPeers = false, save = () => {} }) {
+    this.hasPeers = hasPeers;
+    this.commands = commands(binary);
+    this.save = save;
     this.rounds = rounds;
     this.setting = setting;
     this.log = log;
@@ -36,24 +42,32 @@ class Bench {
   }
 
   /**
-   * Measures cases on all servers.
+   * Measures cases on their servers, with their generators.
    * @param {import('../cases').Case[]} cases
-   * @returns {Promise<Record<string, import('./compare').CaseResult>>} by name
+   * @param {import('./results').Result['cases']} into - what was measured until now, by case and
+   *   generator
+   * @returns {Promise<void>}
    */
-  async compare(cases) {
+  async compare(cases, into) {
     const { warmup, seconds } = this.setting;
-    const loads = cases.map(({ name, metrics, load, eio, watchLoop }) => ({
-      name,
-      metrics,
-      args: load(this.setting),
-      eio,
-      watch: watchLoop && { from: warmup, to: warmup + seconds },
-      result: { servers: {} },
-    }));
-    await this.measure(loads, Object.keys(SERVERS));
-    return Object.fromEntries(
-      loads.map(({ name, args, result }) => [name, { load: args.join(' '), ...result }]),
-    );
+    const peers = this.hasPeers ? installedPeers() : [];
+    const loads = cases.flatMap((one) => {
+      const { name, load, eio, env, watchLoop } = one;
+      const between = { from: warmup, to: warmup + seconds };
+      const args = load(this.setting);
+      into[name] = {};
+      return generatorsOf(one).map((generator) => {
+        const result = { load: args.join(' '), servers: {} };
+        into[name][generator] = result;
+        return {
+          ...{ name: `${name}, ${generator}`, metrics: metricsOf(one), args, eio, env, result },
+          generator,
+          watch: watchLoop === true ? between : watchLoop,
+          servers: [...Object.keys(SERVERS), ...peers.filter((peer) => one.peers?.includes(peer))],
+        };
+      });
+    });
+    await this.measure(loads);
   }
 
   /**
@@ -66,10 +80,12 @@ class Bench {
     const loads = series.flatMap(({ name, metrics, points, load }) =>
       points.map((wanted) => {
         const { x = wanted, ...rest } = load(wanted, this.setting);
-        return { series: name, name: `${name} ${x}`, metrics, ...rest, result: { x, servers: {} } };
+        const result = { x, servers: {} };
+        const shared = { generator: 'rust', servers: GROWTH_SERVERS, metrics, result };
+        return { series: name, name: `${name} ${x}`, ...shared, ...rest };
       }),
     );
-    await this.measure(loads, GROWTH_SERVERS);
+    await this.measure(loads);
     return Object.fromEntries(
       series.map(({ name }) => [
         name,
@@ -79,21 +95,21 @@ class Bench {
   }
 
   /**
-   * Runs loads in all rounds on all servers, and adds the figures to their results.
+   * Runs loads in all rounds on their servers, and adds the figures to their results.
    * @param {(Omit<import('./measure').Load, 'server'> & { name: string, metrics: string[],
-   *   result: import('./compare').CaseResult })[]} loads
-   * @param {string[]} servers
+   *   generator: string, servers: string[], result: import('./compare').CaseResult })[]} loads
    * @returns {Promise<void>}
    */
-  async measure(loads, servers) {
-    const total = this.rounds * loads.length * servers.length;
+  async measure(loads) {
+    const { rounds } = this;
+    const total = rounds * loads.reduce((sum, { servers }) => sum + servers.length, 0);
     const begun = Date.now();
     let done = 0;
-    for (const { round, item: load, server } of turns({
-      rounds: this.rounds,
-      items: loads,
-      servers,
-    })) {
+    let current = 1;
+    const servers = (load) => load.servers;
+    for (const { round, item: load, server } of turns({ rounds, items: loads, servers })) {
+      if (round !== current) this.save(current);
+      current = round;
       const outcome = await this.once(load, server, round);
       done++;
       const left = Math.round((((Date.now() - begun) / done) * (total - done)) / 60_000);
@@ -109,11 +125,13 @@ class Bench {
    * @param {number} round
    * @returns {Promise<string>} what came of it
    */
-  async once({ name, metrics, result, ...load }, server, round) {
+  async once({ name, metrics, result, generator, ...load }, server, round) {
     try {
-      const values = figures(metrics, await run(this.binary, { ...load, server }));
-      result.servers[server] ??= Object.fromEntries(metrics.map((metric) => [metric, []]));
-      for (const metric of metrics) result.servers[server][metric].push(values[metric]);
+      const wanted = metrics.filter((metric) => !ALL[server].lacks?.includes(metric));
+      const report = await run(this.commands[generator], { ...load, server });
+      const values = figures(wanted, report);
+      result.servers[server] ??= Object.fromEntries(wanted.map((metric) => [metric, []]));
+      for (const metric of wanted) result.servers[server][metric].push(values[metric]);
       const { unit } = METRICS[metrics[0]];
       return `${Number(values[metrics[0]].toPrecision(4)).toLocaleString('en')} ${unit}`;
     } catch (err) {

@@ -28,24 +28,25 @@ const LAG = 25;
 const keptUp = (p99) => p99 <= LAG;
 
 /**
- * @param {string} binary - of the load generator
+ * @param {[string, string[]]} generator - what starts it
  * @param {string} server
  * @param {{ warmup: number, seconds: number }} times
  * @param {number} halvings
  * @returns {Promise<number>} calls per second
  */
-async function sustained(binary, server, { warmup, seconds }, halvings) {
+async function sustained(generator, server, { warmup, seconds }, halvings) {
   const times = ['--warmup', warmup, '-s', seconds];
-  const closed = await run(binary, {
+  const closed = await run(generator, {
     server,
-    args: ['call', '-n', CONNECTIONS, '-w', WINDOW, ...times],
+    args: ['call', '--together', '-n', CONNECTIONS, '-w', WINDOW, ...times],
   });
   let low = INTERVAL.low * closed.calls_per_s;
   let high = INTERVAL.high * closed.calls_per_s;
   for (let i = 0; i < halvings; i++) {
     const rate = Math.round((low + high) / 2);
     const args = ['paced', '-n', CONNECTIONS, '-r', rate, ...times];
-    const keeps = (await keepsUp(binary, server, args)) && (await keepsUp(binary, server, args));
+    const keeps =
+      (await keepsUp(generator, server, args)) && (await keepsUp(generator, server, args));
     if (keeps) low = rate;
     else high = rate;
   }
@@ -53,14 +54,14 @@ async function sustained(binary, server, { warmup, seconds }, halvings) {
 }
 
 /**
- * @param {string} binary - of the load generator
+ * @param {[string, string[]]} generator - what starts it
  * @param {string} server
  * @param {(string|number)[]} args - a paced load
  * @returns {Promise<boolean>}
  */
-async function keepsUp(binary, server, args) {
+async function keepsUp(generator, server, args) {
   try {
-    const report = await run(binary, { server, args });
+    const report = await run(generator, { server, args });
     return keptUp(report.latency.p99_us / 1000);
   } catch (err) {
     // Answers that are missing when the time is up are what falling behind comes to in the end.
@@ -73,14 +74,15 @@ async function keepsUp(binary, server, args) {
 
 /**
  * What each of the originals sustains.
- * @param {string} binary - of the load generator
+ * @param {[string, string[]]} generator - what starts it
  * @param {{ warmup: number, seconds: number }} times
  * @param {number} halvings
  * @returns {Promise<Record<string, number>>} calls per second, by server
  */
-async function findCapacity(binary, times, halvings) {
+async function findCapacity(generator, times, halvings) {
   const rates = {};
-  for (const server of ORIGINALS) rates[server] = await sustained(binary, server, times, halvings);
+  for (const server of ORIGINALS)
+    rates[server] = await sustained(generator, server, times, halvings);
   return rates;
 }
 

@@ -3,7 +3,9 @@
 // What the figures depend on: the machine, the versions, the state of the sources.
 
 const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
 const os = require('node:os');
+const path = require('node:path');
 const { ROOT } = require('../../scripts/steps');
 
 /** Descriptors that a process needs for other things than connections. */
@@ -47,6 +49,23 @@ function machine() {
   };
 }
 
+/** @returns {Record<string, string>} what the lock files of the peers say */
+function peerVersions() {
+  const { packages } = require('../peers/package-lock.json');
+  const crate = /name = "socketioxide"\nversion = "([^"]+)"/;
+  const lock = fs.readFileSync(path.join(ROOT, 'bench', 'socketioxide', 'Cargo.lock'), 'utf8');
+  const names = { Bun: '@oven/bun-linux-x64', '@socket.io/bun-engine': '', uwebsockets: '' };
+  return {
+    ...Object.fromEntries(
+      Object.entries(names).map(([title, name]) => [
+        title,
+        packages[`node_modules/${name || title}`].version,
+      ]),
+    ),
+    socketioxide: crate.exec(lock)[1],
+  };
+}
+
 /** @returns {Record<string, string>} what was compared, and what it ran on */
 function versions() {
   const version = (name) => require(`${name}/package.json`).version;
@@ -57,6 +76,8 @@ function versions() {
     'loopback-socket, the original': version('loopback-socket-original'),
     'socket.io 2': version('socket.io-2'),
     'socket.io 4': version('socket.io'),
+    ws: version('ws'),
+    ...peerVersions(),
   };
 }
 

@@ -1,8 +1,26 @@
 'use strict';
 
-// One run of the load generator against a server.
+// The two load generators, and one run of either against a server. Both take the same modes and
+// options, as far as they know them, and print the same report.
 
 const { spawn } = require('node:child_process');
+const path = require('node:path');
+
+/** The generators by their names in results. */
+const GENERATORS = {
+  rust: { title: 'Rust', text: 'one thread of Rust, as little work for a call as can be' },
+  node: { title: 'Node', text: 'two processes of Node with `ws` and `http`, as users’ tools are' },
+};
+
+/**
+ * What starts each generator.
+ * @param {string} binary - the one in Rust
+ * @returns {Record<keyof typeof GENERATORS, [string, string[]]>}
+ */
+const commands = (binary) => ({
+  rust: [binary, []],
+  node: [process.execPath, [path.join(__dirname, '..', 'nodegen')]],
+});
 
 /** No run takes this long, in ms, unless something hangs. */
 const LIMIT = 180_000;
@@ -22,16 +40,16 @@ class LoadError extends Error {
 
 /**
  * Puts load on a server.
- * @param {string} binary - of the load generator
+ * @param {[string, string[]]} generator - what starts it
  * @param {import('./app-process').AppProcess} app
  * @param {(string|number)[]} args - a mode and its options
  * @returns {Promise<object>} the generator's report
  * @throws {LoadError} if any answer was wrong or missing
  */
-function load(binary, app, args) {
+function load([command, first], app, args) {
   return new Promise((resolve, reject) => {
     const target = ['--port', app.port, '--server-pid', app.pid];
-    const child = spawn(binary, [...target, ...args].map(String), {
+    const child = spawn(command, [...first, ...target, ...args].map(String), {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: LIMIT,
       killSignal: 'SIGKILL',
@@ -55,4 +73,4 @@ function load(binary, app, args) {
   });
 }
 
-module.exports = { LoadError, load };
+module.exports = { GENERATORS, LoadError, commands, load };

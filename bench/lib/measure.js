@@ -3,8 +3,9 @@
 // One measurement: a fresh server, one load on it, the figures of that.
 
 const { setTimeout: sleep } = require('node:timers/promises');
+const { QUESTIONS } = require('../control');
 const { METRICS } = require('../metrics');
-const { SERVERS } = require('../servers');
+const { ALL } = require('../servers');
 const { AppProcess } = require('./app-process');
 const { load } = require('./generator');
 
@@ -17,22 +18,25 @@ const MARGIN = 200;
  * @property {(string|number)[]} args - of the load generator
  * @property {3|4} [eio] - the clients' revision of Engine.IO; the server's own by default
  * @property {Record<string, string>} [env] - what the app is told
- * @property {{ from: number, to: number }} [watch] - when to watch the event loop, in seconds from
- *   the start of the load
+ * @property {'whole' | { from: number, to: number }} [watch] - when to watch the event loop: all the
+ *   time, or in seconds from the start of the load
  */
 
 /**
  * Puts a load on a fresh server.
- * @param {string} binary - of the load generator
+ * @param {[string, string[]]} generator - what starts it
  * @param {Load} what
  * @returns {Promise<object>} what the generator reported, and `loop` if the event loop was watched
  */
-async function run(binary, { server, args, eio = SERVERS[server].eio, env, watch }) {
+async function run(generator, { server, args, eio = ALL[server].eio, env, watch }) {
   const app = await AppProcess.start(server, env);
   try {
-    const watching = watch && watchLoop(app, watch);
-    watching?.catch(() => {}); // heard below, unless the load fails first
-    const report = await load(binary, app, ['--eio', eio, ...args]);
+    const isWatched = watch && !ALL[server].lacks?.includes('loopMax');
+    if (isWatched && watch === 'whole') await app.ask(QUESTIONS.watch);
+    const watching = isWatched && watch !== 'whole' ? watchLoop(app, watch) : undefined;
+    watching?.catch(() => {}); // it is awaited below, unless the load fails first
+    const report = await load(generator, app, ['--eio', eio, ...args]);
+    if (isWatched && watch === 'whole') return { ...report, loop: await app.ask(QUESTIONS.delay) };
     return { ...report, loop: await watching };
   } finally {
     await app.stop();
@@ -46,9 +50,9 @@ async function run(binary, { server, args, eio = SERVERS[server].eio, env, watch
  */
 async function watchLoop(app, { from, to }) {
   await sleep(from * 1000 + MARGIN);
-  await app.ask('watch the event loop');
+  await app.ask(QUESTIONS.watch);
   await sleep((to - from) * 1000 - 2 * MARGIN);
-  return app.ask('event loop delay');
+  return app.ask(QUESTIONS.delay);
 }
 
 /**

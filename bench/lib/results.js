@@ -9,7 +9,7 @@ const path = require('node:path');
 const FOLDER = path.join(__dirname, '..', 'results');
 
 /** Of the files: one that is of another format is not read. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /**
  * @typedef {object} Result
@@ -22,7 +22,9 @@ const FORMAT = 1;
  * @property {object} versions
  * @property {object} sources
  * @property {Record<string, number>} [capacity] - what each original sustains
- * @property {Record<string, import('./compare').CaseResult>} [cases] - by name
+ * @property {Record<string, Record<string, import('./compare').CaseResult>>} [cases] - by name and
+ *   generator
+ * @property {Record<string, string>} [missing] - peers that could not be installed, and why
  * @property {Record<string, import('./grow').SeriesResult>} [growth] - by name
  * @property {{ what: string, server: string, round: number, reason: string }[]} failures
  * @property {{ started: string, sources: object, cases: string[] }[]} [again] - what was measured
@@ -66,14 +68,30 @@ function read(name) {
  */
 function replaced(before, anew) {
   if (before === undefined) return anew;
-  const { started, sources, cases, capacity, failures } = anew;
+  const measured = (what) => Object.keys(anew.cases).some((name) => what.startsWith(`${name}, `));
+  const { started, sources, cases, capacity, failures, missing } = anew;
   return {
     ...before,
     capacity: capacity ?? before.capacity,
     cases: { ...before.cases, ...cases },
-    failures: [...before.failures, ...failures],
+    failures: [...before.failures.filter(({ what }) => !measured(what)), ...failures],
+    missing,
     again: [...(before.again ?? []), { started, sources, cases: Object.keys(cases) }],
   };
 }
 
-module.exports = { FORMAT, fileOf, read, replaced, write };
+/**
+ * The cases as one generator measured them.
+ * @param {Result['cases']} cases
+ * @param {string} generator
+ * @returns {Record<string, import('./compare').CaseResult>} by name
+ */
+function measuredBy(cases, generator) {
+  return Object.fromEntries(
+    Object.entries(cases ?? {}).flatMap(([name, results]) =>
+      results[generator] ? [[name, results[generator]]] : [],
+    ),
+  );
+}
+
+module.exports = { FORMAT, fileOf, measuredBy, read, replaced, write };

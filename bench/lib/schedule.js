@@ -20,13 +20,14 @@ function rotate(list, by) {
  * @param {object} plan
  * @param {number} plan.rounds
  * @param {T[]} plan.items - cases, or points
- * @param {string[]} plan.servers
+ * @param {(item: T) => string[]} plan.servers - those that have a turn at it
  * @returns {Generator<{ round: number, item: T, server: string }>}
  */
 function* turns({ rounds, items, servers }) {
   for (let round = 0; round < rounds; round++) {
     for (const [i, item] of items.entries()) {
-      for (const server of rotate(servers, round + i)) yield { round: round + 1, item, server };
+      for (const server of rotate(servers(item), round + i))
+        yield { round: round + 1, item, server };
     }
   }
 }

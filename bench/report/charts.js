@@ -5,6 +5,7 @@
 const echarts = require('echarts');
 const { GROWTH, GROWTH_SERVERS } = require('../growth');
 const { spreadOf } = require('../lib/compare');
+const { measuredBy } = require('../lib/results');
 const { METRICS } = require('../metrics');
 const { SERVERS } = require('../servers');
 
@@ -35,6 +36,7 @@ const FRAME = { top: 84, bottom: 76, left: 76, right: 36, between: 92 };
  * @property {string} file - without its ending
  * @property {string} group - of `cases.js`, the part of the report that shows it
  * @property {string} title
+ * @property {string} [generator] - whose figures; those of the one in Rust by default
  * @property {boolean} [log] - whether the scale is logarithmic
  * @property {Bar[]} bars
  */
@@ -67,7 +69,7 @@ const LOOPS = {
   'calls-1x1': '1 × 1',
 };
 const KINDS = {
-  'calls-each': 'each call\na write',
+  'together-50x8': 'sent\ntogether',
   'calls-async': 'async\nhandler',
   'calls-callback': 'callback\nhandler',
   'calls-eio3': 'Engine.IO 3\nclients',
@@ -80,6 +82,13 @@ const PERCENTILES = { p50: 'median', p99: '99th percentile', p999: '99.9th perce
 /** @type {BarChart[]} */
 const BAR_CHARTS = [
   { file: 'calls', group: 'calls', title: 'Calls per second', bars: each('calls', LOOPS) },
+  {
+    file: 'calls-node',
+    group: 'calls',
+    generator: 'node',
+    title: 'Calls per second, by the generator in Node',
+    bars: each('calls', LOOPS),
+  },
   { file: 'calls-cpu', group: 'calls', title: 'CPU time per call', bars: each('cpu', LOOPS) },
   {
     file: 'calls-main',
@@ -130,7 +139,13 @@ const BAR_CHARTS = [
     file: 'visits',
     group: 'visits',
     title: 'Visits per second: connect, authenticate, call, leave',
-    bars: all('churn', { visits: '' }),
+    bars: each('visits', { 'visits-default': 'default clients', churn: 'over websocket' }),
+  },
+  {
+    file: 'storms',
+    group: 'storms',
+    title: 'Time to the last answer when 2,000 clients come at once',
+    bars: each('lastAnswer', { storm: 'over websocket', 'storm-default': 'default clients' }),
   },
   {
     file: 'memory',
@@ -359,12 +374,12 @@ function drawFlood([point]) {
 
 /**
  * The charts of the cases.
- * @param {Record<string, import('../lib/compare').CaseResult>} cases - of a result
+ * @param {import('../lib/results').Result['cases']} cases
  * @returns {{ file: string, group: string, title: string, svg: string }[]}
  */
 function caseCharts(cases) {
   return BAR_CHARTS.flatMap((chart) => {
-    const svg = drawBars(chart, cases);
+    const svg = drawBars(chart, measuredBy(cases, chart.generator ?? 'rust'));
     return svg ? [{ file: `${chart.file}.svg`, group: chart.group, title: chart.title, svg }] : [];
   });
 }

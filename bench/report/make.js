@@ -1,16 +1,28 @@
 'use strict';
 
-// Makes docs/benchmarks.md and docs/charts/ of the last full results.
+// Makes docs/benchmarks.md, docs/charts/ and the table of the README of the last full results.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT } = require('../../scripts/steps');
 const results = require('../lib/results');
 const { caseCharts, growthCharts } = require('./charts');
+const { headline, withHeadline } = require('./headline');
 const { renderMarkdown } = require('./markdown');
 
 const DOCUMENT = path.join(ROOT, 'docs', 'benchmarks.md');
 const CHARTS = path.join(ROOT, 'docs', 'charts');
+const README = path.join(ROOT, 'README.md');
+
+/**
+ * @param {string} text - Markdown
+ * @param {string} filepath
+ * @returns {Promise<string>} as the project formats it
+ */
+async function formatted(text, filepath) {
+  const prettier = require('prettier');
+  return prettier.format(text, { ...(await prettier.resolveConfig(filepath)), filepath });
+}
 
 /**
  * @param {import('../lib/results').Result | undefined} full - the cases
@@ -22,12 +34,16 @@ async function render(full, growth) {
     ...(full ? caseCharts(full.cases) : []),
     ...(growth ? growthCharts(growth.growth) : []),
   ];
-  const prettier = require('prettier');
-  const style = await prettier.resolveConfig(DOCUMENT);
-  const text = renderMarkdown(full, growth, charts);
-  const document = await prettier.format(text, { ...style, filepath: DOCUMENT });
+  const document = await formatted(renderMarkdown(full, growth, charts), DOCUMENT);
   return { document, charts };
 }
+
+/**
+ * @param {string} readme
+ * @param {import('../lib/results').Result} full
+ * @returns {Promise<string>} the README with its table made anew
+ */
+const renderReadme = (readme, full) => formatted(withHeadline(readme, headline(full)), README);
 
 /**
  * Makes the report anew.
@@ -41,7 +57,10 @@ async function makeReport() {
   fs.mkdirSync(CHARTS, { recursive: true });
   for (const { file, svg } of charts) fs.writeFileSync(path.join(CHARTS, file), svg);
   fs.writeFileSync(DOCUMENT, document);
+  if (full) {
+    fs.writeFileSync(README, await renderReadme(fs.readFileSync(README, 'utf8'), full));
+  }
   console.log('Made %s and %d charts', path.relative(ROOT, DOCUMENT), charts.length);
 }
 
-module.exports = { makeReport, render };
+module.exports = { README, makeReport, render, renderReadme };

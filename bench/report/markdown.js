@@ -2,13 +2,14 @@
 
 // The text of docs/benchmarks.md.
 
-const { CASES, GROUPS } = require('../cases');
+const { CASES, GROUPS, generatorsOf } = require('../cases');
 const { FLOOD_BOUND, GROWTH, GROWTH_SERVERS } = require('../growth');
 const { LAG, keptUp } = require('../lib/capacity');
 const { advantage, better, medianOf, spreadOf } = require('../lib/compare');
+const { GENERATORS } = require('../lib/generator');
 const { TOLERANCE } = require('../lib/linearity');
-const { METRICS } = require('../metrics');
-const { ORIGINALS, SERVERS } = require('../servers');
+const { METRICS, TRAFFIC } = require('../metrics');
+const { ALL, ORIGINALS, PEERS, SERVERS } = require('../servers');
 const { judge } = require('../targets');
 const { judgeFlood, judgeGrowth } = require('./growth-verdicts');
 const { figure, number, times } = require('./numbers');
@@ -61,16 +62,23 @@ function introduction() {
       '- **hosted on socket.io 4.8.4**: this package on that server;',
       '- **native**: this package on its own server.',
     ].join('\n'),
-    'The load comes from a program of its own on the same machine. It speaks the protocol itself, ' +
-      'checks every answer and reads CPU time and memory of the server from the kernel; one wrong or ' +
-      'missing answer, and the run counts as failed. Generator and server share the cores, so a ' +
-      'server that uses more than one of them takes something from the generator, too. Clients are ' +
-      'those that apps on the server have: of Socket.IO 2 for 2.5.1, of Socket.IO 4 for the others.',
+    'The load comes from two generators on the same machine, one after the other, since a result that ' +
+      'only one of them finds is a result about that generator:',
+    Object.values(GENERATORS)
+      .map(({ title, text }) => `- **${title}**: ${text}.`)
+      .join('\n'),
+    'Both speak the protocol themselves, check every answer and read CPU time and memory of the server ' +
+      'from the kernel; one wrong or missing answer, and the run counts as failed. Generator and ' +
+      'server share the cores: where the two of them have no core left, calls per second are as much ' +
+      'about the generator as about the server, and CPU time per call is what tells servers apart ' +
+      '([why they disagree](performance.md#why-two-generators-disagree)). Clients are those that apps ' +
+      'on the server have: of Socket.IO 2 for 2.5.1, of Socket.IO 4 for the others.',
     'In every round each server runs each load once, in a process of its own, in an order that moves ' +
       'on from round to round. Figures are **the median of the rounds (least–greatest)**. Ratios are ' +
       'of medians: the native server against *the better of the two originals in that very figure*, ' +
       'the hosted one against the original on the same socket.io. Differences that are smaller than ' +
-      'the ranges in brackets mean nothing.',
+      'the ranges in brackets mean nothing. What counts for a target is the worse of what the two ' +
+      'generators find.',
   ];
 }
 
@@ -110,17 +118,20 @@ function circumstances(results) {
  */
 function targets({ cases }) {
   const words = { aim: 'aim', must: 'must', no: '**no**' };
-  const rows = judge(cases).map(({ target, value, reached }) => {
+  const rows = judge(cases).map(({ target, found, value, reached }) => {
     const sign = target.bound === 'at least' ? '≥' : '≤';
     const [must, aim] = [target.must, target.aim].map((bound) => `${sign} ${bound}${target.unit}`);
-    const measured = value === undefined ? '–' : `${number(value)}${target.unit}`;
-    return [target.title, must, aim, measured, words[reached] ?? 'not measured'];
+    const written = (measured) =>
+      measured === undefined ? '–' : `${number(measured)}${target.unit}`;
+    const each = Object.keys(GENERATORS).map((generator) => written(found[generator]));
+    return [target.title, must, aim, ...each, written(value), words[reached] ?? 'not measured'];
   });
+  const heads = Object.values(GENERATORS).map(({ title }) => `by ${title}`);
   return [
     '## Targets',
     'What this package set out for, and whether it is there: the native server against the better of ' +
-      'the two originals, unless a line says otherwise.',
-    table(['target', 'must', 'aim', 'measured', 'reached'], rows),
+      'the two originals, unless a line says otherwise. The worse of the two generators counts.',
+    table(['target', 'must', 'aim', ...heads, 'counts', 'reached'], rows),
   ];
 }
 
@@ -134,8 +145,9 @@ function capacity({ capacity: rates, cases }) {
   const found = ORIGINALS.map(
     (server) => `${SERVERS[server].title}: ${rates[server].toLocaleString('en')} calls/s`,
   ).join('; ');
-  const best = better(cases['paced-90'], 'p99');
-  const p99 = medianOf(cases['paced-90'], 'p99', best);
+  const paced = cases['paced-90']?.rust;
+  const best = better(paced, 'p99');
+  const p99 = medianOf(paced, 'p99', best);
   const verdict =
     p99 !== undefined &&
     (keptUp(p99)
@@ -151,7 +163,7 @@ function capacity({ capacity: rates, cases }) {
 }
 
 /**
- * The figures of one metric.
+ * The figures of one metric: a line for each case and generator.
  * @param {string} metric
  * @param {Result} result
  * @param {import('../cases').Case[]} cases
@@ -159,17 +171,115 @@ function capacity({ capacity: rates, cases }) {
  */
 function metricTable(metric, result, cases) {
   const { title, unit, better: direction } = METRICS[metric];
-  const heads = [`${title}, ${unit}`, ...Object.values(SERVERS).map((server) => server.title)];
-  const rows = cases.map(({ name, title: what }) => {
-    const measured = result.cases[name];
+  const heads = [
+    `${title}, ${unit}`,
+    'by',
+    ...Object.values(SERVERS).map((server) => server.title),
+  ];
+  const rows = lines(cases, result).map(([{ title: what }, generator, measured]) => {
     const figures = Object.keys(SERVERS).map((server) =>
       figure(spreadOf(measured, metric, server)),
     );
     const native = times(advantage(measured, metric, 'native'), direction);
     const hosted = times(advantage(measured, metric, 'hosted-4', ['original-4']), direction);
-    return [what, ...figures, native, hosted];
+    return [what, GENERATORS[generator].title, ...figures, native, hosted];
   });
   return table([...heads, 'native to better original', 'hosted to original on 4.8.4'], rows);
+}
+
+/**
+ * Cases as their generators measured them.
+ * @param {import('../cases').Case[]} cases
+ * @param {Result} result
+ * @returns {[import('../cases').Case, string, import('../lib/compare').CaseResult][]}
+ */
+const lines = (cases, result) =>
+  cases.flatMap((one) =>
+    generatorsOf(one)
+      .filter((generator) => result.cases[one.name][generator])
+      .map((generator) => [one, generator, result.cases[one.name][generator]]),
+  );
+
+/** What is told of the peers. */
+const PEER_METRICS = [
+  'calls',
+  'visits',
+  'deliveries',
+  'lastAnswer',
+  'cpu',
+  'visitCpu',
+  'deliveryCpu',
+];
+const PEER_TAILS = ['service', 'loopMax', 'memory'];
+
+/**
+ * The native server beside its peers and the floor lines.
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function peersPart(result) {
+  const cases = CASES.filter(({ name, peers }) => peers && result.cases[name]);
+  const names = ['native', ...Object.keys(PEERS)];
+  const tables = [...PEER_METRICS, ...PEER_TAILS].flatMap((metric) => {
+    const { title, unit, better: direction } = METRICS[metric];
+    const told = cases.filter(({ metrics }) => metrics.includes(metric));
+    const rows = lines(told, result)
+      .filter(([, , measured]) => names.some((name) => PEERS[name] && measured.servers[name]))
+      .map(([{ title: what, group }, generator, measured]) => {
+        const against = (name) => times(advantage(measured, metric, 'native', [name]), direction);
+        const cells = names.map((name) => {
+          const median = medianOf(measured, metric, name);
+          if (median === undefined) return '–';
+          return name === 'native' ? number(median) : `${number(median)} (${against(name)})`;
+        });
+        return [`${GROUPS[group].title}: ${what}`, GENERATORS[generator].title, ...cells];
+      });
+    const heads = [`${title}, ${unit}`, 'by', ...names.map((name) => ALL[name].title)];
+    return rows.length > 0 ? [table(heads, rows)] : [];
+  });
+  const missing = Object.entries(result.missing ?? {}).map(
+    ([name, why]) => `- **${PEERS[name].title}** could not be installed: ${why}`,
+  );
+  if (tables.length === 0 && missing.length === 0) return [];
+  return [
+    '## Beside peers, and above the floor',
+    'Peers run the same app, with `loopback-socket` 0.4.2, on another engine: `@socket.io/bun-engine` ' +
+      'on Bun, and socket.io on uWebSockets.js (by npm’s `uwebsockets`, which is not its author’s ' +
+      'package but carries its builds). Floor lines do the least that answers these calls: no rooms, ' +
+      'no heartbeats, no handlers of an application; socketioxide is a Socket.IO server without ' +
+      'JavaScript, on all cores that there are. In brackets: how much better or worse than that the ' +
+      'native server is. Medians.',
+    ...(missing.length > 0 ? [missing.join('\n')] : []),
+    ...tables,
+  ];
+}
+
+/**
+ * Who had the cores, and what calls took of the kernel.
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function trafficPart(result) {
+  const cases = CASES.filter(({ name, traffic }) => traffic && result.cases[name]);
+  const names = ['original-4', 'native'];
+  const rows = lines(cases, result).map(([{ title, group }, generator, measured]) => [
+    group === 'calls' ? title : `${GROUPS[group].title.split(',')[0]}: ${title}`,
+    GENERATORS[generator].title,
+    ...TRAFFIC.map((metric) =>
+      names
+        .map((name) => medianOf(measured, metric, name))
+        .map((median) => (median === undefined ? '–' : number(median)))
+        .join(' / '),
+    ),
+  ]);
+  if (rows.length === 0) return [];
+  return [
+    '## Who has the cores, and what a call takes of the kernel',
+    'Original on socket.io 4.8.4 / native, medians. Server and generator have ' +
+      `${result.machine.cores} cores between them. Segments are those that TCP sent on the machine ` +
+      'while figures were taken: calls, answers, and what acknowledges them.',
+    table(['case', 'by', ...TRAFFIC.map((metric) => METRICS[metric].title)], rows),
+  ];
 }
 
 /**
@@ -206,7 +316,7 @@ function groupPart(group, result, charts) {
  * @returns {string[]}
  */
 function lowered({ cases, machine }) {
-  const held = /-n (\d+)/.exec(cases['idle-20000']?.load ?? '')?.[1];
+  const held = /-n (\d+)/.exec(cases['idle-20000']?.rust?.load ?? '')?.[1];
   if (held === undefined || Number(held) === 20_000) return [];
   return [
     `Of the 20,000 connections that the last line asks for, ${Number(held).toLocaleString('en')} were ` +
@@ -298,7 +408,7 @@ function growthPart(result, charts) {
 function failures(results) {
   const rows = results
     .flatMap((result) => result.failures)
-    .map(({ what, server, round, reason }) => [what, SERVERS[server].title, String(round), reason]);
+    .map(({ what, server, round, reason }) => [what, ALL[server].title, String(round), reason]);
   if (rows.length === 0) return [];
   return [
     '## What failed',
@@ -314,9 +424,9 @@ function failures(results) {
 function loads({ cases }) {
   const rows = CASES.filter(({ name }) => cases[name]).map(({ name, group, title }) => [
     `${GROUPS[group].title}: ${title}`,
-    `\`${cases[name].load}\``,
+    `\`${Object.values(cases[name])[0].load}\``,
   ]);
-  return ['## The loads', 'As the load generator was told them.', table(['case', 'load'], rows)];
+  return ['## The loads', 'As the load generators were told them.', table(['case', 'load'], rows)];
 }
 
 /**
@@ -332,6 +442,7 @@ function renderMarkdown(full, growth, charts) {
   if (full) {
     parts.push(...targets(full));
     parts.push(...Object.keys(GROUPS).flatMap((group) => groupPart(group, full, charts)));
+    parts.push(...peersPart(full), ...trafficPart(full));
   }
   if (growth) parts.push(...growthPart(growth, charts));
   if (full) parts.push(...loads(full));

@@ -2,11 +2,11 @@
 
 // A result as plain text, for whoever waits for it.
 
-const { CASES } = require('../cases');
+const { CASES, generatorsOf, metricsOf } = require('../cases');
 const { advantage, spreadOf } = require('../lib/compare');
 const { GROWTH_SERVERS } = require('../growth');
 const { METRICS } = require('../metrics');
-const { SERVERS } = require('../servers');
+const { ALL, SERVERS } = require('../servers');
 const { judge } = require('../targets');
 const { judgeFlood, judgeGrowth } = require('./growth-verdicts');
 const { figure, number, times } = require('./numbers');
@@ -34,15 +34,22 @@ function columns(rows) {
  * @returns {string[][]}
  */
 function caseRows({ cases }) {
-  const rows = [['case', 'figure', ...Object.keys(SERVERS), 'native ÷ better original']];
-  for (const { name, metrics } of CASES.filter((one) => cases[one.name])) {
-    for (const metric of metrics) {
+  const measured = CASES.flatMap((one) =>
+    generatorsOf(one).flatMap((generator) => {
+      const result = cases[one.name]?.[generator];
+      return result ? [{ one, generator, result }] : [];
+    }),
+  );
+  const names = Object.keys(ALL).filter(
+    (name) => SERVERS[name] || measured.some(({ result }) => result.servers[name]),
+  );
+  const rows = [['case', 'by', 'figure', ...names, 'native ÷ better original']];
+  for (const { one, generator, result } of measured) {
+    for (const metric of metricsOf(one)) {
       const { unit, better } = METRICS[metric];
-      const figures = Object.keys(SERVERS).map((server) =>
-        figure(spreadOf(cases[name], metric, server)),
-      );
-      const won = times(advantage(cases[name], metric, 'native'), better);
-      rows.push([name, `${metric}, ${unit}`, ...figures, won]);
+      const figures = names.map((server) => figure(spreadOf(result, metric, server)));
+      const won = times(advantage(result, metric, 'native'), better);
+      rows.push([one.name, generator, `${metric}, ${unit}`, ...figures, won]);
     }
   }
   return rows;
@@ -53,12 +60,19 @@ function caseRows({ cases }) {
  * @returns {string[][]}
  */
 function targetRows({ cases }) {
-  const rows = [['target', 'must', 'aim', 'measured', 'reached']];
-  for (const { target, value, reached } of judge(cases)) {
+  const rows = [['target', 'must', 'aim', 'by each', 'counts', 'reached']];
+  for (const { target, found, value, reached } of judge(cases)) {
     if (reached === undefined) continue;
     const sign = target.bound === 'at least' ? '≥' : '≤';
     const bounds = [target.must, target.aim].map((bound) => `${sign} ${bound}${target.unit}`);
-    rows.push([target.title, ...bounds, `${number(value)}${target.unit}`, reached]);
+    const each = Object.values(found).map((one) => (one === undefined ? '–' : number(one)));
+    rows.push([
+      target.title,
+      ...bounds,
+      each.join(' / '),
+      `${number(value)}${target.unit}`,
+      reached,
+    ]);
   }
   return rows;
 }

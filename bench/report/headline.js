@@ -1,0 +1,132 @@
+'use strict';
+
+// The table of the README: what everyday traffic costs on the native server, what is slower than
+// elsewhere too. It stands between two marks, and `npm run bench:report` makes it of the results.
+
+const { CASES } = require('../cases');
+const { advantage } = require('../lib/compare');
+const { GENERATORS } = require('../lib/generator');
+const { measuredBy } = require('../lib/results');
+const { PEERS } = require('../servers');
+const { number } = require('./numbers');
+
+const MARKS = { begin: '<!-- bench:begin -->', end: '<!-- bench:end -->' };
+
+/**
+ * @typedef {object} Row
+ * @property {string} title
+ * @property {string} name - of the case
+ * @property {string} metric - the most telling one
+ * @property {string} [cpu] - that of CPU time
+ */
+
+/** Everyday traffic first. @type {Row[]} */
+const ROWS = [
+  {
+    title: 'visits of default clients: open with polling, upgrade, authenticate, call, leave',
+    ...{ name: 'visits-default', metric: 'visits', cpu: 'visitCpu' },
+  },
+  {
+    title: '50 clients, each makes a call when the last is answered',
+    ...{ name: 'calls-50x1', metric: 'calls', cpu: 'cpu' },
+  },
+  {
+    title: '500 clients that do so',
+    ...{ name: 'calls-500x1', metric: 'calls', cpu: 'cpu' },
+  },
+  {
+    title: '50 clients with 8 calls outstanding, each written by itself',
+    ...{ name: 'calls-50x8', metric: 'calls', cpu: 'cpu' },
+  },
+  {
+    title: 'the same, calls sent together',
+    ...{ name: 'together-50x8', metric: 'calls', cpu: 'cpu' },
+  },
+  {
+    title: 'the same over long polling',
+    ...{ name: 'calls-polling', metric: 'calls', cpu: 'cpu' },
+  },
+  {
+    title: '2,000 calls a second over 100 clients: median latency',
+    ...{ name: 'paced-2000', metric: 'service', cpu: 'cpu' },
+  },
+  {
+    title: 'visits over websocket',
+    ...{ name: 'churn', metric: 'visits', cpu: 'visitCpu' },
+  },
+  {
+    title: '2,000 clients reconnect at once: time to the last answer',
+    ...{ name: 'storm', metric: 'lastAnswer', cpu: 'visitCpu' },
+  },
+  {
+    title: '100 broadcasts at once to 1,000 clients',
+    ...{ name: 'burst', metric: 'deliveries', cpu: 'deliveryCpu' },
+  },
+  {
+    title: '50 clients, one call after the other, TLS in Node',
+    ...{ name: 'tls-calls', metric: 'calls', cpu: 'cpu' },
+  },
+  { title: 'requests of REST beside sockets', name: 'rest', metric: 'requests', cpu: 'requestCpu' },
+  { title: 'memory of an idle connection', name: 'idle-5000', metric: 'memory' },
+];
+
+/**
+ * How many times better the native server is, as each generator finds it: the worse first.
+ * @param {import('../lib/results').Result['cases']} cases
+ * @param {string} name
+ * @param {string | undefined} metric
+ * @param {string[]} [others]
+ * @returns {string} such as `**1.10** (2.00)`; the worse of them counts
+ */
+function cell(cases, name, metric, others) {
+  const found = Object.keys(GENERATORS)
+    .map(
+      (generator) =>
+        metric && advantage(measuredBy(cases, generator)[name], metric, 'native', others),
+    )
+    .filter((value) => value !== undefined)
+    .sort((a, b) => a - b);
+  if (found.length === 0) return '–';
+  const [worse, ...rest] = found.map(number);
+  return [`**${worse}**`, ...rest.map((value) => `(${value})`)].join(' ');
+}
+
+/**
+ * @param {import('../lib/results').Result} result - of the full run
+ * @returns {string} Markdown
+ */
+function headline({ cases }) {
+  const rows = ROWS.filter(({ name }) => cases[name]).map(({ title, name, metric, cpu }) => {
+    const bun = CASES.find((one) => one.name === name).peers?.includes('bun-engine');
+    return [
+      title,
+      cell(cases, name, metric),
+      cell(cases, name, cpu),
+      bun ? cell(cases, name, metric, ['bun-engine']) : '–',
+    ];
+  });
+  const heads = [
+    'times better than the better original',
+    'per second, or in time or memory',
+    'in CPU time',
+    `than ${PEERS['bun-engine'].title}`,
+  ];
+  const line = (cells) => `| ${cells.join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/**
+ * A document with what is between the marks made anew.
+ * @param {string} document
+ * @param {string} text
+ * @returns {string}
+ */
+function withHeadline(document, text) {
+  const [before, rest] = document.split(MARKS.begin);
+  const after = rest?.split(MARKS.end)[1];
+  if (after === undefined)
+    throw new Error(`there is no ${MARKS.begin} … ${MARKS.end} in the document`);
+  return `${before}${MARKS.begin}\n\n${text}\n\n${MARKS.end}${after}`;
+}
+
+module.exports = { headline, withHeadline };
