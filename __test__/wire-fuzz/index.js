@@ -1,0 +1,58 @@
+'use strict';
+
+// node __test__/wire-fuzz [--seed N] [--minutes N] [--all] [--replay]: plays sequences from fresh seeds, or
+// the one of a seed, with what came of each step. Ends at the first difference unless told `--all`.
+
+const { parseArgs } = require('node:util');
+const { sequenceOf } = require('./grammar');
+const { kindOf, play, report, shrink } = require('./fuzz');
+
+/**
+ * @param {{seed?: string, minutes: string, all?: boolean, replay?: boolean}} options
+ * @returns {Promise<void>}
+ */
+async function main({ seed, minutes, all, replay }) {
+  if (replay) {
+    const sequence = sequenceOf(Number(seed));
+    console.log(JSON.stringify(sequence.options));
+    await play(sequence, (step, notes) => {
+      console.log('%j', step);
+      console.dir(notes, { depth: 9, breakLength: 150 });
+    });
+  }
+  const first = Number(seed ?? Date.now() % 1_000_000_000);
+  const until = Date.now() + Number(minutes) * 60_000;
+  const deviations = new Map();
+  const seen = new Map();
+  let played = 0;
+  for (let next = first; Date.now() < until; next++) {
+    const sequence = sequenceOf(next);
+    const difference = await play(sequence);
+    played += 1;
+    if (difference?.deviation !== undefined) {
+      deviations.set(difference.deviation, (deviations.get(difference.deviation) ?? 0) + 1);
+    } else if (difference !== undefined) {
+      process.exitCode = 1;
+      const kind = kindOf(difference);
+      seen.set(kind, (seen.get(kind) ?? 0) + 1);
+      if (seen.get(kind) > 1) continue;
+      const smallest = await shrink(sequence);
+      if (smallest.difference === undefined) console.log('Seed %d differed once, not again.', next);
+      console.log('%s\n', report(next, smallest.sequence, smallest.difference ?? difference));
+      if (!all) break;
+    }
+    if (replay) break;
+  }
+  if (all) for (const [kind, times] of seen) console.log('%d times %s', times, kind);
+  console.log('%d sequences from seed %d; deviations: %j', played, first, [...deviations]);
+}
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '1' },
+    all: { type: 'boolean' },
+    replay: { type: 'boolean' },
+  },
+});
+main(values);

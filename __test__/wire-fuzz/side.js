@@ -1,0 +1,527 @@
+'use strict';
+
+/**
+ * One of the two servers with its clients: plays steps, and notes what the clients and the
+ * application were told.
+ *
+ * A step is plain data. A client is known by the number of its slot, and what it sends by the slot's
+ * state: over a websocket if it has one, by POST else.
+ */
+
+const { once } = require('node:events');
+const http = require('node:http');
+const { application } = require('./application');
+const { decodePayload, encodePayload } = require('./payload');
+const { FuzzWebsocket } = require('./raw-websocket');
+
+/** How long something may take that is bound to come, in ms. */
+const PATIENCE = 1_000;
+
+/** Headers of answers that a client may rely on. */
+const HEADERS = [
+  'access-control-allow-credentials',
+  'access-control-allow-headers',
+  'access-control-allow-methods',
+  'access-control-allow-origin',
+  'allow',
+  'cache-control',
+  'connection',
+  'content-encoding',
+  'content-type',
+  'etag',
+  'set-cookie',
+  'transfer-encoding',
+  'vary',
+  'x-content-type-options',
+  'x-xss-protection',
+];
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+/** @returns {Promise<void>} after what waits in the event loop has had its turn */
+async function turns() {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+class Side {
+  #Server;
+  #options;
+  #httpServer;
+  #io;
+  #port;
+  #control;
+  #slots = new Map();
+  #ids = new Map();
+  /** What was noted in this step, by where. */
+  #notes = new Map();
+
+  /**
+   * @param {Function} Server - the class of the server
+   * @param {object} options - of the server
+   */
+  constructor(Server, options) {
+    this.#Server = Server;
+    this.#options = options;
+  }
+
+  /** @returns {Promise<void>} when clients can connect */
+  async start() {
+    this.#httpServer = http.createServer((req, res) => {
+      res.writeHead(404);
+      res.end('not of the server');
+    });
+    this.#io = new this.#Server(this.#httpServer, this.#options);
+    application(this.#io, (...what) => this.#note('application', what));
+    // What has come there before an event of the control client has been dealt with before it.
+    this.#io.of('/control').on('connection', (socket) => {
+      socket.on('still', (acknowledge) => acknowledge());
+    });
+    this.#httpServer.listen(0, '127.0.0.1');
+    await once(this.#httpServer, 'listening');
+    this.#port = this.#httpServer.address().port;
+    this.#control = await (this.#options.transports?.includes('websocket') === false
+      ? this.#controlOnPolling()
+      : this.#controlOnWebsocket());
+    await this.#still();
+    this.#notes.clear();
+  }
+
+  /** @returns {Promise<void>} when everything has ended */
+  async close() {
+    this.#control?.terminate();
+    for (const slot of this.#slots.values()) {
+      slot.websockets.forEach((websocket) => websocket.terminate());
+      slot.requests.forEach((request) => request.req.destroy());
+      slot.agent.destroy();
+    }
+    this.#httpServer.closeAllConnections();
+    await this.#io.close();
+  }
+
+  #note(where, what) {
+    const notes = this.#notes.get(where);
+    if (notes === undefined) this.#notes.set(where, [what]);
+    else notes.push(what);
+  }
+
+  /**
+   * What was noted since the last time, ids replaced by names.
+   *
+   * @returns {Record<string, any[]>} by where
+   */
+  take() {
+    const entries = [...this.#notes].sort(([a], [b]) => (a < b ? -1 : 1));
+    this.#notes.clear();
+    return JSON.parse(this.#withoutIds(JSON.stringify(Object.fromEntries(entries))));
+  }
+
+  #withoutIds(text) {
+    for (const [id, name] of this.#ids) {
+      text = text.replaceAll(id, name);
+    }
+    return text;
+  }
+
+  #knows(id, name) {
+    // The longer ones first: an id of Socket.IO 2 holds that of its connection.
+    if (typeof id === 'string' && id !== '' && !this.#ids.has(id)) this.#ids.set(id, name);
+  }
+
+  #slot(number) {
+    let slot = this.#slots.get(number);
+    if (slot === undefined) {
+      slot = {
+        number,
+        eio: 4,
+        sid: undefined,
+        isBase64: false,
+        jsonp: undefined,
+        agent: new http.Agent({ keepAlive: true }),
+        websocket: undefined,
+        websockets: [],
+        requests: [],
+        question: undefined,
+        count: 0,
+      };
+      this.#slots.set(number, slot);
+    }
+    return slot;
+  }
+
+  /**
+   * Plays a step, and waits until all that comes of it has come.
+   *
+   * @param {any} step - see the functions below
+   * @returns {Promise<void>}
+   */
+  async play(step) {
+    this[step.kind](step);
+    await this.settle();
+  }
+
+  /** A client connects, as clients do. */
+  open({ slot: number, transport, eio = 4, query = '', isBase64, jsonp, repliesToClose = true }) {
+    const slot = this.#slot(number);
+    Object.assign(slot, { eio, isBase64, jsonp, repliesToClose, query });
+    if (transport === 'websocket') {
+      this.#websocket(slot, { query: this.#query(slot, { transport }) });
+    } else {
+      this.#request(slot, { method: 'GET', isPoll: true });
+    }
+  }
+
+  /** A request of any kind, of a client or of nobody's. */
+  request({ slot: number, ...request }) {
+    this.#request(this.#slot(number), request);
+  }
+
+  /** The client polls. */
+  poll({ slot: number }) {
+    this.#request(this.#slot(number), { method: 'GET', isPoll: true });
+  }
+
+  /** The client leaves its poll. */
+  abort({ slot: number, method = 'GET' }) {
+    for (const request of this.#slot(number).requests) {
+      if (request.method === method) {
+        request.isAborted = true;
+        request.req.destroy();
+      }
+    }
+  }
+
+  /** The client sends packets, in one body or one write. */
+  say({ slot: number, packets }) {
+    const slot = this.#slot(number);
+    const texts = packets.map((packet) =>
+      typeof packet === 'string' ? packet.replaceAll('{question}', slot.question ?? '0') : packet,
+    );
+    if (slot.websocket?.isOpen) {
+      slot.websocket.send(
+        texts.map((packet) => {
+          if (typeof packet === 'string') return { payload: packet };
+          const bytes = Buffer.from(packet.bytes, 'hex');
+          return {
+            opcode: 2,
+            payload: slot.eio === 3 ? Buffer.concat([Buffer.from([4]), bytes]) : bytes,
+          };
+        }),
+      );
+    } else {
+      const { body, type } = encodePayload(slot.eio, slot.isBase64, texts);
+      this.#request(slot, { method: 'POST', body, type });
+    }
+  }
+
+  /** A body, as it is. */
+  post({ slot: number, body, hex, type, headers, chunks, query }) {
+    const bytes = hex === undefined ? Buffer.from(body) : Buffer.from(hex, 'hex');
+    this.#request(this.#slot(number), {
+      method: 'POST',
+      body: bytes,
+      type,
+      headers,
+      chunks,
+      query,
+    });
+  }
+
+  /** The beginning of a body that is said to be longer. */
+  begin({ slot: number, body, length }) {
+    this.#request(this.#slot(number), { method: 'POST', body, length, isOpen: true });
+  }
+
+  /** The rest of the body that has begun. */
+  finish({ slot: number, body }) {
+    for (const request of this.#slot(number).requests) {
+      if (request.isOpen) {
+        request.isOpen = false;
+        request.req.end(body);
+      }
+    }
+  }
+
+  /** The client asks for a websocket, to go on there. */
+  upgrade({ slot: number, headers, query, repliesToClose = true, method }) {
+    const slot = this.#slot(number);
+    slot.repliesToClose = repliesToClose;
+    this.#websocket(slot, {
+      query: this.#query(slot, { transport: 'websocket', ...query }),
+      headers,
+      method,
+    });
+  }
+
+  /** Frames of any kind on the client's websocket. */
+  frames({ slot: number, frames, which }) {
+    const websocket = this.#which(number, which);
+    websocket?.send(
+      frames.map(({ hex, repeat, payload = '', ...frame }) => ({
+        ...frame,
+        payload: hex === undefined ? payload.repeat(repeat ?? 1) : Buffer.from(hex, 'hex'),
+      })),
+    );
+  }
+
+  /** Bytes on the client's websocket: the client may not have sent a whole frame behind them. */
+  bytes({ slot: number, hex, which }) {
+    this.#which(number, which)?.write(Buffer.from(hex, 'hex'));
+  }
+
+  /** The client ends its TCP connection, or breaks it off. */
+  leave({ slot: number, how, which }) {
+    const websocket = this.#which(number, which);
+    if (how === 'reset') websocket?.reset();
+    else websocket?.end();
+  }
+
+  /** The application does something of its own. */
+  act({ what, args = [] }) {
+    const acts = {
+      emit: () => this.#io.emit(...args),
+      tell: ([room, ...rest]) => this.#io.to(room).emit(...rest),
+      volatile: () => this.#io.volatile.emit(...args),
+      disconnect: ([nsp, isWhole]) => this.#io.of(nsp).disconnectSockets(isWhole),
+      join: ([room]) => this.#io.socketsJoin(room),
+    };
+    acts[what](args);
+  }
+
+  #which(number, which = 'last') {
+    const slot = this.#slot(number);
+    return which === 'last' ? slot.websockets.at(-1) : slot.websockets[which];
+  }
+
+  #query(slot, overrides = {}) {
+    const query = { EIO: slot.eio, ...overrides };
+    if (slot.sid !== undefined && !('sid' in overrides)) query.sid = slot.sid;
+    if (slot.isBase64) query.b64 = 1;
+    if (slot.jsonp !== undefined && query.transport === 'polling') query.j = slot.jsonp;
+    if (query.sid === '{sid}') query.sid = slot.sid;
+    const parts = Object.entries(query)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+    if (slot.query) parts.push(slot.query);
+    return parts.join('&');
+  }
+
+  #upgradeRequest({ query, headers = {}, method = 'GET' }) {
+    const all = {
+      Host: 'localhost',
+      Connection: 'Upgrade',
+      Upgrade: 'websocket',
+      'Sec-WebSocket-Version': '13',
+      'Sec-WebSocket-Key': KEY,
+      ...headers,
+    };
+    const lines = Object.entries(all)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => `${name}: ${value}\r\n`);
+    return `${method} /socket.io/?${query} HTTP/1.1\r\n${lines.join('')}\r\n`;
+  }
+
+  #websocket(slot, request) {
+    const name = `client ${slot.number}: websocket ${(slot.count += 1)}`;
+    const options = {
+      port: this.#port,
+      request: this.#upgradeRequest(request),
+      repliesToClose: slot.repliesToClose,
+    };
+    const websocket = new FuzzWebsocket(options, (what) => {
+      if (what.text !== undefined) this.#received(slot, what.text);
+      // The client goes on where it has been told that it may.
+      if (what.text === '3probe' || what.text?.startsWith('0{')) slot.websocket = websocket;
+      this.#note(name, this.#readable(what));
+    });
+    slot.websockets.push(websocket);
+  }
+
+  /** What a client learns from a packet. */
+  #received(slot, packet) {
+    if (packet.startsWith('0{')) {
+      const { sid } = JSON.parse(packet.slice(1));
+      slot.sid = sid;
+      this.#knows(sid, `<client ${slot.number}>`);
+    }
+    const joined = /^40(?:(\/[^,]*),)?(\{"sid":.*)$/.exec(packet);
+    if (joined !== null) {
+      this.#knows(JSON.parse(joined[2]).sid, `<socket ${slot.number} of ${joined[1] ?? '/'}>`);
+    }
+    const asked = /^4[25](?:\d+-)?(?:\/[^,]*,)?(\d+)\[/.exec(packet);
+    if (asked !== null) slot.question = asked[1];
+  }
+
+  #readable(what) {
+    if (what.headers === undefined) return what;
+    // Names of headers mean the same in any case.
+    const headers = what.headers
+      .filter((header) => !/^date:/i.test(header))
+      .map((header) => header.replace(/^[^:]*/, (name) => name.toLowerCase()));
+    return { ...what, headers: headers.sort() };
+  }
+
+  #request(slot, { method, isPoll, query, body, type, headers, length, isOpen, chunks, path }) {
+    const where = isPoll
+      ? `client ${slot.number}: polls`
+      : `client ${slot.number}: request ${(slot.count += 1)}`;
+    const all = { ...headers };
+    if (type !== undefined && type !== null) all['Content-Type'] = type;
+    if (length !== undefined) all['Content-Length'] = length;
+    const req = http.request({
+      port: this.#port,
+      host: '127.0.0.1',
+      method,
+      path: path ?? `/socket.io/?${this.#query(slot, { transport: 'polling', ...query })}`,
+      headers: all,
+      agent: slot.agent,
+    });
+    const request = { req, method, isPoll, isOpen, isAborted: false };
+    slot.requests.push(request);
+    const over = (what) => {
+      const at = slot.requests.indexOf(request);
+      if (at < 0) return;
+      slot.requests.splice(at, 1);
+      if (request.isAborted) return;
+      this.#answered(slot, request, where, what);
+    };
+    req.on('response', (res) => {
+      const data = [];
+      res.on('data', (chunk) => data.push(chunk));
+      res.on('close', () => over({ res, body: Buffer.concat(data), isWhole: res.complete }));
+      res.on('error', () => {});
+    });
+    req.on('error', ({ code }) => over(code === 'EPIPE' ? 'ECONNRESET' : code));
+    req.on('upgrade', (res, socket) => {
+      socket.destroy();
+      over('upgrade');
+    });
+    if (chunks !== undefined) {
+      for (let at = 0; at < body.length; at += chunks) req.write(body.subarray(at, at + chunks));
+      req.end();
+    } else if (isOpen) {
+      req.write(body);
+    } else {
+      req.end(body);
+    }
+  }
+
+  #answered(slot, request, where, what) {
+    if (typeof what === 'string') {
+      this.#note(where, what);
+      return;
+    }
+    const { res, body, isWhole } = what;
+    const headers = {};
+    for (const name of HEADERS) {
+      if (res.headers[name] !== undefined) headers[name] = res.headers[name];
+    }
+    const head = { status: res.statusCode, headers };
+    if (!isWhole) head.isCut = true;
+    if (!request.isPoll || res.statusCode !== 200) {
+      const text = body.toString();
+      this.#knows(/"sid":"([^"]*)"/.exec(text)?.[1], `<client ${slot.number}>`);
+      this.#note(where, { ...head, body: text });
+      return;
+    }
+    const packets = decodePayload(slot.eio, headers['content-type'], body, slot.jsonp);
+    if (packets === undefined) {
+      this.#note(where, { ...head, body: body.toString() });
+      return;
+    }
+    // What one poll brings on one server, two may bring on the other.
+    const { isBinary, ...rest } = packets;
+    const notes = this.#notes.get(`${where}: heads`) ?? [];
+    const text = JSON.stringify({ ...head, isBinary });
+    if (!notes.includes(text)) this.#note(`${where}: heads`, text);
+    for (const packet of rest.packets) {
+      if (typeof packet === 'string') this.#received(slot, packet);
+      const so = this.#notes.get(where);
+      if (packet !== '6' || so?.at(-1) !== '6') this.#note(where, packet);
+    }
+    if (request.wasWaiting && !rest.packets.includes('1')) slot.pollsAgain = true;
+  }
+
+  /**
+   * Waits until all that came of what was done has come.
+   *
+   * @returns {Promise<void>}
+   */
+  async settle() {
+    const slots = [...this.#slots.values()];
+    const websockets = () => slots.flatMap((slot) => slot.websockets);
+    const isWaiting = (request) => request.isPoll || request.isOpen;
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(websockets().map((websocket) => websocket.settle(PATIENCE)));
+      await this.#still();
+      const until = Date.now() + PATIENCE;
+      while (
+        slots.some((slot) => slot.requests.some((one) => !isWaiting(one))) &&
+        Date.now() < until
+      ) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      await this.#still();
+      await Promise.all(websockets().map((websocket) => websocket.settle(PATIENCE)));
+      await turns();
+      // A poll that waited was answered with the first packets of several, perhaps.
+      const again = slots.filter((slot) => slot.pollsAgain);
+      if (again.length === 0) break;
+      for (const slot of again) {
+        slot.pollsAgain = false;
+        if (!slot.requests.some((one) => one.isPoll)) {
+          this.poll({ slot: slot.number });
+          slot.requests.at(-1).wasWaiting = true;
+        }
+      }
+    }
+    for (const slot of slots) {
+      for (const request of slot.requests) request.wasWaiting = request.isPoll;
+    }
+  }
+
+  /** @returns {Promise<void>} when the application has been told what came before */
+  async #still() {
+    await this.#control.still();
+    await turns();
+  }
+
+  #controlOnWebsocket() {
+    const request = this.#upgradeRequest({ query: 'EIO=4&transport=websocket' });
+    return new Promise((resolve) => {
+      let echoed;
+      const control = {
+        still: () => {
+          websocket.send([{ payload: '42/control,1["still"]' }]);
+          return new Promise((done) => (echoed = done));
+        },
+        terminate: () => websocket.terminate(),
+      };
+      const websocket = new FuzzWebsocket({ port: this.#port, request }, ({ text = '' }) => {
+        if (text.startsWith('0{')) websocket.send([{ payload: '40/control,' }]);
+        if (text.startsWith('40/control,')) resolve(control);
+        if (text.startsWith('43/control,')) echoed();
+      });
+    });
+  }
+
+  async #controlOnPolling() {
+    const url = `http://127.0.0.1:${this.#port}/socket.io/?EIO=4&transport=polling`;
+    const ask = async (query, options) => (await fetch(url + query, options)).text();
+    const { sid } = JSON.parse((await ask('')).slice(1));
+    const say = (body) => ask(`&sid=${sid}`, { method: 'POST', body });
+    const until = async (start) => {
+      while (!(await ask(`&sid=${sid}`)).includes(start));
+    };
+    await say('40/control,');
+    await until('40/control,');
+    return {
+      still: async () => {
+        await say('42/control,1["still"]');
+        await until('43/control,');
+      },
+      terminate: () => {},
+    };
+  }
+}
+
+module.exports = { Side };
