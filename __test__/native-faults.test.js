@@ -230,8 +230,6 @@ describe('a client', () => {
         '43["no id"]',
         '430',
         '44"error"',
-        '0{}',
-        '6x',
         '42/none,["m"]',
         '4299999999999999999999999["m"',
         Buffer.from('nobody announced me'),

@@ -210,8 +210,6 @@ describe('an upgrade from polling to websocket', () => {
         ['42["m"]'],
         ['x'],
         [''],
-        ['5'],
-        ['2probe', '2probe'],
         ['2probe', '4'],
         ['x'.repeat(200)],
         [Buffer.from('2probe')],

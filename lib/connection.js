@@ -26,8 +26,6 @@ const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat']
 const NONE = Object.freeze([]);
 
 class Connection {
-  /** Why it ends, in Engine.IO's words. */
-  reason = 'transport close';
   /**
    * Its sockets, in the order in which they came. Never changed, but replaced: who goes through them
    * need not copy them.

@@ -22,6 +22,7 @@ const ASK = 9;
 const UPGRADED = 10;
 const PUMP = 11;
 const PACKET = 12;
+const MALFORMED = 13;
 
 /** The reason for which a socket ends when its client leaves the namespace. */
 const CLIENT_LEFT = 0;
@@ -94,7 +95,9 @@ function dispatch(server, values, attachments) {
       } else if (kind === DISCONNECT) {
         server.disconnect(subject, a);
       } else if (kind === CLOSED) {
-        server.closed(subject);
+        server.closed(subject, a);
+      } else if (kind === MALFORMED) {
+        server.failed(subject);
       } else if (kind === ASK) {
         server.ask(subject, a, values[i + 5]);
       } else if (kind === UPGRADED) {

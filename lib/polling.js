@@ -13,7 +13,11 @@ const { pollingHeaders } = require('./response-headers');
 /** What the native server says about a request that opens a connection. */
 const OPENS = -2;
 
-/** @type {WeakMap<import('./server'), Set<string>>} sessions whose client is sending packets */
+/**
+ * Requests whose packets are being read or dealt with, by session.
+ *
+ * @type {WeakMap<import('./server'), Map<string, import('http').IncomingMessage>>}
+ */
 const sending = new WeakMap();
 
 /**
@@ -84,7 +88,7 @@ function letGo(req, res) {
  */
 function receive(server, req, res) {
   const sid = sessionOf(req._query);
-  const busy = sending.get(server) ?? new Set();
+  const busy = sending.get(server) ?? new Map();
   sending.set(server, busy);
   if (busy.has(sid)) {
     server._native.abortSession(sid);
@@ -92,7 +96,7 @@ function receive(server, req, res) {
     res.end();
     return;
   }
-  busy.add(sid);
+  busy.set(sid, req);
   const limit = server._options.maxHttpBufferSize;
   const body = new Body(limit);
   req.on('data', (chunk) => {
@@ -196,6 +200,20 @@ function sent(server, req) {
 }
 
 /**
+ * A connection has ended: packets that have not come whole are for nobody any more.
+ *
+ * @param {import('./server')} server whose connection it was
+ * @param {string} sid its session
+ * @returns {void}
+ */
+function breakOff(server, sid) {
+  const req = sending.get(server)?.get(sid);
+  if (req !== undefined && !req.complete) {
+    req.destroy();
+  }
+}
+
+/**
  * Writes the native server's answer to a request.
  *
  * @param {import('./server')} server who answers
@@ -262,4 +280,4 @@ function refused(server, req, res, status, body) {
   res.end();
 }
 
-module.exports = { answered, poll };
+module.exports = { answered, breakOff, poll };

@@ -26,13 +26,10 @@ const REASONS = [
     'transport error',
     { message: 'The client did not read what was sent: maxBackpressure was exceeded.' },
   ],
-  ['forced close'],
+  ['forced server close'],
   ['forced close'],
   ['server namespace disconnect'],
 ];
-
-/** The code for a message that is no Socket.IO packet. */
-const MALFORMED = 8;
 
 class Receiver {
   #server;
@@ -205,15 +202,18 @@ class Receiver {
     if (socket === undefined) {
       return;
     }
-    if (reason === MALFORMED) {
+    socket._end(...REASONS[reason]);
+  }
+
+  /**
+   * @param {number} number a socket whose client sent what is no Socket.IO packet
+   * @returns {void}
+   */
+  failed(number) {
+    const socket = this.#server._sockets.get(number);
+    if (socket?.connected) {
       guarded(() => socket._fail(new MalformedMessageError()));
     }
-    const [words, details] = REASONS[reason];
-    // The connection lives on when a client only leaves a namespace.
-    if (!words.endsWith('namespace disconnect')) {
-      socket._connection.reason = words;
-    }
-    socket._end(words, details);
   }
 
   /**
@@ -252,10 +252,11 @@ class Receiver {
 
   /**
    * @param {number} number a connection that ended
+   * @param {number} reason why
    * @returns {void}
    */
-  closed(number) {
-    this.#server._closed(number);
+  closed(number, reason) {
+    this.#server._closed(number, ...REASONS[reason]);
   }
 
   /**

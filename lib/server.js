@@ -23,6 +23,7 @@ const { Namespace } = require('./namespace');
 const { serverOptions } = require('./options');
 const { Output } = require('./output');
 const { ParentNamespace } = require('./parent-namespace');
+const { breakOff } = require('./polling');
 const { Receiver } = require('./receiver');
 
 const SERVE = Symbol.for('loopback-socket.serve');
@@ -381,9 +382,11 @@ class Server extends EventEmitter {
    * A connection has ended, after its sockets did.
    *
    * @param {number} number its number
+   * @param {string} reason why, in Engine.IO's words
+   * @param {object} [details] more about it
    * @returns {void}
    */
-  _closed(number) {
+  _closed(number, reason, details) {
     const connection = this._connections.get(number);
     this._connections.delete(number);
     if (this._connections.size === 0) {
@@ -395,7 +398,10 @@ class Server extends EventEmitter {
     }
     if (connection !== undefined) {
       connection.isOpen = false;
-      connection.tell('close', connection.reason);
+      breakOff(this, connection.sid);
+      // Of the two views on a server that closes, Engine.IO's is this.
+      const words = reason === 'server shutting down' ? 'forced close' : reason;
+      connection.tell('close', words, details);
     }
   }
 

@@ -468,9 +468,6 @@ class Socket extends EventEmitter {
       return this;
     }
     this.server._output.disconnect(this._number, Boolean(close));
-    if (close) {
-      this._connection.reason = 'forced close';
-    }
     const ending = close ? [...this._connection.sockets] : [this];
     for (const socket of ending) {
       guarded(() => socket._end('server namespace disconnect'));

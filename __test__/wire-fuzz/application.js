@@ -106,9 +106,10 @@ function serve(socket, io, note) {
  *
  * @param {import('socket.io').Server} io
  * @param {(...what: any[]) => void} note - called with everything the application is told
+ * @param {boolean} hasParents - whether there are namespaces that are made on demand
  * @returns {void}
  */
-function application(io, note) {
+function application(io, note, hasParents) {
   io.engine.on('connection_error', ({ code, message, context }) =>
     note('connection_error', code, message, plain(context)),
   );
@@ -119,7 +120,8 @@ function application(io, note) {
       note('close', process.env.FUZZ_NO_DETAILS ? 'some reason' : reason, detailsOf(details)),
     );
   });
-  for (const name of ['/', '/news', '/refuses', '/waits', /^\/dyn-\d$/]) {
+  const names = ['/', '/news', '/refuses', '/waits'];
+  for (const name of hasParents ? [...names, /^\/dyn-\d$/] : names) {
     const nsp = io.of(name);
     nsp.use((socket, next) => {
       if (socket.nsp.name === '/refuses') {
@@ -134,6 +136,7 @@ function application(io, note) {
     });
     nsp.on('connection', (socket) => connected(socket, io, note));
   }
+  if (!hasParents) return;
   io.of((name, auth, next) => next(null, name === '/asked' && auth?.token !== 'bad')).on(
     'connection',
     (socket) => connected(socket, io, note),

@@ -106,7 +106,8 @@ class Grammar {
   /** @returns {{options: object, steps: object[]}} a sequence for servers with these options */
   sequence() {
     const random = this.#random;
-    const options = random.weighted(OPTIONS);
+    const options = { ...random.weighted(OPTIONS) };
+    if (random.chance(0.3)) options.hasParents = true;
     const steps = [];
     const length = random.int(3, 14);
     while (steps.length < length) {

@@ -46,6 +46,7 @@ async function turns() {
 class Side {
   #Server;
   #options;
+  #hasParents;
   #httpServer;
   #io;
   #port;
@@ -57,10 +58,12 @@ class Side {
 
   /**
    * @param {Function} Server - the class of the server
-   * @param {object} options - of the server
+   * @param {object} options - of the server; and `hasParents`, whether its application has namespaces
+   *   that are made on demand
    */
-  constructor(Server, options) {
+  constructor(Server, { hasParents = false, ...options }) {
     this.#Server = Server;
+    this.#hasParents = hasParents;
     this.#options = options;
   }
 
@@ -71,7 +74,7 @@ class Side {
       res.end('not of the server');
     });
     this.#io = new this.#Server(this.#httpServer, this.#options);
-    application(this.#io, (...what) => this.#note('application', what));
+    application(this.#io, (...what) => this.#note('application', what), this.#hasParents);
     // What has come there before an event of the control client has been dealt with before it.
     this.#io.of('/control').on('connection', (socket) => {
       socket.on('still', (acknowledge) => acknowledge());

@@ -346,7 +346,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let place = attach(attachments, attached);
             record([6, socket.into(), ack, 0, place], text.as_str());
         }
-        Notice::Closed { connection } => record([7, connection.into(), 0, 0, -1], "0"),
+        Notice::Malformed { socket } => record([13, socket.into(), 0, 0, -1], "0"),
+        Notice::Closed { connection, reason } => {
+            let reason = i64::from(reason as u8);
+            record([7, connection.into(), reason, 0, -1], "0");
+        }
         Notice::Response {
             request,
             status,

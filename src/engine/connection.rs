@@ -205,7 +205,7 @@ impl Connection {
             payload::Packet::Text(data) => (b'4', PacketData::Text(data.clone())),
             payload::Packet::Binary(bytes) => (b'4', PacketData::Binary(bytes.clone())),
             payload::Packet::Ping => (b'2', text("")),
-            payload::Packet::Pong(data) => (b'3', text(data)),
+            payload::Packet::Pong => (b'3', text("")),
             payload::Packet::Noop => return,
         };
         self.tell_packet(kind, data, true, compress, None);
@@ -489,13 +489,13 @@ impl Connection {
             (Packet::Message(text), _) => server.text(self, Str::copy_from_slice(text)),
             (Packet::Binary(bytes), _) => server.binary(self, bytes),
             (Packet::Close, _) => self.close(Reason::TransportClose),
-            (Packet::Ping(data), ProtocolVersion::V3) => {
+            (Packet::Ping(_), ProtocolVersion::V3) => {
                 self.beat.answered();
                 // What a client has the server say counts as all else does.
                 if self.outgoing.lock().waiting() > server.options.max_backpressure {
                     self.overflow();
                 } else {
-                    self.tell(payload::Packet::Pong(data.into()));
+                    self.tell(payload::Packet::Pong);
                 }
             }
             (Packet::Pong, ProtocolVersion::V4) => self.beat.answered(),
@@ -617,6 +617,7 @@ impl Connection {
         }
         self.inbox.push(Notice::Closed {
             connection: self.number,
+            reason,
         });
         let Tasks { heart, reader } = std::mem::take(&mut *self.tasks.lock());
         if let Some(heart) = heart {
@@ -629,7 +630,10 @@ impl Connection {
             (Outgoing::Websocket(websocket), End::AtOnce) => websocket.shut_down(),
             (Outgoing::Websocket(mut websocket), End::Said(code)) => {
                 websocket.close(code);
-                self.runtime.handle.spawn(say_goodbye(websocket, reader));
+                let waits = code.is_none();
+                self.runtime
+                    .handle
+                    .spawn(say_goodbye(websocket, reader, waits));
             }
             (Outgoing::Closed, _) => {}
         }
@@ -714,9 +718,12 @@ pub(super) async fn in_time<T>(
 
 /// Writes what is left, with the end behind, and lets the client answer: a stream that is closed with
 /// bytes unread takes back what was written on it.
-async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>) {
+///
+/// The stream ends when both sides have said goodbye (RFC 6455, section 7.1.1), unless the client
+/// did so already or cannot be understood.
+async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>, waits: bool) {
     let until = Instant::now() + FAREWELL;
-    let written = async move {
+    let written = async {
         while websocket.flush().is_ok() && websocket.is_blocked {
             if poll_fn(|cx| websocket.poll_writable(cx)).await.is_err() {
                 return;
@@ -724,9 +731,11 @@ async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>) {
         }
     };
     let _ = timeout_at(until, written).await;
+    let websocket = waits.then_some(websocket);
     if let Some(reader) = reader {
         hear_out(reader, until).await;
     }
+    drop(websocket);
 }
 
 /// Hears a client whose connection has ended, until it has said goodbye.

@@ -11,7 +11,6 @@ use super::ProtocolVersion;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     Close,
-    /// With what is to be sent back.
     Ping(&'a str),
     Pong,
     Message(&'a str),
@@ -48,30 +47,41 @@ impl<'a> Packet<'a> {
             b'1' => Self::Close,
             b'2' => Self::Ping(data()),
             b'3' => Self::Pong,
-            b'5' if text.len() == 1 => Self::Upgrade,
-            b'6' if text.len() == 1 => Self::Noop,
+            b'5' => Self::Upgrade,
+            b'0' | b'6' => Self::Noop,
             b'b' => {
                 // Engine.IO 3 names the packet's type in front of the bytes.
-                let base64 = match protocol {
-                    ProtocolVersion::V3 => data().strip_prefix('4').ok_or(Unreadable)?,
-                    ProtocolVersion::V4 => data(),
+                let (kind, base64) = match protocol {
+                    ProtocolVersion::V3 => data().split_at_checked(1).ok_or(Unreadable)?,
+                    ProtocolVersion::V4 => ("4", data()),
                 };
-                Self::Binary(BASE64.decode(base64).map_err(|_| Unreadable)?.into())
+                let bytes = BASE64.decode(base64).map_err(|_| Unreadable)?;
+                let kind = kind.bytes().next().map(|digit| digit.wrapping_sub(b'0'));
+                Self::of_kind(kind, bytes.into())
             }
             _ => return Err(Unreadable),
         })
     }
 
     /// Reads a packet that came as bytes.
-    ///
-    /// # Errors
-    /// `Unreadable` if it is none.
-    pub(super) fn of_bytes(bytes: &[u8], protocol: ProtocolVersion) -> Result<Self, Unreadable> {
-        let data = match protocol {
-            ProtocolVersion::V3 => bytes.strip_prefix(&[4]).ok_or(Unreadable)?,
-            ProtocolVersion::V4 => bytes,
+    pub(super) fn of_bytes(bytes: &[u8], protocol: ProtocolVersion) -> Self {
+        let (kind, data) = match protocol {
+            ProtocolVersion::V3 => (bytes.first().copied(), bytes.get(1..).unwrap_or_default()),
+            ProtocolVersion::V4 => (Some(4), bytes),
         };
-        Ok(Self::Binary(Bytes::copy_from_slice(data)))
+        Self::of_kind(kind, Bytes::copy_from_slice(data))
+    }
+
+    /// A packet that carries bytes. Engine.IO passes over those of a kind that it does not know.
+    fn of_kind(kind: Option<u8>, data: Bytes) -> Self {
+        match kind {
+            Some(1) => Self::Close,
+            Some(2) => Self::Ping(""),
+            Some(3) => Self::Pong,
+            Some(4) => Self::Binary(data),
+            Some(5) => Self::Upgrade,
+            _ => Self::Noop,
+        }
     }
 }
 
@@ -89,7 +99,10 @@ mod tests {
         assert_eq!(Packet::of_text("3", V4), Ok(Packet::Pong));
         assert_eq!(Packet::of_text("1", V4), Ok(Packet::Close));
         assert_eq!(Packet::of_text("5", V4), Ok(Packet::Upgrade));
-        for text in ["", "7", "é", "x1", "b*", "-1", "0{}", "5x", "6x"] {
+        assert_eq!(Packet::of_text("5x", V4), Ok(Packet::Upgrade));
+        assert_eq!(Packet::of_text("6x", V4), Ok(Packet::Noop));
+        assert_eq!(Packet::of_text("0{}", V4), Ok(Packet::Noop));
+        for text in ["", "7", "é", "x1", "b*", "-1"] {
             assert_eq!(Packet::of_text(text, V4), Err(Unreadable), "{text}");
         }
     }
@@ -101,9 +114,19 @@ mod tests {
         assert_eq!(Packet::of_text("bAQI", V4), Ok(bytes()));
         assert_eq!(Packet::of_text("b4AQI=", V3), Ok(bytes()));
         assert_eq!(Packet::of_text("bAQI=", V3), Err(Unreadable));
-        assert_eq!(Packet::of_bytes(&[1, 2], V4), Ok(bytes()));
-        assert_eq!(Packet::of_bytes(&[4, 1, 2], V3), Ok(bytes()));
-        assert_eq!(Packet::of_bytes(&[1, 2], V3), Err(Unreadable));
-        assert_eq!(Packet::of_bytes(&[], V3), Err(Unreadable));
+        assert_eq!(Packet::of_text("b", V3), Err(Unreadable));
+        assert_eq!(Packet::of_text("bé", V3), Err(Unreadable));
+        assert_eq!(Packet::of_bytes(&[1, 2], V4), bytes());
+        assert_eq!(Packet::of_bytes(&[4, 1, 2], V3), bytes());
+    }
+
+    #[test]
+    fn bytes_of_a_kind_that_is_unknown_are_passed_over() {
+        assert_eq!(Packet::of_bytes(&[1, 2], V3), Packet::Close);
+        assert_eq!(Packet::of_bytes(&[2], V3), Packet::Ping(""));
+        assert_eq!(Packet::of_text("b2", V3), Ok(Packet::Ping("")));
+        for bytes in [&[][..], &[0], &[6], &[7, 1], &[b'4', 1], &[255]] {
+            assert_eq!(Packet::of_bytes(bytes, V3), Packet::Noop, "{bytes:?}");
+        }
     }
 }

@@ -146,7 +146,10 @@ fn open(server: &Arc<Server>, websocket: Websocket) {
     frame::write(&mut first, Kind::Text, packet.as_bytes());
     let number = websocket.number;
     let Ok(opened) = websocket.carrier.open(&server.runtime.reactor, first) else {
-        server.inbox.push(Notice::Closed { connection: number });
+        server.inbox.push(Notice::Closed {
+            connection: number,
+            reason: Reason::TransportClose,
+        });
         return;
     };
     let transport = Transport::Websocket(opened.write, opened.unwritten);
@@ -289,7 +292,7 @@ fn handle(server: &Arc<Server>, connection: &Arc<Connection>, said: Said<'_>) ->
     let protocol = connection.protocol;
     let packet = match said {
         Said::Text(text) => Packet::of_text(text, protocol),
-        Said::Binary(bytes) => Packet::of_bytes(bytes, protocol),
+        Said::Binary(bytes) => Ok(Packet::of_bytes(bytes, protocol)),
         Said::Ping(data) => {
             connection.pong(data);
             return ControlFlow::Continue(());
@@ -464,11 +467,11 @@ impl Upgrade {
                 return handle(&server, &connection, said);
             }
             match said {
-                Said::Text("2probe") if !*is_probed => {
+                Said::Text("2probe") => {
                     *is_probed = true;
                     frame::write(unwritten, Kind::Text, b"3probe");
                 }
-                Said::Text("5") if *is_probed => {
+                Said::Text(text) if text.starts_with('5') => {
                     if let Some(half) = write.take() {
                         connection.upgraded(half, std::mem::take(unwritten));
                     }

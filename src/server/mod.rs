@@ -322,8 +322,10 @@ impl Server {
             .options
             .parser
             .connect_error(&Str::copy_from_slice(name), reason);
-        self.output
-            .send(output::Command::Frame(connection.clone(), frame));
+        // Before the end of the connection, if what the client sent behind it is its end.
+        if connection.send(&frame, self.options.max_backpressure) {
+            connection.flush();
+        }
     }
 
     /// The application made the namespace a client asked for, or has none of that name.
@@ -357,13 +359,13 @@ impl Server {
         connection: &Arc<Connection>,
         ns: &str,
         packet: PacketData,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Rejected> {
         let socket = connection.socket(name_and_query(ns).0);
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.as_ref().and_then(Value::as_str).map(Str::as_str);
                 if auth.is_some_and(|auth| !packet::is_object(auth)) {
-                    return Err(Malformed);
+                    return Err(Rejected::Malformed);
                 }
                 self.join(connection, ns, auth);
                 Ok(())
@@ -376,23 +378,28 @@ impl Server {
                     text,
                     attachments,
                     ack,
-                })
+                })?;
+                Ok(())
             }
             (
                 PacketData::EventAck(value, ack) | PacketData::BinaryAck(value, ack),
                 Some(socket),
             ) => {
                 let (text, attachments) = parts(value)?;
-                socket.acknowledged(ack, text, attachments)
+                socket.acknowledged(ack, text, attachments)?;
+                Ok(())
             }
             (PacketData::Disconnect, Some(socket)) => {
                 socket.end(self, Reason::ClientNamespaceDisconnect);
                 Ok(())
             }
+            (PacketData::Event(value, _) | PacketData::BinaryEvent(value, _), None) if !matches!(&value, Value::Str(text, _) if packet::event_name(text.as_str()).is_some()) => {
+                Err(Rejected::Malformed)
+            }
             // Socket.IO 2 is patient with packets for a namespace the client is not in, and its
             // clients send CONNECT again; Socket.IO 3 and later end the connection.
             _ if connection.protocol == ProtocolVersion::V3 => Ok(()),
-            _ => Err(Malformed),
+            _ => Err(Rejected::OutOfPlace),
         }
     }
 
@@ -409,11 +416,28 @@ impl Server {
         let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
             Ok(packet) => self.packet(connection, packet.ns.as_str(), packet.inner),
             Err(ParseError::NeedsMoreBinaryData) => Ok(()),
-            Err(_) => Err(Malformed),
+            Err(_) => Err(Rejected::Malformed),
         }));
-        if !matches!(handled, Ok(Ok(()))) {
-            output::malformed(connection);
+        match handled {
+            Ok(Ok(())) => {}
+            Ok(Err(Rejected::OutOfPlace)) => output::out_of_place(self, connection),
+            Ok(Err(Rejected::Malformed)) | Err(_) => output::malformed(self, connection),
         }
+    }
+}
+
+/// Why a packet of a client ends its connection.
+#[derive(Debug)]
+enum Rejected {
+    /// It is no Socket.IO packet.
+    Malformed,
+    /// It is one, but not now.
+    OutOfPlace,
+}
+
+impl From<Malformed> for Rejected {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
     }
 }
 

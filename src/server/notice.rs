@@ -63,8 +63,13 @@ pub(crate) enum Notice {
         socket: SocketNumber,
         reason: Reason,
     },
+    /// A client sent what is no Socket.IO packet: its connection is to end.
+    Malformed { socket: SocketNumber },
     /// A connection ended, after its sockets did.
-    Closed { connection: ConnectionNumber },
+    Closed {
+        connection: ConnectionNumber,
+        reason: Reason,
+    },
     /// The answer to a request of long polling.
     Response {
         request: u32,
@@ -160,9 +165,10 @@ pub(crate) enum Reason {
     ServerShuttingDown = 6,
     /// `transport error`, because the client did not read what was sent
     Backpressure = 7,
-    /// `forced close`, because what came is no Socket.IO packet
-    Malformed = 8,
-    /// `forced close`, by the application
+    /// `forced server close`: the connection is to end once a polling client has come for what
+    /// waits for it
+    ForcedServerClose = 8,
+    /// `forced close`, by the application, or because of what the client sent
     ForcedClose = 9,
     /// The application refused the socket: it never was of its namespace
     Refused = 10,
@@ -201,6 +207,7 @@ impl Notice {
                     ..
                 } => bytes.len(),
                 Self::Disconnect { .. }
+                | Self::Malformed { .. }
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
                 | Self::Pump { .. } => 0,

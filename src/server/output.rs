@@ -35,7 +35,7 @@ use tokio::sync::Notify;
 
 use super::Server;
 use super::namespace::Audience;
-use super::notice::Reason;
+use super::notice::{Notice, Reason};
 use super::parser::Frame;
 use super::socket::Socket;
 use crate::engine::connection::Connection;
@@ -54,8 +54,6 @@ const MAX_BYTES_AT_ONCE: usize = 1 << 13;
 pub(crate) enum Command {
     /// A batch of operations of the application, and the attachments they count.
     Batch(Vec<u8>, Vec<Bytes>),
-    /// A frame for a connection that has no socket yet.
-    Frame(Arc<Connection>, Frame),
     /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
     /// Every connection ends, for this reason.
@@ -209,9 +207,6 @@ fn run_one(server: &Arc<Server>, command: Command) {
         let touched = &mut Touched::default();
         match command {
             Command::Batch(text, attachments) => batch(server, &text, attachments, touched),
-            Command::Frame(connection, frame) => {
-                touched.send(&connection, &frame, server.options.max_backpressure);
-            }
             Command::Expire(socket) => {
                 disconnect_connection(server, &socket.connection, touched);
             }
@@ -361,7 +356,7 @@ fn operation(
         }
         "c" => socket
             .joined(parser, max_backpressure, touched)
-            .unwrap_or_else(|_| malformed(&socket.connection)),
+            .unwrap_or_else(|_| malformed(server, &socket.connection)),
         "x" => {
             let refusal = parser.connect_error(ns, fields.next()?);
             socket.send(&refusal, max_backpressure, touched);
@@ -370,7 +365,7 @@ fn operation(
         "h" => socket.hold(fields.next()? == "1"),
         "d" if fields.next()? == "1" => disconnect_connection(server, &socket.connection, touched),
         "d" => disconnect(server, &socket, touched),
-        "m" => malformed(&socket.connection),
+        "m" => malformed(server, &socket.connection),
         _ => {}
     }
     Some(())
@@ -391,11 +386,27 @@ fn disconnect_connection(server: &Server, connection: &Arc<Connection>, touched:
     for socket in connection.sockets() {
         disconnect(server, &socket, touched);
     }
-    connection.finish(Reason::TransportClose);
+    connection.finish(Reason::ForcedClose);
 }
 
-/// Ends a connection that sent what cannot be understood.
-pub(crate) fn malformed(connection: &Arc<Connection>) {
-    connection.ends_because(Reason::Malformed);
-    connection.finish(Reason::Malformed);
+/// Ends a connection that sent what cannot be understood. Its sockets are told of that at once, and
+/// of the end when it comes: a polling client fetches first what waits for it.
+pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
+    for socket in connection.sockets() {
+        server.inbox.push(Notice::Malformed {
+            socket: socket.number,
+        });
+    }
+    connection.ends_because(Reason::ForcedClose);
+    connection.finish(Reason::ForcedClose);
+}
+
+/// Ends a connection that sent a packet which is well formed and out of place, as one for a namespace
+/// that the client is not in. Its sockets end at once.
+pub(crate) fn out_of_place(server: &Server, connection: &Arc<Connection>) {
+    connection.ends_because(Reason::ForcedClose);
+    connection.finish(Reason::ForcedClose);
+    for socket in connection.sockets() {
+        socket.end(server, Reason::ForcedServerClose);
+    }
 }

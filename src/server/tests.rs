@@ -127,7 +127,8 @@ impl World {
 
     async fn closed(&mut self, number: u32) {
         self.until(|notice| {
-            matches!(notice, Notice::Closed { connection } if *connection == number).then_some(())
+            matches!(notice, Notice::Closed { connection, .. } if *connection == number)
+                .then_some(())
         })
         .await;
     }
@@ -166,7 +167,7 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
         let (mut other, _other_socket) = world.join(2).await;
         let connection = socket.connection.clone();
         world.server.message(&connection, || panic!("on purpose"));
-        assert_eq!(world.ended(&socket).await, Reason::Malformed);
+        assert_eq!(world.ended(&socket).await, Reason::ForcedClose);
         drop((connection, socket));
         world.closed(1).await;
         told_the_end(&mut client).await;
@@ -336,7 +337,7 @@ fn nothing_is_kept_of_what_ended() {
             match number % 4 {
                 0 => drop(client),
                 1 => {
-                    output::malformed(&socket.connection);
+                    output::malformed(&world.server, &socket.connection);
                     clients.push(client);
                 }
                 2 => {

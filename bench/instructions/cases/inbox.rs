@@ -110,7 +110,11 @@ pub(super) fn come_and_go(n: u32) {
             socket: number,
             reason: Reason::TransportClose,
         };
-        [connect, disconnect, Notice::Closed { connection: number }]
+        let closed = Notice::Closed {
+            connection: number,
+            reason: Reason::TransportClose,
+        };
+        [connect, disconnect, closed]
     };
     let notices = (0..n).flat_map(life).collect();
     let (bytes, _) = count(|| through(&inbox, notices));

@@ -1,0 +1,219 @@
+'use strict';
+
+// What clients below Socket.IO's own may send, well formed or not: sequences that npm socket.io and the
+// native server once took differently. Each is played to both, and both must do what it says.
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+const socketio = require('socket.io');
+const { Server } = require('..');
+const { Side } = require('./wire-fuzz/side');
+
+/**
+ * Plays steps to both servers.
+ * @param {object[]} steps - see `wire-fuzz/side.js`
+ * @param {Record<string, any[]>} expected - what comes of the last one, by where it is noted
+ * @param {(where: string) => boolean} [counts] - what of it counts
+ * @returns {() => Promise<void>} for `it`
+ */
+function plays(steps, expected, counts = (where) => !/heads$/.test(where)) {
+  return async () => {
+    for (const Kind of [socketio.Server, Server]) {
+      const side = new Side(Kind, { allowEIO3: true, serveClient: false });
+      try {
+        await side.start();
+        for (const step of steps) {
+          side.take();
+          await side.play(step);
+        }
+        const notes = side.take();
+        for (const where of Object.keys(notes)) if (!counts(where)) delete notes[where];
+        assert.deepEqual(notes, expected, Kind === Server ? 'native' : 'socket.io');
+      } finally {
+        await side.close();
+      }
+    }
+  };
+}
+
+const open = (transport, eio = 4) => ({ kind: 'open', slot: 0, transport, eio });
+const say = (...packets) => ({ kind: 'say', slot: 0, packets });
+const poll = { kind: 'poll', slot: 0 };
+const upgrade = { kind: 'upgrade', slot: 0 };
+const text = (...payloads) => ({
+  kind: 'frames',
+  slot: 0,
+  frames: payloads.map((payload) => ({ payload })),
+});
+const OK = {
+  status: 200,
+  headers: { 'cache-control': 'no-store', connection: 'keep-alive', 'content-type': 'text/html' },
+  body: 'ok',
+};
+
+describe('a connection that the server ends', { timeout: 60_000 }, () => {
+  it(
+    'is closed as forced, whether it has sockets or not',
+    plays([open('websocket'), say('42["echo"]')], {
+      application: [['close', 'forced close', null]],
+      'client 0: websocket 1': [{ reason: '' }, 'end'],
+    }),
+  );
+
+  it(
+    'is closed as forced when its last socket is disconnected with it',
+    plays([open('websocket'), say('40'), say('42["close me"]')], {
+      application: [
+        ['/', 'event', ['close me']],
+        ['/', 'disconnecting', 'server namespace disconnect', null, 1],
+        ['/', 'disconnect', 'server namespace disconnect', null],
+        ['close', 'forced close', null],
+      ],
+      'client 0: websocket 1': [{ text: '41' }, { reason: '' }, 'end'],
+    }),
+  );
+
+  it(
+    'for a malformed message tells its sockets at once, though they end when the client polls',
+    plays([open('polling'), say('40'), poll, say('42["echo"')], {
+      application: [['/', 'error', 'malformed']],
+      'client 0: request 2': [OK],
+    }),
+  );
+
+  it(
+    'for a malformed message ends its sockets with the next poll',
+    plays([open('polling'), say('40'), poll, say('42["echo"'), poll], {
+      application: [
+        ['/', 'disconnecting', 'forced close', null, 1],
+        ['/', 'disconnect', 'forced close', null],
+        ['close', 'forced close', null],
+      ],
+      'client 0: polls': ['6', '1'],
+    }),
+  );
+
+  it(
+    'for a packet out of place ends its sockets at once',
+    plays([open('polling'), say('40'), poll, say('42/missing,["echo"]')], {
+      application: [
+        ['/', 'disconnecting', 'forced server close', null, 1],
+        ['/', 'disconnect', 'forced server close', null],
+      ],
+      'client 0: request 2': [OK],
+    }),
+  );
+
+  it(
+    'takes a message as malformed first, whatever its namespace',
+    plays([open('websocket'), say('40'), say('42/missing,{}')], {
+      application: [
+        ['/', 'error', 'malformed'],
+        ['/', 'disconnecting', 'forced close', null, 1],
+        ['/', 'disconnect', 'forced close', null],
+        ['close', 'forced close', null],
+      ],
+      'client 0: websocket 1': [{ reason: '' }, 'end'],
+    }),
+  );
+
+  it(
+    'answers first what the client asked before',
+    plays([open('websocket'), say('40/ünï,', '42["echo"]')], {
+      application: [['close', 'forced close', null]],
+      'client 0: websocket 1': [
+        { text: '44/ünï,{"message":"Invalid namespace"}' },
+        { reason: '' },
+        'end',
+      ],
+    }),
+  );
+
+  it(
+    'leaves its websocket open for the close frame of the client',
+    plays([{ ...open('websocket'), repliesToClose: false }, say('42["echo"]')], {
+      application: [['close', 'forced close', null]],
+      'client 0: websocket 1': [{ reason: '' }],
+    }),
+  );
+
+  it(
+    'ends its websocket at once for a frame that is none',
+    plays(
+      [
+        { ...open('websocket'), repliesToClose: false },
+        { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] },
+        say('42["echo"]'),
+      ],
+      {},
+    ),
+  );
+});
+
+describe('an upgrade', { timeout: 60_000 }, () => {
+  const upgraded = { application: [['upgrade', 'websocket', 'websocket']] };
+
+  it('needs no probe', plays([open('polling'), upgrade, text('5')], upgraded));
+
+  it(
+    'may be probed twice',
+    plays([open('polling'), upgrade, text('2probe', '2probe', '5')], {
+      ...upgraded,
+      'client 0: websocket 1': [{ text: '3probe' }, { text: '3probe' }],
+    }),
+  );
+
+  it(
+    'ends with anything else',
+    plays([open('polling'), upgrade, text('2x')], {
+      'client 0: websocket 1': [{ reason: '' }, 'end'],
+    }),
+  );
+});
+
+describe('a packet of Engine.IO', { timeout: 60_000 }, () => {
+  it(
+    'of version 3 that pings is answered without what it holds',
+    plays([open('websocket', 3), text('2probe', '2')], {
+      'client 0: websocket 1': [{ text: '3' }, { text: '3' }],
+    }),
+  );
+
+  it(
+    'that means nothing from a client is passed over',
+    plays([open('websocket'), text('0', '0{}', '6', '6x', '5', '5x')], {}),
+  );
+
+  it(
+    'of version 3 with bytes of an unknown kind is passed over',
+    plays(
+      [
+        open('websocket', 3),
+        {
+          kind: 'frames',
+          slot: 0,
+          frames: ['', '00', '06', '3401'].map((hex) => ({ opcode: 2, hex })),
+        },
+      ],
+      {},
+    ),
+  );
+
+  it(
+    'of version 3 that is empty in a body is passed over',
+    plays([open('polling', 3), { kind: 'post', slot: 0, body: '0:1:2' }, poll], {
+      'client 0: polls': ['40', '3'],
+    }),
+  );
+});
+
+describe('a request with packets', { timeout: 60_000 }, () => {
+  it(
+    'that has not come whole is broken off when its connection ends',
+    plays(
+      [open('polling'), poll, { kind: 'begin', slot: 0, body: '42["e', length: 12 }, poll],
+      { 'client 0: request 1': ['ECONNRESET'] },
+      (where) => /request/.test(where),
+    ),
+  );
+});
