@@ -1053,13 +1053,22 @@ declare namespace LoopbackSocket {
   }
 
   /**
-   * The sockets of one namespace of a native {@link Server}.
+   * The sockets of one namespace of a native {@link Server}, whose `of()` makes it.
+   *
+   * @example
+   * console.log(io.of('/admin') instanceof LoopbackSocket.Namespace); // true
    *
    * @typeParam ListenEvents - the events that clients send
    * @typeParam EmitEvents - the events that clients are sent
    * @typeParam ServerSideEvents - the events that servers of a cluster send each other
    * @typeParam SocketData - what `socket.data` holds
    */
+  abstract class Namespace<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  > {}
   interface Namespace<
     ListenEvents extends EventsMap = DefaultEventsMap,
     EmitEvents extends EventsMap = ListenEvents,
@@ -1317,13 +1326,22 @@ declare namespace LoopbackSocket {
   >;
 
   /**
-   * One client in one namespace of a native {@link Server}.
+   * One client in one namespace of a native {@link Server}, which makes it.
+   *
+   * @example
+   * console.log(socket instanceof LoopbackSocket.Socket); // true
    *
    * @typeParam ListenEvents - the events that the client sends
    * @typeParam EmitEvents - the events that the client is sent
    * @typeParam ServerSideEvents - the events that servers of a cluster send each other
    * @typeParam SocketData - what `data` holds
    */
+  abstract class Socket<
+    ListenEvents extends EventsMap = DefaultEventsMap,
+    EmitEvents extends EventsMap = ListenEvents,
+    ServerSideEvents extends EventsMap = DefaultEventsMap,
+    SocketData = any,
+  > {}
   interface Socket<
     ListenEvents extends EventsMap = DefaultEventsMap,
     EmitEvents extends EventsMap = ListenEvents,

@@ -8,8 +8,11 @@ module.exports.LoopbackSocket = LoopbackSocket;
 Object.assign(module.exports, errors);
 
 // The native server is loaded by those who use it.
-Object.defineProperty(module.exports, 'Server', {
-  configurable: true,
-  enumerable: true,
-  get: () => require('./lib/server'),
-});
+const lazily = {
+  Server: () => require('./lib/server'),
+  Namespace: () => require('./lib/namespace').Namespace,
+  Socket: () => require('./lib/socket').Socket,
+};
+for (const [name, get] of Object.entries(lazily)) {
+  Object.defineProperty(module.exports, name, { configurable: true, enumerable: true, get });
+}

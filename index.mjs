@@ -4,6 +4,8 @@ export default LoopbackSocket;
 export { LoopbackSocket };
 export const {
   Server,
+  Namespace,
+  Socket,
   LoopbackSocketError,
   InvalidNameError,
   InvalidHostError,

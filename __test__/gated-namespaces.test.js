@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const { instrument } = require('@socket.io/admin-ui');
 const LoopbackSocket = require('..');
 const {
   HOSTS,
@@ -34,23 +35,6 @@ function warnings(t) {
   process.on('warning', keep);
   t.after(() => process.off('warning', keep));
   return texts;
-}
-
-/**
- * What `instrument()` of `@socket.io/admin-ui` does to its namespace.
- *
- * @param {object} io the server
- * @param {string} name the namespace
- * @returns {object} the namespace
- */
-function instrument(io, name) {
-  const namespace = io.of(name);
-  const supportedFeatures = ['EMIT'];
-  namespace.on('connection', (socket) => {
-    socket.emit('config', { supportedFeatures });
-    socket.emit('all_sockets', []);
-  });
-  return namespace;
 }
 
 for (const host of HOSTS) {
@@ -274,18 +258,35 @@ for (const host of HOSTS) {
         it('the namespace of the admin UI is open by itself, whatever its name', async (t) => {
           const texts = warnings(t);
           const { io, connect } = await openServer(t, host);
-          const before = instrument(io, '/admin');
-          const late = io.of('/monitor');
-          const more = io.of('/more');
+          const [late, more] = [io.of('/monitor'), io.of('/more')];
+          const page = { auth: false, mode: 'production' };
+          instrument(io, page);
           newInstance().start(io);
-          instrument(io, '/monitor');
-          for (const nsp of [before, late]) {
+          instrument(io, { ...page, namespaceName: '/monitor' });
+          for (const nsp of [io.of('/admin'), late]) {
             const client = connect(nsp.name);
             const joined = { socket: await socketOf(nsp, client), client, events: heard(client) };
-            assert.deepEqual(await hears(nsp, joined), ALL);
+            const events = await hears(nsp, joined);
+            assert.deepEqual(
+              events.filter((name) => ALL.includes(name)),
+              ALL,
+            );
           }
           await warned(more, connect);
           assert.equal(texts.length, 1);
+        });
+
+        it('the namespace of the admin UI is known by its password, too', async (t) => {
+          const { io, connect } = await openServer(t, host);
+          // Of the password `changeit`.
+          const password = '$2b$10$heqvAkYMez.Va6Et2uXInOnkCT6/uQj1brkrbyG3LpopDklcq7ZOS';
+          const basic = { type: 'basic', username: 'admin', password };
+          instrument(io, { auth: basic, mode: 'production' });
+          newInstance().start(io);
+          const client = connect('/admin', { auth: { username: 'admin', password: 'changeit' } });
+          const stats = next(client, 'server_stats');
+          await socketOf(io.of('/admin'), client);
+          assert.equal((await stats).clientsCount, 1);
         });
 
         it('a namespace called /admin that is not the admin UI is gated', async (t) => {

@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const LoopbackSocket = require('..');
 const { CLIENTS, TIMEOUT, call, ending, happens, served } = require('./native/support');
 
 const only = (test) => served({}, test);
@@ -15,6 +16,25 @@ function hearing(client, ...events) {
   for (const event of events) client.on(event, (...args) => heard.push([event, ...args]));
   return happens(client, 'end').then(() => heard);
 }
+
+it(
+  'sockets and namespaces are of the classes that are exported, to require() and import',
+  TIMEOUT,
+  only(async (world) => {
+    const { socket } = await world.connect();
+    for (const face of [LoopbackSocket, await import('../index.mjs')]) {
+      const { Namespace, Server, Socket } = face;
+      assert.ok(socket instanceof Socket);
+      assert.ok(!(socket instanceof Namespace));
+      for (const namespace of [world.io.sockets, world.io.of('/x'), world.io.of(/^\/y/)]) {
+        assert.ok(namespace instanceof Namespace);
+        assert.ok(!(namespace instanceof Socket));
+      }
+      assert.ok(world.io instanceof Server);
+      assert.deepEqual([Namespace, Socket], [LoopbackSocket.Namespace, LoopbackSocket.Socket]);
+    }
+  }),
+);
 
 describe('a socket', () => {
   for (const version of CLIENTS) {

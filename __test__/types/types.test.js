@@ -209,6 +209,45 @@ describe('the types and the code', () => {
     assert.deepEqual(values(checker.getExportsOfModule(esm)), names.sort());
   });
 
+  it('are the same to import, but for what only declares others', () => {
+    const HELPERS = [
+      'AckOf',
+      'AnyFunction',
+      'Audience',
+      'BeginsWithError',
+      'IsAny',
+      'LastOf',
+      'ListenerOf',
+      'ManyAcks',
+      'NameByAck',
+      'NamespaceCalls',
+      'TimedAck',
+      'TypedEmitter',
+      'WithResponses',
+      'WithTimeout',
+    ];
+    const named = checker.getExportsOfModule(esm).map(({ name }) => name);
+    const types = [...face.exports.values()].filter(
+      ({ flags }) => flags & (ts.SymbolFlags.Type | ts.SymbolFlags.Value),
+    );
+    const expected = types.map(({ name }) => name).filter((name) => name !== 'prototype');
+    const left = expected.filter((name) => !named.includes(name));
+    assert.deepEqual(left.sort(), [...HELPERS, 'get'].sort());
+  });
+
+  it('export to import what socket.io does', () => {
+    const file = path.join(path.dirname(require.resolve('socket.io')), 'index.d.ts');
+    const theirs = ts.createProgram([file], { ...STRICT, ...NODE });
+    const theirChecker = theirs.getTypeChecker();
+    const source = theirChecker.getSymbolAtLocation(theirs.getSourceFile(file));
+    const named = checker.getExportsOfModule(esm).map(({ name }) => name);
+    for (const { name } of theirChecker.getExportsOfModule(source)) {
+      if (name !== 'default' && name !== 'export=' && name !== 'prototype') {
+        assert.ok(named.includes(name), `${name} is exported`);
+      }
+    }
+  });
+
   it('have the same error codes', () => {
     const source = fs.readFileSync(path.join(ROOT, 'lib', 'errors.js'), 'utf8');
     const codes = [...source.matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(

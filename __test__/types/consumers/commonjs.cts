@@ -152,6 +152,10 @@ sockets.start();
 
 // ---- the native server ----
 
+declare const something: unknown;
+if (something instanceof LoopbackSocket.Socket) something.join('readers');
+if (something instanceof LoopbackSocket.Namespace) something.emit('bookAdded');
+
 io.on('connection', (socket) => {
   type Types = [
     Expect<Same<typeof socket, LoopbackSocket.Socket>>,
