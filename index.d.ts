@@ -296,7 +296,7 @@ declare namespace LoopbackSocket {
   /** The result of a method of a {@link MethodMap}. */
   type ResultOf<M> = M extends (...args: any) => infer Result ? Awaited<Result> : never;
 
-  /** What a call answers, as JSON makes it. An `undefined` result is left out: `{}`. */
+  /** What a call answers, as JSON makes it: an `undefined` result is left out, `{}`. Or as MessagePack does. */
   interface Answer<Result = any, Failure = any> {
     /** What the method returned. */
     result?: Result;
@@ -624,7 +624,8 @@ declare namespace LoopbackSocket {
     cleanupEmptyChildNamespaces?: boolean;
     /**
      * The format of packets: JSON, or MessagePack, for which the module `socket.io-msgpack-parser` is
-     * taken too. Clients need the same one. @defaultValue `'json'`
+     * taken too. Clients need the same one. In MessagePack values travel as that module has them: `undefined`,
+     * `NaN`, a `Date` and an `ArrayBuffer` arrive as such. @defaultValue `'json'`
      */
     parser?: 'json' | 'msgpack' | { Encoder: new (...args: any[]) => any };
     /** Whether an upgrade request that nobody takes is ended. @defaultValue true */

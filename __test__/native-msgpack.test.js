@@ -8,7 +8,10 @@ const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const msgpack = require('socket.io-msgpack-parser');
 const msgpack2 = require('socket.io-msgpack-parser-2');
+const socketIo = require('socket.io');
+const WebSocket = require('ws');
 const { Server } = require('..');
+const { run } = require('./socketio-api/context');
 const {
   TIMEOUT,
   call,
@@ -134,18 +137,18 @@ describe('MessagePack', () => {
   );
 
   it(
-    'carries what JSON lacks as JSON writes it',
+    'carries what JSON lacks as it is, in both directions',
     TIMEOUT,
     speaking(async (world) => {
       const { client, socket } = await speaker(world);
-      const heard = once(socket, 'm');
       const time = new Date(1_700_000_000_123);
-      client.emit('m', undefined, [time, NaN, Infinity, undefined], { gone: undefined, kept: 1 });
-      const iso = time.toISOString();
-      assert.deepEqual(await heard, [null, [iso, null, null, null], { kept: 1 }]);
+      const values = [undefined, [time, NaN, Infinity, undefined], { gone: undefined, kept: 1 }];
+      const heard = once(socket, 'm');
+      client.emit('m', ...values);
+      assert.deepEqual(await heard, values);
       const answer = happens(client, 'n');
-      socket.emit('n', undefined, [time, NaN], { gone: undefined, kept: 1 });
-      assert.deepEqual(await answer, [null, [iso, null], { kept: 1 }]);
+      socket.emit('n', ...values);
+      assert.deepEqual(await answer, values);
     }),
   );
 
@@ -175,7 +178,7 @@ describe('MessagePack', () => {
       world.io.of('/admin');
       const auth = { token: 'abc', deep: [1], photo: bytes };
       const { client, socket } = await speaker(world, { nsp: '/admin', auth });
-      assert.deepEqual(socket.handshake.auth, JSON.parse(JSON.stringify(auth)));
+      assert.deepEqual(socket.handshake.auth, auth);
       assert.equal(client.id, socket.id);
       const heard = happens(client, 'hello');
       world.io.of('/admin').emit('hello', { a: 1 });
@@ -235,6 +238,37 @@ describe('MessagePack', () => {
       }
       const answers = await world.io.timeout(10_000).emitWithAck('ask');
       assert.deepEqual(answers, [bytes, bytes, bytes]);
+    }),
+  );
+
+  it(
+    'broadcasts what follows each other to one audience in its order, each with its own values',
+    TIMEOUT,
+    speaking(async (world) => {
+      const speakers = [await speaker(world), await speaker(world, {}, '2.5')];
+      const logs = speakers.map(({ client }) => {
+        const log = [];
+        client.on('n', (...args) => log.push(args));
+        return log;
+      });
+      const done = speakers.map(({ client }) => happens(client, 'done'));
+      const sent = [];
+      for (let n = 0; n < 50; n++) {
+        // Now and then to another audience, or with an acknowledgement.
+        if (n % 10 === 3) world.io.to('nobody').emit('n', 'lost');
+        if (n % 10 === 6) speakers[0].socket.emit('other', bytes);
+        if (n % 10 === 8) world.io.timeout(1).emit('n', 'asked', () => {});
+        else world.io.emit('n', n, { at: new Date(n), bytes: Buffer.from([n]) });
+        sent.push(n % 10 === 8 ? ['asked'] : [n, new Date(n), n]);
+      }
+      world.io.emit('done');
+      await Promise.all(done);
+      for (const log of logs) {
+        const got = log.map(([n, value]) =>
+          n === 'asked' ? [n] : [n, value.at, new Uint8Array(value.bytes)[0]],
+        );
+        assert.deepEqual(got, sent);
+      }
     }),
   );
 
@@ -303,13 +337,224 @@ describe('MessagePack', () => {
         packets.push(decode(await raw.binary()));
       }
       assert.deepEqual(packets, [
-        { type: 0, nsp: '/', data: { sid: socket.id } },
+        { type: 0, nsp: '/', data: { sid: socket.id, pid: undefined } },
         { type: 2, nsp: '/', data: ['m', bytes] },
         { type: 2, nsp: '/', data: ['n'], id: 0 },
         { type: 1, nsp: '/' },
       ]);
     }),
   );
+});
+
+/** Values of every kind that differs from JSON, and of some that do not. */
+const KINDS = [
+  undefined,
+  null,
+  true,
+  -33,
+  2 ** 40,
+  0.1,
+  NaN,
+  -Infinity,
+  'é✓😀',
+  new Date(1_700_000_000_123),
+  new Date(NaN),
+  bytes,
+  Buffer.alloc(0),
+  new Uint8Array([1, 2]),
+  new Float32Array([0.5]).buffer,
+  [undefined, [bytes]],
+  { gone: undefined, at: new Date(0), deep: { bytes }, toString() {} },
+  { toJSON: () => [new Date(1)] },
+  new Map([[1, 2]]),
+  new (class Point {
+    x = 1;
+  })(),
+  Object.assign(new Error('no'), { code: 'E_NO' }),
+];
+
+/** Values that cannot be sent. */
+const circle = { text: 'x'.repeat(100_000) };
+circle.circle = [circle];
+const UNSENDABLE = {
+  'a circle': circle,
+  'a BigInt': { big: 1n },
+  'a symbol': [Symbol('s')],
+  'a function in a list': [() => {}],
+  'a getter that throws': {
+    get bad() {
+      throw new Error('bad');
+    },
+  },
+  'a toJSON that throws': {
+    toJSON() {
+      throw new Error('bad');
+    },
+  },
+};
+
+/**
+ * What goes over the wire, and what comes of what came, on a server of either kind.
+ * @param {3 | 4} eio the version of Engine.IO, and with it that of the parser
+ * @returns {(context: object) => Promise<object>}
+ */
+const wire = (eio) => async (context) => {
+  const speaks = eio === 3 ? msgpack2 : msgpack;
+  const pack = (packet) => {
+    let messages;
+    messages = new speaks.Encoder().encode(packet, (list) => (messages = list)) ?? messages;
+    return messages[0];
+  };
+  const { io } = context;
+  const received = [];
+  io.of('/closed').use((socket, next) => {
+    next(Object.assign(new Error('closed'), { data: { at: new Date(7), gone: undefined } }));
+  });
+  io.on('connection', (socket) => {
+    socket.on('values', (...values) => {
+      const acknowledge = values.pop();
+      received.push(values);
+      acknowledge(...values);
+      for (const kind of KINDS) socket.emit('kind', kind);
+      socket.emit('with id', new Date(9), (...answers) => received.push(answers));
+      io.emit('broadcast', { at: new Date(3), bytes, gone: undefined });
+      io.to(socket.id).except('nobody').emit('room', undefined, NaN);
+    });
+  });
+  const url = `${context.url.replace('http', 'ws')}/socket.io/?EIO=${eio}&transport=websocket`;
+  const client = new WebSocket(url);
+  const frames = [];
+  const gets = (count) =>
+    new Promise((resolve) => {
+      const look = () => frames.length >= count && resolve();
+      client.on('message', look);
+      look();
+    });
+  client.on('message', (data, isBinary) =>
+    frames.push(isBinary ? data.toString('hex') : `${data}`),
+  );
+  await once(client, 'open');
+  await gets(1);
+  // In Engine.IO 3, a byte with the type is before binary messages.
+  const say = (packet) => {
+    const message = pack(packet);
+    const isText = typeof message === 'string';
+    if (isText) client.send(`4${message}`);
+    else client.send(eio === 3 ? Buffer.concat([Buffer.from([4]), message]) : message);
+  };
+  let expected = 1;
+  if (eio === 4) {
+    say({ type: 0, nsp: '/', data: { token: new Date(1), gone: undefined } });
+    await gets((expected += 1));
+    // The parser of version 2 joins in JSON, which that of the server does not read on socket.io.
+    for (const nsp of ['/closed', '/nowhere']) {
+      say({ type: 0, nsp });
+      await gets((expected += 1));
+    }
+  } else {
+    await gets((expected += 1));
+  }
+  const [socket] = io.sockets.sockets.values();
+  if (eio === 4) received.push(socket.handshake.auth);
+  const asked = once(socket, 'with id');
+  say({ type: 2, nsp: '/', data: ['values', ...KINDS], id: 5 });
+  await gets((expected += 1 + KINDS.length + 3));
+  say({ type: 3, nsp: '/', data: [new Date(2), undefined, bytes], id: 0 });
+  say({ type: 2, nsp: '/', data: ['with id', NaN] });
+  await asked;
+  const left = once(socket, 'disconnect');
+  client.terminate();
+  await left;
+  const ids = /(b4|b2)((?:3[0-9]|[46][1-9a-f]|[57][0-9a]|2d|5f){20})/g;
+  return {
+    received,
+    frames: frames.slice(1).map((frame) => frame.replace(ids, '$1ID')),
+  };
+};
+
+describe('MessagePack beside socket.io with socket.io-msgpack-parser', () => {
+  for (const eio of [3, 4]) {
+    it(
+      `sends the same bytes and reads the same values, with a client of Engine.IO ${eio}`,
+      TIMEOUT,
+      async () => {
+        const options = { parser: msgpack, allowEIO3: true };
+        const expected = await run(socketIo.Server, wire(eio), options);
+        assert.ok(expected.received.length > 0);
+        const got = await run(Server, wire(eio), options);
+        assert.deepEqual(got.received, expected.received);
+        assert.deepEqual(got.frames, expected.frames);
+      },
+    );
+  }
+
+  it(
+    'answers calls with the same bytes on a native server as on a hosted one',
+    TIMEOUT,
+    async () => {
+      const answers = async (context) => {
+        const instance = loopbackSocket();
+        instance.defineMethod('kind', (socket, credentials, index) => KINDS[index]);
+        instance.defineMethod('fail', (socket, credentials, index) => {
+          throw KINDS[index];
+        });
+        instance.defineMethod('late', (socket, credentials, index, done) => {
+          setImmediate(done, null, KINDS[index]);
+        });
+        instance.start(context.io);
+        const client = context.client('/', { parser: msgpack });
+        const authenticated = happens(client, 'authenticated');
+        client.emit('authentication', { token: 'valid', at: new Date(5) });
+        await authenticated;
+        const packets = [];
+        client.io.engine.on('data', (data) => packets.push(Buffer.from(data).toString('hex')));
+        for (const [index] of KINDS.entries()) {
+          for (const method of ['kind', 'late', 'fail']) {
+            await new Promise((resolve) => client.emit(method, index, resolve));
+          }
+        }
+        assert.equal(packets.length, 3 * KINDS.length);
+        return packets;
+      };
+      const options = { parser: msgpack };
+      assert.deepEqual(
+        await run(Server, answers, options),
+        await run(socketIo.Server, answers, options),
+      );
+    },
+  );
+});
+
+describe('a value that MessagePack cannot carry', () => {
+  for (const [name, value] of Object.entries(UNSENDABLE)) {
+    it(
+      `answers a call with an error, throws where it is sent, and harms nothing: ${name}`,
+      TIMEOUT,
+      speaking(async (world) => {
+        const code = 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
+        const instance = loopbackSocket();
+        instance.defineMethod('result', () => value);
+        instance.defineMethod('fail', async () => {
+          throw value;
+        });
+        instance.start(world.io);
+        const { client, socket } = await speaker(world);
+        client.emit('authentication', { token: 'valid' });
+        await happens(client, 'authenticated');
+        for (const method of ['result', 'fail']) {
+          const [{ error }] = await call(client, method);
+          assert.equal(error.code, code, method);
+          assert.equal(typeof error.message, 'string');
+        }
+        for (const sender of [socket, world.io, world.io.to('room')]) {
+          assert.throws(() => sender.emit('news', value), { code });
+        }
+        const heard = happens(client, 'last');
+        socket.emit('last', 1);
+        assert.deepEqual(await heard, [1]);
+      }),
+    );
+  }
 });
 
 describe('the option parser', () => {

@@ -159,4 +159,4 @@ function define(object, key, value) {
   }
 }
 
-module.exports = { hasBinary, deconstruct, reconstruct };
+module.exports = { define, hasBinary, deconstruct, reconstruct };

@@ -6,6 +6,7 @@
  */
 
 const { reconstruct } = require('./binary');
+const { decode } = require('./msgpack');
 
 const FIELDS = 6;
 const PLACE = 1 << 14;
@@ -57,15 +58,26 @@ function parseBatch(batch, records, malformed) {
 }
 
 /**
+ * How a payload with something beside it is put together.
+ *
+ * @param {'json' | 'msgpack'} parser how values look on the wire
+ * @returns {(payload: unknown, attachments: Buffer[]) => unknown} what does it
+ */
+function assembler(parser) {
+  return parser === 'msgpack' ? (payload, [packed]) => decode(packed) : reconstruct;
+}
+
+/**
  * Hands the records of a batch over, in their order. What an application's listener throws reaches
  * the process as it would from any emitter, and no other record suffers for it.
  *
  * @param {object} server takes each kind of record
  * @param {unknown[]} values from `parseBatch`
  * @param {Buffer[]} [attachments] the binary values of all records
+ * @param {(payload: unknown, attachments: Buffer[]) => unknown} [assemble] from `assembler`
  * @returns {void}
  */
-function dispatch(server, values, attachments) {
+function dispatch(server, values, attachments, assemble = reconstruct) {
   const leaving = leavingIn(values);
   for (let i = 0; i < values.length; i += FIELDS) {
     const kind = values[i];
@@ -79,7 +91,7 @@ function dispatch(server, values, attachments) {
         const behind = stepsBehind(values, i);
         i += (behind?.length ?? 0) * FIELDS;
         if (place >= 0) {
-          payload = whole(server, subject, payload, attachments, place);
+          payload = whole(server, subject, payload, attachments, place, assemble);
         }
         if (payload !== undefined) {
           server.event(subject, payload, a, b, leaving?.has(subject) ?? false, behind);
@@ -91,7 +103,7 @@ function dispatch(server, values, attachments) {
       } else if (kind === PACKET) {
         server.packet(subject, a, b, attachments[Math.floor(place / PLACE)]);
       } else if (kind === CONNECT) {
-        server.connect(subject, a, values[i + 5]);
+        server.connect(subject, a, joining(values[i + 5], attachments, place, assemble));
       } else if (kind === DISCONNECT) {
         server.disconnect(subject, a);
       } else if (kind === CLOSED) {
@@ -99,12 +111,14 @@ function dispatch(server, values, attachments) {
       } else if (kind === MALFORMED) {
         server.failed(subject);
       } else if (kind === ASK) {
-        server.ask(subject, a, values[i + 5]);
+        server.ask(subject, a, joining(values[i + 5], attachments, place, assemble));
       } else if (kind === UPGRADED) {
         server.upgraded(subject);
       } else if (kind === ACKNOWLEDGEMENT) {
         const args =
-          place >= 0 ? whole(server, subject, values[i + 5], attachments, place) : values[i + 5];
+          place >= 0
+            ? whole(server, subject, values[i + 5], attachments, place, assemble)
+            : values[i + 5];
         if (args !== undefined) {
           server.acknowledged(subject, a, args);
         }
@@ -162,16 +176,35 @@ function leavingIn(values) {
  * @param {unknown} payload the payload with placeholders
  * @param {Buffer[]} attachments the binary values of all records
  * @param {number} place where this record's are, and how many
+ * @param {(payload: unknown, attachments: Buffer[]) => unknown} assemble what puts them together
  * @returns {unknown} the payload, or `undefined` if the client sent what cannot be put together
  */
-function whole(server, socket, payload, attachments, place) {
+function whole(server, socket, payload, attachments, place, assemble) {
   const first = Math.floor(place / PLACE);
   try {
-    return reconstruct(payload, attachments.slice(first, first + (place % PLACE)));
+    return assemble(payload, attachments.slice(first, first + (place % PLACE)));
   } catch {
     server.malformed(socket);
     return undefined;
   }
+}
+
+/**
+ * What a client asks with to join a namespace: its `auth` may be beside the record.
+ *
+ * @param {{auth?: object}} request what is in the record
+ * @param {Buffer[] | undefined} attachments the binary values of all records
+ * @param {number} place where the `auth` is, or -1
+ * @param {(payload: unknown, attachments: Buffer[]) => unknown} assemble what reads it
+ * @returns {{auth?: object}} all of it
+ */
+function joining(request, attachments, place, assemble) {
+  if (place < 0) {
+    return request;
+  }
+  // Checked by the native server, so that it can be read.
+  const auth = assemble(undefined, [attachments[Math.floor(place / PLACE)]]);
+  return { ...request, auth };
 }
 
 /**
@@ -182,4 +215,4 @@ function rethrow(error) {
   throw error;
 }
 
-module.exports = { parseBatch, dispatch };
+module.exports = { assembler, parseBatch, dispatch };

@@ -12,6 +12,7 @@
 const { setImmediate } = require('timers');
 const { UnsendableValueError } = require('./errors');
 const { hasBinary, deconstruct } = require('./binary');
+const { encode } = require('./msgpack');
 
 /** Above this many characters a batch does not wait for the end of the turn. */
 const FLUSH_AT = 1 << 16;
@@ -23,6 +24,8 @@ const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3
 
 class Output {
   #native;
+  /** Whether values travel as MessagePack, and not as JSON. */
+  #isPacked;
   #text = '';
   #attachments = [];
   /** Whether somebody will flush. */
@@ -44,9 +47,11 @@ class Output {
 
   /**
    * @param {import('../binding').NativeServer} native where it goes
+   * @param {'json' | 'msgpack'} parser how values look on the wire
    */
-  constructor(native) {
+  constructor(native, parser) {
     this.#native = native;
+    this.#isPacked = parser === 'msgpack';
   }
 
   /**
@@ -92,7 +97,7 @@ class Output {
   settle(socket, call, failed, value) {
     let json;
     try {
-      if (readsItsKey(value) || hasBinary(value)) {
+      if (this.#isPacked || readsItsKey(value) || hasBinary(value)) {
         this.answer(socket, call, [failed ? { error: value } : { result: value }]);
         return;
       }
@@ -165,7 +170,11 @@ class Output {
    * @throws {UnsendableValueError} if the reason cannot be sent
    */
   refuse(socket, reason) {
-    this.#add(`x\t${socket}\t${jsonOf(reason)}\n`);
+    if (this.#isPacked) {
+      this.#sendPacked('X', `\t${socket}\t`, reason);
+    } else {
+      this.#add(`x\t${socket}\t${jsonOf(reason)}\n`);
+    }
   }
 
   /**
@@ -259,6 +268,10 @@ class Output {
    * @throws {UnsendableValueError} if a value cannot be sent
    */
   #send(kind, kindWithAttachments, fields, args) {
+    if (this.#isPacked) {
+      this.#sendPacked(kindWithAttachments, fields, args);
+      return;
+    }
     let json;
     let attachments;
     try {
@@ -277,6 +290,26 @@ class Output {
       this.#attachments.push(...attachments);
       this.#add(`${kindWithAttachments}\t${attachments.length}${fields}${json}\n`);
     }
+  }
+
+  /**
+   * Adds an operation that carries MessagePack: its one attachment, beside which there is no JSON.
+   *
+   * @param {string} kind the operation with attachments
+   * @param {string} fields its fields before the value
+   * @param {unknown} value the value
+   * @returns {void}
+   * @throws {UnsendableValueError} if the value cannot be sent
+   */
+  #sendPacked(kind, fields, value) {
+    let packed;
+    try {
+      packed = encode(value);
+    } catch (error) {
+      throw new UnsendableValueError(error);
+    }
+    this.#attachments.push(packed);
+    this.#add(`${kind}\t1${fields}\n`);
   }
 
   /**

@@ -17,7 +17,7 @@ const { InvalidServerError, UnsupportedApiError } = require('./errors');
 const { isLeftOut } = require('./gating');
 const { refuse } = require('./unsupported');
 const { guarded } = require('./events');
-const { parseBatch, dispatch } = require('./inbox');
+const { assembler, parseBatch, dispatch } = require('./inbox');
 const { kindOf } = require('./host-kinds');
 const { Namespace } = require('./namespace');
 const { serverOptions } = require('./options');
@@ -248,11 +248,12 @@ class Server extends EventEmitter {
     }
     this._isClosing = false;
     const receiver = new Receiver(this);
+    const assemble = assembler(this._options.parser);
     const receive = (batch, attachments, more, isLarge) => {
       const values = parseBatch(batch, () => native.records(), receiver.malformed);
       output.gather();
       try {
-        dispatch(receiver, values, attachments);
+        dispatch(receiver, values, attachments, assemble);
       } finally {
         try {
           // Not in a tick of its own: what handlers that are done have answered is complete.
@@ -268,7 +269,7 @@ class Server extends EventEmitter {
       }
     };
     const native = new NativeServer(this._options, receive, HAS_LIBUV);
-    const output = new Output(native);
+    const output = new Output(native, this._options.parser);
     this._native = native;
     this._output = output;
     for (const namespace of this._nsps.values()) {

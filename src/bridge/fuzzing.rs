@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::inbox::Inbox;
 use crate::server::Inbox as _;
 use crate::server::notice::{Notice, Reason};
-use crate::server::packet;
+use crate::server::packet::{self, Payload};
 
 /// How many values a record has in a batch.
 const FIELDS: usize = 6;
@@ -30,8 +30,7 @@ pub fn batches(input: &[u8]) {
                 socket: 7,
                 call: None,
                 runs: Default::default(),
-                text: line.to_owned().into(),
-                attachments: attachments.clone(),
+                payload: Payload::Json(line.to_owned().into(), attachments.clone()),
                 said: None,
             });
             pushed.push((line, attachments.len()));
@@ -40,8 +39,7 @@ pub fn batches(input: &[u8]) {
             inbox.push(Notice::Acknowledged {
                 socket: 7,
                 ack: -3,
-                text: line.to_owned().into(),
-                attachments: attachments.clone(),
+                payload: Payload::Json(line.to_owned().into(), attachments.clone()),
                 said: None,
             });
             pushed.push((line, attachments.len()));

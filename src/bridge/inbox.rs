@@ -25,6 +25,9 @@
 //! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
 //! | 12 packet | connection | Engine.IO's type | 1 sent + 2 text + 4 not to be compressed | 0 |
 //!
+//! Where a payload is MessagePack, it is the one attachment, and 0 stands in its place; of a connect or
+//! an ask the attachment is the MessagePack of `auth`.
+//!
 //! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
 //! place in the list beside the text, times 2¹⁴, plus how many there are.
 
@@ -292,8 +295,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             socket,
             call,
             runs,
-            text,
-            attachments: attached,
+            payload,
             ..
         } => {
             let socket = i64::from(socket);
@@ -306,6 +308,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                 }
                 _ => -1,
             };
+            let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
             record([1, socket, call, first, place], text.as_str());
             for run in runs {
@@ -324,14 +327,22 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             socket,
             connection,
             request,
+            auth,
             ..
-        } => record([4, socket.into(), connection.into(), 0, -1], &request),
+        } => {
+            let place = attach(attachments, auth.into_iter().collect());
+            record([4, socket.into(), connection.into(), 0, place], &request);
+        }
         Notice::Ask {
             ask,
             connection,
             request,
+            auth,
             ..
-        } => record([9, connection.into(), ask.into(), 0, -1], &request),
+        } => {
+            let place = attach(attachments, auth.into_iter().collect());
+            record([9, connection.into(), ask.into(), 0, place], &request);
+        }
         Notice::Upgraded { connection } => record([10, connection.into(), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
             record([5, socket.into(), i64::from(reason as u8), 0, -1], "0");
@@ -339,10 +350,10 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         Notice::Acknowledged {
             socket,
             ack,
-            text,
-            attachments: attached,
+            payload,
             ..
         } => {
+            let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
             record([6, socket.into(), ack, 0, place], text.as_str());
         }
@@ -408,14 +419,14 @@ mod tests {
     use crate::engine::unheard::{HIGH_WATER, Unheard};
     use crate::server::Inbox as _;
     use crate::server::notice::Reason;
+    use crate::server::packet::Payload;
 
     fn event(socket: u32, text: &str) -> Notice {
         Notice::Event {
             socket,
             call: None,
             runs: Default::default(),
-            text: text.to_owned().into(),
-            attachments: Vec::new(),
+            payload: Payload::Json(text.to_owned().into(), Vec::new()),
             said: None,
         }
     }
@@ -448,8 +459,10 @@ mod tests {
             inbox.push(Notice::Acknowledged {
                 socket,
                 ack: 3,
-                text: "[]".to_owned().into(),
-                attachments: vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")],
+                payload: Payload::Json(
+                    "[]".to_owned().into(),
+                    vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")],
+                ),
                 said: None,
             });
         }
@@ -522,6 +535,7 @@ mod tests {
             socket: 1,
             connection: 1,
             request: "{}".to_owned(),
+            auth: None,
             said: Some(unheard.count(words)),
         };
         let inbox = Inbox::new();

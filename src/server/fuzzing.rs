@@ -11,7 +11,7 @@ use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParserState};
 
 use super::packet;
-use super::parser::Parser;
+use super::parser::{Parser, msgpack as msgpack_data};
 use crate::engine::Str;
 
 /// Ends a message of [`packets`]: a text if it is followed by a 0, bytes if by anything else.
@@ -48,6 +48,13 @@ fn read(parser: Parser, messages: &[u8]) {
         };
         let Ok(packet) = packet else { return };
         match packet.inner {
+            // Goes on to JavaScript as it is.
+            PacketData::Event(Value::Bytes(data), _)
+            | PacketData::EventAck(Value::Bytes(data), _)
+            | PacketData::Connect(Some(Value::Bytes(data))) => {
+                assert!(msgpack_data::is_one_value(&data), "{data:02x?}");
+                let _ = msgpack_data::event_name(&data);
+            }
             PacketData::Event(Value::Str(text, _), _)
             | PacketData::BinaryEvent(Value::Str(text, _), _)
                 if packet::event_name(text.as_str()).is_some() =>

@@ -37,7 +37,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
-use socketioxide_core::Value;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParseError};
 use tokio::sync::oneshot;
@@ -45,7 +44,7 @@ use tokio::sync::oneshot;
 use namespace::{Namespace, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
-use parser::Parser;
+use packet::Payload;
 use runtime::Runtime;
 use socket::{Incoming, Malformed, Socket, SocketNumber};
 
@@ -244,7 +243,7 @@ impl Server {
     }
 
     /// A client asks for a namespace.
-    fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&str>) {
+    fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&Payload>) {
         let (name, query) = name_and_query(path);
         // A client that asks twice before JavaScript has made the namespace is answered twice.
         if connection.socket(name).is_some() {
@@ -254,7 +253,14 @@ impl Server {
             id: None,
             nsp: name,
             query,
-            auth: auth.and_then(|auth| serde_json::from_str(auth).ok()),
+            auth: match auth {
+                Some(Payload::Json(text, _)) => serde_json::from_str(text.as_str()).ok(),
+                Some(Payload::Msgpack(_)) | None => None,
+            },
+        };
+        let packed = match auth {
+            Some(Payload::Msgpack(data)) => Some(data.clone()),
+            Some(Payload::Json(..)) | None => None,
         };
         let namespace = self.namespaces.read().named(name);
         let Some(namespace) = namespace else {
@@ -269,7 +275,7 @@ impl Server {
             let asked = Ask {
                 connection: Arc::downgrade(connection),
                 path: path.to_owned(),
-                auth: auth.map(str::to_owned),
+                auth: auth.cloned(),
             };
             self.asks.lock().insert(ask, asked);
             self.inbox.push(Notice::Ask {
@@ -278,9 +284,10 @@ impl Server {
                 said: Some(
                     connection
                         .unheard()
-                        .count(path.len() + auth.map_or(0, str::len)),
+                        .count(path.len() + auth.map_or(0, Payload::len)),
                 ),
                 request: request.to_json(),
+                auth: packed,
             });
             return;
         };
@@ -303,8 +310,13 @@ impl Server {
         self.inbox.push(Notice::Connect {
             socket: number,
             connection: connection.number,
-            said: Some(connection.unheard().count(request.len())),
+            said: Some(
+                connection
+                    .unheard()
+                    .count(request.len() + packed.as_ref().map_or(0, Bytes::len)),
+            ),
             request,
+            auth: packed,
         });
         // Another thread may have ended the connection before it had this socket.
         if connection.is_closed() {
@@ -313,15 +325,8 @@ impl Server {
     }
 
     fn refuse(&self, connection: &Arc<Connection>, name: &str) {
-        let reason = match (connection.protocol, self.options.parser) {
-            // All that version 2 of the MessagePack parser takes.
-            (ProtocolVersion::V3, Parser::Msgpack) => r#""Invalid namespace""#,
-            _ => r#"{"message":"Invalid namespace"}"#,
-        };
-        let frame = self
-            .options
-            .parser
-            .connect_error(&Str::copy_from_slice(name), reason);
+        let parser = self.options.parser;
+        let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
         // Before the end of the connection, if what the client sent behind it is its end.
         if connection.send(&frame, self.options.max_backpressure) {
             connection.flush();
@@ -342,7 +347,7 @@ impl Server {
         };
         let (name, _) = name_and_query(&asked.path);
         if exists && self.namespaces.read().named(name).is_some() {
-            self.join(&connection, &asked.path, asked.auth.as_deref());
+            self.join(&connection, &asked.path, asked.auth.as_ref());
         } else {
             self.refuse(&connection, name);
         }
@@ -363,37 +368,34 @@ impl Server {
         let socket = connection.socket(name_and_query(ns).0);
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
-                let auth = auth.as_ref().and_then(Value::as_str).map(Str::as_str);
-                if auth.is_some_and(|auth| !packet::is_object(auth)) {
+                let auth = auth.map(Payload::of);
+                if auth.as_ref().is_some_and(|auth| !auth.is_object()) {
                     return Err(Rejected::Malformed);
                 }
-                self.join(connection, ns, auth);
+                self.join(connection, ns, auth.as_ref());
                 Ok(())
             }
             // A client whose manager is open already asks twice in one breath.
             (PacketData::Connect(_), Some(socket)) if socket.is_joining() => Ok(()),
             (PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack), Some(socket)) => {
-                let (text, attachments) = parts(value)?;
-                socket.incoming(Incoming {
-                    text,
-                    attachments,
-                    ack,
-                })?;
+                let payload = Payload::of(value);
+                socket.incoming(Incoming { payload, ack })?;
                 Ok(())
             }
             (
                 PacketData::EventAck(value, ack) | PacketData::BinaryAck(value, ack),
                 Some(socket),
             ) => {
-                let (text, attachments) = parts(value)?;
-                socket.acknowledged(ack, text, attachments)?;
+                socket.acknowledged(ack, Payload::of(value))?;
                 Ok(())
             }
             (PacketData::Disconnect, Some(socket)) => {
                 socket.end(self, Reason::ClientNamespaceDisconnect);
                 Ok(())
             }
-            (PacketData::Event(value, _) | PacketData::BinaryEvent(value, _), None) if !matches!(&value, Value::Str(text, _) if packet::event_name(text.as_str()).is_some()) => {
+            (PacketData::Event(value, _) | PacketData::BinaryEvent(value, _), None)
+                if Payload::of(value.clone()).event_name().is_none() =>
+            {
                 Err(Rejected::Malformed)
             }
             // Socket.IO 2 is patient with packets for a namespace the client is not in, and its
@@ -449,13 +451,6 @@ fn name_and_query(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn parts(value: Value) -> Result<(Str, Vec<Bytes>), Malformed> {
-    match value {
-        Value::Str(text, attachments) => Ok((text, attachments.map(Vec::from).unwrap_or_default())),
-        Value::Bytes(_) => Err(Malformed),
-    }
-}
-
 /// What a client asks with to join a namespace, as JavaScript reads it.
 #[derive(serde::Serialize)]
 struct JoinRequest<'a> {
@@ -479,7 +474,7 @@ impl JoinRequest<'_> {
 struct Ask {
     connection: Weak<Connection>,
     path: String,
-    auth: Option<String>,
+    auth: Option<Payload>,
 }
 
 impl Drop for Server {

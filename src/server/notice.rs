@@ -4,6 +4,7 @@ use crate::engine::Str;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::packet::Payload;
 use super::socket::SocketNumber;
 use crate::engine::connection::ConnectionNumber;
 use crate::engine::pump::PumpNumber;
@@ -19,6 +20,8 @@ pub(crate) enum Notice {
         connection: ConnectionNumber,
         /// JSON: `{id, nsp, query?, auth?}`.
         request: String,
+        /// The MessagePack of `auth`, which then is not in `request`.
+        auth: Option<Bytes>,
         /// Counts the notice until JavaScript has heard it; so below.
         said: Option<Said>,
     },
@@ -28,6 +31,8 @@ pub(crate) enum Notice {
         connection: ConnectionNumber,
         /// JSON, as for `Connect` but without an id.
         request: String,
+        /// As for `Connect`.
+        auth: Option<Bytes>,
         said: Option<Said>,
     },
     /// A connection has moved from polling to websocket.
@@ -38,9 +43,8 @@ pub(crate) enum Notice {
         /// The call to acknowledge, if the client asked for an acknowledgement.
         call: Option<Call>,
         runs: SmallVec<[Run; 1]>,
-        /// The raw `["name",args…]`, checked to be exactly one JSON array.
-        text: Str,
-        attachments: Vec<Bytes>,
+        /// The raw `["name",args…]`, checked to be exactly one array.
+        payload: Payload,
         said: Option<Said>,
     },
     /// A client acknowledged an event of ours.
@@ -48,8 +52,7 @@ pub(crate) enum Notice {
         socket: SocketNumber,
         ack: i64,
         /// The raw array of arguments, checked like an event's.
-        text: Str,
-        attachments: Vec<Bytes>,
+        payload: Payload,
         said: Option<Said>,
     },
     /// A packet of Engine.IO came or is queued, on a connection whose packets JavaScript watches.
@@ -190,16 +193,12 @@ impl Notice {
     /// About how many bytes the notice adds to a batch.
     pub(crate) fn len(&self) -> usize {
         const RECORD: usize = 24;
-        let bytes = |list: &[Bytes]| list.iter().map(Bytes::len).sum::<usize>();
         RECORD
             + match self {
-                Self::Connect { request, .. } | Self::Ask { request, .. } => request.len(),
-                Self::Event {
-                    text, attachments, ..
+                Self::Connect { request, auth, .. } | Self::Ask { request, auth, .. } => {
+                    request.len() + auth.as_ref().map_or(0, Bytes::len)
                 }
-                | Self::Acknowledged {
-                    text, attachments, ..
-                } => text.len() + bytes(attachments),
+                Self::Event { payload, .. } | Self::Acknowledged { payload, .. } => payload.len(),
                 Self::Packet { packet, .. } => packet.data.len(),
                 Self::Response { body, .. } => body.len(),
                 Self::Pump {

@@ -21,7 +21,8 @@
 //! | `z sid` | ends a connection by its session id |
 //! | `w sid 0/1` | reports what is sent on a connection no more / from now on |
 //!
-//! `A`, `E` and `B` are the same with a count of attachments as the first field. Of the flags, `v` is for
+//! `A`, `E`, `B` and `X` are the same with a count of attachments as the first field; in MessagePack that is
+//! one, which stands for the JSON. Of the flags, `v` is for
 //! volatile, which is dropped for a client for which something waits already, and `u` for uncompressed,
 //! which only those learn of who watch.
 
@@ -36,7 +37,7 @@ use tokio::sync::Notify;
 use super::Server;
 use super::namespace::Audience;
 use super::notice::{Notice, Reason};
-use super::parser::Frame;
+use super::parser::{Frame, Parser};
 use super::socket::Socket;
 use crate::engine::connection::Connection;
 use crate::engine::outgoing::Series;
@@ -223,24 +224,25 @@ fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>, touched: &m
         .split(|&byte| byte == b'\n')
         .filter_map(|line| std::str::from_utf8(line).ok())
         .peekable();
+    let parser = server.options.parser;
     while let Some(line) = lines.next() {
-        if let Some((audience, json)) = repeatable(line)
+        if let Some((audience, json)) = repeatable(line, parser)
             && lines
                 .peek()
-                .and_then(|next| repeatable(next))
+                .and_then(|next| repeatable(next, parser))
                 .is_some_and(|(next, _)| next == audience)
         {
             let mut series = vec![json];
             while let Some((_, json)) = lines
                 .peek()
-                .and_then(|next| repeatable(next))
+                .and_then(|next| repeatable(next, parser))
                 .filter(|(next, _)| *next == audience)
             {
                 series.push(json);
                 lines.next();
             }
             let _ = catch_unwind(AssertUnwindSafe(|| {
-                broadcast_series(server, audience, &series, touched)
+                broadcast_series(server, audience, &series, &mut attachments, touched)
             }));
             continue;
         }
@@ -252,8 +254,11 @@ fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>, touched: &m
 
 /// What comes before the JSON of a broadcast that every client is to get and none acknowledges, and
 /// the JSON: broadcasts that have the first in common and follow each other go out together.
-fn repeatable(line: &str) -> Option<(&str, &str)> {
-    let rest = line.strip_prefix("b\t")?;
+fn repeatable(line: &str, parser: Parser) -> Option<(&str, &str)> {
+    let rest = match parser {
+        Parser::Common => line.strip_prefix("b\t")?,
+        Parser::Msgpack => line.strip_prefix("B\t1\t")?,
+    };
     let (audience, json) = rest.split_once("\t\t\t")?;
     // Namespace and audience: one tab, since JSON escapes its own.
     (audience.bytes().filter(|&byte| byte == b'\t').count() == 1).then_some((audience, json))
@@ -264,16 +269,23 @@ fn broadcast_series(
     server: &Arc<Server>,
     audience: &str,
     series: &[&str],
+    attachments: &mut std::vec::IntoIter<Bytes>,
     touched: &mut Touched,
 ) -> Option<()> {
+    let parser = server.options.parser;
+    let attached: Vec<_> = match parser {
+        Parser::Common => Vec::new(),
+        Parser::Msgpack => attachments.by_ref().take(series.len()).collect(),
+    };
     let (namespace, audience) = audience.split_once('\t')?;
     let namespace = server.namespace_at(namespace.parse().ok()?)?;
     let audience: Audience = serde_json::from_str(audience).ok()?;
     let frames = series
         .iter()
-        .map(|json| {
-            let parser = server.options.parser;
-            parser.event(&namespace.name, json, Vec::new(), None)
+        .enumerate()
+        .map(|(at, json)| {
+            let data = attached.get(at).cloned().into_iter().collect();
+            parser.event(&namespace.name, json, data, None)
         })
         .collect();
     for series in Series::split(frames) {
@@ -291,7 +303,7 @@ fn operation(
     let mut fields = line.split('\t');
     let kind = fields.next()?;
     let attached = match kind {
-        "A" | "E" | "B" => {
+        "A" | "E" | "B" | "X" => {
             let count = fields.next()?.parse().ok()?;
             attachments.by_ref().take(count).collect()
         }
@@ -357,8 +369,8 @@ fn operation(
         "c" => socket
             .joined(parser, max_backpressure, touched)
             .unwrap_or_else(|_| malformed(server, &socket.connection)),
-        "x" => {
-            let refusal = parser.connect_error(ns, fields.next()?);
+        "x" | "X" => {
+            let refusal = parser.connect_error(ns, fields.next()?, &attached);
             socket.send(&refusal, max_backpressure, touched);
             socket.end(server, Reason::Refused);
         }

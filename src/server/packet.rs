@@ -2,12 +2,88 @@
 //! one JSON value.
 //!
 //! That check is what keeps a batch of events for JavaScript safe to join: a text that is more than
-//! one value could speak for another connection. How packets look on the wire is [`super::parser`]'s.
+//! one value could speak for another connection. MessagePack goes beside the batch, each in a buffer of
+//! its own. How packets look on the wire is [`super::parser`]'s.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use socketioxide_core::Value;
+
+use super::parser::msgpack;
+use crate::engine::Str;
+
+/// What an event, an acknowledgement or a client that joins carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Payload {
+    /// JSON, with placeholders where its attachments belong.
+    Json(Str, Vec<Bytes>),
+    /// One whole value of MessagePack.
+    Msgpack(Bytes),
+}
+
+impl Payload {
+    /// What a parser read.
+    pub(crate) fn of(value: Value) -> Self {
+        match value {
+            Value::Str(text, attachments) => {
+                Self::Json(text, attachments.map(Vec::from).unwrap_or_default())
+            }
+            Value::Bytes(bytes) => Self::Msgpack(bytes),
+        }
+    }
+
+    /// The name of an event; see [`event_name`].
+    pub(crate) fn event_name(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Json(text, _) => event_name(text.as_str()),
+            Self::Msgpack(data) => msgpack::event_name(data).filter(|name| !is_reserved(name)),
+        }
+    }
+
+    /// Whether it is exactly one array: what an acknowledgement carries.
+    pub(crate) fn is_array(&self) -> bool {
+        match self {
+            Self::Json(text, _) => is_array(text.as_str()),
+            Self::Msgpack(data) => msgpack::is_array(data),
+        }
+    }
+
+    /// Whether it is exactly one object: what CONNECT may carry.
+    pub(crate) fn is_object(&self) -> bool {
+        match self {
+            Self::Json(text, _) => is_object(text.as_str()),
+            Self::Msgpack(data) => msgpack::is_object(data),
+        }
+    }
+
+    /// What stands for it in a batch, and what goes beside that.
+    pub(crate) fn parts(&self) -> (&str, &[Bytes]) {
+        match self {
+            Self::Json(text, attachments) => (text.as_str(), attachments),
+            Self::Msgpack(data) => (IN_PLACE, std::slice::from_ref(data)),
+        }
+    }
+
+    /// The same, given away.
+    pub(crate) fn into_parts(self) -> (Str, Vec<Bytes>) {
+        match self {
+            Self::Json(text, attachments) => (text, attachments),
+            Self::Msgpack(data) => (IN_PLACE.into(), vec![data]),
+        }
+    }
+
+    /// Bytes of all of it.
+    pub(crate) fn len(&self) -> usize {
+        let (text, attachments) = self.parts();
+        text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// What stands in a batch for MessagePack that goes beside it.
+const IN_PLACE: &str = "0";
 
 /// Names a client may not use: they are events of the socket itself (Socket.IO parser 4).
 const RESERVED: [&[u8]; 6] = [
@@ -40,7 +116,11 @@ pub(crate) fn event_name(text: &str) -> Option<Cow<'_, [u8]>> {
             Cow::Owned(number.to_string().into_bytes())
         }
     };
-    (!RESERVED.contains(&name.as_ref())).then_some(name)
+    (!is_reserved(&name)).then_some(name)
+}
+
+fn is_reserved(name: &[u8]) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// Whether a character may not stand in a JSON string as it is (RFC 8259, section 7). Serde reads

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::task::AbortHandle;
@@ -18,12 +17,12 @@ use tokio::task::AbortHandle;
 use super::namespace::Namespace;
 use super::notice::{Notice, Reason, Run};
 use super::output::{self, Touched};
-use super::packet;
+use super::packet::Payload;
 use super::parser::{Frame, Parser};
 use super::{Inbox, Server};
+use crate::engine::ProtocolVersion;
 use crate::engine::connection::Connection;
 use crate::engine::unheard::Said;
-use crate::engine::{ProtocolVersion, Str};
 use crate::session::{Call, Effect, Effects, Event, Session};
 
 /// JavaScript's name for a socket: never reused while it lives.
@@ -62,8 +61,7 @@ enum Phase {
 
 /// An event as it came from the wire.
 pub(crate) struct Incoming {
-    pub(crate) text: Str,
-    pub(crate) attachments: Vec<Bytes>,
+    pub(crate) payload: Payload,
     pub(crate) ack: Option<AckId>,
 }
 
@@ -162,7 +160,7 @@ impl Socket {
     /// An event of the client.
     ///
     /// # Errors
-    /// `Malformed` if its text is not exactly one `["name",…]`, or if it comes from a client of
+    /// `Malformed` if its payload is not exactly one `["name",…]`, or if it comes from a client of
     /// Engine.IO 4 that has not been let in: as in Socket.IO 4, that breaks the protocol.
     pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Malformed> {
         let mut state = self.state.lock();
@@ -171,9 +169,8 @@ impl Socket {
             Phase::Joined => self.see(&mut state, incoming),
             Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
                 // Counted as unheard: a client is not read on for ever while middleware takes its time.
-                let said = self
-                    .connection
-                    .said(incoming.text.as_str(), &incoming.attachments);
+                let (text, attachments) = incoming.payload.parts();
+                let said = self.connection.said(text, attachments);
                 early.push_back((incoming, said));
                 Ok(())
             }
@@ -183,12 +180,8 @@ impl Socket {
     }
 
     fn see(&self, state: &mut State, incoming: Incoming) -> Result<(), Malformed> {
-        let Incoming {
-            text,
-            attachments,
-            ack,
-        } = incoming;
-        let name = packet::event_name(text.as_str()).ok_or(Malformed)?;
+        let Incoming { payload, ack } = incoming;
+        let name = payload.event_name().ok_or(Malformed)?;
         let mut call = None;
         let mut runs = SmallVec::new();
         let event = Event::Incoming { name: &name, ack };
@@ -210,13 +203,13 @@ impl Socket {
             }
         }
         drop(name);
+        let (text, attachments) = payload.parts();
         self.inbox.push(Notice::Event {
             socket: self.number,
             call,
             runs,
-            said: Some(self.connection.said(text.as_str(), &attachments)),
-            text,
-            attachments,
+            said: Some(self.connection.said(text, attachments)),
+            payload,
         });
         Ok(())
     }
@@ -224,24 +217,19 @@ impl Socket {
     /// The client answers an event of ours.
     ///
     /// # Errors
-    /// `Malformed` if the text is not exactly one JSON array.
-    pub(crate) fn acknowledged(
-        &self,
-        ack: AckId,
-        text: Str,
-        attachments: Vec<Bytes>,
-    ) -> Result<(), Malformed> {
-        if !packet::is_array(text.as_str()) {
+    /// `Malformed` if the payload is not exactly one array.
+    pub(crate) fn acknowledged(&self, ack: AckId, payload: Payload) -> Result<(), Malformed> {
+        if !payload.is_array() {
             return Err(Malformed);
         }
         let state = self.state.lock();
         if matches!(state.phase, Phase::Joined) {
+            let (text, attachments) = payload.parts();
             self.inbox.push(Notice::Acknowledged {
                 socket: self.number,
                 ack,
-                said: Some(self.connection.said(text.as_str(), &attachments)),
-                text,
-                attachments,
+                said: Some(self.connection.said(text, attachments)),
+                payload,
             });
         }
         Ok(())

@@ -7,6 +7,7 @@ use super::count;
 use crate::bridge::inbox::Inbox;
 use crate::server::Inbox as _;
 use crate::server::notice::{Notice, Reason, Run};
+use crate::server::packet::Payload;
 use crate::session::{Call, Instance};
 
 /// A call, as the server hears it.
@@ -19,8 +20,7 @@ fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
             instance,
             method: 3
         }],
-        text: text.to_owned().into(),
-        attachments,
+        payload: Payload::Json(text.to_owned().into(), attachments),
         said: None,
     }
 }
@@ -104,6 +104,7 @@ pub(super) fn come_and_go(n: u32) {
             socket: number,
             connection: number,
             request: request.to_owned(),
+            auth: None,
             said: None,
         };
         let disconnect = Notice::Disconnect {

@@ -85,7 +85,11 @@ fn write(n: u32, parser: Parser, json: &str, attachments: &[Bytes]) {
         };
         (0..i64::from(n)).map(write).sum::<usize>()
     });
-    assert_eq!(messages, n as usize * (1 + attachments.len()));
+    let per_packet = match parser {
+        Parser::Common => 1 + attachments.len(),
+        Parser::Msgpack => 1,
+    };
+    assert_eq!(messages, n as usize * per_packet);
 }
 
 fn messages(frame: &Frame) -> usize {
@@ -117,9 +121,14 @@ pub(super) fn json_write_attachment(n: u32) {
     write(n, Parser::Common, json, &[Bytes::from_static(&[7; 64])]);
 }
 
+/// `["double",{"value":21}]` and `[{"result":{"value":42}}]` in MessagePack.
+const PACKED_EVENT: &[u8] = b"\x92\xa6double\x81\xa5value\x15";
+const PACKED_ANSWER: &[u8] = b"\x91\x81\xa6result\x81\xa5value\x2a";
+
 /// A call in MessagePack.
 pub(super) fn msgpack_read(n: u32) {
-    let event = Parser::Msgpack.event(&Str::from("/"), EVENT, Vec::new(), Some(7));
+    let data = vec![Bytes::from_static(PACKED_EVENT)];
+    let event = Parser::Msgpack.event(&Str::from("/"), "", data, Some(7));
     let Message::Binary(bytes) = event.message else {
         return;
     };
@@ -128,5 +137,5 @@ pub(super) fn msgpack_read(n: u32) {
 
 /// An answer in MessagePack.
 pub(super) fn msgpack_write(n: u32) {
-    write(n, Parser::Msgpack, ANSWER, &[]);
+    write(n, Parser::Msgpack, "", &[Bytes::from_static(PACKED_ANSWER)]);
 }

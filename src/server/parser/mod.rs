@@ -5,12 +5,12 @@
 //! msgpack   one binary message a packet: clients made with socket.io-msgpack-parser
 //! ```
 //!
-//! Between a parser and JavaScript a packet's data is always JSON text, with placeholders where its
-//! attachments belong. Only what is checked to be exactly one JSON value may pass that way (see
-//! [`super::packet`]).
+//! Between a parser and JavaScript a packet's data is what it is on the wire: JSON text, with placeholders
+//! where its attachments belong, or MessagePack. Only what is checked to be exactly one value may pass
+//! that way (see [`super::packet`]).
 
 mod common;
-mod msgpack;
+pub(super) mod msgpack;
 
 use crate::engine::{ProtocolVersion, Str};
 use bytes::Bytes;
@@ -68,6 +68,12 @@ pub(crate) enum Parser {
     Msgpack,
 }
 
+/// The MessagePack that came beside an operation; none would be a mistake of our own JavaScript, and is
+/// `null` then.
+fn only(attachments: &[Bytes]) -> &[u8] {
+    attachments.first().map_or(&[0xc0], |data| &data[..])
+}
+
 impl Parser {
     /// The parser of a name: `json` or `msgpack`.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -78,7 +84,8 @@ impl Parser {
         }
     }
 
-    /// An event; `json` is `["name",args…]`, with placeholders where attachments belong.
+    /// An event; `json` is `["name",args…]`, with placeholders where attachments belong. In MessagePack the
+    /// one attachment is that array, and there is no JSON; so below.
     pub(crate) fn event(
         self,
         ns: &Str,
@@ -88,7 +95,7 @@ impl Parser {
     ) -> Frame {
         match self {
             Self::Common => common::event(ns, json, attachments, ack),
-            Self::Msgpack => msgpack::event(ns, json, &attachments, ack),
+            Self::Msgpack => msgpack::event(ns, only(&attachments), ack),
         }
     }
 
@@ -96,7 +103,7 @@ impl Parser {
     pub(crate) fn ack(self, ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
         match self {
             Self::Common => common::ack(ns, json, attachments, ack),
-            Self::Msgpack => msgpack::ack(ns, json, &attachments, ack),
+            Self::Msgpack => msgpack::ack(ns, only(&attachments), ack),
         }
     }
 
@@ -110,27 +117,35 @@ impl Parser {
 
     /// The welcome to a namespace: protocol 5 carries the socket's id.
     pub(crate) fn connect(self, ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
-        let data = match protocol {
-            ProtocolVersion::V3 => None,
-            ProtocolVersion::V4 => Some(format!("{{\"sid\":\"{id}\"}}")),
-        };
-        match self {
-            Self::Common => common::connect(ns, data.as_deref()),
-            Self::Msgpack => msgpack::connect(ns, data.as_deref()),
+        match (self, protocol) {
+            (Self::Common, ProtocolVersion::V3) => common::connect(ns, None),
+            (Self::Common, ProtocolVersion::V4) => {
+                common::connect(ns, Some(&format!("{{\"sid\":\"{id}\"}}")))
+            }
+            (Self::Msgpack, _) => msgpack::connect(ns, id, protocol),
         }
     }
 
     /// A refusal to join a namespace. `json` is what the client's error handler gets: an object
     /// with `message` in protocol 5, any value in protocol 4.
-    pub(crate) fn connect_error(self, ns: &Str, json: &str) -> Frame {
+    pub(crate) fn connect_error(self, ns: &Str, json: &str, attachments: &[Bytes]) -> Frame {
         match self {
             Self::Common => common::connect_error(ns, json),
-            Self::Msgpack => msgpack::connect_error(ns, json),
+            Self::Msgpack => msgpack::connect_error(ns, only(attachments)),
+        }
+    }
+
+    /// A refusal to join a namespace that does not exist.
+    pub(crate) fn no_namespace(self, ns: &Str, protocol: ProtocolVersion) -> Frame {
+        const MESSAGE: &str = "Invalid namespace";
+        match self {
+            Self::Common => common::connect_error(ns, &format!("{{\"message\":\"{MESSAGE}\"}}")),
+            Self::Msgpack => msgpack::no_namespace(ns, MESSAGE, protocol),
         }
     }
 
     /// Reads a text message of a client. Its data comes as `Value::Str`, JSON that is not checked
-    /// yet.
+    /// yet, or as `Value::Bytes`, MessagePack that is.
     ///
     /// # Errors
     /// `NeedsMoreBinaryData` if attachments are to follow; any other if it is not a packet.

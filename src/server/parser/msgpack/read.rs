@@ -18,8 +18,8 @@ pub(super) enum Item<'a> {
     /// Text that is not checked to be UTF-8.
     Str(&'a [u8]),
     Bin(&'a [u8]),
-    /// A moment, in milliseconds since 1970.
-    Date(i64),
+    /// A moment.
+    Date(&'a [u8]),
     /// An extension we know nothing about.
     Ext(i8, &'a [u8]),
     /// This many values follow.
@@ -37,9 +37,9 @@ impl<'a> Reader<'a> {
         Self(message)
     }
 
-    /// Whether the message is at its end.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// How many bytes are left.
+    pub(super) fn left(&self) -> usize {
+        self.0.len()
     }
 
     /// The next value. Takes at least one byte, so whoever reads on comes to an end.
@@ -78,10 +78,7 @@ impl<'a> Reader<'a> {
             Marker::FixExt2 => self.fixed_ext(2)?,
             Marker::FixExt4 => self.fixed_ext(4)?,
             Marker::FixExt8 => match self.fixed_ext(8)? {
-                Item::Ext(0, time) => {
-                    let time = time.try_into().map_err(|_| ParseError::InvalidData)?;
-                    Item::Date(i64::from_be_bytes(time))
-                }
+                Item::Ext(0, time) => Item::Date(time),
                 ext => ext,
             },
             Marker::FixExt16 => self.fixed_ext(16)?,
@@ -96,24 +93,6 @@ impl<'a> Reader<'a> {
             Marker::Map32 => Item::Map(self.u32()?),
             Marker::Reserved => return Err(ParseError::InvalidData),
         })
-    }
-
-    /// Passes over one value with all that is in it.
-    ///
-    /// # Errors
-    /// `InvalidData` if it is not whole.
-    pub(super) fn skip(&mut self) -> Result<(), ParseError> {
-        let mut left: u64 = 1;
-        while left > 0 {
-            left -= 1;
-            let inside = match self.next()? {
-                Item::Array(length) => length.into(),
-                Item::Map(length) => 2 * u64::from(length),
-                _ => 0,
-            };
-            left = left.saturating_add(inside);
-        }
-        Ok(())
     }
 
     fn take(&mut self, length: u32) -> Result<&'a [u8], ParseError> {

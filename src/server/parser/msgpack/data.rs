@@ -1,0 +1,139 @@
+//! What a packet carries: checked to be one whole value, and looked into no further than the name of an
+//! event. Its values are for JavaScript.
+
+use std::borrow::Cow;
+
+use socketioxide_core::parser::ParseError;
+
+use super::read::{Item, Reader};
+
+/// How deep values may lie in each other: more than JavaScript's own encoder manages.
+const MAX_DEPTH: usize = 10_000;
+
+/// Integers beyond which a JavaScript number is not exact.
+const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// Passes over one value with all that is in it, which is then safe for `lib/msgpack.js` to read.
+///
+/// # Errors
+/// When it is not whole, lies too deep, names something in a way that no property of JavaScript is
+/// named, or holds more than so many binary values.
+pub(super) fn check(reader: &mut Reader<'_>, max_binaries: usize) -> Result<(), ParseError> {
+    // Values that are still to come, by container; of a map, names and values.
+    let mut open: Vec<Open> = Vec::new();
+    let mut binaries = 0;
+    loop {
+        let item = reader.next()?;
+        let is_name = match open.last_mut() {
+            None => false,
+            Some(inmost) => {
+                inmost.left -= 1;
+                inmost.is_map && inmost.left % 2 == 1
+            }
+        };
+        if is_name && !is_property_name(item) {
+            return Err(ParseError::InvalidData);
+        }
+        match item {
+            Item::Array(length) => open.push(Open::new(length.into(), false)),
+            Item::Map(length) => open.push(Open::new(2 * u64::from(length), true)),
+            Item::Bin(_) | Item::Ext(..) => binaries += 1,
+            _ => {}
+        }
+        if open.len() > MAX_DEPTH {
+            return Err(ParseError::InvalidData);
+        }
+        if binaries > max_binaries {
+            return Err(ParseError::TooManyAttachments {
+                got: binaries,
+                max: max_binaries,
+            });
+        }
+        while open.last().is_some_and(|inmost| inmost.left == 0) {
+            open.pop();
+        }
+        if open.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// A container whose end has not come.
+struct Open {
+    left: u64,
+    is_map: bool,
+}
+
+impl Open {
+    fn new(left: u64, is_map: bool) -> Self {
+        Self { left, is_map }
+    }
+}
+
+fn is_property_name(item: Item<'_>) -> bool {
+    match item {
+        Item::Str(_)
+        | Item::Unsigned(_)
+        | Item::Signed(_)
+        | Item::Float(_)
+        | Item::Bool(_)
+        | Item::Nil
+        | Item::Undefined => true,
+        Item::Bin(_) | Item::Date(_) | Item::Ext(..) | Item::Array(_) | Item::Map(_) => false,
+    }
+}
+
+/// Whether data is exactly one value that JavaScript can read.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in super::super::super) fn is_one_value(data: &[u8]) -> bool {
+    let mut reader = Reader::new(data);
+    check(&mut reader, usize::MAX).is_ok() && reader.left() == 0
+}
+
+/// Whether data is an array.
+pub(in super::super::super) fn is_array(data: &[u8]) -> bool {
+    matches!(Reader::new(data).next(), Ok(Item::Array(_)))
+}
+
+/// Whether data is an object.
+pub(in super::super::super) fn is_object(data: &[u8]) -> bool {
+    matches!(Reader::new(data).next(), Ok(Item::Map(_)))
+}
+
+/// The name of an event whose data is an array that begins with it, as JavaScript reads it; `None` if
+/// there is none.
+pub(in super::super::super) fn event_name(data: &[u8]) -> Option<Cow<'_, [u8]>> {
+    let mut reader = Reader::new(data);
+    let Ok(Item::Array(1..)) = reader.next() else {
+        return None;
+    };
+    match reader.next().ok()? {
+        Item::Str(name) => Some(match String::from_utf8_lossy(name) {
+            Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
+            Cow::Owned(name) => Cow::Owned(name.into_bytes()),
+        }),
+        Item::Unsigned(number) => Some(Cow::Owned(number.to_string().into_bytes())),
+        Item::Signed(number) => Some(Cow::Owned(number.to_string().into_bytes())),
+        Item::Float(number) => float_name(number).map(|name| Cow::Owned(name.into_bytes())),
+        _ => None,
+    }
+}
+
+fn float_name(number: f64) -> Option<String> {
+    if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
+        return Some((number as i64).to_string());
+    }
+    serde_json::Number::from_f64(number).map(|number| number.to_string())
+}
+
+/// The integer a value is, as JavaScript sees it: `2.0` is one.
+pub(super) fn integer(item: Item<'_>) -> Option<i64> {
+    match item {
+        Item::Unsigned(number) => i64::try_from(number).ok(),
+        Item::Signed(number) => Some(number),
+        Item::Float(number) if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER => {
+            Some(number as i64)
+        }
+        _ => None,
+    }
+}
