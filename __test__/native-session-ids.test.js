@@ -130,6 +130,24 @@ describe('io.engine.generateId', () => {
   }
 
   it(
+    'gets the request that sockets have then',
+    TIMEOUT,
+    served({}, async (world) => {
+      world.io.engine.generateId = (req) => {
+        req.isMine = true;
+        return `mine-${req.headers['x-number']}`;
+      };
+      for (const [number, transport] of ['websocket', 'polling'].entries()) {
+        const { socket } = await world.connect('4.8', {
+          transports: [transport],
+          extraHeaders: { 'x-number': number },
+        });
+        assert.deepEqual([socket.request.isMine, socket.conn.id], [true, `mine-${number}`]);
+      }
+    }),
+  );
+
+  it(
     'refuses a request for which it gives no id, and tells why',
     TIMEOUT,
     served({}, async (world) => {

@@ -81,6 +81,7 @@ function isUnseen(server, request) {
     httpServers.every((one) => one.listenerCount('connection') <= 1) &&
     httpServers.every((one) => one.listenerCount(event) <= 1) &&
     options.allowRequest === undefined &&
+    !Object.hasOwn(engine, 'generateId') &&
     typeof options.cors !== 'function' &&
     engine.middlewares.every((middleware) => middleware === server._cors) &&
     engine.listenerCount('initial_headers') === 0 &&
