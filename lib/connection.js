@@ -22,17 +22,15 @@ const UNCOMPRESSED = 4;
 /** Events of `socket.conn` that every packet of the connection is needed for. */
 const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
 
-/** The sockets of a connection that has none. */
-const NONE = Object.freeze([]);
-
 class Connection {
   /**
-   * Its sockets, in the order in which they came. Never changed, but replaced: who goes through them
-   * need not copy them.
+   * Its only socket, or all of them by namespace, in the order in which they came: most connections
+   * have one, but a client may join as many namespaces as it likes.
    *
-   * @type {import('./socket').Socket[]}
+   * @type {import('./socket').Socket
+   *   | Map<import('./namespace').Namespace, import('./socket').Socket> | undefined}
    */
-  sockets = NONE;
+  #sockets;
   #conn;
   #client;
   /** Whether it has a socket in the default namespace, if only one that middleware is looking at. */
@@ -71,8 +69,14 @@ class Connection {
    * @returns {void}
    */
   add(socket) {
-    // A literal of one is as small as an array can be; a spread makes room for more.
-    this.sockets = this.sockets === NONE ? [socket] : [...this.sockets, socket];
+    if (this.#sockets === undefined) {
+      this.#sockets = socket;
+    } else if (this.#sockets instanceof Map) {
+      this.#sockets.set(socket.nsp, socket);
+    } else {
+      const only = this.#sockets;
+      this.#sockets = new Map([only, socket].map((one) => [one.nsp, one]));
+    }
     this.#hasDefault ||= socket.nsp.name === DEFAULT;
   }
 
@@ -83,10 +87,26 @@ class Connection {
    * @returns {void}
    */
   remove(socket) {
-    this.sockets = this.sockets.length > 1 ? this.sockets.filter((one) => one !== socket) : NONE;
+    if (this.#sockets === socket) {
+      this.#sockets = undefined;
+    } else if (this.#sockets instanceof Map && this.#sockets.get(socket.nsp) === socket) {
+      this.#sockets.delete(socket.nsp);
+    }
     if (socket.nsp.name === DEFAULT) {
       this.#hasDefault = false;
     }
+  }
+
+  /**
+   * Its sockets.
+   *
+   * @returns {import('./socket').Socket[]} a copy, in the order in which they came
+   */
+  get sockets() {
+    if (this.#sockets instanceof Map) {
+      return [...this.#sockets.values()];
+    }
+    return this.#sockets === undefined ? [] : [this.#sockets];
   }
 
   /**

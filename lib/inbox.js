@@ -111,7 +111,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
       } else if (kind === MALFORMED) {
         server.failed(subject);
       } else if (kind === ASK) {
-        server.ask(subject, a, joining(values[i + 5], attachments, place, assemble));
+        const asked = joining(values[i + 5], attachments, place, assemble);
+        server.ask(subject, asked, attachments?.[Math.floor(place / PLACE)]);
       } else if (kind === UPGRADED) {
         server.upgraded(subject);
       } else if (kind === ACKNOWLEDGEMENT) {

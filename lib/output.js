@@ -180,12 +180,19 @@ class Output {
   /**
    * Answers a client that asked for a namespace.
    *
-   * @param {number} ask the ask
+   * @param {string} sid the id of its session
+   * @param {string} request what it asked with, as JSON
+   * @param {Buffer | undefined} packed its `auth`, if that is no JSON
    * @param {boolean} exists whether the namespace exists now
    * @returns {void}
    */
-  answerAsk(ask, exists) {
-    this.#add(`${exists ? 'o' : 'r'}\t${ask}\n`);
+  answerAsk(sid, request, packed, exists) {
+    if (exists && packed !== undefined) {
+      this.#attachments.push(packed);
+      this.#add(`O\t1\t${sid}\t${request}\n`);
+    } else {
+      this.#add(`${exists ? 'o' : 'r'}\t${sid}\t${request}\n`);
+    }
   }
 
   /**

@@ -149,14 +149,22 @@ class Receiver {
 
   /**
    * @param {number} connectionNumber the connection
-   * @param {number} ask the ask
    * @param {{nsp: string, auth?: object, query?: string}} request the namespace it wants
+   * @param {Buffer} [packed] `auth` as it came, if it is no JSON
    * @returns {void}
    */
-  ask(connectionNumber, ask, { nsp: name, auth, query }) {
+  ask(connectionNumber, request, packed) {
     const server = this.#server;
+    const sid = server._connections.get(connectionNumber)?.sid;
+    if (sid === undefined) {
+      return;
+    }
+    const { nsp: name, auth, query } = request;
+    // Nobody else keeps it: a client that nobody ever answers costs what its callback holds. As it
+    // came, since `auth` is the application's from here on.
+    const asked = JSON.stringify(packed === undefined ? request : { nsp: name, query });
     const parents = [...server._parents];
-    const answer = (exists) => server._output?.answerAsk(ask, exists);
+    const answer = (exists) => server._output?.answerAsk(sid, asked, packed, exists);
     const given = auth ?? Object.fromEntries(new URLSearchParams(query ?? ''));
     const step = (i) => {
       if (server._nsps.has(name) || i === parents.length) {

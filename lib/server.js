@@ -54,8 +54,9 @@ class Server extends EventEmitter {
   #detach = [];
   /** @type {http.Server[]} where clients come, and came */
   _httpServers = [];
-  #lastConnection = 0;
-  #lastRequest = 0;
+  /** Numbers count up and are exact as doubles for longer than any process lives: none comes again. */
+  _lastConnection = 0;
+  _lastRequest = 0;
   #alive;
   #closed;
   #finish;
@@ -347,16 +348,16 @@ class Server extends EventEmitter {
    * @returns {number} a number for a connection that a request may open
    */
   _nextConnection() {
-    this.#lastConnection = (this.#lastConnection + 1) >>> 0;
-    return this.#lastConnection;
+    this._lastConnection += 1;
+    return this._lastConnection;
   }
 
   /**
    * @returns {number} a number for a request of long polling
    */
   _nextRequest() {
-    this.#lastRequest = (this.#lastRequest + 1) >>> 0;
-    return this.#lastRequest;
+    this._lastRequest += 1;
+    return this._lastRequest;
   }
 
   /**

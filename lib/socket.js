@@ -468,7 +468,7 @@ class Socket extends EventEmitter {
       return this;
     }
     this.server._output.disconnect(this._number, Boolean(close));
-    const ending = close ? [...this._connection.sockets] : [this];
+    const ending = close ? this._connection.sockets : [this];
     for (const socket of ending) {
       guarded(() => socket._end('server namespace disconnect'));
     }

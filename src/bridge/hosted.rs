@@ -45,10 +45,16 @@ impl FromNapiValue for Flag {
 }
 
 impl Number {
-    /// The number, if it is one that a counter can have.
+    /// The number, if it is one that counts or names a place in a list.
     fn whole(&self) -> Option<u32> {
         let number = self.0 as u32;
         (f64::from(number) == self.0).then_some(number)
+    }
+
+    /// The number, if it is one by which something is named: whole, and exact as a double.
+    fn name(&self) -> Option<u64> {
+        const MOST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+        (self.0.fract() == 0.0 && (0.0..MOST).contains(&self.0)).then_some(self.0 as u64)
     }
 
     /// The number as a time; what is none is the beginning of time.
@@ -61,7 +67,7 @@ impl Number {
     }
 
     fn attempt(&self) -> Option<Attempt> {
-        self.whole().and_then(Attempt::from_number)
+        self.name().and_then(Attempt::from_number)
     }
 }
 
@@ -112,7 +118,7 @@ impl Session {
             return NOTHING;
         };
         match self.handle(Event::Credentials { instance }) {
-            Some(Effect::RunAuth { attempt, .. }) => i64::from(attempt.number()),
+            Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
             _ => NOTHING,
         }
     }
@@ -205,7 +211,7 @@ impl Session {
             ack: has_ack.0.then_some(()),
         };
         match self.handle(event) {
-            Some(Effect::RunMethod { call, .. }) => i64::from(call.map_or(0, Call::number)),
+            Some(Effect::RunMethod { call, .. }) => call.map_or(0, Call::number).cast_signed(),
             _ => NOTHING,
         }
     }
@@ -215,7 +221,7 @@ impl Session {
     /// @returns true: answer the client
     #[napi(catch_unwind)]
     pub fn settled(&mut self, #[napi(ts_arg_type = "number")] call: Number) -> bool {
-        let Some(call) = call.whole().and_then(Call::from_number) else {
+        let Some(call) = call.name().and_then(Call::from_number) else {
             return false;
         };
         matches!(
@@ -372,7 +378,15 @@ mod tests {
 
     #[test]
     fn a_number_that_names_nothing_is_ignored() {
-        let odd = [-1.0, 0.5, 1e300, f64::NAN, f64::INFINITY, 4_294_967_296.0];
+        let odd = [
+            -1.0,
+            0.5,
+            1e300,
+            f64::NAN,
+            f64::INFINITY,
+            4_294_967_296.0,
+            9_007_199_254_740_992.0,
+        ];
         let mut session = authenticated();
         for odd in odd {
             assert_eq!(session.credentials(n(odd)), NOTHING);

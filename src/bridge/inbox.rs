@@ -20,7 +20,7 @@
 //! | 6 acknowledgement | socket | id | 0 | `[args…]` |
 //! | 7 closed | connection | 0 | 0 | 0 |
 //! | 8 response | request | status | 1 if binary | 0 |
-//! | 9 ask | connection | ask | 0 | `{nsp,query,auth}` |
+//! | 9 ask | connection | 0 | 0 | `{nsp,query,auth}` |
 //! | 10 upgraded | connection | 0 | 0 | 0 |
 //! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
 //! | 12 packet | connection | Engine.IO's type | 1 sent + 2 text + 4 not to be compressed | 0 |
@@ -298,8 +298,8 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             payload,
             ..
         } => {
-            let socket = i64::from(socket);
-            let call = call.map_or(-1, |call: Call| i64::from(call.number()));
+            let socket = id(socket);
+            let call = call.map_or(-1, |call: Call| id(call.number()));
             let mut runs = runs.into_iter().peekable();
             let first = match runs.peek() {
                 Some(&Run::Method { instance, method }) => {
@@ -317,7 +317,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                         record([2, socket, call, method_number(instance, method), -1], "0");
                     }
                     Run::Auth { instance, attempt } => {
-                        let attempt = i64::from(Attempt::number(attempt));
+                        let attempt = id(Attempt::number(attempt));
                         record([3, socket, i64::from(instance.0), attempt, -1], "0");
                     }
                 }
@@ -331,21 +331,20 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ..
         } => {
             let place = attach(attachments, auth.into_iter().collect());
-            record([4, socket.into(), connection.into(), 0, place], &request);
+            record([4, id(socket), id(connection), 0, place], &request);
         }
         Notice::Ask {
-            ask,
             connection,
             request,
             auth,
             ..
         } => {
             let place = attach(attachments, auth.into_iter().collect());
-            record([9, connection.into(), ask.into(), 0, place], &request);
+            record([9, id(connection), 0, 0, place], &request);
         }
-        Notice::Upgraded { connection } => record([10, connection.into(), 0, 0, -1], "0"),
+        Notice::Upgraded { connection } => record([10, id(connection), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
-            record([5, socket.into(), i64::from(reason as u8), 0, -1], "0");
+            record([5, id(socket), i64::from(reason as u8), 0, -1], "0");
         }
         Notice::Acknowledged {
             socket,
@@ -355,12 +354,12 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         } => {
             let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
-            record([6, socket.into(), ack, 0, place], text.as_str());
+            record([6, id(socket), ack, 0, place], text.as_str());
         }
-        Notice::Malformed { socket } => record([13, socket.into(), 0, 0, -1], "0"),
+        Notice::Malformed { socket } => record([13, id(socket), 0, 0, -1], "0"),
         Notice::Closed { connection, reason } => {
             let reason = i64::from(reason as u8);
-            record([7, connection.into(), reason, 0, -1], "0");
+            record([7, id(connection), reason, 0, -1], "0");
         }
         Notice::Response {
             request,
@@ -370,7 +369,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         } => {
             let place = attach(attachments, vec![body]);
             let binary = i64::from(binary);
-            record([8, request.into(), status.into(), binary, place], "0");
+            record([8, id(request), status.into(), binary, place], "0");
         }
         Notice::Packet {
             connection, packet, ..
@@ -380,10 +379,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                 + 2 * i64::from(is_text)
                 + 4 * i64::from(!packet.compress);
             let place = attach(attachments, vec![bytes]);
-            record(
-                [12, connection.into(), packet.kind.into(), flags, place],
-                "0",
-            );
+            record([12, id(connection), packet.kind.into(), flags, place], "0");
         }
         Notice::Pump { pump, action } => {
             let (action, place) = match action {
@@ -392,9 +388,15 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                 PumpAction::End => (2, -1),
                 PumpAction::Destroy => (3, -1),
             };
-            record([11, pump.into(), action, 0, place], "0");
+            record([11, id(pump), action, 0, place], "0");
         }
     }
+}
+
+/// A number as JavaScript gets it. It counts from 0 and has a place in a double for longer than any
+/// process lives: at a million a second for 285 years.
+fn id(number: u64) -> i64 {
+    number.cast_signed()
 }
 
 fn method_number(instance: crate::session::Instance, method: u32) -> i64 {
@@ -421,7 +423,7 @@ mod tests {
     use crate::server::notice::Reason;
     use crate::server::packet::Payload;
 
-    fn event(socket: u32, text: &str) -> Notice {
+    fn event(socket: u64, text: &str) -> Notice {
         Notice::Event {
             socket,
             call: None,

@@ -2,7 +2,9 @@
 //!
 //! `lib/server.js` and its neighbours call these methods with numbers they were given and text they
 //! wrote; what comes the other way goes through the [`Inbox`]. What must stay true: no method
-//! panics or throws for a number that names nothing any more, since sockets end at any time.
+//! panics or throws for a number that names nothing any more, since sockets end at any time. A number
+//! that names something is 64 bits wide here and exact as a double there: none is given twice,
+//! however long the process lives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
 use super::value::{self, Raw};
 use crate::engine::polling;
-use crate::engine::pump::Pump;
+use crate::engine::pump::{Pump, PumpNumber};
 use crate::engine::request::{self, Asks, Query, Refusal};
 use crate::engine::websocket::{self, Carrier, Websocket};
 use crate::engine::{ProtocolVersion, Sid};
@@ -98,7 +100,7 @@ type Receive = ThreadsafeFunction<
 pub struct NativeServer {
     server: Arc<Server>,
     inbox: Arc<Inbox>,
-    pumps: Mutex<FxHashMap<u32, Arc<Pump>>>,
+    pumps: Mutex<FxHashMap<PumpNumber, Arc<Pump>>>,
     runtime: Runtime,
     tables: Mutex<Tables>,
 }
@@ -106,8 +108,8 @@ pub struct NativeServer {
 /// The method tables applications have, by number.
 #[derive(Default)]
 struct Tables {
-    last: u32,
-    by_number: FxHashMap<u32, Arc<Methods>>,
+    last: u64,
+    by_number: FxHashMap<u64, Arc<Methods>>,
 }
 
 #[napi]
@@ -189,14 +191,24 @@ impl NativeServer {
 
     /// The index of a namespace, made on first use. Clients may join it from now on.
     #[napi(catch_unwind)]
-    pub fn namespace(&self, name: String) -> u32 {
-        self.server.namespace(&name)
+    pub fn namespace(&self, name: String) -> i64 {
+        self.server.namespace(&name).cast_signed()
     }
 
     /// Forgets a namespace that has no sockets.
     #[napi(catch_unwind)]
-    pub fn remove_namespace(&self, index: u32) {
-        self.server.remove_namespace(index);
+    pub fn remove_namespace(&self, index: i64) {
+        self.server.remove_namespace(index.cast_unsigned());
+    }
+
+    /// Has the numbers of sockets, namespaces and tables that are given from now on begin behind this
+    /// one. For tests, which show that none of them is taken for another after very many.
+    #[napi(catch_unwind)]
+    pub fn skip_numbers(&self, to: i64) {
+        let to = to.cast_unsigned();
+        self.server.skip_numbers(to);
+        let mut tables = self.tables.lock();
+        tables.last = tables.last.max(to);
     }
 
     /// From now on a client that wants a namespace that does not exist is reported as an ask,
@@ -246,7 +258,7 @@ impl NativeServer {
     #[allow(clippy::too_many_arguments)]
     pub fn upgrade(
         &self,
-        connection: u32,
+        connection: i64,
         fd: i32,
         eio3: bool,
         sid: Option<String>,
@@ -267,7 +279,7 @@ impl NativeServer {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
-        let Some(carrier) = self.carrier(fd, connection) else {
+        let Some(carrier) = self.carrier(fd, connection.cast_unsigned()) else {
             return NOT_TAKEN;
         };
         let websocket = Websocket {
@@ -277,7 +289,7 @@ impl NativeServer {
             headers,
             protocol: query.protocol,
             asks,
-            number: connection,
+            number: connection.cast_unsigned(),
             id,
             watched,
         };
@@ -287,7 +299,7 @@ impl NativeServer {
         code
     }
 
-    fn carrier(&self, fd: i32, number: u32) -> Option<Carrier> {
+    fn carrier(&self, fd: i32, number: PumpNumber) -> Option<Carrier> {
         if fd < 0 {
             let (pump, halves) = Pump::new(number, self.inbox.clone());
             self.pumps.lock().insert(number, pump);
@@ -305,15 +317,15 @@ impl NativeServer {
     ///
     /// @returns whether more may come at once; otherwise a record says when
     #[napi(catch_unwind)]
-    pub fn pump_data(&self, pump: u32, data: Buffer) -> bool {
-        let pump = self.pumps.lock().get(&pump).cloned();
+    pub fn pump_data(&self, pump: i64, data: Buffer) -> bool {
+        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
         pump.is_none_or(|pump| pump.arrived(&data))
     }
 
     /// Bytes that a record said to write have left.
     #[napi(catch_unwind)]
-    pub fn pump_written(&self, pump: u32, bytes: u32) {
-        let pump = self.pumps.lock().get(&pump).cloned();
+    pub fn pump_written(&self, pump: i64, bytes: u32) {
+        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
         if let Some(pump) = pump {
             pump.written(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
@@ -321,8 +333,8 @@ impl NativeServer {
 
     /// The client that sends over a pump sends no more.
     #[napi(catch_unwind)]
-    pub fn pump_end(&self, pump: u32) {
-        let pump = self.pumps.lock().get(&pump).cloned();
+    pub fn pump_end(&self, pump: i64) {
+        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
         if let Some(pump) = pump {
             pump.ended();
         }
@@ -330,8 +342,8 @@ impl NativeServer {
 
     /// The socket behind a pump is closed.
     #[napi(catch_unwind)]
-    pub fn pump_close(&self, pump: u32) {
-        let pump = self.pumps.lock().remove(&pump);
+    pub fn pump_close(&self, pump: i64) {
+        let pump = self.pumps.lock().remove(&pump.cast_unsigned());
         if let Some(pump) = pump {
             pump.closed();
         }
@@ -370,8 +382,8 @@ impl NativeServer {
     #[allow(clippy::too_many_arguments)]
     pub fn request(
         &self,
-        number: u32,
-        connection: u32,
+        number: i64,
+        connection: i64,
         eio3: bool,
         base64_only: bool,
         sid: Option<String>,
@@ -392,13 +404,13 @@ impl NativeServer {
             Err(refusal) => return i32::from(refusal as u8),
         };
         let request = polling::Request {
-            number,
+            number: number.cast_unsigned(),
             protocol: query.protocol,
             body: body.map(|body| Bytes::copy_from_slice(&body)),
             content_type,
             base64_only,
             asks,
-            connection,
+            connection: connection.cast_unsigned(),
             id,
             watched,
         };
@@ -449,29 +461,29 @@ impl NativeServer {
     ///
     /// @returns the number of the table
     #[napi(catch_unwind)]
-    pub fn methods(&self, names: String) -> Result<u32> {
+    pub fn methods(&self, names: String) -> Result<i64> {
         let names = packet::names(&names).map_err(|error| Error::from_reason(error.to_string()))?;
         let mut tables = self.tables.lock();
-        tables.last = tables.last.wrapping_add(1);
+        tables.last += 1;
         let number = tables.last;
         tables
             .by_number
             .insert(number, Arc::new(Methods::named(names)));
-        Ok(number)
+        Ok(number.cast_signed())
     }
 
     /// Forgets a table that is bound to no more sockets.
     #[napi(catch_unwind)]
-    pub fn forget_methods(&self, table: u32) {
-        self.tables.lock().by_number.remove(&table);
+    pub fn forget_methods(&self, table: i64) {
+        self.tables.lock().by_number.remove(&table.cast_unsigned());
     }
 
     /// A LoopbackSocket begins to serve a socket; `timeout` in milliseconds, `null` for `'none'`.
     ///
     /// @returns its index, or -1 if the socket has ended
     #[napi(catch_unwind)]
-    pub fn serve(&self, socket: u32, timeout: Option<f64>) -> i64 {
-        let Some(socket) = self.server.socket(socket) else {
+    pub fn serve(&self, socket: i64, timeout: Option<f64>) -> i64 {
+        let Some(socket) = self.server.socket(socket.cast_unsigned()) else {
             return NOTHING;
         };
         let Some(instance) = socket.next_instance() else {
@@ -489,12 +501,12 @@ impl NativeServer {
     /// The application hands credentials to a LoopbackSocket in the client's place; as
     /// `Session.credentials`.
     #[napi(catch_unwind)]
-    pub fn credentials(&self, socket: u32, instance: u32) -> i64 {
+    pub fn credentials(&self, socket: i64, instance: u32) -> i64 {
         let event = Event::Credentials {
             instance: Instance(instance),
         };
         match self.step(socket, event).into_iter().next() {
-            Some(Effect::RunAuth { attempt, .. }) => i64::from(attempt.number()),
+            Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
             _ => NOTHING,
         }
     }
@@ -504,13 +516,13 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn outcome(
         &self,
-        socket: u32,
+        socket: i64,
         instance: u32,
-        attempt: u32,
+        attempt: i64,
         accepted: bool,
         handlers: u32,
     ) -> i64 {
-        let Some(attempt) = Attempt::from_number(attempt) else {
+        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
             return NOTHING;
         };
         let event = Event::Outcome {
@@ -529,11 +541,17 @@ impl NativeServer {
 
     /// An attempt binds the methods of a table; as `Session.bound`.
     #[napi(catch_unwind)]
-    pub fn bound(&self, socket: u32, instance: u32, attempt: u32, table: u32) -> bool {
-        let Some(attempt) = Attempt::from_number(attempt) else {
+    pub fn bound(&self, socket: i64, instance: u32, attempt: i64, table: i64) -> bool {
+        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
             return false;
         };
-        let Some(methods) = self.tables.lock().by_number.get(&table).cloned() else {
+        let Some(methods) = self
+            .tables
+            .lock()
+            .by_number
+            .get(&table.cast_unsigned())
+            .cloned()
+        else {
             return false;
         };
         let event = Event::Bound {
@@ -548,8 +566,8 @@ impl NativeServer {
 
     /// The client acknowledged the `unauthorized` of an attempt; as `Session.acknowledged`.
     #[napi(catch_unwind)]
-    pub fn acknowledged(&self, socket: u32, instance: u32, attempt: u32) -> bool {
-        let Some(attempt) = Attempt::from_number(attempt) else {
+    pub fn acknowledged(&self, socket: i64, instance: u32, attempt: i64) -> bool {
+        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
             return false;
         };
         let event = Event::Acknowledged {
@@ -563,7 +581,7 @@ impl NativeServer {
 
     /// The application vouches for a socket: no timeout ends it any more.
     #[napi(catch_unwind)]
-    pub fn exempt(&self, socket: u32) {
+    pub fn exempt(&self, socket: i64) {
         self.step(socket, Event::Exempt);
     }
 
@@ -587,8 +605,8 @@ impl NativeServer {
         event_loop::unlisten(&self.inbox);
     }
 
-    fn step(&self, socket: u32, event: Event<'_, AckId>) -> Effects<AckId> {
-        match self.server.socket(socket) {
+    fn step(&self, socket: i64, event: Event<'_, AckId>) -> Effects<AckId> {
+        match self.server.socket(socket.cast_unsigned()) {
             Some(socket) => Socket::step(&socket, event),
             None => Effects::new(),
         }

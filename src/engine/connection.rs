@@ -32,10 +32,11 @@ use crate::server::notice::{self, Notice, PacketData, Reason};
 use crate::server::parser::{Frame, Message};
 use crate::server::runtime::Runtime;
 use crate::server::socket::Socket;
+use crate::server::sockets::Sockets;
 use crate::server::{Inbox, Server};
 
 /// JavaScript's number for a connection, given before the connection exists.
-pub(crate) type ConnectionNumber = u32;
+pub(crate) type ConnectionNumber = u64;
 
 /// How long a client may take to fetch what is queued for it, or to say goodbye, when its
 /// connection ends; that of Engine.IO.
@@ -56,7 +57,7 @@ pub(crate) struct Connection {
     inbox: Arc<dyn Inbox>,
     runtime: Runtime,
     unheard: Arc<Unheard>,
-    sockets: Mutex<SmallVec<[Arc<Socket>; 1]>>,
+    sockets: Mutex<Sockets<Arc<Socket>>>,
     outgoing: Mutex<Outgoing>,
     reason: OnceLock<Reason>,
     ending: AtomicBool,
@@ -248,26 +249,22 @@ impl Connection {
 
     /// The socket of a namespace, if the client joined it.
     pub(crate) fn socket(&self, ns: &str) -> Option<Arc<Socket>> {
-        let sockets = self.sockets.lock();
-        sockets
-            .iter()
-            .find(|s| s.namespace.name.as_str() == ns)
-            .cloned()
+        self.sockets.lock().get(ns).cloned()
     }
 
-    /// Adds a socket.
-    pub(crate) fn add(&self, socket: Arc<Socket>) {
-        self.sockets.lock().push(socket);
+    /// Adds a socket, unless there is one of its namespace. Says whether it did.
+    pub(crate) fn add(&self, socket: Arc<Socket>) -> bool {
+        self.sockets.lock().add(socket)
     }
 
     /// Forgets a socket.
-    pub(crate) fn remove(&self, socket: &Socket) {
-        self.sockets.lock().retain(|s| s.number != socket.number);
+    pub(crate) fn remove(&self, socket: &Arc<Socket>) {
+        self.sockets.lock().remove(socket);
     }
 
     /// Every socket, in the order they joined.
     pub(crate) fn sockets(&self) -> SmallVec<[Arc<Socket>; 1]> {
-        self.sockets.lock().clone()
+        self.sockets.lock().all()
     }
 
     /// Whether the client joined no namespace, or left them all.

@@ -18,7 +18,7 @@ use crate::server::notice::{Notice, Reason};
 use crate::server::parser::{Frame, Message};
 
 /// JavaScript's number for a request of long polling.
-pub(crate) type RequestNumber = u32;
+pub(crate) type RequestNumber = u64;
 
 /// Bytes that are written at once, however many more are about to be queued.
 const WRITE_AT: usize = 1 << 14;

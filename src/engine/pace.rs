@@ -129,14 +129,14 @@ impl Pace {
 
     /// Notes that a client was heard, by the number of its connection: how many bytes it said at
     /// once, how many messages they ended, and how many of those say only that it lives.
-    pub(super) fn heard(&self, connection: u32, bytes: usize, messages: u64, beats: u64) {
+    pub(super) fn heard(&self, connection: u64, bytes: usize, messages: u64, beats: u64) {
         self.spell.heard(bytes, messages, beats);
         if bytes > MUCH {
             // There is enough to do meanwhile.
             self.apart.store(as_nanos(LONGEST), Ordering::Relaxed);
             return;
         }
-        let client = 1 << (connection % u64::BITS);
+        let client = 1 << (connection % u64::from(u64::BITS));
         let clients = self.clients.fetch_or(client, Ordering::Relaxed) | client;
         if self.messages.fetch_add(1, Ordering::Relaxed) % WINDOW == WINDOW - 1 {
             self.clients.store(0, Ordering::Relaxed);
@@ -252,11 +252,11 @@ mod tests {
     fn and_only_those_of_a_few_clients() {
         let pace = Pace::new(2);
         for message in 0..WINDOW {
-            pace.heard(message % 8, 100, 1, 0);
+            pace.heard(u64::from(message % 8), 100, 1, 0);
         }
         assert!(pace.are_few.load(Ordering::Relaxed));
         for message in 0..WINDOW {
-            pace.heard(message % 50, 100, 1, 0);
+            pace.heard(u64::from(message % 50), 100, 1, 0);
         }
         assert!(!pace.are_few.load(Ordering::Relaxed));
     }
@@ -293,7 +293,7 @@ mod tests {
             let pace = Pace::new(cores);
             let becomes_light = (0..50).any(|_| {
                 for message in 0..3 * WINDOW {
-                    pace.heard(message % clients, 10, 1, 0);
+                    pace.heard(u64::from(message % clients), 10, 1, 0);
                     if message % 3 == 0 {
                         pace.turned();
                     }

@@ -24,7 +24,7 @@ const FEW_UNREAD: usize = MAX_UNREAD / 4;
 const MAX_UNWRITTEN: usize = 1 << 20;
 
 /// JavaScript's number for a pump: that of the connection the request might have opened.
-pub(crate) type PumpNumber = u32;
+pub(crate) type PumpNumber = u64;
 
 /// The end of a pump that JavaScript holds.
 pub(crate) struct Pump {

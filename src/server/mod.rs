@@ -3,9 +3,9 @@
 //! ```text
 //! options    what the server was told           runtime   the I/O thread
 //! socket     one client in one namespace        namespace sockets and who hears a broadcast
-//! rooms      who is in which room               packet    what a packet carries
-//! parser     how packets look on the wire       output    the one ordered way out
-//! notice     what JavaScript is told
+//! sockets    those of one connection            rooms     who is in which room
+//! packet     what a packet carries              parser    how packets look on the wire
+//! output     the one ordered way out            notice    what JavaScript is told
 //! ```
 //!
 //! The engine calls [`Server`] on its I/O thread, in the order of the wire; JavaScript is told by
@@ -23,6 +23,7 @@ pub(crate) mod parser;
 mod rooms;
 pub(crate) mod runtime;
 pub(crate) mod socket;
+pub(crate) mod sockets;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
@@ -30,18 +31,19 @@ mod tests;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use rustc_hash::FxHashMap;
+use serde_json::value::RawValue;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParseError};
 use tokio::sync::oneshot;
 
-use namespace::{Namespace, Namespaces};
+use namespace::{Namespace, NamespaceIndex, Namespaces};
 use notice::{Notice, Reason};
 use options::Options;
 use packet::Payload;
@@ -98,14 +100,11 @@ pub(crate) struct Server {
     pub(crate) started: Instant,
     parsing: ParseConfig,
     namespaces: RwLock<Namespaces>,
-    /// Clients that wait for JavaScript to say whether a namespace exists.
-    asks: Mutex<FxHashMap<u32, Ask>>,
-    last_ask: AtomicU32,
     asks_for_namespaces: AtomicBool,
     sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
     /// By session id, which an application may make of what a client sends: hashed with a random seed.
     connections: RwLock<HashMap<Sid, Arc<Connection>>>,
-    last_socket: AtomicU32,
+    last_socket: AtomicU64,
     closing: AtomicBool,
 }
 
@@ -134,12 +133,10 @@ impl Server {
             started: Instant::now(),
             parsing,
             namespaces: RwLock::default(),
-            asks: Mutex::default(),
-            last_ask: AtomicU32::new(0),
             asks_for_namespaces: AtomicBool::new(false),
             sockets: RwLock::default(),
             connections: RwLock::default(),
-            last_socket: AtomicU32::new(0),
+            last_socket: AtomicU64::new(0),
             closing: AtomicBool::new(false),
         });
         runtime
@@ -149,18 +146,25 @@ impl Server {
     }
 
     /// The index of a namespace, made on first use.
-    pub(crate) fn namespace(&self, name: &str) -> u32 {
+    pub(crate) fn namespace(&self, name: &str) -> NamespaceIndex {
         self.namespaces.write().index(name)
     }
 
     /// Forgets a namespace that has no sockets.
-    pub(crate) fn remove_namespace(&self, index: u32) {
+    pub(crate) fn remove_namespace(&self, index: NamespaceIndex) {
         self.namespaces.write().remove(index);
     }
 
     /// The namespace of an index.
-    pub(crate) fn namespace_at(&self, index: u32) -> Option<Arc<Namespace>> {
+    pub(crate) fn namespace_at(&self, index: NamespaceIndex) -> Option<Arc<Namespace>> {
         self.namespaces.read().at(index)
+    }
+
+    /// Has the numbers that are given from now on begin behind this one, as if as many sockets and
+    /// namespaces had been before. For tests: what is named later must be told apart from what lives.
+    pub(crate) fn skip_numbers(&self, to: u64) {
+        self.last_socket.fetch_max(to, Ordering::Relaxed);
+        self.namespaces.write().skip_indices(to);
     }
 
     /// A socket that lives.
@@ -268,18 +272,7 @@ impl Server {
                 self.refuse(connection, name);
                 return;
             }
-            let ask = self
-                .last_ask
-                .fetch_add(1, Ordering::Relaxed)
-                .wrapping_add(1);
-            let asked = Ask {
-                connection: Arc::downgrade(connection),
-                path: path.to_owned(),
-                auth: auth.cloned(),
-            };
-            self.asks.lock().insert(ask, asked);
             self.inbox.push(Notice::Ask {
-                ask,
                 connection: connection.number,
                 said: Some(
                     connection
@@ -291,10 +284,7 @@ impl Server {
             });
             return;
         };
-        let number = self
-            .last_socket
-            .fetch_add(1, Ordering::Relaxed)
-            .wrapping_add(1);
+        let number = self.last_socket.fetch_add(1, Ordering::Relaxed) + 1;
         // A client of protocol 4 makes the id of its socket from the connection's; in protocol 5
         // the connection's id is a secret between client and server.
         let id: Box<str> = match connection.protocol {
@@ -305,8 +295,12 @@ impl Server {
         request.id = Some(&id);
         let request = request.to_json();
         let socket = Socket::new(number, id, namespace, connection.clone(), self);
-        connection.add(socket.clone());
         self.sockets.write().insert(number, socket.clone());
+        if !connection.add(socket.clone()) {
+            // Another thread has let the client in meanwhile, which asked for the namespace twice.
+            self.forget(number);
+            return;
+        }
         self.inbox.push(Notice::Connect {
             socket: number,
             connection: connection.number,
@@ -333,23 +327,32 @@ impl Server {
         }
     }
 
-    /// The application made the namespace a client asked for, or has none of that name.
-    pub(crate) fn answer_ask(self: &Arc<Self>, ask: u32, exists: bool) {
-        let Some(asked) = self.asks.lock().remove(&ask) else {
+    /// The application made the namespace a client asked for, or has none of that name. `asked` and
+    /// `packed` are what [`Notice::Ask`] had.
+    pub(crate) fn answer_ask(
+        self: &Arc<Self>,
+        connection: Sid,
+        asked: &str,
+        packed: Option<Bytes>,
+        exists: bool,
+    ) {
+        let Some(connection) = self.connection(connection) else {
             return;
         };
-        let Some(connection) = asked
-            .connection
-            .upgrade()
-            .filter(|connection| !connection.is_closed())
-        else {
+        let Ok(Asked { nsp, query, auth }) = serde_json::from_str(asked) else {
             return;
         };
-        let (name, _) = name_and_query(&asked.path);
-        if exists && self.namespaces.read().named(name).is_some() {
-            self.join(&connection, &asked.path, asked.auth.as_ref());
+        if exists && self.namespaces.read().named(&nsp).is_some() {
+            let path = match query {
+                Some(query) => format!("{nsp}?{query}"),
+                None => nsp,
+            };
+            let json =
+                |auth: &RawValue| Payload::Json(Str::copy_from_slice(auth.get()), Vec::new());
+            let auth = packed.map(Payload::Msgpack).or(auth.map(json));
+            self.join(&connection, &path, auth.as_ref());
         } else {
-            self.refuse(&connection, name);
+            self.refuse(&connection, &nsp);
         }
     }
 
@@ -460,7 +463,7 @@ struct JoinRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     query: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    auth: Option<&'a serde_json::value::RawValue>,
+    auth: Option<&'a RawValue>,
 }
 
 impl JoinRequest<'_> {
@@ -469,12 +472,13 @@ impl JoinRequest<'_> {
     }
 }
 
-/// A client that waits to learn whether a namespace exists.
-#[derive(Debug)]
-struct Ask {
-    connection: Weak<Connection>,
-    path: String,
-    auth: Option<Payload>,
+/// The request of a client that asked for a namespace which did not exist, as JavaScript hands it back.
+#[derive(serde::Deserialize)]
+struct Asked<'a> {
+    nsp: String,
+    query: Option<String>,
+    #[serde(borrow)]
+    auth: Option<&'a RawValue>,
 }
 
 impl Drop for Server {

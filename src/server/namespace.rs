@@ -1,5 +1,6 @@
 //! A namespace: its sockets and rooms, and who hears a broadcast.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engine::Str;
@@ -21,36 +22,45 @@ pub(crate) struct Namespace {
     rooms: Mutex<Rooms>,
 }
 
+/// JavaScript's name for a namespace; given once.
+pub(crate) type NamespaceIndex = u64;
+
 /// The namespaces of a server, by name and by the index JavaScript has for each.
 #[derive(Debug, Default)]
 pub(crate) struct Namespaces {
-    by_index: FxHashMap<u32, Arc<Namespace>>,
-    by_name: FxHashMap<Box<str>, u32>,
-    next: u32,
+    by_index: FxHashMap<NamespaceIndex, Arc<Namespace>>,
+    /// Where parents make namespaces, clients choose their names: hashed with a random seed.
+    by_name: HashMap<Box<str>, NamespaceIndex>,
+    next: NamespaceIndex,
 }
 
 impl Namespaces {
     /// The index of a namespace, made on first use; indices are not given out twice.
-    pub(crate) fn index(&mut self, name: &str) -> u32 {
+    pub(crate) fn index(&mut self, name: &str) -> NamespaceIndex {
         if let Some(index) = self.by_name.get(name) {
             return *index;
         }
         let index = self.next;
-        self.next = index.wrapping_add(1);
+        self.next += 1;
         self.by_name.insert(name.into(), index);
         self.by_index.insert(index, Namespace::new(name));
         index
     }
 
+    /// Has indices begin here.
+    pub(crate) fn skip_indices(&mut self, to: NamespaceIndex) {
+        self.next = self.next.max(to);
+    }
+
     /// Forgets a namespace.
-    pub(crate) fn remove(&mut self, index: u32) {
+    pub(crate) fn remove(&mut self, index: NamespaceIndex) {
         if let Some(namespace) = self.by_index.remove(&index) {
             self.by_name.remove(namespace.name.as_str());
         }
     }
 
     /// The namespace of an index.
-    pub(crate) fn at(&self, index: u32) -> Option<Arc<Namespace>> {
+    pub(crate) fn at(&self, index: NamespaceIndex) -> Option<Arc<Namespace>> {
         self.by_index.get(&index).cloned()
     }
 

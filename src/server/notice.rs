@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::packet::Payload;
 use super::socket::SocketNumber;
 use crate::engine::connection::ConnectionNumber;
+use crate::engine::outgoing::RequestNumber;
 use crate::engine::pump::PumpNumber;
 use crate::engine::unheard::Said;
 use crate::session::{Attempt, Call, Instance};
@@ -27,7 +28,6 @@ pub(crate) enum Notice {
     },
     /// A client asks to join a namespace that does not exist; JavaScript may make it.
     Ask {
-        ask: u32,
         connection: ConnectionNumber,
         /// JSON, as for `Connect` but without an id.
         request: String,
@@ -75,7 +75,7 @@ pub(crate) enum Notice {
     },
     /// The answer to a request of long polling.
     Response {
-        request: u32,
+        request: RequestNumber,
         status: u16,
         binary: bool,
         body: Bytes,

@@ -14,7 +14,7 @@
 //! | `j socket json` / `l socket json` | joins / leaves a room |
 //! | `c socket` | accepts a socket into its namespace |
 //! | `x socket json` | refuses it, telling the client why |
-//! | `o ask` / `r ask` | lets a client join the namespace it asked for / refuses, since there is none |
+//! | `o sid json` / `r sid json` | lets a client join the namespace it asked for with that request / refuses, since there is none |
 //! | `h socket 0/1` | lets broadcasts through / holds them back |
 //! | `d socket 0/1` | disconnects a socket, with its whole connection if 1 |
 //! | `m socket` | ends the connection of a socket whose message cannot be read |
@@ -310,6 +310,11 @@ fn operation(
         _ => Vec::new(),
     };
     let subject = fields.next()?;
+    if matches!(kind, "o" | "O" | "r") {
+        let packed = attached.into_iter().next();
+        server.answer_ask(subject.parse().ok()?, fields.next()?, packed, kind != "r");
+        return Some(());
+    }
     if matches!(kind, "z" | "w") {
         let connection = server.connection(subject.parse().ok()?)?;
         match kind {
@@ -318,7 +323,7 @@ fn operation(
         }
         return Some(());
     }
-    let subject: u32 = subject.parse().ok()?;
+    let subject: u64 = subject.parse().ok()?;
     let parser = server.options.parser;
     match kind {
         "b" | "B" => {
@@ -330,10 +335,6 @@ fn operation(
             let frame = frame.flagged(flags);
             let max_backpressure = server.options.max_backpressure;
             namespace.broadcast(&audience, &frame, max_backpressure, touched);
-            return Some(());
-        }
-        "o" | "r" => {
-            server.answer_ask(subject, kind == "o");
             return Some(());
         }
         _ => {}
@@ -384,7 +385,7 @@ fn operation(
 }
 
 /// Ends one socket, telling its client.
-fn disconnect(server: &Server, socket: &Socket, touched: &mut Touched) {
+fn disconnect(server: &Server, socket: &Arc<Socket>, touched: &mut Touched) {
     socket.send(
         &server.options.parser.disconnect(&socket.namespace.name),
         server.options.max_backpressure,

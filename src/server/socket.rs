@@ -25,8 +25,8 @@ use crate::engine::connection::Connection;
 use crate::engine::unheard::Said;
 use crate::session::{Call, Effect, Effects, Event, Session};
 
-/// JavaScript's name for a socket: never reused while it lives.
-pub(crate) type SocketNumber = u32;
+/// JavaScript's name for a socket: given once, however long the process lives.
+pub(crate) type SocketNumber = u64;
 
 /// A client's acknowledgement request, by the client's own id.
 pub(crate) type AckId = i64;
@@ -304,7 +304,7 @@ impl Socket {
 
     /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
     /// whoever ends it. Says whether it had still been alive.
-    pub(crate) fn end(&self, server: &Server, reason: Reason) -> bool {
+    pub(crate) fn end(self: &Arc<Self>, server: &Server, reason: Reason) -> bool {
         {
             let mut state = self.state.lock();
             if matches!(state.phase, Phase::Ended) {

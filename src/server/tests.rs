@@ -72,7 +72,7 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
 }
 
 /// A websocket on its way from Node.
-fn websocket(carrier: Carrier, asks: Asks, number: u32) -> Websocket {
+fn websocket(carrier: Carrier, asks: Asks, number: u64) -> Websocket {
     Websocket {
         carrier,
         head: Bytes::new(),
@@ -88,7 +88,7 @@ fn websocket(carrier: Carrier, asks: Asks, number: u32) -> Websocket {
 
 impl World {
     /// Opens a websocket; its connection has this number.
-    async fn open(&self, number: u32) -> UnixStream {
+    async fn open(&self, number: u64) -> UnixStream {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         let taken = handover::take(std::os::fd::AsRawFd::as_raw_fd(&ours)).unwrap();
         let websocket = websocket(Carrier::Descriptor(taken), Asks::Open, number);
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Opens a websocket and joins the default namespace.
-    async fn join(&mut self, number: u32) -> (UnixStream, Arc<Socket>) {
+    async fn join(&mut self, number: u64) -> (UnixStream, Arc<Socket>) {
         let mut client = self.open(number).await;
         say(&mut client, "40").await;
         let socket = self
@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    async fn closed(&mut self, number: u32) {
+    async fn closed(&mut self, number: u64) {
         self.until(|notice| {
             matches!(notice, Notice::Closed { connection, .. } if *connection == number)
                 .then_some(())
@@ -214,14 +214,15 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
         for text in ["40/made,", "40/made?a=1,"] {
             say(&mut client, text).await;
             let ask = world.until(|notice| match notice {
-                Notice::Ask { ask, .. } => Some(*ask),
+                Notice::Ask { request, .. } => Some(request.clone()),
                 _ => None,
             });
             asks.push(ask.await);
         }
         world.server.namespace("/made");
+        let sid = world.server.connections.read().keys().copied().next();
         for ask in asks {
-            world.server.answer_ask(ask, true);
+            world.server.answer_ask(sid.unwrap(), &ask, None, true);
         }
         say(&mut client, "41/made,").await;
         assert_eq!(joins(&mut world).await, 1);

@@ -9,23 +9,23 @@
 //!        └───────── refused ──────────┴────── refused ──────┴──▶ Refused ─acknowledged▶ gone
 //! ```
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 
 use super::Instance;
 use super::numbered::Numbered;
 
 /// One `authentication` of a client, on one instance. Its number is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Attempt(NonZeroU32);
+pub(crate) struct Attempt(NonZeroU64);
 
 impl Attempt {
     /// The attempt of this number; none has the number 0.
-    pub(crate) fn from_number(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
     }
 
     /// The number by which a host may carry the attempt.
-    pub(crate) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u64 {
         self.0.get()
     }
 }
@@ -61,11 +61,10 @@ pub(super) enum Next {
 pub(super) struct Attempts(Numbered<UnderWay>);
 
 impl Attempts {
-    /// Starts an attempt: its auth function is to run. `None` when four thousand million others
-    /// are under way.
-    pub(super) fn begin(&mut self, instance: Instance) -> Option<Attempt> {
+    /// Starts an attempt: its auth function is to run.
+    pub(super) fn begin(&mut self, instance: Instance) -> Attempt {
         let stage = Stage::Authenticating;
-        self.0.hold(UnderWay { instance, stage }).map(Attempt)
+        Attempt(self.0.hold(UnderWay { instance, stage }))
     }
 
     /// `[life 3, 4]` The handler this attempt waits for is done. onConnected handlers follow one

@@ -1,21 +1,21 @@
 //! The acknowledgements that clients wait for.
 
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 
 use super::numbered::Numbered;
 
 /// One event of a client that waits for an acknowledgement. Its number is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Call(NonZeroU32);
+pub(crate) struct Call(NonZeroU64);
 
 impl Call {
     /// The call of this number; none has the number 0.
-    pub(crate) fn from_number(number: u32) -> Option<Self> {
-        NonZeroU32::new(number).map(Self)
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
     }
 
     /// The number by which a host may carry the call.
-    pub(crate) fn number(self) -> u32 {
+    pub(crate) fn number(self) -> u64 {
         self.0.get()
     }
 }
@@ -32,9 +32,9 @@ impl<A> Default for Calls<A> {
 }
 
 impl<A> Calls<A> {
-    /// Holds `ack` until it is answered. `None` when four thousand million others are held.
-    pub(super) fn hold(&mut self, ack: A) -> Option<Call> {
-        self.0.hold(ack).map(Call)
+    /// Holds `ack` until it is answered.
+    pub(super) fn hold(&mut self, ack: A) -> Call {
+        Call(self.0.hold(ack))
     }
 
     /// The token to answer, unless the call was answered before.

@@ -205,7 +205,7 @@ impl<A> Session<A> {
     /// `[life 1, 2]` Every event reaches the application's own listeners, whatever the socket's
     /// state; credentials reach every instance; a name that is bound reaches its methods.
     fn incoming(&mut self, name: &[u8], ack: Option<A>, effects: &mut Effects<A>) {
-        let call = ack.and_then(|ack| self.calls.hold(ack));
+        let call = ack.map(|ack| self.calls.hold(ack));
         effects.push(Effect::Deliver { call });
         if name == AUTHENTICATION {
             for instance in 0..self.instances() {
@@ -238,7 +238,7 @@ impl<A> Session<A> {
             .and_then(|served| served.methods.as_ref())
             .is_some_and(|methods| method < methods.len());
         if bound {
-            let call = ack.and_then(|ack| self.calls.hold(ack));
+            let call = ack.map(|ack| self.calls.hold(ack));
             effects.push(Effect::RunMethod {
                 instance,
                 method,
@@ -249,9 +249,8 @@ impl<A> Session<A> {
 
     /// `[life 2, 6]` Starts an attempt beside those that are under way.
     fn begin(&mut self, instance: Instance, effects: &mut Effects<A>) {
-        if let Some(attempt) = self.attempts.begin(instance) {
-            effects.push(Effect::RunAuth { instance, attempt });
-        }
+        let attempt = self.attempts.begin(instance);
+        effects.push(Effect::RunAuth { instance, attempt });
     }
 
     /// `[life 3, 6]` The methods as they stand now take the place of those bound before.

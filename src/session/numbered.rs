@@ -1,10 +1,9 @@
 //! Things held under numbers that the host carries around.
 //!
-//! A number is not given out again before all others have been, and never while its thing is
-//! held: a number that comes back late finds nothing rather than somebody else's thing.
+//! A number is given out once: one that comes back late finds nothing rather than somebody else's
+//! thing.
 
-use std::collections::hash_map::Entry;
-use std::num::NonZeroU32;
+use std::num::NonZeroU64;
 
 use rustc_hash::FxHashMap;
 
@@ -13,8 +12,8 @@ use rustc_hash::FxHashMap;
 const SPARE: usize = 128;
 
 pub(super) struct Numbered<T> {
-    held: FxHashMap<NonZeroU32, T>,
-    last: u32,
+    held: FxHashMap<NonZeroU64, T>,
+    last: u64,
 }
 
 impl<T> Default for Numbered<T> {
@@ -27,28 +26,19 @@ impl<T> Default for Numbered<T> {
 }
 
 impl<T> Numbered<T> {
-    /// Holds `thing` and returns its number; `None`, and the thing is dropped, when every number
-    /// is taken.
-    pub(super) fn hold(&mut self, thing: T) -> Option<NonZeroU32> {
-        if self.held.len() >= u32::MAX as usize {
-            return None;
-        }
-        loop {
-            self.last = self.last.wrapping_add(1);
-            if let Some(number) = NonZeroU32::new(self.last)
-                && let Entry::Vacant(place) = self.held.entry(number)
-            {
-                place.insert(thing);
-                return Some(number);
-            }
-        }
+    /// Holds `thing` and returns its number.
+    pub(super) fn hold(&mut self, thing: T) -> NonZeroU64 {
+        let number = NonZeroU64::MIN.saturating_add(self.last);
+        self.last = number.get();
+        self.held.insert(number, thing);
+        number
     }
 
-    pub(super) fn get_mut(&mut self, number: NonZeroU32) -> Option<&mut T> {
+    pub(super) fn get_mut(&mut self, number: NonZeroU64) -> Option<&mut T> {
         self.held.get_mut(&number)
     }
 
-    pub(super) fn take(&mut self, number: NonZeroU32) -> Option<T> {
+    pub(super) fn take(&mut self, number: NonZeroU64) -> Option<T> {
         let thing = self.held.remove(&number);
         if self.held.is_empty() && self.held.capacity() > SPARE {
             self.held = FxHashMap::default();
@@ -65,34 +55,36 @@ impl<T> Numbered<T> {
 mod tests {
     use super::*;
 
-    fn number(number: u32) -> NonZeroU32 {
-        NonZeroU32::new(number).expect("not 0")
+    fn number(number: u64) -> NonZeroU64 {
+        NonZeroU64::new(number).expect("not 0")
     }
 
     #[test]
     fn numbers_start_at_one_and_a_free_one_is_not_given_out_again() {
         let mut numbered = Numbered::default();
-        assert_eq!(numbered.hold('a'), Some(number(1)));
+        assert_eq!(numbered.hold('a'), number(1));
         assert_eq!(numbered.take(number(1)), Some('a'));
         assert_eq!(numbered.take(number(1)), None);
-        assert_eq!(numbered.hold('b'), Some(number(2)));
+        assert_eq!(numbered.hold('b'), number(2));
     }
 
     #[test]
-    fn numbers_that_are_held_are_passed_over_after_all_have_been_used() {
+    fn numbers_go_on_behind_those_of_32_bits() {
         let mut numbered = Numbered::default();
-        assert_eq!(numbered.hold('a'), Some(number(1)));
-        numbered.last = u32::MAX - 1;
-        assert_eq!(numbered.hold('b'), Some(number(u32::MAX)));
-        assert_eq!(numbered.hold('c'), Some(number(2)));
+        assert_eq!(numbered.hold('a'), number(1));
         assert_eq!(numbered.take(number(1)), Some('a'));
-        assert_eq!(numbered.take(number(u32::MAX)), Some('b'));
+        numbered.last = u32::MAX.into();
+        assert_eq!(numbered.hold('b'), number(1 << 32));
+        assert_eq!(numbered.hold('c'), number((1 << 32) + 1));
+        // Somebody who comes back late finds nothing.
+        assert_eq!(numbered.take(number(1)), None);
+        assert_eq!(numbered.take(number((1 << 32) + 1)), Some('c'));
     }
 
     #[test]
     fn the_room_of_a_burst_is_given_back() {
         let mut numbered = Numbered::default();
-        let burst: Vec<_> = (0..10_000).filter_map(|i| numbered.hold(i)).collect();
+        let burst: Vec<_> = (0..10_000).map(|i| numbered.hold(i)).collect();
         for number in burst {
             numbered.take(number);
         }
@@ -103,11 +95,11 @@ mod tests {
     #[test]
     fn the_room_of_a_few_is_kept() {
         let mut numbered = Numbered::default();
-        let first = numbered.hold(0).expect("there is room");
+        let first = numbered.hold(0);
         let room = numbered.held.capacity();
         numbered.take(first);
         for i in 0..1_000 {
-            let number = numbered.hold(i).expect("there is room");
+            let number = numbered.hold(i);
             assert_eq!(numbered.take(number), Some(i));
             assert_eq!(numbered.held.capacity(), room);
         }

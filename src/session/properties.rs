@@ -251,7 +251,7 @@ impl Host {
                 Some(call) => Report::Settled(*call),
                 None => return,
             },
-            Step::SettledNumber(number) => match Call::from_number(*number) {
+            Step::SettledNumber(number) => match Call::from_number(u64::from(*number)) {
                 Some(call) => Report::Settled(call),
                 None => return,
             },

@@ -14,8 +14,8 @@ use crate::session::{Call, Instance};
 fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
     let instance = Instance(0);
     Notice::Event {
-        socket: number % 50,
-        call: Call::from_number(number + 1),
+        socket: u64::from(number % 50),
+        call: Call::from_number(u64::from(number) + 1),
         runs: smallvec![Run::Method {
             instance,
             method: 3
@@ -99,7 +99,7 @@ pub(super) fn attachments(n: u32) {
 pub(super) fn come_and_go(n: u32) {
     let inbox = inbox();
     let request = r#"{"id":"aaaaaaaaaaaaaaaaaaaa","nsp":"/"}"#;
-    let life = |number| {
+    let life = |number: u64| {
         let connect = Notice::Connect {
             socket: number,
             connection: number,
@@ -117,7 +117,7 @@ pub(super) fn come_and_go(n: u32) {
         };
         [connect, disconnect, closed]
     };
-    let notices = (0..n).flat_map(life).collect();
+    let notices = (0..u64::from(n)).flat_map(life).collect();
     let (bytes, _) = count(|| through(&inbox, notices));
     assert!(bytes > n as usize * request.len());
 }

@@ -16,8 +16,8 @@ pub(super) fn connect_and_leave(n: u32) {
     let closed = count(|| {
         let mut closed = 0;
         for number in 1..=n {
-            world.client(number);
-            world.leave(number);
+            world.client(number.into());
+            world.leave(number.into());
             closed += world.until(|told| {
                 let is_closed = |notice: &&Notice| matches!(notice, Notice::Closed { .. });
                 told.notices.iter().find(is_closed).map(|_| 1)
@@ -36,14 +36,14 @@ fn data(bytes: usize) -> String {
 /// Calls come in windows, from one client after the other.
 fn calls(n: u32, extra: usize) {
     let mut world = World::new();
-    world.clients(CLIENTS);
+    world.clients(CLIENTS.into());
     let text = format!(r#"["double",{{"value":21,"data":"{}"}}]"#, data(extra));
     let frames: Vec<_> = (0..n).map(|id| frame(&format!("42{id}{text}"))).collect();
     let called = count(|| {
         let mut called = 0;
         for (client, window) in (0..).zip(frames.chunks(WINDOW as usize)) {
             for frame in window {
-                world.say(1 + client % CLIENTS, frame);
+                world.say(1 + client % u64::from(CLIENTS), frame);
             }
             world.until_told(window.len());
             called += world.told(|told| told.notices.iter().filter(|n| runs(n)).count());
@@ -71,12 +71,12 @@ pub(super) fn calls_in_large(n: u32) {
 /// Answers to calls that wait, in batches of a window.
 fn answers(n: u32, extra: usize) {
     let mut world = World::new();
-    let sockets = world.clients(CLIENTS);
+    let sockets = world.clients(CLIENTS.into());
     let each = n / CLIENTS;
     for number in 1..=CLIENTS {
         for id in 0..each {
             world.say(
-                number,
+                number.into(),
                 &frame(&format!(r#"42{id}["double",{{"value":21}}]"#)),
             );
         }
@@ -129,8 +129,8 @@ const NEWS: &str = r#"["news",{"text":"all is well"}]"#;
 /// Events to one socket after the other.
 pub(super) fn emits_out(n: u32) {
     let mut world = World::new();
-    let sockets = world.clients(CLIENTS);
-    let line = |(_, socket): (u32, &u32)| format!("e\t{socket}\t\t\t{NEWS}\n");
+    let sockets = world.clients(CLIENTS.into());
+    let line = |(_, socket): (u32, &u64)| format!("e\t{socket}\t\t\t{NEWS}\n");
     let lines = (0..n).zip(sockets.iter().cycle()).map(line).collect();
     carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
@@ -138,7 +138,7 @@ pub(super) fn emits_out(n: u32) {
 /// One event to everybody.
 pub(super) fn broadcast(n: u32) {
     let mut world = World::new();
-    world.clients(n);
+    world.clients(n.into());
     let lines = format!("b\t0\t{{}}\t\t\t{NEWS}");
     carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
@@ -161,9 +161,9 @@ pub(super) fn broadcast_to_room(n: u32) {
 /// Sockets join a room each and leave it again.
 pub(super) fn rooms(n: u32) {
     let mut world = World::new();
-    let sockets = world.clients(CLIENTS);
+    let sockets = world.clients(CLIENTS.into());
     let lines = |kind: char| {
-        let line = |(number, socket): (u32, &u32)| format!("{kind}\t{socket}\t\"room{number}\"\n");
+        let line = |(number, socket): (u32, &u64)| format!("{kind}\t{socket}\t\"room{number}\"\n");
         (0..n)
             .zip(sockets.iter().cycle())
             .map(line)
@@ -196,12 +196,12 @@ pub(super) fn polling_calls(n: u32) {
             let first = window * WINDOW;
             let packet = |id| format!(r#"42{id}["double",{{"value":21}}]"#);
             let packets: Vec<_> = (first..first + WINDOW).map(packet).collect();
-            world.ask(10 + 2 * window, 1, Some(packets.join("\x1e")));
+            world.ask((10 + 2 * window).into(), 1, Some(packets.join("\x1e")));
             world.until_told(1 + WINDOW as usize);
             world.forget();
             let line = |call| format!("a\t{socket}\t{call}\t[{{\"result\":{{\"value\":42}}}}]\n");
             world.push((first + 1..=first + WINDOW).map(line).collect());
-            let poll = 11 + 2 * window;
+            let poll = u64::from(11 + 2 * window);
             while answered < (window + 1) * WINDOW {
                 world.ask(poll, 1, None);
                 answered += world.until(|told| {
@@ -217,7 +217,7 @@ pub(super) fn polling_calls(n: u32) {
 }
 
 /// The body of the response to this request.
-fn body(notice: &Notice, number: u32) -> Option<&[u8]> {
+fn body(notice: &Notice, number: u64) -> Option<&[u8]> {
     match notice {
         Notice::Response { request, body, .. } if *request == number => Some(body),
         _ => None,

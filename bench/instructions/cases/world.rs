@@ -33,7 +33,7 @@ pub(super) struct Told {
     pub(super) notices: Vec<Notice>,
     /// What it wrote, to whomever.
     pub(super) written: usize,
-    unconfirmed: Vec<(u32, usize)>,
+    unconfirmed: Vec<(u64, usize)>,
     waker: Option<Waker>,
 }
 
@@ -67,9 +67,9 @@ pub(super) struct World {
     runtime: Runtime,
     server: Arc<Server>,
     inbox: Arc<Inbox>,
-    pumps: HashMap<u32, Arc<Pump>>,
+    pumps: HashMap<u64, Arc<Pump>>,
     /// The connections of clients that poll.
-    sessions: HashMap<u32, Sid>,
+    sessions: HashMap<u64, Sid>,
     methods: Arc<Methods>,
 }
 
@@ -108,7 +108,7 @@ impl World {
     }
 
     /// Begins a websocket by this number.
-    pub(super) fn open(&mut self, number: u32) {
+    pub(super) fn open(&mut self, number: u64) {
         let (pump, halves) = Pump::new(number, self.inbox.clone());
         self.pumps.insert(number, pump);
         let websocket = Websocket {
@@ -128,7 +128,7 @@ impl World {
 
     /// Sends a request of long polling for a connection: with a body, a POST. The first one opens
     /// the connection.
-    pub(super) fn ask(&mut self, number: u32, connection: u32, body: Option<String>) {
+    pub(super) fn ask(&mut self, number: u64, connection: u64, body: Option<String>) {
         let session = self.sessions.get(&connection);
         let asks = session.map_or(Asks::Open, |&sid| Asks::Use(sid));
         let id = Sid::random();
@@ -195,14 +195,14 @@ impl World {
     }
 
     /// Bytes of the client of this websocket.
-    pub(super) fn say(&self, number: u32, bytes: &Bytes) {
+    pub(super) fn say(&self, number: u64, bytes: &Bytes) {
         if let Some(pump) = self.pumps.get(&number) {
             pump.arrived(bytes);
         }
     }
 
     /// The client of this websocket is gone.
-    pub(super) fn leave(&mut self, number: u32) {
+    pub(super) fn leave(&mut self, number: u64) {
         if let Some(pump) = self.pumps.remove(&number) {
             pump.closed();
         }
@@ -216,7 +216,7 @@ impl World {
 
     /// Authenticates a socket, as the application's side does it: what is told of its credentials
     /// plays no part.
-    pub(super) fn authenticate(&self, socket: u32) {
+    pub(super) fn authenticate(&self, socket: u64) {
         let socket = self.server.socket(socket).expect("the socket lives");
         let instance = Instance(0);
         socket.step(Event::Served { timeout: None });
@@ -243,7 +243,7 @@ impl World {
     }
 
     /// Lets in, and authenticates, the socket that asks; its number.
-    pub(super) fn admit(&self) -> u32 {
+    pub(super) fn admit(&self) -> u64 {
         let socket = self.until(|told| {
             told.notices.iter().find_map(|notice| match notice {
                 Notice::Connect { socket, .. } => Some(*socket),
@@ -257,7 +257,7 @@ impl World {
     }
 
     /// A websocket by this number, joined and authenticated; the number of its socket.
-    pub(super) fn client(&mut self, number: u32) -> u32 {
+    pub(super) fn client(&mut self, number: u64) -> u64 {
         self.open(number);
         self.say(number, &frame("40"));
         let socket = self.admit();
@@ -267,7 +267,7 @@ impl World {
     }
 
     /// As many clients, by the numbers from 1.
-    pub(super) fn clients(&mut self, count: u32) -> Vec<u32> {
+    pub(super) fn clients(&mut self, count: u64) -> Vec<u64> {
         (1..=count).map(|number| self.client(number)).collect()
     }
 }
