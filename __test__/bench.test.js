@@ -10,7 +10,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 const { WebSocketServer } = require('ws');
-const { CASES, GROUPS, generatorsOf, metricsOf } = require('../bench/cases');
+const { CASES, GROUPS, generatorsOf, metricsOf, peersOf } = require('../bench/cases');
 const { GROWTH, GROWTH_SERVERS } = require('../bench/growth');
 const { answer } = require('../bench/floor');
 const { AppProcess } = require('../bench/lib/app-process');
@@ -84,7 +84,7 @@ function wholeResult() {
   const cases = CASES.map((one) => {
     const measured = generatorsOf(one).map((generator) => {
       const result = { load: `idle -n 19800 ${one.name}`, servers: {} };
-      const names = [...Object.keys(SERVERS), ...(one.peers ?? [])];
+      const names = [...Object.keys(SERVERS), ...peersOf(one, generator)];
       for (const metric of metricsOf(one)) {
         const { servers } = resultOf([metric], medians(METRICS[metric].better, names));
         for (const server of Object.keys(servers)) {

@@ -84,7 +84,7 @@ const GROWTH = [
   {
     name: 'methods',
     title: 'Calls against methods',
-    text: `${CONNECTIONS} × ${WINDOW} calls of one method, among so many that are defined.`,
+    text: `${CONNECTIONS} × ${WINDOW} calls of one method, sent together, among so many that are defined.`,
     axis: 'methods',
     points: [1, 10, 1000],
     metrics: ['calls', 'cpu'],
@@ -97,7 +97,7 @@ const GROWTH = [
   {
     name: 'rooms',
     title: 'Calls against rooms',
-    text: `${CONNECTIONS} × ${WINDOW} calls, while the connections are members of so many rooms in all.`,
+    text: `${CONNECTIONS} × ${WINDOW} calls, sent together, while the connections are members of so many rooms in all.`,
     axis: 'rooms',
     points: [1, 100, 10_000],
     metrics: ['calls', 'cpu'],

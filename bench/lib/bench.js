@@ -3,7 +3,7 @@
 // Runs what is to be measured, round by round, and gathers the figures. A load that fails is noted,
 // and the rest goes on.
 
-const { generatorsOf, metricsOf } = require('../cases');
+const { generatorsOf, metricsOf, peersOf } = require('../cases');
 const { GROWTH_SERVERS } = require('../growth');
 const { METRICS } = require('../metrics');
 const { ALL, SERVERS, installedPeers } = require('../servers');
@@ -63,7 +63,10 @@ class Bench {
           ...{ name: `${name}, ${generator}`, metrics: metricsOf(one), args, eio, env, result },
           generator,
           watch: watchLoop === true ? between : watchLoop,
-          servers: [...Object.keys(SERVERS), ...peers.filter((peer) => one.peers?.includes(peer))],
+          servers: [
+            ...Object.keys(SERVERS),
+            ...peers.filter((peer) => peersOf(one, generator).includes(peer)),
+          ],
         };
       });
     });

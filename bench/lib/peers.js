@@ -3,7 +3,6 @@
 // What the bench compares with and the package does not depend on: installed into bench/peers, whose
 // node_modules git ignores, and built in bench/socketioxide. What cannot be had is left out, and said.
 
-const fs = require('node:fs');
 const path = require('node:path');
 const { StepError, npmCommand, run } = require('../../scripts/steps');
 const { PEERS, PEERS_FOLDER, installedPeers } = require('../servers');
@@ -30,24 +29,28 @@ async function buildSocketioxide() {
  * @returns {Promise<Record<string, string>>} the peers that could not be installed, and why
  */
 async function installPeers() {
+  const lacking = Object.keys(PEERS).filter((name) => !installedPeers().includes(name));
+  const fromNpm = lacking.filter((name) => PEERS[name].needs.startsWith(PEERS_FOLDER));
+  const fromCargo = lacking.filter((name) => !fromNpm.includes(name));
   const reasons = {};
-  const attempt = async (names, install) => {
-    if (names.every((name) => fs.existsSync(PEERS[name].needs))) return;
+  const attempt = async (names, install, reason) => {
+    if (names.length === 0) return;
     try {
       await install();
     } catch (err) {
       if (!(err instanceof StepError)) throw err;
-      for (const name of names) reasons[name] = err.message;
+      for (const name of names) reasons[name] = reason;
     }
   };
-  await attempt(['bun-engine', 'uws-engine'], installPackages);
-  await attempt(['socketioxide'], buildSocketioxide);
-  const installed = installedPeers();
-  const missing = Object.keys(PEERS).filter((name) => !installed.includes(name));
-  for (const name of missing) console.log('    without %s: it could not be installed', name);
-  return Object.fromEntries(
-    missing.map((name) => [name, reasons[name] ?? 'there is no such package for this machine']),
-  );
+  await attempt(fromNpm, installPackages, 'npm could not install its package');
+  await attempt(fromCargo, buildSocketioxide, 'cargo could not build it');
+  const missing = lacking.filter((name) => !installedPeers().includes(name));
+  for (const name of missing) reasons[name] ??= 'it is not to be had for this machine';
+  const told = Object.fromEntries(missing.map((name) => [name, reasons[name]]));
+  for (const [name, reason] of Object.entries(told)) {
+    console.log('    without %s: %s', name, reason);
+  }
+  return told;
 }
 
 module.exports = { installPeers };

@@ -7,7 +7,6 @@ const { CASES } = require('../cases');
 const { advantage } = require('../lib/compare');
 const { GENERATORS } = require('../lib/generator');
 const { measuredBy } = require('../lib/results');
-const { PEERS } = require('../servers');
 const { number } = require('./numbers');
 
 const MARKS = { begin: '<!-- bench:begin -->', end: '<!-- bench:end -->' };
@@ -95,7 +94,7 @@ function cell(cases, name, metric, others) {
  * @param {import('../lib/results').Result} result - of the full run
  * @returns {string} Markdown
  */
-function headline({ cases }) {
+function headline({ cases, rounds, started }) {
   const rows = ROWS.filter(({ name }) => cases[name]).map(({ title, name, metric, cpu }) => {
     const bun = CASES.find((one) => one.name === name).peers?.includes('bun-engine');
     return [
@@ -106,13 +105,14 @@ function headline({ cases }) {
     ];
   });
   const heads = [
-    'times better than the better original',
-    'per second, or in time or memory',
-    'in CPU time',
-    `than ${PEERS['bun-engine'].title}`,
+    'load',
+    'rate, time or memory',
+    'CPU time',
+    'rate or time, against @socket.io/bun-engine',
   ];
   const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+  const table = [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+  return `Medians of ${rounds} rounds on ${started.slice(0, 10)}:\n\n${table}`;
 }
 
 /**
