@@ -97,7 +97,9 @@ describe('@socket.io/admin-ui', () => {
       await until('room_left', () => page.emit('leave', '/', 'readers', app.client.id));
       const [{ clientsCount, pollingClientsCount, aggregatedEvents, namespaces }] = await stats;
       const left = received(app.client, 'disconnect');
+      const roomLeft = received(page, 'room_left');
       await until('socket_disconnected', () => page.emit('_disconnect', '/', true, app.client.id));
+      await roomLeft;
       assert.equal((await left)[0], 'io server disconnect');
       const kinds = new Set(aggregatedEvents.map(({ type }) => type));
       for (const kind of ['rawConnection', 'packetsIn', 'packetsOut', 'bytesIn', 'bytesOut']) {
