@@ -7,6 +7,7 @@ const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { instrument } = require('@socket.io/admin-ui');
 const LoopbackSocket = require('..');
+const { Socket } = LoopbackSocket;
 const {
   HOSTS,
   authenticate,
@@ -468,3 +469,33 @@ describe('on a socket.io 4 server with connection state recovery', { timeout: 60
     });
   }
 });
+
+describe(
+  'a connection of the native server with many gated namespaces',
+  { timeout: 60_000 },
+  () => {
+    it('looks at each of its sockets once when it joins, and once when it authenticates', async (t) => {
+      const { io, connect } = await openServer(t, 'native');
+      const namespaces = Array.from({ length: 100 }, (_, i) => io.of(`/gated-${i}`));
+      newInstance().start(io);
+      let looks = 0;
+      const { _hold: hold } = Socket.prototype;
+      t.mock.method(Socket.prototype, '_hold', function count(...args) {
+        looks += 1;
+        return Reflect.apply(hold, this, args);
+      });
+      const client = connect();
+      await socketOf(io, client);
+      for (const nsp of namespaces) await socketOf(nsp, client.io.socket(nsp.name));
+      assert.equal(looks, 1 + 1 + namespaces.length);
+      for (let i = 0; i < 10; i += 1) {
+        client.disconnect();
+        client.connect();
+        await socketOf(io, client);
+      }
+      assert.equal(looks, 1 + 1 + namespaces.length + 10);
+      await authenticate(client);
+      assert.ok(looks <= 1 + 1 + namespaces.length + 10 + 1 + namespaces.length + 1, String(looks));
+    });
+  },
+);
