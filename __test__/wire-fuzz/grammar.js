@@ -732,6 +732,7 @@ class Grammar {
           }),
         ],
         [1, () => ({ kind: 'act', what: 'join', args: ['room'] })],
+        [1.5, () => ({ kind: 'act', what: 'release' })],
       ])(),
     ];
   }

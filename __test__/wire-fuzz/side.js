@@ -47,6 +47,7 @@ class Side {
   #Server;
   #options;
   #hasParents;
+  #release;
   #httpServer;
   #io;
   #port;
@@ -74,7 +75,11 @@ class Side {
       res.end('not of the server');
     });
     this.#io = new this.#Server(this.#httpServer, this.#options);
-    application(this.#io, (...what) => this.#note('application', what), this.#hasParents);
+    this.#release = application(
+      this.#io,
+      (...what) => this.#note('application', what),
+      this.#hasParents,
+    );
     // What has come there before an event of the control client has been dealt with before it.
     this.#io.of('/control').on('connection', (socket) => {
       socket.on('still', (acknowledge) => acknowledge());
@@ -286,6 +291,7 @@ class Side {
       volatile: () => this.#io.volatile.emit(...args),
       disconnect: ([nsp, isWhole]) => this.#io.of(nsp).disconnectSockets(isWhole),
       join: ([room]) => this.#io.socketsJoin(room),
+      release: () => this.#release(),
     };
     acts[what](args);
   }
