@@ -14,9 +14,10 @@ const { Side } = require('./wire-fuzz/side');
  * @param {object[]} steps - see `wire-fuzz/side.js`
  * @param {Record<string, any[]>} expected - what comes of the last one, by where it is noted
  * @param {(where: string) => boolean} [counts] - what of it counts
+ * @param {(what: any) => any} [short] - of what counts, what is compared
  * @returns {() => Promise<void>} for `it`
  */
-function plays(steps, expected, counts = (where) => !/heads$/.test(where)) {
+function plays(steps, expected, counts = (where) => !/heads$/.test(where), short = undefined) {
   return async () => {
     for (const Kind of [socketio.Server, Server]) {
       const side = new Side(Kind, { allowEIO3: true, serveClient: false });
@@ -28,6 +29,7 @@ function plays(steps, expected, counts = (where) => !/heads$/.test(where)) {
         }
         const notes = side.take();
         for (const where of Object.keys(notes)) if (!counts(where)) delete notes[where];
+        if (short) for (const where of Object.keys(notes)) notes[where] = notes[where].map(short);
         assert.deepEqual(notes, expected, Kind === Server ? 'native' : 'socket.io');
       } finally {
         await side.close();
@@ -64,7 +66,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
     'is closed as forced when its last socket is disconnected with it',
     plays([open('websocket'), say('40'), say('42["close me"]')], {
       application: [
-        ['/', 'event', ['close me']],
+        ['/', 'event', 'close me'],
         ['/', 'disconnecting', 'server namespace disconnect', null, 1],
         ['/', 'disconnect', 'server namespace disconnect', null],
         ['close', 'forced close', null],
@@ -150,6 +152,69 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 });
 
+describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
+  const forced = [
+    ['/', 'disconnecting', 'forced close', null, 1],
+    ['/', 'disconnect', 'forced close', null],
+    ['close', 'forced close', null],
+  ];
+  const goodbye = [{ reason: '' }, 'end'];
+  const malformed = {
+    application: [['/', 'error', 'malformed'], ...forced],
+    'client 0: websocket 1': goodbye,
+  };
+  const outOfPlace = { application: forced, 'client 0: websocket 1': goodbye };
+
+  for (const [packet, what] of [
+    ['451-["connect",{"_placeholder":true,"num":0}]', 'with a reserved name'],
+    ['451-{}', 'with no array'],
+    ['450-["echo"]', 'with no attachments'],
+    ['461-0{}', 'that acknowledges with no array'],
+  ]) {
+    it(
+      `for bytes ${what} is malformed before its attachments come`,
+      plays([open('websocket'), say('40'), say(packet)], malformed),
+    );
+  }
+
+  for (const packet of ['41[]', '44{', '40[]', '43/news,1{}', '42/news,[]']) {
+    it(
+      `that cannot be one, ${packet}, is malformed`,
+      plays([open('websocket'), say('40'), say(packet)], malformed),
+    );
+  }
+
+  for (const packet of [
+    '44',
+    '44"x"',
+    '44{"message":"x"}',
+    '40',
+    '42/["echo"]',
+    '43/news,1[]',
+    '41/news,',
+  ]) {
+    it(
+      `that is one, ${packet}, ends its connection where it is out of place`,
+      plays([open('websocket'), say('40'), say(packet)], outOfPlace),
+    );
+  }
+
+  it(
+    'may have blanks behind the id of its acknowledgement',
+    plays([open('websocket'), say('40'), say('427 ["echo",1]')], {
+      application: [['/', 'event', 'echo', 1, '<ack>']],
+      'client 0: websocket 1': [{ text: '437[1]' }],
+    }),
+  );
+
+  it(
+    'of protocol 5 names its namespace with all there is',
+    plays([open('websocket'), say('40/news?token=1,')], {
+      'client 0: websocket 1': [{ text: '44/news?token=1,{"message":"Invalid namespace"}' }],
+    }),
+  );
+});
+
 describe('an upgrade', { timeout: 60_000 }, () => {
   const upgraded = { application: [['upgrade', 'websocket', 'websocket']] };
 
@@ -160,6 +225,30 @@ describe('an upgrade', { timeout: 60_000 }, () => {
     plays([open('polling'), upgrade, text('2probe', '2probe', '5')], {
       ...upgraded,
       'client 0: websocket 1': [{ text: '3probe' }, { text: '3probe' }],
+    }),
+  );
+
+  it(
+    'ends a poll that waits, if it comes without a probe',
+    plays([open('polling'), upgrade, poll, text('5')], { 'client 0: polls': ['1'] }, (where) =>
+      /polls$/.test(where),
+    ),
+  );
+
+  it(
+    'that the client closes is closed with the same code',
+    plays(
+      [open('polling'), upgrade, { kind: 'frames', slot: 0, frames: [{ opcode: 8, hex: '03e8' }] }],
+      {
+        'client 0: websocket 1': [{ close: 1000, reason: '' }, 'end'],
+      },
+    ),
+  );
+
+  it(
+    'with a frame that is none is closed with the code that says so',
+    plays([open('polling'), upgrade, { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] }], {
+      'client 0: websocket 1': [{ close: 1002, reason: '' }, 'end'],
     }),
   );
 
@@ -208,6 +297,32 @@ describe('a packet of Engine.IO', { timeout: 60_000 }, () => {
 });
 
 describe('a request with packets', { timeout: 60_000 }, () => {
+  it(
+    'that is empty ends its connection',
+    plays(
+      [open('polling'), { kind: 'post', slot: 0, body: '' }],
+      { application: [['close', 'parse error', null]] },
+      (where) => where === 'application',
+    ),
+  );
+
+  it(
+    'that breaks off behind a malformed one ends the connection for its own reason',
+    plays(
+      [
+        open('polling'),
+        say('40'),
+        poll,
+        say('42[]'),
+        { kind: 'begin', slot: 0, body: '4', length: 9 },
+        { kind: 'abort', slot: 0, method: 'POST' },
+      ],
+      { application: ['disconnecting', 'disconnect', 'close'] },
+      (where) => where === 'application',
+      ([nsp, ...rest]) => (rest[0] === 'transport error' ? nsp : rest[0]),
+    ),
+  );
+
   it(
     'that has not come whole is broken off when its connection ends',
     plays(

@@ -558,7 +558,7 @@ impl Connection {
             let mut websocket = Websocket::new(half, unwritten);
             websocket.take_over(polling, self.protocol);
             // What is queued is on its way already.
-            polling.answer(self.protocol, &*self.inbox, Some("6"));
+            polling.answer(self.protocol, &*self.inbox, Some("1"));
             let ends = polling.ends;
             *outgoing = Outgoing::Websocket(websocket);
             ends

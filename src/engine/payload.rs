@@ -57,6 +57,9 @@ pub(super) fn read(
         return read_binary(body, each);
     }
     let mut left = std::str::from_utf8(body).map_err(|_| Unreadable)?;
+    if left.is_empty() {
+        return Err(Unreadable);
+    }
     while !left.is_empty() {
         let packet;
         (packet, left) = match protocol {
@@ -232,8 +235,7 @@ mod tests {
             packets("4a\x1e2\x1ebAQI=".as_bytes(), false, V4).unwrap(),
             ["4a", "2", "b\"\\x01\\x02\""]
         );
-        assert!(packets(b"", false, V4).unwrap().is_empty());
-        for body in ["\x1e4a", "4a\x1e", "4a\x1e\x1e4b", "abc", "4a\x1exyz"] {
+        for body in ["", "\x1e4a", "4a\x1e", "4a\x1e\x1e4b", "abc", "4a\x1exyz"] {
             assert_eq!(
                 packets(body.as_bytes(), false, V4),
                 Err(Unreadable),
@@ -250,6 +252,7 @@ mod tests {
         assert_eq!(read("5:4€ß😀1:2").unwrap(), ["4€ß😀", "2"]);
         assert_eq!(read("6:b4AQI=1:2").unwrap(), ["b\"\\x01\\x02\"", "2"]);
         for body in [
+            "",
             "x:21:2",
             "222",
             "9:21:2",

@@ -347,6 +347,7 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
         upgrading: None,
         is_probed: false,
         is_refused: false,
+        code: None,
     };
     let patience = strong.options.upgrade_timeout;
     let polls = connection.transport() == Some(TransportType::Polling);
@@ -384,6 +385,8 @@ struct Upgrade {
     upgrading: Option<Upgrading>,
     is_probed: bool,
     is_refused: bool,
+    /// What its close frame says.
+    code: Option<u16>,
 }
 
 impl Upgrade {
@@ -458,6 +461,7 @@ impl Upgrade {
             unwritten,
             is_probed,
             is_refused,
+            code,
             ..
         } = self;
         let closed = &mut reading.peer_has_closed;
@@ -479,6 +483,9 @@ impl Upgrade {
                 Said::Ping(data) => frame::write(unwritten, Kind::Pong, data),
                 Said::Pong => {}
                 _ => {
+                    if let Said::Close(said) = said {
+                        *code = said;
+                    }
                     *is_refused = true;
                     return ControlFlow::Break(());
                 }
@@ -492,14 +499,17 @@ impl Upgrade {
             Err(fault) if self.write.is_none() => {
                 connection.close_with(Reason::TransportError, fault as u16);
             }
-            Err(_) => self.is_refused = true,
+            Err(fault) => {
+                self.code = Some(fault as u16);
+                self.is_refused = true;
+            }
         }
     }
 
     /// Ends a websocket that no connection gets. The client's answer is waited for, since a stream
     /// that is closed with bytes unread takes back what was written on it.
     async fn turn_away(mut self) {
-        frame::write_close(&mut self.unwritten, None);
+        frame::write_close(&mut self.unwritten, self.code);
         let goodbye = poll_fn(|cx| {
             for _ in 0..READS {
                 if !self.poll_write(cx) {

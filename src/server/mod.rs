@@ -248,7 +248,7 @@ impl Server {
 
     /// A client asks for a namespace.
     fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&Payload>) {
-        let (name, query) = name_and_query(path);
+        let (name, query) = name_and_query(path, connection.protocol);
         // A client that asks twice before JavaScript has made the namespace is answered twice.
         if connection.socket(name).is_some() {
             return;
@@ -368,7 +368,7 @@ impl Server {
         ns: &str,
         packet: PacketData,
     ) -> Result<(), Rejected> {
-        let socket = connection.socket(name_and_query(ns).0);
+        let socket = connection.socket(name_and_query(ns, connection.protocol).0);
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.map(Payload::of);
@@ -396,11 +396,7 @@ impl Server {
                 socket.end(self, Reason::ClientNamespaceDisconnect);
                 Ok(())
             }
-            (PacketData::Event(value, _) | PacketData::BinaryEvent(value, _), None)
-                if Payload::of(value.clone()).event_name().is_none() =>
-            {
-                Err(Rejected::Malformed)
-            }
+            (packet, _) if !is_well_formed(&packet) => Err(Rejected::Malformed),
             // Socket.IO 2 is patient with packets for a namespace the client is not in, and its
             // clients send CONNECT again; Socket.IO 3 and later end the connection.
             _ if connection.protocol == ProtocolVersion::V3 => Ok(()),
@@ -446,11 +442,31 @@ impl From<Malformed> for Rejected {
     }
 }
 
-/// The name of a namespace, and the query with which a client asks for it.
-fn name_and_query(path: &str) -> (&str, Option<&str>) {
+/// The name of a namespace, and the query with which a client of protocol 4 asks for it.
+fn name_and_query(path: &str, protocol: ProtocolVersion) -> (&str, Option<&str>) {
     match path.split_once('?') {
-        Some((name, query)) => (name, Some(query)),
-        None => (path, None),
+        Some((name, query)) if protocol == ProtocolVersion::V3 => (name, Some(query)),
+        _ => (path, None),
+    }
+}
+
+/// Whether what a packet carries is what its kind may, if it carries anything.
+fn is_well_formed(packet: &PacketData) -> bool {
+    let has = |value: &socketioxide_core::Value, check: fn(&Payload) -> bool| {
+        let payload = Payload::of(value.clone());
+        payload.len() == 0 || check(&payload)
+    };
+    match packet {
+        PacketData::Connect(auth) => auth
+            .as_ref()
+            .is_none_or(|auth| has(auth, Payload::is_object)),
+        PacketData::Event(value, _) | PacketData::BinaryEvent(value, _) => {
+            has(value, |payload| payload.event_name().is_some())
+        }
+        PacketData::EventAck(value, _) | PacketData::BinaryAck(value, _) => {
+            has(value, Payload::is_array)
+        }
+        PacketData::Disconnect | PacketData::ConnectError(_) => true,
     }
 }
 

@@ -410,14 +410,12 @@ pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
             socket: socket.number,
         });
     }
-    connection.ends_because(Reason::ForcedClose);
     connection.finish(Reason::ForcedClose);
 }
 
 /// Ends a connection that sent a packet which is well formed and out of place, as one for a namespace
 /// that the client is not in. Its sockets end at once.
 pub(crate) fn out_of_place(server: &Server, connection: &Arc<Connection>) {
-    connection.ends_because(Reason::ForcedClose);
     connection.finish(Reason::ForcedClose);
     for socket in connection.sockets() {
         socket.end(server, Reason::ForcedServerClose);

@@ -10,6 +10,7 @@ use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
 use socketioxide_parser_common::CommonParser;
 
+use super::super::packet;
 use super::{Frame, Message};
 
 pub(super) fn event(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: Option<i64>) -> Frame {
@@ -47,7 +48,78 @@ pub(super) fn decode_text(
     state: &ParserState,
     text: Str,
 ) -> Result<Packet, ParseError> {
-    CommonParser.decode_str(config, state, text)
+    let mut packet = match text.as_bytes().first() {
+        Some(b'1' | b'4' | b'5' | b'6') => return decode_rare(config, state, text),
+        _ => CommonParser.decode_str(config, state, text.clone())?,
+    };
+    // Blanks are digits of an acknowledgement's id to Socket.IO.
+    if let PacketData::Event(Value::Str(data, _), ack @ None) = &mut packet.inner
+        && data.as_str().starts_with(' ')
+    {
+        let digits = digits_of(text.as_str(), data.as_str());
+        *ack = digits.parse().ok();
+        *data = Str::copy_from_slice(data.as_str().trim_start_matches(' '));
+    }
+    Ok(packet)
+}
+
+/// Reads what is told to be malformed by its first text, without its attachments, and what clients do
+/// not send.
+fn decode_rare(config: &ParseConfig, state: &ParserState, text: Str) -> Result<Packet, ParseError> {
+    let decoded = CommonParser.decode_str(config, state, text.clone());
+    if matches!(decoded, Err(ParseError::UnexpectedStringPacket)) {
+        return decoded;
+    }
+    let payload = payload_of(text.as_str());
+    let may_carry = match text.as_bytes()[0] {
+        b'1' => payload.is_empty(),
+        b'4' if payload.is_empty() || is_string(payload) || packet::is_object(payload) => {
+            return Ok(Packet {
+                inner: PacketData::ConnectError(String::new()),
+                ns: "/".into(),
+            });
+        }
+        b'5' => payload.is_empty() || packet::event_name(payload).is_some(),
+        b'6' => payload.is_empty() || packet::is_array(payload),
+        _ => false,
+    };
+    if may_carry && attachments_of(text.as_str()) != Some(0) {
+        decoded
+    } else {
+        Err(ParseError::InvalidPacketType)
+    }
+}
+
+/// How many attachments a packet says that it has; `None` if its kind has none.
+fn attachments_of(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix(['5', '6'])?;
+    rest.split_once('-')
+        .and_then(|(count, _)| count.parse().ok())
+}
+
+/// What a packet carries, behind its kind, its attachments, its namespace and its id.
+fn payload_of(text: &str) -> &str {
+    let mut rest = text.get(1..).unwrap_or_default();
+    if text.starts_with(['5', '6']) {
+        rest = rest.split_once('-').map_or("", |(_, rest)| rest);
+    }
+    if rest.starts_with('/') {
+        rest = rest.split_once(',').map_or("", |(_, rest)| rest);
+    }
+    rest.trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == ' ')
+}
+
+/// The digits right before what a packet carries.
+fn digits_of<'a>(text: &'a str, data: &str) -> &'a str {
+    let head = &text[..text.len() - data.len()];
+    let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
+    // The first digit of all is the kind.
+    &head[(head.len() - digits).max(1)..]
+}
+
+/// Whether a text is exactly one JSON string.
+fn is_string(text: &str) -> bool {
+    text.starts_with('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 pub(super) fn decode_binary(
