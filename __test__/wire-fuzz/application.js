@@ -174,9 +174,11 @@ function connected(socket, io, note) {
     else if (event === 'delay') setImmediate(next);
     else next();
   });
-  socket.on('error', (error) =>
-    note(name, 'error', error.message === 'not this' ? error.message : 'malformed'),
-  );
+  socket.on('error', (error) => {
+    // The words of a malformed message are each server's own.
+    const isMalformed = error instanceof Error && error.message !== 'not this';
+    note(name, 'error', isMalformed ? 'malformed' : plain(error));
+  });
   socket.on('disconnecting', (reason, details) =>
     note(name, 'disconnecting', reason, detailsOf(details), socket.rooms.size),
   );

@@ -6,34 +6,163 @@
  */
 
 /**
- * @type {{name: string, is: (difference: object, sequence: object) => boolean}[]} `name` is the first
- *   cell of the row
+ * What of a step is not the same.
+ *
+ * @typedef {object} Found
+ * @property {object} step - the step
+ * @property {object} options - of the servers
+ * @property {number | undefined} eio - the version of Engine.IO that the step's client speaks
+ * @property {string} sent - what the client sent in it, as text
+ * @property {string[]} places - where what was noted differs
+ * @property {Record<string, any[]>} reference - what was noted of npm socket.io
+ * @property {Record<string, any[]>} native - what was noted of the native server
+ */
+
+/**
+ * @param {Found} found
+ * @param {RegExp} pattern
+ * @returns {boolean} whether nothing differs but what is noted where the pattern says
+ */
+const only = ({ places }, pattern) => places.every((where) => pattern.test(where));
+
+/**
+ * @param {Record<string, any[]>} notes
+ * @param {RegExp} pattern
+ * @returns {boolean} whether something was noted that looks so
+ */
+const has = (notes, pattern) => pattern.test(JSON.stringify(notes));
+
+/** What parts the packets of a body in Engine.IO 4. */
+const SEPARATOR = '\x1e';
+
+const ENDS = /"(disconnecting|disconnect|close)","/;
+
+/**
+ * @type {{name: string, is: (found: Found) => boolean}[]} `name` is the first cell of the row
  */
 const DEVIATIONS = [
   {
-    name: 'patience with Engine.IO 3',
-    is: ({ reference, native }, { steps, step }) =>
-      isOf3(steps, step) && tells(reference, 'close') && !tells(native, 'close'),
+    name: 'Engine.IO 3: a packet for a namespace that the client is not in',
+    is: ({ eio, reference, native }) =>
+      eio === 3 &&
+      has(reference, ENDS) &&
+      !has(reference, /"malformed"/) &&
+      (!has(native, ENDS) || has(native, /"malformed"/)),
+  },
+  {
+    name: 'a POST that cannot be read',
+    is: (found) =>
+      found.eio !== undefined &&
+      has(found.native, /"status":400/) &&
+      has(found.reference, /"body":"ok"/) &&
+      (only(found, /request/) || found.step.kind === 'post'),
+  },
+  {
+    name: 'a POST above `maxHttpBufferSize`',
+    is: (found) => has(found.native, /"status":413/) && has(found.reference, /"status":413/),
+  },
+  {
+    name: 'a POST with bytes that are no UTF-8',
+    is: ({ step, native }) =>
+      step.kind === 'post' && step.hex !== undefined && has(native, /"parse error"/),
+  },
+  {
+    name: 'the type of answers to JSONP',
+    is: (found) => only(found, /heads$|request/) && has(found.native, /text\/javascript/),
+  },
+  {
+    name: 'base64 that is none',
+    is: ({ sent, native }) => /\bb4?[^4[:]*/.test(sent) && has(native, /"parse error"/),
+  },
+  {
+    name: 'the length of a packet that is not in digits',
+    is: ({ eio, step, native }) =>
+      eio === 3 && step.kind === 'post' && has(native, /"parse error"|"status":400/),
+  },
+  {
+    name: 'the option `allowUpgrades: false`',
+    is: ({ options, native }) =>
+      options.allowUpgrades === false && has(native, /"UPGRADE_NOT_ALLOWED"/),
+  },
+  {
+    name: 'an event without a name',
+    is: ({ sent, reference }) =>
+      /"42(\/[^,"]*,?)?\d*"/.test(sent) && has(reference, /"event"|"malformed"/),
+  },
+  {
+    name: 'the id of an acknowledgement above 2^53',
+    is: ({ sent }) => /\d{16,}/.test(sent),
+  },
+  {
+    name: 'a namespace that the application is asked for',
+    is: ({ options, sent }) => options.hasParents === true && /"40\//.test(sent),
+  },
+  {
+    name: 'pongs of Engine.IO 3 that wait',
+    is: (found) => found.eio === 3 && only(found, /polls$/),
+  },
+  {
+    name: 'a close packet on a websocket',
+    is: ({ sent, native }) => /"1[^"]*"/.test(sent) && has(native, /"close","transport close"/),
+  },
+  {
+    name: 'the text of a close frame',
+    is: (found) => only(found, /websocket/) && has(found.reference, /"reason":"[^"]/),
+  },
+  {
+    name: 'what comes together with the end of its socket',
+    is: (found) =>
+      parts(found.step) > 1 &&
+      has(found.reference, /"(disconnecting|disconnect|close|error)","/) &&
+      isPartOf(seen(found.reference), seen(found.native)),
   },
 ];
 
-/** Whether the client of a step speaks Engine.IO 3. */
-function isOf3(steps, { slot }) {
-  return steps.some((step) => step.kind === 'open' && step.slot === slot && step.eio === 3);
-}
-
-/** Whether the application was told of an event. */
-function tells({ application = [] }, event) {
-  return application.some((what) => what.includes(event));
+/**
+ * @param {Record<string, any[]>} notes
+ * @returns {string[]} what of it the application has seen of packets
+ */
+function seen({ application = [] }) {
+  return application
+    .filter((what) => ['event', 'answer'].includes(what[1]))
+    .map((what) => JSON.stringify(what));
 }
 
 /**
- * @param {object} difference
- * @param {object} sequence
+ * @param {string[]} some
+ * @param {string[]} all
+ * @returns {boolean} whether all of the one are in the other
+ */
+function isPartOf(some, all) {
+  return some.every((one) => all.includes(one));
+}
+
+/**
+ * @param {object} step
+ * @returns {number} how many packets it sends at once
+ */
+function parts({ packets, frames, body }) {
+  return (
+    packets?.length ??
+    frames?.length ??
+    String(body).replaceAll(SEPARATOR, ' 1:').split(/\d+:/).length
+  );
+}
+
+/**
+ * @param {{reference: object, native: object, step: number}} difference
+ * @param {{options: object, steps: object[]}} sequence
  * @returns {string | undefined} the deviation that a difference is, if it is a known one
  */
-function deviationOf(difference, sequence) {
-  return DEVIATIONS.find(({ is }) => is(difference, sequence))?.name;
+function deviationOf({ reference, native, step: number }, { options, steps }) {
+  const step = steps[number];
+  const places = [...new Set([...Object.keys(reference), ...Object.keys(native)])].filter(
+    (where) => JSON.stringify(reference[where]) !== JSON.stringify(native[where]),
+  );
+  const { eio } = steps.find(({ kind, slot }) => kind === 'open' && slot === step.slot) ?? {};
+  const sent = JSON.stringify(step.packets ?? step.frames ?? step.body ?? '');
+  const found = { step, options, eio, sent, places, reference, native };
+  return DEVIATIONS.find(({ is }) => is(found))?.name;
 }
 
 module.exports = { DEVIATIONS, deviationOf };

@@ -71,7 +71,7 @@ async function play({ options, steps }, show = () => {}, grace = GRACE) {
       show(step, notes[0]);
       if (!isSame(...notes)) {
         const difference = { step: number, reference: notes[0], native: notes[1] };
-        const deviation = deviationOf(difference, { options: all, steps, step });
+        const deviation = deviationOf(difference, { options: all, steps });
         return { ...difference, deviation };
       }
     }
