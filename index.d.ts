@@ -648,7 +648,7 @@ declare namespace LoopbackSocket {
 
   // ---- The native server ----
 
-  /** The name of a room. */
+  /** The name of a room: any value, compared as the keys of a `Map`, though typed as `socket.io` does. */
   type Room = string;
   /** The id of a socket. */
   type SocketId = string;

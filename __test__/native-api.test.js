@@ -217,7 +217,7 @@ describe('a socket', () => {
       const heard = hearing(b.client, 'x');
       await new Promise((resolve) => b.socket.join('one', resolve));
       b.socket.join(['two', 3]);
-      assert.deepEqual([...b.socket.rooms], [b.socket.id, 'one', 'two', '3']);
+      assert.deepEqual([...b.socket.rooms], [b.socket.id, 'one', 'two', 3]);
       world.io.to('one').emit('x', 'one');
       world.io.in('two').emit('x', 'two');
       world.io.to(3).emit('x', 'three');

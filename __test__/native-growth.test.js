@@ -95,4 +95,35 @@ describe('each step of a client costs the same however often it took it', () => 
       }),
     );
   }
+
+  for (const isWatched of [false, true]) {
+    it(
+      `when it has rooms joined and left, ${isWatched ? 'with' : 'without'} listeners for that`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const { adapter } = world.io.of('/');
+        let seen = 0;
+        if (isWatched) {
+          for (const event of ['create-room', 'join-room', 'leave-room', 'delete-room']) {
+            adapter.on(event, () => (seen += 1));
+          }
+        }
+        world.io.on('connection', (socket) => {
+          socket.on('join', (room) => socket.join(room));
+          socket.on('leave', (room) => socket.leave(room));
+        });
+        await growsWithItsLength(async (times) => {
+          const raw = await world.raw();
+          for (let i = 0; i < times; i++) raw.ws.send(`42["join","room ${i}"]`);
+          await reach(() => raw.socket.rooms.size === times + 1);
+          for (let i = 0; i < times / 2; i++) raw.ws.send(`42["leave","room ${i}"]`);
+          await reach(() => raw.socket.rooms.size === times / 2 + 1);
+          raw.ws.close();
+          await reach(() => world.io._sockets.size === 0);
+        });
+        // Own rooms too.
+        assert.equal(seen, isWatched ? 4 * (250 + 1000 + 2) : 0);
+      }),
+    );
+  }
 });

@@ -30,6 +30,9 @@ function useUp(io, distance) {
   io._native.skipNumbers(last + distance - 1);
   io._lastConnection += distance - 1;
   io._lastRequest += distance - 1;
+  for (const { _rooms: rooms } of io._nsps.values()) {
+    rooms._last += distance;
+  }
 }
 
 /** A server whose clients authenticate by their names, and learn by a method what they are called. */
@@ -66,6 +69,9 @@ for (const distance of DISTANCES) {
           assert.equal(io._connections.size, 2);
 
           first.socket.join('room');
+          useUp(io, distance);
+          second.socket.join('another room');
+          io.to('another room').except('room').emit('news', 'of another room');
           second.socket.emit('private', 'for second');
           first.socket.emit('private', 'for first');
           io.to('room').emit('news', 'of the room');
@@ -79,7 +85,7 @@ for (const distance of DISTANCES) {
             return packets.map((packet) => JSON.parse(packet.slice(2)).at(-1));
           };
           assert.deepEqual(await heard(first), ['for first', 'of the room', 'by second', 'end']);
-          assert.deepEqual(await heard(second), ['for second', 'end']);
+          assert.deepEqual(await heard(second), ['of another room', 'for second', 'end']);
 
           assert.deepEqual(await first.call('who am i', {}), [{ result: 'first' }]);
           assert.deepEqual(await second.call('who am i', {}), [{ result: 'second' }]);

@@ -20,7 +20,7 @@ class AdapterView extends EventEmitter {
   /**
    * The rooms and the ids of their sockets.
    *
-   * @returns {Map<string, Set<string>>} a copy
+   * @returns {Map<unknown, Set<string>>} a copy
    */
   get rooms() {
     const rooms = new Map();
@@ -40,7 +40,7 @@ class AdapterView extends EventEmitter {
   /**
    * The ids of the sockets and their rooms.
    *
-   * @returns {Map<string, Set<string>>} a copy
+   * @returns {Map<string, Set<unknown>>} a copy
    */
   get sids() {
     return new Map(this.nsp._connected().map((socket) => [socket.id, socket.rooms]));
@@ -48,14 +48,14 @@ class AdapterView extends EventEmitter {
 
   /**
    * @param {string} id a socket's id
-   * @returns {Set<string> | undefined} its rooms
+   * @returns {Set<unknown> | undefined} its rooms
    */
   socketRooms(id) {
     return this.nsp.sockets.get(id)?.rooms;
   }
 
   /**
-   * @param {Set<string>} [rooms] rooms; none means the whole namespace
+   * @param {Set<unknown>} [rooms] rooms; none means the whole namespace
    * @returns {Promise<Set<string>>} the ids of their sockets
    */
   async sockets(rooms = new Set()) {
@@ -74,12 +74,12 @@ class AdapterView extends EventEmitter {
   /**
    * A socket has joined a room: emits `join-room`, after `create-room` if it is the first.
    *
-   * @param {string} room the room
+   * @param {unknown} room the room
    * @param {string} id the socket's id
    * @returns {void}
    */
   _joined(room, id) {
-    if (this.listenerCount('create-room') > 0 && this.rooms.get(room)?.size === 1) {
+    if (this.listenerCount('create-room') > 0 && this.nsp._sizeOf(room) === 1) {
       this.emit('create-room', room);
     }
     this.emit('join-room', room, id);
@@ -88,13 +88,13 @@ class AdapterView extends EventEmitter {
   /**
    * A socket has left a room: emits `leave-room`, then `delete-room` if it was the last.
    *
-   * @param {string} room the room
+   * @param {unknown} room the room
    * @param {string} id the socket's id
    * @returns {void}
    */
   _left(room, id) {
     this.emit('leave-room', room, id);
-    if (this.listenerCount('delete-room') > 0 && !this.rooms.has(room)) {
+    if (this.listenerCount('delete-room') > 0 && this.nsp._sizeOf(room) === 0) {
       this.emit('delete-room', room);
     }
   }

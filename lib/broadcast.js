@@ -11,23 +11,21 @@ const { checkedTimeout, eventName } = require('./events');
 class BroadcastOperator {
   /**
    * @param {import('./namespace').Namespace} namespace where
-   * @param {Set<string>} [rooms] in any of these rooms; none means the whole namespace
-   * @param {Set<string>} [exceptRooms] in none of these rooms
+   * @param {Set<unknown>} [rooms] in any of these rooms; none means the whole namespace
+   * @param {Set<unknown>} [exceptRooms] in none of these rooms
    * @param {{volatile?: boolean, timeout?: number, compress?: boolean, local?: boolean}} [flags] how
-   * @param {import('./socket').Socket} [skip] not this socket: the one that broadcasts
    */
-  constructor(namespace, rooms = new Set(), exceptRooms = new Set(), flags = {}, skip = undefined) {
+  constructor(namespace, rooms = new Set(), exceptRooms = new Set(), flags = {}) {
     this.namespace = namespace;
     this.rooms = rooms;
     this.exceptRooms = exceptRooms;
     this.flags = flags;
-    this.skip = skip;
   }
 
   /**
    * Also the sockets of a room.
    *
-   * @param {string | string[]} room the room, or several
+   * @param {unknown} room the room, or an array of several
    * @returns {BroadcastOperator} a new one
    */
   to(room) {
@@ -37,7 +35,7 @@ class BroadcastOperator {
   /**
    * The same as `to`.
    *
-   * @param {string | string[]} room the room, or several
+   * @param {unknown} room the room, or an array of several
    * @returns {BroadcastOperator} a new one
    */
   in(room) {
@@ -47,7 +45,7 @@ class BroadcastOperator {
   /**
    * Not the sockets of a room.
    *
-   * @param {string | string[]} room the room, or several
+   * @param {unknown} room the room, or an array of several
    * @returns {BroadcastOperator} a new one
    */
   except(room) {
@@ -134,11 +132,6 @@ class BroadcastOperator {
   emit(event, ...args) {
     const packet = [eventName(event), ...args];
     const done = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
-    const audience = {
-      rooms: this.rooms.size > 0 ? [...this.rooms] : undefined,
-      except: this.exceptRooms.size > 0 ? [...this.exceptRooms] : undefined,
-      skip: this.skip?._number,
-    };
     const { namespace, flags } = this;
     const watched = namespace._outgoingListeners > 0 || done !== undefined;
     const hearing = watched ? this.#sockets().filter((socket) => !socket._held) : [];
@@ -146,11 +139,11 @@ class BroadcastOperator {
       socket._notifyOutgoing(packet);
     }
     if (done === undefined) {
-      namespace._broadcast(audience, '', flags, packet);
+      namespace._broadcast(this, '', flags, packet);
       return true;
     }
     const ack = namespace._nextAck();
-    namespace._broadcast(audience, ack, flags, packet);
+    namespace._broadcast(this, ack, flags, packet);
     new BroadcastAcks(ack, hearing, flags.timeout, done);
     return true;
   }
@@ -217,7 +210,7 @@ class BroadcastOperator {
   /**
    * Makes the audience's sockets join rooms.
    *
-   * @param {string | string[]} room the room, or several
+   * @param {unknown} room the room, or an array of several
    * @returns {void}
    */
   socketsJoin(room) {
@@ -227,12 +220,12 @@ class BroadcastOperator {
   /**
    * Makes the audience's sockets leave rooms.
    *
-   * @param {string | string[]} room the room, or several
+   * @param {unknown} room the room, or an array of several
    * @returns {void}
    */
   socketsLeave(room) {
     for (const socket of this.#sockets()) {
-      roomNames(room).forEach((name) => socket.leave(name));
+      roomsOf(room).forEach((name) => socket.leave(name));
     }
   }
 
@@ -251,19 +244,18 @@ class BroadcastOperator {
    * @returns {BroadcastOperator} a new one
    */
   #with({ rooms = this.rooms, exceptRooms = this.exceptRooms, flags = this.flags }) {
-    return new BroadcastOperator(this.namespace, rooms, exceptRooms, flags, this.skip);
+    return new BroadcastOperator(this.namespace, rooms, exceptRooms, flags);
   }
 
   /**
    * @returns {import('./socket').Socket[]} the sockets of the audience now
    */
   #sockets() {
-    const { rooms, exceptRooms, skip } = this;
+    const { rooms, exceptRooms } = this;
     return this.namespace
       ._connected()
       .filter(
         (socket) =>
-          socket !== skip &&
           (rooms.size === 0 || socket._isInAny(rooms)) &&
           (exceptRooms.size === 0 || !socket._isInAny(exceptRooms)),
       );
@@ -271,20 +263,20 @@ class BroadcastOperator {
 }
 
 /**
- * @param {Set<string>} rooms rooms
- * @param {string | string[]} room a room to add, or several
- * @returns {Set<string>} all of them
+ * @param {Set<unknown>} rooms rooms
+ * @param {unknown} room a room to add, or an array of several
+ * @returns {Set<unknown>} all of them
  */
 function union(rooms, room) {
-  return new Set([...rooms, ...roomNames(room)]);
+  return new Set([...rooms, ...roomsOf(room)]);
 }
 
 /**
- * @param {string | string[]} room a room, or several; numbers are rooms too
- * @returns {string[]} the names
+ * @param {unknown} room a room, or an array of several; any value is one
+ * @returns {unknown[]} the rooms
  */
-function roomNames(room) {
-  return (Array.isArray(room) ? room : [room]).map(String);
+function roomsOf(room) {
+  return Array.isArray(room) ? room : [room];
 }
 
 /**
@@ -332,4 +324,4 @@ const OPERATORS = [
   'disconnectSockets',
 ];
 
-module.exports = { BroadcastOperator, delegateOperators, roomNames };
+module.exports = { BroadcastOperator, delegateOperators, roomsOf };

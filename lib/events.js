@@ -33,6 +33,51 @@ function eventName(name) {
   return text;
 }
 
+/** How many calls are under way that add or remove listeners. */
+let changing = 0;
+
+/**
+ * Whether an event is one that Node's emitter emits just now, to listeners of its own, because a
+ * listener is added or removed. An application may not emit it.
+ *
+ * @param {unknown} name the event
+ * @returns {boolean} whether it is
+ */
+function isOfEmitter(name) {
+  return changing > 0 && EMITTER_EVENTS.has(name);
+}
+
+/**
+ * Has the emitters of a class know when `newListener` and `removeListener` are Node's, for
+ * `isOfEmitter`.
+ *
+ * @param {import('events').EventEmitter} prototype the class's prototype
+ * @returns {void}
+ */
+function reserveEmitterEvents(prototype) {
+  for (const method of [
+    'on',
+    'addListener',
+    'prependListener',
+    'off',
+    'removeListener',
+    'removeAllListeners',
+  ]) {
+    const change = prototype[method];
+    prototype[method] = function changed(...args) {
+      changing += 1;
+      try {
+        return Reflect.apply(change, this, args);
+      } finally {
+        changing -= 1;
+      }
+    };
+  }
+  // As Node has it: two names for one function.
+  prototype.addListener = prototype.on;
+  prototype.off = prototype.removeListener;
+}
+
 /**
  * @param {unknown} timeout what the application gave
  * @returns {number} ms
@@ -62,4 +107,11 @@ function guarded(run) {
   }
 }
 
-module.exports = { EMITTER_EVENTS, eventName, checkedTimeout, guarded };
+module.exports = {
+  EMITTER_EVENTS,
+  checkedTimeout,
+  eventName,
+  guarded,
+  isOfEmitter,
+  reserveEmitterEvents,
+};

@@ -8,7 +8,8 @@ const { EventEmitter } = require('events');
 const { AdapterView } = require('./adapter');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { ReservedEventError, UnsupportedApiError } = require('./errors');
-const { EMITTER_EVENTS } = require('./events');
+const { isOfEmitter, reserveEmitterEvents } = require('./events');
+const { Rooms } = require('./rooms');
 const { refuse } = require('./unsupported');
 
 /** Events of the namespace itself. */
@@ -26,6 +27,8 @@ class Namespace extends EventEmitter {
   _isGated = false;
   /** How many sockets have listeners for what is sent to them. */
   _outgoingListeners = 0;
+  /** Its rooms, by their names. */
+  _rooms = new Rooms();
   /** Its number on the native server, while that runs. */
   _index;
   #lastAck = -1;
@@ -119,7 +122,7 @@ class Namespace extends EventEmitter {
    * @throws {ReservedEventError} if the name is an event of the socket itself
    */
   emit(event, ...args) {
-    if (EMITTER_EVENTS.has(event)) {
+    if (isOfEmitter(event)) {
       return super.emit(event, ...args);
     }
     return new BroadcastOperator(this).emit(event, ...args);
@@ -185,14 +188,49 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * @param {object} audience for whom
+   * @param {{rooms: Set<unknown>, exceptRooms: Set<unknown>}} whom for whom: in any of these rooms,
+   *   unless there are none, and in none of those
    * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
-   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {{volatile?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    */
-  _broadcast(audience, ack, flags, args) {
+  _broadcast({ rooms, exceptRooms }, ack, flags, args) {
+    const audience = {};
+    if (rooms.size > 0) {
+      this.#find(rooms, (audience.rooms = []), (audience.sockets = []));
+    }
+    if (exceptRooms.size > 0) {
+      this.#find(exceptRooms, (audience.except = []), (audience.exceptSockets = []));
+    }
     this.server._output?.broadcast(this._index, audience, ack, flags, args);
+  }
+
+  /**
+   * @param {Set<unknown>} rooms rooms
+   * @param {number[]} numbers takes the numbers of those that somebody has joined
+   * @param {number[]} sockets takes the numbers of the sockets whose own they are
+   * @returns {void}
+   */
+  #find(rooms, numbers, sockets) {
+    for (const room of rooms) {
+      const number = this._rooms.numberOf(room);
+      if (number !== undefined) {
+        numbers.push(number);
+      }
+      const own = this.sockets.get(room);
+      if (own?._isIn(room)) {
+        sockets.push(own._number);
+      }
+    }
+  }
+
+  /**
+   * @param {unknown} room a room
+   * @returns {number} how many sockets are in it
+   */
+  _sizeOf(room) {
+    return this._rooms.sizeOf(room) + (this.sockets.get(room)?._isIn(room) ? 1 : 0);
   }
 
   /**
@@ -266,6 +304,7 @@ class Namespace extends EventEmitter {
   }
 }
 
+reserveEmitterEvents(Namespace.prototype);
 delegateOperators(Namespace.prototype, (namespace) => new BroadcastOperator(namespace));
 
 // What Socket.IO before version 1 had, and version 2 or 3 took away.

@@ -151,7 +151,8 @@ class Output {
    * Emits an event to an audience of a namespace.
    *
    * @param {number} namespace the namespace
-   * @param {{rooms?: string[], except?: string[], skip?: number}} audience for whom
+   * @param {{rooms?: number[], sockets?: number[], except?: number[], exceptSockets?: number[]}}
+   *   audience for whom
    * @param {number | ''} ack the id the clients are to acknowledge with, `''` for none
    * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
@@ -214,20 +215,20 @@ class Output {
 
   /**
    * @param {number} socket the socket
-   * @param {string} room the room it joins
+   * @param {number} room the number of the room it joins
    * @returns {void}
    */
   join(socket, room) {
-    this.#add(`j\t${socket}\t${JSON.stringify(room)}\n`);
+    this.#add(`j\t${socket}\t${room}\n`);
   }
 
   /**
    * @param {number} socket the socket
-   * @param {string} room the room it leaves
+   * @param {number} room the number of the room it leaves
    * @returns {void}
    */
   leave(socket, room) {
-    this.#add(`l\t${socket}\t${JSON.stringify(room)}\n`);
+    this.#add(`l\t${socket}\t${room}\n`);
   }
 
   /**

@@ -59,15 +59,15 @@ class ParentNamespace extends Namespace {
   }
 
   /**
-   * @param {object} audience for whom
+   * @param {object} whom for whom
    * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
    * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
    * @returns {void}
    */
-  _broadcast(audience, ack, flags, args) {
+  _broadcast(whom, ack, flags, args) {
     for (const child of this.children) {
-      child._broadcast(audience, ack, flags, args);
+      child._broadcast(whom, ack, flags, args);
     }
   }
 }

@@ -6,8 +6,14 @@
 
 const { EventEmitter } = require('events');
 const { timed } = require('./acks');
-const { BroadcastOperator, delegateOperators, roomNames } = require('./broadcast');
-const { EMITTER_EVENTS, checkedTimeout, eventName, guarded } = require('./events');
+const { BroadcastOperator, delegateOperators, roomsOf } = require('./broadcast');
+const {
+  checkedTimeout,
+  eventName,
+  guarded,
+  isOfEmitter,
+  reserveEmitterEvents,
+} = require('./events');
 const { handshakeOf } = require('./handshake');
 const { invoke } = require('./invoke');
 const { InvalidCallbackError } = require('./errors');
@@ -149,7 +155,7 @@ class Socket extends EventEmitter {
   /**
    * The rooms the socket is in, its own id among them.
    *
-   * @returns {Set<string>} a copy
+   * @returns {Set<unknown>} a copy
    */
   get rooms() {
     return new Set(this.#inRooms());
@@ -177,7 +183,7 @@ class Socket extends EventEmitter {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   emit(event, ...args) {
-    if (EMITTER_EVENTS.has(event)) {
+    if (isOfEmitter(event)) {
       return Reflect.apply(emitLocally, this, [event, ...args]);
     }
     const packet = [eventName(event), ...args];
@@ -298,18 +304,22 @@ class Socket extends EventEmitter {
   /**
    * Joins rooms.
    *
-   * @param {string | string[]} room the room, or several
+   * @param {unknown} room the room, or an array of several; any value is a room
    * @param {(error: null) => void} [done] called when the socket is there, as in Socket.IO 2
    * @returns {this} the socket
    */
   join(room, done) {
     checkCallback(done);
-    for (const name of roomNames(room)) {
-      if (!this.#isIn(name) && this.server._isLive(this)) {
+    const isOver = this.#isEnding && !this.connected;
+    for (const name of isOver ? [] : roomsOf(room)) {
+      if (!this._isIn(name) && this.server._isLive(this)) {
         this.#rooms ??= this.rooms;
         this.#rooms.add(name);
-        if (this.connected) {
-          this.server._output.join(this._number, name);
+        if (name !== this.id) {
+          const number = this.nsp._rooms.join(name);
+          if (this.connected) {
+            this.server._output.join(this._number, number);
+          }
         }
         this.adapter._joined(name, this.id);
       }
@@ -323,20 +333,22 @@ class Socket extends EventEmitter {
   /**
    * Leaves a room.
    *
-   * @param {string} room the room
+   * @param {unknown} room the room
    * @param {(error: null) => void} [done] called when the socket is out, as in Socket.IO 2
    * @returns {this} the socket
    */
   leave(room, done) {
     checkCallback(done);
-    const name = String(room);
-    if (this.#isIn(name)) {
+    if (this._isIn(room)) {
       this.#rooms ??= this.rooms;
-      this.#rooms.delete(name);
-      if (this.connected) {
-        this.server._output.leave(this._number, name);
+      this.#rooms.delete(room);
+      if (room !== this.id) {
+        const number = this.nsp._rooms.leave(room);
+        if (this.connected) {
+          this.server._output.leave(this._number, number);
+        }
       }
-      this.adapter._left(name, this.id);
+      this.adapter._left(room, this.id);
     }
     if (done) {
       process.nextTick(done, null);
@@ -356,14 +368,14 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * The other sockets of the namespace.
+   * The other sockets of the namespace: those that are not in the room of this socket's id.
    *
    * @returns {BroadcastOperator} to emit with
    */
   get broadcast() {
     const flags = this.#flags;
     this.#flags = NO_FLAGS;
-    return new BroadcastOperator(this.nsp, new Set(), new Set(), { ...flags }, this);
+    return new BroadcastOperator(this.nsp, new Set(), new Set([this.id]), { ...flags });
   }
 
   /**
@@ -485,7 +497,11 @@ class Socket extends EventEmitter {
     const { _output: output } = this.server;
     output.accept(this._number);
     if (this.#rooms !== undefined) {
-      this.#rooms.forEach((room) => output.join(this._number, room));
+      for (const room of this.#rooms) {
+        if (room !== this.id) {
+          output.join(this._number, this.nsp._rooms.numberOf(room));
+        }
+      }
       this.#rooms.add(this.id);
     }
     if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
@@ -524,12 +540,12 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * @param {Set<string>} rooms rooms
+   * @param {Set<unknown>} rooms rooms
    * @returns {boolean} whether the socket is in any of them
    */
   _isInAny(rooms) {
     for (const room of rooms) {
-      if (this.#isIn(room)) {
+      if (this._isIn(room)) {
         return true;
       }
     }
@@ -738,7 +754,8 @@ class Socket extends EventEmitter {
       return;
     }
     if (!this.connected) {
-      this.#rooms = undefined;
+      this.#isEnding = true;
+      this.#leaveRooms(false);
       this.server._forget(this);
       return;
     }
@@ -747,7 +764,7 @@ class Socket extends EventEmitter {
       Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
     } finally {
       this.connected = false;
-      this.#leaveRooms();
+      this.#leaveRooms(true);
       this.#acks = undefined;
       this.#bound = undefined;
       this.#outgoing([]);
@@ -888,15 +905,15 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * @param {string} room a room
+   * @param {unknown} room a room
    * @returns {boolean} whether the socket is in it
    */
-  #isIn(room) {
+  _isIn(room) {
     return this.#rooms === undefined ? this.connected && room === this.id : this.#rooms.has(room);
   }
 
   /**
-   * @returns {Iterable<string>} the rooms the socket is in
+   * @returns {Iterable<unknown>} the rooms the socket is in
    */
   #inRooms() {
     return this.#rooms ?? (this.connected ? [this.id] : []);
@@ -905,14 +922,21 @@ class Socket extends EventEmitter {
   /**
    * Leaves all rooms, now that the native server has forgotten the socket.
    *
+   * @param {boolean} wasConnected whether it was of its namespace
    * @returns {void}
    */
-  #leaveRooms() {
-    const { adapter } = this;
-    const rooms = this.#rooms ?? [this.id];
+  #leaveRooms(wasConnected) {
+    const { adapter, nsp } = this;
+    const rooms = this.#rooms ?? (wasConnected ? [this.id] : []);
     this.#rooms = undefined;
-    if (adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0) {
-      rooms.forEach((room) => guarded(() => adapter._left(room, this.id)));
+    const isHeard = adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0;
+    for (const room of rooms) {
+      if (room !== this.id) {
+        nsp._rooms.leave(room);
+      }
+      if (isHeard) {
+        guarded(() => adapter._left(room, this.id));
+      }
     }
   }
 
@@ -928,8 +952,7 @@ class Socket extends EventEmitter {
   }
 }
 
-// As Node has it: two names for one function.
-Socket.prototype.off = Socket.prototype.removeListener;
+reserveEmitterEvents(Socket.prototype);
 
 /** Whether an earlier session was taken up again; the native server does not. */
 Socket.prototype.recovered = false;

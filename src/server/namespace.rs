@@ -8,10 +8,11 @@ use crate::engine::outgoing::Series;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
+use smallvec::SmallVec;
 
 use super::output::Touched;
 use super::parser::Frame;
-use super::rooms::Rooms;
+use super::rooms::{RoomNumber, Rooms};
 use super::socket::{Socket, SocketNumber};
 
 /// One namespace of a server.
@@ -70,16 +71,18 @@ impl Namespaces {
     }
 }
 
-/// Whom a broadcast is for.
+/// Whom a broadcast is for: everybody, unless `rooms` or `sockets` are given.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub(crate) struct Audience {
-    /// In at least one of these rooms; empty means the whole namespace.
-    rooms: Vec<Box<str>>,
-    /// In none of these rooms.
-    except: Vec<Box<str>>,
-    /// Not this socket: the one that broadcasts.
-    skip: Option<SocketNumber>,
+    /// Who is in at least one of these rooms.
+    rooms: Option<Vec<RoomNumber>>,
+    /// These sockets: each is in the room of its own id.
+    sockets: Option<Vec<SocketNumber>>,
+    /// Nobody who is in one of these rooms.
+    except: Vec<RoomNumber>,
+    /// None of these sockets: the one that broadcasts, and those whose own ids were left out.
+    except_sockets: FxHashSet<SocketNumber>,
 }
 
 impl Namespace {
@@ -91,9 +94,8 @@ impl Namespace {
         })
     }
 
-    /// Adds a socket that the application accepted. Its own id is a room, as in Socket.IO.
+    /// Adds a socket that the application accepted.
     pub(crate) fn add(&self, socket: Arc<Socket>) {
-        self.rooms.lock().join(socket.number, &socket.id);
         self.sockets.write().insert(socket.number, socket);
     }
 
@@ -104,7 +106,7 @@ impl Namespace {
     }
 
     /// Puts a socket that is here in a room.
-    pub(crate) fn join(&self, socket: SocketNumber, room: &str) {
+    pub(crate) fn join(&self, socket: SocketNumber, room: RoomNumber) {
         let sockets = self.sockets.read();
         if sockets.contains_key(&socket) {
             self.rooms.lock().join(socket, room);
@@ -112,7 +114,7 @@ impl Namespace {
     }
 
     /// Takes a socket out of a room.
-    pub(crate) fn leave(&self, socket: SocketNumber, room: &str) {
+    pub(crate) fn leave(&self, socket: SocketNumber, room: RoomNumber) {
         self.rooms.lock().leave(socket, room);
     }
 
@@ -152,28 +154,77 @@ impl Namespace {
     fn audience(&self, audience: &Audience) -> Vec<Arc<Socket>> {
         let sockets = self.sockets.read();
         let rooms = self.rooms.lock();
+        let members = |room: &RoomNumber| rooms.sockets(*room);
+        let except: SmallVec<[_; 4]> = audience.except.iter().filter_map(members).collect();
         let hears = |socket: &&Arc<Socket>| {
+            let number = &socket.number;
             !socket.is_held()
-                && audience.skip != Some(socket.number)
-                && (audience.except.is_empty() || !rooms.is_in_any(socket.number, &audience.except))
+                && (audience.except_sockets.is_empty() || !audience.except_sockets.contains(number))
+                && !except.iter().any(|members| members.contains(number))
         };
-        match audience.rooms.as_slice() {
-            [] => sockets.values().filter(hears).cloned().collect(),
-            [room] => rooms
-                .sockets(room)
-                .filter_map(|number| sockets.get(&number))
+        let named = audience.sockets.as_deref().unwrap_or_default();
+        match (audience.rooms.as_deref(), named) {
+            (None, []) if audience.sockets.is_none() => {
+                sockets.values().filter(hears).cloned().collect()
+            }
+            (None | Some([]), [one]) => sockets
+                .get(one)
+                .filter(hears)
+                .cloned()
+                .into_iter()
+                .collect(),
+            (Some([room]), []) => rooms
+                .sockets(*room)
+                .into_iter()
+                .flatten()
+                .filter_map(|number| sockets.get(number))
                 .filter(hears)
                 .cloned()
                 .collect(),
-            several => several
+            (several, named) => several
+                .unwrap_or_default()
                 .iter()
-                .flat_map(|room| rooms.sockets(room))
+                .filter_map(members)
+                .flatten()
+                .chain(named)
                 .collect::<FxHashSet<_>>()
                 .into_iter()
-                .filter_map(|number| sockets.get(&number))
+                .filter_map(|number| sockets.get(number))
                 .filter(hears)
                 .cloned()
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    /// What decides where a name is kept. Names that an attacker has made to collide in one process,
+    /// or with one hash function that is known, do not in another.
+    fn hash(namespaces: &Namespaces) -> u64 {
+        namespaces.by_name.hasher().hash_one("/name")
+    }
+
+    #[test]
+    fn where_the_names_of_namespaces_are_kept_cannot_be_foreseen() {
+        let [one, other] = [Namespaces::default(), Namespaces::default()];
+        assert_ne!(hash(&one), hash(&other));
+    }
+
+    #[test]
+    fn a_namespace_that_is_made_again_has_another_index() {
+        let mut namespaces = Namespaces::default();
+        let index = namespaces.index("/a");
+        namespaces.remove(index);
+        assert!(namespaces.named("/a").is_none());
+        namespaces.skip_indices(u32::MAX.into());
+        let again = namespaces.index("/a");
+        assert_ne!(again, index);
+        assert!(namespaces.at(again).is_some() && namespaces.at(index).is_none());
+        assert!(namespaces.index("/b") > u32::MAX.into());
     }
 }

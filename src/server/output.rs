@@ -11,7 +11,7 @@
 //! | `f socket call` | forgets a call that nobody will answer |
 //! | `e socket ack? flags? json` | emits the array `json` to one socket, with an acknowledgement id or none |
 //! | `b namespace audience ack? flags? json` | broadcasts |
-//! | `j socket json` / `l socket json` | joins / leaves a room |
+//! | `j socket room` / `l socket room` | joins / leaves a room, by its number |
 //! | `c socket` | accepts a socket into its namespace |
 //! | `x socket json` | refuses it, telling the client why |
 //! | `o sid json` / `r sid json` | lets a client join the namespace it asked for with that request / refuses, since there is none |
@@ -360,12 +360,12 @@ fn operation(
             socket.send(&frame, max_backpressure, touched);
         }
         "j" => {
-            let room: String = serde_json::from_str(fields.next()?).ok()?;
-            socket.namespace.join(socket.number, &room);
+            let room = fields.next()?.parse().ok()?;
+            socket.namespace.join(socket.number, room);
         }
         "l" => {
-            let room: String = serde_json::from_str(fields.next()?).ok()?;
-            socket.namespace.leave(socket.number, &room);
+            let room = fields.next()?.parse().ok()?;
+            socket.namespace.leave(socket.number, room);
         }
         "c" => socket
             .joined(parser, max_backpressure, touched)

@@ -331,7 +331,7 @@ fn nothing_is_kept_of_what_ended() {
         let mut clients = Vec::new();
         for number in 0..12 {
             let (client, socket) = world.join(number).await;
-            socket.namespace.join(socket.number, "room");
+            socket.namespace.join(socket.number, 1);
             socket.step(Event::Served {
                 timeout: Some(60_000),
             });

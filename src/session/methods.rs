@@ -6,6 +6,8 @@ use rustc_hash::FxHashMap;
 /// handlers, in the same order. Shared by all sockets bound while the methods stayed the same.
 #[derive(Debug, Default)]
 pub(crate) struct Methods {
+    /// The names are the application's. Clients only look names up, which makes the table no larger,
+    /// so a seed would protect from nothing.
     indices: FxHashMap<Box<[u8]>, u32>,
     len: u32,
 }

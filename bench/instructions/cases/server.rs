@@ -150,10 +150,10 @@ pub(super) fn broadcast_to_room(n: u32) {
     let joins: String = sockets
         .iter()
         .step_by(10)
-        .map(|s| format!("j\t{s}\t\"room\"\n"))
+        .map(|s| format!("j\t{s}\t1\n"))
         .collect();
     world.push(joins);
-    let line = format!("b\t0\t{{\"rooms\":[\"room\"]}}\t\t\t{NEWS}\n");
+    let line = format!("b\t0\t{{\"rooms\":[1]}}\t\t\t{NEWS}\n");
     let lines = line.repeat(n as usize / 10);
     carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
@@ -163,7 +163,7 @@ pub(super) fn rooms(n: u32) {
     let mut world = World::new();
     let sockets = world.clients(CLIENTS.into());
     let lines = |kind: char| {
-        let line = |(number, socket): (u32, &u64)| format!("{kind}\t{socket}\t\"room{number}\"\n");
+        let line = |(number, socket): (u32, &u64)| format!("{kind}\t{socket}\t{number}\n");
         (0..n)
             .zip(sockets.iter().cycle())
             .map(line)
