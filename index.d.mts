@@ -19,6 +19,8 @@ export import AckTimeoutError = LoopbackSocket.AckTimeoutError;
 export import MalformedMessageError = LoopbackSocket.MalformedMessageError;
 export import UnsupportedApiError = LoopbackSocket.UnsupportedApiError;
 export import UnsendableValueError = LoopbackSocket.UnsendableValueError;
+export import TooManyAttemptsError = LoopbackSocket.TooManyAttemptsError;
+export import TooManyPendingError = LoopbackSocket.TooManyPendingError;
 export import MissingAddonError = LoopbackSocket.MissingAddonError;
 
 // Types alone.

@@ -166,7 +166,7 @@ declare class LoopbackSocket<
    *   - a native {@link LoopbackSocket.Server}, or a namespace of it
    *   - a Socket.IO server of npm socket.io 2, 3 or 4, or a namespace of it
    *   - a Node http server, or a port, as a number or a string of digits: a native server is made for it
-   * @param options - which namespaces of a whole server are left out
+   * @param options - which namespaces of a whole server are left out, and how much a client may try
    * @throws {@link LoopbackSocket.InvalidHostError} when it is none of these
    * @throws {@link LoopbackSocket.InvalidOptionError} for an option that is unknown or impossible
    *
@@ -358,6 +358,32 @@ declare namespace LoopbackSocket {
      * sockets.start(io, { open: ['/status', /^\/public/] });
      */
     open?: ReadonlyArray<string | RegExp>;
+    /**
+     * How many attempts of a socket to authenticate may have failed or be under way, for each instance. With
+     * one more the client gets `unauthorized` with the `message` and the `code` of a
+     * {@link TooManyAttemptsError}, the authentication function is not run, and its connection is closed.
+     * Attempts that succeed do not count. `Infinity` for no limit. @defaultValue 100
+     */
+    maxAuthenticationAttempts?: number;
+    /**
+     * How many sockets of one address may be connected without having authenticated. One more gets
+     * `unauthorized` with the `message` and the `code` of a {@link TooManyPendingError}, and its connection
+     * is closed. An IPv6 network of 64 bits counts as one address. `Infinity` for no limit.
+     * @defaultValue 10000
+     */
+    maxPendingPerAddress?: number;
+    /**
+     * The address of a client for `maxPendingPerAddress`: behind a proxy all connections come from that.
+     * A socket for which it gives `undefined` is not counted. By default, where the connection comes from.
+     *
+     * @example
+     * sockets.start(io, {
+     *   maxPendingPerAddress: 50,
+     *   // what the nearest proxy, which is ours, has seen
+     *   clientAddress: (socket) => socket.handshake.headers['x-forwarded-for']?.split(',').at(-1)?.trim(),
+     * });
+     */
+    clientAddress?: (socket: any) => string | undefined;
   }
 
   /** A Socket.IO server or namespace written in JavaScript, or an emitter that looks like one. */
@@ -608,6 +634,25 @@ declare namespace LoopbackSocket {
       req: IncomingMessage,
       fn: (err: string | null | undefined, success: boolean) => void,
     ) => void;
+    /**
+     * The pages that may connect, by their origins, over every transport; others are refused with 403. As
+     * `origin` of npm cors: origins without a path, regular expressions, an array of both, or a function.
+     * Browsers send the origin of a page with each websocket, so list that of your own pages, too. Requests
+     * without an origin, of clients that are no pages, pass. The option `cors` is about the answers to long
+     * polling alone: without this one a page of any origin can open a websocket, with the cookies of its
+     * user (RFC 6455, section 10.2). @defaultValue every page
+     *
+     * @example
+     * const io = new LoopbackSocket.Server(app.listen(), {
+     *   allowedOrigins: ['https://app.example.com', /^https:\/\/[a-z]+\.example\.org$/],
+     * });
+     */
+    allowedOrigins?:
+      | string
+      | RegExp
+      | ReadonlyArray<string | RegExp>
+      | ((origin: string, done: (err: unknown, allowed?: boolean) => void) => void)
+      | false;
     /**
      * A cookie with the session id, for load balancers: `true` for one named `io`, a name, or all of
      * it. @defaultValue false
@@ -1781,6 +1826,8 @@ declare namespace LoopbackSocket {
     | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
     | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
     | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
+    | 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS'
+    | 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING'
     | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
     | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE'
     | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API'
@@ -1891,6 +1938,23 @@ declare namespace LoopbackSocket {
    */
   class UnsendableValueError extends LoopbackSocketError {
     readonly code: 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
+  }
+
+  /**
+   * A client has tried to authenticate too often ({@link StartOptions.maxAuthenticationAttempts}). Not
+   * thrown: the client gets the message and the code with `unauthorized`.
+   */
+  class TooManyAttemptsError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS';
+  }
+
+  /**
+   * Too many sockets of a client's address have not authenticated
+   * ({@link StartOptions.maxPendingPerAddress}). Not thrown: the client gets the message and the code
+   * with `unauthorized`.
+   */
+  class TooManyPendingError extends LoopbackSocketError {
+    readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING';
   }
 
   /**

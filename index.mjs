@@ -20,5 +20,7 @@ export const {
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,
+  TooManyAttemptsError,
+  TooManyPendingError,
   MissingAddonError,
 } = LoopbackSocket;

@@ -7,7 +7,8 @@
  */
 
 const { identify } = require('./engine');
-const { badRequest, forbidden, nativeRefusal, protocolOf } = require('./refusals');
+const { checkOrigin } = require('./origins');
+const { badRequest, forbidden, forbiddenOrigin, nativeRefusal, protocolOf } = require('./refusals');
 
 /** What the native server says of a request that opens a connection. */
 const OPENS = -2;
@@ -120,16 +121,29 @@ function verify(server, req, isUpgrade, then) {
     req.method === 'GET',
     isUpgrade,
   );
-  const { allowRequest } = server._options;
+  const { allowedOrigins, allowRequest } = server._options;
+  const allow = () => {
+    if (verdict === OPENS && allowRequest !== undefined) {
+      ask(allowRequest, req, then);
+    } else {
+      then();
+    }
+  };
   if (verdict !== 0 && origin !== undefined && NOT_IN_HEADERS.test(origin)) {
     req.headers.origin = null;
     then(badRequest('INVALID_ORIGIN', { origin }));
   } else if (verdict >= 0) {
     then(nativeRefusal(verdict, req));
-  } else if (verdict === OPENS && allowRequest !== undefined) {
-    ask(allowRequest, req, then);
+  } else if (allowedOrigins !== undefined) {
+    checkOrigin(allowedOrigins, req, (isAllowed, from, error) => {
+      if (isAllowed) {
+        allow();
+      } else {
+        then(forbiddenOrigin(from, error));
+      }
+    });
   } else {
-    then();
+    allow();
   }
 }
 

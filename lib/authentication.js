@@ -7,7 +7,8 @@
  */
 
 const { invoke, resolveHandler } = require('./invoke');
-const { UnsendableValueError } = require('./errors');
+const { exclude } = require('./authentication-limits');
+const { TooManyAttemptsError, UnsendableValueError } = require('./errors');
 
 const FAILURE = 'Authentication failure';
 
@@ -34,6 +35,8 @@ const UNAUTHORIZED = -3;
  * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
  *   these methods in the place of those that the instance has bound to the socket
  * @property {() => void} authenticated lets broadcasts through; called before the client is told
+ * @property {(instance: number, by: number) => boolean} count adds to the attempts with an instance that
+ *   failed or are under way; says whether that is too many
  * @property {(value: unknown, key: string) => unknown} sendable gives what to emit for a value
  *   under a name, or throws
  */
@@ -53,6 +56,10 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
   const args = [socket, credentials];
   let handlers = [];
 
+  if (host.count(instance, 1)) {
+    exclude(socket, new TooManyAttemptsError());
+    return;
+  }
   const { fn, self } = resolveHandler(loopbackSocket._auth);
   invoke(fn, self, args, (failed, value) => {
     if (failed || !isAccepted(value)) {
@@ -111,6 +118,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     if (!session.bound(instance, attempt, methods.length)) {
       return;
     }
+    host.count(instance, -1);
     socket.auth = true;
     host.authenticated();
     try {

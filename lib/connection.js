@@ -6,8 +6,9 @@
  */
 
 const { EventEmitter } = require('events');
-const { DEFAULT, isAdminUi, warnOfHeld } = require('./gating');
+const { isAdminUi, warnOfHeld } = require('./gating');
 const { Opening } = require('./opening');
+const { DEFAULT } = require('./start-options');
 const { protocolOf } = require('./refusals');
 const { refuse } = require('./unsupported');
 

@@ -205,6 +205,23 @@ class UnsupportedApiError extends LoopbackSocketError {
   }
 }
 
+/** A client has tried to authenticate too often; it gets the message and the code. */
+class TooManyAttemptsError extends LoopbackSocketError {
+  constructor() {
+    super('TOO_MANY_ATTEMPTS', 'Too many attempts to authenticate. Connect again later.');
+  }
+}
+
+/** Too many sockets of a client's address are pending; it gets the message and the code. */
+class TooManyPendingError extends LoopbackSocketError {
+  constructor() {
+    super(
+      'TOO_MANY_PENDING',
+      'Too many connections of this address wait for authentication. Connect again later.',
+    );
+  }
+}
+
 /** The addon for this platform is not installed, not built, or cannot be loaded. */
 class MissingAddonError extends LoopbackSocketError {
   /**
@@ -255,5 +272,7 @@ module.exports = {
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,
+  TooManyAttemptsError,
+  TooManyPendingError,
   MissingAddonError,
 };

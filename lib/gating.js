@@ -9,10 +9,6 @@
  */
 
 const { isRegExp } = require('util').types;
-const { InvalidOptionError } = require('./errors');
-
-/** The default namespace: the one whose sockets authenticate where a whole server is served. */
-const DEFAULT = '/';
 
 /**
  * What the functions of `@socket.io/admin-ui` (0.1 to 0.5) that end up in its namespace have in
@@ -32,56 +28,6 @@ const GRACE = 500;
 
 /** @type {WeakSet<object>} namespaces that were warned about, or will be if a client stays as it is */
 const considered = new WeakSet();
-
-/**
- * @typedef {object} StartOptions
- * @property {(string | RegExp)[]} [open] namespaces that are left out: their names, with a slash in
- *   front or without, or patterns that fit their names
- */
-
-/**
- * Checks and completes the options of `start()`.
- *
- * @param {unknown} [given] what the application gave
- * @returns {Required<StartOptions>} all of them; names with a slash in front
- * @throws {InvalidOptionError} if one is unknown or impossible
- */
-function startOptions(given = {}) {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new InvalidOptionError('options', given, 'an object, the second argument of start()');
-  }
-  for (const name of Object.keys(given)) {
-    if (name !== 'open') {
-      throw new InvalidOptionError(name, given[name], undefined, ['open'], 'start()');
-    }
-  }
-  const { open = [] } = given;
-  if (!Array.isArray(open)) {
-    throw new InvalidOptionError('open', open, NEEDS);
-  }
-  return { open: open.map(checkedEntry) };
-}
-
-/** What the option `open` needs. */
-const NEEDS =
-  "an array of names of namespaces other than '/' and of regular expressions, as in " +
-  "{ open: ['/admin', /^\\/public/] }";
-
-/**
- * @param {unknown} entry one of what the option `open` lists
- * @returns {string | RegExp} the same, a name with a slash in front
- * @throws {InvalidOptionError} if it is neither a name nor a pattern
- */
-function checkedEntry(entry) {
-  if (isRegExp(entry)) {
-    return entry;
-  }
-  const name = typeof entry === 'string' && !entry.startsWith('/') ? `/${entry}` : entry;
-  if (typeof name !== 'string' || name === DEFAULT) {
-    throw new InvalidOptionError('open', entry, NEEDS);
-  }
-  return name;
-}
 
 /**
  * @param {string} name the name of a namespace
@@ -145,4 +91,4 @@ function warnOfHeld(namespace, isHeld) {
   }, GRACE).unref();
 }
 
-module.exports = { DEFAULT, startOptions, isLeftOut, isAdminUi, warnOfHeld };
+module.exports = { isLeftOut, isAdminUi, warnOfHeld };

@@ -11,9 +11,10 @@
 
 const { Session } = require('./binding');
 const { authenticate, disconnect } = require('./authentication');
+const { AuthenticationLimits, exclude } = require('./authentication-limits');
 const { BroadcastGate } = require('./broadcast-gate');
 const { coalesce } = require('./coalesce');
-const { UnsendableValueError } = require('./errors');
+const { TooManyPendingError, UnsendableValueError } = require('./errors');
 const { EMITTER_EVENTS } = require('./events');
 const { invoke } = require('./invoke');
 const { sendable } = require('./sendable');
@@ -77,10 +78,10 @@ const waiting = [];
  *
  * @param {object} io a Socket.IO server or namespace, or an emitter of `connection` events
  * @param {import('./loopback-socket')} loopbackSocket the instance
- * @param {Required<import('./gating').StartOptions>} options of `start()`
+ * @param {import('./start-options').StartOptions} options of `start()`
  * @returns {void}
  */
-function serve(io, loopbackSocket, { open }) {
+function serve(io, loopbackSocket, options) {
   let hosting = hostings.get(io);
   if (hosting === undefined) {
     hosting = { instances: new Set(), gate: new BroadcastGate(io) };
@@ -91,7 +92,8 @@ function serve(io, loopbackSocket, { open }) {
   }
   hosting.instances.add(loopbackSocket);
   const { gate } = hosting;
-  gate.gateNamespaces(open);
+  gate.gateNamespaces(options.open);
+  const limits = new AuthenticationLimits(options);
   const timeout = delayOf(loopbackSocket._timeout);
   io.on('connection', (socket) => {
     let hosted = hostedSockets.get(socket);
@@ -104,7 +106,7 @@ function serve(io, loopbackSocket, { open }) {
       hosted = new HostedSocket(socket);
       hostedSockets.set(socket, hosted);
     }
-    hosted.serve(loopbackSocket, timeout, gate);
+    hosted.serve(loopbackSocket, timeout, gate, limits);
   });
 }
 
@@ -113,6 +115,9 @@ function serve(io, loopbackSocket, { open }) {
  *
  * @typedef {object} Serving
  * @property {number} index its number in the session
+ * @property {AuthenticationLimits} limits those it was started with
+ * @property {number} attempts to authenticate that failed or are under way
+ * @property {() => void} settled called when the socket is pending no more
  * @property {NodeJS.Timeout | undefined} timer closes the connection of a socket that stays pending
  * @property {Map<string, Binding>} bindings its methods by name; one that was bound before and is
  *   not any more has no `fn`
@@ -157,9 +162,10 @@ class HostedSocket {
    * @param {import('./loopback-socket')} loopbackSocket the instance
    * @param {number | null} timeout how long the socket may stay pending; `null` for ever
    * @param {BroadcastGate} gate the gate of the `io` it is started on
+   * @param {AuthenticationLimits} limits those it is started with
    * @returns {void}
    */
-  serve(loopbackSocket, timeout, gate) {
+  serve(loopbackSocket, timeout, gate, limits) {
     if (this._isTrusted) {
       gate.release(this.socket);
     } else {
@@ -173,7 +179,21 @@ class HostedSocket {
     if (index < 0) {
       return;
     }
-    const serving = { index, timer: undefined, bindings: new Map() };
+    const settled = this._isTrusted
+      ? ignore
+      : limits.enter(this.socket, this.socket.handshake?.address);
+    if (settled === undefined) {
+      exclude(this.socket, new TooManyPendingError());
+      return;
+    }
+    const serving = {
+      index,
+      limits,
+      attempts: 0,
+      settled,
+      timer: undefined,
+      bindings: new Map(),
+    };
     this._servings.set(loopbackSocket, serving);
     this._byIndex[index] = serving;
     if (timeout !== null) {
@@ -259,7 +279,7 @@ class HostedSocket {
    */
   authenticated() {
     this._isTrusted = true;
-    this._clearTimers();
+    this._settle();
     for (const gate of this._gates) {
       gate.release(this.socket);
     }
@@ -356,7 +376,12 @@ class HostedSocket {
       return;
     }
     const given = typeof credentials === 'function' ? undefined : credentials;
-    resolved.then(() => authenticate(this, loopbackSocket, index, attempt, given));
+    resolved.then(() => {
+      // It may have ended meanwhile, and the functions of the application are not begun for it.
+      if (!this._ended) {
+        authenticate(this, loopbackSocket, index, attempt, given);
+      }
+    });
   }
 
   /**
@@ -369,17 +394,37 @@ class HostedSocket {
       // Vouched for where `watchAuth` could not hear of it.
       this.vouch();
     } else if (this.session.tick(Date.now())) {
-      this._clearTimers();
+      this._settle();
       disconnect(this.socket, true);
     }
   }
 
   /**
+   * Counts attempts to authenticate that fail or are under way.
+   *
+   * @param {number} index the number of a LoopbackSocket
+   * @param {number} by how many more
+   * @returns {boolean} whether they are too many
+   */
+  count(index, by) {
+    const serving = this._byIndex[index];
+    // It ended while its handlers ran.
+    if (serving === undefined) {
+      return false;
+    }
+    serving.attempts += by;
+    return serving.limits.isExceededBy(serving.attempts);
+  }
+
+  /**
+   * The socket is pending no more.
+   *
    * @returns {void}
    */
-  _clearTimers() {
-    for (const serving of this._servings.values()) {
-      clearTimeout(serving.timer);
+  _settle() {
+    for (const { timer, settled } of this._servings.values()) {
+      clearTimeout(timer);
+      settled();
     }
   }
 
@@ -391,7 +436,7 @@ class HostedSocket {
   _end() {
     this._ended = true;
     this.session.disconnected();
-    this._clearTimers();
+    this._settle();
     for (const { bindings } of this._servings.values()) {
       for (const binding of bindings.values()) {
         Object.assign(binding, { fn: undefined, self: undefined, credentials: undefined });

@@ -8,8 +8,8 @@ const net = require('net');
 const hosted = require('./hosted');
 const { resolveHandler } = require('./invoke');
 const { InvalidHostError, InvalidNameError } = require('./errors');
-const { startOptions } = require('./gating');
 const { kindOf } = require('./host-kinds');
+const { startOptions } = require('./start-options');
 const { DEFAULT_TIMEOUT } = require('./timeout');
 
 /** A server of our own serves an instance by its method of this name. */
@@ -134,7 +134,8 @@ LoopbackSocket.prototype.removeMethod = function removeMethod(methodName) {
  * @param {object | number | string} io a `LoopbackSocket.Server`, a Socket.IO server of version 2 to 4, a
  *   namespace of either, or an emitter of `connection` events that looks like one; an http(s).Server
  *   or a port makes a `LoopbackSocket.Server` of its own
- * @param {import('./gating').StartOptions} [options] which namespaces of a whole server are left out
+ * @param {import('./start-options').StartOptions} [options] which namespaces of a whole server are left
+ *   out, and how much a client may try
  * @returns {void}
  * @throws {InvalidHostError} if it is nothing of these
  * @throws {InvalidOptionError} if an option is unknown or impossible

@@ -6,6 +6,7 @@
 
 const { EventEmitter } = require('events');
 const { AdapterView } = require('./adapter');
+const { AuthenticationLimits } = require('./authentication-limits');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { ReservedEventError, UnsupportedApiError } = require('./errors');
 const { isOfEmitter, reserveEmitterEvents } = require('./events');
@@ -20,6 +21,8 @@ class Namespace extends EventEmitter {
   _middleware = [];
   /** The LoopbackSockets that serve this namespace. Replaced, never changed: sockets keep it. */
   _instances = [];
+  /** The limits that each of them was started with. Replaced, never changed. */
+  _limits = [];
   /**
    * Existed when a LoopbackSocket began to serve the whole server, and was not left out: its
    * broadcasts reach clients that have authenticated in the default namespace.
@@ -104,13 +107,15 @@ class Namespace extends EventEmitter {
    * Has a LoopbackSocket serve the sockets of this namespace.
    *
    * @param {import('./loopback-socket')} instance the LoopbackSocket
+   * @param {import('./start-options').StartOptions} options of `start()`
    * @returns {void}
    */
-  [Symbol.for('loopback-socket.serve')](instance) {
+  [Symbol.for('loopback-socket.serve')](instance, options) {
     if (this._instances.includes(instance)) {
       return;
     }
     this._instances = [...this._instances, instance];
+    this._limits = [...this._limits, new AuthenticationLimits(options)];
   }
 
   /**

@@ -7,6 +7,7 @@
 
 const { serialize } = require('cookie');
 const { InvalidOptionError, UnsupportedOptionError } = require('./errors');
+const { isAllowedOrigins } = require('./origins');
 const { parserName } = require('./parser');
 
 const MAX_DELAY = 2 ** 31 - 1;
@@ -28,6 +29,8 @@ const MAX_DELAY = 2 ** 31 - 1;
  * @property {(req: import('http').IncomingMessage,
  *   done: (message: string | null | undefined, isAllowed: boolean) => void) => void} [allowRequest]
  *   decides whether a connection may be opened
+ * @property {import('./origins').AllowedOrigins} [allowedOrigins] whose pages may connect, by any
+ *   transport
  * @property {boolean | string | (import('cookie').CookieSerializeOptions & {name?: string})}
  *   [cookie=false] a cookie with the session's id, for load balancers: `true`, its name, or all of it
  * @property {boolean | object | Function} [cors=false] options of the `cors` package
@@ -76,6 +79,14 @@ const RULES = {
     check: isCookie,
     needs: "true, a cookie's name, or an object with its name, path, httpOnly, sameSite…",
     complete: completeCookie,
+  },
+  allowedOrigins: {
+    fallback: undefined,
+    or: true,
+    check: isAllowedOrigins,
+    needs:
+      "origins as 'https://example.com' without a path, regular expressions, an array of both, or a " +
+      'function (origin, done) that calls done(null, isAllowed)',
   },
   cors: {
     fallback: undefined,

@@ -31,6 +31,7 @@ class ParentNamespace extends Namespace {
     const child = new ChildNamespace(this, name);
     child._middleware = this._middleware.slice();
     child._instances = this._instances;
+    child._limits = this._limits;
     for (const event of ['connect', 'connection']) {
       this.listeners(event).forEach((listener) => child.on(event, listener));
     }

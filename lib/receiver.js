@@ -5,12 +5,13 @@
  * may have ended meanwhile: sockets end at any time.
  */
 
+const { exclude } = require('./authentication-limits');
 const { isAuthenticationRemoved } = require('./own-listeners');
 const { answered } = require('./polling');
 const { pumped } = require('./pump');
 const { Socket } = require('./socket');
 const { guarded } = require('./events');
-const { MalformedMessageError } = require('./errors');
+const { MalformedMessageError, TooManyPendingError } = require('./errors');
 const serving = require('./serving');
 
 /** Why a socket ended, in Socket.IO's words, by the native server's code. */
@@ -141,10 +142,14 @@ class Receiver {
     const { nsp } = socket;
     nsp._preConnectSockets.delete(socket.id);
     nsp.sockets.set(socket.id, socket);
-    serving.serve(socket);
+    const mayStay = serving.serve(socket);
     socket._connection.joined(socket);
     socket._accept();
-    nsp._announce(socket);
+    if (mayStay) {
+      nsp._announce(socket);
+    } else {
+      exclude(socket, new TooManyPendingError());
+    }
   }
 
   /**

@@ -93,6 +93,16 @@ function forbidden(message, error) {
 }
 
 /**
+ * @param {string} [origin] the origin of a page
+ * @param {unknown} [error] what the application failed with when it was asked
+ * @returns {Refusal} the refusal of a page that may not connect
+ */
+function forbiddenOrigin(origin, error) {
+  const context = { name: 'ORIGIN_NOT_ALLOWED', origin };
+  return { code: FORBIDDEN, context: error === undefined ? context : { ...context, error } };
+}
+
+/**
  * Tells the application of a refusal.
  *
  * @param {import('./server')} server who refuses
@@ -135,7 +145,9 @@ function refuseRequest(server, req, res, refusal) {
  * @returns {void}
  */
 function refuseUpgrade(server, req, socket, refusal) {
-  abortUpgrade(socket, 400, String(tell(server, req, refusal)));
+  // Engine.IO answers 400 whatever the reason; RFC 6455, section 10.2, asks for 403 for an origin.
+  const status = refusal.context.name === 'ORIGIN_NOT_ALLOWED' ? 403 : 400;
+  abortUpgrade(socket, status, String(tell(server, req, refusal)));
 }
 
 /**
@@ -158,6 +170,7 @@ module.exports = {
   abortUpgrade,
   badRequest,
   forbidden,
+  forbiddenOrigin,
   nativeRefusal,
   protocolOf,
   refuseRequest,

@@ -156,17 +156,17 @@ class Server extends EventEmitter {
    * and the other namespaces that there are wait for them.
    *
    * @param {import('./loopback-socket')} instance the LoopbackSocket
-   * @param {Required<import('./gating').StartOptions>} options of `start()`
+   * @param {import('./start-options').StartOptions} options of `start()`
    * @returns {void}
    */
-  [SERVE](instance, { open }) {
+  [SERVE](instance, options) {
     if (this.#servedBy.has(instance)) {
       return;
     }
     this.#servedBy.add(instance);
-    this.sockets[SERVE](instance);
+    this.sockets[SERVE](instance, options);
     for (const namespace of this._nsps.values()) {
-      namespace._isGated ||= namespace !== this.sockets && !isLeftOut(namespace.name, open);
+      namespace._isGated ||= namespace !== this.sockets && !isLeftOut(namespace.name, options.open);
     }
   }
 

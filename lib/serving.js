@@ -51,14 +51,24 @@ function tableOf(native, instance, methods) {
  * Begins to serve a socket that has just connected.
  *
  * @param {import('./socket').Socket} socket the socket
- * @returns {void}
+ * @returns {boolean} whether it may stay: not if too many sockets of its address are pending
  */
 function serve(socket) {
-  for (const instance of socket._instances) {
+  // Those of the namespace may be more by now, behind those of the socket.
+  const { _limits: limits } = socket.nsp;
+  let mayStay = true;
+  socket._instances.forEach((instance, i) => {
     socket.auth = false;
     socket._isPending = true;
     socket.server._native.serve(socket._number, delayOf(instance._timeout));
-  }
+    const leave = limits[i].enter(socket, socket._connection.opening.address);
+    if (leave === undefined) {
+      mayStay = false;
+    } else {
+      socket._onSettled(leave);
+    }
+  });
+  return mayStay;
 }
 
 /**
@@ -90,6 +100,7 @@ function attempt(socket, instance, index, attempt, credentials) {
     },
     // Setting `socket.auth` has let broadcasts through.
     authenticated: () => {},
+    count: (i, by) => socket._countAttempts(i, by),
     sendable: (value) => value,
   };
   authenticate(host, instance, index, attempt, credentials);

@@ -57,6 +57,10 @@ class Socket extends EventEmitter {
   #anyOutgoingListeners;
   /** Callbacks of events that the client is to acknowledge, by id. */
   #acks;
+  /** How many attempts with each LoopbackSocket have failed or are under way. */
+  #attempts;
+  /** What is called when the socket is pending no more. */
+  #settled;
   /** What each LoopbackSocket bound at the last authentication: `{credentials, methods}`. */
   #bound;
 
@@ -121,6 +125,7 @@ class Socket extends EventEmitter {
     this.#auth = value;
     if (vouched) {
       this._isPending = false;
+      this.#settle();
     }
     if (vouched && this.connected) {
       this.server._native.exempt(this._number);
@@ -743,6 +748,44 @@ class Socket extends EventEmitter {
   }
 
   /**
+   * Counts attempts to authenticate that fail or are under way.
+   *
+   * @param {number} instance the number of a LoopbackSocket
+   * @param {number} by how many more
+   * @returns {boolean} whether they are too many
+   */
+  _countAttempts(instance, by) {
+    this.#attempts ??= new Array(this._instances.length).fill(0);
+    this.#attempts[instance] += by;
+    return this.nsp._limits[instance].isExceededBy(this.#attempts[instance]);
+  }
+
+  /**
+   * @param {() => void} settled called when the socket is pending no more: it has authenticated, or
+   *   ended
+   * @returns {void}
+   */
+  _onSettled(settled) {
+    const before = this.#settled;
+    this.#settled =
+      before === undefined
+        ? settled
+        : () => {
+            before();
+            settled();
+          };
+  }
+
+  /**
+   * @returns {void}
+   */
+  #settle() {
+    const settled = this.#settled;
+    this.#settled = undefined;
+    settled?.();
+  }
+
+  /**
    * Ends the socket on this side.
    *
    * @param {string} reason why, in Socket.IO's words
@@ -760,6 +803,7 @@ class Socket extends EventEmitter {
       return;
     }
     this.#isEnding = true;
+    this.#settle();
     try {
       Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
     } finally {
