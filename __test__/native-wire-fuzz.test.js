@@ -18,7 +18,7 @@ const SEEDS = 20;
 describe('on the wire', () => {
   it(
     'random sequences come to the same on socket.io and on the native server',
-    { timeout: 300_000 },
+    { timeout: 300_000, skip: process.env.WIRE_FUZZ === undefined },
     async () => {
       // The seeds are the same in every run, so that a failure can be played again.
       const until = Date.now() + BUDGET;

@@ -5,6 +5,9 @@
  * ask it for.
  */
 
+/** Whether the second argument of disconnections is compared: not before both servers have it. */
+const COMPARES_DETAILS = process.env.WIRE_FUZZ_DETAILS === '1';
+
 /** Events that the application does nothing about but to note them. */
 const NOTED = [
   'refuse',
@@ -43,7 +46,7 @@ function plain(value) {
  * @returns {unknown} what of it an application may rely on
  */
 function detailsOf(details) {
-  if (process.env.FUZZ_NO_DETAILS) return undefined;
+  if (!COMPARES_DETAILS) return undefined;
   if (details === undefined || details === null || typeof details !== 'object') return details;
   const description = details.description ?? details.message;
   return {
