@@ -643,7 +643,7 @@ declare namespace LoopbackSocket {
      * user (RFC 6455, section 10.2). @defaultValue every page
      *
      * @example
-     * const io = new LoopbackSocket.Server(app.listen(), {
+     * const io = new LoopbackSocket.Server(3000, {
      *   allowedOrigins: ['https://app.example.com', /^https:\/\/[a-z]+\.example\.org$/],
      * });
      */
