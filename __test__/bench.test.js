@@ -343,18 +343,18 @@ describe('the generator in Node', () => {
       const app = await AppProcess.start(server);
       t.after(() => app.stop());
       const loads = [
-        'call -n 4 -w 3 --warmup 0 -s 0.2',
-        'call -n 4 -w 3 -p 1024 --together --warmup 0 -s 0.2',
-        '--eio 3 call -n 4 --warmup 0 -s 0.2',
-        '--transport polling call -n 4 -w 3 --warmup 0 -s 0.2',
-        '--eio 3 --transport polling call -n 4 -w 3 --warmup 0 -s 0.2',
-        'paced -n 4 -r 200 --warmup 0 -s 0.2',
-        'churn -n 4 --warmup 0 -s 0.5',
-        '--transport upgrade churn -n 4 --warmup 0 -s 1',
-        '--eio 3 --transport upgrade churn -n 4 --warmup 0 -s 1',
+        'call -n 4 -w 3 --warmup 0 -s 0.5',
+        'call -n 4 -w 3 -p 1024 --together --warmup 0 -s 0.5',
+        '--eio 3 call -n 4 --warmup 0 -s 0.5',
+        '--transport polling call -n 4 -w 3 --warmup 0 -s 0.5',
+        '--eio 3 --transport polling call -n 4 -w 3 --warmup 0 -s 0.5',
+        'paced -n 4 -r 200 --warmup 0 -s 0.5',
+        'churn -n 4 --warmup 0 -s 2',
         'storm -n 20',
+        '--transport upgrade storm -n 20',
+        '--eio 3 --transport upgrade storm -n 20',
         'fanout -n 20 -k 10',
-        'rest -n 4 -r 200 --requests 2 --warmup 0 -s 0.2',
+        'rest -n 4 -r 200 --requests 2 --warmup 0 -s 0.5',
       ];
       for (const load of loads) {
         const { status, report, stderr } = await generate(app.port, load);
@@ -367,8 +367,8 @@ describe('the generator in Node', () => {
   it('answers over TLS', async (t) => {
     const app = await AppProcess.start('native', { BENCH_TLS: '1' });
     t.after(() => app.stop());
-    for (const load of ['call -n 4 --warmup 0 -s 0.2', '--transport upgrade churn -n 4 -s 1']) {
-      const { status, stderr } = await generate(app.port, `--tls --warmup 0 ${load}`);
+    for (const load of ['storm -n 4', '--transport upgrade storm -n 4']) {
+      const { status, stderr } = await generate(app.port, `--tls ${load}`);
       assert.equal(status, 0, stderr);
     }
   });
@@ -400,7 +400,7 @@ describe('the generator in Node', () => {
         });
       });
       await once(server, 'listening');
-      const load = 'call -n 1 -w 1 --warmup 0 -s 0.2';
+      const load = 'call -n 1 -w 1 --warmup 0 -s 0.5';
       const { status, stderr } = await generate(server.address().port, load);
       assert.equal(status, 2);
       assert.match(stderr, complaint);
@@ -421,7 +421,7 @@ describe('the floor lines', () => {
     it(`answer calls: ${name}`, async (t) => {
       const app = await AppProcess.start(name);
       t.after(() => app.stop());
-      const { status, stderr } = await generate(app.port, 'call -n 4 --warmup 0 -s 0.2');
+      const { status, stderr } = await generate(app.port, 'call -n 4 --warmup 0 -s 0.5');
       assert.equal(status, 0, stderr);
     });
   }

@@ -3,7 +3,7 @@
 // What is measured on every server. "50 × 8" is 50 connections with 8 calls outstanding on each. Each
 // call is written by itself, as a client's `emit()` writes it, unless a case says "sent together".
 
-const { TRAFFIC } = require('./metrics');
+const { CORES, TRAFFIC } = require('./metrics');
 
 /**
  * What a case may depend on.
@@ -23,7 +23,7 @@ const { TRAFFIC } = require('./metrics');
  * @property {(setting: Setting) => (string|number)[]} load - arguments of the load generators
  * @property {('rust'|'node')[]} [generators] - that put the load; both by default
  * @property {string[]} [peers] - servers beside the four that it is measured on
- * @property {boolean} [traffic] - whether it is told who had the cores and what calls took of the kernel
+ * @property {string[]} [traffic] - metrics of who had the cores and what calls took of the kernel
  * @property {Record<string, string>} [env] - what the app is told
  * @property {boolean} [quick] - whether it is in the quick run, too
  * @property {3} [eio] - the clients' revision of Engine.IO on all servers; the server's own otherwise
@@ -61,14 +61,15 @@ const GROUPS = {
     title: 'Connections that come and go',
     text:
       'Clients connect, authenticate, call once and leave, again and again. Default clients are those ' +
-      'of socket.io as they come: they open with polling, upgrade, and then do the same. Their upgrade ' +
+      'of socket.io as they come: they open with polling, authenticate, upgrade, call and leave. Their upgrade ' +
       'waits up to 100 ms for the server to let go of a poll, so more of them come at a time.',
   },
   storms: {
     title: 'Reconnection storms',
     text:
       '2,000 clients come at once to a server that has just started, authenticate, call once and ' +
-      'stay: how long the last of them waits for its answer, and how long the event loop is not free.',
+      'stay: how long the last of them waits for its answer, and how long the event loop is not free. ' +
+      'One that is turned away or gives up comes again half a second later.',
   },
   surroundings: {
     title: 'TLS, and REST beside sockets',
@@ -114,7 +115,7 @@ const peersOf = ({ peers = [] }, generator) =>
  * @param {Case} one
  * @returns {string[]} all metrics that are taken of it
  */
-const metricsOf = ({ metrics, traffic }) => (traffic ? [...metrics, ...TRAFFIC] : metrics);
+const metricsOf = ({ metrics, traffic = [] }) => [...metrics, ...traffic];
 
 /**
  * A case of the closed loop.
@@ -130,7 +131,7 @@ function calls(connections, window, { options = [], ...rest } = {}) {
     title: `${connections} × ${window}`,
     group: 'calls',
     metrics: CALL_METRICS,
-    traffic: true,
+    traffic: TRAFFIC,
     load: ({ warmup, seconds }) =>
       ['call', '-n', connections, '-w', window, '--warmup', warmup, '-s', seconds].concat(options),
     ...rest,
@@ -173,6 +174,7 @@ function visits(name, title, clients, { options = [], ...rest } = {}) {
     title,
     group: 'visits',
     metrics: ['visits', 'visitCpu', 'p50', 'p99'],
+    traffic: CORES,
     load: ({ warmup, seconds }) =>
       ['churn', '-n', clients, '--warmup', warmup, '-s', seconds].concat(options),
     ...rest,
@@ -308,7 +310,7 @@ const CASES = [
     name: 'storm',
     title: '2,000 clients at once, over websocket',
     group: 'storms',
-    metrics: ['lastAnswer', 'loopMax', 'visitCpu', 'p50'],
+    metrics: ['lastAnswer', 'loopMax', 'reconnections', 'visitCpu', 'p50'],
     load: () => ['storm', '-n', 2000],
     watchLoop: 'whole',
     quick: true,
@@ -318,7 +320,7 @@ const CASES = [
     name: 'storm-default',
     title: '2,000 default clients at once',
     group: 'storms',
-    metrics: ['lastAnswer', 'loopMax', 'visitCpu', 'p50'],
+    metrics: ['lastAnswer', 'loopMax', 'reconnections', 'visitCpu', 'p50'],
     load: () => ['--transport', 'upgrade', 'storm', '-n', 2000],
     watchLoop: 'whole',
   },

@@ -87,6 +87,12 @@ const METRICS = {
     better: 'less',
     read: (report) => report.elapsed_s,
   },
+  reconnections: {
+    title: 'Times a client had to come again',
+    unit: 'reconnections',
+    better: 'less',
+    read: (report) => report.reconnections,
+  },
   requests: {
     title: 'Requests of REST per second',
     unit: 'requests/s',
@@ -197,14 +203,10 @@ const METRICS = {
   },
 };
 
-/** Who had the cores, and what a call took of the kernel: why two generators disagree. */
-const TRAFFIC = [
-  'serverCores',
-  'generatorCores',
-  'callsPerWrite',
-  'answersPerRead',
-  'segments',
-  'wakeups',
-];
+/** Who had the cores. */
+const CORES = ['serverCores', 'generatorCores'];
 
-module.exports = { METRICS, TRAFFIC };
+/** The same, and what a call took of the kernel: why two generators disagree. */
+const TRAFFIC = [...CORES, 'callsPerWrite', 'answersPerRead', 'segments', 'wakeups'];
+
+module.exports = { CORES, METRICS, TRAFFIC };

@@ -2,8 +2,8 @@
 
 // One client: from the handshake to its last message, over a websocket, over long polling, or as
 // socket.io's clients do by default: polling first, then a websocket. With the upgrade it does what
-// engine.io-client does, but for one thing: it authenticates when the upgrade is done, so that every
-// visit has the same requests.
+// engine.io-client does, and authenticates as soon as it is in its namespace; but it is ready for calls
+// only when the upgrade is done, so that every visit has the same requests.
 
 const http = require('node:http');
 const https = require('node:https');
@@ -285,14 +285,7 @@ class Client {
     this.agent.destroy();
     this.send('5');
     for (const packet of this.queue.splice(0)) this.send(packet);
-    this.#authenticate();
-  }
-
-  /** Authenticates, once it is in the default namespace and an upgrade is done. */
-  #authenticate() {
-    if (this.stage !== 'authenticating') return;
-    if (this.target.transport === 'upgrade' && !this.socket) return;
-    this.send(`42["authentication",${this.target.credentials}]`);
+    if (this.stage === 'ready') this.handlers.ready(this);
   }
 
   /** @param {string} text - a packet of Engine.IO */
@@ -344,13 +337,13 @@ class Client {
       if (text.startsWith('42["authenticated"')) {
         this.stage = 'ready';
         clearTimeout(this.timer);
-        this.handlers.ready(this);
+        if (this.target.transport !== 'upgrade' || this.socket) this.handlers.ready(this);
       } else if (text.startsWith('42["unauthorized"')) {
         this.#fail(new Error(text));
       }
     } else if (text[1] === '0' && stage === 'joining') {
       this.stage = 'authenticating';
-      this.#authenticate();
+      this.send(`42["authentication",${this.target.credentials}]`);
     } else {
       this.#fail(new Error(`unexpected while ${stage}: ${text.slice(0, 200)}`));
     }

@@ -165,7 +165,7 @@ function reportOf(parts, { mode, job, elapsed, before, after }) {
     call: { calls: done, calls_per_s: perSecond },
     paced: { calls: done, calls_per_s: perSecond, offered_per_s: job.rate },
     churn: { connections: done, connections_per_s: perSecond },
-    storm: { connections: done },
+    storm: { connections: done, reconnections: sum(({ tally }) => tally.reconnections ?? 0) },
     fanout: { deliveries: done, deliveries_per_s: perSecond, broadcasts: job.count },
     rest: { requests: done, requests_per_s: perSecond },
   };

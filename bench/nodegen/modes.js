@@ -14,6 +14,12 @@ const PARALLEL = 32;
 /** How long a server may take to answer what is outstanding when a run is over, in ms. */
 const GRACE = 5000;
 
+/** How long a client that failed waits before it comes again, in ms: what socket.io's wait at least. */
+const RECONNECTION_DELAY = 500;
+
+/** How long a storm may last, in ms. */
+const STORM_LIMIT = 60_000;
+
 /** Values of calls go round below this. */
 const VALUES = 1_000_000;
 
@@ -287,37 +293,42 @@ function churn(job, tally) {
   };
 }
 
-/** Clients that all come at once, call once, and stay. */
+/**
+ * Clients that all come at once, call once, and stay. One that is turned away or gives up comes again,
+ * as clients do.
+ */
 function storm(job, tally) {
   const { connections, method, target } = job;
   const calls = new Calls(method, 0);
   const clients = [];
+  tally.reconnections = 0;
+  const visit = (id, begun, answered) => {
+    let isAnswered = false;
+    clients[id] = new Client(target, {
+      ready: (client) => calls.send(client, id),
+      ack: (_, number, json) => {
+        isAnswered = true;
+        if (number === id && Calls.matches(id, json)) tally.done++;
+        else complain(tally, 'mismatched', json.slice(0, 200));
+        tally.samples.latency.push(now() - begun);
+        answered();
+      },
+      lost: () => {
+        if (isAnswered) return;
+        tally.reconnections++;
+        setTimeout(() => visit(id, begun, answered), RECONNECTION_DELAY);
+      },
+    });
+  };
   return {
     async open() {},
-    async run() {
-      const begun = now();
-      await new Promise((resolve) => {
-        let left = connections;
-        const over = () => --left === 0 && resolve();
-        for (let id = 0; id < connections; id++) {
-          let isAnswered = false;
-          const client = new Client(target, {
-            ready: () => calls.send(client, id),
-            ack: (_, answered, json) => {
-              isAnswered = true;
-              if (answered === id && Calls.matches(id, json)) tally.done++;
-              else complain(tally, 'mismatched', json.slice(0, 200));
-              tally.samples.latency.push(now() - begun);
-              over();
-            },
-            lost: (_, err) => {
-              complain(tally, 'errors', err.message);
-              if (!isAnswered) over();
-            },
-          });
-          clients.push(client);
-        }
-      });
+    async run({ begin }) {
+      const each = Array.from({ length: connections }, (_, id) => id);
+      const all = Promise.all(
+        each.map((id) => new Promise((resolve) => visit(id, begin, resolve))),
+      );
+      await Promise.race([all, sleep(STORM_LIMIT, undefined, { ref: false })]);
+      tally.unanswered = connections - tally.done - tally.mismatched;
     },
     close: () => leaveAll(clients),
   };

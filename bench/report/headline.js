@@ -22,7 +22,7 @@ const MARKS = { begin: '<!-- bench:begin -->', end: '<!-- bench:end -->' };
 /** Everyday traffic first. @type {Row[]} */
 const ROWS = [
   {
-    title: 'visits of default clients: open with polling, upgrade, authenticate, call, leave',
+    title: 'visits of default clients: open with polling, authenticate, upgrade, call, leave',
     ...{ name: 'visits-default', metric: 'visits', cpu: 'visitCpu' },
   },
   {

@@ -39,6 +39,21 @@ impl Queue {
         self.messages.push_back((bytes.len(), is_binary));
     }
 
+    /// Hands over all messages, which then wait no longer.
+    pub fn drain(&mut self, mut each: impl FnMut(Message<'_>)) {
+        for (length, is_binary) in self.messages.drain(..) {
+            let bytes = &self.bytes[self.start..self.start + length];
+            self.start += length;
+            each(if is_binary {
+                Message::Binary(bytes)
+            } else {
+                Message::Text(bytes)
+            });
+        }
+        self.bytes.clear();
+        self.start = 0;
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()

@@ -1,6 +1,7 @@
 //! All clients come at once, as they do when a server comes back: each connects, authenticates, calls
-//! once and stays.
+//! once and stays. One that is turned away or gives up comes again, as clients do.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, ensure};
@@ -12,6 +13,9 @@ use crate::modes::complain;
 use crate::pool::Pool;
 use crate::stats::{Cost, Durations, Latency, Meter, Probe, seconds};
 use crate::workload::{Calls, VALUES};
+
+/// How long a client that failed waits before it comes again: what socket.io's clients wait at least.
+const RECONNECTION_DELAY: Duration = Duration::from_millis(500);
 
 /// What is asked for.
 #[derive(Debug, Args)]
@@ -38,8 +42,8 @@ pub struct Report {
     pub elapsed_s: f64,
     /// From the first handshake to the answer of each client.
     pub latency: Latency,
-    /// Clients that failed.
-    pub errors: u64,
+    /// How often a client had to come again.
+    pub reconnections: u64,
     /// Wrong answers.
     pub mismatched: u64,
     /// Clients without an answer.
@@ -61,8 +65,12 @@ struct Storm {
     last: Instant,
     /// Clients that were answered.
     done: u64,
-    /// Clients that failed.
-    errors: u64,
+    /// Clients that come again, and when; the first of them first.
+    again: VecDeque<(Instant, usize)>,
+    /// How often one had to.
+    reconnections: u64,
+    /// Whether each is answered.
+    is_answered: Vec<bool>,
     /// Wrong answers.
     mismatched: u64,
 }
@@ -79,6 +87,7 @@ impl Load for Storm {
             Incoming::Event(_) => {}
             Incoming::Ack(ack) => {
                 self.last = now;
+                self.is_answered[index] = true;
                 self.latency.add(now.saturating_duration_since(self.start));
                 if ack.id == 1 && self.calls.matches(&ack, value(index)) {
                     self.done += 1;
@@ -89,9 +98,13 @@ impl Load for Storm {
         }
     }
 
-    fn lost(&mut self, _: usize, why: Error) {
-        self.errors += 1;
-        complain(self.errors, &why);
+    fn lost(&mut self, index: usize, why: Error) {
+        if !self.is_answered[index] {
+            self.reconnections += 1;
+            complain(self.reconnections, &why);
+            self.again
+                .push_back((Instant::now() + RECONNECTION_DELAY, index));
+        }
     }
 }
 
@@ -106,7 +119,9 @@ pub fn run(pool: &mut Pool, o: &Options, probe: Probe) -> Result<(Report, bool)>
         latency: Durations::new()?,
         last: start,
         done: 0,
-        errors: 0,
+        again: VecDeque::new(),
+        reconnections: 0,
+        is_answered: vec![false; o.connections],
         mismatched: 0,
     };
     for index in 0..o.connections {
@@ -114,21 +129,26 @@ pub fn run(pool: &mut Pool, o: &Options, probe: Probe) -> Result<(Report, bool)>
     }
     let wanted = o.connections as u64;
     let end = start + o.limit;
-    while load.done + load.mismatched + load.errors < wanted && Instant::now() < end {
-        pool.turn(end, &mut load)?;
+    while load.done + load.mismatched < wanted && Instant::now() < end {
+        let now = Instant::now();
+        while let Some((_, index)) = load.again.pop_front_if(|(at, _)| *at <= now) {
+            pool.open(index)?;
+        }
+        let next = load.again.front().map_or(end, |(at, _)| *at);
+        pool.turn(end.min(next), &mut load)?;
     }
     let cost = meter.stop(load.done);
     pool.close()?;
-    let unanswered = wanted.saturating_sub(load.done + load.mismatched + load.errors);
+    let unanswered = wanted.saturating_sub(load.done + load.mismatched);
     let report = Report {
         mode: "storm",
         connections: load.done,
         elapsed_s: (load.last - start).as_secs_f64(),
         latency: load.latency.figures(),
-        errors: load.errors,
+        reconnections: load.reconnections,
         mismatched: load.mismatched,
         unanswered,
         cost,
     };
-    Ok((report, load.done == wanted && load.errors == 0))
+    Ok((report, load.done == wanted))
 }
