@@ -613,8 +613,9 @@ declare namespace LoopbackSocket {
      */
     maxHttpBufferSize?: number;
     /**
-     * How many bytes may wait for a client that does not read, before its connection is closed.
-     * @defaultValue 16777216
+     * How many bytes may wait for a client that does not read, before its connection is closed. Those
+     * of a broadcast count for each client, though they are in memory once. A client that reads fast
+     * (8 MB a second) is waited for instead. @defaultValue 16777216
      */
     maxBackpressure?: number;
     /** The transports that clients may open. @defaultValue `['polling', 'websocket']` */

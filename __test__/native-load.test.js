@@ -176,6 +176,52 @@ describe('the body of a POST', () => {
   });
 });
 
+describe('a broadcast of much at once', () => {
+  it('reaches a client that reads, and is there once for all that do not', TIMEOUT, async (t) => {
+    const [messages, bytes, stalled] = [300, 100_000, 40];
+    const server = { messages, bytes, maxBackpressure: 8e6 };
+    const child = start('broadcast.js', [JSON.stringify(server)]);
+    t.signal.addEventListener('abort', () => child.kill());
+    const told = [];
+    const tells = (what) =>
+      new Promise((resolve) => {
+        child.on('message', (message) => what(message) && resolve(message));
+      });
+    child.on('message', (message) => told.push(message));
+    const { port } = await tells((message) => 'port' in message);
+    const open = async () => {
+      const client = new RawWebsocket(port);
+      await client.opened();
+      await client.join();
+      return client;
+    };
+    const silent = await Promise.all(Array.from({ length: stalled }, open));
+    silent.forEach((client) => client.ws.pause());
+    const reader = await open();
+    const gone = () => told.filter((message) => 'gone' in message);
+    const allGone = tells(() => gone().length === stalled);
+    const began = tells((message) => 'before' in message);
+    child.send('broadcast');
+    for (let n = 0; n < messages; n++) {
+      const packet = await reader.packet('2["n",');
+      assert.equal(packet.slice(0, 12), `42["n",${n},"xxxx`.slice(0, 12));
+      assert.ok(packet.length > bytes);
+    }
+    await allGone;
+    assert.deepEqual(gone(), Array(stalled).fill({ gone: 'transport error' }));
+    const { before } = await began;
+    const ends = tells((message) => 'peak' in message);
+    child.send('end');
+    const { peak } = await ends;
+    if (peak !== undefined) {
+      const grown = peak - before;
+      assert.ok(grown < 6 * messages * bytes, `memory grew by ${grown} bytes`);
+    }
+    [reader, ...silent].forEach((client) => client.terminate());
+    await child.ended;
+  });
+});
+
 describe('while JavaScript is busy', { concurrency: 4 }, () => {
   const short = { pingInterval: 300, pingTimeout: 600 };
 

@@ -45,6 +45,9 @@ pub(super) const FAREWELL: Duration = Duration::from_secs(30);
 /// Threads that are not busy catch up in less, and notice as soon that a delay has run out.
 pub(super) const SOON: Duration = Duration::from_millis(250);
 
+/// How often it is looked whether a client that is behind has caught up.
+const CATCHING_UP: Duration = Duration::from_millis(1);
+
 /// One connection of a client.
 pub(crate) struct Connection {
     pub(crate) id: Sid,
@@ -62,6 +65,7 @@ pub(crate) struct Connection {
     reason: OnceLock<Reason>,
     ending: AtomicBool,
     upgrading: AtomicBool,
+    is_looked_after: AtomicBool,
     /// Whether JavaScript is told of every packet of the client.
     watches_received: AtomicBool,
     /// Whether JavaScript is told of every packet for the client.
@@ -73,6 +77,29 @@ pub(crate) struct Connection {
 struct Tasks {
     heart: Option<AbortHandle>,
     reader: Option<Arc<Reader>>,
+}
+
+/// What became of something that was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Queued {
+    /// It goes out by itself, or never, since the connection has ended.
+    Waits,
+    /// [`Connection::flush`] is called for.
+    IsToBeFlushed,
+    /// It goes out by itself. More waits than may, of which the client takes more all the time: whoever
+    /// has more for it waits, or [has somebody do so](Connection::look_after).
+    IsBehind,
+}
+
+/// Waits until clients that are behind have caught up or ended.
+pub(crate) async fn wait_for(mut behind: Vec<Arc<Connection>>, max_backpressure: usize) {
+    loop {
+        behind.retain(|connection| !connection.has_caught_up(max_backpressure));
+        if behind.is_empty() {
+            return;
+        }
+        tokio::time::sleep(CATCHING_UP).await;
+    }
 }
 
 /// How a connection ends.
@@ -131,6 +158,7 @@ impl Connection {
             reason: OnceLock::new(),
             ending: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
+            is_looked_after: AtomicBool::new(false),
             watches_received: AtomicBool::new(watched),
             watches_sent: AtomicBool::new(watched),
             tasks: Mutex::default(),
@@ -338,10 +366,10 @@ impl Connection {
         let _ = self.reason.set(reason);
     }
 
-    /// Queues a frame; says whether [`Connection::flush`] is called for. A client that lets more
-    /// than `max_backpressure` bytes wait loses its connection: a message is delivered or its
-    /// connection ends.
-    pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> bool {
+    /// Queues a frame. A client that lets more than `max_backpressure` bytes wait loses its connection,
+    /// unless it takes them fast enough to be waited for: a message is delivered or its connection
+    /// ends.
+    pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> Queued {
         self.queue(max_backpressure, |outgoing, waiting| {
             match outgoing {
                 _ if frame.volatile && waiting > 0 => return Ok(()),
@@ -357,7 +385,11 @@ impl Connection {
     }
 
     /// Queues a series of frames, as [`Connection::send`].
-    pub(crate) fn send_series(self: &Arc<Self>, series: &Series, max_backpressure: usize) -> bool {
+    pub(crate) fn send_series(
+        self: &Arc<Self>,
+        series: &Series,
+        max_backpressure: usize,
+    ) -> Queued {
         self.queue(max_backpressure, |outgoing, _| {
             match outgoing {
                 Outgoing::Polling(polling) => {
@@ -381,19 +413,26 @@ impl Connection {
         self: &Arc<Self>,
         max_backpressure: usize,
         push: impl FnOnce(&mut Outgoing, usize) -> io::Result<()>,
-    ) -> bool {
+    ) -> Queued {
         let mut outgoing = self.outgoing.lock();
-        let waiting = outgoing.waiting();
+        let mut waiting = outgoing.waiting();
+        let mut is_behind = false;
         if waiting > max_backpressure {
-            drop(outgoing);
-            self.overflow();
-            return false;
+            // It may take more by now, which nobody had the time to see.
+            let may_wait = self.take_more(&mut outgoing);
+            waiting = outgoing.waiting();
+            is_behind = waiting > max_backpressure;
+            if is_behind && !may_wait {
+                drop(outgoing);
+                self.overflow();
+                return Queued::Waits;
+            }
         }
         let mut pushed = push(&mut outgoing, waiting);
         let is_full = match &*outgoing {
-            Outgoing::Polling(_) => return true,
+            Outgoing::Polling(_) => return Queued::IsToBeFlushed,
             Outgoing::Websocket(websocket) => websocket.is_full(),
-            Outgoing::Closed => return false,
+            Outgoing::Closed => return Queued::Waits,
         };
         if is_full && pushed.is_ok() {
             pushed = self.flush_locked(&mut outgoing);
@@ -403,9 +442,53 @@ impl Connection {
         drop(outgoing);
         if pushed.is_err() {
             self.lost();
-            return false;
+            return Queued::Waits;
         }
-        calls_for_flush
+        match (calls_for_flush, is_behind) {
+            (true, _) => Queued::IsToBeFlushed,
+            (false, true) => Queued::IsBehind,
+            (false, false) => Queued::Waits,
+        }
+    }
+
+    /// Has a client for which too much waits take what it does; says whether it may be waited for.
+    fn take_more(self: &Arc<Self>, outgoing: &mut Outgoing) -> bool {
+        match outgoing {
+            Outgoing::Polling(polling) => {
+                polling.flush(self.protocol, &*self.inbox);
+                false
+            }
+            // Whoever waits for the client finds out if nothing can be written any more.
+            Outgoing::Websocket(websocket) => {
+                websocket.flush_blocked().is_ok() && websocket.is_read()
+            }
+            Outgoing::Closed => false,
+        }
+    }
+
+    /// Whether a client that [is behind](Queued::IsBehind) is not waited for any more: it has taken a
+    /// good part of what waits, or it does not take it, and ends if that is too much.
+    pub(crate) fn has_caught_up(self: &Arc<Self>, max_backpressure: usize) -> bool {
+        let mut outgoing = self.outgoing.lock();
+        let may_wait = self.take_more(&mut outgoing);
+        let waiting = outgoing.waiting();
+        drop(outgoing);
+        if waiting > max_backpressure && !may_wait {
+            self.overflow();
+        }
+        !may_wait || waiting <= max_backpressure / 2
+    }
+
+    /// Has somebody wait for a client that is behind.
+    pub(crate) fn look_after(self: &Arc<Self>, max_backpressure: usize) {
+        if self.is_looked_after.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let connection = self.clone();
+        self.runtime.handle.spawn(async move {
+            wait_for(vec![connection.clone()], max_backpressure).await;
+            connection.is_looked_after.store(false, Ordering::Release);
+        });
     }
 
     /// Has what is queued go out, as far as the client takes it.

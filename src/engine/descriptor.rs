@@ -4,7 +4,7 @@
 //! can do is remembered until it was tried. What must stay true: whoever waits is woken by the
 //! first change after it found nothing to do, whichever thread looked for changes.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -231,10 +231,24 @@ impl Descriptor {
     /// # Errors
     /// `WouldBlock` when nothing is; any other when nothing will be any more.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let write = || match &self.stream {
+        self.try_twice(|| match &self.stream {
             Stream::Tcp(stream) => (&*stream).write(bytes),
             Stream::Unix(stream) => (&*stream).write(bytes),
-        };
+        })
+    }
+
+    /// Writes several parts, as far as they are taken at once.
+    ///
+    /// # Errors
+    /// See [`Descriptor::try_write`].
+    pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.try_twice(|| match &self.stream {
+            Stream::Tcp(stream) => (&*stream).write_vectored(parts),
+            Stream::Unix(stream) => (&*stream).write_vectored(parts),
+        })
+    }
+
+    fn try_twice(&self, write: impl Fn() -> io::Result<usize>) -> io::Result<usize> {
         match write() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.can.fetch_and(!WRITABLE, Ordering::SeqCst);

@@ -9,7 +9,8 @@
 //! reactor    who reads which client when        descriptor streams, and who waits for them
 //! pace       how close together messages come   pump       a stream whose bytes Node carries
 //! polling    long polling, served in process    payload    many packets in one body
-//! unheard    what JavaScript has yet to hear    sid        session ids
+//! unheard    what JavaScript has yet to hear    send_queue bytes that wait, shared with others
+//! sid        session ids
 //! ```
 //!
 //! Versions 3 and 4 of the protocol. A connection is written to from any thread, at once if its
@@ -38,6 +39,7 @@ pub(crate) mod pump;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod request;
+mod send_queue;
 mod sid;
 pub(crate) mod unheard;
 pub(crate) mod websocket;

@@ -6,13 +6,15 @@
 
 use std::io;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::frame::{self, Kind};
 use super::payload::{Packet, Writer};
+use super::send_queue::{SHARED, SendQueue};
 use super::wire::WriteHalf;
-use super::{ProtocolVersion, TransportType};
+use super::{ProtocolVersion, Str, TransportType};
 use crate::server::Inbox;
 use crate::server::notice::{Notice, Reason};
 use crate::server::parser::{Frame, Message};
@@ -22,6 +24,11 @@ pub(crate) type RequestNumber = u64;
 
 /// Bytes that are written at once, however many more are about to be queued.
 const WRITE_AT: usize = 1 << 14;
+/// How many bytes a second a client takes that is waited for when too much waits for it. A whole batch
+/// goes no slower because of it.
+const FAST: f64 = (8 << 20) as f64;
+/// For how long it is looked at how many they are.
+const PACE_WINDOW: Duration = Duration::from_millis(200);
 /// About how many bytes a series has at most: a client that does not read is noticed between two.
 const SERIES: usize = 1 << 16;
 
@@ -148,30 +155,34 @@ impl Polling {
 #[derive(Debug)]
 pub(crate) struct Series {
     frames: Vec<Frame>,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Series {
-    /// Parts frames of one message each into series none of which is long.
-    pub(crate) fn split(frames: Vec<Frame>) -> Vec<Self> {
-        let mut all: Vec<Self> = Vec::new();
-        for frame in frames {
-            if all.last().is_none_or(|series| series.bytes.len() >= SERIES) {
-                all.push(Self {
-                    frames: Vec::new(),
-                    bytes: Vec::new(),
-                });
+    /// Takes frames of one message each until they are long, or there are no more.
+    pub(crate) fn gather(each: impl Iterator<Item = Frame>) -> Self {
+        let mut frames = Vec::new();
+        let mut bytes = Vec::new();
+        for frame in each {
+            match &frame.message {
+                Message::Text(text, _) => write_text(&mut bytes, "4", text.as_str()),
+                // Engine.IO 3 has these otherwise; see `Websocket::push_series`.
+                Message::Binary(message) => frame::write(&mut bytes, Kind::Binary, message),
             }
-            if let Some(series) = all.last_mut() {
-                match &frame.message {
-                    Message::Text(text, _) => write_text(&mut series.bytes, "4", text.as_str()),
-                    // Engine.IO 3 has these otherwise; see `Websocket::push_series`.
-                    Message::Binary(bytes) => frame::write(&mut series.bytes, Kind::Binary, bytes),
-                }
-                series.frames.push(frame);
+            frames.push(frame);
+            if bytes.len() >= SERIES {
+                break;
             }
         }
-        all
+        Self {
+            frames,
+            bytes: bytes.into(),
+        }
+    }
+
+    /// How many bytes a websocket carries of them.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
     }
 
     fn is_binary(&self) -> bool {
@@ -210,11 +221,39 @@ pub(super) fn respond(
 #[derive(Debug)]
 pub(super) struct Websocket {
     half: WriteHalf,
-    bytes: Vec<u8>,
-    written: usize,
+    queue: SendQueue,
     /// The client took nothing when it was last tried: what is queued waits for [`super::connection`]
     /// to be told that it does.
     pub(super) is_blocked: bool,
+    pace: ReadingPace,
+}
+
+/// How fast a client reads for which something waits.
+#[derive(Debug)]
+struct ReadingPace {
+    since: Instant,
+    /// Bytes it has taken since then.
+    taken: usize,
+}
+
+impl ReadingPace {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            taken: 0,
+        }
+    }
+
+    /// Whether the client reads, as far as can be known: it does while it has not been asked for long.
+    fn is_fast(&mut self) -> bool {
+        let lasted = self.since.elapsed();
+        if lasted < PACE_WINDOW {
+            return true;
+        }
+        let is_fast = self.taken as f64 >= FAST * lasted.as_secs_f64();
+        *self = Self::new();
+        is_fast
+    }
 }
 
 impl Websocket {
@@ -222,9 +261,9 @@ impl Websocket {
     pub(super) fn new(half: WriteHalf, bytes: Vec<u8>) -> Self {
         Self {
             half,
-            bytes,
-            written: 0,
+            queue: bytes.into(),
             is_blocked: false,
+            pace: ReadingPace::new(),
         }
     }
 
@@ -250,18 +289,23 @@ impl Websocket {
         self.half.is_pumped()
     }
 
-    /// Bytes that wait.
+    /// Bytes that wait; those that wait for others, too, count for each.
     pub(super) fn waiting(&self) -> usize {
-        self.bytes.len() - self.written
+        self.queue.len()
+    }
+
+    /// Whether a client for which too much waits takes it fast enough to be waited for.
+    pub(super) fn is_read(&mut self) -> bool {
+        self.pace.is_fast()
     }
 
     pub(super) fn push(&mut self, packet: &Packet, protocol: ProtocolVersion) {
         match packet {
-            Packet::Text(text) => self.text("4", text.as_str()),
+            Packet::Text(text) => self.text(text),
             Packet::Binary(bytes) => self.binary(bytes, protocol),
-            Packet::Ping => self.text("2", ""),
-            Packet::Pong => self.text("3", ""),
-            Packet::Noop => self.text("6", ""),
+            Packet::Ping => self.control("2"),
+            Packet::Pong => self.control("3"),
+            Packet::Noop => self.control("6"),
         }
     }
 
@@ -269,7 +313,7 @@ impl Websocket {
     pub(super) fn push_frame(&mut self, frame: &Frame, protocol: ProtocolVersion) {
         match &frame.message {
             Message::Text(text, attachments) => {
-                self.text("4", text.as_str());
+                self.text(text);
                 for attachment in attachments {
                     self.binary(attachment, protocol);
                 }
@@ -293,19 +337,19 @@ impl Websocket {
             }
             return Ok(());
         }
-        let mut bytes = &series.bytes[..];
-        if self.bytes.is_empty() && bytes.len() >= WRITE_AT {
+        let mut bytes = series.bytes.clone();
+        if !self.is_blocked && self.queue.is_empty() && bytes.len() >= WRITE_AT {
             while !bytes.is_empty() {
-                match self.half.try_write(bytes) {
+                match self.half.try_write(&bytes) {
                     Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                    Ok(written) => bytes = &bytes[written..],
+                    Ok(written) => bytes.advance(written),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Err(error),
                 }
             }
         }
-        self.bytes.extend_from_slice(bytes);
+        self.queue.add(&bytes);
         Ok(())
     }
 
@@ -314,31 +358,49 @@ impl Websocket {
         !self.is_blocked && self.waiting() >= WRITE_AT
     }
 
-    fn text(&mut self, kind: &str, data: &str) {
-        write_text(&mut self.bytes, kind, data);
+    fn control(&mut self, packet: &str) {
+        self.queue.append(|bytes| write_text(bytes, packet, ""));
     }
 
-    fn binary(&mut self, data: &[u8], protocol: ProtocolVersion) {
-        match protocol {
-            ProtocolVersion::V3 => {
-                frame::begin(&mut self.bytes, Kind::Binary, data.len() + 1);
-                self.bytes.push(4);
-                self.bytes.extend_from_slice(data);
-            }
-            ProtocolVersion::V4 => frame::write(&mut self.bytes, Kind::Binary, data),
+    fn text(&mut self, data: &Str) {
+        self.queue.append(|bytes| {
+            frame::begin(bytes, Kind::Text, 1 + data.len());
+            bytes.push(b'4');
+        });
+        self.add_text(data);
+    }
+
+    fn add_text(&mut self, data: &Str) {
+        if data.len() < SHARED {
+            self.queue
+                .append(|bytes| bytes.extend_from_slice(data.as_bytes()));
+        } else {
+            self.queue.add(&data.clone().into());
         }
+    }
+
+    fn binary(&mut self, data: &Bytes, protocol: ProtocolVersion) {
+        self.queue.append(|bytes| match protocol {
+            ProtocolVersion::V3 => {
+                frame::begin(bytes, Kind::Binary, data.len() + 1);
+                bytes.push(4);
+            }
+            ProtocolVersion::V4 => frame::begin(bytes, Kind::Binary, data.len()),
+        });
+        self.queue.add(data);
     }
 
     /// Queues the end of the websocket.
     pub(super) fn close(&mut self, code: Option<u16>) {
-        frame::write_close(&mut self.bytes, code);
+        self.queue.append(|bytes| frame::write_close(bytes, code));
     }
 
     /// Queues the answer to a ping of the websocket's own, unless the client takes nothing: then it
     /// need not have one (RFC 6455, section 5.5.3).
     pub(super) fn pong(&mut self, payload: &[u8]) {
         if !self.is_blocked {
-            frame::write(&mut self.bytes, Kind::Pong, payload);
+            self.queue
+                .append(|bytes| frame::write(bytes, Kind::Pong, payload));
         }
     }
 
@@ -347,28 +409,32 @@ impl Websocket {
     /// # Errors
     /// That of the stream, on which nothing can be written any more.
     pub(super) fn flush(&mut self) -> io::Result<()> {
-        while self.written < self.bytes.len() {
-            match self.half.try_write(&self.bytes[self.written..]) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => self.written += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.is_blocked = true;
-                    // What is moved is never more than what has gone out since the last time.
-                    if self.written >= self.bytes.len() / 2 {
-                        self.bytes.drain(..self.written);
-                        self.written = 0;
-                    }
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        let was_blocked = self.is_blocked;
+        let taken = self.write()?;
+        self.is_blocked = !self.queue.is_empty();
+        if self.is_blocked && !was_blocked {
+            self.pace = ReadingPace::new();
+        } else {
+            self.pace.taken += taken;
         }
-        self.is_blocked = false;
-        self.written = 0;
-        // A connection at rest holds nothing.
-        self.bytes = Vec::new();
         Ok(())
+    }
+
+    /// Writes what is taken at once by a client that took nothing; whoever waits for it to take more
+    /// waits on.
+    ///
+    /// # Errors
+    /// See [`Websocket::flush`].
+    pub(super) fn flush_blocked(&mut self) -> io::Result<()> {
+        self.pace.taken += self.write()?;
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<usize> {
+        let before = self.queue.len();
+        self.queue
+            .write(|parts| self.half.try_write_vectored(parts))?;
+        Ok(before - self.queue.len())
     }
 }
 

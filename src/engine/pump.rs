@@ -5,11 +5,10 @@
 //! buffers without bound: JavaScript is told to pause while too much is unread, a writer waits
 //! while too much is unwritten; whoever waits learns of the end.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
@@ -20,8 +19,9 @@ use crate::server::notice::{Notice, PumpAction};
 const MAX_UNREAD: usize = 1 << 18;
 /// Unread bytes below which a paused client is resumed.
 const FEW_UNREAD: usize = MAX_UNREAD / 4;
-/// Unwritten bytes beyond which a writer waits.
-const MAX_UNWRITTEN: usize = 1 << 20;
+/// Unwritten bytes from which on a writer waits, and how many are written at once at most: those that
+/// Node has count as taken.
+const MAX_UNWRITTEN: usize = 1 << 18;
 
 /// JavaScript's number for a pump: that of the connection the request might have opened.
 pub(crate) type PumpNumber = u64;
@@ -194,30 +194,44 @@ impl PumpReader {
 pub(crate) struct PumpWriter(Arc<Pump>);
 
 impl PumpWriter {
-    /// Writes all or nothing.
+    /// Writes what is taken at once.
     ///
     /// # Errors
     /// `WouldBlock` while too much is unwritten, `BrokenPipe` when the stream is closed.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write_vectored(&[IoSlice::new(bytes)])
+    }
+
+    /// Writes several parts, as far as they are taken at once.
+    ///
+    /// # Errors
+    /// See [`PumpWriter::try_write`].
+    pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let length = length.min(MAX_UNWRITTEN);
         {
             let mut state = self.0.state.lock();
             if state.is_closed {
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
-            if state.unwritten > MAX_UNWRITTEN {
+            if state.unwritten >= MAX_UNWRITTEN {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
-            state.unwritten += bytes.len();
+            state.unwritten += length;
         }
-        self.0
-            .tell(PumpAction::Write(Bytes::copy_from_slice(bytes)));
-        Ok(bytes.len())
+        let mut bytes = Vec::with_capacity(length);
+        for part in parts {
+            let room = length - bytes.len();
+            bytes.extend_from_slice(&part[..room.min(part.len())]);
+        }
+        self.0.tell(PumpAction::Write(bytes.into()));
+        Ok(length)
     }
 
     /// Ready when more may be taken.
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state.lock();
-        if state.is_closed || state.unwritten <= MAX_UNWRITTEN {
+        if state.is_closed || state.unwritten < MAX_UNWRITTEN {
             return Poll::Ready(Ok(()));
         }
         state.writer = Some(cx.waker().clone());
@@ -238,6 +252,8 @@ impl Drop for PumpWriter {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[derive(Default)]
@@ -323,14 +339,17 @@ mod tests {
     fn a_writer_waits_while_too_much_is_unwritten() {
         let (told, pump, (_reader, writer)) = pump();
         let much = vec![0; MAX_UNWRITTEN + 1];
-        assert_eq!(writer.try_write(&much).unwrap(), much.len());
+        assert_eq!(writer.try_write(&much).unwrap(), MAX_UNWRITTEN);
         let error = writer.try_write(b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(!is_writable(&writer));
         pump.written(1);
         assert!(is_writable(&writer));
-        assert_eq!(writer.try_write(b"x").unwrap(), 1);
-        assert_eq!(told.0.lock().len(), 2);
+        let parts = [IoSlice::new(b"x"), IoSlice::new(b"yz")];
+        assert_eq!(writer.try_write_vectored(&parts).unwrap(), 3);
+        let told = told.0.lock();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[1], PumpAction::Write(Bytes::from_static(b"xyz")));
     }
 
     #[test]

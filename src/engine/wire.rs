@@ -2,7 +2,7 @@
 //!
 //! Two halves: a reader reads from one, any thread writes to the other.
 
-use std::io;
+use std::io::{self, IoSlice};
 #[cfg(unix)]
 use std::net::Shutdown;
 #[cfg(unix)]
@@ -56,6 +56,19 @@ impl WriteHalf {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.try_write(bytes),
             Self::Pump(half) => half.try_write(bytes),
+        }
+    }
+
+    /// Writes several parts, as far as they are taken at once; see [`WriteHalf::try_write`].
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (self, parts) {
+            (_, [part]) => self.try_write(part),
+            #[cfg(unix)]
+            (Self::Descriptor(end), _) => end.0.try_write_vectored(parts),
+            (Self::Pump(half), _) => half.try_write_vectored(parts),
         }
     }
 

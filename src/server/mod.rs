@@ -322,9 +322,8 @@ impl Server {
         let parser = self.options.parser;
         let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
         // Before the end of the connection, if what the client sent behind it is its end.
-        if connection.send(&frame, self.options.max_backpressure) {
-            connection.flush();
-        }
+        let mut touched = output::Touched::default();
+        touched.send(connection, &frame, self.options.max_backpressure);
     }
 
     /// The application made the namespace a client asked for, or has none of that name. `asked` and

@@ -127,7 +127,9 @@ impl Namespace {
         max_backpressure: usize,
         touched: &mut Touched,
     ) {
-        for socket in self.audience(audience) {
+        let sockets = self.audience(audience);
+        touched.broadcast(sockets.len() * frame.len());
+        for socket in sockets {
             socket.send(frame, max_backpressure, touched);
         }
     }
@@ -140,7 +142,9 @@ impl Namespace {
         max_backpressure: usize,
         touched: &mut Touched,
     ) {
-        for socket in self.audience(audience) {
+        let sockets = self.audience(audience);
+        touched.broadcast(sockets.len() * series.len());
+        for socket in sockets {
             touched.send_series(&socket.connection, series, max_backpressure);
         }
     }

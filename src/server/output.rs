@@ -33,13 +33,14 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 
 use super::Server;
 use super::namespace::Audience;
 use super::notice::{Notice, Reason};
 use super::parser::{Frame, Parser};
 use super::socket::Socket;
-use crate::engine::connection::Connection;
+use crate::engine::connection::{Connection, Queued, wait_for};
 use crate::engine::outgoing::Series;
 use crate::session::Call;
 
@@ -49,6 +50,9 @@ use crate::session::Call;
 const MAX_AT_ONCE: usize = 8;
 /// How many bytes such operations hold at most.
 const MAX_BYTES_AT_ONCE: usize = 1 << 13;
+
+/// How many bytes are broadcast, to all clients together, before other tasks have their turn.
+const YIELD_AT: usize = 1 << 22;
 
 /// Something to carry out.
 #[derive(Debug)]
@@ -128,7 +132,7 @@ impl Output {
     }
 
     /// Carries out what there is, unless another thread does and will look for more.
-    fn carry_out_all(&self, server: &Arc<Server>) {
+    async fn carry_out_all(&self, server: &Arc<Server>) {
         loop {
             let commands = {
                 let mut queue = self.queue.lock();
@@ -139,7 +143,12 @@ impl Output {
                 std::mem::take(&mut queue.commands)
             };
             for command in commands {
-                run_one(server, command);
+                match command {
+                    Command::Batch(text, attachments) => {
+                        carry_out_patiently(server, Batch::new(text, attachments)).await;
+                    }
+                    other => run_one(server, other),
+                }
             }
             self.queue.lock().is_busy = false;
         }
@@ -158,14 +167,37 @@ pub(crate) async fn run(server: Weak<Server>, output: Arc<Output>) {
         let Some(server) = server.upgrade() else {
             return;
         };
-        output.carry_out_all(&server);
+        output.carry_out_all(&server).await;
+    }
+}
+
+/// Carries out a batch on the I/O thread. It waits for clients that read and are behind, and has other
+/// tasks have their turn amid what is much, so that one batch takes no more than a client can.
+async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
+    let mut touched = Touched::default();
+    while batch.step(server, &mut touched) {
+        if !touched.behind.is_empty() {
+            touched.flush();
+            let behind = std::mem::take(&mut touched.behind);
+            wait_for(behind, server.options.max_backpressure).await;
+        } else if touched.bytes >= YIELD_AT {
+            touched.bytes = 0;
+            yield_now().await;
+        }
     }
 }
 
 /// Connections for which something was queued, to be written when all is queued that is to be: many
 /// messages for one client leave in one write.
 #[derive(Debug, Default)]
-pub(crate) struct Touched(Vec<Arc<Connection>>);
+pub(crate) struct Touched {
+    connections: Vec<Arc<Connection>>,
+    /// Those of clients that are behind, to be waited for.
+    behind: Vec<Arc<Connection>>,
+    max_backpressure: usize,
+    /// How much was broadcast since other tasks had their turn.
+    bytes: usize,
+}
 
 impl Touched {
     /// Queues a frame on a connection.
@@ -175,9 +207,8 @@ impl Touched {
         frame: &Frame,
         max_backpressure: usize,
     ) {
-        if connection.send(frame, max_backpressure) {
-            self.0.push(connection.clone());
-        }
+        let queued = connection.send(frame, max_backpressure);
+        self.note(connection, queued, max_backpressure);
     }
 
     /// Queues a series of frames on a connection.
@@ -187,8 +218,29 @@ impl Touched {
         series: &Series,
         max_backpressure: usize,
     ) {
-        if connection.send_series(series, max_backpressure) {
-            self.0.push(connection.clone());
+        let queued = connection.send_series(series, max_backpressure);
+        self.note(connection, queued, max_backpressure);
+    }
+
+    fn note(&mut self, connection: &Arc<Connection>, queued: Queued, max_backpressure: usize) {
+        match queued {
+            Queued::Waits => {}
+            Queued::IsToBeFlushed => self.connections.push(connection.clone()),
+            Queued::IsBehind => {
+                self.max_backpressure = max_backpressure;
+                self.behind.push(connection.clone());
+            }
+        }
+    }
+
+    /// Notes how much was broadcast, to all clients together.
+    pub(crate) fn broadcast(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    fn flush(&mut self) {
+        for connection in self.connections.drain(..) {
+            connection.flush();
         }
     }
 }
@@ -196,18 +248,23 @@ impl Touched {
 impl Drop for Touched {
     /// Writes: after a panic too, since whoever queues next relies on it.
     fn drop(&mut self) {
-        for connection in self.0.drain(..) {
-            connection.flush();
+        self.flush();
+        for connection in self.behind.drain(..) {
+            connection.look_after(self.max_backpressure);
         }
     }
 }
 
+/// Carries a command out at once.
 fn run_one(server: &Arc<Server>, command: Command) {
     // A panic would end the one way out there is, so it costs one command.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let touched = &mut Touched::default();
         match command {
-            Command::Batch(text, attachments) => batch(server, &text, attachments, touched),
+            Command::Batch(text, attachments) => {
+                let mut batch = Batch::new(text, attachments);
+                while batch.step(server, touched) {}
+            }
             Command::Expire(socket) => {
                 disconnect_connection(server, &socket.connection, touched);
             }
@@ -216,39 +273,74 @@ fn run_one(server: &Arc<Server>, command: Command) {
     }));
 }
 
-fn batch(server: &Arc<Server>, text: &[u8], attachments: Vec<Bytes>, touched: &mut Touched) {
-    let mut attachments = attachments.into_iter();
-    // The text is written by our own JavaScript; a line that does not parse is skipped, and a panic
-    // costs one line, or the broadcasts that go out together.
-    let mut lines = text
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| std::str::from_utf8(line).ok())
-        .peekable();
-    let parser = server.options.parser;
-    while let Some(line) = lines.next() {
-        if let Some((audience, json)) = repeatable(line, parser)
-            && lines
-                .peek()
-                .and_then(|next| repeatable(next, parser))
-                .is_some_and(|(next, _)| next == audience)
-        {
-            let mut series = vec![json];
-            while let Some((_, json)) = lines
-                .peek()
-                .and_then(|next| repeatable(next, parser))
-                .filter(|(next, _)| *next == audience)
-            {
-                series.push(json);
-                lines.next();
-            }
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                broadcast_series(server, audience, &series, &mut attachments, touched)
-            }));
-            continue;
+/// A batch of operations of the application, carried out one after the other.
+struct Batch {
+    text: Vec<u8>,
+    /// Where the next operation begins.
+    at: usize,
+    attachments: std::vec::IntoIter<Bytes>,
+}
+
+impl Batch {
+    fn new(text: Vec<u8>, attachments: Vec<Bytes>) -> Self {
+        Self {
+            text,
+            at: 0,
+            attachments: attachments.into_iter(),
         }
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            operation(server, line, &mut attachments, touched)
+    }
+
+    /// Carries out the next operation, or the broadcasts to one audience that go out together; false
+    /// if there is none.
+    ///
+    /// The text is written by our own JavaScript; a line that does not parse is skipped, and a panic
+    /// costs one line, or those broadcasts.
+    fn step(&mut self, server: &Arc<Server>, touched: &mut Touched) -> bool {
+        let Self {
+            text,
+            at,
+            attachments,
+        } = self;
+        let Some(line) = next_line(text, at) else {
+            return false;
+        };
+        let parser = server.options.parser;
+        let behind = |at: usize| {
+            let mut at = at;
+            let (audience, json) = repeatable(next_line(text, &mut at)?, parser)?;
+            Some((audience, json, at))
+        };
+        let series = repeatable(line, parser)
+            .filter(|(audience, _)| behind(*at).is_some_and(|(next, ..)| next == *audience));
+        let _ = catch_unwind(AssertUnwindSafe(|| match series {
+            Some((audience, json)) => {
+                let more = std::iter::from_fn(|| {
+                    let (_, json, end) = behind(*at).filter(|(next, ..)| *next == audience)?;
+                    *at = end;
+                    Some(json)
+                });
+                let all = std::iter::once(json).chain(more).map(|json| match parser {
+                    Parser::Common => (json, None),
+                    Parser::Msgpack => (json, attachments.next()),
+                });
+                broadcast_series(server, audience, all, touched)
+            }
+            None => operation(server, line, attachments, touched),
         }));
+        true
+    }
+}
+
+/// The line that begins there, behind which the next one does; one that is no text is skipped.
+fn next_line<'a>(text: &'a [u8], at: &mut usize) -> Option<&'a str> {
+    loop {
+        let rest = text.get(*at..).filter(|rest| !rest.is_empty())?;
+        let length = rest.iter().position(|&byte| byte == b'\n');
+        let length = length.unwrap_or(rest.len());
+        *at += length + 1;
+        if let Ok(line) = std::str::from_utf8(&rest[..length]) {
+            return Some(line);
+        }
     }
 }
 
@@ -264,33 +356,27 @@ fn repeatable(line: &str, parser: Parser) -> Option<(&str, &str)> {
     (audience.bytes().filter(|&byte| byte == b'\t').count() == 1).then_some((audience, json))
 }
 
-/// Broadcasts to one audience, each in its turn.
-fn broadcast_series(
+/// Broadcasts to one audience, as many as go out together.
+fn broadcast_series<'a>(
     server: &Arc<Server>,
     audience: &str,
-    series: &[&str],
-    attachments: &mut std::vec::IntoIter<Bytes>,
+    series: impl Iterator<Item = (&'a str, Option<Bytes>)>,
     touched: &mut Touched,
 ) -> Option<()> {
     let parser = server.options.parser;
-    let attached: Vec<_> = match parser {
-        Parser::Common => Vec::new(),
-        Parser::Msgpack => attachments.by_ref().take(series.len()).collect(),
-    };
+    let mut series = series.peekable();
+    // With what belongs to it, should nobody be there to hear it.
+    series.peek()?;
     let (namespace, audience) = audience.split_once('\t')?;
     let namespace = server.namespace_at(namespace.parse().ok()?)?;
     let audience: Audience = serde_json::from_str(audience).ok()?;
-    let frames = series
-        .iter()
-        .enumerate()
-        .map(|(at, json)| {
-            let data = attached.get(at).cloned().into_iter().collect();
-            parser.event(&namespace.name, json, data, None)
-        })
-        .collect();
-    for series in Series::split(frames) {
-        namespace.broadcast_series(&audience, &series, server.options.max_backpressure, touched);
-    }
+    let frames = series.map(|(json, data)| {
+        let data = data.into_iter().collect();
+        parser.event(&namespace.name, json, data, None)
+    });
+    // Those that are too many for one series are of the next.
+    let series = Series::gather(frames);
+    namespace.broadcast_series(&audience, &series, server.options.max_backpressure, touched);
     Some(())
 }
 

@@ -483,6 +483,26 @@ fn overfill(connection: &Arc<Connection>) {
 }
 
 #[test]
+fn a_client_that_stops_to_read_is_not_waited_for_though_less_than_too_much_waits() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let connection = &socket.connection;
+        overfill(connection);
+        let limit = connection.waiting();
+        assert!(!connection.has_caught_up(limit), "it may be reading");
+        while !connection.has_caught_up(limit) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!connection.is_closed() && connection.waiting() == limit);
+        assert!(connection.has_caught_up(2 * limit));
+        while !connection.has_caught_up(limit - 1) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(world.ended(&socket).await, Reason::Backpressure);
+    });
+}
+
+#[test]
 fn a_client_for_which_too_much_waits_when_it_is_let_in_ends_and_stops_nobody() {
     run(async |mut world| {
         let mut client = world.open(1).await;

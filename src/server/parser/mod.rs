@@ -47,6 +47,16 @@ impl Frame {
         }
     }
 
+    /// How many bytes it carries.
+    pub(crate) fn len(&self) -> usize {
+        match &self.message {
+            Message::Text(text, attachments) => {
+                text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+            }
+            Message::Binary(bytes) => bytes.len(),
+        }
+    }
+
     /// The same frame, sent as these flags say: `v` to be dropped where it would have to wait, `u` not
     /// to be compressed.
     pub(crate) fn flagged(self, flags: &str) -> Self {
