@@ -428,7 +428,7 @@ fn broadcasts_that_go_out_together_keep_their_place_among_all_else() {
         }
         let first = socket.number;
         batch.push_str(&format!("e\t{first}\t\t\t[\"only you\"]\n"));
-        let skip = format!("{{\"skip\":{}}}", second.number);
+        let skip = format!("{{\"exceptSockets\":[{}]}}", second.number);
         batch.push_str(&format!("b\t0\t{skip}\t\t\t[\"not the second\"]\n"));
         let mut hears = expected.clone();
         hears.extend([
