@@ -115,7 +115,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     const methods = methodsOf(loopbackSocket);
     // Bound before the session knows: no call can come in between.
     host.bind(instance, methods, credentials);
-    if (!session.bound(instance, attempt, methods.length)) {
+    if (!session.bound(instance, attempt)) {
       return;
     }
     host.count(instance, -1);

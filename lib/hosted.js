@@ -20,9 +20,6 @@ const { invoke } = require('./invoke');
 const { sendable } = require('./sendable');
 const { delayOf } = require('./timeout');
 
-/** The id of a call that the session does not keep. */
-const NOT_KEPT = -1;
-
 /** Where a socket keeps what its `auth` is. */
 const STANDING = Symbol('loopback-socket.auth');
 
@@ -57,20 +54,6 @@ const hostings = new WeakMap();
 
 /** @type {WeakMap<object, HostedSocket>} the live ones, by the server's socket */
 const hostedSockets = new WeakMap();
-
-/**
- * A call whose handler was not done when it returned.
- *
- * @typedef {object} Call
- * @property {HostedSocket} hosted its socket
- * @property {number} index the number of its LoopbackSocket
- * @property {number} method the number of its method
- * @property {boolean} settled whether its handler is done
- * @property {number} id by which the session keeps it
- */
-
-/** @type {Call[]} those of this tick */
-const waiting = [];
 
 /**
  * Serves the sockets that connect to `io` from now on. Once per instance and `io`, however often it
@@ -128,7 +111,6 @@ function serve(io, loopbackSocket, options) {
  *
  * @typedef {object} Binding
  * @property {Function} listener what the socket calls; the same one for as long as it lives
- * @property {number} method its number in the session
  * @property {Function | undefined} fn the handler
  * @property {unknown} self its `this`
  * @property {unknown} credentials those it was bound with
@@ -222,18 +204,18 @@ class HostedSocket {
     for (const binding of bindings.values()) {
       binding.fn = undefined;
     }
-    methods.forEach(({ name, fn, self }, method) => {
+    methods.forEach(({ name, fn, self }) => {
       if (EMITTER_EVENTS.has(name)) {
         return;
       }
       let binding = bindings.get(name);
       if (binding === undefined) {
-        binding = { listener: undefined, method, fn, self, credentials };
-        binding.listener = this._listenerOf(index, binding);
+        binding = { listener: undefined, fn, self, credentials };
+        binding.listener = this._listenerOf(binding);
         bindings.set(name, binding);
         this.socket.on(name, binding.listener);
       } else {
-        Object.assign(binding, { method, fn, self, credentials });
+        Object.assign(binding, { fn, self, credentials });
         this._listenAgain(name, binding.listener);
       }
     });
@@ -287,11 +269,10 @@ class HostedSocket {
   }
 
   /**
-   * @param {number} index the number of the LoopbackSocket
    * @param {Binding} binding the method
    * @returns {Function} the listener of the method's event
    */
-  _listenerOf(index, binding) {
+  _listenerOf(binding) {
     const hosted = this;
     return function method(args, ack) {
       // The acknowledgement comes last, whatever the client sent before it.
@@ -301,41 +282,32 @@ class HostedSocket {
       } else if (arguments.length > 2) {
         ack = arguments[arguments.length - 1];
       }
-      hosted._call(index, binding, args, typeof ack === 'function' ? ack : undefined);
+      hosted._call(binding, args, typeof ack === 'function' ? ack : undefined);
     };
   }
 
   /**
    * The client calls a method. That it may be called was decided when the session took the methods,
-   * and is true until the socket ends; the session keeps the calls that wait for their handler. A
-   * call that is over within its tick is not handed to and fro: that would be most of its cost.
+   * and is true until the socket ends. Nothing is kept of a call but by its handler, which may never be
+   * done.
    *
-   * @param {number} index the number of the LoopbackSocket
    * @param {Binding} binding the method
    * @param {unknown} args what the client sent
    * @param {Function | undefined} ack answers the client
    * @returns {void}
    */
-  _call(index, binding, args, ack) {
-    const { fn, self, credentials, method } = binding;
+  _call(binding, args, ack) {
+    const { fn, self, credentials } = binding;
     if (fn === undefined) {
       return;
     }
     resolved.then(() => {
-      if (ack === undefined) {
-        invoke(fn, self, [this.socket, credentials, args], ignore);
-        return;
-      }
-      const call = { hosted: this, index, method, settled: false, id: NOT_KEPT };
-      invoke(fn, self, [this.socket, credentials, args], (failed, value) => {
-        call.settled = true;
-        if (call.id > 0 ? this.session.settled(call.id) : !this._ended) {
+      const answer = (failed, value) => {
+        if (!this._ended) {
           this._answer(ack, failed, value);
         }
-      });
-      if (!call.settled) {
-        keepAfterTick(call);
-      }
+      };
+      invoke(fn, self, [this.socket, credentials, args], ack === undefined ? ignore : answer);
     });
   }
 
@@ -466,32 +438,6 @@ function watchAuth(socket) {
     // An emitter that defines its `auth` itself.
     socket.auth = false;
   }
-}
-
-/**
- * Gives a call to its session to keep if it is still waiting when the tick is over.
- *
- * @param {Call} call the call
- * @returns {void}
- */
-function keepAfterTick(call) {
-  if (waiting.push(call) === 1) {
-    process.nextTick(keepWaiting);
-  }
-}
-
-/**
- * The tick is over.
- *
- * @returns {void}
- */
-function keepWaiting() {
-  for (const call of waiting) {
-    if (!call.settled) {
-      call.id = call.hosted.session.called(call.index, call.method, true);
-    }
-  }
-  waiting.length = 0;
 }
 
 /**

@@ -50,7 +50,7 @@ function parseBatch(batch, records, malformed) {
           malformed(subject);
         }
         // What runs for this event must not run for the one before it.
-        values.push(EVENT, subject, -1, -1, -1, undefined);
+        values.push(EVENT, subject, null, -1, -1, undefined);
       }
     }
     return values;
@@ -133,7 +133,7 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
 /**
  * A method, or an attempt to authenticate, that runs for an event beside the method in its record.
  *
- * @typedef {{call: number, run: number} | {instance: number, attempt: number}} Step
+ * @typedef {{run: number} | {instance: number, attempt: number}} Step
  */
 
 /**
@@ -146,7 +146,7 @@ function stepsBehind(values, i) {
   for (let at = i + FIELDS; values[at] === METHOD || values[at] === AUTHENTICATION; at += FIELDS) {
     const [kind, , a, b] = values.slice(at, at + 4);
     steps ??= [];
-    steps.push(kind === METHOD ? { call: a, run: b } : { instance: a, attempt: b });
+    steps.push(kind === METHOD ? { run: b } : { instance: a, attempt: b });
   }
   return steps;
 }

@@ -88,17 +88,17 @@ class Output {
    * Answers a call with the outcome of its handler.
    *
    * @param {number} socket the socket
-   * @param {number} call the call
+   * @param {number} ack the client's id for its acknowledgement
    * @param {boolean} failed whether the handler failed
    * @param {unknown} value its result or error
    * @returns {void}
    * @throws {UnsendableValueError} if the value cannot be sent; nothing has been answered then
    */
-  settle(socket, call, failed, value) {
+  settle(socket, ack, failed, value) {
     let json;
     try {
       if (this.#isPacked || readsItsKey(value) || hasBinary(value)) {
-        this.answer(socket, call, [failed ? { error: value } : { result: value }]);
+        this.answer(socket, ack, [failed ? { error: value } : { result: value }]);
         return;
       }
       json = JSON.stringify(value);
@@ -108,29 +108,20 @@ class Output {
     // As JSON has it, a value that has none is left out.
     const key = failed ? 'error' : 'result';
     const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
-    this.#add(`a\t${socket}\t${digits(call)}\t[${answer}]\n`);
+    this.#add(`a\t${socket}\t${digits(ack)}\t[${answer}]\n`);
   }
 
   /**
    * Answers a call.
    *
    * @param {number} socket the socket
-   * @param {number} call the call
+   * @param {number} ack the client's id for its acknowledgement
    * @param {unknown[]} args the answer
    * @returns {void}
    * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
    */
-  answer(socket, call, args) {
-    this.#send('a', 'A', `\t${socket}\t${digits(call)}\t`, args);
-  }
-
-  /**
-   * @param {number} socket the socket
-   * @param {number} call a call that nobody will answer
-   * @returns {void}
-   */
-  forget(socket, call) {
-    this.#add(`f\t${socket}\t${digits(call)}\n`);
+  answer(socket, ack, args) {
+    this.#send('a', 'A', `\t${socket}\t${digits(ack)}\t`, args);
   }
 
   /**
@@ -339,11 +330,13 @@ class Output {
  * The digits of a number of which there is another one each time. V8 keeps the strings of the last
  * 16,384 numbers it was asked for, and every collection of young garbage would have to look at them.
  *
- * @param {number} number a whole number from 0
+ * @param {number} number a whole number
  * @returns {string} its digits
  */
 function digits(number) {
-  return number < TAIL ? `${number}` : `${Math.floor(number / TAIL)}${TAILS[number % TAIL]}`;
+  return number < TAIL || number > Number.MAX_SAFE_INTEGER
+    ? `${number}`
+    : `${Math.floor(number / TAIL)}${TAILS[number % TAIL]}`;
 }
 
 /**

@@ -54,21 +54,21 @@ class Receiver {
   /**
    * @param {number} number the socket
    * @param {unknown[]} payload the event's name and arguments
-   * @param {number} call the call to acknowledge, -1 if nobody waits
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it
    * @param {import('./inbox').Step[]} [steps] what else runs for it
    * @returns {void}
    */
-  event(number, payload, call, run, isLast, steps) {
+  event(number, payload, ack, run, isLast, steps) {
     const socket = this.#server._sockets.get(number);
     if (socket !== undefined) {
       socket._event(
         payload,
-        call,
+        ack,
         run,
         isLast,
-        steps && ((event) => this.#take(socket, event, steps)),
+        steps && ((event, due) => this.#take(socket, event, ack, due, steps)),
       );
     }
   }
@@ -76,23 +76,23 @@ class Receiver {
   /**
    * @param {Socket} socket the socket
    * @param {unknown[]} event the event's name and arguments
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {import('./socket').Due} due whether it has been
    * @param {import('./inbox').Step[]} steps what runs for it
-   * @returns {boolean} whether a method is among that
+   * @returns {void}
    */
-  #take(socket, event, steps) {
-    let isCalled = false;
+  #take(socket, event, ack, due, steps) {
     for (const step of steps) {
       if (!this.#server._isLive(socket)) {
-        break;
+        return;
       }
       if ('run' in step) {
-        isCalled = socket._call(event, step.call, step.run) || isCalled;
+        socket._call(event, ack, step.run, due);
       } else if (!isAuthenticationRemoved(socket, step.instance)) {
         const { instance, attempt } = step;
         serving.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
       }
     }
-    return isCalled;
   }
 
   /**

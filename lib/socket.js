@@ -36,6 +36,13 @@ const NO_FLAGS = Object.freeze({});
 /** What a client asked with that said no more than which namespace it wants. */
 const NOTHING = Object.freeze({});
 
+/**
+ * An acknowledgement that several may give: the first does. Who may give it holds it, and nobody else;
+ * so nothing is kept of one that is never given.
+ *
+ * @typedef {{isAnswered: boolean}} Due
+ */
+
 class Socket extends EventEmitter {
   /** Whether the socket is of its namespace: not before middleware has let it in. */
   connected = false;
@@ -666,15 +673,14 @@ class Socket extends EventEmitter {
    * An event of the client.
    *
    * @param {unknown[]} payload the event's name and arguments
-   * @param {number} call the call to acknowledge, -1 if nobody waits
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
-   * @param {(event: unknown[]) => boolean} [runBehind] runs what else runs for the event, and says
-   *   whether a method is among that
+   * @param {(event: unknown[], due: Due) => void} [runBehind] runs what else runs for the event
    * @returns {void}
    */
-  _event(payload, call, run, isLast, runBehind) {
+  _event(payload, ack, run, isLast, runBehind) {
     if (!this.connected) {
       return;
     }
@@ -683,41 +689,42 @@ class Socket extends EventEmitter {
       this.#anyListeners === undefined &&
       (isLast || super.listenerCount(payload[0]) === 0)
     ) {
-      const isCalled = run >= 0 && this._call(payload, call, run);
-      const isCalledBehind = runBehind !== undefined && runBehind(payload);
-      if (!isCalled && !isCalledBehind) {
-        this.#forget(call);
+      const due = runBehind === undefined ? undefined : { isAnswered: false };
+      if (run >= 0) {
+        this._call(payload, ack, run, due);
       }
+      runBehind?.(payload, due);
       return;
     }
     const event = payload.slice();
-    if (call >= 0) {
-      event.push((...values) => this.#acknowledge(call, values));
+    const due = { isAnswered: false };
+    if (ack !== null) {
+      event.push((...values) => this.#acknowledge(ack, values, due));
     }
     for (const listener of this.listenersAny().slice()) {
       guarded(() => Reflect.apply(listener, this, event));
     }
-    this.#look(event, () => this.#dispatch(event, payload, call, run, runBehind));
+    this.#look(event, () => this.#dispatch(event, payload, ack, run, due, runBehind));
   }
 
   /**
    * Runs a method that the session allows.
    *
    * @param {unknown[]} payload the event's name and arguments; those behind the first are ignored
-   * @param {number} call the call to answer, -1 if nobody waits
+   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
    * @param {number} run the method, and whose
-   * @returns {boolean} whether there still is such a method
+   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @returns {void}
    */
-  _call(payload, call, run) {
+  _call(payload, ack, run, due) {
     const bound = this.#bound?.[Math.floor(run / METHODS)];
     const method = methodOf(bound, run % METHODS, payload[0]);
     if (method === undefined) {
-      return false;
+      return;
     }
     const args = [this, bound.credentials, payload[1]];
-    const settle = call < 0 ? ignore : (failed, value) => this.#answer(call, failed, value);
+    const settle = ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, due);
     invoke(method.fn, method.self, args, settle);
-    return true;
   }
 
   /**
@@ -861,12 +868,13 @@ class Socket extends EventEmitter {
    *
    * @param {unknown[]} event the event as the listeners get it, acknowledgement and all
    * @param {unknown[]} payload the event as it came
-   * @param {number} call the call to acknowledge, -1 if nobody waits
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
    * @param {number} run the method to run, -1 for none
-   * @param {(event: unknown[]) => boolean} [runBehind] runs what else runs for the event
+   * @param {Due} due whether it has been acknowledged
+   * @param {(event: unknown[], due: Due) => void} [runBehind] runs what else runs for the event
    * @returns {void}
    */
-  #dispatch(event, payload, call, run, runBehind) {
+  #dispatch(event, payload, ack, run, due, runBehind) {
     if (!this.connected) {
       return;
     }
@@ -874,29 +882,30 @@ class Socket extends EventEmitter {
     for (const listener of super.rawListeners(name)) {
       guarded(() => Reflect.apply(listener, this, args));
     }
-    const bare = call < 0 ? event : event.slice(0, -1);
+    const bare = ack === null ? event : event.slice(0, -1);
     if (name !== payload[0]) {
-      this.#callNamed(bare, call);
+      this.#callNamed(bare, ack, due);
       return;
     }
     if (run >= 0) {
-      this._call(bare, call, run);
+      this._call(bare, ack, run, due);
     }
-    runBehind?.(bare);
+    runBehind?.(bare, due);
   }
 
   /**
    * Middleware gave an event another name: runs the methods of that name.
    *
    * @param {unknown[]} event the event
-   * @param {number} call the call to answer, -1 if nobody waits
+   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {Due} due whether it has been answered
    * @returns {void}
    */
-  #callNamed(event, call) {
+  #callNamed(event, ack, due) {
     (this.#bound ?? []).forEach((bound, instance) => {
       const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
       if (index >= 0) {
-        this._call(event, call, instance * METHODS + index);
+        this._call(event, ack, instance * METHODS + index, due);
       }
     });
   }
@@ -904,47 +913,41 @@ class Socket extends EventEmitter {
   /**
    * Answers a call; what cannot be sent is answered with an error that says so.
    *
-   * @param {number} call the call
+   * @param {number} ack what the client wants it answered with
    * @param {boolean} failed whether its handler failed
    * @param {unknown} value its result or error
+   * @param {Due} [due] whether it has been answered, if somebody else may answer too
    * @returns {void}
    */
-  #answer(call, failed, value) {
-    if (!this.connected) {
+  #answer(ack, failed, value, due) {
+    if (!this.connected || due?.isAnswered) {
       return;
     }
     const { _output: output } = this.server;
     try {
-      output.settle(this._number, call, failed, value);
+      output.settle(this._number, ack, failed, value);
     } catch (error) {
       const { code, message } = error;
-      output.settle(this._number, call, true, { code, message });
+      output.settle(this._number, ack, true, { code, message });
+    }
+    if (due !== undefined) {
+      due.isAnswered = true;
     }
   }
 
   /**
    * The application acknowledges an event itself.
    *
-   * @param {number} call the call
-   * @param {unknown[]} args what with
+   * @param {number} ack what the client wants it acknowledged with
+   * @param {unknown[]} args what the application says
+   * @param {Due} due whether it has been acknowledged
    * @returns {void}
    * @throws {UnsendableValueError} if a value cannot be sent
    */
-  #acknowledge(call, args) {
-    if (this.connected) {
-      this.server._output.answer(this._number, call, args);
-    }
-  }
-
-  /**
-   * Nobody will ever acknowledge this event: nothing is to wait for it.
-   *
-   * @param {number} call the call, -1 if nobody waits
-   * @returns {void}
-   */
-  #forget(call) {
-    if (call >= 0) {
-      this.server._output.forget(this._number, call);
+  #acknowledge(ack, args, due) {
+    if (this.connected && !due.isAnswered) {
+      this.server._output.answer(this._number, ack, args);
+      due.isAnswered = true;
     }
   }
 

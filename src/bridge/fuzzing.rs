@@ -28,7 +28,7 @@ pub fn batches(input: &[u8]) {
         if packet::event_name(line).is_some() {
             inbox.push(Notice::Event {
                 socket: 7,
-                call: None,
+                ack: None,
                 runs: Default::default(),
                 payload: Payload::Json(line.to_owned().into(), attachments.clone()),
                 said: None,

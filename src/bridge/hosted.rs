@@ -11,7 +11,7 @@ use napi::bindgen_prelude::{FromNapiValue, Result};
 use napi::sys;
 use napi_derive::napi;
 
-use crate::session::{self, Attempt, Call, Effect, Effects, Event, Instance, Methods};
+use crate::session::{self, Attempt, Effect, Effects, Event, Instance};
 
 /// `outcome`: nothing to do.
 pub(super) const NOTHING: i64 = -1;
@@ -71,11 +71,11 @@ impl Number {
     }
 }
 
-/// The state of one socket of a JavaScript Socket.IO server: its authentication, its timeout and
-/// the calls that wait for an answer. Decides; the caller does.
+/// The state of one socket of a JavaScript Socket.IO server: its authentication and its timeout.
+/// Decides; the caller does.
 #[napi]
 pub struct Session {
-    core: session::Session<()>,
+    core: session::Session,
 }
 
 #[napi]
@@ -162,7 +162,6 @@ impl Session {
         &mut self,
         #[napi(ts_arg_type = "number")] instance: Number,
         #[napi(ts_arg_type = "number")] attempt: Number,
-        #[napi(ts_arg_type = "number")] method_count: Number,
     ) -> bool {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return false;
@@ -170,7 +169,8 @@ impl Session {
         let event = Event::Bound {
             instance,
             attempt,
-            methods: Arc::new(Methods::unnamed(method_count.whole().unwrap_or(0))),
+            // Their names are the listeners' here.
+            methods: Arc::default(),
         };
         matches!(self.handle(event), Some(Effect::Authenticated { .. }))
     }
@@ -189,45 +189,6 @@ impl Session {
         };
         let event = Event::Acknowledged { instance, attempt };
         matches!(self.handle(event), Some(Effect::Disconnect))
-    }
-
-    /// The client called the method bound at this index.
-    ///
-    /// @returns a call `> 0`: run it and report it with `settled`; 0: run it, nobody waits for an
-    /// answer; -1: do not run it
-    #[napi(catch_unwind)]
-    pub fn called(
-        &mut self,
-        #[napi(ts_arg_type = "number")] instance: Number,
-        #[napi(ts_arg_type = "number")] method: Number,
-        #[napi(ts_arg_type = "boolean")] has_ack: Flag,
-    ) -> i64 {
-        let (Some(instance), Some(method)) = (instance.instance(), method.whole()) else {
-            return NOTHING;
-        };
-        let event = Event::Called {
-            instance,
-            method,
-            ack: has_ack.0.then_some(()),
-        };
-        match self.handle(event) {
-            Some(Effect::RunMethod { call, .. }) => call.map_or(0, Call::number).cast_signed(),
-            _ => NOTHING,
-        }
-    }
-
-    /// The handler of this call is done.
-    ///
-    /// @returns true: answer the client
-    #[napi(catch_unwind)]
-    pub fn settled(&mut self, #[napi(ts_arg_type = "number")] call: Number) -> bool {
-        let Some(call) = call.name().and_then(Call::from_number) else {
-            return false;
-        };
-        matches!(
-            self.handle(Event::Settled { call }),
-            Some(Effect::Answer { .. })
-        )
     }
 
     /// A timer armed after `serve` fired. It is the clock here: a `setTimeout` may fire a little
@@ -260,13 +221,13 @@ impl Session {
     }
 
     /// An event that has at most one effect and does not depend on the time.
-    fn handle(&mut self, event: Event<'_, ()>) -> Option<Effect<()>> {
+    fn handle(&mut self, event: Event<'_>) -> Option<Effect> {
         first(self.core.handle(event, 0))
     }
 }
 
 /// The first of these effects; those a JavaScript host asks for come alone.
-fn first(effects: Effects<()>) -> Option<Effect<()>> {
+fn first(effects: Effects) -> Option<Effect> {
     effects.into_iter().next()
 }
 
@@ -285,12 +246,12 @@ mod tests {
         (session, instance)
     }
 
-    /// As [`served`], authenticated with two methods.
+    /// As [`served`], authenticated.
     fn authenticated() -> Session {
         let (mut session, _) = served();
         let attempt = session.credentials(n(0));
         assert_eq!(session.outcome(n(0), num(attempt), Flag(true), n(0)), BIND);
-        assert!(session.bound(n(0), num(attempt), n(2)));
+        assert!(session.bound(n(0), num(attempt)));
         session
     }
 
@@ -313,7 +274,7 @@ mod tests {
         assert_eq!((outcome(2), outcome(0), outcome(0)), (0, 1, BIND));
         assert_eq!(outcome(0), NOTHING);
         assert!(!session.authenticated());
-        assert!(session.bound(n(0), num(attempt), n(0)));
+        assert!(session.bound(n(0), num(attempt)));
         assert!(session.authenticated());
     }
 
@@ -326,19 +287,6 @@ mod tests {
         assert_eq!(outcome, UNAUTHORIZED);
         assert!(session.acknowledged(n(0), num(attempt)));
         assert!(!session.acknowledged(n(0), num(attempt)));
-    }
-
-    #[test]
-    fn a_call_is_run_with_a_number_to_settle_once_or_without_or_not_at_all() {
-        let mut session = authenticated();
-        let call = session.called(n(0), n(1), Flag(true));
-        assert!(call > 0);
-        assert_eq!(session.called(n(0), n(1), Flag(false)), 0);
-        assert_eq!(session.called(n(0), n(2), Flag(true)), NOTHING);
-        assert_eq!(session.called(n(1), n(0), Flag(true)), NOTHING);
-        assert!(session.settled(num(call)));
-        assert!(!session.settled(num(call)));
-        assert!(!session.settled(n(0)));
     }
 
     #[test]
@@ -362,7 +310,6 @@ mod tests {
     #[test]
     fn a_disconnected_session_answers_every_report_with_nothing() {
         let mut session = authenticated();
-        let call = session.called(n(0), n(0), Flag(true));
         let attempt = session.credentials(n(0));
         session.disconnected();
         assert!(!session.authenticated());
@@ -370,9 +317,7 @@ mod tests {
         assert_eq!(session.credentials(n(0)), NOTHING);
         let outcome = session.outcome(n(0), num(attempt), Flag(true), n(0));
         assert_eq!(outcome, NOTHING);
-        assert!(!session.bound(n(0), num(attempt), n(0)));
-        assert_eq!(session.called(n(0), n(0), Flag(true)), NOTHING);
-        assert!(!session.settled(num(call)));
+        assert!(!session.bound(n(0), num(attempt)));
         assert!(!session.tick(n(9_999)));
     }
 
@@ -390,12 +335,9 @@ mod tests {
         let mut session = authenticated();
         for odd in odd {
             assert_eq!(session.credentials(n(odd)), NOTHING);
-            assert_eq!(session.called(n(odd), n(0), Flag(true)), NOTHING);
-            assert_eq!(session.called(n(0), n(odd), Flag(true)), NOTHING);
-            assert!(!session.settled(n(odd)));
             let outcome = session.outcome(n(0), n(odd), Flag(true), n(odd));
             assert_eq!(outcome, NOTHING);
-            assert!(!session.bound(n(0), n(odd), n(odd)));
+            assert!(!session.bound(n(0), n(odd)));
             assert!(!session.acknowledged(n(odd), n(odd)));
         }
     }

@@ -12,8 +12,8 @@
 //!
 //! | kind | subject | a | b | payload |
 //! |---|---|---|---|---|
-//! | 1 event | socket | call or -1 | method to run or -1 | `["name",args…]` |
-//! | 2 method | socket | call or -1 | method to run | 0: that of the event before |
+//! | 1 event | socket | the client's id for its acknowledgement, or null | method to run or -1 | `["name",args…]` |
+//! | 2 method | socket | 0 | method to run | 0: that of the event before |
 //! | 3 authentication | socket | instance | attempt | 0: that of the event before |
 //! | 4 connect | socket | connection | 0 | `{id,nsp,query,auth}` |
 //! | 5 disconnect | socket | reason | 0 | 0 |
@@ -40,7 +40,7 @@ use tokio::sync::oneshot;
 use crate::engine::unheard::Said;
 use crate::server::MAX_ATTACHMENTS;
 use crate::server::notice::{Notice, PumpAction, Run};
-use crate::session::{Attempt, Call};
+use crate::session::Attempt;
 
 /// Records one turn of the event loop takes at most.
 const MAX_RECORDS: usize = 1024;
@@ -276,6 +276,9 @@ impl crate::server::Inbox for Inbox {
     }
 }
 
+/// What is written as `null`: no acknowledgement. A client that sends it as an id gets none.
+const NULL: i64 = i64::MIN;
+
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
     let mut digits = itoa::Buffer::new();
     let mut record = |numbers: [i64; 5], payload: &str| {
@@ -284,7 +287,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             text.push(b',');
         }
         for number in numbers {
-            text.extend_from_slice(digits.format(number).as_bytes());
+            let digits = match number {
+                NULL => "null",
+                number => digits.format(number),
+            };
+            text.extend_from_slice(digits.as_bytes());
             text.push(b',');
         }
         text.extend_from_slice(payload.as_bytes());
@@ -293,13 +300,13 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
     match notice {
         Notice::Event {
             socket,
-            call,
+            ack,
             runs,
             payload,
             ..
         } => {
             let socket = id(socket);
-            let call = call.map_or(-1, |call: Call| id(call.number()));
+            let ack = ack.unwrap_or(NULL);
             let mut runs = runs.into_iter().peekable();
             let first = match runs.peek() {
                 Some(&Run::Method { instance, method }) => {
@@ -310,11 +317,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             };
             let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
-            record([1, socket, call, first, place], text.as_str());
+            record([1, socket, ack, first, place], text.as_str());
             for run in runs {
                 match run {
                     Run::Method { instance, method } => {
-                        record([2, socket, call, method_number(instance, method), -1], "0");
+                        record([2, socket, 0, method_number(instance, method), -1], "0");
                     }
                     Run::Auth { instance, attempt } => {
                         let attempt = id(Attempt::number(attempt));
@@ -426,7 +433,7 @@ mod tests {
     fn event(socket: u64, text: &str) -> Notice {
         Notice::Event {
             socket,
-            call: None,
+            ack: None,
             runs: Default::default(),
             payload: Payload::Json(text.to_owned().into(), Vec::new()),
             said: None,
@@ -447,10 +454,10 @@ mod tests {
         });
         let portion = inbox.take();
         assert!(portion.attachments.is_empty() && !portion.more);
-        assert_eq!(text(&inbox), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
+        assert_eq!(text(&inbox), r#"[1,7,null,-1,-1,["m",1],5,7,2,0,-1,0]"#);
         assert_eq!(
             inbox.records(),
-            [r#"[1,7,-1,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
+            [r#"[1,7,null,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
         );
     }
 

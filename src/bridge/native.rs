@@ -31,7 +31,7 @@ use crate::engine::{ProtocolVersion, Sid};
 use crate::server::options::Options;
 use crate::server::parser::Parser;
 use crate::server::runtime::Runtime;
-use crate::server::socket::{AckId, Socket};
+use crate::server::socket::Socket;
 use crate::server::{Server, output, packet};
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 
@@ -605,7 +605,7 @@ impl NativeServer {
         event_loop::unlisten(&self.inbox);
     }
 
-    fn step(&self, socket: i64, event: Event<'_, AckId>) -> Effects<AckId> {
+    fn step(&self, socket: i64, event: Event<'_>) -> Effects {
         match self.server.socket(socket.cast_unsigned()) {
             Some(socket) => Socket::step(&socket, event),
             None => Effects::new(),

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::packet::Payload;
-use super::socket::SocketNumber;
+use super::socket::{AckId, SocketNumber};
 use crate::engine::connection::ConnectionNumber;
 use crate::engine::outgoing::RequestNumber;
 use crate::engine::pump::PumpNumber;
 use crate::engine::unheard::Said;
-use crate::session::{Attempt, Call, Instance};
+use crate::session::{Attempt, Instance};
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -40,8 +40,9 @@ pub(crate) enum Notice {
     /// An event of a client, with what the session decided about it.
     Event {
         socket: SocketNumber,
-        /// The call to acknowledge, if the client asked for an acknowledgement.
-        call: Option<Call>,
+        /// What the client wants it acknowledged with, if it does. Nobody keeps it but JavaScript: it goes
+        /// with what may acknowledge.
+        ack: Option<AckId>,
         runs: SmallVec<[Run; 1]>,
         /// The raw `["name",args…]`, checked to be exactly one array.
         payload: Payload,
@@ -50,7 +51,7 @@ pub(crate) enum Notice {
     /// A client acknowledged an event of ours.
     Acknowledged {
         socket: SocketNumber,
-        ack: i64,
+        ack: AckId,
         /// The raw array of arguments, checked like an event's.
         payload: Payload,
         said: Option<Said>,

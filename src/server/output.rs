@@ -7,8 +7,7 @@
 //!
 //! | line | does |
 //! |---|---|
-//! | `a socket call json` | answers a call with the array `json` |
-//! | `f socket call` | forgets a call that nobody will answer |
+//! | `a socket ack json` | answers a client's event with the array `json`, by the client's id |
 //! | `e socket ack? flags? json` | emits the array `json` to one socket, with an acknowledgement id or none |
 //! | `b namespace audience ack? flags? json` | broadcasts |
 //! | `j socket room` / `l socket room` | joins / leaves a room, by its number |
@@ -39,10 +38,9 @@ use super::Server;
 use super::namespace::Audience;
 use super::notice::{Notice, Reason};
 use super::parser::{Frame, Parser};
-use super::socket::Socket;
+use super::socket::{AckId, Socket};
 use crate::engine::connection::{Connection, Queued, wait_for};
 use crate::engine::outgoing::Series;
-use crate::session::Call;
 
 /// How many operations the thread that speaks carries out itself, when nothing is before them: the
 /// I/O thread would take longer to wake than they take. More of them are worth a thread of their
@@ -77,9 +75,7 @@ impl Command {
                 .split(|&byte| byte == b'\n')
                 .filter(|line| !line.is_empty())
                 .enumerate()
-                .all(|(at, line)| {
-                    at < MAX_AT_ONCE && matches!(line[0], b'a' | b'A' | b'e' | b'E' | b'f')
-                })
+                .all(|(at, line)| at < MAX_AT_ONCE && matches!(line[0], b'a' | b'A' | b'e' | b'E'))
     }
 }
 
@@ -430,13 +426,9 @@ fn operation(
     let ns = &socket.namespace.name;
     match kind {
         "a" | "A" => {
-            let call = Call::from_number(fields.next()?.parse().ok()?)?;
-            let ack = socket.settle(call)?;
+            let ack = ack_id(fields.next()?)?;
             let frame = parser.ack(ns, fields.next()?, attached, ack);
             socket.send(&frame, max_backpressure, touched);
-        }
-        "f" => {
-            socket.settle(Call::from_number(fields.next()?.parse().ok()?)?);
         }
         "e" | "E" => {
             let ack = fields.next()?.parse().ok();
@@ -468,6 +460,14 @@ fn operation(
         _ => {}
     }
     Some(())
+}
+
+/// The id of a client's acknowledgement. Beyond 2⁵³ JavaScript has it rounded, as Socket.IO does.
+fn ack_id(digits: &str) -> Option<AckId> {
+    digits
+        .parse()
+        .or_else(|_| digits.parse().map(|rounded: f64| rounded as AckId))
+        .ok()
 }
 
 /// Ends one socket, telling its client.

@@ -23,7 +23,7 @@ use super::{Inbox, Server};
 use crate::engine::ProtocolVersion;
 use crate::engine::connection::Connection;
 use crate::engine::unheard::Said;
-use crate::session::{Call, Effect, Effects, Event, Session};
+use crate::session::{Effect, Effects, Event, Session};
 
 /// JavaScript's name for a socket: given once, however long the process lives.
 pub(crate) type SocketNumber = u64;
@@ -46,7 +46,7 @@ pub(crate) struct Socket {
 
 struct State {
     phase: Phase,
-    session: Session<AckId>,
+    session: Session,
     /// Timers of pending authentication; ended with it.
     timers: SmallVec<[AbortHandle; 1]>,
 }
@@ -182,21 +182,16 @@ impl Socket {
     fn see(&self, state: &mut State, incoming: Incoming) -> Result<(), Malformed> {
         let Incoming { payload, ack } = incoming;
         let name = payload.event_name().ok_or(Malformed)?;
-        let mut call = None;
         let mut runs = SmallVec::new();
-        let event = Event::Incoming { name: &name, ack };
-        for effect in state.session.handle(event, self.now()) {
+        for effect in state
+            .session
+            .handle(Event::Incoming { name: &name }, self.now())
+        {
             match effect {
-                Effect::Deliver { call: delivered } => call = delivered,
                 Effect::RunAuth { instance, attempt } => {
                     runs.push(Run::Auth { instance, attempt });
                 }
-                Effect::RunMethod {
-                    instance,
-                    method,
-                    call: answered,
-                } => {
-                    call = call.or(answered);
+                Effect::RunMethod { instance, method } => {
                     runs.push(Run::Method { instance, method });
                 }
                 _ => {}
@@ -206,7 +201,7 @@ impl Socket {
         let (text, attachments) = payload.parts();
         self.inbox.push(Notice::Event {
             socket: self.number,
-            call,
+            ack,
             runs,
             said: Some(self.connection.said(text, attachments)),
             payload,
@@ -236,7 +231,7 @@ impl Socket {
     }
 
     /// One step of the session that JavaScript takes.
-    pub(crate) fn step(&self, event: Event<'_, AckId>) -> Effects<AckId> {
+    pub(crate) fn step(&self, event: Event<'_>) -> Effects {
         let mut state = self.state.lock();
         let effects = state.session.handle(event, self.now());
         if state.session.deadline().is_none() {
@@ -245,19 +240,16 @@ impl Socket {
         effects
     }
 
+    /// Whether the session holds nothing: no LoopbackSocket serves the socket.
+    #[cfg(test)]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.state.lock().session.is_empty()
+    }
+
     /// The index the next LoopbackSocket that serves the socket gets; `None` after its end.
     pub(crate) fn next_instance(&self) -> Option<u32> {
         let state = self.state.lock();
         (!state.session.ended()).then(|| state.session.instances())
-    }
-
-    /// The acknowledgement that is due now that a call is settled, if it still is.
-    pub(crate) fn settle(&self, call: Call) -> Option<AckId> {
-        let effects = self.step(Event::Settled { call });
-        effects.into_iter().find_map(|effect| match effect {
-            Effect::Answer { ack } => Some(ack),
-            _ => None,
-        })
     }
 
     /// Arms the timer of pending authentication.

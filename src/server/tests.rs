@@ -230,6 +230,22 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
 }
 
 #[test]
+fn nothing_is_kept_of_an_acknowledgement_that_a_client_wants() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        for ack in [0, 1, i64::MAX] {
+            say(&mut client, &format!("42{ack}[\"m\"]")).await;
+            let wanted = world.until(|notice| match notice {
+                Notice::Event { ack, .. } => Some(*ack),
+                _ => None,
+            });
+            assert_eq!(wanted.await, Some(ack));
+            assert!(socket.holds_nothing());
+        }
+    });
+}
+
+#[test]
 fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
     const MESSAGES: usize = 100_000;
     run(async |mut world| {

@@ -2,20 +2,17 @@
 
 use smallvec::SmallVec;
 
-use super::{Attempt, Call, Instance};
+use super::{Attempt, Instance};
 
 /// The effects of one event, in order. A call of a method that one or two instances bind stays on
 /// the stack.
-pub(crate) type Effects<A> = SmallVec<[Effect<A>; 3]>;
+pub(crate) type Effects = SmallVec<[Effect; 2]>;
 
-/// Something the host must do. `A` is the host's acknowledgement token.
+/// Something the host must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Effect<A> {
+pub(crate) enum Effect {
     /// Report [`Event::Tick`](super::Event::Tick) at this time.
     Timer { at: u64 },
-    /// Let the application's own listeners see the event; `call` is there if it can be
-    /// acknowledged.
-    Deliver { call: Option<Call> },
     /// Run the auth function of this instance.
     RunAuth {
         instance: Instance,
@@ -42,14 +39,8 @@ pub(crate) enum Effect<A> {
         instance: Instance,
         attempt: Attempt,
     },
-    /// Run this method; `call` is there if the client waits for an answer.
-    RunMethod {
-        instance: Instance,
-        method: u32,
-        call: Option<Call>,
-    },
-    /// Answer the client. There is no second answer to the same token.
-    Answer { ack: A },
+    /// Run this method.
+    RunMethod { instance: Instance, method: u32 },
     /// Disconnect the socket from its namespace. The session has ended.
     Disconnect,
     /// Close the connection, with every namespace on it. The session has ended.

@@ -2,27 +2,22 @@
 
 use std::sync::Arc;
 
-use super::{Attempt, Call, Instance, Methods};
+use super::{Attempt, Instance, Methods};
 
-/// Something that happened to a socket. `A` is the host's acknowledgement token.
+/// Something that happened to a socket.
 ///
 /// A host of sockets reports client events either as [`Event::Incoming`], by name, or, where it
-/// has a listener of its own for each name, as [`Event::Credentials`] and [`Event::Called`].
+/// has a listener of its own for each name, credentials as [`Event::Credentials`] and no others: what it
+/// listens for are the methods that the session let it bind.
 #[derive(Debug)]
-pub(crate) enum Event<'a, A> {
+pub(crate) enum Event<'a> {
     /// A LoopbackSocket begins to serve the socket. `timeout` is how many milliseconds the socket
     /// may stay pending; `None` is `'none'`.
     Served { timeout: Option<u64> },
     /// The client emitted the event `name` (decoded; WTF-8, for a name may hold a lone surrogate).
-    Incoming { name: &'a [u8], ack: Option<A> },
+    Incoming { name: &'a [u8] },
     /// The client handed its credentials to this instance.
     Credentials { instance: Instance },
-    /// The client called the method that this instance bound at this index.
-    Called {
-        instance: Instance,
-        method: u32,
-        ack: Option<A>,
-    },
     /// The handler that an attempt waits for is done: first the auth function, then one
     /// onConnected handler after the other. `handlers` is how many of those there are; it counts
     /// with the auth function's outcome only.
@@ -43,8 +38,6 @@ pub(crate) enum Event<'a, A> {
         instance: Instance,
         attempt: Attempt,
     },
-    /// A handler of this call is done, or the application answered it itself.
-    Settled { call: Call },
     /// The application vouches for the socket (`socket.auth = true`): no timeout any more. It
     /// gives the socket no methods.
     Exempt,

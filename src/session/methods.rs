@@ -9,37 +9,22 @@ pub(crate) struct Methods {
     /// The names are the application's. Clients only look names up, which makes the table no larger,
     /// so a seed would protect from nothing.
     indices: FxHashMap<Box<[u8]>, u32>,
-    len: u32,
 }
 
 impl Methods {
     /// Methods by name (decoded; WTF-8), indexed from 0 in the order given. Any name is a name,
     /// the empty one included; of two that are equal the last counts.
     pub(crate) fn named<N: AsRef<[u8]>>(names: impl IntoIterator<Item = N>) -> Self {
-        let mut methods = Self::default();
-        for name in names {
-            methods.indices.insert(name.as_ref().into(), methods.len);
-            methods.len = methods.len.saturating_add(1);
-        }
-        methods
-    }
-
-    /// As many methods, for a host that knows their names itself.
-    pub(crate) fn unnamed(len: u32) -> Self {
+        let indices = names.into_iter().zip(0..);
+        let indices = indices.map(|(name, index)| (name.as_ref().into(), index));
         Self {
-            indices: FxHashMap::default(),
-            len,
+            indices: indices.collect(),
         }
     }
 
     /// The index of the method of this name.
     pub(crate) fn index(&self, name: &[u8]) -> Option<u32> {
         self.indices.get(name).copied()
-    }
-
-    /// How many methods there are; their indices are below it.
-    pub(crate) fn len(&self) -> u32 {
-        self.len
     }
 }
 
@@ -59,7 +44,6 @@ mod tests {
             b"nul\0",
         ];
         let methods = Methods::named(names);
-        assert_eq!(methods.len(), 7);
         for (index, name) in (0..).zip(names) {
             assert_eq!(methods.index(name), Some(index));
         }
@@ -70,12 +54,6 @@ mod tests {
     #[test]
     fn of_two_equal_names_the_last_counts() {
         let methods = Methods::named(["a", "b", "a"]);
-        assert_eq!((methods.index(b"a"), methods.len()), (Some(2), 3));
-    }
-
-    #[test]
-    fn unnamed_methods_have_indices_only() {
-        let methods = Methods::unnamed(2);
-        assert_eq!((methods.index(b""), methods.len()), (None, 2));
+        assert_eq!(methods.index(b"a"), Some(2));
     }
 }

@@ -3,14 +3,13 @@
 //! A [`Session`] belongs to one socket of one namespace. Its host feeds it what happened, as an
 //! [`Event`] with the time in milliseconds, and does what the returned [`Effects`] say, in their
 //! order. The session owns which LoopbackSockets serve the socket ([`Instance`]), how far each
-//! attempt to authenticate is ([`Attempt`]), which methods are bound and which acknowledgements
-//! are due ([`Call`]). Names and acknowledgements are opaque to it; credentials, arguments and
-//! results never reach it. It knows no clock, no thread, no socket and no JavaScript.
+//! attempt to authenticate is ([`Attempt`]) and which methods are bound. Names are opaque to it;
+//! credentials, arguments, results and acknowledgements never reach it: an acknowledgement that is due is
+//! held by whoever may give it, and goes with them. It knows no clock, no thread, no socket and no
+//! JavaScript.
 //!
 //! What must stay true, whatever the host sends and in whatever order:
 //! - a method runs only for a socket that its own instance has authenticated;
-//! - an acknowledgement is answered at most once, and it is answered when a handler of its call
-//!   settles while the socket lives;
 //! - a socket that stays pending ends at its deadline; a refused one ends before that if and only
 //!   if its client acknowledges the refusal;
 //! - once the socket has ended nothing is held and nothing has an effect.
@@ -19,13 +18,11 @@
 //!
 //! ```text
 //! event.rs     what a host reports          attempts.rs  authentication, attempt by attempt
-//! effect.rs    what a host must do          calls.rs     acknowledgements that are due
-//! methods.rs   the methods of one binding   timeout.rs   what a timeout given in JavaScript means
-//! numbered.rs  things held under numbers that are not given out twice
+//! effect.rs    what a host must do          timeout.rs   what a timeout given in JavaScript means
+//! methods.rs   the methods of one binding   numbered.rs  things held under numbers given out once
 //! ```
 
 mod attempts;
-mod calls;
 mod effect;
 mod event;
 mod methods;
@@ -42,14 +39,12 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 pub(crate) use attempts::Attempt;
-pub(crate) use calls::Call;
 pub(crate) use effect::{Effect, Effects};
 pub(crate) use event::Event;
 pub(crate) use methods::Methods;
 pub(crate) use timeout::timeout_ms;
 
 use attempts::{Attempts, Next};
-use calls::Calls;
 
 /// The event with which a client hands in its credentials.
 const AUTHENTICATION: &[u8] = b"authentication";
@@ -66,8 +61,8 @@ struct Served {
     methods: Option<Arc<Methods>>,
 }
 
-/// The state of one socket. `A` is the host's acknowledgement token.
-pub(crate) struct Session<A> {
+/// The state of one socket.
+pub(crate) struct Session {
     /// Every LoopbackSocket that serves the socket; almost always one.
     served: SmallVec<[Served; 1]>,
     /// When the connection is closed. Only a pending socket has a deadline.
@@ -78,10 +73,9 @@ pub(crate) struct Session<A> {
     /// The socket is gone, or an effect has told the host to end it.
     ended: bool,
     attempts: Attempts,
-    calls: Calls<A>,
 }
 
-impl<A> Session<A> {
+impl Session {
     /// A socket that has just connected and that no LoopbackSocket serves yet.
     pub(crate) fn new() -> Self {
         Self {
@@ -90,7 +84,6 @@ impl<A> Session<A> {
             vouched: false,
             ended: false,
             attempts: Attempts::default(),
-            calls: Calls::default(),
         }
     }
 
@@ -114,33 +107,20 @@ impl<A> Session<A> {
         self.ended
     }
 
-    /// True when nothing is held: no instance, no methods, no attempt, no acknowledgement.
+    /// True when nothing is held: no instance, no methods, no attempt.
     pub(crate) fn is_empty(&self) -> bool {
-        self.served.is_empty()
-            && self.deadline.is_none()
-            && self.attempts.is_empty()
-            && self.calls.is_empty()
+        self.served.is_empty() && self.deadline.is_none() && self.attempts.is_empty()
     }
 
     /// Takes what happened at `now` (milliseconds of any clock that does not go backwards) and
     /// returns what the host must do about it, in order.
-    pub(crate) fn handle(&mut self, event: Event<'_, A>, now: u64) -> Effects<A> {
+    pub(crate) fn handle(&mut self, event: Event<'_>, now: u64) -> Effects {
         let mut effects = Effects::new();
         if self.ended {
             return effects;
         }
         match event {
-            Event::Incoming { name, ack } => self.incoming(name, ack, &mut effects),
-            Event::Called {
-                instance,
-                method,
-                ack,
-            } => self.called(instance, method, ack, &mut effects),
-            Event::Settled { call } => {
-                if let Some(ack) = self.calls.answer(call) {
-                    effects.push(Effect::Answer { ack });
-                }
-            }
+            Event::Incoming { name } => self.incoming(name, &mut effects),
             Event::Served { timeout } => self.serve(timeout, now, &mut effects),
             Event::Credentials { instance } => {
                 if self.served_by(instance).is_some() {
@@ -191,7 +171,7 @@ impl<A> Session<A> {
 
     /// `[life 5]` The timeout counts from here; with several instances the first to run out ends
     /// the socket.
-    fn serve(&mut self, timeout: Option<u64>, now: u64, effects: &mut Effects<A>) {
+    fn serve(&mut self, timeout: Option<u64>, now: u64, effects: &mut Effects) {
         self.served.push(Served::default());
         if let Some(timeout) = timeout
             && !self.vouched
@@ -202,11 +182,9 @@ impl<A> Session<A> {
         }
     }
 
-    /// `[life 1, 2]` Every event reaches the application's own listeners, whatever the socket's
-    /// state; credentials reach every instance; a name that is bound reaches its methods.
-    fn incoming(&mut self, name: &[u8], ack: Option<A>, effects: &mut Effects<A>) {
-        let call = ack.map(|ack| self.calls.hold(ack));
-        effects.push(Effect::Deliver { call });
+    /// `[life 1, 2]` Credentials reach every instance; a name that is bound reaches its methods. The
+    /// application's own listeners see every event, whatever the socket's state.
+    fn incoming(&mut self, name: &[u8], effects: &mut Effects) {
         if name == AUTHENTICATION {
             for instance in 0..self.instances() {
                 self.begin(Instance(instance), effects);
@@ -215,40 +193,13 @@ impl<A> Session<A> {
         for (instance, served) in (0..).map(Instance).zip(&self.served) {
             let methods = served.methods.as_ref();
             if let Some(method) = methods.and_then(|methods| methods.index(name)) {
-                effects.push(Effect::RunMethod {
-                    instance,
-                    method,
-                    call,
-                });
+                effects.push(Effect::RunMethod { instance, method });
             }
         }
     }
 
-    /// `[life 1]` A method that is not bound does not exist: the call is lost, its acknowledgement
-    /// with it.
-    fn called(
-        &mut self,
-        instance: Instance,
-        method: u32,
-        ack: Option<A>,
-        effects: &mut Effects<A>,
-    ) {
-        let bound = self
-            .served_by(instance)
-            .and_then(|served| served.methods.as_ref())
-            .is_some_and(|methods| method < methods.len());
-        if bound {
-            let call = ack.map(|ack| self.calls.hold(ack));
-            effects.push(Effect::RunMethod {
-                instance,
-                method,
-                call,
-            });
-        }
-    }
-
     /// `[life 2, 6]` Starts an attempt beside those that are under way.
-    fn begin(&mut self, instance: Instance, effects: &mut Effects<A>) {
+    fn begin(&mut self, instance: Instance, effects: &mut Effects) {
         let attempt = self.attempts.begin(instance);
         effects.push(Effect::RunAuth { instance, attempt });
     }
@@ -272,7 +223,7 @@ impl<A> Session<A> {
 
     /// `[life 5]` Ends a socket that is still pending at its deadline. A tick that comes early
     /// asks for another, so that the promise does not hang on how exact the host's timer is.
-    fn tick(&mut self, now: u64, effects: &mut Effects<A>) {
+    fn tick(&mut self, now: u64, effects: &mut Effects) {
         match self.deadline {
             Some(at) if now >= at => {
                 self.end();

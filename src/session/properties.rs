@@ -6,7 +6,7 @@
 //! `PROPTEST_CASES` in the environment sets how many sequences each property sees.
 
 use std::collections::HashMap;
-use std::rc::{Rc, Weak};
+use std::sync::Weak;
 
 use proptest::prelude::*;
 
@@ -14,22 +14,14 @@ use super::*;
 
 const NAMES: [&str; 5] = ["a", "b", "c", "", "authentication"];
 
-/// A step before it is played. `pick` chooses among the attempts or calls there have been,
+/// A step before it is played. `pick` chooses among the attempts there have been,
 /// counted back from the last.
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
     Serve(Option<u64>),
-    Incoming {
-        name: usize,
-        ack: bool,
-    },
+    Incoming(usize),
     Credentials(u32),
-    Called {
-        instance: u32,
-        method: u32,
-        ack: bool,
-    },
     /// Do what the session asked this attempt's host for.
     Follow {
         pick: usize,
@@ -43,10 +35,6 @@ enum Step {
         instance: Option<u32>,
         kind: u8,
     },
-    Settled {
-        pick: usize,
-    },
-    SettledNumber(u32),
     Exempt,
     Tick,
     TickAtDeadline,
@@ -59,10 +47,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..400u64).prop_map(Step::Wait),
         3 => prop::option::weighted(0.8, 0..2_000u64).prop_map(Step::Serve),
-        14 => (0..NAMES.len(), any::<bool>()).prop_map(|(name, ack)| Step::Incoming { name, ack }),
+        14 => (0..NAMES.len()).prop_map(Step::Incoming),
         6 => (0..4u32).prop_map(Step::Credentials),
-        8 => (0..4u32, 0..5u32, any::<bool>())
-            .prop_map(|(instance, method, ack)| Step::Called { instance, method, ack }),
         30 => (pick(), prop::bool::weighted(0.85), 0..3u32, methods()).prop_map(
             |(pick, accepted, handlers, methods)| Step::Follow {
                 pick,
@@ -73,8 +59,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         ),
         6 => (pick(), prop::option::of(0..4u32), 0..4u8)
             .prop_map(|(pick, instance, kind)| Step::Stray { pick, instance, kind }),
-        14 => pick().prop_map(|pick| Step::Settled { pick }),
-        1 => any::<u32>().prop_map(Step::SettledNumber),
         1 => Just(Step::Exempt),
         4 => Just(Step::Tick),
         1 => Just(Step::TickAtDeadline),
@@ -93,21 +77,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         })
 }
 
-/// What was reported, by names and numbers that outlive the session. Acknowledgements are
-/// numbered from 0 and never repeat.
+/// What was reported, by names and numbers that outlive the session.
 #[derive(Clone, Debug)]
 enum Report {
     Served(Option<u64>),
-    Incoming {
-        name: &'static str,
-        ack: Option<usize>,
-    },
+    Incoming(&'static str),
     Credentials(Instance),
-    Called {
-        instance: Instance,
-        method: u32,
-        ack: Option<usize>,
-    },
     Outcome {
         instance: Instance,
         attempt: Attempt,
@@ -123,7 +98,6 @@ enum Report {
         instance: Instance,
         attempt: Attempt,
     },
-    Settled(Call),
     Exempt,
     Tick,
     Disconnected,
@@ -134,8 +108,8 @@ enum Report {
 struct Moment {
     now: u64,
     report: Report,
-    effects: Vec<Effect<usize>>,
-    /// Acknowledgements and method tables that the session still owned.
+    effects: Vec<Effect>,
+    /// Method tables that the session still owned.
     held: usize,
     empty: bool,
     authenticated: bool,
@@ -146,14 +120,12 @@ struct Moment {
 /// A host: plays steps on a session and records them.
 #[derive(Default)]
 struct Host {
-    session: Option<Session<Rc<usize>>>,
+    session: Option<Session>,
     now: u64,
     ended: bool,
-    acks: Vec<Weak<usize>>,
-    tables: Vec<std::sync::Weak<Methods>>,
+    tables: Vec<Weak<Methods>>,
     /// Every attempt there has been, with what the session last asked for.
-    attempts: Vec<(Instance, Attempt, Option<Effect<usize>>)>,
-    calls: Vec<Call>,
+    attempts: Vec<(Instance, Attempt, Option<Effect>)>,
     recording: Vec<Moment>,
 }
 
@@ -180,20 +152,8 @@ impl Host {
                 return;
             }
             Step::Serve(timeout) => Report::Served(*timeout),
-            Step::Incoming { name, ack } => Report::Incoming {
-                name: NAMES[*name],
-                ack: ack.then_some(self.acks.len()),
-            },
+            Step::Incoming(name) => Report::Incoming(NAMES[*name]),
             Step::Credentials(instance) => Report::Credentials(Instance(*instance)),
-            Step::Called {
-                instance,
-                method,
-                ack,
-            } => Report::Called {
-                instance: Instance(*instance),
-                method: *method,
-                ack: ack.then_some(self.acks.len()),
-            },
             Step::Follow {
                 pick,
                 accepted,
@@ -247,14 +207,6 @@ impl Host {
                     _ => Report::Acknowledged { instance, attempt },
                 }
             }
-            Step::Settled { pick } => match Self::recent(&self.calls, *pick) {
-                Some(call) => Report::Settled(*call),
-                None => return,
-            },
-            Step::SettledNumber(number) => match Call::from_number(u64::from(*number)) {
-                Some(call) => Report::Settled(call),
-                None => return,
-            },
             Step::Exempt => Report::Exempt,
             Step::Tick => Report::Tick,
             Step::TickAtDeadline => {
@@ -267,31 +219,13 @@ impl Host {
         self.report(report);
     }
 
-    fn token(&mut self, ack: Option<usize>) -> Option<Rc<usize>> {
-        ack.map(|ack| {
-            let token = Rc::new(ack);
-            self.acks.push(Rc::downgrade(&token));
-            token
-        })
-    }
-
     fn report(&mut self, report: Report) {
         let event = match report.clone() {
             Report::Served(timeout) => Event::Served { timeout },
-            Report::Incoming { name, ack } => Event::Incoming {
+            Report::Incoming(name) => Event::Incoming {
                 name: name.as_bytes(),
-                ack: self.token(ack),
             },
             Report::Credentials(instance) => Event::Credentials { instance },
-            Report::Called {
-                instance,
-                method,
-                ack,
-            } => Event::Called {
-                instance,
-                method,
-                ack: self.token(ack),
-            },
             Report::Outcome {
                 instance,
                 attempt,
@@ -317,20 +251,14 @@ impl Host {
                 }
             }
             Report::Acknowledged { instance, attempt } => Event::Acknowledged { instance, attempt },
-            Report::Settled(call) => Event::Settled { call },
             Report::Exempt => Event::Exempt,
             Report::Tick => Event::Tick,
             Report::Disconnected => Event::Disconnected,
         };
         let session = self.session.get_or_insert_with(Session::new);
-        let effects: Vec<_> = session
-            .handle(event, self.now)
-            .into_iter()
-            .map(plain)
-            .collect();
-        let acks = self.acks.iter().filter(|ack| ack.strong_count() > 0);
+        let effects = session.handle(event, self.now).into_vec();
         let tables = self.tables.iter().filter(|table| table.strong_count() > 0);
-        let held = acks.count() + tables.count();
+        let held = tables.count();
         let (empty, authenticated) = (session.is_empty(), session.authenticated());
         for effect in &effects {
             self.note(effect);
@@ -351,7 +279,7 @@ impl Host {
     }
 
     /// Remembers what the session asks for, to follow it in a later step.
-    fn note(&mut self, effect: &Effect<usize>) {
+    fn note(&mut self, effect: &Effect) {
         match effect {
             Effect::RunAuth { instance, attempt } => {
                 self.attempts
@@ -366,57 +294,16 @@ impl Host {
                     known.2 = Some(effect.clone());
                 }
             }
-            Effect::Deliver { call: Some(call) }
-            | Effect::RunMethod {
-                call: Some(call), ..
-            } if self.calls.last() != Some(call) => self.calls.push(*call),
             _ => {}
         }
     }
 }
 
-/// The effect with the number of its acknowledgement, which does not keep the token alive.
-fn plain(effect: Effect<Rc<usize>>) -> Effect<usize> {
-    match effect {
-        Effect::Answer { ack } => Effect::Answer { ack: *ack },
-        Effect::Timer { at } => Effect::Timer { at },
-        Effect::Deliver { call } => Effect::Deliver { call },
-        Effect::RunAuth { instance, attempt } => Effect::RunAuth { instance, attempt },
-        Effect::RunConnected {
-            instance,
-            attempt,
-            handler,
-        } => Effect::RunConnected {
-            instance,
-            attempt,
-            handler,
-        },
-        Effect::Bind { instance, attempt } => Effect::Bind { instance, attempt },
-        Effect::Authenticated { instance, attempt } => Effect::Authenticated { instance, attempt },
-        Effect::Unauthorized { instance, attempt } => Effect::Unauthorized { instance, attempt },
-        Effect::RunMethod {
-            instance,
-            method,
-            call,
-        } => Effect::RunMethod {
-            instance,
-            method,
-            call,
-        },
-        Effect::Disconnect => Effect::Disconnect,
-        Effect::DisconnectConnection => Effect::DisconnectConnection,
-    }
-}
-
-fn runs(effects: &[Effect<usize>]) -> Vec<(Instance, u32, Option<Call>)> {
+fn runs(effects: &[Effect]) -> Vec<(Instance, u32)> {
     effects
         .iter()
         .filter_map(|effect| match *effect {
-            Effect::RunMethod {
-                instance,
-                method,
-                call,
-            } => Some((instance, method, call)),
+            Effect::RunMethod { instance, method } => Some((instance, method)),
             _ => None,
         })
         .collect()
@@ -441,25 +328,13 @@ proptest! {
         for moment in Host::play(&steps).recording {
             let mut expected = Vec::new();
             match &moment.report {
-                Report::Incoming { name, .. } if !moment.after_the_end => {
-                    let call = match moment.effects[0] {
-                        Effect::Deliver { call } => call,
-                        ref other => return Err(TestCaseError::fail(format!("{other:?}"))),
-                    };
+                Report::Incoming(name) if !moment.after_the_end => {
                     let mut instances: Vec<_> = bound.iter().collect();
                     instances.sort();
                     for (instance, methods) in instances {
                         if let Some(method) = last_index(methods, name) {
-                            expected.push((Instance(*instance), method, call));
+                            expected.push((Instance(*instance), method));
                         }
-                    }
-                }
-                Report::Called { instance, method, ack } if !moment.after_the_end => {
-                    let methods = bound.get(&instance.0).map_or(0, Vec::len);
-                    if (*method as usize) < methods {
-                        let call = runs(&moment.effects).first().and_then(|run| run.2);
-                        prop_assert_eq!(call.is_some(), ack.is_some());
-                        expected.push((*instance, *method, call));
                     }
                 }
                 _ => {}
@@ -476,43 +351,7 @@ proptest! {
     }
 
     #[test]
-    fn an_acknowledgement_is_answered_when_its_call_settles_and_never_again(steps in steps()) {
-        let mut due: HashMap<Call, usize> = HashMap::new();
-        for moment in Host::play(&steps).recording {
-            let answers: Vec<_> = moment
-                .effects
-                .iter()
-                .filter_map(|effect| match effect {
-                    Effect::Answer { ack } => Some(*ack),
-                    _ => None,
-                })
-                .collect();
-            match moment.report {
-                Report::Settled(call) if !moment.after_the_end => {
-                    prop_assert_eq!(answers, Vec::from_iter(due.remove(&call)));
-                    prop_assert!(moment.effects.len() < 2);
-                }
-                Report::Incoming { ack, .. } | Report::Called { ack, .. } => {
-                    prop_assert!(answers.is_empty());
-                    let calls = moment.effects.iter().filter_map(|effect| match effect {
-                        Effect::Deliver { call } | Effect::RunMethod { call, .. } => Some(*call),
-                        _ => None,
-                    });
-                    for call in calls {
-                        prop_assert_eq!(call.is_some(), ack.is_some());
-                        if let (Some(call), Some(ack)) = (call, ack) {
-                            let same = *due.entry(call).or_insert(ack);
-                            prop_assert_eq!(same, ack, "{:?} was given out twice", call);
-                        }
-                    }
-                }
-                _ => prop_assert!(answers.is_empty()),
-            }
-        }
-    }
-
-    #[test]
-    fn every_event_is_delivered_and_credentials_reach_every_instance(steps in steps()) {
+    fn credentials_reach_every_instance(steps in steps()) {
         let mut instances = 0;
         for moment in Host::play(&steps).recording {
             if moment.after_the_end {
@@ -526,11 +365,9 @@ proptest! {
                     _ => None,
                 })
                 .collect();
-            let delivered = matches!(moment.effects.first(), Some(Effect::Deliver { .. }));
             match &moment.report {
                 Report::Served(_) => instances += 1,
-                Report::Incoming { name, .. } => {
-                    prop_assert!(delivered);
+                Report::Incoming(name) => {
                     let expected = if *name == "authentication" { instances } else { 0 };
                     prop_assert_eq!(begun, Vec::from_iter(0..expected));
                     continue;
@@ -542,14 +379,14 @@ proptest! {
                 }
                 _ => {}
             }
-            prop_assert!(begun.is_empty() && !delivered, "{:?}", moment);
+            prop_assert!(begun.is_empty(), "{:?}", moment);
         }
     }
 
     #[test]
     fn an_attempt_takes_its_steps_in_order_and_is_answered_once(steps in steps()) {
         // What each attempt was last asked for, and how many onConnected handlers it has.
-        let mut asked: HashMap<Attempt, (Effect<usize>, u32)> = HashMap::new();
+        let mut asked: HashMap<Attempt, (Effect, u32)> = HashMap::new();
         for moment in Host::play(&steps).recording {
             let expected = match moment.report {
                 _ if moment.after_the_end => None,

@@ -1,16 +1,14 @@
-//! The contract's "A socket's life" and "Calls", sentence by sentence, as far as they concern
+//! The contract's "A socket's life", sentence by sentence, as far as they concern
 //! state. Each test is named by the promise it keeps.
-
-use std::rc::Rc;
 
 use super::*;
 
 const FIRST: Instance = Instance(0);
 const SECOND: Instance = Instance(1);
 
-/// A session and the clock of its host. Acknowledgement tokens are numbers chosen by the test.
+/// A session and the clock of its host.
 struct Socket {
-    session: Session<u32>,
+    session: Session,
     now: u64,
 }
 
@@ -42,33 +40,17 @@ impl Socket {
         socket
     }
 
-    fn handle(&mut self, event: Event<'_, u32>) -> Vec<Effect<u32>> {
+    fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
         self.session.handle(event, self.now).into_vec()
     }
 
-    fn serve(&mut self, timeout: Option<u64>) -> Vec<Effect<u32>> {
+    fn serve(&mut self, timeout: Option<u64>) -> Vec<Effect> {
         self.handle(Event::Served { timeout })
     }
 
-    fn emit(&mut self, name: &str, ack: Option<u32>) -> Vec<Effect<u32>> {
+    fn emit(&mut self, name: &str) -> Vec<Effect> {
         let name = name.as_bytes();
-        self.handle(Event::Incoming { name, ack })
-    }
-
-    /// Emits `name` with an acknowledgement and returns the call it is delivered with.
-    fn emit_with_ack(&mut self, name: &str, ack: u32) -> Call {
-        match self.emit(name, Some(ack))[..] {
-            [Effect::Deliver { call: Some(call) }, ..] => call,
-            ref other => panic!("not delivered with a call: {other:?}"),
-        }
-    }
-
-    fn call(&mut self, instance: Instance, method: u32, ack: Option<u32>) -> Vec<Effect<u32>> {
-        self.handle(Event::Called {
-            instance,
-            method,
-            ack,
-        })
+        self.handle(Event::Incoming { name })
     }
 
     fn begin(&mut self, instance: Instance) -> Attempt {
@@ -89,7 +71,7 @@ impl Socket {
         attempt: Attempt,
         accepted: bool,
         handlers: u32,
-    ) -> Vec<Effect<u32>> {
+    ) -> Vec<Effect> {
         self.handle(Event::Outcome {
             instance,
             attempt,
@@ -98,7 +80,7 @@ impl Socket {
         })
     }
 
-    fn bind(&mut self, instance: Instance, attempt: Attempt, methods: &[&str]) -> Vec<Effect<u32>> {
+    fn bind(&mut self, instance: Instance, attempt: Attempt, methods: &[&str]) -> Vec<Effect> {
         self.handle(Event::Bound {
             instance,
             attempt,
@@ -106,15 +88,11 @@ impl Socket {
         })
     }
 
-    fn acknowledge(&mut self, instance: Instance, attempt: Attempt) -> Vec<Effect<u32>> {
+    fn acknowledge(&mut self, instance: Instance, attempt: Attempt) -> Vec<Effect> {
         self.handle(Event::Acknowledged { instance, attempt })
     }
 
-    fn settle(&mut self, call: Call) -> Vec<Effect<u32>> {
-        self.handle(Event::Settled { call })
-    }
-
-    fn tick(&mut self, now: u64) -> Vec<Effect<u32>> {
+    fn tick(&mut self, now: u64) -> Vec<Effect> {
         self.now = now;
         self.handle(Event::Tick)
     }
@@ -138,15 +116,9 @@ impl Socket {
     }
 }
 
-fn run(instance: Instance, method: u32, call: Option<Call>) -> Effect<u32> {
-    Effect::RunMethod {
-        instance,
-        method,
-        call,
-    }
+fn run(instance: Instance, method: u32) -> Effect {
+    Effect::RunMethod { instance, method }
 }
-
-const DELIVER: Effect<u32> = Effect::Deliver { call: None };
 
 // A socket's life, 1: connected, pending.
 
@@ -163,19 +135,15 @@ fn a_socket_is_pending_until_an_attempt_has_bound_its_methods() {
 }
 
 #[test]
-fn a_pending_socket_has_its_own_application_events() {
+fn events_of_the_application_are_none_of_the_sessions_business() {
     let mut socket = Socket::served();
-    assert_eq!(socket.emit("chat", None), [DELIVER]);
-    let call = socket.emit_with_ack("chat", 7);
-    assert_eq!(socket.settle(call), [Effect::Answer { ack: 7 }]);
+    assert_eq!(socket.emit("chat"), []);
 }
 
 #[test]
 fn methods_do_not_exist_for_a_pending_socket_at_any_stage_of_an_attempt() {
     fn check(socket: &mut Socket) {
-        assert_eq!(socket.emit("m", None), [DELIVER]);
-        assert_eq!(socket.call(FIRST, 0, Some(1)), []);
-        assert_eq!(socket.call(FIRST, 0, None), []);
+        assert_eq!(socket.emit("m"), []);
     }
     let mut socket = Socket::served();
     check(&mut socket);
@@ -194,18 +162,16 @@ fn a_socket_the_application_vouches_for_has_no_methods_before_it_authenticates()
     let mut socket = Socket::served();
     assert_eq!(socket.handle(Event::Exempt), []);
     assert!(!socket.session.authenticated());
-    assert_eq!(socket.emit("m", None), [DELIVER]);
-    assert_eq!(socket.call(FIRST, 0, Some(1)), []);
+    assert_eq!(socket.emit("m"), []);
     socket.authenticate(FIRST, &["m"]);
-    assert_eq!(socket.emit("m", None), [DELIVER, run(FIRST, 0, None)]);
+    assert_eq!(socket.emit("m"), [run(FIRST, 0)]);
 }
 
 #[test]
 fn a_socket_nobody_serves_has_its_application_events_only() {
     let mut socket = Socket::unserved();
-    assert_eq!(socket.emit("authentication", None), [DELIVER]);
+    assert_eq!(socket.emit("authentication"), []);
     assert_eq!(socket.handle(Event::Credentials { instance: FIRST }), []);
-    assert_eq!(socket.call(FIRST, 0, None), []);
     assert_eq!(socket.tick(u64::MAX), []);
 }
 
@@ -214,9 +180,8 @@ fn a_socket_nobody_serves_has_its_application_events_only() {
 #[test]
 fn credentials_run_the_auth_function_of_every_instance() {
     let mut socket = Socket::served_by_two();
-    match socket.emit("authentication", None)[..] {
+    match socket.emit("authentication")[..] {
         [
-            DELIVER,
             Effect::RunAuth {
                 instance: FIRST,
                 attempt: a,
@@ -231,37 +196,10 @@ fn credentials_run_the_auth_function_of_every_instance() {
 }
 
 #[test]
-fn an_acknowledgement_on_authentication_is_never_answered_but_by_the_application() {
-    let mut socket = Socket::served();
-    let (call, attempt) = match socket.emit("authentication", Some(5))[..] {
-        [
-            Effect::Deliver { call: Some(call) },
-            Effect::RunAuth { attempt, .. },
-        ] => (call, attempt),
-        ref other => panic!("{other:?}"),
-    };
-    assert_eq!(
-        socket.outcome(FIRST, attempt, true, 0),
-        [Effect::Bind {
-            instance: FIRST,
-            attempt
-        }]
-    );
-    assert_eq!(
-        socket.bind(FIRST, attempt, &[]),
-        [Effect::Authenticated {
-            instance: FIRST,
-            attempt
-        }]
-    );
-    assert_eq!(socket.settle(call), [Effect::Answer { ack: 5 }]);
-}
-
-#[test]
 fn a_method_named_authentication_runs_beside_the_attempt() {
     let mut socket = Socket::authenticated(&["authentication"]);
-    match socket.emit("authentication", None)[..] {
-        [DELIVER, Effect::RunAuth { .. }, ref method] => assert_eq!(*method, run(FIRST, 0, None)),
+    match socket.emit("authentication")[..] {
+        [Effect::RunAuth { .. }, ref method] => assert_eq!(*method, run(FIRST, 0)),
         ref other => panic!("{other:?}"),
     }
 }
@@ -318,16 +256,15 @@ fn the_methods_bound_are_those_reported_after_the_handlers() {
     assert_eq!(socket.bind(FIRST, attempt, &["early"]), []);
     socket.outcome(FIRST, attempt, true, 0);
     socket.bind(FIRST, attempt, &["late"]);
-    assert_eq!(socket.emit("early", None), [DELIVER]);
-    assert_eq!(socket.emit("late", None), [DELIVER, run(FIRST, 0, None)]);
+    assert_eq!(socket.emit("early"), []);
+    assert_eq!(socket.emit("late"), [run(FIRST, 0)]);
 }
 
 #[test]
 fn a_call_made_before_authentication_is_never_run() {
     let mut socket = Socket::served();
     let attempt = socket.begin(FIRST);
-    assert_eq!(socket.call(FIRST, 0, Some(1)), []);
-    assert_eq!(socket.emit("m", None), [DELIVER]);
+    assert_eq!(socket.emit("m"), []);
     socket.outcome(FIRST, attempt, true, 0);
     assert_eq!(
         socket.bind(FIRST, attempt, &["m"]),
@@ -346,7 +283,7 @@ fn an_attempt_is_answered_once() {
     assert_eq!(socket.outcome(FIRST, attempt, true, 2), []);
     assert_eq!(socket.outcome(FIRST, attempt, false, 0), []);
     assert_eq!(socket.bind(FIRST, attempt, &[]), []);
-    assert_eq!(socket.emit("m", None), [DELIVER, run(FIRST, 0, None)]);
+    assert_eq!(socket.emit("m"), [run(FIRST, 0)]);
 }
 
 // 4: failure.
@@ -380,7 +317,7 @@ fn a_refused_socket_that_does_not_acknowledge_stays_pending_and_may_try_again() 
     let mut socket = Socket::served();
     socket.refuse(FIRST);
     assert!(!socket.session.ended());
-    assert_eq!(socket.emit("chat", None), [DELIVER]);
+    assert_eq!(socket.emit("chat"), []);
     socket.authenticate(FIRST, &["m"]);
     assert_eq!(socket.tick(9_999), []);
 }
@@ -530,7 +467,7 @@ fn a_later_authentication_runs_everything_again_and_is_answered_again() {
             handler: 0
         }]
     );
-    assert_eq!(socket.emit("old", None), [DELIVER, run(FIRST, 0, None)]);
+    assert_eq!(socket.emit("old"), [run(FIRST, 0)]);
     assert_eq!(
         socket.outcome(FIRST, attempt, true, 0),
         [Effect::Bind { instance, attempt }]
@@ -539,8 +476,8 @@ fn a_later_authentication_runs_everything_again_and_is_answered_again() {
         socket.bind(FIRST, attempt, &["x", "new"]),
         [Effect::Authenticated { instance, attempt }]
     );
-    assert_eq!(socket.emit("old", None), [DELIVER]);
-    assert_eq!(socket.emit("new", None), [DELIVER, run(FIRST, 1, None)]);
+    assert_eq!(socket.emit("old"), []);
+    assert_eq!(socket.emit("new"), [run(FIRST, 1)]);
 }
 
 #[test]
@@ -548,8 +485,7 @@ fn a_later_authentication_that_fails_leaves_the_methods_and_the_socket() {
     let mut socket = Socket::authenticated(&["m"]);
     socket.refuse(FIRST);
     assert!(socket.session.authenticated());
-    assert_eq!(socket.emit("m", None), [DELIVER, run(FIRST, 0, None)]);
-    assert_eq!(socket.call(FIRST, 0, None), [run(FIRST, 0, None)]);
+    assert_eq!(socket.emit("m"), [run(FIRST, 0)]);
     assert_eq!(socket.tick(9_999), []);
 }
 
@@ -558,7 +494,7 @@ fn a_later_authentication_that_fails_disconnects_when_the_client_acknowledges() 
     let mut socket = Socket::authenticated(&["m"]);
     let attempt = socket.refuse(FIRST);
     assert_eq!(socket.acknowledge(FIRST, attempt), [Effect::Disconnect]);
-    assert_eq!(socket.emit("m", None), []);
+    assert_eq!(socket.emit("m"), []);
 }
 
 #[test]
@@ -583,8 +519,8 @@ fn attempts_that_overlap_both_run_and_are_both_answered() {
             attempt: a
         }]
     );
-    assert_eq!(socket.emit("a", None), [DELIVER, run(FIRST, 0, None)]);
-    assert_eq!(socket.emit("b", None), [DELIVER]);
+    assert_eq!(socket.emit("a"), [run(FIRST, 0)]);
+    assert_eq!(socket.emit("b"), []);
 }
 
 #[test]
@@ -605,11 +541,10 @@ fn an_attempt_that_is_refused_does_not_touch_one_beside_it() {
 fn instances_authenticate_a_socket_each_for_itself() {
     let mut socket = Socket::served_by_two();
     socket.authenticate(FIRST, &["m"]);
-    assert_eq!(socket.call(SECOND, 0, Some(1)), []);
-    assert_eq!(socket.emit("n", None), [DELIVER]);
+    assert_eq!(socket.emit("n"), []);
     socket.authenticate(SECOND, &["n"]);
-    assert_eq!(socket.emit("m", None), [DELIVER, run(FIRST, 0, None)]);
-    assert_eq!(socket.emit("n", None), [DELIVER, run(SECOND, 0, None)]);
+    assert_eq!(socket.emit("m"), [run(FIRST, 0)]);
+    assert_eq!(socket.emit("n"), [run(SECOND, 0)]);
 }
 
 #[test]
@@ -624,30 +559,20 @@ fn a_report_about_another_instance_than_the_attempts_changes_nothing() {
     assert_eq!(socket.acknowledge(SECOND, refused), []);
     let strange = Instance(9);
     assert_eq!(socket.handle(Event::Credentials { instance: strange }), []);
-    assert_eq!(socket.call(strange, 0, None), []);
 }
 
 // 7: disconnecting.
 
 /// Every event there is, about everything the socket knew.
-fn everything(attempt: Attempt, call: Call) -> Vec<Event<'static, u32>> {
+fn everything(attempt: Attempt) -> Vec<Event<'static>> {
     let instance = FIRST;
     vec![
         Event::Served { timeout: Some(0) },
-        Event::Incoming {
-            name: b"m",
-            ack: Some(90),
-        },
+        Event::Incoming { name: b"m" },
         Event::Incoming {
             name: b"authentication",
-            ack: None,
         },
         Event::Credentials { instance },
-        Event::Called {
-            instance,
-            method: 0,
-            ack: Some(91),
-        },
         Event::Outcome {
             instance,
             attempt,
@@ -666,7 +591,6 @@ fn everything(attempt: Attempt, call: Call) -> Vec<Event<'static, u32>> {
             methods: Arc::new(Methods::named(["m"])),
         },
         Event::Acknowledged { instance, attempt },
-        Event::Settled { call },
         Event::Exempt,
         Event::Tick,
         Event::Disconnected,
@@ -677,7 +601,6 @@ fn everything(attempt: Attempt, call: Call) -> Vec<Event<'static, u32>> {
 fn disconnecting_ends_everything() {
     for stage in 0..4 {
         let mut socket = Socket::authenticated(&["m"]);
-        let call = socket.emit_with_ack("m", 1);
         let attempt = socket.begin(FIRST);
         match stage {
             0 => {}
@@ -686,7 +609,7 @@ fn disconnecting_ends_everything() {
             _ => drop(socket.outcome(FIRST, attempt, false, 0)),
         }
         assert_eq!(socket.handle(Event::Disconnected), []);
-        for event in everything(attempt, call) {
+        for event in everything(attempt) {
             let seen = format!("{event:?}");
             assert_eq!(socket.handle(event), [], "{seen} in stage {stage}");
             assert!(socket.session.is_empty(), "{seen}");
@@ -708,10 +631,9 @@ fn what_ends_the_socket_ends_everything_before_the_host_reports_it() {
     let ends: [&dyn Fn(&mut Socket); 2] = [&refused, &late];
     for end in ends {
         let mut socket = Socket::served();
-        let call = socket.emit_with_ack("chat", 1);
         let attempt = socket.begin(FIRST);
         end(&mut socket);
-        for event in everything(attempt, call) {
+        for event in everything(attempt) {
             let seen = format!("{event:?}");
             assert_eq!(socket.handle(event), [], "{seen}");
             assert!(socket.session.is_empty(), "{seen}");
@@ -722,7 +644,6 @@ fn what_ends_the_socket_ends_everything_before_the_host_reports_it() {
 #[test]
 fn nothing_is_kept_of_a_disconnected_socket() {
     let methods = Arc::new(Methods::named(["m"]));
-    let ack = Rc::new(());
     let mut session = Session::new();
     session.handle(Event::Served { timeout: None }, 0);
     let instance = FIRST;
@@ -744,124 +665,35 @@ fn nothing_is_kept_of_a_disconnected_socket() {
     };
     session.handle(event, 0);
     for name in [&b"m"[..], b"chat", b"authentication"] {
-        let ack = Some(Rc::clone(&ack));
-        session.handle(Event::Incoming { name, ack }, 0);
+        session.handle(Event::Incoming { name }, 0);
     }
-    assert_eq!(
-        (Rc::strong_count(&ack), Arc::strong_count(&methods)),
-        (4, 2)
-    );
+    assert_eq!(Arc::strong_count(&methods), 2);
     session.handle(Event::Disconnected, 0);
-    assert_eq!(
-        (Rc::strong_count(&ack), Arc::strong_count(&methods)),
-        (1, 1)
-    );
+    assert_eq!(Arc::strong_count(&methods), 1);
     assert!(session.is_empty());
 }
 
 #[test]
-fn a_socket_that_has_settled_its_calls_and_attempts_holds_only_its_instances() {
+fn a_socket_that_has_settled_its_attempts_holds_only_its_instances() {
     let mut socket = Socket::authenticated(&["m"]);
-    let call = socket.emit_with_ack("m", 1);
-    socket.settle(call);
-    assert!(socket.session.calls.is_empty());
+    assert_eq!(socket.emit("m"), [run(FIRST, 0)]);
     assert!(socket.session.attempts.is_empty());
 }
 
 // Calls.
 
 #[test]
-fn a_call_is_answered_once_when_its_handler_is_done() {
-    let mut socket = Socket::authenticated(&["m"]);
-    let effects = socket.emit("m", Some(41));
-    let call = match effects[..] {
-        [Effect::Deliver { call: Some(call) }, ..] => call,
-        ref other => panic!("{other:?}"),
-    };
-    assert_eq!(effects[1..], [run(FIRST, 0, Some(call))]);
-    assert_eq!(socket.settle(call), [Effect::Answer { ack: 41 }]);
-    assert_eq!(socket.settle(call), []);
-}
-
-#[test]
-fn a_call_of_a_host_with_listeners_of_its_own_is_answered_once() {
-    let mut socket = Socket::authenticated(&["m"]);
-    let call = match socket.call(FIRST, 0, Some(41))[..] {
-        [
-            Effect::RunMethod {
-                call: Some(call), ..
-            },
-        ] => call,
-        ref other => panic!("{other:?}"),
-    };
-    assert_eq!(socket.settle(call), [Effect::Answer { ack: 41 }]);
-    assert_eq!(socket.settle(call), []);
-}
-
-#[test]
-fn calls_are_answered_in_order_of_completion() {
-    let mut socket = Socket::authenticated(&["m"]);
-    let calls: Vec<_> = (0..3).map(|ack| socket.emit_with_ack("m", ack)).collect();
-    for ack in [2, 0, 1] {
-        let call = calls[ack as usize];
-        assert_eq!(socket.settle(call), [Effect::Answer { ack }]);
-    }
-}
-
-#[test]
-fn a_call_without_acknowledgement_runs_and_its_result_is_dropped() {
-    let mut socket = Socket::authenticated(&["m"]);
-    assert_eq!(socket.emit("m", None), [DELIVER, run(FIRST, 0, None)]);
-    assert_eq!(socket.call(FIRST, 0, None), [run(FIRST, 0, None)]);
-    assert!(socket.session.calls.is_empty());
-}
-
-#[test]
 fn a_method_that_is_not_bound_does_not_run() {
     let mut socket = Socket::authenticated(&["m"]);
-    assert_eq!(socket.emit("n", None), [DELIVER]);
-    assert_eq!(socket.call(FIRST, 1, Some(1)), []);
-    assert_eq!(socket.call(FIRST, u32::MAX, None), []);
-    assert!(socket.session.calls.is_empty());
+    assert_eq!(socket.emit("n"), []);
 }
 
 #[test]
-fn a_listener_of_the_application_sees_a_call_and_the_first_acknowledgement_wins() {
-    let mut socket = Socket::authenticated(&["m"]);
-    let call = socket.emit_with_ack("m", 3);
-    let by_the_listener = socket.settle(call);
-    let by_the_method = socket.settle(call);
-    assert_eq!(by_the_listener, [Effect::Answer { ack: 3 }]);
-    assert_eq!(by_the_method, []);
-}
-
-#[test]
-fn a_name_bound_by_two_instances_runs_twice_and_the_first_to_settle_answers() {
+fn a_name_bound_by_two_instances_runs_twice() {
     let mut socket = Socket::served_by_two();
     socket.authenticate(FIRST, &["m"]);
     socket.authenticate(SECOND, &["x", "m"]);
-    let effects = socket.emit("m", Some(3));
-    let call = match effects[0] {
-        Effect::Deliver { call } => call,
-        ref other => panic!("{other:?}"),
-    };
-    assert_eq!(effects[1..], [run(FIRST, 0, call), run(SECOND, 1, call)]);
-    let call = call.expect("the client waits");
-    assert_eq!(socket.settle(call), [Effect::Answer { ack: 3 }]);
-    assert_eq!(socket.settle(call), []);
-}
-
-#[test]
-fn calls_that_wait_at_once_have_numbers_of_their_own() {
-    let mut socket = Socket::authenticated(&["m"]);
-    let a = socket.emit_with_ack("m", 1);
-    socket.settle(a);
-    let b = socket.emit_with_ack("m", 2);
-    assert_ne!(a, b);
-    assert_eq!(Call::from_number(b.number()), Some(b));
-    assert_eq!(Call::from_number(0), None);
-    assert_eq!(socket.settle(a), []);
-    assert_eq!(socket.settle(b), [Effect::Answer { ack: 2 }]);
+    assert_eq!(socket.emit("m"), [run(FIRST, 0), run(SECOND, 1)]);
 }
 
 #[test]
@@ -869,10 +701,6 @@ fn the_effects_of_a_call_stay_on_the_stack() {
     let mut socket = Socket::served_by_two();
     socket.authenticate(FIRST, &["m"]);
     socket.authenticate(SECOND, &["m"]);
-    let event = Event::Incoming {
-        name: b"m",
-        ack: Some(1),
-    };
-    let effects = socket.session.handle(event, 0);
-    assert_eq!((effects.len(), effects.spilled()), (3, false));
+    let effects = socket.session.handle(Event::Incoming { name: b"m" }, 0);
+    assert_eq!((effects.len(), effects.spilled()), (2, false));
 }

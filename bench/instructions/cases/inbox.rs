@@ -8,14 +8,14 @@ use crate::bridge::inbox::Inbox;
 use crate::server::Inbox as _;
 use crate::server::notice::{Notice, Reason, Run};
 use crate::server::packet::Payload;
-use crate::session::{Call, Instance};
+use crate::session::Instance;
 
 /// A call, as the server hears it.
 fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
     let instance = Instance(0);
     Notice::Event {
         socket: u64::from(number % 50),
-        call: Call::from_number(u64::from(number) + 1),
+        ack: Some(i64::from(number)),
         runs: smallvec![Run::Method {
             instance,
             method: 3

@@ -64,8 +64,6 @@ pub const CASES: &[Case] = &[
     Case::new("session/event", 1000, session::event),
     Case::new("session/call", 1000, session::call),
     Case::new("session/call-of-1000-methods", 1000, session::call_of_many),
-    Case::new("session/call-hosted", 1000, session::call_hosted),
-    Case::new("session/call-10000-pending", 10_000, session::pending),
     Case::new("session/disconnect", 1000, session::disconnect),
     Case::new("inbox/calls-in-one-batch", 1000, inbox::batch),
     Case::new("inbox/calls-one-by-one", 1000, inbox::one_by_one),

@@ -55,7 +55,7 @@ fn calls(n: u32, extra: usize) {
 }
 
 fn runs(notice: &Notice) -> bool {
-    matches!(notice, Notice::Event { runs, call: Some(_), .. } if runs.len() == 1)
+    matches!(notice, Notice::Event { runs, ack: Some(_), .. } if runs.len() == 1)
 }
 
 /// Calls of a few bytes, up to what JavaScript is told.
@@ -68,7 +68,7 @@ pub(super) fn calls_in_large(n: u32) {
     calls(n, 1024);
 }
 
-/// Answers to calls that wait, in batches of a window.
+/// Answers to calls, in batches of a window.
 fn answers(n: u32, extra: usize) {
     let mut world = World::new();
     let sockets = world.clients(CLIENTS.into());
@@ -87,11 +87,11 @@ fn answers(n: u32, extra: usize) {
     let mut batches = Vec::new();
     let mut expected = 0;
     for socket in sockets {
-        for calls in (1..=each).collect::<Vec<_>>().chunks(WINDOW as usize) {
+        for calls in (0..each).collect::<Vec<_>>().chunks(WINDOW as usize) {
             let mut lines = String::new();
             for call in calls {
                 let _ = writeln!(lines, "a\t{socket}\t{call}\t{json}");
-                expected += frame_length(2 + (call - 1).to_string().len() + json.len());
+                expected += frame_length(2 + call.to_string().len() + json.len());
             }
             batches.push(lines);
         }
@@ -200,7 +200,7 @@ pub(super) fn polling_calls(n: u32) {
             world.until_told(1 + WINDOW as usize);
             world.forget();
             let line = |call| format!("a\t{socket}\t{call}\t[{{\"result\":{{\"value\":42}}}}]\n");
-            world.push((first + 1..=first + WINDOW).map(line).collect());
+            world.push((first..first + WINDOW).map(line).collect());
             let poll = u64::from(11 + 2 * window);
             while answered < (window + 1) * WINDOW {
                 world.ask(poll, 1, None);
