@@ -4,8 +4,9 @@
 // rely on, and what a client that speaks anything else comes to.
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
+const { inspect } = require('node:util');
 const msgpack = require('socket.io-msgpack-parser');
 const msgpack2 = require('socket.io-msgpack-parser-2');
 const socketIo = require('socket.io');
@@ -19,6 +20,7 @@ const {
   happens,
   loopbackSocket,
   served,
+  uncaught,
   upgraded,
 } = require('./native/support');
 
@@ -522,6 +524,118 @@ describe('MessagePack beside socket.io with socket.io-msgpack-parser', () => {
         await run(socketIo.Server, answers, options),
       );
     },
+  );
+});
+
+describe('a packet of MessagePack that is damaged', () => {
+  /** Numbers below a bound that are the same for the same seed. */
+  const random = (seed) => {
+    let state = seed;
+    return (below) => {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+  };
+  /** The packet with some bytes changed, put in or left out. */
+  const damaged = (packet, pick) => {
+    const changed = [...packet];
+    for (let changes = 1 + pick(3); changes > 0; changes--) {
+      const inserted = [pick(256), pick(256)].slice(0, pick(3));
+      changed.splice(pick(changed.length + 1), pick(3), ...inserted);
+    }
+    return Buffer.from(changed);
+  };
+  /** A value as text: the reporter of node:test throws at a `Date` that is none. */
+  const inspected = (value) => inspect(value, { depth: null, maxStringLength: null });
+  const theirs = (packet) => {
+    try {
+      return decode(packet);
+    } catch {
+      return undefined;
+    }
+  };
+
+  it(
+    'means what it means to socket.io-msgpack-parser, or ends the connection',
+    { timeout: 60_000 },
+    speaking(async (world) => {
+      const heard = [];
+      const after = new EventEmitter();
+      world.io.on('connection', (socket) => {
+        socket.onAny((...event) => {
+          heard.push(event.filter((arg) => typeof arg !== 'function'));
+          if (event[0] === 'after') after.emit('after');
+        });
+      });
+      const whole = encode({
+        type: 2,
+        nsp: '/',
+        data: ['m', { a: [1, -1, 2 ** 40, 0.5], at: new Date(5) }, undefined, bytes, 'é', [[]]],
+        id: 7,
+      });
+      let accepted = 0;
+      let raw;
+      const errors = await uncaught(async () => {
+        for (let seed = 1; seed <= 300; seed++) {
+          const packet = damaged(whole, random(seed));
+          if (raw === undefined || raw.isGone) {
+            raw = await world.raw({ join: false });
+            const { ws } = raw;
+            ws.once('close', () => (raw.isGone = true));
+            raw.send(encode({ type: 0, nsp: '/' }));
+            await raw.binary();
+          }
+          heard.length = 0;
+          raw.send(packet);
+          // What comes next is heard if the connection lives.
+          const next = new Promise((resolve) => after.once('after', resolve));
+          raw.send(encode({ type: 2, nsp: '/', data: ['after'] }));
+          await Promise.race([next, raw.closed]);
+          const [event] = heard;
+          if (event !== undefined && event[0] !== 'after') {
+            accepted += 1;
+            const { nsp, data } = theirs(packet);
+            assert.equal(inspected([nsp, ...event]), inspected(['/', ...data]), `seed ${seed}`);
+          }
+        }
+      });
+      assert.deepEqual(errors, []);
+      assert.ok(accepted > 25, `${accepted} were read`);
+    }),
+  );
+
+  it(
+    'harms nobody when a client joins with it',
+    { timeout: 60_000 },
+    speaking(async (world) => {
+      const joined = [];
+      world.io.on('connection', (socket) => joined.push(socket.handshake.auth));
+      const whole = encode({
+        type: 0,
+        nsp: '/',
+        data: { token: 'abc', a: [1, { b: null }], at: new Date(5), bytes },
+      });
+      const errors = await uncaught(async () => {
+        for (let seed = 1; seed <= 100; seed++) {
+          const packet = damaged(whole, random(seed));
+          const raw = await world.raw({ join: false });
+          joined.length = 0;
+          raw.send(packet);
+          // A second CONNECT ends a connection that has joined, and so does anything else.
+          raw.send(Buffer.from([0xc1]));
+          await raw.closed;
+          if (joined.length > 0) {
+            const { data = {} } = theirs(packet);
+            assert.equal(inspected(joined[0]), inspected(data), `seed ${seed}`);
+          }
+        }
+      });
+      assert.deepEqual(errors, []);
+      const { client, socket } = await speaker(world);
+      const heard = once(socket, 'm');
+      client.emit('m', 1);
+      assert.deepEqual(await heard, [1]);
+    }),
   );
 });
 
