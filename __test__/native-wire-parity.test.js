@@ -140,6 +140,18 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
+    'ends its websocket at once for a frame that is none behind its close frame',
+    plays(
+      [
+        { ...open('websocket'), repliesToClose: false },
+        say('42["echo"]'),
+        { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] },
+      ],
+      { 'client 0: websocket 1': ['end'] },
+    ),
+  );
+
+  it(
     'ends its websocket at once for a frame that is none',
     plays(
       [
@@ -198,6 +210,14 @@ describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
       plays([open('websocket'), say('40'), say(packet)], outOfPlace),
     );
   }
+
+  it(
+    'of protocol 4 takes what it asks with from its query alone',
+    plays([open('websocket', 3), say('40/news,{"token":"2"}')], {
+      application: [['/news', 'connection', {}, { EIO: '3', transport: 'websocket' }, 'websocket']],
+      'client 0: websocket 1': [{ text: '40/news,' }],
+    }),
+  );
 
   it(
     'may have blanks behind the id of its acknowledgement',
@@ -297,6 +317,19 @@ describe('a packet of Engine.IO', { timeout: 60_000 }, () => {
 });
 
 describe('a request with packets', { timeout: 60_000 }, () => {
+  it(
+    'of JSONP may come without any',
+    plays(
+      [
+        { ...open('polling'), jsonp: '0' },
+        { kind: 'post', slot: 0, body: 'x=3', query: { j: 0 } },
+      ],
+      {
+        'client 0: request 1': [OK],
+      },
+    ),
+  );
+
   it(
     'that is empty ends its connection',
     plays(

@@ -7,7 +7,7 @@
 const { admit, sessionOf } = require('./admission');
 const { Body } = require('./body');
 const { isJsonp, packetsOf, script } = require('./jsonp');
-const { badRequest, nativeRefusal, protocolOf, refuseRequest } = require('./refusals');
+const { nativeRefusal, protocolOf, refuseRequest } = require('./refusals');
 const { pollingHeaders } = require('./response-headers');
 
 /** What the native server says about a request that opens a connection. */
@@ -138,7 +138,8 @@ function serve(server, req, res, body, id) {
   }
   if (req.method === 'POST' && body === undefined) {
     sent(server, req);
-    refuseRequest(server, req, res, badRequest('NO_PACKETS'));
+    // A form of JSONP without packets, which Engine.IO takes for none.
+    accept(server, req, res);
     return;
   }
   const query = req._query;
@@ -170,6 +171,19 @@ function serve(server, req, res, body, id) {
       abandon(server, sessionOf(query) ?? id);
     }
   });
+}
+
+/**
+ * Answers a request whose packets are taken.
+ *
+ * @param {import('./server')} server who served it
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @returns {void}
+ */
+function accept(server, req, res) {
+  res.writeHead(200, pollingHeaders(server, req, 'text/html', 'ok'));
+  res.end('ok');
 }
 
 /**

@@ -56,6 +56,14 @@ function detailsOf(details) {
 }
 
 /**
+ * @param {unknown} room - what a client names a room with
+ * @returns {string} its name
+ */
+function nameOf(room) {
+  return typeof room === 'string' ? room : JSON.stringify(plain(room));
+}
+
+/**
  * What a socket does when it is asked to by an event of its client.
  *
  * @param {import('socket.io').Socket} socket
@@ -90,16 +98,16 @@ function serve(socket, io, note) {
     binary: () => socket.emit('binary', Buffer.from('bytes'), { deep: [Buffer.from([0, 255])] }),
     send: () => socket.send('message', { from: 'server' }),
     join: (room) => {
-      socket.join(String(room));
+      socket.join(nameOf(room));
       note(nsp.name, 'rooms', socket.rooms.size);
     },
     leave: (room) => {
-      socket.leave(String(room));
+      socket.leave(nameOf(room));
       note(nsp.name, 'rooms', socket.rooms.size);
     },
-    tell: (room, what) => io.of(nsp.name).to(String(room)).emit('told', what),
-    'tell others': (what) => socket.broadcast.emit('told', what),
-    'tell all': (what) => io.of(nsp.name).emit('told', what),
+    tell: (room, what) => io.of(nsp.name).to(nameOf(room)).emit('told', plain(what)),
+    'tell others': (what) => socket.broadcast.emit('told', plain(what)),
+    'tell all': (what) => io.of(nsp.name).emit('told', plain(what)),
     'tell binary': () => io.of(nsp.name).emit('told', Buffer.from([7, 8])),
     'leave me': () => socket.disconnect(),
     'close me': () => socket.disconnect(true),

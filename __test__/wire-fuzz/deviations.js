@@ -85,9 +85,20 @@ const DEVIATIONS = [
       options.allowUpgrades === false && has(native, /"UPGRADE_NOT_ALLOWED"/),
   },
   {
-    name: 'an event without a name',
-    is: ({ sent, reference }) =>
-      /"42(\/[^,"]*,?)?\d*"/.test(sent) && has(reference, /"event"|"malformed"/),
+    name: 'an event or an acknowledgement that carries nothing',
+    is: ({ sent, native, reference }) =>
+      /"4[2356](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
+      has(native, /"malformed"|"forced close"/) &&
+      has(reference, /"event"|"answer"|^(?!.*"malformed")/),
+  },
+  {
+    name: 'the query of a namespace in Engine.IO 3',
+    is: (found) =>
+      found.eio === 3 && /"40\/[^,]*\?/.test(found.sent) && only(found, /^application$/),
+  },
+  {
+    name: 'an upgrade of a connection that is about to end',
+    is: (found) => found.step.kind === 'frames' && isExtraEnd(found),
   },
   {
     name: 'the id of an acknowledgement above 2^53',
@@ -103,7 +114,23 @@ const DEVIATIONS = [
   },
   {
     name: 'a close packet on a websocket',
-    is: ({ sent, native }) => /"1[^"]*"/.test(sent) && has(native, /"close","transport close"/),
+    is: ({ sent, native }) =>
+      /"1[^"]*"|"hex":"01/.test(sent) && has(native, /"close","transport close"/),
+  },
+  {
+    name: 'a request with the session of a websocket',
+    is: (found) =>
+      found.step.kind === 'request' &&
+      found.step.query?.transport === 'websocket' &&
+      has(found.native, /"TRANSPORT_MISMATCH"/) &&
+      Object.keys(found.reference).length === 0,
+  },
+  {
+    name: 'a POST that has not come whole when its connection ends',
+    is: (found) =>
+      only(found, /request/) &&
+      has(found.native, /ECONNRESET/) &&
+      !has(found.reference, /ECONNRESET/),
   },
   {
     name: 'the text of a close frame',
@@ -126,6 +153,17 @@ function seen({ application = [] }) {
   return application
     .filter((what) => ['event', 'answer'].includes(what[1]))
     .map((what) => JSON.stringify(what));
+}
+
+/**
+ * @param {Found} found
+ * @returns {boolean} whether the native server only ended a stream earlier
+ */
+function isExtraEnd({ places, reference, native }) {
+  return places.every(
+    (where) =>
+      JSON.stringify([...(reference[where] ?? []), 'end']) === JSON.stringify(native[where]),
+  );
 }
 
 /**

@@ -41,7 +41,11 @@ function isSame(a, b) {
  */
 function merge(notes, more) {
   for (const [where, what] of Object.entries(more)) {
-    notes[where] = [...(notes[where] ?? []), ...what];
+    notes[where] = [...(notes[where] ?? []), ...what].filter(
+      // As `Side` does within what it gives at once.
+      (one, i, all) =>
+        !/polls/.test(where) || all[i - 1] !== one || (one !== '6' && !/heads$/.test(where)),
+    );
   }
 }
 

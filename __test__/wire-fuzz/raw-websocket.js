@@ -71,6 +71,7 @@ class FuzzWebsocket {
   #pings = 0;
   #repliesToClose;
   #sentClose = false;
+  #isMute = false;
 
   /**
    * @param {object} options
@@ -135,7 +136,7 @@ class FuzzWebsocket {
    * @returns {Promise<boolean>} false if that was not to be found out
    */
   async settle(patience) {
-    if (this.isOver) return true;
+    if (this.isOver || this.#isMute) return true;
     let isSettled = await this.#until(() => this.#head !== undefined || this.isOver, patience);
     if (isSettled && this.isOpen && !this.isClosing) {
       this.write(encodeFrame({ opcode: 9, payload: SENTINEL }));
@@ -148,6 +149,8 @@ class FuzzWebsocket {
     if (isSettled && (this.isClosed || (this.#head !== undefined && !this.isOpen))) {
       isSettled = await this.#until(() => this.isOver, patience);
     }
+    // Whoever did not answer once is not waited for again.
+    this.#isMute = !isSettled;
     return isSettled;
   }
 

@@ -15,7 +15,7 @@ const { decodePayload, encodePayload } = require('./payload');
 const { FuzzWebsocket } = require('./raw-websocket');
 
 /** How long something may take that is bound to come, in ms. */
-const PATIENCE = 1_000;
+const PATIENCE = 500;
 
 /** Headers of answers that a client may rely on. */
 const HEADERS = [
@@ -263,12 +263,19 @@ class Side {
   /** Frames of any kind on the client's websocket. */
   frames({ slot: number, frames, which }) {
     const websocket = this.#which(number, which);
+    if (frames.some(({ payload }) => payload?.startsWith('5')))
+      this.#slot(number).probed = undefined;
     websocket?.send(
       frames.map(({ hex, repeat, payload = '', ...frame }) => ({
         ...frame,
         payload: hex === undefined ? payload.repeat(repeat ?? 1) : Buffer.from(hex, 'hex'),
       })),
     );
+  }
+
+  /** @returns {boolean} whether polls of the client are answered so that it can leave polling */
+  #isProbing({ probed }) {
+    return probed !== undefined && !probed.isOver && !probed.isClosing;
   }
 
   /** Bytes on the client's websocket: the client may not have sent a whole frame behind them. */
@@ -340,6 +347,7 @@ class Side {
       if (what.text !== undefined) this.#received(slot, what.text);
       // The client goes on where it has been told that it may.
       if (what.text === '3probe' || what.text?.startsWith('0{')) slot.websocket = websocket;
+      if (what.text === '3probe') slot.probed = websocket;
       this.#note(name, this.#readable(what));
     });
     slot.websockets.push(websocket);
@@ -382,7 +390,8 @@ class Side {
       method,
       path: path ?? `/socket.io/?${this.#query(slot, { transport: 'polling', ...query })}`,
       headers: all,
-      agent: slot.agent,
+      // A connection on which a request may be broken off carries no other.
+      agent: isOpen ? false : slot.agent,
     });
     const request = { req, method, isPoll, isOpen, isAborted: false };
     slot.requests.push(request);
@@ -472,12 +481,17 @@ class Side {
       await this.#still();
       await Promise.all(websockets().map((websocket) => websocket.settle(PATIENCE)));
       await turns();
+      // Such a poll is answered in a moment, on each server after a time of its own.
+      const isAwaited = (slot) => this.#isProbing(slot) && slot.requests.some((one) => one.isPoll);
+      while (slots.some(isAwaited) && Date.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
       // A poll that waited was answered with the first packets of several, perhaps.
       const again = slots.filter((slot) => slot.pollsAgain);
       if (again.length === 0) break;
       for (const slot of again) {
         slot.pollsAgain = false;
-        if (!slot.requests.some((one) => one.isPoll)) {
+        if (!slot.requests.some((one) => one.isPoll) && !this.#isProbing(slot)) {
           this.poll({ slot: slot.number });
           slot.requests.at(-1).wasWaiting = true;
         }

@@ -113,6 +113,10 @@ fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_bina
         connection.packet(server, packet)
     });
     if read.is_err() {
+        if connection.is_ending() {
+            // Nothing is read any more but that the client leaves.
+            return true;
+        }
         connection.close(Reason::ParseError);
     } else if protocol == ProtocolVersion::V3 {
         // Its pings are answered.

@@ -226,10 +226,12 @@ impl Reading {
         else {
             // Nothing is heard any more but the client's goodbye.
             let closed = &mut self.peer_has_closed;
-            let _ = self.frames.feed(bytes, |said| {
+            let fed = self.frames.feed(bytes, |said| {
                 *closed |= matches!(said, Said::Close(_));
                 ControlFlow::Continue(())
             });
+            // Behind what is no frame there can be no goodbye.
+            *closed |= fed.is_err();
             return;
         };
         let _hold = Hold::new(&*server.inbox);

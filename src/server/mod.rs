@@ -374,6 +374,8 @@ impl Server {
                 if auth.as_ref().is_some_and(|auth| !auth.is_object()) {
                     return Err(Rejected::Malformed);
                 }
+                // Clients of protocol 4 put into a query what those of protocol 5 put here.
+                let auth = auth.filter(|_| connection.protocol == ProtocolVersion::V4);
                 self.join(connection, ns, auth.as_ref());
                 Ok(())
             }
