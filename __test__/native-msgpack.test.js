@@ -174,6 +174,27 @@ describe('MessagePack', () => {
   );
 
   it(
+    'has what a client connects with, in a namespace that is made for it, as the client sent it',
+    TIMEOUT,
+    speaking(async (world) => {
+      const given = [];
+      const parent = world.io.of((name, auth, next) => {
+        given.push(auth);
+        // What came is the application's; the socket has what the client sent.
+        setImmediate(() => next(null, Object.keys(auth).length > 1));
+      });
+      const connected = once(parent, 'connection');
+      const auth = { when: new Date(7), not: NaN, photo: bytes };
+      const parser = SPEAKERS[4.8];
+      const client = world.client('4.8', { parser, nsp: '/made', auth });
+      const [[socket]] = await Promise.all([connected, happens(client, 'connect')]);
+      assert.deepEqual([socket.handshake.auth, given], [auth, [auth]]);
+      const refused = world.client('4.8', { parser, nsp: '/other', auth: { photo: bytes } });
+      assert.equal((await happens(refused, 'connect_error'))[0].message, 'Invalid namespace');
+    }),
+  );
+
+  it(
     'joins namespaces, with what a client gives along',
     TIMEOUT,
     speaking(async (world) => {

@@ -20,7 +20,7 @@
 //! | `z sid` | ends a connection by its session id |
 //! | `w sid 0/1` | reports what is sent on a connection no more / from now on |
 //!
-//! `A`, `E`, `B` and `X` are the same with a count of attachments as the first field; in MessagePack that is
+//! `A`, `E`, `B`, `X` and `O` are the same with a count of attachments as the first field; in MessagePack that is
 //! one, which stands for the JSON. Of the flags, `v` is for
 //! volatile, which is dropped for a client for which something waits already, and `u` for uncompressed,
 //! which only those learn of who watch.
@@ -385,7 +385,7 @@ fn operation(
     let mut fields = line.split('\t');
     let kind = fields.next()?;
     let attached = match kind {
-        "A" | "E" | "B" | "X" => {
+        "A" | "E" | "B" | "X" | "O" => {
             let count = fields.next()?.parse().ok()?;
             attachments.by_ref().take(count).collect()
         }
