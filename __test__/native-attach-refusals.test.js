@@ -241,7 +241,10 @@ describe('an upgrade is answered as by socket.io', () => {
         const tcp = await world.tcp();
         tcp.socket.write(upgradeRequest({ headers }));
         await tcp.ended;
-        assert.match(String(tcp.data), /^HTTP\/1.1 400 [^]*\r\n\r\nBad request$/);
+        assert.match(
+          String(tcp.data),
+          /^HTTP\/1.1 400 [^]*\r\n\r\n(Invalid|Missing or invalid) \S+ header$/,
+        );
       }
       assert.equal(told.length, 5);
       assert.ok(told.every(({ code }) => code === 3));

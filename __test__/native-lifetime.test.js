@@ -112,7 +112,7 @@ describe('closing', () => {
   );
 
   it(
-    'twice, or three times at once, is harmless and answers each time',
+    'twice, or three times at once, is harmless and answers each time, as an http.Server does',
     TIMEOUT,
     served({}, async (world) => {
       await world.raw();
@@ -122,7 +122,10 @@ describe('closing', () => {
       await Promise.all([first, second, world.io.close()]);
       await new Promise((resolve) => world.io.close(resolve));
       await new Promise((resolve) => setImmediate(resolve));
-      assert.deepEqual(answers, [undefined, undefined]);
+      assert.equal(answers.length, 2);
+      assert.equal(answers[0], undefined);
+      assert.equal(answers[1].code, 'ERR_SERVER_NOT_RUNNING');
+      assert.equal(answers[1].message, 'Server is not running.');
     }),
   );
 

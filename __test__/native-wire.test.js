@@ -251,22 +251,29 @@ describe('a request', () => {
     TIMEOUT,
     served({}, async (world) => {
       const query = 'EIO=4&transport=websocket';
+      const invalid = (what) => [
+        400,
+        { message: `Missing or invalid Sec-WebSocket-${what} header` },
+      ];
       for (const [options, [, { message }]] of [
         [{ query: 'EIO=4&transport=polling' }, badRequest],
         [{ query: 'EIO=4&transport=smoke' }, unknownTransport],
         [{ query: `${query}&sid=AAAAAAAAAAAAAAAAAAAA` }, unknownSession],
-        [{ query, headers: { 'Sec-WebSocket-Key': undefined } }, badRequest],
-        [{ query, headers: { 'Sec-WebSocket-Key': '' } }, badRequest],
-        [{ query, headers: { 'Sec-WebSocket-Key': 'too short' } }, badRequest],
-        [{ query, headers: { 'Sec-WebSocket-Key': `${'x'.repeat(5000)}==` } }, badRequest],
-        [{ query, headers: { 'Sec-WebSocket-Version': '12' } }, badRequest],
-        [{ query, headers: { 'Sec-WebSocket-Version': undefined } }, badRequest],
-        [{ query, headers: { Upgrade: 'h2c' } }, badRequest],
+        [{ query, headers: { 'Sec-WebSocket-Key': undefined } }, invalid('Key')],
+        [{ query, headers: { 'Sec-WebSocket-Key': '' } }, invalid('Key')],
+        [{ query, headers: { 'Sec-WebSocket-Key': 'too short' } }, invalid('Key')],
+        [{ query, headers: { 'Sec-WebSocket-Key': `${'x'.repeat(5000)}==` } }, invalid('Key')],
+        [{ query, headers: { 'Sec-WebSocket-Version': '12' } }, invalid('Version')],
+        [{ query, headers: { 'Sec-WebSocket-Version': undefined } }, invalid('Version')],
+        [{ query, headers: { Upgrade: 'h2c' } }, [400, { message: 'Invalid Upgrade header' }]],
       ]) {
         const tcp = await world.tcp();
         tcp.socket.write(upgradeRequest(options));
-        const [, said] = await tcp.until(/^HTTP\/1.1 400 [^]*\r\n\r\n(.+)$/);
+        const [head, said] = await tcp.until(/^HTTP\/1.1 400 [^]*\r\n\r\n(.+)$/);
         assert.equal(said, message, JSON.stringify(options));
+        // The client learns which versions there are (RFC 6455, section 4.4).
+        const isOfVersion = message.includes('Version');
+        assert.equal(/\r\nSec-WebSocket-Version: 13, 8\r\n/.test(head), isOfVersion, message);
         await tcp.ended;
       }
       assert.equal(await world.isAlive(), 'yes');

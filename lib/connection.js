@@ -10,6 +10,7 @@ const { isAdminUi, warnOfHeld } = require('./gating');
 const { Opening } = require('./opening');
 const { DEFAULT } = require('./start-options');
 const { protocolOf } = require('./refusals');
+const { endOf, ofConnection } = require('./reasons');
 const { refuse } = require('./unsupported');
 
 /** Types of Engine.IO's packets, by their digit. */
@@ -24,6 +25,8 @@ const UNCOMPRESSED = 4;
 const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
 
 class Connection {
+  /** @type {import('./reasons').End | undefined} why it ends: its sockets and itself say the same */
+  #end;
   /**
    * Its only socket, or all of them by namespace, in the order in which they came: most connections
    * have one, but a client may join as many namespaces as it likes.
@@ -191,6 +194,31 @@ class Connection {
   get client() {
     this.#client ??= new Client(this);
     return this.#client;
+  }
+
+  /**
+   * @param {number} code why a socket of the connection, or the connection itself, ends
+   * @returns {import('./reasons').End} what that says
+   */
+  endOf(code) {
+    if (this.#end?.code !== code) {
+      this.#end = endOf(code);
+    }
+    return this.#end;
+  }
+
+  /**
+   * The connection has ended.
+   *
+   * @param {number} code why
+   * @returns {void}
+   */
+  close(code) {
+    this.isOpen = false;
+    if (this.#conn !== undefined) {
+      const { reason, details } = this.endOf(code);
+      this.tell('close', ofConnection(reason), details);
+    }
   }
 
   /**

@@ -173,11 +173,8 @@ class InvalidTimeoutError extends LoopbackSocketError {
 class AckTimeoutError extends LoopbackSocketError {
   /** Takes nothing. */
   constructor() {
-    super(
-      'ACK_TIMEOUT',
-      'operation has timed out: not every client acknowledged the event in time. Have its listener ' +
-        'call the acknowledgement, or give a longer timeout().',
-    );
+    // The words of Socket.IO, which applications compare with.
+    super('ACK_TIMEOUT', 'operation has timed out');
   }
 }
 

@@ -78,7 +78,7 @@ function assembler(parser) {
  * @returns {void}
  */
 function dispatch(server, values, attachments, assemble = reconstruct) {
-  const leaving = leavingIn(values);
+  const { ending, leaving } = endingIn(values);
   for (let i = 0; i < values.length; i += FIELDS) {
     const kind = values[i];
     const subject = values[i + 1];
@@ -103,7 +103,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
       } else if (kind === PACKET) {
         server.packet(subject, a, b, attachments[Math.floor(place / PLACE)]);
       } else if (kind === CONNECT) {
-        server.connect(subject, a, joining(values[i + 5], attachments, place, assemble));
+        const joins = joining(values[i + 5], attachments, place, assemble);
+        server.connect(subject, a, joins, ending?.has(subject) ?? false);
       } else if (kind === DISCONNECT) {
         server.disconnect(subject, a);
       } else if (kind === CLOSED) {
@@ -152,21 +153,26 @@ function stepsBehind(values, i) {
 }
 
 /**
- * The sockets whose clients leave in a batch: what came right before that is for no listener any
- * more, as in Socket.IO 4, where listeners run a tick after the event.
+ * The sockets that end in a batch, and those of them whose clients leave: what came right before that
+ * is for no listener any more, as in Socket.IO 4, where listeners run a tick after the event.
  *
  * @param {unknown[]} values the batch
- * @returns {Set<number> | undefined} the sockets, if there are any
+ * @returns {{ending?: Set<number>, leaving?: Set<number>}} the sockets, if there are any
  */
-function leavingIn(values) {
+function endingIn(values) {
+  let ending;
   let leaving;
   for (let i = 0; i < values.length; i += FIELDS) {
-    if (values[i] === DISCONNECT && values[i + 2] === CLIENT_LEFT) {
-      leaving ??= new Set();
-      leaving.add(values[i + 1]);
+    if (values[i] === DISCONNECT) {
+      ending ??= new Set();
+      ending.add(values[i + 1]);
+      if (values[i + 2] === CLIENT_LEFT) {
+        leaving ??= new Set();
+        leaving.add(values[i + 1]);
+      }
     }
   }
-  return leaving;
+  return { ending, leaving };
 }
 
 /**

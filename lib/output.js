@@ -157,7 +157,7 @@ class Output {
 
   /**
    * @param {number} socket the socket that may not join its namespace
-   * @param {unknown} reason what its client is told
+   * @param {unknown} reason what its client is told; `undefined` for nothing
    * @returns {void}
    * @throws {UnsendableValueError} if the reason cannot be sent
    */
@@ -165,7 +165,7 @@ class Output {
     if (this.#isPacked) {
       this.#sendPacked('X', `\t${socket}\t`, reason);
     } else {
-      this.#add(`x\t${socket}\t${jsonOf(reason)}\n`);
+      this.#add(`x\t${socket}\t${reason === undefined ? '' : jsonOf(reason)}\n`);
     }
   }
 

@@ -7,6 +7,7 @@
 const { admit, sessionOf } = require('./admission');
 const { Body } = require('./body');
 const { isJsonp, packetsOf, script } = require('./jsonp');
+const { DATA_CLOSED, DATA_OVERLAP, PAYLOAD_TOO_LARGE, POLL_CLOSED } = require('./reasons');
 const { nativeRefusal, protocolOf, refuseRequest } = require('./refusals');
 const { pollingHeaders } = require('./response-headers');
 
@@ -91,7 +92,7 @@ function receive(server, req, res) {
   const busy = sending.get(server) ?? new Map();
   sending.set(server, busy);
   if (busy.has(sid)) {
-    server._native.abortSession(sid);
+    server._native.abortSession(sid, DATA_OVERLAP);
     res.writeHead(400);
     res.end();
     return;
@@ -102,7 +103,7 @@ function receive(server, req, res) {
   req.on('data', (chunk) => {
     if (!body.add(chunk) && !res.headersSent) {
       busy.delete(sid);
-      server._native?.abortSession(sid);
+      server._native?.abortSession(sid, PAYLOAD_TOO_LARGE);
       letGo(req, res);
       res.writeHead(413);
       res.end();
@@ -117,7 +118,7 @@ function receive(server, req, res) {
   req.once('close', () => {
     if (!req.complete && body.length <= limit) {
       busy.delete(sid);
-      server._native?.abortSession(sid);
+      server._native?.abortSession(sid, DATA_CLOSED);
     }
   });
 }
@@ -168,7 +169,7 @@ function serve(server, req, res, body, id) {
   res.once('close', () => {
     if (server._responses.delete(number)) {
       sent(server, req);
-      abandon(server, sessionOf(query) ?? id);
+      abandon(server, sessionOf(query) ?? id, req.method === 'POST' ? DATA_CLOSED : POLL_CLOSED);
     }
   });
 }
@@ -191,12 +192,13 @@ function accept(server, req, res) {
  * must not be lost in silence.
  *
  * @param {import('./server')} server whose client it is
- * @param {string} [sid] its session, if it has one
+ * @param {string | undefined} sid its session, if it has one
+ * @param {number} reason why, one of those of `reasons`
  * @returns {void}
  */
-function abandon(server, sid) {
+function abandon(server, sid, reason) {
   if (sid !== undefined) {
-    server._native?.abortSession(sid);
+    server._native?.abortSession(sid, reason);
   }
 }
 
@@ -267,7 +269,7 @@ function answered(server, number, status, isBinary, body) {
   } catch (error) {
     // A header of the application's that cannot be sent, or a listener that threw. What the client
     // was to get is lost, so its connection must not go on as if it had got it.
-    server._native?.abortSession(opened ?? sessionOf(req._query));
+    server._native?.abortSession(opened ?? sessionOf(req._query), POLL_CLOSED);
     res.destroy();
     throw error;
   }

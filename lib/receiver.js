@@ -14,24 +14,6 @@ const { guarded } = require('./events');
 const { MalformedMessageError, TooManyPendingError } = require('./errors');
 const serving = require('./serving');
 
-/** Why a socket ended, in Socket.IO's words, by the native server's code. */
-const REASONS = [
-  ['client namespace disconnect'],
-  ['server namespace disconnect'],
-  ['transport close'],
-  ['transport error'],
-  ['ping timeout'],
-  ['parse error'],
-  ['server shutting down'],
-  [
-    'transport error',
-    { message: 'The client did not read what was sent: maxBackpressure was exceeded.' },
-  ],
-  ['forced server close'],
-  ['forced close'],
-  ['server namespace disconnect'],
-];
-
 class Receiver {
   #server;
 
@@ -99,9 +81,11 @@ class Receiver {
    * @param {number} number the socket
    * @param {number} connectionNumber its connection
    * @param {{id: string, nsp: string}} request what the client asked with
+   * @param {boolean} hasEnded whether the socket ended right behind it: as in Socket.IO, where a
+   *   socket joins a tick after it asks, middleware sees it and nobody else
    * @returns {void}
    */
-  connect(number, connectionNumber, request) {
+  connect(number, connectionNumber, request, hasEnded) {
     const server = this.#server;
     const connection = server._connections.get(connectionNumber);
     const namespace = server._nsps.get(request.nsp);
@@ -112,17 +96,21 @@ class Receiver {
       server._output.refuse(number, { message: 'Invalid namespace' });
       return;
     }
+    // A client of Engine.IO 3 asks for nothing: it is in the default namespace from the start.
+    const isGone = hasEnded && connection.protocol !== 3;
     const socket = new Socket(namespace, number, connection, request);
     server._sockets.set(number, socket);
     connection.add(socket);
     if (namespace._middleware.length === 0) {
-      this.#accept(socket);
+      if (!isGone) {
+        this.#accept(socket);
+      }
       return;
     }
     namespace._preConnectSockets.set(socket.id, socket);
     guarded(() =>
       namespace._look(socket, (error) => {
-        if (!server._isLive(socket)) {
+        if (isGone || !server._isLive(socket)) {
           return;
         }
         if (error) {
@@ -207,15 +195,16 @@ class Receiver {
 
   /**
    * @param {number} number the socket
-   * @param {number} reason why it ended
+   * @param {number} code why it ended
    * @returns {void}
    */
-  disconnect(number, reason) {
+  disconnect(number, code) {
     const socket = this.#server._sockets.get(number);
     if (socket === undefined) {
       return;
     }
-    socket._end(...REASONS[reason]);
+    const { reason, details } = socket._connection.endOf(code);
+    socket._end(reason, details);
   }
 
   /**
@@ -265,11 +254,11 @@ class Receiver {
 
   /**
    * @param {number} number a connection that ended
-   * @param {number} reason why
+   * @param {number} code why
    * @returns {void}
    */
-  closed(number, reason) {
-    this.#server._closed(number, ...REASONS[reason]);
+  closed(number, code) {
+    this.#server._closed(number, code);
   }
 
   /**

@@ -54,6 +54,8 @@ const NATIVE = [
  * @typedef {object} Refusal
  * @property {number} code Engine.IO's code
  * @property {object} context what more there is to say
+ * @property {number} [status] the HTTP status of an upgrade that is refused, 400 if none is given
+ * @property {string} [lines] more lines for the head of its answer, each with its line break
  */
 
 /**
@@ -146,8 +148,9 @@ function refuseRequest(server, req, res, refusal) {
  */
 function refuseUpgrade(server, req, socket, refusal) {
   // Engine.IO answers 400 whatever the reason; RFC 6455, section 10.2, asks for 403 for an origin.
-  const status = refusal.context.name === 'ORIGIN_NOT_ALLOWED' ? 403 : 400;
-  abortUpgrade(socket, status, String(tell(server, req, refusal)));
+  const isOrigin = refusal.context.name === 'ORIGIN_NOT_ALLOWED';
+  const { status = isOrigin ? 403 : 400, lines } = refusal;
+  abortUpgrade(socket, status, String(tell(server, req, refusal)), lines);
 }
 
 /**
@@ -156,12 +159,13 @@ function refuseUpgrade(server, req, socket, refusal) {
  * @param {import('stream').Duplex} socket the socket
  * @param {number} status the HTTP status
  * @param {string} [message] what to say
+ * @param {string} [lines] more lines for the head of the answer, each with its line break
  * @returns {void}
  */
-function abortUpgrade(socket, status, message = http.STATUS_CODES[status]) {
+function abortUpgrade(socket, status, message = http.STATUS_CODES[status], lines = '') {
   socket.end(
     `HTTP/1.1 ${status} ${http.STATUS_CODES[status]}\r\nConnection: close\r\n` +
-      `Content-Type: text/html\r\nContent-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+      `Content-Type: text/html\r\nContent-Length: ${Buffer.byteLength(message)}\r\n${lines}\r\n${message}`,
     () => socket.destroy(),
   );
 }

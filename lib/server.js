@@ -186,7 +186,7 @@ class Server extends EventEmitter {
    * harmless; a closed server may be attached again.
    *
    * @param {(error?: Error) => void} [done] called when all is closed, with the http.Server's error
-   *   if it was not listening
+   *   if it was not listening, or not any more
    * @returns {Promise<void>} the same as a promise, never rejected
    */
   async close(done) {
@@ -202,7 +202,7 @@ class Server extends EventEmitter {
     }
     const error = await this.#closed;
     if (typeof done === 'function') {
-      process.nextTick(done, isFirst ? error : undefined);
+      process.nextTick(done, isFirst ? error : notRunning());
     }
   }
 
@@ -384,11 +384,10 @@ class Server extends EventEmitter {
    * A connection has ended, after its sockets did.
    *
    * @param {number} number its number
-   * @param {string} reason why, in Engine.IO's words
-   * @param {object} [details] more about it
+   * @param {number} code why it ended, by the native server's code
    * @returns {void}
    */
-  _closed(number, reason, details) {
+  _closed(number, code) {
     const connection = this._connections.get(number);
     this._connections.delete(number);
     if (this._connections.size === 0) {
@@ -399,11 +398,8 @@ class Server extends EventEmitter {
       }
     }
     if (connection !== undefined) {
-      connection.isOpen = false;
       breakOff(this, connection.sid);
-      // Of the two views on a server that closes, Engine.IO's is this.
-      const words = reason === 'server shutting down' ? 'forced close' : reason;
-      connection.tell('close', words, details);
+      connection.close(code);
     }
   }
 
@@ -493,6 +489,13 @@ function isHttpServer(value) {
     // The classes of http2 are not public.
     /^Http2(Secure)?Server$/.test(value?.constructor?.name)
   );
+}
+
+/**
+ * @returns {Error} what Node's http.Server says when it is closed and does not listen
+ */
+function notRunning() {
+  return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });
 }
 
 /**

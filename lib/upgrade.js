@@ -46,7 +46,7 @@ function upgrade(server, req, socket, head) {
   let res;
   const response = () => (res = new UpgradeResponse(socket));
   admit(server, req, response, true, (refusal, id) => {
-    const why = refusal ?? (isWebsocket(req) ? undefined : badRequest('INVALID_WEBSOCKET'));
+    const why = refusal ?? invalidWebsocket(req);
     if (socket.destroyed) {
       return;
     }
@@ -75,16 +75,28 @@ function descriptorOf(socket) {
 }
 
 /**
+ * Checks that a request asks for a websocket, as the npm package `ws` does.
+ *
  * @param {import('http').IncomingMessage} req the request of an upgrade
- * @returns {boolean} whether it is one to a websocket
+ * @returns {import('./refusals').Refusal | undefined} its refusal, if it does not
  */
-function isWebsocket({ method, headers }) {
-  return (
-    method === 'GET' &&
-    /^websocket$/i.test(headers.upgrade) &&
-    /^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key']) &&
-    /^(13|8)$/.test(headers['sec-websocket-version'])
-  );
+function invalidWebsocket({ method, headers }) {
+  const refused = (message, more) => ({ ...badRequest('INVALID_WEBSOCKET', { message }), ...more });
+  if (method !== 'GET') {
+    return refused('Invalid HTTP method', { status: 405 });
+  }
+  if (!/^websocket$/i.test(headers.upgrade)) {
+    return refused('Invalid Upgrade header');
+  }
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'])) {
+    return refused('Missing or invalid Sec-WebSocket-Key header');
+  }
+  if (!/^(13|8)$/.test(headers['sec-websocket-version'])) {
+    // RFC 6455, section 4.4: the client learns which versions there are.
+    const lines = 'Sec-WebSocket-Version: 13, 8\r\n';
+    return refused('Missing or invalid Sec-WebSocket-Version header', { lines });
+  }
+  return undefined;
 }
 
 /**

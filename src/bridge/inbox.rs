@@ -18,7 +18,7 @@
 //! | 4 connect | socket | connection | 0 | `{id,nsp,query,auth}` |
 //! | 5 disconnect | socket | reason | 0 | 0 |
 //! | 6 acknowledgement | socket | id | 0 | `[args…]` |
-//! | 7 closed | connection | 0 | 0 | 0 |
+//! | 7 closed | connection | reason | 0 | 0 |
 //! | 8 response | request | status | 1 if binary | 0 |
 //! | 9 ask | connection | 0 | 0 | `{nsp,query,auth}` |
 //! | 10 upgraded | connection | 0 | 0 | 0 |
@@ -351,7 +351,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         }
         Notice::Upgraded { connection } => record([10, id(connection), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
-            record([5, id(socket), i64::from(reason as u8), 0, -1], "0");
+            record([5, id(socket), reason.code().into(), 0, -1], "0");
         }
         Notice::Acknowledged {
             socket,
@@ -365,8 +365,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         }
         Notice::Malformed { socket } => record([13, id(socket), 0, 0, -1], "0"),
         Notice::Closed { connection, reason } => {
-            let reason = i64::from(reason as u8);
-            record([7, id(connection), reason, 0, -1], "0");
+            record([7, id(connection), reason.code().into(), 0, -1], "0");
         }
         Notice::Response {
             request,

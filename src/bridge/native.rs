@@ -28,6 +28,7 @@ use crate::engine::pump::{Pump, PumpNumber};
 use crate::engine::request::{self, Asks, Query, Refusal};
 use crate::engine::websocket::{self, Carrier, Websocket};
 use crate::engine::{ProtocolVersion, Sid};
+use crate::server::notice::Reason;
 use crate::server::options::Options;
 use crate::server::parser::Parser;
 use crate::server::runtime::Runtime;
@@ -419,11 +420,11 @@ impl NativeServer {
     }
 
     /// The client of a session does not keep to the protocol of polling, or left before it was
-    /// answered: its connection ends.
+    /// answered: its connection ends, for a reason that `lib/reasons.js` has.
     #[napi(catch_unwind)]
-    pub fn abort_session(&self, sid: String) {
+    pub fn abort_session(&self, sid: String, reason: u32) {
         if let Ok(sid) = sid.parse() {
-            polling::abort_session(&self.server, sid);
+            polling::abort_session(&self.server, sid, Reason::of_request(reason));
         }
     }
 

@@ -27,7 +27,7 @@ use super::reactor::Reader;
 use super::request::Refusal;
 use super::unheard::{Said, Unheard};
 use super::wire::WriteHalf;
-use super::{ProtocolVersion, Sid, Str, TransportType};
+use super::{Fault, ProtocolVersion, Sid, Str, TransportType};
 use crate::server::notice::{self, Notice, PacketData, Reason};
 use crate::server::parser::{Frame, Message};
 use crate::server::runtime::Runtime;
@@ -66,6 +66,8 @@ pub(crate) struct Connection {
     ending: AtomicBool,
     upgrading: AtomicBool,
     is_looked_after: AtomicBool,
+    /// The client of an upgrade was told that it may leave polling.
+    probed: AtomicBool,
     /// Whether JavaScript is told of every packet of the client.
     watches_received: AtomicBool,
     /// Whether JavaScript is told of every packet for the client.
@@ -104,9 +106,13 @@ pub(crate) async fn wait_for(mut behind: Vec<Arc<Connection>>, max_backpressure:
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The client gets what was queued, and the end of its transport behind.
-    Said(Option<u16>),
+enum End<'a> {
+    /// The client gets what was queued, and the end of its transport behind: on a websocket a closing
+    /// frame that holds these bytes.
+    Said(&'a [u8]),
+    /// The client gets what was queued. It ended its side of the stream without a closing frame, and
+    /// gets none.
+    Unsaid,
     /// The client takes nothing any more.
     AtOnce,
 }
@@ -159,6 +165,7 @@ impl Connection {
             ending: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
             is_looked_after: AtomicBool::new(false),
+            probed: AtomicBool::new(false),
             watches_received: AtomicBool::new(watched),
             watches_sent: AtomicBool::new(watched),
             tasks: Mutex::default(),
@@ -370,9 +377,11 @@ impl Connection {
     /// unless it takes them fast enough to be waited for: a message is delivered or its connection
     /// ends.
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> Queued {
-        self.queue(max_backpressure, |outgoing, waiting| {
+        self.queue(max_backpressure, |outgoing, _| {
             match outgoing {
-                _ if frame.volatile && waiting > 0 => return Ok(()),
+                _ if frame.volatile && !outgoing.is_writable() => return Ok(()),
+                // What is said after the end was decided on is not for the client any more.
+                Outgoing::Polling(polling) if polling.ends.is_some() => return Ok(()),
                 Outgoing::Polling(polling) => polling.push_frame(frame),
                 Outgoing::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
                 Outgoing::Closed => return Ok(()),
@@ -559,6 +568,10 @@ impl Connection {
         if self.is_closed() {
             return false;
         }
+        // As in Engine.IO, a connection that is to end hears nothing but that the client ends it.
+        if self.is_ending() && packet != Packet::Close {
+            return true;
+        }
         if self.protocol == ProtocolVersion::V4 {
             self.beat.heard();
         }
@@ -581,7 +594,7 @@ impl Connection {
             (Packet::Pong, ProtocolVersion::V4) => self.beat.answered(),
             // A heartbeat in the wrong direction.
             (Packet::Ping(_), ProtocolVersion::V4) | (Packet::Pong, ProtocolVersion::V3) => {
-                self.close(Reason::TransportError);
+                self.close(Reason::HeartbeatDirection);
             }
             (Packet::Upgrade | Packet::Noop, _) => {}
         }
@@ -601,7 +614,7 @@ impl Connection {
         };
         if polling.poll.is_some() {
             drop(outgoing);
-            self.close(Reason::TransportError);
+            self.close(Reason::PollOverlap);
             return Err(None);
         }
         polling.poll = Some(request);
@@ -628,6 +641,16 @@ impl Connection {
     pub(super) fn upgrade(self: &Arc<Self>) -> Option<Upgrading> {
         let is_first = !self.upgrading.swap(true, Ordering::AcqRel);
         is_first.then(|| Upgrading(Arc::downgrade(self)))
+    }
+
+    /// The client of an upgrade is told that it may leave polling, or it is not about to any more.
+    pub(super) fn may_leave_polling(&self, may: bool) {
+        self.probed.store(may, Ordering::Release);
+    }
+
+    /// Whether the client may have left polling already, and the websocket that says so is unread.
+    pub(super) fn may_have_left_polling(&self) -> bool {
+        self.probed.load(Ordering::Acquire)
     }
 
     /// The client is on a websocket from now on, and gets there what waits, behind what waits for the
@@ -660,33 +683,54 @@ impl Connection {
     pub(crate) fn finish(self: &Arc<Self>, reason: Reason) {
         {
             let mut outgoing = self.outgoing.lock();
-            if let Outgoing::Polling(polling) = &mut *outgoing
-                && (polling.poll.is_none() || !polling.is_empty())
-            {
-                polling.flush(self.protocol, &*self.inbox);
-                if polling.ends.replace(reason).is_none() {
-                    self.ending.store(true, Ordering::Release);
-                    self.runtime
-                        .handle
-                        .spawn(close_late(Arc::downgrade(self), reason));
+            let waiting = match &mut *outgoing {
+                Outgoing::Polling(polling) if polling.poll.is_none() || !polling.is_empty() => {
+                    polling
                 }
+                _ => {
+                    drop(outgoing);
+                    self.close(reason);
+                    return;
+                }
+            };
+            waiting.flush(self.protocol, &*self.inbox);
+            if waiting.ends.replace(reason).is_some() {
                 return;
             }
         }
-        self.close(reason);
+        self.ending.store(true, Ordering::Release);
+        self.runtime
+            .handle
+            .spawn(close_late(Arc::downgrade(self), reason));
+        // Who has not been let in will not be any more.
+        if let Some(server) = self.server.upgrade() {
+            for socket in self.sockets().iter().filter(|socket| socket.is_joining()) {
+                socket.end(&server, reason);
+            }
+        }
     }
 
     /// Ends the connection; what was queued goes out, as far as the client takes it.
     pub(crate) fn close(self: &Arc<Self>, reason: Reason) {
-        self.end(reason, End::Said(None));
+        self.end(reason, End::Said(&[]));
     }
 
-    /// Ends the connection of a client that sent what a websocket may not carry, with that code.
-    pub(super) fn close_with(self: &Arc<Self>, reason: Reason, code: u16) {
-        self.end(reason, End::Said(Some(code)));
+    /// Ends the connection with a closing frame that holds these bytes.
+    pub(super) fn close_with(self: &Arc<Self>, reason: Reason, payload: &[u8]) {
+        self.end(reason, End::Said(payload));
     }
 
-    fn end(self: &Arc<Self>, reason: Reason, how: End) {
+    /// Ends the connection of a client that sent what a websocket may not carry.
+    pub(super) fn close_for(self: &Arc<Self>, fault: Fault) {
+        self.close_with(Reason::Frame(fault), &fault.close_code().to_be_bytes());
+    }
+
+    /// Ends the connection of a client that ended its side of the stream.
+    pub(super) fn close_unsaid(self: &Arc<Self>) {
+        self.end(Reason::TransportClose, End::Unsaid);
+    }
+
+    fn end(self: &Arc<Self>, reason: Reason, how: End<'_>) {
         let transport = std::mem::replace(&mut *self.outgoing.lock(), Outgoing::Closed);
         if matches!(transport, Outgoing::Closed) {
             return;
@@ -705,12 +749,22 @@ impl Connection {
         }
         match (transport, how) {
             (Outgoing::Polling(mut polling), _) => {
-                polling.answer(self.protocol, &*self.inbox, Some("1"));
+                // A client that said that it leaves is not told that the server does.
+                let last = if reason == Reason::TransportClose {
+                    "6"
+                } else {
+                    "1"
+                };
+                polling.answer(self.protocol, &*self.inbox, Some(last));
             }
             (Outgoing::Websocket(websocket), End::AtOnce) => websocket.shut_down(),
-            (Outgoing::Websocket(mut websocket), End::Said(code)) => {
-                websocket.close(code);
-                let waits = code.is_none();
+            (Outgoing::Websocket(mut websocket), how) => {
+                // The stream stays open for the client's closing frame, unless it sent that already or
+                // cannot be understood.
+                let waits = matches!(how, End::Said([]));
+                if let End::Said(payload) = how {
+                    websocket.close(payload);
+                }
                 self.runtime
                     .handle
                     .spawn(say_goodbye(websocket, reader, waits));
@@ -727,6 +781,7 @@ pub(super) struct Upgrading(Weak<Connection>);
 impl Drop for Upgrading {
     fn drop(&mut self) {
         if let Some(connection) = self.0.upgrade() {
+            connection.may_leave_polling(false);
             connection.upgrading.store(false, Ordering::Release);
         }
     }

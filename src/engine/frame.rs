@@ -14,18 +14,64 @@ pub(super) enum Said<'a> {
     /// To be answered with a pong of the same bytes.
     Ping(&'a [u8]),
     Pong,
-    /// The client ends the websocket, with this code if it gave one.
-    Close(Option<u16>),
+    /// The client ends the websocket, and says why or not.
+    Close(Option<Closing<'a>>),
 }
 
-/// What a client may not send; the code of a closing frame says which (section 7.4.1).
+/// What a closing frame holds: a code and a reason, which the server sends back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u16)]
-pub(super) enum Fault {
-    Protocol = 1002,
+pub(super) struct Closing<'a>(pub(super) &'a [u8]);
+
+/// What a client may not send. `lib/reasons.js` has the words of the npm package `ws` for each, in the
+/// order of [`Fault::number`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `RSV2` or `RSV3` is set.
+    ReservedBits,
+    /// `RSV1` is set, and no extension was agreed on.
+    CompressionBit,
+    /// An opcode that means nothing, or means nothing here.
+    Opcode(u8),
+    /// A fragment of a control frame.
+    FragmentedControl,
+    /// A control frame of a length it cannot have, as the frame's second byte has it.
+    ControlLength(u8),
+    Unmasked,
+    /// A status code that no closing frame may carry.
+    CloseCode(u16),
     /// A text that is not UTF-8.
-    Text = 1007,
-    TooBig = 1009,
+    Text,
+    /// More than a message may hold.
+    TooBig,
+    /// A length beyond what a JavaScript number holds exactly.
+    LengthTooLarge,
+}
+
+impl Fault {
+    /// The code of the closing frame that answers it (section 7.4.1).
+    pub(super) fn close_code(self) -> u16 {
+        match self {
+            Self::Text => 1007,
+            Self::TooBig | Self::LengthTooLarge => 1009,
+            _ => 1002,
+        }
+    }
+
+    /// JavaScript's number for it, and what more there is to say.
+    pub(crate) fn number(self) -> (u8, u16) {
+        match self {
+            Self::ReservedBits => (0, 0),
+            Self::CompressionBit => (1, 0),
+            Self::Opcode(opcode) => (2, opcode.into()),
+            Self::FragmentedControl => (3, 0),
+            Self::ControlLength(length) => (4, length.into()),
+            Self::Unmasked => (5, 0),
+            Self::CloseCode(code) => (6, code),
+            Self::Text => (7, 0),
+            Self::TooBig => (8, 0),
+            Self::LengthTooLarge => (9, 0),
+        }
+    }
 }
 
 /// What kind of frame the server writes.
@@ -46,7 +92,8 @@ const PING: u8 = 9;
 const PONG: u8 = 10;
 
 const FINAL: u8 = 0x80;
-const RESERVED: u8 = 0x70;
+const COMPRESSION: u8 = 0x40;
+const RESERVED: u8 = 0x30;
 const OPCODE: u8 = 0x0f;
 const CONTROL: u8 = 0x08;
 const MASKED: u8 = 0x80;
@@ -55,7 +102,9 @@ const EXTENDED: u8 = 126;
 /// A length that says that the eight bytes behind it are the length.
 const LONG: u8 = 127;
 /// The most a control frame may carry.
-const MAX_CONTROL: u64 = 125;
+const MAX_CONTROL: u8 = 125;
+/// What the length of a frame stays below: `ws` takes no length that JavaScript cannot count.
+const MAX_LENGTH: u64 = 1 << 53;
 /// What is set aside for a frame that has begun, in multiples of what came of it: its length alone is
 /// no reason to, since a client may announce what it never sends.
 const RESERVE: usize = 4;
@@ -93,14 +142,6 @@ pub(super) fn write(bytes: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
     bytes.extend_from_slice(payload);
 }
 
-/// Adds the frame that ends a websocket.
-pub(super) fn write_close(bytes: &mut Vec<u8>, code: Option<u16>) {
-    match code {
-        Some(code) => write(bytes, Kind::Close, &code.to_be_bytes()),
-        None => write(bytes, Kind::Close, &[]),
-    }
-}
-
 /// A client's frame, as its header has it.
 #[derive(Debug, Clone, Copy)]
 struct Header {
@@ -112,22 +153,39 @@ struct Header {
     end: usize,
 }
 
-/// Reads a header; `None` while it is not all there.
-fn header(bytes: &[u8], limit: usize) -> Result<Option<Header>, Fault> {
+/// Reads a header; `None` while it is not all there. What is wrong with it is found in the order in
+/// which `ws` looks.
+fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, Fault> {
     let (&[first, second], rest) = match bytes.split_first_chunk::<2>() {
         Some(split) => split,
         None => return Ok(None),
     };
-    if first & RESERVED != 0 || second & MASKED == 0 {
-        return Err(Fault::Protocol);
-    }
     let opcode = first & OPCODE;
     let is_final = first & FINAL != 0;
-    let is_known = matches!(opcode, CONTINUATION..=BINARY | CLOSE..=PONG);
-    if !is_known || (opcode & CONTROL != 0 && !is_final) {
-        return Err(Fault::Protocol);
+    let short = second & !MASKED;
+    if first & RESERVED != 0 {
+        return Err(Fault::ReservedBits);
     }
-    let (length, rest, size) = match second & !MASKED {
+    if first & COMPRESSION != 0 {
+        return Err(Fault::CompressionBit);
+    }
+    match opcode {
+        CONTINUATION if in_fragments => {}
+        TEXT | BINARY if !in_fragments => {}
+        CLOSE..=PONG => {
+            if !is_final {
+                return Err(Fault::FragmentedControl);
+            }
+            if short > MAX_CONTROL || (opcode == CLOSE && short == 1) {
+                return Err(Fault::ControlLength(short));
+            }
+        }
+        _ => return Err(Fault::Opcode(opcode)),
+    }
+    if second & MASKED == 0 {
+        return Err(Fault::Unmasked);
+    }
+    let (length, rest, size) = match short {
         EXTENDED => match rest.split_first_chunk::<2>() {
             Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 8),
             None => return Ok(None),
@@ -138,8 +196,8 @@ fn header(bytes: &[u8], limit: usize) -> Result<Option<Header>, Fault> {
         },
         length => (u64::from(length), rest, 6),
     };
-    if opcode & CONTROL != 0 && length > MAX_CONTROL {
-        return Err(Fault::Protocol);
+    if length >= MAX_LENGTH {
+        return Err(Fault::LengthTooLarge);
     }
     let length = usize::try_from(length).map_err(|_| Fault::TooBig)?;
     // A control frame is bounded by itself.
@@ -246,7 +304,9 @@ impl Frames {
         let mut end = 0;
         loop {
             let rest = &mut bytes[end..];
-            let Some(header) = header(rest, self.limit)? else {
+            let gathered = self.fragments.as_ref().map(|message| message.1.len());
+            let limit = self.limit.saturating_sub(gathered.unwrap_or(0));
+            let Some(header) = header(rest, limit, gathered.is_some())? else {
                 return Ok(Whole { end, next: 0 });
             };
             let Some(payload) = rest.get_mut(header.start..header.end) else {
@@ -271,15 +331,11 @@ impl Frames {
         Ok(match header.opcode {
             PING => each(Said::Ping(payload)),
             PONG => each(Said::Pong),
-            CLOSE => each(Said::Close(close_code(payload)?)),
+            CLOSE => each(Said::Close(closing(payload)?)),
             CONTINUATION => {
-                let Some(message) = &mut self.fragments else {
-                    return Err(Fault::Protocol);
-                };
-                if message.1.len() + payload.len() > self.limit {
-                    return Err(Fault::TooBig);
+                if let Some(message) = &mut self.fragments {
+                    message.1.extend_from_slice(payload);
                 }
-                message.1.extend_from_slice(payload);
                 if !header.is_final {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -288,7 +344,6 @@ impl Frames {
                     None => ControlFlow::Continue(()),
                 }
             }
-            _ if self.fragments.is_some() => return Err(Fault::Protocol),
             kind if header.is_final => whole(kind == TEXT, payload, each)?,
             kind => {
                 self.fragments = Some(Box::new((kind == TEXT, payload.to_vec())));
@@ -310,21 +365,17 @@ fn whole(
     Ok(each(Said::Text(text)))
 }
 
-/// The code of a closing frame, if it has one (section 7.4).
-fn close_code(payload: &[u8]) -> Result<Option<u16>, Fault> {
+/// What a closing frame holds, a code and a reason, if it holds anything (section 7.4).
+fn closing(payload: &[u8]) -> Result<Option<Closing<'_>>, Fault> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
-        return if payload.is_empty() {
-            Ok(None)
-        } else {
-            Err(Fault::Protocol)
-        };
+        return Ok(None);
     };
     let code = u16::from_be_bytes(*code);
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err(Fault::Protocol);
+        return Err(Fault::CloseCode(code));
     }
     match std::str::from_utf8(reason) {
-        Ok(_) => Ok(Some(code)),
+        Ok(_) => Ok(Some(Closing(payload))),
         Err(_) => Err(Fault::Text),
     }
 }
@@ -352,7 +403,7 @@ mod tests {
             Said::Binary(bytes) => format!("binary {bytes:?}"),
             Said::Ping(bytes) => format!("ping {bytes:?}"),
             Said::Pong => "pong".to_owned(),
-            Said::Close(code) => format!("close {code:?}"),
+            Said::Close(closing) => format!("close {closing:?}"),
         }
     }
 
@@ -404,7 +455,7 @@ mod tests {
             "text ".to_owned(),
             format!("text {long}"),
             format!("text {}", "y".repeat(300)),
-            "close Some(1000)".to_owned(),
+            "close Some(Closing([3, 232, 111, 107]))".to_owned(),
         ];
         for piece in [1, 2, 3, 7, 64, 1000, bytes.len()] {
             assert_eq!(read(&bytes, piece, 100_000), (expected.clone(), None));
@@ -415,18 +466,20 @@ mod tests {
     fn what_a_client_may_not_send_is_refused_with_its_code() {
         let unmasked = b"\x81\x01x".to_vec();
         for (bytes, fault) in [
-            (unmasked, Fault::Protocol),
-            (client(0xc1, b"x"), Fault::Protocol),
-            (client(0x83, b"x"), Fault::Protocol),
-            (client(0x09, b"x"), Fault::Protocol),
-            (client(0x89, &[0; 126]), Fault::Protocol),
-            (client(0x80, b"x"), Fault::Protocol),
+            (unmasked, Fault::Unmasked),
+            (client(0xc1, b"x"), Fault::CompressionBit),
+            (client(0xa1, b"x"), Fault::ReservedBits),
+            (client(0xd1, b"x"), Fault::ReservedBits),
+            (client(0x83, b"x"), Fault::Opcode(3)),
+            (client(0x09, b"x"), Fault::FragmentedControl),
+            (client(0x89, &[0; 126]), Fault::ControlLength(126)),
+            (client(0x80, b"x"), Fault::Opcode(0)),
             (
                 [client(0x01, b"x"), client(0x81, b"y")].concat(),
-                Fault::Protocol,
+                Fault::Opcode(1),
             ),
-            (client(0x88, b"x"), Fault::Protocol),
-            (client(0x88, &[0x03, 0xed]), Fault::Protocol),
+            (client(0x88, b"x"), Fault::ControlLength(1)),
+            (client(0x88, &[0x03, 0xed]), Fault::CloseCode(1005)),
             (client(0x81, b"\xff"), Fault::Text),
             (client(0x81, &[b'x'; 101]), Fault::TooBig),
             (
@@ -435,6 +488,10 @@ mod tests {
             ),
             (
                 b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+                Fault::LengthTooLarge,
+            ),
+            (
+                b"\x82\xff\x00\x1f\xff\xff\xff\xff\xff\xff".to_vec(),
                 Fault::TooBig,
             ),
         ] {

@@ -15,7 +15,7 @@ enum Received {
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong,
-    Close(Option<u16>),
+    Close(Option<Vec<u8>>),
 }
 
 /// Reads the frames of a stream that comes in chunks of these sizes, over and over.
@@ -35,7 +35,7 @@ fn frames_of(stream: &[u8], limit: usize, sizes: &[usize]) -> (Vec<Received>, Op
                 Said::Binary(bytes) => Received::Binary(bytes.to_vec()),
                 Said::Ping(data) => Received::Ping(data.to_vec()),
                 Said::Pong => Received::Pong,
-                Said::Close(code) => Received::Close(code),
+                Said::Close(closing) => Received::Close(closing.map(|closing| closing.0.to_vec())),
             });
             ControlFlow::Continue(())
         });

@@ -252,8 +252,8 @@ async fn ping(
             let was_soon = Connection::catch_up(&connection).await && until.elapsed() < SOON;
             if !was_soon && std::mem::take(&mut may_join_late) {
                 joins_until = Some(Instant::now() + joins_within);
-            } else if connection.upgrade().is_some_and(|it| it.is_idle()) {
-                close(&connection, Reason::TransportClose);
+            } else if let Some(idle) = connection.upgrade().filter(|it| it.is_idle()) {
+                idle.finish(Reason::ForcedClose);
                 return;
             }
             continue;

@@ -45,5 +45,7 @@ pub(crate) mod unheard;
 pub(crate) mod websocket;
 mod wire;
 
+pub(crate) use frame::Fault;
+
 pub(crate) use engineioxide_core::{ProtocolVersion, Str, TransportType};
 pub(crate) use sid::Sid;

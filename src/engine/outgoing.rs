@@ -58,6 +58,15 @@ impl Outgoing {
         }
     }
 
+    /// Whether what is queued now leaves at once, and not when the client comes for it.
+    pub(super) fn is_writable(&self) -> bool {
+        match self {
+            Self::Polling(polling) => polling.poll.is_some() && polling.is_empty(),
+            Self::Websocket(websocket) => websocket.waiting() == 0,
+            Self::Closed => false,
+        }
+    }
+
     /// Bytes that wait.
     pub(super) fn waiting(&self) -> usize {
         match self {
@@ -390,9 +399,10 @@ impl Websocket {
         self.queue.add(data);
     }
 
-    /// Queues the end of the websocket.
-    pub(super) fn close(&mut self, code: Option<u16>) {
-        self.queue.append(|bytes| frame::write_close(bytes, code));
+    /// Queues the end of the websocket: a closing frame that holds `payload`.
+    pub(super) fn close(&mut self, payload: &[u8]) {
+        self.queue
+            .append(|bytes| frame::write(bytes, Kind::Close, payload));
     }
 
     /// Queues the answer to a ping of the websocket's own, unless the client takes nothing: then it

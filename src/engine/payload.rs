@@ -250,6 +250,7 @@ mod tests {
         let read = |body: &str| packets(body.as_bytes(), false, V3);
         assert_eq!(read("1:26:42[\"m\"1:3").unwrap(), ["2", "42[\"m\"", "3"]);
         assert_eq!(read("5:4€ß😀1:2").unwrap(), ["4€ß😀", "2"]);
+        assert_eq!(read("0:1:2").unwrap(), ["2"]);
         assert_eq!(read("6:b4AQI=1:2").unwrap(), ["b\"\\x01\\x02\"", "2"]);
         for body in [
             "",

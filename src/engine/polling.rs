@@ -6,8 +6,10 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::sleep;
 
 use super::connection::{Connection, ConnectionNumber, Transport};
 use super::handshake::open_packet;
@@ -20,6 +22,10 @@ use crate::server::{Hold, Server};
 
 /// The type of a body of Engine.IO 3 that holds binary packets.
 const BINARY: &str = "application/octet-stream";
+
+/// How long a poll of a client that may leave polling waits for the websocket to be read: a websocket
+/// and a request are read by two threads. Far below the 50 ms after which such a poll is released.
+const UPGRADE_GRACE: Duration = Duration::from_millis(10);
 
 /// A request of long polling, checked by [`super::request::check`].
 #[derive(Debug)]
@@ -45,21 +51,31 @@ pub(crate) struct Request {
 pub(crate) fn serve(server: &Arc<Server>, request: Request) {
     match (request.asks, &request.body) {
         (Asks::Open, _) => open(server, request),
-        (Asks::Use(sid), None) => {
-            let polled = match server.connection(sid) {
-                Some(connection) => connection.poll(request.number),
-                None => Err(Some(Refusal::UnknownSession)),
-            };
-            if let Err(refusal) = polled {
-                refuse(server, request.number, refusal);
+        (Asks::Use(sid), None) => match server.connection(sid) {
+            // What the client said on the websocket before it polled is heard first: it may be that it
+            // has left polling.
+            Some(connection) if connection.may_have_left_polling() => {
+                let waiting = Arc::downgrade(server);
+                server.runtime.handle.spawn(async move {
+                    sleep(UPGRADE_GRACE).await;
+                    if let Some(server) = waiting.upgrade() {
+                        poll(&server, sid, request.number);
+                    }
+                });
             }
-        }
+            _ => poll(server, sid, request.number),
+        },
         (Asks::Use(sid), Some(body)) => {
             let Some(connection) = server.connection(sid) else {
                 refuse(server, request.number, Some(Refusal::UnknownSession));
                 return;
             };
             let is_binary = request.content_type.as_deref() == Some(BINARY);
+            if is_binary && connection.protocol == ProtocolVersion::V4 {
+                connection.close(Reason::InvalidContent);
+                refuse(server, request.number, None);
+                return;
+            }
             if !post(server, &connection, body, is_binary) {
                 refuse(server, request.number, None);
             } else if connection.unheard().is_high() {
@@ -84,6 +100,17 @@ pub(crate) fn serve(server: &Arc<Server>, request: Request) {
     }
 }
 
+/// Has a request wait for packets, or refuses it.
+fn poll(server: &Arc<Server>, sid: Sid, request: RequestNumber) {
+    let polled = match server.connection(sid) {
+        Some(connection) => connection.poll(request),
+        None => Err(Some(Refusal::UnknownSession)),
+    };
+    if let Err(refusal) = polled {
+        refuse(server, request, refusal);
+    }
+}
+
 /// Opens a connection.
 fn open(server: &Arc<Server>, request: Request) {
     let id = request.id.unwrap_or_else(Sid::random);
@@ -104,10 +131,6 @@ fn open(server: &Arc<Server>, request: Request) {
 /// Takes packets of the client; false if they cannot be read, which ends the connection.
 fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_binary: bool) -> bool {
     let protocol = connection.protocol;
-    if is_binary && protocol == ProtocolVersion::V4 {
-        connection.close(Reason::TransportError);
-        return false;
-    }
     let _hold = Hold::new(&*server.inbox);
     let read = payload::read(body, is_binary, protocol, |packet| {
         connection.packet(server, packet)
@@ -153,8 +176,8 @@ fn refuse(server: &Server, request: RequestNumber, refusal: Option<Refusal>) {
 }
 
 /// Ends a connection whose client does not keep to the protocol of polling.
-pub(crate) fn abort_session(server: &Server, sid: Sid) {
+pub(crate) fn abort_session(server: &Server, sid: Sid, reason: Reason) {
     if let Some(connection) = server.connection(sid) {
-        connection.close(Reason::TransportError);
+        connection.close(reason);
     }
 }

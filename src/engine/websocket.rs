@@ -20,7 +20,7 @@ use tokio::io::ReadBuf;
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::connection::{Connection, ConnectionNumber, FAREWELL, Transport, Upgrading, in_time};
-use super::frame::{self, Fault, Frames, Kind, Said};
+use super::frame::{self, Frames, Kind, Said};
 use super::handshake::open_packet;
 use super::packet::Packet;
 use super::pump;
@@ -213,12 +213,6 @@ impl Reading {
         others_first(cx)
     }
 
-    fn close(&self, reason: Reason) {
-        if let Some(connection) = self.connection.upgrade() {
-            connection.close(reason);
-        }
-    }
-
     /// Takes bytes of the client.
     fn heard(&mut self, bytes: &mut [u8]) {
         let living = self.connection.upgrade().zip(self.server.upgrade());
@@ -252,7 +246,7 @@ impl Reading {
         let pace = &server.runtime.reactor.pace;
         pace.heard(connection.number, length, messages, beats);
         match fed {
-            Err(fault) => connection.close_with(Reason::TransportError, fault as u16),
+            Err(fault) => connection.close_for(fault),
             // Its pings are answered, all in one write.
             Ok(()) if pinged => connection.flush(),
             Ok(()) => {}
@@ -263,12 +257,16 @@ impl Reading {
 impl Task for Reading {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.poll_read(cx));
-        self.close(Reason::TransportClose);
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close_unsaid();
+        }
         Poll::Ready(())
     }
 
     fn failed(&mut self) {
-        self.close(Reason::TransportError);
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close(Reason::TransportError);
+        }
     }
 }
 
@@ -300,11 +298,9 @@ fn handle(server: &Arc<Server>, connection: &Arc<Connection>, said: Said<'_>) ->
             return ControlFlow::Continue(());
         }
         Said::Pong => return ControlFlow::Continue(()),
-        Said::Close(code) => {
-            match code {
-                Some(code) => connection.close_with(Reason::TransportClose, code),
-                None => connection.close(Reason::TransportClose),
-            }
+        Said::Close(closing) => {
+            let payload = closing.map_or(&[][..], |closing| closing.0);
+            connection.close_with(Reason::TransportClose, payload);
             return ControlFlow::Break(());
         }
     };
@@ -349,7 +345,7 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
         upgrading: None,
         is_probed: false,
         is_refused: false,
-        code: None,
+        closing: Vec::new(),
     };
     let patience = strong.options.upgrade_timeout;
     let polls = connection.transport() == Some(TransportType::Polling);
@@ -387,8 +383,8 @@ struct Upgrade {
     upgrading: Option<Upgrading>,
     is_probed: bool,
     is_refused: bool,
-    /// What its close frame says.
-    code: Option<u16>,
+    /// What its closing frame holds.
+    closing: Vec<u8>,
 }
 
 impl Upgrade {
@@ -463,7 +459,7 @@ impl Upgrade {
             unwritten,
             is_probed,
             is_refused,
-            code,
+            closing,
             ..
         } = self;
         let closed = &mut reading.peer_has_closed;
@@ -475,6 +471,7 @@ impl Upgrade {
             match said {
                 Said::Text("2probe") => {
                     *is_probed = true;
+                    connection.may_leave_polling(true);
                     frame::write(unwritten, Kind::Text, b"3probe");
                 }
                 Said::Text(text) if text.starts_with('5') => {
@@ -485,8 +482,8 @@ impl Upgrade {
                 Said::Ping(data) => frame::write(unwritten, Kind::Pong, data),
                 Said::Pong => {}
                 _ => {
-                    if let Said::Close(said) = said {
-                        *code = said;
+                    if let Said::Close(Some(said)) = said {
+                        *closing = said.0.to_vec();
                     }
                     *is_refused = true;
                     return ControlFlow::Break(());
@@ -499,10 +496,10 @@ impl Upgrade {
             // A client that only pings and reads nothing is not about to leave polling.
             Ok(()) => self.is_refused |= self.unwritten.len() > MAX_UNWRITTEN,
             Err(fault) if self.write.is_none() => {
-                connection.close_with(Reason::TransportError, fault as u16);
+                connection.close_for(fault);
             }
             Err(fault) => {
-                self.code = Some(fault as u16);
+                self.closing = fault.close_code().to_be_bytes().to_vec();
                 self.is_refused = true;
             }
         }
@@ -511,7 +508,7 @@ impl Upgrade {
     /// Ends a websocket that no connection gets. The client's answer is waited for, since a stream
     /// that is closed with bytes unread takes back what was written on it.
     async fn turn_away(mut self) {
-        frame::write_close(&mut self.unwritten, self.code);
+        frame::write(&mut self.unwritten, Kind::Close, &self.closing);
         let goodbye = poll_fn(|cx| {
             for _ in 0..READS {
                 if !self.poll_write(cx) {
@@ -532,7 +529,7 @@ impl Upgrade {
                     *closed |= matches!(said, Said::Close(_));
                     ControlFlow::Continue(())
                 });
-                *closed |= matches!(fed, Err(Fault::Protocol | Fault::Text | Fault::TooBig));
+                *closed |= fed.is_err();
             }
             others_first(cx)
         });

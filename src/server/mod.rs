@@ -249,8 +249,8 @@ impl Server {
     /// A client asks for a namespace.
     fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&Payload>) {
         let (name, query) = name_and_query(path, connection.protocol);
-        // A client that asks twice before JavaScript has made the namespace is answered twice.
-        if connection.socket(name).is_some() {
+        // A client that asks twice before JavaScript has made the namespace is answered once.
+        if connection.socket(name).is_some() || connection.is_ending() {
             return;
         }
         let mut request = JoinRequest {
@@ -393,7 +393,9 @@ impl Server {
                 socket.acknowledged(ack, Payload::of(value))?;
                 Ok(())
             }
-            (PacketData::Disconnect, Some(socket)) => {
+            (PacketData::Disconnect, Some(socket))
+                if connection.protocol == ProtocolVersion::V3 || !socket.is_joining() =>
+            {
                 socket.end(self, Reason::ClientNamespaceDisconnect);
                 Ok(())
             }
@@ -430,7 +432,7 @@ impl Server {
 
 /// Why a packet of a client ends its connection.
 #[derive(Debug)]
-enum Rejected {
+pub(crate) enum Rejected {
     /// It is no Socket.IO packet.
     Malformed,
     /// It is one, but not now.

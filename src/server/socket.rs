@@ -19,7 +19,7 @@ use super::notice::{Notice, Reason, Run};
 use super::output::{self, Touched};
 use super::packet::Payload;
 use super::parser::{Frame, Parser};
-use super::{Inbox, Server};
+use super::{Inbox, Rejected, Server};
 use crate::engine::ProtocolVersion;
 use crate::engine::connection::Connection;
 use crate::engine::unheard::Said;
@@ -160,13 +160,13 @@ impl Socket {
     /// An event of the client.
     ///
     /// # Errors
-    /// `Malformed` if its payload is not exactly one `["name",…]`, or if it comes from a client of
-    /// Engine.IO 4 that has not been let in: as in Socket.IO 4, that breaks the protocol.
-    pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Malformed> {
+    /// `Malformed` if its payload is not exactly one `["name",…]`; `OutOfPlace` if it comes from a client
+    /// of Engine.IO 4 that has not been let in.
+    pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Rejected> {
         let mut state = self.state.lock();
         let may_be_early = self.connection.protocol == ProtocolVersion::V3;
         match &mut state.phase {
-            Phase::Joined => self.see(&mut state, incoming),
+            Phase::Joined => Ok(self.see(&mut state, incoming)?),
             Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
                 // Counted as unheard: a client is not read on for ever while middleware takes its time.
                 let (text, attachments) = incoming.payload.parts();
@@ -174,7 +174,7 @@ impl Socket {
                 early.push_back((incoming, said));
                 Ok(())
             }
-            Phase::Joining(_) => Err(Malformed),
+            Phase::Joining(_) => Err(Rejected::OutOfPlace),
             Phase::Ended => Ok(()),
         }
     }
@@ -212,12 +212,16 @@ impl Socket {
     /// The client answers an event of ours.
     ///
     /// # Errors
-    /// `Malformed` if the payload is not exactly one array.
-    pub(crate) fn acknowledged(&self, ack: AckId, payload: Payload) -> Result<(), Malformed> {
+    /// `Malformed` if the payload is not exactly one array; `OutOfPlace` as for an event.
+    pub(crate) fn acknowledged(&self, ack: AckId, payload: Payload) -> Result<(), Rejected> {
         if !payload.is_array() {
-            return Err(Malformed);
+            return Err(Rejected::Malformed);
         }
         let state = self.state.lock();
+        let is_early = matches!(state.phase, Phase::Joining(_));
+        if is_early && self.connection.protocol == ProtocolVersion::V4 {
+            return Err(Rejected::OutOfPlace);
+        }
         if matches!(state.phase, Phase::Joined) {
             let (text, attachments) = payload.parts();
             self.inbox.push(Notice::Acknowledged {

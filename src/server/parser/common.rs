@@ -48,6 +48,10 @@ pub(super) fn decode_text(
     state: &ParserState,
     text: Str,
 ) -> Result<Packet, ParseError> {
+    let text = match text.as_bytes().first() {
+        Some(b'3' | b'6') => completed(text),
+        _ => text,
+    };
     let mut packet = match text.as_bytes().first() {
         Some(b'1' | b'4' | b'5' | b'6') => return decode_rare(config, state, text),
         _ => CommonParser.decode_str(config, state, text.clone())?,
@@ -122,6 +126,33 @@ fn is_string(text: &str) -> bool {
     text.starts_with('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
+/// The id of an acknowledgement that has none: nothing waits for it.
+const NO_ID: &str = "9223372036854775807";
+
+/// An acknowledgement as the parser is to get it: for Socket.IO it may lack its id or its arguments.
+fn completed(text: Str) -> Str {
+    let mut rest = &text.as_str()[1..];
+    if text.starts_with('6') {
+        rest = rest.split_once('-').map_or(rest, |(_, rest)| rest);
+    }
+    let is_named = rest.starts_with('/');
+    let (has_comma, rest) = match rest.split_once(',') {
+        Some((_, rest)) if is_named => (true, rest),
+        None if is_named => (false, ""),
+        _ => (true, rest),
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (id, data) = rest.split_at(digits);
+    if !id.is_empty() && !data.is_empty() {
+        return text;
+    }
+    let head = &text.as_str()[..text.len() - rest.len()];
+    let comma = if has_comma { "" } else { "," };
+    let id = if id.is_empty() { NO_ID } else { id };
+    let data = if data.is_empty() { "[]" } else { data };
+    format!("{head}{comma}{id}{data}").into()
+}
+
 pub(super) fn decode_binary(
     config: &ParseConfig,
     state: &ParserState,
@@ -150,6 +181,24 @@ mod tests {
 
     use super::super::Parser;
     use super::*;
+
+    #[test]
+    fn an_acknowledgement_may_lack_its_id_or_its_arguments() {
+        for text in ["37[]", "3/x,7[1]", "61-/x,7[1]"] {
+            assert_eq!(completed(text.into()).as_str(), text);
+        }
+        for (text, expected) in [
+            ("3", "39223372036854775807[]"),
+            ("3[1]", "39223372036854775807[1]"),
+            ("3/x", "3/x,9223372036854775807[]"),
+            ("3/x,[1]", "3/x,9223372036854775807[1]"),
+            ("37", "37[]"),
+            ("61-[1]", "61-9223372036854775807[1]"),
+            ("61-/x,[1]", "61-/x,9223372036854775807[1]"),
+        ] {
+            assert_eq!(completed(text.into()).as_str(), expected);
+        }
+    }
 
     #[test]
     fn frames_are_those_of_the_protocol() {

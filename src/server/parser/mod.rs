@@ -137,7 +137,7 @@ impl Parser {
     }
 
     /// A refusal to join a namespace. `json` is what the client's error handler gets: an object
-    /// with `message` in protocol 5, any value in protocol 4.
+    /// with `message` in protocol 5, any value in protocol 4, or nothing, which is no text.
     pub(crate) fn connect_error(self, ns: &Str, json: &str, attachments: &[Bytes]) -> Frame {
         match self {
             Self::Common => common::connect_error(ns, json),
