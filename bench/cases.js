@@ -313,7 +313,6 @@ const CASES = [
     metrics: ['lastAnswer', 'loopMax', 'reconnections', 'visitCpu', 'p50'],
     load: () => ['storm', '-n', 2000],
     watchLoop: 'whole',
-    quick: true,
     peers: POLLING_PEERS,
   },
   {

@@ -106,6 +106,7 @@ function readPlans() {
     list.filter(({ name, group }) => chosen.includes(name) || chosen.includes(group));
   if (values.again) {
     const again = { ...PLANS.full, cases: choose(CASES), isAgain: true };
+    if (again.cases.length === 0) throw new Error('--again takes cases and groups, not series');
     return [values.rounds ? { ...again, rounds: Number(values.rounds) } : again];
   }
   if (!values.only && !values.rounds && !values.seconds) return plans;

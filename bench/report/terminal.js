@@ -2,7 +2,7 @@
 
 // A result as plain text, for whoever waits for it.
 
-const { CASES, generatorsOf, metricsOf } = require('../cases');
+const { CASES, generatorsOf } = require('../cases');
 const { advantage, spreadOf } = require('../lib/compare');
 const { GROWTH_SERVERS } = require('../growth');
 const { METRICS } = require('../metrics');
@@ -45,7 +45,7 @@ function caseRows({ cases }) {
   );
   const rows = [['case', 'by', 'figure', ...names, 'native ÷ better original']];
   for (const { one, generator, result } of measured) {
-    for (const metric of metricsOf(one)) {
+    for (const metric of one.metrics) {
       const { unit, better } = METRICS[metric];
       const figures = names.map((server) => figure(spreadOf(result, metric, server)));
       const won = times(advantage(result, metric, 'native'), better);
