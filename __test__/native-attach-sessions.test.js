@@ -107,8 +107,8 @@ describe('a client that sends by polling', () => {
       const second = await raw.post('42["n",2]');
       assert.equal(second.status, 400);
       assert.equal((await ended)[0], 'transport error');
-      first.req.end('1]'.padEnd(93));
-      assert.equal(await first.answer, 400);
+      // Nobody will read the rest of it, so it is broken off.
+      assert.equal(await first.answer, 'ECONNRESET');
       assert.equal(await world.isAlive(), 'yes');
     }),
   );
@@ -188,7 +188,7 @@ describe('polling of browsers that load scripts', () => {
       assert.equal(await sent.text(), 'ok');
       assert.equal(await run(`${url}&sid=${sid}`), '23:42["echoed","a\\nb","\u2028"]');
       const nothing = await fetch(`${url}&sid=${sid}`, { method: 'POST', body: 'x=1' });
-      assert.equal(nothing.status, 400);
+      assert.equal(await nothing.text(), 'ok');
     }),
   );
 });
