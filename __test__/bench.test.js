@@ -12,6 +12,7 @@ const { describe, it } = require('node:test');
 const { WebSocketServer } = require('ws');
 const { CASES, GROUPS, generatorsOf, metricsOf, peersOf } = require('../bench/cases');
 const { GROWTH, GROWTH_SERVERS } = require('../bench/growth');
+const { QUESTIONS } = require('../bench/control');
 const { answer } = require('../bench/floor');
 const { AppProcess } = require('../bench/lib/app-process');
 const { advantage, better, ratio } = require('../bench/lib/compare');
@@ -28,6 +29,7 @@ const { judgeFlood, judgeGrowth } = require('../bench/report/growth-verdicts');
 const { figure, number, times } = require('../bench/report/numbers');
 const { terminalReport } = require('../bench/report/terminal');
 const { ALL, PEERS, SERVERS, installedPeers } = require('../bench/servers');
+const { grown } = require('../bench/soak');
 const { judge } = require('../bench/targets');
 
 const NODEGEN = path.join(__dirname, '..', 'bench', 'nodegen');
@@ -428,6 +430,26 @@ describe('the floor lines', () => {
       assert.equal(status, 0, stderr);
     });
   }
+});
+
+describe('the soak', () => {
+  it('has only what grows after the warm rounds count', () => {
+    const sample = (heapUsed, rss) => ({ heapUsed: heapUsed * 1e6, rss: rss * 1e6 });
+    const warm = [sample(1, 10), sample(5, 50), sample(6, 80)];
+    assert.deepEqual(grown([...warm, sample(7, 90), sample(6, 81)]), []);
+    assert.deepEqual(grown([...warm, sample(7, 90), sample(9, 81)]), ['heapUsed']);
+    assert.deepEqual(grown([...warm, sample(6, 97)]), ['rss']);
+  });
+
+  it('is told what memory is in use when garbage is collected', async () => {
+    const app = await AppProcess.start('native');
+    try {
+      const { heapUsed, rss } = await app.ask(QUESTIONS.memory);
+      assert.ok(heapUsed > 1e6 && rss > heapUsed);
+    } finally {
+      await app.stop();
+    }
+  });
 });
 
 describe('the app under test', () => {

@@ -5,12 +5,28 @@
 
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const readline = require('node:readline');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 
 /** How often the event loop is looked at, in ms, while its delay is asked for. */
 const LOOP_RESOLUTION = 1;
 
 /** What a server is asked. */
-const QUESTIONS = { watch: 'watch the event loop', delay: 'event loop delay' };
+const QUESTIONS = {
+  watch: 'watch the event loop',
+  delay: 'event loop delay',
+  memory: 'memory that is in use',
+};
+
+/** @returns {NodeJS.MemoryUsage} what is in use when all garbage is collected */
+function memory() {
+  v8.setFlagsFromString('--expose-gc');
+  const collect = vm.runInNewContext('gc');
+  // Twice: what is finalized by the first is collected by the second.
+  collect();
+  collect();
+  return process.memoryUsage();
+}
 
 /** Answers the process that started this one. */
 function answerParent() {
@@ -26,6 +42,8 @@ function answerParent() {
       histogram.disable();
       const [p50, p99, max] = [histogram.percentile(50), histogram.percentile(99), histogram.max];
       console.log(JSON.stringify({ p50: delay(p50), p99: delay(p99), max: delay(max) }));
+    } else if (question === QUESTIONS.memory) {
+      console.log(JSON.stringify(memory()));
     }
   });
   lines.on('close', () => process.exit());
