@@ -268,7 +268,7 @@ const CASES = [
     name: 'paced-2000',
     title: '100 connections, 2,000 calls/s',
     quick: true,
-    peers: ALL_PEERS,
+    peers: WHOLE_PEERS,
   }),
   paced(100, () => 20_000, {
     name: 'paced-20000',
