@@ -19,6 +19,7 @@ const {
   ending,
   happens,
   loopbackSocket,
+  reach,
   served,
   uncaught,
   upgraded,
@@ -170,6 +171,33 @@ describe('MessagePack', () => {
       raw.send(Buffer.concat([Buffer.from('81a464617461', 'hex'), bottomless]));
       await raw.closed;
       assert.deepEqual(await call(client, 'echo', 1), [1]);
+    }),
+  );
+
+  it(
+    'acknowledges by whatever id the client gives, those below 0 too',
+    TIMEOUT,
+    speaking(async (world) => {
+      world.io.on('connection', (socket) => {
+        socket.on('event', (...args) => args.pop()('done'));
+      });
+      const ws = new WebSocket(`ws://127.0.0.1:${world.port}/socket.io/?EIO=4&transport=websocket`);
+      const answers = [];
+      ws.on('message', (message, isBinary) => {
+        const packet = isBinary ? decode(message) : undefined;
+        if (packet?.type === 3) answers.push([packet.id, packet.data]);
+      });
+      await once(ws, 'message');
+      ws.send(encode({ type: 0, nsp: '/' }));
+      await once(ws, 'message');
+      const ids = [0, 1, -1, -2, -128, 2 ** 33];
+      for (const id of ids) ws.send(encode({ type: 2, nsp: '/', data: ['event'], id }));
+      await reach(() => answers.length === ids.length || ws.readyState !== ws.OPEN);
+      ws.terminate();
+      assert.deepEqual(
+        answers,
+        ids.map((id) => [id, ['done']]),
+      );
     }),
   );
 

@@ -50,7 +50,7 @@ function parseBatch(batch, records, malformed) {
           malformed(subject);
         }
         // What runs for this event must not run for the one before it.
-        values.push(EVENT, subject, null, -1, -1, undefined);
+        values.push(EVENT, subject, -1, -1, -1, undefined);
       }
     }
     return values;
@@ -94,7 +94,14 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
           payload = whole(server, subject, payload, attachments, place, assemble);
         }
         if (payload !== undefined) {
-          server.event(subject, payload, a, b, leaving?.has(subject) ?? false, behind);
+          server.event(
+            subject,
+            payload,
+            acknowledgement(a),
+            b,
+            leaving?.has(subject) ?? false,
+            behind,
+          );
         }
       } else if (kind === RESPONSE) {
         server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
@@ -129,6 +136,14 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
       process.nextTick(rethrow, error);
     }
   }
+}
+
+/**
+ * @param {number} number as an event's record has it
+ * @returns {number | null} the client's id for its acknowledgement, if it wants one
+ */
+function acknowledgement(number) {
+  return number >= 0 ? number : number === -1 ? null : number + 1;
 }
 
 /**

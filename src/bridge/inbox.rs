@@ -12,7 +12,7 @@
 //!
 //! | kind | subject | a | b | payload |
 //! |---|---|---|---|---|
-//! | 1 event | socket | the client's id for its acknowledgement, or null | method to run or -1 | `["name",args…]` |
+//! | 1 event | socket | the client's id for its acknowledgement, one less if below 0; or -1 | method to run or -1 | `["name",args…]` |
 //! | 2 method | socket | 0 | method to run | 0: that of the event before |
 //! | 3 authentication | socket | instance | attempt | 0: that of the event before |
 //! | 4 connect | socket | connection | 0 | `{id,nsp,query,auth}` |
@@ -276,9 +276,6 @@ impl crate::server::Inbox for Inbox {
     }
 }
 
-/// What is written as `null`: no acknowledgement. A client that sends it as an id gets none.
-const NULL: i64 = i64::MIN;
-
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
     let mut digits = itoa::Buffer::new();
     let mut record = |numbers: [i64; 5], payload: &str| {
@@ -287,11 +284,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             text.push(b',');
         }
         for number in numbers {
-            let digits = match number {
-                NULL => "null",
-                number => digits.format(number),
-            };
-            text.extend_from_slice(digits.as_bytes());
+            text.extend_from_slice(digits.format(number).as_bytes());
             text.push(b',');
         }
         text.extend_from_slice(payload.as_bytes());
@@ -306,7 +299,8 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ..
         } => {
             let socket = id(socket);
-            let ack = ack.unwrap_or(NULL);
+            // Ids below 0, which only MessagePack has, make room for -1.
+            let ack = ack.map_or(-1, |ack| ack.saturating_add(ack >> 63));
             let mut runs = runs.into_iter().peekable();
             let first = match runs.peek() {
                 Some(&Run::Method { instance, method }) => {
@@ -453,10 +447,10 @@ mod tests {
         });
         let portion = inbox.take();
         assert!(portion.attachments.is_empty() && !portion.more);
-        assert_eq!(text(&inbox), r#"[1,7,null,-1,-1,["m",1],5,7,2,0,-1,0]"#);
+        assert_eq!(text(&inbox), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
         assert_eq!(
             inbox.records(),
-            [r#"[1,7,null,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
+            [r#"[1,7,-1,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
         );
     }
 
