@@ -4,8 +4,12 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const http = require('node:http');
 const { describe, it } = require('node:test');
+const socketio = require('socket.io');
 const { WebSocket } = require('ws');
+const { Server } = require('..');
+const { RawPolling } = require('./native/raw');
 const { CLIENTS, TIMEOUT, ending, happens, served, upgraded } = require('./native/support');
 
 describe('long polling', () => {
@@ -89,6 +93,50 @@ describe('long polling', () => {
       }
       assert.equal(await world.isAlive(), 'yes');
     }),
+  );
+
+  it(
+    'drops what is volatile while no poll waits, and gives it to one that does',
+    TIMEOUT,
+    async () => {
+      for (const eio of [3, 4]) {
+        const heard = [];
+        for (const Kind of [socketio.Server, Server]) {
+          const httpServer = http.createServer();
+          const io = new Kind(httpServer, { allowEIO3: true });
+          httpServer.listen(0, '127.0.0.1');
+          await once(httpServer, 'listening');
+          const connected = once(io, 'connection');
+          const raw = new RawPolling(httpServer.address().port, { eio, poll: false });
+          await raw.opened();
+          if (eio === 4) await raw.post('40');
+          const [socket] = await connected;
+          socket.join('room');
+          // The welcome.
+          await raw.poll();
+          // In the order in which they are carried out: the last tells that the others were.
+          socket.volatile.emit('v', 'socket');
+          io.volatile.emit('v', 'namespace');
+          io.to('room').volatile.emit('v', 'room');
+          io.local.volatile.emit('v', Buffer.from('binary'));
+          socket.emit('told', 1);
+          socket.volatile.emit('v', 'behind');
+          heard.push(String((await raw.poll()).body));
+          for (const volatile of [socket.volatile, io.volatile, io.to('room').volatile]) {
+            const asked = once(httpServer, 'request');
+            const answer = raw.poll();
+            await asked;
+            volatile.emit('v', 'waited for');
+            heard.push(String((await answer).body));
+          }
+          raw.terminate();
+          await io.close();
+        }
+        assert.match(heard[0], /^(?:\d+:)?42\["told",1\]$/);
+        assert.match(heard[1], /^(?:\d+:)?42\["v","waited for"\]$/);
+        assert.deepEqual(heard.slice(4), heard.slice(0, 4));
+      }
+    },
   );
 
   it(

@@ -281,6 +281,32 @@ describe('a request', () => {
   );
 
   it(
+    'to join that middleware refuses is told what each version of the protocol says of it',
+    TIMEOUT,
+    served({}, async (world) => {
+      let reason;
+      world.io.use((socket, next) => next(reason));
+      for (const [given, in3, in4] of [
+        ['text', '44', '44{}'],
+        [7, '44', '44{}'],
+        [new Error('no'), '44"no"', '44{"message":"no"}'],
+        [
+          Object.assign(new Error('no'), { data: { why: 1 } }),
+          '44{"why":1}',
+          '44{"message":"no","data":{"why":1}}',
+        ],
+      ]) {
+        reason = given;
+        const old = await world.raw({ eio: 3, join: false });
+        assert.equal(await old.packet('4'), in3);
+        const raw = await world.raw({ join: false });
+        await raw.send('40');
+        assert.equal(await raw.packet('4'), in4);
+      }
+    }),
+  );
+
+  it(
     'that does not say its protocol is of Engine.IO 3',
     TIMEOUT,
     served({}, async (world) => {

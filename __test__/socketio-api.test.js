@@ -140,11 +140,14 @@ describe('what differs', () => {
       }
       await assert.rejects(socket.timeout(1).emitWithAck('nobody listens'), {
         code: 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT',
+        // The words of Socket.IO, which applications compare with.
+        message: 'operation has timed out',
       });
       const [error, responses] = await new Promise((resolve) => {
         io.timeout(1).emit('nobody listens', (...args) => resolve(args));
       });
       assert.equal(error.code, 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT');
+      assert.equal(error.message, 'operation has timed out');
       assert.deepEqual(responses, []);
     }));
 

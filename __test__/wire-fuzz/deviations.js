@@ -85,7 +85,7 @@ const DEVIATIONS = [
       options.allowUpgrades === false && has(native, /"UPGRADE_NOT_ALLOWED"/),
   },
   {
-    name: 'an event or an acknowledgement that carries nothing',
+    name: 'an event that carries nothing',
     is: ({ sent, native, reference }) =>
       /"4[2356](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
       has(native, /"malformed"|"forced close"/) &&
@@ -131,10 +131,6 @@ const DEVIATIONS = [
       only(found, /request/) &&
       has(found.native, /ECONNRESET/) &&
       !has(found.reference, /ECONNRESET/),
-  },
-  {
-    name: 'the text of a close frame',
-    is: (found) => only(found, /websocket/) && has(found.reference, /"reason":"[^"]/),
   },
   {
     name: 'what comes together with the end of its socket',
