@@ -152,6 +152,9 @@ describe('a hand-over', () => {
       });
       const tcp = await world.tcp();
       tcp.socket.write(upgradeRequest());
+      // The end of the websocket, which the client answers: then it is that of the stream, too.
+      await tcp.until(/\x88\W$/);
+      tcp.socket.write(Buffer.from([0x88, 0x80, 0, 0, 0, 0]));
       await tcp.ended;
       await closed;
     }),
