@@ -157,7 +157,7 @@ describe('a batch that does not parse as a whole', () => {
   it('is read record by record, and only the bad one is dropped', () => {
     assert.deepEqual(outcome([GOOD, BAD, '[5,9,2,0,-1,0]']), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1, false, undefined],
+      ['event', 7, ['a', 1], null, -1, false, undefined],
       ['disconnect', 9, 2],
     ]);
   });
@@ -167,11 +167,11 @@ describe('a batch that does not parse as a whole', () => {
   });
 
   it('runs no method and no authentication with the event of another client', () => {
-    const rest = ['[2,8,-1,0,-1,0]', '[3,8,0,1,-1,0]'];
+    const rest = ['[2,8,0,0,-1,0]', '[3,8,0,1,-1,0]'];
     assert.deepEqual(outcome([GOOD, BAD, ...rest, GOOD]), [
       ['malformed', 8],
-      ['event', 7, ['a', 1], -1, -1, false, undefined],
-      ['event', 7, ['a', 1], -1, -1, false, undefined],
+      ['event', 7, ['a', 1], null, -1, false, undefined],
+      ['event', 7, ['a', 1], null, -1, false, undefined],
     ]);
   });
 });
