@@ -5,9 +5,6 @@
  * ask it for.
  */
 
-/** Whether the second argument of disconnections is compared: not before both servers have it. */
-const COMPARES_DETAILS = process.env.WIRE_FUZZ_DETAILS === '1';
-
 /** Events that the application does nothing about but to note them. */
 const NOTED = [
   'refuse',
@@ -46,7 +43,6 @@ function plain(value) {
  * @returns {unknown} what of it an application may rely on
  */
 function detailsOf(details) {
-  if (!COMPARES_DETAILS) return undefined;
   if (details === undefined || details === null || typeof details !== 'object') return details;
   const description = details.description ?? details.message;
   return {
@@ -141,7 +137,7 @@ function application(io, note, hasParents) {
     note('connection_error', code, message, plain(context)),
   );
   io.engine.on('connection', (conn) => {
-    note('open', conn.transport.name);
+    note('open', conn.protocol, conn.transport.name);
     conn.on('upgrade', (transport) => note('upgrade', transport.name, conn.transport.name));
     conn.on('close', (reason, details) => note('close', reason, detailsOf(details)));
   });

@@ -72,7 +72,8 @@ const DEVIATIONS = [
   },
   {
     name: 'base64 that is none',
-    is: ({ sent, native }) => /\bb4?[^4[:]*/.test(sent) && has(native, /"parse error"/),
+    // At the beginning of a packet, behind a length of Engine.IO 3 or what parts those of Engine.IO 4.
+    is: ({ sent, native }) => /(?:"|:|\\u001e)b/.test(sent) && has(native, /"parse error"/),
   },
   {
     name: 'the length of a packet that is not in digits',
@@ -87,9 +88,9 @@ const DEVIATIONS = [
   {
     name: 'an event that carries nothing',
     is: ({ sent, native, reference }) =>
-      /"4[2356](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
+      /"4[25](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
       has(native, /"malformed"|"forced close"/) &&
-      has(reference, /"event"|"answer"|^(?!.*"malformed")/),
+      !has(reference, /"malformed"/),
   },
   {
     name: 'the query of a namespace in Engine.IO 3',
@@ -110,7 +111,18 @@ const DEVIATIONS = [
   },
   {
     name: 'pongs of Engine.IO 3 that wait',
-    is: (found) => found.eio === 3 && only(found, /polls$/),
+    is: (found) =>
+      found.eio === 3 &&
+      only(found, /polls$/) &&
+      found.places.every(
+        (where) =>
+          JSON.stringify(found.reference[where]?.filter(isNoRepeatedPong)) ===
+          JSON.stringify(found.native[where]),
+      ),
+  },
+  {
+    name: 'the count of attachments',
+    is: ({ sent, native }) => /"4[56](?!\d+-)/.test(sent) && has(native, /"malformed"/),
   },
   {
     name: 'a close packet on a websocket',
@@ -133,6 +145,10 @@ const DEVIATIONS = [
       !has(found.reference, /ECONNRESET/),
   },
   {
+    name: 'CONNECT sent twice before it is answered',
+    is: ({ sent }) => /"40(\/[^,"]*,)?[^"]*"(?:.*)"40/.test(sent),
+  },
+  {
     name: 'what comes together with the end of its socket',
     is: (found) =>
       parts(found.step) > 1 &&
@@ -140,6 +156,16 @@ const DEVIATIONS = [
       isPartOf(seen(found.reference), seen(found.native)),
   },
 ];
+
+/**
+ * @param {any} packet
+ * @param {number} i
+ * @param {any[]} all
+ * @returns {boolean} whether it is anything but a pong behind a pong
+ */
+function isNoRepeatedPong(packet, i, all) {
+  return packet !== '3' || all[i - 1] !== '3';
+}
 
 /**
  * @param {Record<string, any[]>} notes

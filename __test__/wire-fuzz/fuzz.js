@@ -90,7 +90,7 @@ async function play({ options, steps }, show = () => {}, grace = GRACE) {
  *
  * @param {{options: object, steps: object[]}} sequence
  * @param {number} [limit] - how many sequences are tried at most
- * @returns {Promise<{sequence: object, difference: Difference}>}
+ * @returns {Promise<{sequence: object, difference?: Difference}>} no difference if it does not come again
  */
 async function shrink(sequence, limit = 80) {
   let smallest = sequence;
@@ -104,7 +104,9 @@ async function shrink(sequence, limit = 80) {
     difference = found;
     return true;
   };
-  if (difference === undefined) return { sequence, difference };
+  if (difference === undefined || difference.deviation !== undefined) {
+    return { sequence, difference: undefined };
+  }
   smallest = { ...sequence, steps: sequence.steps.slice(0, difference.step + 1) };
   for (let hasShrunk = true; hasShrunk && limit > 0;) {
     hasShrunk = false;
