@@ -372,20 +372,15 @@ impl Websocket {
     }
 
     fn text(&mut self, data: &Str) {
+        if data.len() < SHARED {
+            self.queue.append(|bytes| write_text(bytes, "4", data));
+            return;
+        }
         self.queue.append(|bytes| {
             frame::begin(bytes, Kind::Text, 1 + data.len());
             bytes.push(b'4');
         });
-        self.add_text(data);
-    }
-
-    fn add_text(&mut self, data: &Str) {
-        if data.len() < SHARED {
-            self.queue
-                .append(|bytes| bytes.extend_from_slice(data.as_bytes()));
-        } else {
-            self.queue.add(&data.clone().into());
-        }
+        self.queue.add(&data.clone().into());
     }
 
     fn binary(&mut self, data: &Bytes, protocol: ProtocolVersion) {

@@ -9,6 +9,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
@@ -199,7 +200,10 @@ impl PumpWriter {
     /// # Errors
     /// `WouldBlock` while too much is unwritten, `BrokenPipe` when the stream is closed.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.try_write_vectored(&[IoSlice::new(bytes)])
+        let length = self.take_up(bytes.len())?;
+        let bytes = Bytes::copy_from_slice(&bytes[..length]);
+        self.0.tell(PumpAction::Write(bytes));
+        Ok(length)
     }
 
     /// Writes several parts, as far as they are taken at once.
@@ -207,24 +211,27 @@ impl PumpWriter {
     /// # Errors
     /// See [`PumpWriter::try_write`].
     pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        let length = parts.iter().map(|part| part.len()).sum::<usize>();
-        let length = length.min(MAX_UNWRITTEN);
-        {
-            let mut state = self.0.state.lock();
-            if state.is_closed {
-                return Err(io::ErrorKind::BrokenPipe.into());
-            }
-            if state.unwritten >= MAX_UNWRITTEN {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            state.unwritten += length;
-        }
+        let length = self.take_up(parts.iter().map(|part| part.len()).sum())?;
         let mut bytes = Vec::with_capacity(length);
         for part in parts {
             let room = length - bytes.len();
             bytes.extend_from_slice(&part[..room.min(part.len())]);
         }
         self.0.tell(PumpAction::Write(bytes.into()));
+        Ok(length)
+    }
+
+    /// Counts so many bytes as unwritten, or as many of them as may be: how many those are.
+    fn take_up(&self, length: usize) -> io::Result<usize> {
+        let mut state = self.0.state.lock();
+        if state.is_closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if state.unwritten >= MAX_UNWRITTEN {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let length = length.min(MAX_UNWRITTEN);
+        state.unwritten += length;
         Ok(length)
     }
 
@@ -252,8 +259,6 @@ impl Drop for PumpWriter {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     #[derive(Default)]

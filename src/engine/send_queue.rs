@@ -121,7 +121,11 @@ impl SendQueue {
                 Err(error) => return Err(error),
             }
         }
-        *self = Self::default();
+        self.first = Vec::new();
+        self.written = 0;
+        if self.behind.is_some() {
+            self.behind = None;
+        }
         Ok(true)
     }
 
