@@ -57,7 +57,7 @@ class Connection {
     /** The version of Engine.IO, 3 or 4. */
     this.protocol = protocolOf(request._query);
     /** What opened it. */
-    this.opening = new Opening(server, request, address);
+    this.opening = new Opening(this, request, address);
     this.issued = Date.now();
     this.transport = request.upgrade ? 'websocket' : 'polling';
     this.isOpen = true;

@@ -24,6 +24,7 @@ const UPGRADED = 10;
 const PUMP = 11;
 const PACKET = 12;
 const MALFORMED = 13;
+const RELEASED = 14;
 
 /** The reason for which a socket ends when its client leaves the namespace. */
 const CLIENT_LEFT = 0;
@@ -121,6 +122,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
       } else if (kind === ASK) {
         const asked = joining(values[i + 5], attachments, place, assemble);
         server.ask(subject, asked, attachments?.[Math.floor(place / PLACE)]);
+      } else if (kind === RELEASED) {
+        server.released(subject);
       } else if (kind === UPGRADED) {
         server.upgraded(subject);
       } else if (kind === ACKNOWLEDGEMENT) {

@@ -8,26 +8,29 @@
 
 const http = require('http');
 const net = require('net');
+const { addressesOf, standFor } = require('./client-socket');
 
 class Opening {
   /** The request as text, while that is all there is of it. */
   #text;
   #headers;
   #request;
+  #connection;
   /** The client's address. */
   address;
   /** Whether the client came by TLS. */
   isSecure;
 
   /**
-   * @param {import('./server')} server who was asked
-   * @param {http.IncomingMessage} request what opened the connection
+   * @param {import('./connection').Connection} connection what was opened
+   * @param {http.IncomingMessage} request what opened it
    * @param {string | undefined} address the client's address
    */
-  constructor(server, request, address) {
+  constructor(connection, request, address) {
+    this.#connection = connection;
     this.address = address;
     this.isSecure = Boolean(request.socket?.encrypted);
-    this.#text = isUnseen(server, request) ? textOf(request) : undefined;
+    this.#text = isUnseen(connection.server, request) ? textOf(request) : undefined;
     this.#request = this.#text === undefined ? request : undefined;
   }
 
@@ -38,11 +41,20 @@ class Opening {
    */
   get request() {
     if (this.#request === undefined) {
-      this.#request = requestOf(this.#text, this.address, this.#headers);
+      this.#request = requestOf(this.#text, this.address, this.#headers, this.#connection);
       this.#text = undefined;
       this.#headers = undefined;
     }
     return this.#request;
+  }
+
+  /**
+   * Whether somebody but this package may hold the request that came.
+   *
+   * @returns {boolean} if not, it is kept as text
+   */
+  get isSeen() {
+    return this.#request !== undefined;
   }
 
   /**
@@ -99,9 +111,9 @@ function textOf({ method, url, upgrade, httpVersion, socket, rawHeaders, headers
   if (2 * Object.keys(headers).length !== rawHeaders.length) {
     return undefined;
   }
-  const { remotePort, remoteFamily } = socket;
-  const start = [method, url, upgrade ? 1 : '', httpVersion, remotePort, remoteFamily];
-  return start.concat(rawHeaders).join('\n');
+  const { remotePort, remoteFamily, localAddress, localPort } = socket;
+  const start = [method, url, upgrade ? 1 : '', httpVersion];
+  return start.concat(remotePort, remoteFamily, localAddress, localPort, rawHeaders).join('\n');
 }
 
 /**
@@ -109,9 +121,17 @@ function textOf({ method, url, upgrade, httpVersion, socket, rawHeaders, headers
  * @returns {object} what it was made of
  */
 function partsOf(text) {
-  const [method, url, upgrade, httpVersion, remotePort, remoteFamily, ...rawHeaders] =
-    text.split('\n');
-  return { method, url, upgrade, httpVersion, remotePort, remoteFamily, rawHeaders };
+  const [method, url, upgrade, httpVersion, ...rest] = text.split('\n');
+  const [remotePort, remoteFamily, localAddress, localPort, ...rawHeaders] = rest;
+  const addresses = {
+    remotePort: numberOf(remotePort),
+    remoteFamily: remoteFamily || undefined,
+    localAddress: localAddress || undefined,
+    localPort: numberOf(localPort),
+    // A connection has one family.
+    localFamily: remoteFamily || undefined,
+  };
+  return { method, url, upgrade, httpVersion, addresses, rawHeaders };
 }
 
 /**
@@ -139,22 +159,27 @@ function distinctOf(raw) {
 }
 
 /**
- * Makes a request again. Its socket is gone, as that of a websocket which Rust has taken is, but
- * knows where the client is.
+ * @param {string} text digits, or nothing
+ * @returns {number | undefined} the number
+ */
+function numberOf(text) {
+  return text === '' ? undefined : Number(text);
+}
+
+/**
+ * Makes a request again, with a socket that stands for the client.
  *
  * @param {string} text from `textOf`
  * @param {string | undefined} remoteAddress the client's address
- * @param {http.IncomingHttpHeaders} [seen] the headers, if the application has seen them already
+ * @param {http.IncomingHttpHeaders | undefined} seen the headers, if the application has seen them
+ *   already
+ * @param {import('./connection').Connection} connection what the request opened
  * @returns {http.IncomingMessage} the request
  */
-function requestOf(text, remoteAddress, seen) {
-  const { remotePort, remoteFamily, ...parts } = partsOf(text);
-  const peer = { remoteAddress, remotePort: Number(remotePort), remoteFamily };
+function requestOf(text, remoteAddress, seen, connection) {
+  const { addresses, ...parts } = partsOf(text);
   const socket = new net.Socket();
-  for (const [name, value] of Object.entries(peer)) {
-    Object.defineProperty(socket, name, { configurable: true, enumerable: true, value });
-  }
-  socket.destroy();
+  standForClient(socket, connection, { remoteAddress, ...addresses });
   const request = new http.IncomingMessage(socket);
   const [major, minor] = parts.httpVersion.split('.');
   Object.assign(request, parts, {
@@ -169,4 +194,18 @@ function requestOf(text, remoteAddress, seen) {
   return request;
 }
 
-module.exports = { Opening };
+/**
+ * @param {net.Socket} socket a socket that carries nothing any more
+ * @param {import('./connection').Connection} connection the connection of the client that it stands for
+ * @param {Record<string, unknown>} addresses its addresses
+ * @returns {void}
+ */
+function standForClient(socket, connection, addresses) {
+  standFor(socket, {
+    addresses,
+    isEnded: () => !connection.isOpen,
+    end: () => connection.server._native?.terminate(connection.sid),
+  });
+}
+
+module.exports = { Opening, addressesOf, standForClient };

@@ -229,6 +229,14 @@ class Receiver {
   }
 
   /**
+   * @param {number} owner a number of what had accepted a websocket that is closed now
+   * @returns {void}
+   */
+  released(owner) {
+    this.#server._released(owner);
+  }
+
+  /**
    * @param {number} number a connection that moved to websocket
    * @returns {void}
    */

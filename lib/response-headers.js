@@ -85,19 +85,52 @@ function line(name, value) {
 }
 
 /**
- * What middleware takes for the response to an upgrade: it can set headers, or end the socket.
+ * What middleware takes for the response to an upgrade: it can set headers until they are written, or
+ * end the socket. It emits `close` when the websocket is closed, and `finish` if it is ended.
  */
 class UpgradeResponse extends EventEmitter {
-  #socket;
+  /** The status of the answer, should it be an upgrade. */
+  statusCode = 101;
+  /** Whether the headers are written: from then on setting one changes nothing. */
+  headersSent = false;
+  /** Whether middleware has ended it. */
+  writableEnded = false;
+  #closed = () => this.emit('close');
 
   /**
+   * @param {import('http').IncomingMessage} req the request
    * @param {import('stream').Duplex} socket the socket of the request
    */
-  constructor(socket) {
+  constructor(req, socket) {
     super();
-    this.#socket = socket;
+    this.req = req;
+    this.socket = socket;
     /** @type {Record<string, unknown>} */
     this.headers = {};
+    socket.once('close', this.#closed);
+  }
+
+  /**
+   * The websocket is about to be taken from its socket, whose end is not that of the response then.
+   *
+   * @param {import('stream').Duplex} socket the socket
+   * @returns {(() => void) | undefined} called when the websocket is closed, if somebody listens
+   */
+  closes(socket) {
+    if (this.listenerCount('close') === 0) {
+      return undefined;
+    }
+    socket.removeListener('close', this.#closed);
+    return this.#closed;
+  }
+
+  /**
+   * @param {string} name a header's name
+   * @returns {string} the same as it was first set, whatever its case
+   */
+  #nameOf(name) {
+    const lower = String(name).toLowerCase();
+    return Object.keys(this.headers).find((known) => known.toLowerCase() === lower) ?? name;
   }
 
   /**
@@ -106,8 +139,18 @@ class UpgradeResponse extends EventEmitter {
    * @returns {this} itself
    */
   setHeader(name, value) {
-    this.headers[name] = value;
+    this.headers[this.#nameOf(name)] = value;
     return this;
+  }
+
+  /**
+   * @param {string} name a header's name
+   * @param {string | string[]} value one more value, or several
+   * @returns {this} itself
+   */
+  appendHeader(name, value) {
+    const before = this.getHeader(name);
+    return this.setHeader(name, before === undefined ? value : [before, value].flat());
   }
 
   /**
@@ -115,7 +158,26 @@ class UpgradeResponse extends EventEmitter {
    * @returns {unknown} its value
    */
   getHeader(name) {
-    return this.headers[name];
+    return this.headers[this.#nameOf(name)];
+  }
+
+  /**
+   * @param {string} name a header's name
+   * @returns {boolean} whether it is set
+   */
+  hasHeader(name) {
+    return this.getHeader(name) !== undefined;
+  }
+
+  /** @returns {string[]} the names of the headers, in lower case */
+  getHeaderNames() {
+    return Object.keys(this.headers).map((name) => name.toLowerCase());
+  }
+
+  /** @returns {Record<string, unknown>} a copy of the headers, their names in lower case */
+  getHeaders() {
+    const entries = Object.entries(this.headers);
+    return Object.fromEntries(entries.map(([name, value]) => [name.toLowerCase(), value]));
   }
 
   /**
@@ -123,23 +185,33 @@ class UpgradeResponse extends EventEmitter {
    * @returns {void}
    */
   removeHeader(name) {
-    delete this.headers[name];
+    delete this.headers[this.#nameOf(name)];
   }
 
   /** @returns {void} */
   write() {}
 
-  /** @returns {void} */
-  writeHead() {}
+  /**
+   * The headers are about to be written. Called once by the server; middleware puts a function of its
+   * own in its place to be told.
+   *
+   * @returns {this} itself
+   */
+  writeHead() {
+    this.headersSent = true;
+    return this;
+  }
 
   /**
    * Ends the socket.
    *
-   * @returns {void}
+   * @returns {this} itself
    */
   end() {
+    this.writableEnded = true;
     this.emit('finish');
-    this.#socket.destroy();
+    this.socket.destroy();
+    return this;
   }
 }
 

@@ -9,6 +9,7 @@ const http = require('http');
 const https = require('https');
 const { setImmediate } = require('timers');
 const { NativeServer } = require('./binding');
+const { AcceptedWebsockets } = require('./accepted');
 const { attach } = require('./attach');
 const { BroadcastOperator, delegateOperators } = require('./broadcast');
 const { Connection } = require('./connection');
@@ -41,6 +42,8 @@ class Server extends EventEmitter {
   _nsps = new Map();
   /** @type {Map<number, Connection>} by number */
   _connections = new Map();
+  /** The websockets that Rust has taken over from Node's servers. */
+  _accepted = new AcceptedWebsockets();
   /** @type {Map<number, import('./socket').Socket>} by number */
   _sockets = new Map();
   /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way */
@@ -367,10 +370,10 @@ class Server extends EventEmitter {
    * @param {string} id the id of its session
    * @param {http.IncomingMessage} request what opened it
    * @param {string} [address] the client's address
-   * @returns {void}
+   * @returns {Connection} the connection
    */
   _opened(number, id, request, address) {
-    this.#alive ??= setInterval(() => {}, LONGEST);
+    this._stayAlive();
     const connection = new Connection(this, id, request, address);
     this._connections.set(number, connection);
     if (this.engine._isHeard) {
@@ -378,6 +381,37 @@ class Server extends EventEmitter {
       guarded(() => this.engine.emit('connection', connection.conn));
       connection.watch();
     }
+    return connection;
+  }
+
+  /**
+   * The process lives as long as a connection or a websocket does.
+   *
+   * @returns {void}
+   */
+  _stayAlive() {
+    this.#alive ??= setInterval(() => {}, LONGEST);
+  }
+
+  /**
+   * @returns {void}
+   */
+  #restIfEmpty() {
+    if (this._connections.size === 0 && this._accepted.size === 0) {
+      clearInterval(this.#alive);
+      this.#alive = undefined;
+    }
+  }
+
+  /**
+   * A websocket is closed, which Rust had taken over.
+   *
+   * @param {number} owner the number it was handed over with
+   * @returns {void}
+   */
+  _released(owner) {
+    guarded(() => this._accepted.closed(owner));
+    this.#restIfEmpty();
   }
 
   /**
@@ -390,12 +424,9 @@ class Server extends EventEmitter {
   _closed(number, code) {
     const connection = this._connections.get(number);
     this._connections.delete(number);
-    if (this._connections.size === 0) {
-      clearInterval(this.#alive);
-      this.#alive = undefined;
-      if (this._isClosing) {
-        this.#finish?.();
-      }
+    this.#restIfEmpty();
+    if (this._connections.size === 0 && this._isClosing) {
+      this.#finish?.();
     }
     if (connection !== undefined) {
       breakOff(this, connection.sid);

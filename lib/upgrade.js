@@ -14,7 +14,11 @@ const {
   protocolOf,
   refuseUpgrade,
 } = require('./refusals');
+const { addressesOf, standForClient } = require('./opening');
 const { UpgradeResponse, upgradeHeaders } = require('./response-headers');
+
+/** The status of the answer to an upgrade. */
+const SWITCHING_PROTOCOLS = 101;
 
 /** What the native server says about a websocket, besides why it is refused. */
 const OPENS = -2;
@@ -44,7 +48,7 @@ function upgrade(server, req, socket, head) {
     socket._handle.readStop();
   }
   let res;
-  const response = () => (res = new UpgradeResponse(socket));
+  const response = () => (res = new UpgradeResponse(req, socket));
   admit(server, req, response, true, (refusal, id) => {
     const why = refusal ?? invalidWebsocket(req);
     if (socket.destroyed) {
@@ -113,17 +117,25 @@ function handOver(server, req, socket, head, descriptor, res, id) {
   const sid = sessionOf(req._query);
   const address = socket.remoteAddress;
   const number = server._nextConnection();
+  // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).
+  res?.writeHead(SWITCHING_PROTOCOLS);
+  const headers = upgradeHeaders(server, req, res, sid === undefined);
+  const owner = server._accepted.numberOf(socket, res?.closes(socket));
   const verdict = server._native.upgrade(
     number,
     descriptor,
     protocolOf(req._query) === 3,
     sid,
     req.headers['sec-websocket-key'],
-    upgradeHeaders(server, req, res, sid === undefined),
+    headers,
     head,
     id,
     server.engine._isHeard,
+    owner,
   );
+  if (verdict >= 0 || verdict === NOT_TAKEN || descriptor < 0) {
+    server._accepted.forget(owner);
+  }
   if (verdict >= 0) {
     refuseUpgrade(server, req, socket, nativeRefusal(verdict, req));
     return;
@@ -132,13 +144,16 @@ function handOver(server, req, socket, head, descriptor, res, id) {
     abortUpgrade(socket, 500);
     return;
   }
-  if (verdict === OPENS) {
-    server._opened(number, id, req, address);
-  }
-  if (descriptor >= 0) {
-    socket.destroy();
-  } else {
+  const connection = verdict === OPENS ? server._opened(number, id, req, address) : undefined;
+  if (descriptor < 0) {
     pump(server, number, socket);
+    return;
+  }
+  const addresses = connection?.opening.isSeen ? addressesOf(socket) : undefined;
+  server._accepted.begin(socket);
+  socket.destroy();
+  if (addresses !== undefined) {
+    standForClient(socket, connection, addresses);
   }
 }
 

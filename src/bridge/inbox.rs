@@ -24,6 +24,8 @@
 //! | 10 upgraded | connection | 0 | 0 | 0 |
 //! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
 //! | 12 packet | connection | Engine.IO's type | 1 sent + 2 text + 4 not to be compressed | 0 |
+//! | 13 malformed | socket | 0 | 0 | 0 |
+//! | 14 released | what accepted the websocket | 0 | 0 | 0 |
 //!
 //! Where a payload is MessagePack, it is the one attachment, and 0 stands in its place; of a connect or
 //! an ask the attachment is the MessagePack of `auth`.
@@ -343,6 +345,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let place = attach(attachments, auth.into_iter().collect());
             record([9, id(connection), 0, 0, place], &request);
         }
+        Notice::Released { owner } => record([14, id(owner), 0, 0, -1], "0"),
         Notice::Upgraded { connection } => record([10, id(connection), 0, 0, -1], "0"),
         Notice::Disconnect { socket, reason } => {
             record([5, id(socket), reason.code().into(), 0, -1], "0");

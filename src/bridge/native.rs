@@ -23,6 +23,8 @@ use super::event_loop;
 use super::hosted::{BIND, NOTHING, UNAUTHORIZED};
 use super::inbox::Inbox;
 use super::value::{self, Raw};
+#[cfg(unix)]
+use crate::engine::handover::{self, Released};
 use crate::engine::polling;
 use crate::engine::pump::{Pump, PumpNumber};
 use crate::engine::request::{self, Asks, Query, Refusal};
@@ -253,6 +255,8 @@ impl NativeServer {
     /// @param headers more lines for the head of the answer, each with its line break
     /// @param id the id of the session that it opens
     /// @param watched whether every packet of that is reported
+    /// @param owner a number of the caller's for what had accepted the descriptor; a record tells when
+    /// it is closed
     /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
     /// be taken; else why it is refused
     #[napi(catch_unwind)]
@@ -268,6 +272,7 @@ impl NativeServer {
         head: Buffer,
         id: Option<String>,
         watched: bool,
+        owner: i64,
     ) -> i32 {
         let query = Query {
             protocol: protocol(eio3),
@@ -280,7 +285,7 @@ impl NativeServer {
             Ok(admitted) => admitted,
             Err(refusal) => return i32::from(refusal as u8),
         };
-        let Some(carrier) = self.carrier(fd, connection.cast_unsigned()) else {
+        let Some(carrier) = self.carrier(fd, connection.cast_unsigned(), owner) else {
             return NOT_TAKEN;
         };
         let websocket = Websocket {
@@ -300,16 +305,19 @@ impl NativeServer {
         code
     }
 
-    fn carrier(&self, fd: i32, number: PumpNumber) -> Option<Carrier> {
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    fn carrier(&self, fd: i32, number: PumpNumber, owner: i64) -> Option<Carrier> {
         if fd < 0 {
             let (pump, halves) = Pump::new(number, self.inbox.clone());
             self.pumps.lock().insert(number, pump);
             return Some(Carrier::Pump(halves));
         }
         #[cfg(unix)]
-        return crate::engine::handover::take(fd)
-            .ok()
-            .map(Carrier::Descriptor);
+        return handover::take(fd).ok().map(|taken| {
+            Carrier::Descriptor(
+                taken.released(Released::new(self.inbox.clone(), owner.cast_unsigned())),
+            )
+        });
         #[cfg(not(unix))]
         None
     }
@@ -425,6 +433,16 @@ impl NativeServer {
     pub fn abort_session(&self, sid: String, reason: u32) {
         if let Ok(sid) = sid.parse() {
             polling::abort_session(&self.server, sid, Reason::of_request(reason));
+        }
+    }
+
+    /// Ends a session at once, as if its client had gone.
+    #[napi(catch_unwind)]
+    pub fn terminate(&self, sid: String) {
+        if let Ok(sid) = sid.parse()
+            && let Some(connection) = self.server.connection(sid)
+        {
+            connection.lost();
         }
     }
 

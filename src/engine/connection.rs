@@ -514,8 +514,8 @@ impl Connection {
         self.end(Reason::Backpressure, End::AtOnce);
     }
 
-    /// The peer is gone: nothing can be written to it.
-    fn lost(self: &Arc<Self>) {
+    /// The peer is gone, or is to be: nothing is written to it any more.
+    pub(crate) fn lost(self: &Arc<Self>) {
         self.end(Reason::TransportClose, End::AtOnce);
     }
 

@@ -17,6 +17,8 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use tokio::io::ReadBuf;
 
+use super::handover::Released;
+
 /// There may be something to read.
 const READABLE: u8 = 1;
 /// There may be room to write.
@@ -63,6 +65,8 @@ pub(super) struct Descriptor {
     home: Arc<Descriptors>,
     can: AtomicU8,
     waiting: Mutex<Waiting>,
+    /// Dropped behind the stream, whose field comes first: it tells that the stream is closed.
+    _released: Option<Released>,
 }
 
 #[derive(Default)]
@@ -94,11 +98,15 @@ impl Descriptors {
         }))
     }
 
-    /// Registers a stream.
+    /// Registers a stream, and who is told when it is closed.
     ///
     /// # Errors
     /// The operating system's refusal.
-    pub(super) fn register(self: &Arc<Self>, mut stream: Stream) -> io::Result<Arc<Descriptor>> {
+    pub(super) fn register(
+        self: &Arc<Self>,
+        mut stream: Stream,
+        released: Option<Released>,
+    ) -> io::Result<Arc<Descriptor>> {
         let token = Token(self.last.fetch_add(1, Ordering::Relaxed));
         let interest = Interest::READABLE | Interest::WRITABLE;
         // Known before it is told of changes.
@@ -113,6 +121,7 @@ impl Descriptors {
             home: self.clone(),
             can: AtomicU8::new(0),
             waiting: Mutex::default(),
+            _released: released,
         });
         known.insert(token, Arc::downgrade(&descriptor));
         Ok(descriptor)
@@ -322,7 +331,7 @@ mod tests {
         ours.set_nonblocking(true).unwrap();
         client.set_nonblocking(true).unwrap();
         let ours = mio::net::UnixStream::from_std(ours);
-        let ours = all.register(Stream::Unix(ours)).unwrap();
+        let ours = all.register(Stream::Unix(ours), None).unwrap();
         let woken = Arc::new(Woken::default());
         let waker = woken.clone().into();
         World {

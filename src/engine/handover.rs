@@ -18,12 +18,42 @@ use tokio::io::unix::AsyncFd;
 use super::descriptor::{Descriptors, Stream};
 use super::reactor::Reactor;
 use super::wire::{ReadHalf, WriteEnd, WriteHalf};
+use crate::server::Inbox;
+use crate::server::notice::Notice;
 
 /// A descriptor on its way from Node.
 #[derive(Debug)]
 pub(crate) struct Taken {
     fd: OwnedFd,
     kind: Kind,
+    // Behind the descriptor: a descriptor that is not opened is closed first.
+    released: Option<Released>,
+}
+
+/// Tells JavaScript, when dropped, that a descriptor of one of its servers is closed: that server
+/// counts its connections.
+pub(crate) struct Released {
+    inbox: Arc<dyn Inbox>,
+    owner: u64,
+}
+
+impl Released {
+    /// `owner` is a number of JavaScript's for that server.
+    pub(crate) fn new(inbox: Arc<dyn Inbox>, owner: u64) -> Self {
+        Self { inbox, owner }
+    }
+}
+
+impl std::fmt::Debug for Released {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Released").field(&self.owner).finish()
+    }
+}
+
+impl Drop for Released {
+    fn drop(&mut self) {
+        self.inbox.push(Notice::Released { owner: self.owner });
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,10 +88,22 @@ pub(crate) fn take(fd: RawFd) -> io::Result<Taken> {
         libc::AF_UNIX => Kind::Unix,
         _ => return Err(io::ErrorKind::Unsupported.into()),
     };
-    Ok(Taken { fd, kind })
+    Ok(Taken {
+        fd,
+        kind,
+        released: None,
+    })
 }
 
 impl Taken {
+    /// Has what is given dropped when the descriptor is closed.
+    pub(crate) fn released(self, released: Released) -> Self {
+        Self {
+            released: Some(released),
+            ..self
+        }
+    }
+
     /// Writes the first bytes, as many as are taken at once, and has a reactor wait for more. Says how
     /// many were written.
     ///
@@ -85,7 +127,7 @@ impl Taken {
                 Stream::Unix(mio::net::UnixStream::from_std(stream))
             }
         };
-        let descriptor = reactor.register(stream)?;
+        let descriptor = reactor.register(stream, self.released)?;
         let written = match descriptor.try_write(first) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             result => result?,

@@ -32,7 +32,7 @@ use tokio::time::{Instant, sleep};
 #[cfg(unix)]
 use super::descriptor::{Descriptor, Descriptors, Stream};
 #[cfg(unix)]
-use super::handover;
+use super::handover::{self, Released};
 use super::pace::Pace;
 
 /// How often the I/O thread looks whether the thread that has the queue on loan takes turns.
@@ -106,13 +106,17 @@ impl Reactor {
         Ok(reactor)
     }
 
-    /// Registers a stream, for a reader to wait for.
+    /// Registers a stream, for a reader to wait for, and who is told when it is closed.
     ///
     /// # Errors
     /// The operating system's refusal.
     #[cfg(unix)]
-    pub(super) fn register(&self, stream: Stream) -> io::Result<Arc<Descriptor>> {
-        self.descriptors.register(stream)
+    pub(super) fn register(
+        &self,
+        stream: Stream,
+        released: Option<Released>,
+    ) -> io::Result<Arc<Descriptor>> {
+        self.descriptors.register(stream, released)
     }
 
     /// Begins to read.
@@ -624,7 +628,7 @@ mod tests {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
-        (client, reactor.register(stream).unwrap())
+        (client, reactor.register(stream, None).unwrap())
     }
 
     /// A stream that something has come on, and a reader that reads it to its end.

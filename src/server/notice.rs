@@ -35,6 +35,9 @@ pub(crate) enum Notice {
         auth: Option<Bytes>,
         said: Option<Said>,
     },
+    /// The descriptor of a websocket is closed, which a server of JavaScript's had accepted.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Released { owner: u64 },
     /// A connection has moved from polling to websocket.
     Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
@@ -271,6 +274,7 @@ impl Notice {
                 | Self::Malformed { .. }
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
+                | Self::Released { .. }
                 | Self::Pump { .. } => 0,
             }
     }
