@@ -134,7 +134,7 @@ const DEVIATIONS = [
     is: (found) =>
       found.step.kind === 'request' &&
       found.step.query?.transport === 'websocket' &&
-      has(found.native, /"TRANSPORT_MISMATCH"/) &&
+      has(found.native, /"TRANSPORT_MISMATCH"|"status":500/) &&
       Object.keys(found.reference).length === 0,
   },
   {
