@@ -138,6 +138,13 @@ const DEVIATIONS = [
       Object.keys(found.reference).length === 0,
   },
   {
+    name: 'the query b64 on a websocket',
+    is: (found) =>
+      only(found, /websocket/) &&
+      has(found.reference, /"text":"b/) &&
+      has(found.native, /"binary":"/),
+  },
+  {
     name: 'a POST that has not come whole when its connection ends',
     is: (found) =>
       only(found, /request/) &&
