@@ -54,6 +54,7 @@ pub(super) fn decode_text(
     };
     let mut packet = match text.as_bytes().first() {
         Some(b'1' | b'4' | b'5' | b'6') => return decode_rare(config, state, text),
+        _ if !has_blanks(text.as_str()) => return CommonParser.decode_str(config, state, text),
         _ => CommonParser.decode_str(config, state, text.clone())?,
     };
     // Blanks are digits of an acknowledgement's id to Socket.IO.
@@ -111,6 +112,12 @@ fn payload_of(text: &str) -> &str {
         rest = rest.split_once(',').map_or("", |(_, rest)| rest);
     }
     rest.trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == ' ')
+}
+
+/// Whether blanks are right before what a packet carries.
+fn has_blanks(text: &str) -> bool {
+    let head = text.len() - payload_of(text).len();
+    text.as_bytes()[..head].ends_with(b" ")
 }
 
 /// The digits right before what a packet carries.
