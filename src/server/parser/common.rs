@@ -114,10 +114,16 @@ fn payload_of(text: &str) -> &str {
     rest.trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == ' ')
 }
 
-/// Whether blanks are right before what a packet carries.
+/// Whether a blank is right before the first bracket of a packet, where most events have their id.
 fn has_blanks(text: &str) -> bool {
-    let head = text.len() - payload_of(text).len();
-    text.as_bytes()[..head].ends_with(b" ")
+    let mut before = 0;
+    for &byte in text.as_bytes() {
+        if byte == b'[' {
+            return before == b' ';
+        }
+        before = byte;
+    }
+    false
 }
 
 /// The digits right before what a packet carries.
