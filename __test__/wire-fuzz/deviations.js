@@ -145,6 +145,10 @@ const DEVIATIONS = [
       has(found.native, /"binary":"/),
   },
   {
+    name: 'the letters of a namespace in Engine.IO 3',
+    is: (found) => found.eio === 3 && has(found.reference, /%[0-9A-F]{2}/),
+  },
+  {
     name: 'a POST that has not come whole when its connection ends',
     is: (found) =>
       only(found, /request/) &&
