@@ -5,8 +5,11 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const fs = require('node:fs');
 const http = require('node:http');
+const https = require('node:https');
 const net = require('node:net');
+const path = require('node:path');
 const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
 const LoopbackSocket = require('..');
@@ -18,8 +21,17 @@ const SERVERS = {
 };
 
 /** Opens a server of a kind for a test. */
-async function open(t, kind, options) {
-  const httpServer = http.createServer((req, res) => res.end('page'));
+function open(t, kind, options) {
+  return openOn(
+    t,
+    http.createServer((req, res) => res.end('page')),
+    kind,
+    options,
+  );
+}
+
+/** Opens a server of a kind on a server of Node's. */
+async function openOn(t, httpServer, kind, options) {
   const io = SERVERS[kind](httpServer, options);
   t.after(() => {
     io.close();
@@ -227,6 +239,24 @@ for (const kind of Object.keys(SERVERS)) {
       client.close();
       await until(() => events.length > 0);
       assert.deepEqual(events, ['close']);
+    });
+
+    it('has the response to an upgrade by TLS close when the websocket does', async (t) => {
+      const [key, cert] = ['key.pem', 'cert.pem'].map((name) =>
+        fs.readFileSync(path.join(__dirname, 'native', 'tls', name)),
+      );
+      const { io, port } = await openOn(t, https.createServer({ key, cert }), kind);
+      const closed = new Promise((resolve) => {
+        io.engine.use((req, res, next) => {
+          res.on('close', resolve);
+          next();
+        });
+      });
+      const url = `wss://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`;
+      const client = new WebSocket(url, { rejectUnauthorized: false });
+      await once(client, 'open');
+      client.close();
+      await closed;
     });
 
     it('has the response to an upgrade that middleware refuses finish or close', async (t) => {

@@ -111,17 +111,21 @@ class UpgradeResponse extends EventEmitter {
   }
 
   /**
-   * The websocket is about to be taken from its socket, whose end is not that of the response then.
+   * What to call when the websocket is closed, should it be taken from its socket.
    *
-   * @param {import('stream').Duplex} socket the socket
-   * @returns {(() => void) | undefined} called when the websocket is closed, if somebody listens
+   * @returns {(() => void) | undefined} has the response emit `close`, if somebody listens
    */
-  closes(socket) {
-    if (this.listenerCount('close') === 0) {
-      return undefined;
-    }
-    socket.removeListener('close', this.#closed);
-    return this.#closed;
+  get closed() {
+    return this.listenerCount('close') === 0 ? undefined : this.#closed;
+  }
+
+  /**
+   * The websocket is taken from its socket, whose end is not that of the response any more.
+   *
+   * @returns {void}
+   */
+  detach() {
+    this.socket.removeListener('close', this.#closed);
   }
 
   /**

@@ -120,7 +120,7 @@ function handOver(server, req, socket, head, descriptor, res, id) {
   // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).
   res?.writeHead(SWITCHING_PROTOCOLS);
   const headers = upgradeHeaders(server, req, res, sid === undefined);
-  const owner = server._accepted.numberOf(socket, res?.closes(socket));
+  const owner = server._accepted.numberOf(socket, res?.closed);
   const verdict = server._native.upgrade(
     number,
     descriptor,
@@ -151,6 +151,7 @@ function handOver(server, req, socket, head, descriptor, res, id) {
   }
   const addresses = connection?.opening.isSeen ? addressesOf(socket) : undefined;
   server._accepted.begin(socket);
+  res?.detach();
   socket.destroy();
   if (addresses !== undefined) {
     standForClient(socket, connection, addresses);
