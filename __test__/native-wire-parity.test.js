@@ -266,18 +266,6 @@ describe('an upgrade', { timeout: 60_000 }, () => {
   );
 
   it(
-    'with a frame that is none ends without the close frame of the client',
-    plays(
-      [
-        open('polling'),
-        { ...upgrade, repliesToClose: false },
-        { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] },
-      ],
-      { 'client 0: websocket 1': [{ close: 1002, reason: '' }, 'end'] },
-    ),
-  );
-
-  it(
     'with a frame that is none is closed with the code that says so',
     plays([open('polling'), upgrade, { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] }], {
       'client 0: websocket 1': [{ close: 1002, reason: '' }, 'end'],

@@ -98,8 +98,11 @@ const DEVIATIONS = [
       found.eio === 3 && /"40\/[^,]*\?/.test(found.sent) && only(found, /^application$/),
   },
   {
-    name: 'an upgrade of a connection that is about to end',
-    is: (found) => found.step.kind === 'frames' && isExtraEnd(found),
+    name: 'the stream of an upgrade that ends',
+    is: (found) =>
+      found.step.kind === 'frames' &&
+      (isExtraEnd(found) ||
+        isExtraEnd({ ...found, reference: found.native, native: found.reference })),
   },
   {
     name: 'the id of an acknowledgement above 2^53',
@@ -190,7 +193,7 @@ function seen({ application = [] }) {
 
 /**
  * @param {Found} found
- * @returns {boolean} whether the native server only ended a stream earlier
+ * @returns {boolean} whether the native server only ended a stream as well
  */
 function isExtraEnd({ places, reference, native }) {
   return places.every(

@@ -500,8 +500,6 @@ impl Upgrade {
             }
             Err(fault) => {
                 self.closing = fault.close_code().to_be_bytes().to_vec();
-                // Behind what is no frame there can be no goodbye.
-                self.reading.peer_has_closed = true;
                 self.is_refused = true;
             }
         }
