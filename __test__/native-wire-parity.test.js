@@ -266,6 +266,14 @@ describe('an upgrade', { timeout: 60_000 }, () => {
   );
 
   it(
+    'may follow at once on one that ended',
+    plays(
+      [open('polling'), { ...upgrade, repliesToClose: false }, text('x'), upgrade, text('2probe')],
+      { 'client 0: websocket 2': [{ text: '3probe' }] },
+    ),
+  );
+
+  it(
     'with a frame that is none is closed with the code that says so',
     plays([open('polling'), upgrade, { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] }], {
       'client 0: websocket 1': [{ close: 1002, reason: '' }, 'end'],

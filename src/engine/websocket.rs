@@ -370,6 +370,8 @@ async fn take_over(server: Weak<Server>, sid: Sid, websocket: Websocket) {
         };
         connection.read_by(reactor.read(reading));
     } else {
+        // Another websocket may take the connection over meanwhile.
+        upgrade.upgrading = None;
         upgrade.turn_away().await;
     }
 }
