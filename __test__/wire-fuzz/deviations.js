@@ -164,6 +164,17 @@ const DEVIATIONS = [
     is: ({ sent }) => /"40(\/[^,"]*,)?[^"]*"(?:.*)"40/.test(sent),
   },
   {
+    name: 'a blank in the place of an id',
+    is: ({ sent }) => /"42(\/[^,"]*,)? \[/.test(sent),
+  },
+  {
+    name: 'the order in which several connections end',
+    is: (found) =>
+      only(found, /^application$/) &&
+      has(found.native, ENDS) &&
+      isSameInAnyOrder(found.reference.application, found.native.application),
+  },
+  {
     name: 'a placeholder whose number is not whole',
     is: ({ sent, native }) => /\\"num\\":-?\d*\.\d/.test(sent) && has(native, /"malformed"/),
   },
@@ -183,6 +194,16 @@ const DEVIATIONS = [
       isPartOf(seen(found.reference), seen(found.native)),
   },
 ];
+
+/**
+ * @param {any[]} [some]
+ * @param {any[]} [others]
+ * @returns {boolean} whether both are the same, in whatever order
+ */
+function isSameInAnyOrder(some = [], others = []) {
+  const sorted = (list) => JSON.stringify(list.map((one) => JSON.stringify(one)).sort());
+  return sorted(some) === sorted(others);
+}
 
 /**
  * @param {any} packet
