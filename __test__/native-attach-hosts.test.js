@@ -23,6 +23,19 @@ const TLS = {
   cert: fs.readFileSync(path.join(__dirname, 'native', 'tls', 'cert.pem')),
 };
 
+/**
+ * Joins the default namespace. What a client sends before its CONNECT is answered ends its connection,
+ * and the application may know of its socket before the client does.
+ */
+async function joined(ws) {
+  ws.send('40');
+  await new Promise((resolve) => {
+    ws.on('message', (data) => {
+      if (String(data).startsWith('40')) resolve();
+    });
+  });
+}
+
 /** A world on TLS. */
 class SecureWorld extends World {
   constructor(options, httpServer = https.createServer(TLS)) {
@@ -46,7 +59,7 @@ class SecureWorld extends World {
       perMessageDeflate: false,
     });
     await once(ws, 'open');
-    ws.send('40');
+    await joined(ws);
     const [socket] = await connected;
     return { ws, socket };
   }
@@ -225,7 +238,7 @@ describe('on a Unix socket', () => {
     const received = [];
     ws.on('message', (data) => received.push(String(data)));
     await once(ws, 'open');
-    ws.send('40');
+    await joined(ws);
     const [socket] = await connected;
     socket.on('echo', (value, done) => done(value));
     ws.send('420["echo",1]');
