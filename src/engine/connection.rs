@@ -332,11 +332,6 @@ impl Connection {
         }
     }
 
-    /// Whether JavaScript has heard what the client sent, as far as can be known.
-    pub(crate) fn is_heard(&self) -> bool {
-        !self.is_read_by_node() && !self.unheard.is_any()
-    }
-
     /// Waits until what the client had sent when this was called is read, and JavaScript has heard it,
     /// however busy either thread is. Says whether that was soon.
     pub(crate) fn catch_up(connection: &Weak<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
@@ -351,7 +346,8 @@ impl Connection {
             if let Some(reactor) = with(|_| true).map(|it| it.runtime.reactor.clone()) {
                 reactor.catch_up().await;
             }
-            if let Some(round) = with(|it| it.unheard.is_any()).map(|it| it.inbox.round()) {
+            // Always: what JavaScript has taken counts as heard before it has dealt with it.
+            if let Some(round) = with(|_| true).map(|it| it.inbox.round()) {
                 let _ = round.await;
             }
             began.elapsed() < SOON

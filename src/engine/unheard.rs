@@ -60,11 +60,6 @@ impl Unheard {
         }
     }
 
-    /// Whether JavaScript has yet to hear something.
-    pub(crate) fn is_any(&self) -> bool {
-        self.bytes.load(Ordering::SeqCst) > 0
-    }
-
     /// Whether nothing more is to be read.
     pub(crate) fn is_high(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) > HIGH_WATER

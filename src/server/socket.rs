@@ -270,7 +270,6 @@ impl Socket {
             // What the client said in time counts, however late JavaScript hears it.
             let connection = socket
                 .upgrade()
-                .filter(|socket| !socket.connection.is_heard())
                 .map(|socket| Arc::downgrade(&socket.connection));
             if let Some(connection) = connection {
                 Connection::catch_up(&connection).await;
