@@ -112,7 +112,8 @@ function headline({ cases, rounds, started }) {
   ];
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
-  return `Medians of ${rounds} rounds on ${started.slice(0, 10)}:\n\n${table}`;
+  const what = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
+  return `${what} on ${started.slice(0, 10)}:\n\n${table}`;
 }
 
 /**

@@ -100,7 +100,7 @@ function circumstances(results) {
     ['Commit', commit],
     ...results.map(({ started, rounds, cases, times: { warmup, seconds } }) => [
       cases ? 'Cases measured' : 'Growth measured',
-      `${day(started)}, ${rounds} rounds of ${seconds} s after ${warmup} s of warming up`,
+      `${day(started)}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s after ${warmup} s of warming up`,
     ]),
     ...results
       .flatMap(({ again = [] }) => again)
