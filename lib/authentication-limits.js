@@ -104,27 +104,7 @@ function networkOf(address) {
   return network.map((group) => Number.parseInt(group, 16).toString(16)).join(':');
 }
 
-/**
- * Tells a client why it is turned away, and ends its connection.
- *
- * @param {object} socket the socket
- * @param {import('./errors').LoopbackSocketError} error why
- * @returns {void}
- */
-function exclude(socket, { message, code }) {
-  try {
-    socket.emit('unauthorized', { message, code });
-  } catch {
-    // A listener of an emitter that only looks like a socket; it is not for us to handle.
-  }
-  try {
-    socket.disconnect(true);
-  } catch {
-    // An emitter that cannot disconnect, or a listener that threw.
-  }
-}
-
 /** Nothing was counted. */
 function ignore() {}
 
-module.exports = { AuthenticationLimits, exclude, networkOf };
+module.exports = { AuthenticationLimits, networkOf };

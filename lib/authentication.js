@@ -7,7 +7,6 @@
  */
 
 const { invoke, resolveHandler } = require('./invoke');
-const { exclude } = require('./authentication-limits');
 const { TooManyAttemptsError, UnsendableValueError } = require('./errors');
 
 const FAILURE = 'Authentication failure';
@@ -180,6 +179,22 @@ function disconnect(socket, close = false) {
 }
 
 /**
+ * Tells a client why it is turned away, and ends its connection.
+ *
+ * @param {object} socket the socket
+ * @param {import('./errors').LoopbackSocketError} error why
+ * @returns {void}
+ */
+function exclude(socket, { message, code }) {
+  try {
+    socket.emit('unauthorized', { message, code });
+  } catch {
+    // A listener of an emitter that only looks like a socket; it is not for us to handle.
+  }
+  disconnect(socket, true);
+}
+
+/**
  * @param {unknown} value what an auth function gave
  * @returns {boolean} whether it accepts the socket; no value at all does
  */
@@ -242,4 +257,4 @@ function methodsOf(loopbackSocket) {
   return methods;
 }
 
-module.exports = { authenticate, disconnect };
+module.exports = { authenticate, disconnect, exclude };

@@ -10,13 +10,13 @@
  */
 
 const { Session } = require('./binding');
-const { authenticate, disconnect } = require('./authentication');
-const { AuthenticationLimits, exclude } = require('./authentication-limits');
+const { authenticate, disconnect, exclude } = require('./authentication');
+const { AuthenticationLimits } = require('./authentication-limits');
 const { BroadcastGate } = require('./broadcast-gate');
 const { coalesce } = require('./coalesce');
-const { TooManyPendingError, UnsendableValueError } = require('./errors');
+const { TooManyPendingError } = require('./errors');
 const { EMITTER_EVENTS } = require('./events');
-const { invoke } = require('./invoke');
+const { answer, invoke } = require('./invoke');
 const { sendable } = require('./sendable');
 const { delayOf } = require('./timeout');
 
@@ -302,36 +302,13 @@ class HostedSocket {
       return;
     }
     resolved.then(() => {
-      const answer = (failed, value) => {
+      const settle = (failed, value) => {
         if (!this._ended) {
-          this._answer(ack, failed, value);
+          answer(ack, failed, value, this.sendable);
         }
       };
-      invoke(fn, self, [this.socket, credentials, args], ack === undefined ? ignore : answer);
+      invoke(fn, self, [this.socket, credentials, args], ack === undefined ? ignore : settle);
     });
-  }
-
-  /**
-   * Answers a call; if its value cannot be sent, with the error that says so.
-   *
-   * @param {Function} ack answers the client
-   * @param {boolean} failed whether the handler failed
-   * @param {unknown} value its result or error
-   * @returns {void}
-   */
-  _answer(ack, failed, value) {
-    try {
-      const sent = this.sendable(value, failed ? 'error' : 'result');
-      ack(failed ? { error: sent } : { result: sent });
-      return;
-    } catch (cause) {
-      value = new UnsendableValueError(cause);
-    }
-    try {
-      ack({ error: { code: value.code, message: value.message } });
-    } catch {
-      // Not the value then: the acknowledgement itself throws. Nobody is left to answer.
-    }
   }
 
   /**

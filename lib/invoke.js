@@ -4,6 +4,8 @@
  * Runs handlers of the application: whatever their kind, one outcome comes out, once.
  */
 
+const { UnsendableValueError } = require('./errors');
+
 const { then: nativeThen } = Promise.prototype;
 
 /**
@@ -185,4 +187,30 @@ function thenOf(value) {
   return undefined;
 }
 
-module.exports = { invoke, resolveHandler };
+/**
+ * Answers a call through a function that acknowledges it; if its value cannot be sent, with the error
+ * that says so.
+ *
+ * @param {Function} ack the function
+ * @param {boolean} failed whether the handler failed
+ * @param {unknown} value its result or error
+ * @param {(value: unknown, key: string) => unknown} [sendable] gives what to send for a value under a
+ *   name, or throws
+ * @returns {void}
+ */
+function answer(ack, failed, value, sendable = (it) => it) {
+  try {
+    const sent = sendable(value, failed ? 'error' : 'result');
+    ack(failed ? { error: sent } : { result: sent });
+    return;
+  } catch (cause) {
+    value = new UnsendableValueError(cause);
+  }
+  try {
+    ack({ error: { code: value.code, message: value.message } });
+  } catch {
+    // Not the value then: the acknowledgement itself throws. Nobody is left to answer.
+  }
+}
+
+module.exports = { answer, invoke, resolveHandler };

@@ -9,9 +9,8 @@
  * What must stay true: a socket at whose listeners nobody looks has nothing of this.
  */
 
-const { UnsendableValueError } = require('./errors');
 const { EMITTER_EVENTS } = require('./events');
-const { invoke } = require('./invoke');
+const { answer, invoke } = require('./invoke');
 const serving = require('./serving');
 
 /** The event with which a client hands in its credentials. */
@@ -244,28 +243,6 @@ function callMethod({ socket, method, credentials }, args) {
       }
     }),
   );
-}
-
-/**
- * Answers a call through a function that acknowledges it.
- *
- * @param {Function} ack the function
- * @param {boolean} failed whether the handler failed
- * @param {unknown} value its result or error
- * @returns {void}
- */
-function answer(ack, failed, value) {
-  try {
-    ack(failed ? { error: value } : { result: value });
-    return;
-  } catch (cause) {
-    value = new UnsendableValueError(cause);
-  }
-  try {
-    ack({ error: { code: value.code, message: value.message } });
-  } catch {
-    // Not the value then: the acknowledgement itself throws. Nobody is left to answer.
-  }
 }
 
 /**

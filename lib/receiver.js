@@ -5,7 +5,7 @@
  * may have ended meanwhile: sockets end at any time.
  */
 
-const { exclude } = require('./authentication-limits');
+const { exclude } = require('./authentication');
 const { isAuthenticationRemoved } = require('./own-listeners');
 const { answered } = require('./polling');
 const { pumped } = require('./pump');
