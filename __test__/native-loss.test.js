@@ -187,6 +187,24 @@ describe('a client that does not read', () => {
   );
 
   it(
+    'keeps no message to another client waiting until it is closed',
+    TIMEOUT,
+    served({ maxBackpressure: 1e6 }, async (world) => {
+      const [other, slow] = [await world.raw(), await world.raw()];
+      slow.ws.pause();
+      const order = [];
+      const ended = ending(slow.socket).then(() => order.push('closed'));
+      const heard = other.packet('2["news"]').then(() => order.push('news'));
+      for (let i = 0; i < 20; i++) slow.socket.emit('filler', Buffer.alloc(1e6));
+      other.socket.emit('news');
+      await Promise.all([ended, heard]);
+      assert.deepEqual(order, ['news', 'closed']);
+      slow.ws.resume();
+      await slow.closed;
+    }),
+  );
+
+  it(
     'over polling is closed once more than maxBackpressure waits',
     TIMEOUT,
     served({ maxBackpressure: 1e6 }, async (world) => {

@@ -29,6 +29,8 @@ const WRITE_AT: usize = 1 << 14;
 const FAST: f64 = (8 << 20) as f64;
 /// For how long it is looked at how many they are.
 const PACE_WINDOW: Duration = Duration::from_millis(200);
+/// A client that has taken nothing for so long is not waited for: it does not read.
+const STALLED: Duration = Duration::from_millis(100);
 /// About how many bytes a series has at most: a client that does not read is noticed between two.
 const SERIES: usize = 1 << 16;
 
@@ -243,24 +245,38 @@ struct ReadingPace {
     since: Instant,
     /// Bytes it has taken since then.
     taken: usize,
+    /// When it last took some.
+    last: Instant,
 }
 
 impl ReadingPace {
     fn new() -> Self {
+        let now = Instant::now();
         Self {
-            since: Instant::now(),
+            since: now,
             taken: 0,
+            last: now,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) {
+        self.taken += bytes;
+        if bytes > 0 {
+            self.last = Instant::now();
         }
     }
 
     /// Whether the client reads, as far as can be known: it does while it has not been asked for long.
     fn is_fast(&mut self) -> bool {
+        if self.last.elapsed() >= STALLED {
+            return false;
+        }
         let lasted = self.since.elapsed();
         if lasted < PACE_WINDOW {
             return true;
         }
         let is_fast = self.taken as f64 >= FAST * lasted.as_secs_f64();
-        *self = Self::new();
+        (self.since, self.taken) = (Instant::now(), 0);
         is_fast
     }
 }
@@ -420,7 +436,7 @@ impl Websocket {
         if self.is_blocked && !was_blocked {
             self.pace = ReadingPace::new();
         } else {
-            self.pace.taken += taken;
+            self.pace.take(taken);
         }
         Ok(())
     }
@@ -431,7 +447,8 @@ impl Websocket {
     /// # Errors
     /// See [`Websocket::flush`].
     pub(super) fn flush_blocked(&mut self) -> io::Result<()> {
-        self.pace.taken += self.write()?;
+        let taken = self.write()?;
+        self.pace.take(taken);
         Ok(())
     }
 

@@ -167,11 +167,15 @@ pub(crate) async fn run(server: Weak<Server>, output: Arc<Output>) {
     }
 }
 
-/// Carries out a batch on the I/O thread. It waits for clients that read and are behind, and has other
-/// tasks have their turn amid what is much, so that one batch takes no more than a client can.
+/// Carries out a batch on the I/O thread. A broadcast waits for clients that read and are behind, since
+/// what is queued for them may be a copy for each, and has other tasks have their turn amid what is
+/// much. A message to one client never waits: nobody's answers are late because of another client.
 async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
     let mut touched = Touched::default();
     while batch.step(server, &mut touched) {
+        if !std::mem::take(&mut touched.is_broadcast) {
+            touched.look_after();
+        }
         if !touched.behind.is_empty() {
             touched.flush();
             let behind = std::mem::take(&mut touched.behind);
@@ -193,6 +197,8 @@ pub(crate) struct Touched {
     max_backpressure: usize,
     /// How much was broadcast since other tasks had their turn.
     bytes: usize,
+    /// Something was broadcast in this step.
+    is_broadcast: bool,
 }
 
 impl Touched {
@@ -232,11 +238,19 @@ impl Touched {
     /// Notes how much was broadcast, to all clients together.
     pub(crate) fn broadcast(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
+        self.is_broadcast = true;
     }
 
     fn flush(&mut self) {
         for connection in self.connections.drain(..) {
             connection.flush();
+        }
+    }
+
+    /// Has somebody wait for the clients that are behind.
+    fn look_after(&mut self) {
+        for connection in self.behind.drain(..) {
+            connection.look_after(self.max_backpressure);
         }
     }
 }
@@ -245,9 +259,7 @@ impl Drop for Touched {
     /// Writes: after a panic too, since whoever queues next relies on it.
     fn drop(&mut self) {
         self.flush();
-        for connection in self.behind.drain(..) {
-            connection.look_after(self.max_backpressure);
-        }
+        self.look_after();
     }
 }
 
