@@ -196,7 +196,28 @@ describe('an upgrade is answered as by socket.io', () => {
   it(
     'when it names subprotocols',
     TIMEOUT,
-    compare({}, [{ headers: { 'Sec-WebSocket-Protocol': 'chat, superchat' } }]),
+    compare({}, [
+      { headers: { 'Sec-WebSocket-Protocol': 'chat, superchat' } },
+      { headers: { 'Sec-WebSocket-Protocol': 'chat\t , superchat,Chat' } },
+      { headers: { 'Sec-WebSocket-Protocol': "!#$%&'*+-.^_`|~09azAZ" } },
+    ]),
+  );
+
+  it(
+    'when its subprotocols are not a list of different names it is refused',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const value of ['chat, chat', 'a,b,a', '', ',', 'a,', ',a', 'a,,b', 'a b', 'a/b', 'é']) {
+        const tcp = await world.tcp();
+        tcp.socket.write(upgradeRequest({ headers: { 'Sec-WebSocket-Protocol': value } }));
+        await tcp.ended;
+        assert.match(
+          String(tcp.data),
+          /^HTTP\/1.1 400 [^]*\r\n\r\nInvalid Sec-WebSocket-Protocol header$/,
+          value,
+        );
+      }
+    }),
   );
 
   it(

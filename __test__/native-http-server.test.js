@@ -14,6 +14,8 @@ const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
 const LoopbackSocket = require('..');
 const socketIo = require('socket.io');
+const { AcceptedWebsockets } = require('../lib/accepted');
+const { uncaught } = require('./native/support');
 
 const SERVERS = {
   native: (httpServer, options) => new LoopbackSocket.Server(httpServer, options),
@@ -282,3 +284,29 @@ for (const kind of Object.keys(SERVERS)) {
     });
   });
 }
+
+describe('a websocket that could not be handed over', () => {
+  it('is forgotten, with its response', async (t) => {
+    const { io, port } = await open(t, 'native');
+    io.engine.use((req, res, next) => {
+      res.on('close', () => {});
+      next();
+    });
+    const failure = new Error('not taken');
+    t.mock.method(io._native, 'upgrade', () => {
+      throw failure;
+    });
+    const numberOf = t.mock.method(AcceptedWebsockets.prototype, 'numberOf');
+    const forget = t.mock.method(AcceptedWebsockets.prototype, 'forget');
+    const errors = await uncaught(async () => {
+      const client = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+      await once(client, 'error');
+    });
+    assert.deepEqual(errors, [failure]);
+    const [{ result: number }] = numberOf.mock.calls;
+    assert.deepEqual(
+      forget.mock.calls.map(({ arguments: [which] }) => which),
+      [number],
+    );
+  });
+});

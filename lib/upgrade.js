@@ -24,6 +24,12 @@ const SWITCHING_PROTOCOLS = 101;
 const OPENS = -2;
 const NOT_TAKEN = -3;
 
+/** A subprotocol is a token (RFC 6455, section 4.1; RFC 9110, section 5.6.2). */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** The versions of the websocket protocol that are served. */
+const VERSIONS = [13, 8];
+
 /** The handles that Node keeps of sockets whose descriptor carries their bytes as they are. */
 const PLAIN = new Set(['TCP', 'Pipe']);
 
@@ -95,12 +101,27 @@ function invalidWebsocket({ method, headers }) {
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'])) {
     return refused('Missing or invalid Sec-WebSocket-Key header');
   }
-  if (!/^(13|8)$/.test(headers['sec-websocket-version'])) {
+  if (!VERSIONS.includes(Number(headers['sec-websocket-version']))) {
     // RFC 6455, section 4.4: the client learns which versions there are.
-    const lines = 'Sec-WebSocket-Version: 13, 8\r\n';
+    const lines = `Sec-WebSocket-Version: ${VERSIONS.join(', ')}\r\n`;
     return refused('Missing or invalid Sec-WebSocket-Version header', { lines });
   }
+  if (!areSubprotocols(headers['sec-websocket-protocol'])) {
+    return refused('Invalid Sec-WebSocket-Protocol header');
+  }
   return undefined;
+}
+
+/**
+ * @param {string} [header] the value of `Sec-WebSocket-Protocol`
+ * @returns {boolean} whether it lists subprotocols, each once, or is not there at all
+ */
+function areSubprotocols(header) {
+  if (header === undefined) {
+    return true;
+  }
+  const names = header.split(/[\t ]*,[\t ]*/);
+  return names.every((name) => TOKEN.test(name)) && new Set(names).size === names.length;
 }
 
 /**
@@ -121,18 +142,24 @@ function handOver(server, req, socket, head, descriptor, res, id) {
   res?.writeHead(SWITCHING_PROTOCOLS);
   const headers = upgradeHeaders(server, req, res, sid === undefined);
   const owner = server._accepted.numberOf(socket, res?.closed);
-  const verdict = server._native.upgrade(
-    number,
-    descriptor,
-    protocolOf(req._query) === 3,
-    sid,
-    req.headers['sec-websocket-key'],
-    headers,
-    head,
-    id,
-    server.engine._isHeard,
-    owner,
-  );
+  let verdict;
+  try {
+    verdict = server._native.upgrade(
+      number,
+      descriptor,
+      protocolOf(req._query) === 3,
+      sid,
+      req.headers['sec-websocket-key'],
+      headers,
+      head,
+      id,
+      server.engine._isHeard,
+      owner,
+    );
+  } catch (error) {
+    server._accepted.forget(owner);
+    throw error;
+  }
   if (verdict >= 0 || verdict === NOT_TAKEN || descriptor < 0) {
     server._accepted.forget(owner);
   }
