@@ -2,7 +2,7 @@
 
 // What a client does many times costs the same each time: nothing that it can lengthen is gone
 // through, or copied, at each step. Counted in elements that the server's code visits, not in time.
-// What Rust does is counted in `src/server/sockets.rs`.
+// What Rust does is counted in `src/socketio/sockets.rs`.
 
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');

@@ -16,7 +16,7 @@ const { refuse } = require('./unsupported');
 /** Types of Engine.IO's packets, by their digit. */
 const TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
 
-/** What is so of a packet, added up, as `src/bridge/inbox.rs` has it. */
+/** What is so of a packet, added up, as `src/bridge/event_batch.rs` has it. */
 const SENT = 1;
 const TEXT = 2;
 const UNCOMPRESSED = 4;

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Takes batches of what happened on the native server apart (`src/bridge/inbox.rs` has the records)
+ * Takes batches of what happened on the native server apart (`src/bridge/event_batch.rs` has the records)
  * and hands each record to whom it is for.
  */
 

@@ -2,7 +2,7 @@
 
 /**
  * Everything the application sends, in its order, as text for the native server: a line an
- * operation, parted by tabs, which JSON always escapes (`src/server/output.rs` has the list). What
+ * operation, parted by tabs, which JSON always escapes (`src/socketio/commands.rs` has the list). What
  * gathers goes over in one call, for each is the price of a wake-up: what the handlers of a batch are
  * done with at its end, what comes after a pause when its tick is over, and what follows that before
  * the event loop has gone round together.

@@ -20,7 +20,7 @@ function transportError(message) {
   return Object.assign(new Error(message), { type: 'TransportError', description: undefined });
 }
 
-/** The words of `ws` for what a websocket may not carry, by `Fault::number` in `src/engine/frame.rs`. */
+/** The words of `ws` for what a websocket may not carry, by `Fault::number` in `src/websocket/codec.rs`. */
 const FAULTS = [
   () => 'RangeError: Invalid WebSocket frame: RSV2 and RSV3 must be clear',
   () => 'RangeError: Invalid WebSocket frame: RSV1 must be clear',
@@ -34,7 +34,7 @@ const FAULTS = [
   () => 'RangeError: Unsupported WebSocket frame: payload length > 2^53 - 1',
 ];
 
-/** The reasons by `Reason::code` in `src/server/notice.rs`; what makes the details where there are any. */
+/** The reasons by `Reason::code` in `src/socketio/events.rs`; what makes the details where there are any. */
 const REASONS = [
   ['client namespace disconnect'],
   ['server namespace disconnect'],

@@ -21,7 +21,7 @@ const MESSAGES = [
 const BAD_REQUEST = 3;
 const FORBIDDEN = 4;
 
-/** Code and context of what the native server refuses, by its number (`src/server/request.rs`). */
+/** Code and context of what the native server refuses, by its number (`src/engineio/request.rs`). */
 const NATIVE = [
   ({ transport }) => [0, { transport }],
   ({ sid }) => [1, { sid }],

@@ -3,9 +3,9 @@
 #[allow(unused_imports)] // The unit tests call them where they are.
 pub use crate::bridge::fuzzing::batches;
 #[allow(unused_imports)]
-pub use crate::engine::fuzzing::{frames, payloads};
+pub use crate::engineio::fuzzing::{frames, payloads};
 #[allow(unused_imports)]
-pub use crate::server::fuzzing::{msgpack, packets};
+pub use crate::socketio::fuzzing::{msgpack, packets};
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -5,12 +5,14 @@
 //!   clock, no JavaScript: what may happen when is decided here, for every host.
 //! - [`bridge`]: the one border with V8. What JavaScript calls, the queue that wakes it, and the
 //!   only JavaScript values there are.
-//! - [`engine`]: Engine.IO, the connections of clients and what carries them.
-//! - [`server`]: the native Socket.IO server on these connections.
+//! - [`io`]: bytes of clients, who reads and writes them, and what carries them.
+//! - [`websocket`]: the frames of websockets.
+//! - [`engineio`]: Engine.IO, the connections of clients.
+//! - [`socketio`]: the native Socket.IO server on these connections.
 //!
-//! One call on the native server: `engine` reads a frame, `server` asks its `session`, which says what
-//! runs; `bridge` queues that and wakes JavaScript once for many; the handler's outcome comes back
-//! as text, and `server` asks `session` once more whether an answer is due. On a server written in
+//! One call on the native server: `engineio` reads a packet, `socketio` asks its `session`, which says
+//! what runs; `bridge` queues that and wakes JavaScript once for many; the handler's outcome comes back
+//! as text, and `socketio` asks `session` once more whether an answer is due. On a server written in
 //! JavaScript the same `session` decides, asked through `bridge` alone.
 //! `docs/architecture.md` has the picture, `docs/behaviour.md` the contract.
 
@@ -19,7 +21,7 @@
 #![cfg_attr(feature = "no-node", allow(dead_code, unused_imports))]
 
 mod bridge;
-mod engine;
+mod engineio;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -28,5 +30,7 @@ pub mod fuzzing;
 #[doc(hidden)]
 #[path = "../bench/instructions/cases/mod.rs"]
 pub mod instructions;
-mod server;
+mod io;
 mod session;
+mod socketio;
+mod websocket;

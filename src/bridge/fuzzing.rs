@@ -7,10 +7,10 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::inbox::Inbox;
-use crate::server::Inbox as _;
-use crate::server::notice::{Notice, Reason};
-use crate::server::packet::{self, Payload};
+use super::event_batch::Inbox;
+use crate::socketio::events::{Notice, Reason};
+use crate::socketio::packet::{self, Payload};
+use crate::socketio::server::Inbox as _;
 
 /// How many values a record has in a batch.
 const FIELDS: usize = 6;

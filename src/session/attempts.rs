@@ -12,7 +12,7 @@
 use std::num::NonZeroU64;
 
 use super::Instance;
-use super::numbered::Numbered;
+use super::id_map::IdMap;
 
 /// One `authentication` of a client, on one instance. Its number is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,7 +58,7 @@ pub(super) enum Next {
 
 /// The attempts of one socket that are not over.
 #[derive(Default)]
-pub(super) struct Attempts(Numbered<UnderWay>);
+pub(super) struct Attempts(IdMap<UnderWay>);
 
 impl Attempts {
     /// Starts an attempt: its auth function is to run.

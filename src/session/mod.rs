@@ -19,14 +19,14 @@
 //! ```text
 //! event.rs     what a host reports          attempts.rs  authentication, attempt by attempt
 //! effect.rs    what a host must do          timeout.rs   what a timeout given in JavaScript means
-//! methods.rs   the methods of one binding   numbered.rs  things held under numbers given out once
+//! methods.rs   the methods of one binding   id_map.rs    things held under numbers given out once
 //! ```
 
 mod attempts;
 mod effect;
 mod event;
+mod id_map;
 mod methods;
-mod numbered;
 mod timeout;
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! Records for JavaScript: [`crate::bridge::inbox`].
+//! Records for JavaScript: [`crate::bridge::event_batch`].
 
 use bytes::Bytes;
 use smallvec::smallvec;
 
 use super::count;
-use crate::bridge::inbox::Inbox;
-use crate::server::Inbox as _;
-use crate::server::notice::{Notice, Reason, Run};
-use crate::server::packet::Payload;
+use crate::bridge::event_batch::Inbox;
 use crate::session::Instance;
+use crate::socketio::events::{Notice, Reason, Run};
+use crate::socketio::packet::Payload;
+use crate::socketio::server::Inbox as _;
 
 /// A call, as the server hears it.
 fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {

@@ -1,5 +1,5 @@
-//! What a packet carries and how it looks on the wire: [`crate::server::packet`] and
-//! [`crate::server::parser`].
+//! What a packet carries and how it looks on the wire: [`crate::socketio::packet`] and
+//! [`crate::socketio::parser`].
 
 use std::hint::black_box;
 
@@ -7,9 +7,9 @@ use bytes::Bytes;
 use socketioxide_core::parser::{ParseConfig, ParserState};
 
 use super::count;
-use crate::engine::Str;
-use crate::server::packet;
-use crate::server::parser::{Frame, Message, Parser};
+use crate::engineio::Str;
+use crate::socketio::packet;
+use crate::socketio::parser::{Frame, Message, Parser};
 
 const EVENT: &str = r#"["double",{"value":21}]"#;
 const ANSWER: &str = r#"[{"result":{"value":42}}]"#;

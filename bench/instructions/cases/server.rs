@@ -1,10 +1,10 @@
-//! The native server from bytes to bytes: [`crate::server`], driven as JavaScript drives it.
+//! The native server from bytes to bytes: [`crate::socketio`], driven as JavaScript drives it.
 
 use std::fmt::Write;
 
 use super::count;
 use super::world::{World, frame, frame_length};
-use crate::server::notice::Notice;
+use crate::socketio::events::Notice;
 
 const CLIENTS: u32 = 10;
 /// Calls that come in one breath.

@@ -14,17 +14,18 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
-use crate::engine::polling::{self, Request};
-use crate::engine::pump::Pump;
-use crate::engine::request::Asks;
-use crate::engine::websocket::{self, Carrier, Websocket};
-use crate::engine::{ProtocolVersion, Sid};
-use crate::server::notice::{Notice, PumpAction};
-use crate::server::options::Options;
-use crate::server::output::Command;
-use crate::server::parser::Parser;
-use crate::server::{self, Server, runtime};
+use crate::engineio::polling::{self, Request};
+use crate::engineio::request::Asks;
+use crate::engineio::websocket::{self, Carrier, Websocket};
+use crate::engineio::{ProtocolVersion, Sid};
+use crate::io::relay::Pump;
+use crate::io::runtime;
 use crate::session::{Effect, Event, Instance, Methods};
+use crate::socketio::commands::Command;
+use crate::socketio::events::{Notice, PumpAction};
+use crate::socketio::options::Options;
+use crate::socketio::parser::Parser;
+use crate::socketio::server::{self, Server};
 
 /// What the server told since it was last asked.
 #[derive(Default)]

@@ -1,0 +1,573 @@
+//! The queue of notices for JavaScript, and the one wake-up for many of them.
+//!
+//! The I/O thread queues; the first notice after a quiet moment wakes the JavaScript thread, which
+//! then takes what has gathered as one joined JSON text. What must stay true:
+//! - notices arrive in the order in which they were queued, each once;
+//! - a flood cannot starve the application's event loop: one turn of it takes at most
+//!   [`MAX_RECORDS`] or [`MAX_BYTES`], and the next portion only after the loop has gone round;
+//! - a text of a client never reaches beyond its own record. It was checked to be one JSON value
+//!   when it came; if a batch still cannot be parsed, JavaScript asks for its records one by one.
+//!
+//! A record is six values of the batch's array, `kind, subject, a, b, attachments, payload`:
+//!
+//! | kind | subject | a | b | payload |
+//! |---|---|---|---|---|
+//! | 1 event | socket | the client's id for its acknowledgement, one less if below 0; or -1 | method to run or -1 | `["name",args…]` |
+//! | 2 method | socket | 0 | method to run | 0: that of the event before |
+//! | 3 authentication | socket | instance | attempt | 0: that of the event before |
+//! | 4 connect | socket | connection | 0 | `{id,nsp,query,auth}` |
+//! | 5 disconnect | socket | reason | 0 | 0 |
+//! | 6 acknowledgement | socket | id | 0 | `[args…]` |
+//! | 7 closed | connection | reason | 0 | 0 |
+//! | 8 response | request | status | 1 if binary | 0 |
+//! | 9 ask | connection | 0 | 0 | `{nsp,query,auth}` |
+//! | 10 upgraded | connection | 0 | 0 | 0 |
+//! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
+//! | 12 packet | connection | Engine.IO's type | 1 sent + 2 text + 4 not to be compressed | 0 |
+//! | 13 malformed | socket | 0 | 0 | 0 |
+//! | 14 released | what accepted the websocket | 0 | 0 | 0 |
+//!
+//! Where a payload is MessagePack, it is the one attachment, and 0 stands in its place; of a connect or
+//! an ask the attachment is the MessagePack of `auth`.
+//!
+//! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
+//! place in the list beside the text, times 2¹⁴, plus how many there are.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::engineio::inbound_budget::Said;
+use crate::session::Attempt;
+use crate::socketio::events::{Notice, PumpAction, Run};
+use crate::socketio::server::MAX_ATTACHMENTS;
+
+/// Records one turn of the event loop takes at most.
+const MAX_RECORDS: usize = 1024;
+/// Bytes of payload one turn of the event loop takes at most, unless one record is larger.
+const MAX_BYTES: usize = 1 << 20;
+/// A portion of so many records is large: JavaScript has heard it when it has dealt with it, not
+/// before. So one that floods is read while JavaScript rests, and does not keep two threads busy.
+const LARGE: usize = 32;
+/// A text buffer larger than this is not kept for the next batch.
+const KEEP_BYTES: usize = 1 << 20;
+/// How often the event loop goes round until what clients had sent has been read: once to accept
+/// their connections, and once to read those.
+const ROUNDS: u8 = 2;
+/// What an instance's number is shifted by in front of a method's index.
+pub(super) const INSTANCE_SHIFT: u32 = 24;
+/// What an attachment's place is shifted by in front of the count.
+const PLACE_SHIFT: u32 = 14;
+const _: () = assert!(MAX_ATTACHMENTS < 1 << PLACE_SHIFT);
+
+/// Wakes JavaScript, which then takes.
+pub(crate) type Wake = Box<dyn Fn() + Send>;
+
+/// The queue.
+pub(crate) struct Inbox {
+    waiting: Mutex<Vec<Notice>>,
+    /// JavaScript is awake or will wake: nobody need wake it.
+    armed: AtomicBool,
+    /// How many are about to queue more, and wake when they have.
+    holds: AtomicUsize,
+    wake: Mutex<Option<Wake>>,
+    taking: Mutex<Taking>,
+}
+
+/// What the JavaScript thread is in the middle of.
+struct Taking {
+    /// Taken from the queue and not yet given to JavaScript, the next one last.
+    left: Vec<Notice>,
+    text: Vec<u8>,
+    /// Where each record of `text` ends.
+    ends: Vec<usize>,
+    records_left: usize,
+    bytes_left: usize,
+    /// What clients said in a portion that JavaScript has not dealt with yet.
+    said: Vec<Said>,
+    /// Who waits for the event loop to go round, and how often it still has to.
+    rounds: Vec<(u8, oneshot::Sender<()>)>,
+}
+
+impl Taking {
+    fn gone_round(&mut self) {
+        for (left, _) in &mut self.rounds {
+            *left -= 1;
+        }
+        for (_, tell) in self.rounds.extract_if(.., |(left, _)| *left == 0) {
+            // Who waited may have left.
+            let _ = tell.send(());
+        }
+    }
+}
+
+/// A portion of notices; its text is in [`Inbox::with_text`].
+#[derive(Debug)]
+pub(crate) struct Portion {
+    pub(crate) attachments: Vec<Bytes>,
+    /// JavaScript has to come back for more after its event loop has gone round.
+    pub(crate) more: bool,
+    /// JavaScript has to say when it has dealt with it.
+    pub(crate) is_large: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            armed: AtomicBool::new(false),
+            holds: AtomicUsize::new(0),
+            wake: Mutex::new(None),
+            taking: Mutex::new(Taking {
+                left: Vec::new(),
+                text: Vec::new(),
+                ends: Vec::new(),
+                records_left: MAX_RECORDS,
+                bytes_left: MAX_BYTES,
+                said: Vec::new(),
+                rounds: Vec::new(),
+            }),
+        }
+    }
+
+    /// Gives the queue its way to wake JavaScript, or takes it away.
+    pub(crate) fn set_wake(&self, wake: Option<Wake>) {
+        let is_gone = wake.is_none();
+        *self.wake.lock() = wake;
+        if is_gone {
+            // It goes round for nobody any more.
+            self.taking.lock().rounds.clear();
+        }
+    }
+
+    fn wake(&self) {
+        if !self.armed.swap(true, Ordering::AcqRel)
+            && let Some(wake) = &*self.wake.lock()
+        {
+            wake();
+        }
+    }
+
+    /// Wakes JavaScript anew: it was to be told otherwise, which could not be done.
+    #[cfg(target_os = "linux")]
+    pub(super) fn wake_again(&self) {
+        if let Some(wake) = &*self.wake.lock() {
+            wake();
+        }
+    }
+
+    /// The next portion. What clients said in a small one counts as heard.
+    pub(crate) fn take(&self) -> Portion {
+        let taking = &mut *self.taking.lock();
+        taking.text.clear();
+        taking.ends.clear();
+        // Cleared before the queue is looked at: what comes later wakes again.
+        self.armed.store(false, Ordering::SeqCst);
+        let mut attachments = Vec::new();
+        taking.text.push(b'[');
+        while let Some(mut notice) = self.next(&mut taking.left) {
+            let bytes = notice.len();
+            if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
+                taking.left.push(notice);
+                break;
+            }
+            taking.records_left -= 1;
+            taking.bytes_left = taking.bytes_left.saturating_sub(bytes);
+            taking.said.extend(notice.take_said());
+            write(taking, &mut attachments, notice);
+        }
+        taking.text.push(b']');
+        let spent = taking.records_left == 0 || taking.bytes_left == 0;
+        let more = spent || !taking.left.is_empty() || !taking.rounds.is_empty();
+        if more {
+            // Until JavaScript comes back nobody else wakes it.
+            self.armed.store(true, Ordering::SeqCst);
+        }
+        let is_large = taking.ends.len() >= LARGE;
+        if !is_large {
+            taking.said.clear();
+        }
+        Portion {
+            attachments,
+            more,
+            is_large,
+        }
+    }
+
+    /// JavaScript has dealt with a large portion: who said much of it may say more.
+    pub(crate) fn heard(&self) {
+        self.taking.lock().said.clear();
+    }
+
+    fn next(&self, left: &mut Vec<Notice>) -> Option<Notice> {
+        if left.is_empty() {
+            std::mem::swap(left, &mut *self.waiting.lock());
+            left.reverse();
+        }
+        left.pop()
+    }
+
+    /// JavaScript's event loop has gone round: the next portion may come.
+    pub(crate) fn resume(&self) {
+        let idle = {
+            let taking = &mut *self.taking.lock();
+            taking.records_left = MAX_RECORDS;
+            taking.bytes_left = MAX_BYTES;
+            taking.gone_round();
+            taking.left.is_empty() && taking.rounds.is_empty()
+        };
+        self.armed.store(false, Ordering::SeqCst);
+        if !idle || !self.waiting.lock().is_empty() {
+            self.wake();
+        }
+    }
+
+    /// The text of the portion taken last.
+    pub(crate) fn with_text<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        let taking = &mut *self.taking.lock();
+        let result = read(&taking.text);
+        if taking.text.capacity() > KEEP_BYTES && taking.ends.is_empty() {
+            taking.text = Vec::new();
+        }
+        result
+    }
+
+    /// The records of the portion taken last, each as a JSON array of its own.
+    pub(crate) fn records(&self) -> Vec<String> {
+        let taking = self.taking.lock();
+        let mut start = 1;
+        let mut records = Vec::with_capacity(taking.ends.len());
+        for &end in &taking.ends {
+            let record = taking.text.get(start..end).unwrap_or_default();
+            records.push(format!("[{}]", String::from_utf8_lossy(record)));
+            start = end + 1;
+        }
+        records
+    }
+}
+
+impl crate::socketio::server::Inbox for Inbox {
+    fn push(&self, notice: Notice) {
+        self.waiting.lock().push(notice);
+        // Whoever holds the queue looks at it afterwards.
+        if self.holds.load(Ordering::SeqCst) == 0 {
+            self.wake();
+        }
+    }
+
+    fn hold(&self) {
+        self.holds.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn release(&self) {
+        self.holds.fetch_sub(1, Ordering::SeqCst);
+        if !self.waiting.lock().is_empty() {
+            self.wake();
+        }
+    }
+
+    fn round(&self) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        if self.wake.lock().is_some() {
+            self.taking.lock().rounds.push((ROUNDS, tell));
+            self.wake();
+        }
+        told
+    }
+}
+
+fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
+    let mut digits = itoa::Buffer::new();
+    let mut record = |numbers: [i64; 5], payload: &str| {
+        let text = &mut taking.text;
+        if !taking.ends.is_empty() {
+            text.push(b',');
+        }
+        for number in numbers {
+            text.extend_from_slice(digits.format(number).as_bytes());
+            text.push(b',');
+        }
+        text.extend_from_slice(payload.as_bytes());
+        taking.ends.push(text.len());
+    };
+    match notice {
+        Notice::Event {
+            socket,
+            ack,
+            runs,
+            payload,
+            ..
+        } => {
+            let socket = id(socket);
+            // Ids below 0, which only MessagePack has, make room for -1.
+            let ack = ack.map_or(-1, |ack| ack.saturating_add(ack >> 63));
+            let mut runs = runs.into_iter().peekable();
+            let first = match runs.peek() {
+                Some(&Run::Method { instance, method }) => {
+                    runs.next();
+                    method_number(instance, method)
+                }
+                _ => -1,
+            };
+            let (text, attached) = payload.into_parts();
+            let place = attach(attachments, attached);
+            record([1, socket, ack, first, place], text.as_str());
+            for run in runs {
+                match run {
+                    Run::Method { instance, method } => {
+                        record([2, socket, 0, method_number(instance, method), -1], "0");
+                    }
+                    Run::Auth { instance, attempt } => {
+                        let attempt = id(Attempt::number(attempt));
+                        record([3, socket, i64::from(instance.0), attempt, -1], "0");
+                    }
+                }
+            }
+        }
+        Notice::Connect {
+            socket,
+            connection,
+            request,
+            auth,
+            ..
+        } => {
+            let place = attach(attachments, auth.into_iter().collect());
+            record([4, id(socket), id(connection), 0, place], &request);
+        }
+        Notice::Ask {
+            connection,
+            request,
+            auth,
+            ..
+        } => {
+            let place = attach(attachments, auth.into_iter().collect());
+            record([9, id(connection), 0, 0, place], &request);
+        }
+        Notice::Released { owner } => record([14, id(owner), 0, 0, -1], "0"),
+        Notice::Upgraded { connection } => record([10, id(connection), 0, 0, -1], "0"),
+        Notice::Disconnect { socket, reason } => {
+            record([5, id(socket), reason.code().into(), 0, -1], "0");
+        }
+        Notice::Acknowledged {
+            socket,
+            ack,
+            payload,
+            ..
+        } => {
+            let (text, attached) = payload.into_parts();
+            let place = attach(attachments, attached);
+            record([6, id(socket), ack, 0, place], text.as_str());
+        }
+        Notice::Malformed { socket } => record([13, id(socket), 0, 0, -1], "0"),
+        Notice::Closed { connection, reason } => {
+            record([7, id(connection), reason.code().into(), 0, -1], "0");
+        }
+        Notice::Response {
+            request,
+            status,
+            binary,
+            body,
+        } => {
+            let place = attach(attachments, vec![body]);
+            let binary = i64::from(binary);
+            record([8, id(request), status.into(), binary, place], "0");
+        }
+        Notice::Packet {
+            connection, packet, ..
+        } => {
+            let (bytes, is_text) = packet.data.into_bytes();
+            let flags = i64::from(packet.is_sent)
+                + 2 * i64::from(is_text)
+                + 4 * i64::from(!packet.compress);
+            let place = attach(attachments, vec![bytes]);
+            record([12, id(connection), packet.kind.into(), flags, place], "0");
+        }
+        Notice::Pump { pump, action } => {
+            let (action, place) = match action {
+                PumpAction::Write(bytes) => (0, attach(attachments, vec![bytes])),
+                PumpAction::Resume => (1, -1),
+                PumpAction::End => (2, -1),
+                PumpAction::Destroy => (3, -1),
+            };
+            record([11, id(pump), action, 0, place], "0");
+        }
+    }
+}
+
+/// A number as JavaScript gets it. It counts from 0 and has a place in a double for longer than any
+/// process lives: at a million a second for 285 years.
+fn id(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+fn method_number(instance: crate::session::Instance, method: u32) -> i64 {
+    (i64::from(instance.0) << INSTANCE_SHIFT) + i64::from(method)
+}
+
+fn attach(attachments: &mut Vec<Bytes>, mut attached: Vec<Bytes>) -> i64 {
+    if attached.is_empty() {
+        return -1;
+    }
+    let place = i64::try_from(attachments.len()).unwrap_or(0) << PLACE_SHIFT;
+    let count = i64::try_from(attached.len()).unwrap_or(0);
+    attachments.append(&mut attached);
+    place + count
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::engineio::inbound_budget::{HIGH_WATER, Unheard};
+    use crate::socketio::events::Reason;
+    use crate::socketio::packet::Payload;
+    use crate::socketio::server::Inbox as _;
+
+    fn event(socket: u64, text: &str) -> Notice {
+        Notice::Event {
+            socket,
+            ack: None,
+            runs: Default::default(),
+            payload: Payload::Json(text.to_owned().into(), Vec::new()),
+            said: None,
+        }
+    }
+
+    fn text(inbox: &Inbox) -> String {
+        inbox.with_text(|text| String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn notices_arrive_joined_and_in_order() {
+        let inbox = Inbox::new();
+        inbox.push(event(7, r#"["m",1]"#));
+        inbox.push(Notice::Disconnect {
+            socket: 7,
+            reason: Reason::TransportClose,
+        });
+        let portion = inbox.take();
+        assert!(portion.attachments.is_empty() && !portion.more);
+        assert_eq!(text(&inbox), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
+        assert_eq!(
+            inbox.records(),
+            [r#"[1,7,-1,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
+        );
+    }
+
+    #[test]
+    fn attachments_are_found_by_place_and_count() {
+        let inbox = Inbox::new();
+        for socket in 0..2 {
+            inbox.push(Notice::Acknowledged {
+                socket,
+                ack: 3,
+                payload: Payload::Json(
+                    "[]".to_owned().into(),
+                    vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")],
+                ),
+                said: None,
+            });
+        }
+        let Portion { attachments, .. } = inbox.take();
+        assert_eq!(attachments.len(), 4);
+        let second = (2 << PLACE_SHIFT) + 2;
+        assert_eq!(text(&inbox), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
+    }
+
+    #[test]
+    fn a_flood_is_taken_in_portions_that_let_the_loop_go_round() {
+        let inbox = Inbox::new();
+        for socket in 0..2500 {
+            inbox.push(event(socket, "[\"m\"]"));
+        }
+        let mut sizes = Vec::new();
+        loop {
+            let more = inbox.take().more;
+            sizes.push(inbox.records().len());
+            if !more {
+                break;
+            }
+            // Without going round there is nothing more to take.
+            let still = inbox.take();
+            assert!(still.more && inbox.records().is_empty());
+            inbox.resume();
+        }
+        assert_eq!(sizes, [1024, 1024, 452]);
+        assert!(!inbox.armed.load(Ordering::SeqCst), "what comes next wakes");
+    }
+
+    #[test]
+    fn who_asks_for_a_round_is_told_when_the_loop_has_gone_round_twice() {
+        let inbox = Inbox::new();
+        let mut none = inbox.round();
+        assert!(none.try_recv().is_err(), "nobody goes round");
+        inbox.set_wake(Some(Box::new(|| {})));
+        let mut told = inbox.round();
+        for is_told in [false, true] {
+            assert!(inbox.armed.load(Ordering::SeqCst), "JavaScript is woken");
+            assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+            assert!(inbox.take().more);
+            inbox.resume();
+            assert_eq!(told.try_recv().is_ok(), is_told);
+        }
+        assert!(!inbox.take().more);
+        let mut told = inbox.round();
+        inbox.set_wake(None);
+        assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn a_large_record_comes_alone() {
+        let inbox = Inbox::new();
+        let large = format!("[\"{}\"]", "x".repeat(2 * MAX_BYTES));
+        inbox.push(event(1, &large));
+        inbox.push(event(2, "[\"m\"]"));
+        let more = inbox.take().more;
+        assert!(more);
+        assert_eq!(inbox.records().len(), 1);
+        inbox.resume();
+        assert!(!inbox.take().more);
+        assert_eq!(inbox.records().len(), 1);
+    }
+
+    #[test]
+    fn who_says_much_is_heard_when_javascript_has_dealt_with_it() {
+        let unheard = Arc::new(Unheard::default());
+        let said = |words: usize| Notice::Connect {
+            socket: 1,
+            connection: 1,
+            request: "{}".to_owned(),
+            auth: None,
+            said: Some(unheard.count(words)),
+        };
+        let inbox = Inbox::new();
+        inbox.push(said(HIGH_WATER));
+        assert!(unheard.is_high());
+        assert!(!inbox.take().is_large);
+        assert!(!unheard.is_high(), "a small portion is heard at once");
+        for _ in 0..LARGE {
+            inbox.push(said(HIGH_WATER));
+        }
+        assert!(inbox.take().is_large);
+        assert!(unheard.is_high());
+        inbox.heard();
+        assert!(!unheard.is_high());
+    }
+
+    #[test]
+    fn who_queues_while_javascript_is_busy_does_not_wake_it_again() {
+        let inbox = Inbox::new();
+        inbox.push(event(1, "[\"m\"]"));
+        assert!(inbox.armed.load(Ordering::SeqCst));
+        inbox.take();
+        assert!(!inbox.armed.load(Ordering::SeqCst));
+        for socket in 0..2000 {
+            inbox.push(event(socket, "[\"m\"]"));
+        }
+        inbox.take();
+        assert!(inbox.armed.load(Ordering::SeqCst), "a portion is spent");
+    }
+}

@@ -1,0 +1,26 @@
+//! What stands in the place of `libuv.rs` on systems other than Linux, where the I/O thread
+//! always waits for the clients.
+
+use std::sync::{Arc, Weak};
+
+use napi::sys;
+
+use crate::bridge::event_batch::Inbox;
+use crate::io::reactor::Reactor;
+
+pub(in crate::bridge) fn listen(
+    _: sys::napi_env,
+    _: &Arc<Inbox>,
+    _: sys::napi_value,
+    _: &Arc<Reactor>,
+) {
+}
+
+pub(in crate::bridge) fn unlisten(_: &Arc<Inbox>) {}
+
+pub(in crate::bridge) fn wait_if_suitable(_: &Reactor) {}
+
+/// False: JavaScript is to be woken.
+pub(in crate::bridge) fn gather(_: &Weak<Inbox>) -> bool {
+    false
+}

@@ -1,0 +1,651 @@
+//! The native server, as JavaScript drives it.
+//!
+//! `lib/server.js` and its neighbours call these methods with numbers they were given and text they
+//! wrote; what comes the other way goes through the [`Inbox`]. What must stay true: no method
+//! panics or throws for a number that names nothing any more, since sockets end at any time. A number
+//! that names something is 64 bits wide here and exact as a double there: none is given twice,
+//! however long the process lives.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
+use napi::threadsafe_function::{
+    ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
+};
+use napi::{Env, Error, JsValue, Status};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+
+use super::event_batch::Inbox;
+use super::event_loop;
+use super::session::{BIND, NOTHING, UNAUTHORIZED};
+use super::value::{self, Raw};
+use crate::engineio::polling;
+use crate::engineio::request::{self, Asks, Query, Refusal};
+use crate::engineio::websocket::{self, Carrier, Websocket};
+use crate::engineio::{ProtocolVersion, Sid};
+#[cfg(unix)]
+use crate::io::adopt_fd::{self, Released};
+use crate::io::relay::{Pump, PumpNumber};
+use crate::io::runtime::Runtime;
+use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
+use crate::socketio::commands;
+use crate::socketio::events::Reason;
+use crate::socketio::options::Options;
+use crate::socketio::packet;
+use crate::socketio::parser::Parser;
+use crate::socketio::server::Server;
+use crate::socketio::socket::Socket;
+
+/// A request or a websocket is served on a connection that exists.
+const SERVED: i32 = -1;
+/// A request or a websocket is served and opens a connection.
+const OPENS: i32 = -2;
+/// The operating system did not let us take the websocket.
+const NOT_TAKEN: i32 = -3;
+
+/// The options of a native server; the caller has validated them. Durations are milliseconds, sizes
+/// bytes.
+#[napi(object)]
+pub struct NativeOptions {
+    pub ping_interval: f64,
+    pub ping_timeout: f64,
+    pub upgrade_timeout: f64,
+    pub connect_timeout: f64,
+    pub max_http_buffer_size: f64,
+    pub max_backpressure: f64,
+    /// `'json'` or `'msgpack'`.
+    #[napi(ts_type = "'json' | 'msgpack'")]
+    pub parser: String,
+    /// `'polling'`, `'websocket'`.
+    pub transports: Vec<String>,
+    pub allow_upgrades: bool,
+    #[napi(js_name = "allowEIO3")]
+    pub allow_eio3: bool,
+}
+
+impl From<NativeOptions> for Options {
+    fn from(options: NativeOptions) -> Self {
+        let duration = |ms: f64| Duration::from_millis(ms as u64);
+        let size = |bytes: f64| bytes as usize;
+        let allows = |transport: &str| options.transports.iter().any(|name| name == transport);
+        Self {
+            ping_interval: duration(options.ping_interval),
+            ping_timeout: duration(options.ping_timeout),
+            upgrade_timeout: duration(options.upgrade_timeout),
+            connect_timeout: duration(options.connect_timeout),
+            max_http_buffer_size: size(options.max_http_buffer_size),
+            max_backpressure: size(options.max_backpressure),
+            parser: Parser::named(&options.parser).unwrap_or_default(),
+            polling: allows("polling"),
+            websocket: allows("websocket"),
+            allow_upgrades: options.allow_upgrades,
+            allow_eio3: options.allow_eio3,
+        }
+    }
+}
+
+/// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
+/// called with a batch, its attachments, whether more waits, and whether it is large.
+type Receive = ThreadsafeFunction<
+    (),
+    UnknownReturnValue,
+    FnArgs<(Raw, Raw, bool, bool)>,
+    Status,
+    false,
+    true,
+    0,
+>;
+
+/// A Socket.IO server in Rust, on its own thread.
+#[napi]
+pub struct NativeServer {
+    server: Arc<Server>,
+    inbox: Arc<Inbox>,
+    pumps: Mutex<FxHashMap<PumpNumber, Arc<Pump>>>,
+    runtime: Runtime,
+    tables: Mutex<Tables>,
+}
+
+/// The method tables applications have, by number.
+#[derive(Default)]
+struct Tables {
+    last: u64,
+    by_number: FxHashMap<u64, Arc<Methods>>,
+}
+
+#[napi]
+impl NativeServer {
+    /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with what happens;
+    /// with `more` it is not called again before `resume`, with `isLarge` it calls `heard` at its end.
+    /// Without `hasLibuv` no event loop waits for clients: the I/O thread does.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(
+        env: Env,
+        options: NativeOptions,
+        #[napi(
+            ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean, isLarge: boolean) => void"
+        )]
+        receive: Function<'_, FnArgs<(Raw, Raw, bool, bool)>, UnknownReturnValue>,
+        has_libuv: bool,
+    ) -> Result<Self> {
+        let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
+        let inbox = Arc::new(Inbox::new());
+        let taker = Arc::downgrade(&inbox);
+        let function = receive.raw();
+        let reactor = runtime.reactor.clone();
+        let receive: Receive = receive
+            .build_threadsafe_function::<()>()
+            .weak::<true>()
+            .build_callback(move |context: ThreadsafeCallContext<()>| {
+                let inbox = taker
+                    .upgrade()
+                    .ok_or_else(|| Error::from_reason("The server is gone."))?;
+                let env = context.env.raw();
+                event_loop::wait_if_suitable(&reactor);
+                let portion = inbox.take();
+                let text = inbox.with_text(|text| value::string(env, text))?;
+                Ok(FnArgs::from((
+                    text,
+                    value::buffers(env, &portion.attachments)?,
+                    portion.more,
+                    portion.is_large,
+                )))
+            })?;
+        if has_libuv {
+            event_loop::listen(env.raw(), &inbox, function, &runtime.reactor);
+        }
+        let found_by = Arc::downgrade(&inbox);
+        inbox.set_wake(Some(Box::new(move || {
+            if event_loop::gather(&found_by) {
+                return;
+            }
+            receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        })));
+        let options = Options::from(options);
+        let server = Server::new(options, inbox.clone(), &runtime);
+        Ok(Self {
+            server,
+            inbox,
+            pumps: Mutex::default(),
+            runtime,
+            tables: Mutex::default(),
+        })
+    }
+
+    /// The event loop has gone round after `more`: the next portion may come.
+    #[napi(catch_unwind)]
+    pub fn resume(&self) {
+        self.inbox.resume();
+    }
+
+    /// A large batch is dealt with.
+    #[napi(catch_unwind)]
+    pub fn heard(&self) {
+        self.inbox.heard();
+    }
+
+    /// The records of the last batch, each as JSON of its own.
+    #[napi(catch_unwind)]
+    pub fn records(&self) -> Vec<String> {
+        self.inbox.records()
+    }
+
+    /// The index of a namespace, made on first use. Clients may join it from now on.
+    #[napi(catch_unwind)]
+    pub fn namespace(&self, name: String) -> i64 {
+        self.server.namespace(&name).cast_signed()
+    }
+
+    /// Forgets a namespace that has no sockets.
+    #[napi(catch_unwind)]
+    pub fn remove_namespace(&self, index: i64) {
+        self.server.remove_namespace(index.cast_unsigned());
+    }
+
+    /// Has the numbers of sockets, namespaces and tables that are given from now on begin behind this
+    /// one. For tests, which show that none of them is taken for another after very many.
+    #[napi(catch_unwind)]
+    pub fn skip_numbers(&self, to: i64) {
+        let to = to.cast_unsigned();
+        self.server.skip_numbers(to);
+        let mut tables = self.tables.lock();
+        tables.last = tables.last.max(to);
+    }
+
+    /// From now on a client that wants a namespace that does not exist is reported as an ask,
+    /// instead of being refused.
+    #[napi(catch_unwind)]
+    pub fn ask_for_namespaces(&self) {
+        self.server.ask_for_namespaces();
+    }
+
+    /// Checks a request by what its URL and its method say; a `sid` that is given is not empty.
+    ///
+    /// @returns -1: it uses a connection that exists; -2: it opens one; else why it is refused
+    #[napi(catch_unwind)]
+    pub fn verify(
+        &self,
+        eio3: bool,
+        transport: String,
+        sid: Option<String>,
+        is_get: bool,
+        is_upgrade: bool,
+    ) -> i32 {
+        let query = Query {
+            protocol: protocol(eio3),
+            transport,
+            sid,
+            is_get,
+            is_upgrade,
+        };
+        match request::check(&self.server, &query) {
+            Ok(Asks::Use(_)) => SERVED,
+            Ok(Asks::Open) => OPENS,
+            Err(refusal) => i32::from(refusal as u8),
+        }
+    }
+
+    /// Takes a websocket. With a descriptor Node has stopped reading, and the caller destroys its
+    /// own half after a result below 0; without one (-1) the caller carries the bytes: `pumpData`,
+    /// `pumpWritten`, `pumpEnd` and `pumpClose`, and the records of a pump, all by the number
+    /// `connection`.
+    ///
+    /// @param headers more lines for the head of the answer, each with its line break
+    /// @param id the id of the session that it opens
+    /// @param watched whether every packet of that is reported
+    /// @param owner a number of the caller's for what had accepted the descriptor; a record tells when
+    /// it is closed
+    /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
+    /// be taken; else why it is refused
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn upgrade(
+        &self,
+        connection: i64,
+        fd: i32,
+        eio3: bool,
+        sid: Option<String>,
+        key: String,
+        headers: String,
+        head: Buffer,
+        id: Option<String>,
+        watched: bool,
+        owner: i64,
+    ) -> i32 {
+        let query = Query {
+            protocol: protocol(eio3),
+            transport: "websocket".to_owned(),
+            sid,
+            is_get: true,
+            is_upgrade: true,
+        };
+        let (asks, code, id) = match self.admit(&query, id) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return i32::from(refusal as u8),
+        };
+        let Some(carrier) = self.carrier(fd, connection.cast_unsigned(), owner) else {
+            return NOT_TAKEN;
+        };
+        let websocket = Websocket {
+            carrier,
+            head: Bytes::copy_from_slice(&head),
+            key,
+            headers,
+            protocol: query.protocol,
+            asks,
+            number: connection.cast_unsigned(),
+            id,
+            watched,
+        };
+        self.runtime
+            .handle
+            .spawn(websocket::serve(self.server.clone(), websocket));
+        code
+    }
+
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    fn carrier(&self, fd: i32, number: PumpNumber, owner: i64) -> Option<Carrier> {
+        if fd < 0 {
+            let (pump, halves) = Pump::new(number, self.inbox.clone());
+            self.pumps.lock().insert(number, pump);
+            return Some(Carrier::Pump(halves));
+        }
+        #[cfg(unix)]
+        return adopt_fd::take(fd).ok().map(|taken| {
+            Carrier::Descriptor(
+                taken.released(Released::new(self.inbox.clone(), owner.cast_unsigned())),
+            )
+        });
+        #[cfg(not(unix))]
+        None
+    }
+
+    /// Bytes of the client that sends over a pump.
+    ///
+    /// @returns whether more may come at once; otherwise a record says when
+    #[napi(catch_unwind)]
+    pub fn pump_data(&self, pump: i64, data: Buffer) -> bool {
+        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
+        pump.is_none_or(|pump| pump.arrived(&data))
+    }
+
+    /// Bytes that a record said to write have left.
+    #[napi(catch_unwind)]
+    pub fn pump_written(&self, pump: i64, bytes: u32) {
+        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
+        if let Some(pump) = pump {
+            pump.written(usize::try_from(bytes).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// The client that sends over a pump sends no more.
+    #[napi(catch_unwind)]
+    pub fn pump_end(&self, pump: i64) {
+        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
+        if let Some(pump) = pump {
+            pump.ended();
+        }
+    }
+
+    /// The socket behind a pump is closed.
+    #[napi(catch_unwind)]
+    pub fn pump_close(&self, pump: i64) {
+        let pump = self.pumps.lock().remove(&pump.cast_unsigned());
+        if let Some(pump) = pump {
+            pump.closed();
+        }
+    }
+
+    /// Checks a request: what it asks for, the code that says so, and the id of the session that it
+    /// opens.
+    fn admit(
+        &self,
+        query: &Query,
+        id: Option<String>,
+    ) -> std::result::Result<(Asks, i32, Option<Sid>), Refusal> {
+        let asks = request::check(&self.server, query)?;
+        request::check_protocol(&self.server, asks, query.protocol)?;
+        match (asks, id) {
+            (Asks::Use(_), _) => Ok((asks, SERVED, None)),
+            (Asks::Open, None) => Ok((asks, OPENS, None)),
+            (Asks::Open, Some(id)) => {
+                let id = id.parse().map_err(|_| Refusal::InvalidId)?;
+                match self.server.connection(id) {
+                    None => Ok((asks, OPENS, Some(id))),
+                    Some(_) => Err(Refusal::InvalidId),
+                }
+            }
+        }
+    }
+
+    /// Serves a request of long polling: a POST if there is a body, else a GET. The response comes
+    /// as a record.
+    ///
+    /// @param id the id of the session that it opens
+    /// @param watched whether every packet of that is reported
+    /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else why
+    /// it is refused
+    #[napi(catch_unwind)]
+    #[allow(clippy::too_many_arguments)]
+    pub fn request(
+        &self,
+        number: i64,
+        connection: i64,
+        eio3: bool,
+        base64_only: bool,
+        sid: Option<String>,
+        content_type: Option<String>,
+        body: Option<Buffer>,
+        id: Option<String>,
+        watched: bool,
+    ) -> i32 {
+        let query = Query {
+            protocol: protocol(eio3),
+            transport: "polling".to_owned(),
+            sid,
+            is_get: body.is_none(),
+            is_upgrade: false,
+        };
+        let (asks, code, id) = match self.admit(&query, id) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return i32::from(refusal as u8),
+        };
+        let request = polling::Request {
+            number: number.cast_unsigned(),
+            protocol: query.protocol,
+            body: body.map(|body| Bytes::copy_from_slice(&body)),
+            content_type,
+            base64_only,
+            asks,
+            connection: connection.cast_unsigned(),
+            id,
+            watched,
+        };
+        polling::serve(&self.server, request);
+        code
+    }
+
+    /// The client of a session does not keep to the protocol of polling, or left before it was
+    /// answered: its connection ends, for a reason that `lib/reasons.js` has.
+    #[napi(catch_unwind)]
+    pub fn abort_session(&self, sid: String, reason: u32) {
+        if let Ok(sid) = sid.parse() {
+            polling::abort_session(&self.server, sid, Reason::of_request(reason));
+        }
+    }
+
+    /// Ends a session at once, as if its client had gone.
+    #[napi(catch_unwind)]
+    pub fn terminate(&self, sid: String) {
+        if let Ok(sid) = sid.parse()
+            && let Some(connection) = self.server.connection(sid)
+        {
+            connection.lost();
+        }
+    }
+
+    /// Has every packet that comes on a session reported from now on, or none any more. For what is
+    /// sent there is an operation, which has its place among the others.
+    #[napi(catch_unwind)]
+    pub fn watch_received(&self, sid: String, watched: bool) {
+        if let Ok(sid) = sid.parse()
+            && let Some(connection) = self.server.connection(sid)
+        {
+            connection.watch_received(watched);
+        }
+    }
+
+    /// Carries out operations, in order: a line each, as `src/socketio/commands.rs` lists them.
+    #[napi(catch_unwind)]
+    pub fn push(
+        &self,
+        env: Env,
+        #[napi(ts_arg_type = "string")] operations: Raw,
+        attachments: Option<Vec<Buffer>>,
+    ) -> Result<()> {
+        let text = value::text(env.raw(), operations)?;
+        let attachments = attachments.unwrap_or_default();
+        let attachments = attachments
+            .iter()
+            .map(|buffer| Bytes::copy_from_slice(buffer))
+            .collect();
+        let batch = commands::Command::Batch(text, attachments);
+        self.server.output.carry_out(&self.server, batch);
+        Ok(())
+    }
+
+    /// Registers methods by name (a JSON array of strings), for `bound`.
+    ///
+    /// @returns the number of the table
+    #[napi(catch_unwind)]
+    pub fn methods(&self, names: String) -> Result<i64> {
+        let names = packet::names(&names).map_err(|error| Error::from_reason(error.to_string()))?;
+        let mut tables = self.tables.lock();
+        tables.last += 1;
+        let number = tables.last;
+        tables
+            .by_number
+            .insert(number, Arc::new(Methods::named(names)));
+        Ok(number.cast_signed())
+    }
+
+    /// Forgets a table that is bound to no more sockets.
+    #[napi(catch_unwind)]
+    pub fn forget_methods(&self, table: i64) {
+        self.tables.lock().by_number.remove(&table.cast_unsigned());
+    }
+
+    /// A LoopbackSocket begins to serve a socket; `timeout` in milliseconds, `null` for `'none'`.
+    ///
+    /// @returns its index, or -1 if the socket has ended
+    #[napi(catch_unwind)]
+    pub fn serve(&self, socket: i64, timeout: Option<f64>) -> i64 {
+        let Some(socket) = self.server.socket(socket.cast_unsigned()) else {
+            return NOTHING;
+        };
+        let Some(instance) = socket.next_instance() else {
+            return NOTHING;
+        };
+        let timeout = timeout.map(session::timeout_ms);
+        for effect in socket.step(Event::Served { timeout }) {
+            if let Effect::Timer { at } = effect {
+                socket.arm(&self.runtime.handle, at, self.server.output.clone());
+            }
+        }
+        i64::from(instance)
+    }
+
+    /// The application hands credentials to a LoopbackSocket in the client's place; as
+    /// `Session.credentials`.
+    #[napi(catch_unwind)]
+    pub fn credentials(&self, socket: i64, instance: u32) -> i64 {
+        let event = Event::Credentials {
+            instance: Instance(instance),
+        };
+        match self.step(socket, event).into_iter().next() {
+            Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
+            _ => NOTHING,
+        }
+    }
+
+    /// The auth function of an attempt is done, or the onConnected handler that ran last; as
+    /// `Session.outcome`.
+    #[napi(catch_unwind)]
+    pub fn outcome(
+        &self,
+        socket: i64,
+        instance: u32,
+        attempt: i64,
+        accepted: bool,
+        handlers: u32,
+    ) -> i64 {
+        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
+            return NOTHING;
+        };
+        let event = Event::Outcome {
+            instance: Instance(instance),
+            attempt,
+            accepted,
+            handlers,
+        };
+        match self.step(socket, event).into_iter().next() {
+            Some(Effect::RunConnected { handler, .. }) => i64::from(handler),
+            Some(Effect::Bind { .. }) => BIND,
+            Some(Effect::Unauthorized { .. }) => UNAUTHORIZED,
+            _ => NOTHING,
+        }
+    }
+
+    /// An attempt binds the methods of a table; as `Session.bound`.
+    #[napi(catch_unwind)]
+    pub fn bound(&self, socket: i64, instance: u32, attempt: i64, table: i64) -> bool {
+        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
+            return false;
+        };
+        let Some(methods) = self
+            .tables
+            .lock()
+            .by_number
+            .get(&table.cast_unsigned())
+            .cloned()
+        else {
+            return false;
+        };
+        let event = Event::Bound {
+            instance: Instance(instance),
+            attempt,
+            methods,
+        };
+        self.step(socket, event)
+            .iter()
+            .any(|effect| matches!(effect, Effect::Authenticated { .. }))
+    }
+
+    /// The client acknowledged the `unauthorized` of an attempt; as `Session.acknowledged`.
+    #[napi(catch_unwind)]
+    pub fn acknowledged(&self, socket: i64, instance: u32, attempt: i64) -> bool {
+        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
+            return false;
+        };
+        let event = Event::Acknowledged {
+            instance: Instance(instance),
+            attempt,
+        };
+        self.step(socket, event)
+            .iter()
+            .any(|effect| matches!(effect, Effect::Disconnect))
+    }
+
+    /// The application vouches for a socket: no timeout ends it any more.
+    #[napi(catch_unwind)]
+    pub fn exempt(&self, socket: i64) {
+        self.step(socket, Event::Exempt);
+    }
+
+    /// Ends every connection, after what was pushed before; each is reported as closed. Lets none
+    /// in any more.
+    #[napi(catch_unwind)]
+    pub fn close(&self) {
+        self.server.close();
+    }
+
+    /// Ends the connections there are; others may come.
+    #[napi(catch_unwind)]
+    pub fn close_connections(&self) {
+        self.server.close_connections();
+    }
+
+    /// Lets go of `receive`: after `close` has ended every connection nothing more is reported.
+    #[napi(catch_unwind)]
+    pub fn release(&self) {
+        self.inbox.set_wake(None);
+        event_loop::unlisten(&self.inbox);
+    }
+
+    fn step(&self, socket: i64, event: Event<'_>) -> Effects {
+        match self.server.socket(socket.cast_unsigned()) {
+            Some(socket) => Socket::step(&socket, event),
+            None => Effects::new(),
+        }
+    }
+}
+
+impl Drop for NativeServer {
+    /// Nobody can speak to the clients any more: a worker thread ended, or the server was let go of.
+    fn drop(&mut self) {
+        self.release();
+        self.server.close();
+    }
+}
+
+fn protocol(eio3: bool) -> ProtocolVersion {
+    if eio3 {
+        ProtocolVersion::V3
+    } else {
+        ProtocolVersion::V4
+    }
+}

@@ -1,0 +1,97 @@
+//! Which HTTP requests may open or use a connection, and what the others are told.
+
+use super::{ProtocolVersion, Sid, TransportType};
+use crate::socketio::server::Server;
+
+/// What a request for the server's path says, as JavaScript read it from the URL.
+#[derive(Debug)]
+pub(crate) struct Query {
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) transport: String,
+    pub(crate) sid: Option<String>,
+    pub(crate) is_get: bool,
+    pub(crate) is_upgrade: bool,
+}
+
+/// What a request for the server's path asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    /// A new connection.
+    Open,
+    /// To use a connection that exists.
+    Use(Sid),
+}
+
+/// Why a request is refused. `lib/refusals.js` has the codes of Engine.IO and the words for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Refusal {
+    UnknownTransport = 0,
+    UnknownSession = 1,
+    BadHandshakeMethod = 2,
+    /// The session is on another transport.
+    TransportMismatch = 3,
+    UnsupportedProtocol = 5,
+    /// The session is of another version of Engine.IO.
+    ProtocolMismatch = 6,
+    /// A websocket was asked for without an upgrade, or an upgrade for polling.
+    NotAnUpgrade = 7,
+    /// Sessions may not be upgraded.
+    NoUpgrade = 8,
+    /// The application's id for the session is none, or that of another session.
+    InvalidId = 9,
+}
+
+/// Checks a request by what its URL and its method say.
+///
+/// # Errors
+/// The refusal a client is to be told.
+pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
+    let transport = match query.transport.as_str() {
+        "polling" if server.options.polling => TransportType::Polling,
+        "websocket" if server.options.websocket => TransportType::Websocket,
+        _ => return Err(Refusal::UnknownTransport),
+    };
+    let Some(sid) = &query.sid else {
+        return if !query.is_get {
+            Err(Refusal::BadHandshakeMethod)
+        } else if query.is_upgrade != (transport == TransportType::Websocket) {
+            Err(Refusal::NotAnUpgrade)
+        } else {
+            Ok(Asks::Open)
+        };
+    };
+    let sid = sid.parse().map_err(|_| Refusal::UnknownSession)?;
+    let connection = server.connection(sid).ok_or(Refusal::UnknownSession)?;
+    let current = connection.transport().ok_or(Refusal::UnknownSession)?;
+    if !query.is_upgrade && current != transport {
+        return Err(Refusal::TransportMismatch);
+    }
+    if connection.protocol != query.protocol {
+        return Err(Refusal::ProtocolMismatch);
+    }
+    if query.is_upgrade {
+        if transport == TransportType::Polling {
+            return Err(Refusal::NotAnUpgrade);
+        }
+        if !server.options.allow_upgrades {
+            return Err(Refusal::NoUpgrade);
+        }
+    }
+    Ok(Asks::Use(sid))
+}
+
+/// Checks, when everything else allows a connection to be opened, that its protocol is let in.
+///
+/// # Errors
+/// The refusal a client is to be told.
+pub(crate) fn check_protocol(
+    server: &Server,
+    asks: Asks,
+    protocol: ProtocolVersion,
+) -> Result<(), Refusal> {
+    if asks == Asks::Open && protocol == ProtocolVersion::V3 && !server.options.allow_eio3 {
+        return Err(Refusal::UnsupportedProtocol);
+    }
+    Ok(())
+}

@@ -1,0 +1,754 @@
+//! Reads clients, on whichever thread looks for what they say.
+//!
+//! A reader is polled when its stream has something to read. That is found out by a turn, which the
+//! I/O thread takes whenever the event queue of the descriptors says so. While messages come one by
+//! one, a JavaScript thread may have the queue on loan: its event loop waits for the clients then,
+//! which saves a thread that is woken by each message to wake another one (docs/performance.md). The
+//! I/O thread takes the queue back when it sees no turn for a while: an application that is busy, or
+//! nothing to hear. Nothing is lent while several JavaScript threads have servers: the clients of one
+//! would wait for what the other one does.
+//!
+//! What must stay true: a reader is polled by one thread at a time, and again whenever it was woken;
+//! the readers that became ready first are polled first; somebody waits for the descriptors.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
+
+#[cfg(unix)]
+use super::adopt_fd::{self, Released};
+use super::load::Pace;
+#[cfg(unix)]
+use super::stream::{Descriptor, Descriptors, Stream};
+
+/// How often the I/O thread looks whether the thread that has the queue on loan takes turns.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// How many turns of the I/O thread it takes to catch up: one finds what streams have, one more polls
+/// readers that something else than their stream woke.
+const TURNS: usize = 3;
+
+/// What a reader does.
+pub(crate) trait Task: Send {
+    /// Goes on; ready when there is nothing more to do, ever.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// It panicked, and is not polled again.
+    fn failed(&mut self);
+}
+
+/// The readers of a process, and the descriptors they wait for.
+pub(crate) struct Reactor {
+    due: Mutex<Due>,
+    /// Tells the I/O thread that a reader is due, or that the loan began or ended.
+    bell: Notify,
+    #[cfg(unix)]
+    descriptors: Arc<Descriptors>,
+    /// Who has the queue on loan; 0 is nobody.
+    borrower: AtomicU64,
+    /// How many JavaScript threads have servers and might borrow.
+    threads: AtomicU32,
+    turns: AtomicU64,
+    pub(crate) pace: Pace,
+}
+
+/// Readers to poll.
+#[derive(Default)]
+struct Due {
+    readers: VecDeque<Arc<Reader>>,
+    /// How many threads are about to look at them.
+    turning: u32,
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor").finish_non_exhaustive()
+    }
+}
+
+impl Reactor {
+    /// Makes a reactor whose turns are taken on a runtime.
+    ///
+    /// # Errors
+    /// The operating system's refusal to open an event queue.
+    pub(crate) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let reactor = Arc::new(Self {
+            due: Mutex::default(),
+            bell: Notify::new(),
+            #[cfg(unix)]
+            descriptors: Descriptors::new()?,
+            borrower: AtomicU64::new(0),
+            threads: AtomicU32::new(0),
+            turns: AtomicU64::new(0),
+            pace: Pace::new(cores),
+        });
+        runtime.spawn(drive(reactor.clone()));
+        // On one core the thread would only keep JavaScript from answering.
+        if cores > 1 {
+            let reactor = reactor.clone();
+            runtime.spawn(async move { reactor.pace.stay_awake().await });
+        }
+        Ok(reactor)
+    }
+
+    /// Registers a stream, for a reader to wait for, and who is told when it is closed.
+    ///
+    /// # Errors
+    /// The operating system's refusal.
+    #[cfg(unix)]
+    pub(super) fn register(
+        &self,
+        stream: Stream,
+        released: Option<Released>,
+    ) -> io::Result<Arc<Descriptor>> {
+        self.descriptors.register(stream, released)
+    }
+
+    /// Begins to read.
+    pub(crate) fn read(self: &Arc<Self>, task: impl Task + 'static) -> Arc<Reader> {
+        let reader = Arc::new(Reader {
+            reactor: self.clone(),
+            state: AtomicU8::new(IDLE),
+            task: Mutex::new(Some(Box::new(task))),
+            ended: Notify::new(),
+        });
+        reader.wake_by_ref();
+        reader
+    }
+
+    /// Polls the readers whose streams have something, once each.
+    ///
+    /// Says whether more may have something.
+    #[cfg(unix)]
+    pub(crate) fn turn(&self) -> bool {
+        let turning = self.turning();
+        let found = self.descriptors.look();
+        turning.poll_due();
+        if found.changes > 0 {
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            self.pace.turned();
+        }
+        found.more
+    }
+
+    /// Waits on the I/O thread until the readers have read what their streams had when this was
+    /// called, or have had a turn to.
+    pub(crate) async fn catch_up(&self) {
+        if self.is_on_loan() {
+            // Whoever has the queue takes its turns, or loses it in that time.
+            sleep(2 * WATCH).await;
+        }
+        for _ in 0..TURNS {
+            yield_now().await;
+        }
+    }
+
+    /// Polls readers that something else than their stream woke.
+    fn turn_to_due(&self) {
+        self.turning().poll_due();
+    }
+
+    fn turning(&self) -> Turning<'_> {
+        self.due.lock().turning += 1;
+        Turning(self)
+    }
+
+    fn is_due(&self, reader: Arc<Reader>) {
+        let mut due = self.due.lock();
+        due.readers.push_back(reader);
+        let rings = due.turning == 0;
+        drop(due);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    /// A JavaScript thread has its first server.
+    pub(crate) fn thread_serves(&self) {
+        let others = self.threads.fetch_add(1, Ordering::SeqCst);
+        if others > 0 {
+            self.take_back();
+        }
+    }
+
+    /// A JavaScript thread has no server any more.
+    pub(crate) fn thread_leaves(&self) {
+        self.threads.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether the event loop of JavaScript may well wait for the clients itself.
+    pub(crate) fn suits_loan(&self) -> bool {
+        self.pace.is_light() && self.threads.load(Ordering::Relaxed) <= 1
+    }
+
+    /// Whether a JavaScript thread has the queue on loan.
+    pub(crate) fn is_on_loan(&self) -> bool {
+        self.borrower.load(Ordering::SeqCst) != 0
+    }
+
+    /// Whether that is the one of this number.
+    pub(crate) fn is_on_loan_to(&self, borrower: u64) -> bool {
+        self.borrower.load(Ordering::SeqCst) == borrower
+    }
+
+    /// Lends the queue to a borrower, by a number above 0: it takes a turn from now on whenever the
+    /// queue is readable. False if another one has it, or several threads have servers.
+    pub(crate) fn borrow(&self, borrower: u64) -> bool {
+        let is_lent = self.hand_over(0, borrower);
+        // Only now: a second thread either sees the loan and takes it back, or is seen.
+        let is_alone = self.threads.load(Ordering::SeqCst) <= 1;
+        if is_lent && !is_alone {
+            self.give_back(borrower);
+        }
+        is_lent && is_alone
+    }
+
+    /// A borrower takes no turns any more.
+    pub(crate) fn give_back(&self, borrower: u64) {
+        self.hand_over(borrower, 0);
+    }
+
+    /// Takes the queue from whoever has it, who is told when it takes its next turn.
+    fn take_back(&self) {
+        self.borrower.store(0, Ordering::SeqCst);
+        self.bell.notify_one();
+    }
+
+    fn hand_over(&self, from: u64, to: u64) -> bool {
+        let order = Ordering::SeqCst;
+        let is_handed_over = self
+            .borrower
+            .compare_exchange(from, to, order, order)
+            .is_ok();
+        if is_handed_over {
+            self.bell.notify_one();
+        }
+        is_handed_over
+    }
+}
+
+/// A thread about to look at the readers that are due.
+struct Turning<'a>(&'a Reactor);
+
+impl Turning<'_> {
+    fn poll_due(self) {
+        let readers = std::mem::take(&mut self.0.due.lock().readers);
+        for reader in readers {
+            // The others are polled in any case.
+            let _ = catch_unwind(AssertUnwindSafe(|| reader.run()));
+        }
+    }
+}
+
+impl Drop for Turning<'_> {
+    fn drop(&mut self) {
+        let mut due = self.0.due.lock();
+        due.turning -= 1;
+        let rings = !due.readers.is_empty() && due.turning == 0;
+        drop(due);
+        if rings {
+            self.0.bell.notify_one();
+        }
+    }
+}
+
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for Reactor {
+    /// The event queue: readable when a turn is to be taken.
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.descriptors.as_raw_fd()
+    }
+}
+
+/// Takes the turns of the I/O thread.
+async fn drive(reactor: Arc<Reactor>) {
+    loop {
+        wait_and_turn(&reactor).await;
+        watch_loan(&reactor).await;
+    }
+}
+
+/// Waits for the clients until the queue is on loan.
+#[cfg(unix)]
+async fn wait_and_turn(reactor: &Arc<Reactor>) {
+    let Ok(queue) = adopt_fd::wait_for(&reactor.descriptors) else {
+        // The operating system is short of something: later.
+        sleep(WATCH).await;
+        reactor.turn();
+        return;
+    };
+    while !reactor.is_on_loan() {
+        let mut bell = pin!(reactor.bell.notified());
+        let more = poll_fn(|cx| {
+            let rings = bell.as_mut().poll(cx).is_ready();
+            match queue.poll_read_ready(cx) {
+                Poll::Ready(Ok(mut ready)) => {
+                    let more = reactor.turn();
+                    if !more {
+                        ready.clear_ready();
+                    }
+                    Poll::Ready(more || rings)
+                }
+                _ if rings => {
+                    reactor.turn_to_due();
+                    Poll::Ready(true)
+                }
+                _ => Poll::Pending,
+            }
+        });
+        if more.await {
+            // There may be more again and again, of one who never stops talking or of many.
+            yield_now().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_and_turn(reactor: &Arc<Reactor>) {
+    loop {
+        reactor.bell.notified().await;
+        reactor.turn_to_due();
+        yield_now().await;
+    }
+}
+
+/// Polls readers that something else than a stream woke, until the queue comes back, or its borrower
+/// takes no turns and has it taken away.
+async fn watch_loan(reactor: &Reactor) {
+    let mut turns = reactor.turns.load(Ordering::Relaxed);
+    let mut watch = pin!(sleep(WATCH));
+    while reactor.is_on_loan() {
+        let mut bell = pin!(reactor.bell.notified());
+        let is_time = poll_fn(|cx| match watch.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => bell.as_mut().poll(cx).map(|()| false),
+        });
+        if is_time.await {
+            let before = turns;
+            turns = reactor.turns.load(Ordering::Relaxed);
+            if turns == before {
+                reactor.take_back();
+            }
+            watch.as_mut().reset(Instant::now() + WATCH);
+        } else {
+            reactor.turn_to_due();
+            yield_now().await;
+        }
+    }
+}
+
+const IDLE: u8 = 0;
+/// Due, or about to be.
+const DUE: u8 = 1;
+const RUNNING: u8 = 2;
+/// Running, and to be polled again.
+const WOKEN: u8 = 3;
+const ENDED: u8 = 4;
+
+/// A task that reads a client.
+pub(crate) struct Reader {
+    reactor: Arc<Reactor>,
+    state: AtomicU8,
+    task: Mutex<Option<Box<dyn Task>>>,
+    ended: Notify,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    fn run(self: Arc<Self>) {
+        let mut task = self.task.lock();
+        if self.state.swap(RUNNING, Ordering::SeqCst) == ENDED {
+            self.state.store(ENDED, Ordering::SeqCst);
+            return;
+        }
+        let waker = Waker::from(self.clone());
+        let polled = task.as_mut().map_or(Poll::Ready(()), |task| {
+            let cx = &mut Context::from_waker(&waker);
+            // A panic costs the client that caused it, not the thread.
+            catch_unwind(AssertUnwindSafe(|| task.poll(cx))).unwrap_or_else(|_| {
+                let _ = catch_unwind(AssertUnwindSafe(|| task.failed()));
+                Poll::Ready(())
+            })
+        });
+        if polled.is_ready() {
+            self.end(&mut task);
+            return;
+        }
+        drop(task);
+        let rests = self
+            .state
+            .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
+        if rests.is_err() {
+            self.state.store(DUE, Ordering::SeqCst);
+            self.reactor.is_due(self.clone());
+        }
+    }
+
+    fn end(&self, task: &mut Option<Box<dyn Task>>) {
+        self.state.store(ENDED, Ordering::SeqCst);
+        *task = None;
+        self.ended.notify_one();
+    }
+
+    /// Reads no more, as soon as what is being read is dealt with.
+    pub(crate) fn stop(&self) {
+        self.end(&mut self.task.lock());
+    }
+
+    /// When the task is done, for the one who waits for it.
+    pub(crate) async fn ended(&self) {
+        self.ended.notified().await;
+    }
+}
+
+impl Wake for Reader {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let woken =
+            self.state
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| match state {
+                    IDLE => Some(DUE),
+                    RUNNING => Some(WOKEN),
+                    _ => None,
+                });
+        if woken == Ok(IDLE) {
+            self.reactor.is_due(self.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::time::Duration;
+
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// What a test's task does when polled; it counts how often that was, and how often it failed.
+    struct Does<F>(F, Arc<Polls>);
+
+    #[derive(Default)]
+    struct Polls {
+        polls: AtomicUsize,
+        failures: AtomicUsize,
+        at_once: AtomicUsize,
+    }
+
+    impl Polls {
+        fn count(&self) -> usize {
+            self.polls.load(Ordering::SeqCst)
+        }
+    }
+
+    impl<F: FnMut(&mut Context<'_>, usize) -> Poll<()> + Send> Task for Does<F> {
+        fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+            let Self(does, polls) = self;
+            assert_eq!(polls.at_once.fetch_add(1, Ordering::SeqCst), 0);
+            let count = polls.polls.fetch_add(1, Ordering::SeqCst) + 1;
+            let polled = does(cx, count);
+            polls.at_once.fetch_sub(1, Ordering::SeqCst);
+            polled
+        }
+
+        fn failed(&mut self) {
+            self.1.failures.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn run<F: Future<Output = ()>>(test: impl FnOnce(Arc<Reactor>) -> F) {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let reactor = Reactor::start(runtime.handle()).unwrap();
+            timeout(Duration::from_secs(20), test(reactor))
+                .await
+                .expect("the promise is kept in time");
+        });
+    }
+
+    async fn until(is_so: impl Fn() -> bool) {
+        while !is_so() {
+            yield_now().await;
+        }
+    }
+
+    fn read(
+        reactor: &Arc<Reactor>,
+        does: impl FnMut(&mut Context<'_>, usize) -> Poll<()> + Send + 'static,
+    ) -> (Arc<Polls>, Arc<Reader>) {
+        let polls = Arc::new(Polls::default());
+        let reader = reactor.read(Does(does, polls.clone()));
+        (polls, reader)
+    }
+
+    #[test]
+    fn a_reader_is_polled_at_once_and_whenever_it_is_woken_until_it_is_done() {
+        run(|reactor| async move {
+            let (polls, reader) = read(&reactor, |_, count| match count {
+                3 => Poll::Ready(()),
+                _ => Poll::Pending,
+            });
+            until(|| polls.count() == 1).await;
+            reader.wake_by_ref();
+            until(|| polls.count() == 2).await;
+            reader.wake_by_ref();
+            reader.ended().await;
+            reader.wake_by_ref();
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(polls.count(), 3);
+        });
+    }
+
+    #[test]
+    fn a_reader_that_is_woken_while_it_is_polled_is_polled_again() {
+        run(|reactor| async move {
+            let (polls, reader) = read(&reactor, |cx, count| {
+                if count == 100 {
+                    return Poll::Ready(());
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            });
+            reader.ended().await;
+            assert_eq!(polls.count(), 100);
+        });
+    }
+
+    #[test]
+    fn a_reader_is_polled_by_one_thread_at_a_time_and_no_wake_is_lost() {
+        const WAKES: usize = 2_000;
+        run(|reactor| async move {
+            let woken = Arc::new(AtomicUsize::new(0));
+            let seen = woken.clone();
+            let (polls, reader) = read(&reactor, move |_, _| {
+                match seen.load(Ordering::SeqCst) == 2 * WAKES {
+                    true => Poll::Ready(()),
+                    false => Poll::Pending,
+                }
+            });
+            let threads = [0, 1].map(|_| {
+                let (woken, reader, reactor) = (woken.clone(), reader.clone(), reactor.clone());
+                thread::spawn(move || {
+                    for _ in 0..WAKES {
+                        woken.fetch_add(1, Ordering::SeqCst);
+                        reader.wake_by_ref();
+                        reactor.turn_to_due();
+                    }
+                })
+            });
+            reader.ended().await;
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            assert_eq!(polls.failures.load(Ordering::SeqCst), 0);
+        });
+    }
+
+    #[test]
+    fn a_panic_costs_one_reader() {
+        run(|reactor| async move {
+            let (failing, failed) = read(&reactor, |_, _| panic!("as a test has it"));
+            let (other, reader) = read(&reactor, |_, _| Poll::Pending);
+            failed.ended().await;
+            assert_eq!(failing.failures.load(Ordering::SeqCst), 1);
+            until(|| other.count() == 1).await;
+            reader.wake_by_ref();
+            until(|| other.count() == 2).await;
+        });
+    }
+
+    #[test]
+    fn a_reader_that_is_stopped_is_not_polled_any_more() {
+        run(|reactor| async move {
+            let (polls, reader) = read(&reactor, |_, _| Poll::Pending);
+            until(|| polls.count() == 1).await;
+            reader.stop();
+            reader.ended().await;
+            reader.wake_by_ref();
+            yield_now().await;
+            yield_now().await;
+            assert_eq!(polls.count(), 1);
+        });
+    }
+
+    /// Has a reader that always has more to say.
+    fn ramble(reactor: &Arc<Reactor>) {
+        let _ = read(reactor, |cx, _| {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        });
+    }
+
+    #[test]
+    fn one_that_always_has_more_to_say_keeps_nobody_waiting() {
+        run(|reactor| async move {
+            ramble(&reactor);
+            sleep(Duration::from_millis(1)).await;
+            #[cfg(unix)]
+            {
+                let (client, reader) = stream(&reactor);
+                drop(client);
+                reader.ended().await;
+                // Nor the loan from ending.
+                assert!(reactor.borrow(1));
+                until(|| !reactor.is_on_loan()).await;
+            }
+        });
+    }
+
+    /// A client, and the descriptor of its stream.
+    #[cfg(unix)]
+    fn pair(reactor: &Reactor) -> (std::os::unix::net::UnixStream, Arc<Descriptor>) {
+        let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let stream = Stream::Unix(mio::net::UnixStream::from_std(ours));
+        (client, reactor.register(stream, None).unwrap())
+    }
+
+    /// A stream that something has come on, and a reader that reads it to its end.
+    #[cfg(unix)]
+    fn stream(reactor: &Arc<Reactor>) -> (std::os::unix::net::UnixStream, Arc<Reader>) {
+        let (client, descriptor) = pair(reactor);
+        let (_, reader) = read(reactor, move |cx, _| {
+            let mut bytes = [0; 16];
+            loop {
+                let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+                match descriptor.poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        });
+        (client, reader)
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nor_do_many_that_together_always_have_more() {
+        use std::io::Write;
+
+        /// More than one look finds.
+        const MANY: usize = 300;
+        run(|reactor| async move {
+            let said = Arc::new(AtomicUsize::new(0));
+            for _ in 0..MANY {
+                let (mut client, descriptor) = pair(&reactor);
+                let said = said.clone();
+                read(&reactor, move |cx, _| {
+                    let mut bytes = [0; 16];
+                    let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+                    while descriptor.poll_read(cx, &mut buffer).is_ready() {
+                        buffer.clear();
+                    }
+                    // Whatever was heard, there is something new.
+                    client.write_all(b"more").unwrap();
+                    said.fetch_add(1, Ordering::SeqCst);
+                    Poll::Pending
+                });
+            }
+            until(|| said.load(Ordering::SeqCst) > 4 * MANY).await;
+            for _ in 0..100 {
+                let before = said.load(Ordering::SeqCst);
+                yield_now().await;
+                assert!(said.load(Ordering::SeqCst) - before < 8 * MANY);
+            }
+        });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn who_has_the_queue_on_loan_keeps_it_while_it_takes_turns() {
+        use std::io::Write;
+
+        run(|reactor| async move {
+            let (mut client, reader) = stream(&reactor);
+            assert!(reactor.borrow(1));
+            assert!(!reactor.borrow(2));
+            let mut watch = pin!(sleep(4 * WATCH));
+            let mut is_over = false;
+            while !is_over {
+                client.write_all(b"something").unwrap();
+                reactor.turn();
+                assert!(reactor.is_on_loan_to(1));
+                poll_fn(|cx| {
+                    is_over = watch.as_mut().poll(cx).is_ready();
+                    Poll::Ready(())
+                })
+                .await;
+                sleep(WATCH / 8).await;
+            }
+            reactor.give_back(2);
+            assert!(reactor.is_on_loan_to(1));
+            reactor.give_back(1);
+            assert!(!reactor.is_on_loan());
+            drop(client);
+            reader.ended().await;
+        });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn nothing_is_lent_while_several_threads_have_servers() {
+        use std::io::Write;
+
+        run(|reactor| async move {
+            let (mut client, _) = stream(&reactor);
+            let mut suits_after_a_message = || {
+                client.write_all(b"something").unwrap();
+                reactor.pace.heard(1, 9, 1, 0);
+                reactor.turn();
+                thread::sleep(Duration::from_millis(1));
+                reactor.suits_loan()
+            };
+            reactor.thread_serves();
+            assert!((0..10_000).any(|_| suits_after_a_message()));
+            assert!(reactor.borrow(1));
+            reactor.thread_serves();
+            assert!(!reactor.is_on_loan());
+            assert!(!reactor.borrow(1));
+            assert!(!reactor.is_on_loan());
+            assert!((0..100).all(|_| !suits_after_a_message()));
+            reactor.thread_leaves();
+            assert!((0..10_000).any(|_| suits_after_a_message()));
+        });
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn who_takes_no_turns_loses_the_queue_and_the_clients_are_read() {
+        run(|reactor| async move {
+            let (client, reader) = stream(&reactor);
+            assert!(reactor.borrow(1));
+            drop(client);
+            reader.ended().await;
+            assert!(!reactor.is_on_loan());
+        });
+    }
+}

@@ -1,0 +1,371 @@
+//! A stream whose bytes Node carries: TLS, and sockets without a descriptor that could be taken.
+//!
+//! JavaScript feeds in what the client sent and writes out what it is told to; the rest of the
+//! server sees a stream like any other. What must stay true: bytes keep their order; neither side
+//! buffers without bound: JavaScript is told to pause while too much is unread, a writer waits
+//! while too much is unwritten; whoever waits learns of the end.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::io::ReadBuf;
+
+use crate::socketio::events::{Notice, PumpAction};
+use crate::socketio::server::Inbox;
+
+/// Unread bytes beyond which JavaScript pauses the client.
+const MAX_UNREAD: usize = 1 << 18;
+/// Unread bytes below which a paused client is resumed.
+const FEW_UNREAD: usize = MAX_UNREAD / 4;
+/// Unwritten bytes from which on a writer waits, and how many are written at once at most: those that
+/// Node has count as taken.
+const MAX_UNWRITTEN: usize = 1 << 18;
+
+/// JavaScript's number for a pump: that of the connection the request might have opened.
+pub(crate) type PumpNumber = u64;
+
+/// The end of a pump that JavaScript holds.
+pub(crate) struct Pump {
+    number: PumpNumber,
+    inbox: Arc<dyn Inbox>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the client sent, as one run of bytes: it may come in pieces of one byte each.
+    arrived: Vec<u8>,
+    /// How much of that has been read.
+    read: usize,
+    is_paused: bool,
+    /// The client sends no more.
+    has_ended: bool,
+    /// Nothing can be written any more.
+    is_closed: bool,
+    reader: Option<Waker>,
+    unwritten: usize,
+    writer: Option<Waker>,
+}
+
+impl State {
+    fn unread(&self) -> usize {
+        self.arrived.len() - self.read
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        // What is moved is never more than what has been read since the last time.
+        if self.read > self.arrived.len() / 2 {
+            self.arrived.drain(..self.read);
+            self.read = 0;
+        }
+        self.arrived.extend_from_slice(bytes);
+    }
+
+    fn take(&mut self, buffer: &mut ReadBuf<'_>) {
+        let length = self.unread().min(buffer.remaining());
+        buffer.put_slice(&self.arrived[self.read..self.read + length]);
+        self.read += length;
+        if self.unread() == 0 {
+            self.clear();
+        }
+    }
+
+    /// Forgets what came; a stream at rest holds nothing.
+    fn clear(&mut self) {
+        self.arrived = Vec::new();
+        self.read = 0;
+    }
+}
+
+impl std::fmt::Debug for Pump {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pump")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pump {
+    /// Makes a pump and the halves of the stream it feeds.
+    pub(crate) fn new(number: PumpNumber, inbox: Arc<dyn Inbox>) -> (Arc<Self>, Halves) {
+        let pump = Arc::new(Self {
+            number,
+            inbox,
+            state: Mutex::default(),
+        });
+        let halves = (PumpReader(pump.clone()), PumpWriter(pump.clone()));
+        (pump, halves)
+    }
+
+    /// Bytes of the client. Says whether more may come; otherwise a notice says when.
+    pub(crate) fn arrived(&self, bytes: &[u8]) -> bool {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return true;
+        }
+        state.add(bytes);
+        state.is_paused = state.unread() > MAX_UNREAD;
+        wake(&mut state.reader);
+        !state.is_paused
+    }
+
+    /// Bytes handed to JavaScript have left it.
+    pub(crate) fn written(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        state.unwritten = state.unwritten.saturating_sub(bytes);
+        wake(&mut state.writer);
+    }
+
+    /// The client sends no more.
+    pub(crate) fn ended(&self) {
+        let mut state = self.state.lock();
+        state.has_ended = true;
+        wake(&mut state.reader);
+    }
+
+    /// The client is gone, or Node's half is: what it sent before can still be read.
+    pub(crate) fn closed(&self) {
+        let mut state = self.state.lock();
+        state.has_ended = true;
+        state.is_closed = true;
+        wake(&mut state.reader);
+        wake(&mut state.writer);
+    }
+
+    fn shut_down(&self) {
+        self.state.lock().clear();
+        self.closed();
+        self.tell(PumpAction::Destroy);
+    }
+
+    fn tell(&self, action: PumpAction) {
+        self.inbox.push(Notice::Pump {
+            pump: self.number,
+            action,
+        });
+    }
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+/// Both halves of the stream a pump feeds.
+pub(crate) type Halves = (PumpReader, PumpWriter);
+
+/// The half of a pump's stream that the server reads.
+#[derive(Debug)]
+pub(crate) struct PumpReader(Arc<Pump>);
+
+impl PumpReader {
+    /// Reads what there is into `buffer`; nothing read means that the client sends no more.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.0.state.lock();
+        if state.unread() == 0 {
+            if state.has_ended {
+                return Poll::Ready(Ok(()));
+            }
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        state.take(buffer);
+        let resumes = state.is_paused && state.unread() < FEW_UNREAD;
+        if resumes {
+            state.is_paused = false;
+        }
+        drop(state);
+        if resumes {
+            self.0.tell(PumpAction::Resume);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// The half of a pump's stream that the server writes. Dropped, it has JavaScript end the stream.
+#[derive(Debug)]
+pub(crate) struct PumpWriter(Arc<Pump>);
+
+impl PumpWriter {
+    /// Writes what is taken at once.
+    ///
+    /// # Errors
+    /// `WouldBlock` while too much is unwritten, `BrokenPipe` when the stream is closed.
+    pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.take_up(bytes.len())?;
+        let bytes = Bytes::copy_from_slice(&bytes[..length]);
+        self.0.tell(PumpAction::Write(bytes));
+        Ok(length)
+    }
+
+    /// Writes several parts, as far as they are taken at once.
+    ///
+    /// # Errors
+    /// See [`PumpWriter::try_write`].
+    pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let length = self.take_up(parts.iter().map(|part| part.len()).sum())?;
+        let mut bytes = Vec::with_capacity(length);
+        for part in parts {
+            let room = length - bytes.len();
+            bytes.extend_from_slice(&part[..room.min(part.len())]);
+        }
+        self.0.tell(PumpAction::Write(bytes.into()));
+        Ok(length)
+    }
+
+    /// Counts so many bytes as unwritten, or as many of them as may be: how many those are.
+    fn take_up(&self, length: usize) -> io::Result<usize> {
+        let mut state = self.0.state.lock();
+        if state.is_closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if state.unwritten >= MAX_UNWRITTEN {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let length = length.min(MAX_UNWRITTEN);
+        state.unwritten += length;
+        Ok(length)
+    }
+
+    /// Ready when more may be taken.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.0.state.lock();
+        if state.is_closed || state.unwritten < MAX_UNWRITTEN {
+            return Poll::Ready(Ok(()));
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends the stream at once.
+    pub(super) fn shut_down(&self) {
+        self.0.shut_down();
+    }
+}
+
+impl Drop for PumpWriter {
+    fn drop(&mut self) {
+        self.0.tell(PumpAction::End);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<PumpAction>>);
+
+    impl Inbox for Told {
+        fn push(&self, notice: Notice) {
+            if let Notice::Pump { action, .. } = notice {
+                self.0.lock().push(action);
+            }
+        }
+    }
+
+    fn pump() -> (Arc<Told>, Arc<Pump>, Halves) {
+        let told = Arc::new(Told::default());
+        let (pump, halves) = Pump::new(1, told.clone());
+        (told, pump, halves)
+    }
+
+    /// What is read at once: `None` if nothing has come, empty at the end.
+    fn read(reader: &mut PumpReader, most: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; most];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let mut cx = Context::from_waker(Waker::noop());
+        match reader.poll_read(&mut cx, &mut buffer) {
+            Poll::Ready(result) => {
+                result.unwrap();
+                Some(buffer.filled().to_vec())
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    fn is_writable(writer: &PumpWriter) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        writer.poll_writable(&mut cx).is_ready()
+    }
+
+    #[test]
+    fn what_arrives_is_read_in_order_and_then_the_end() {
+        let (_, pump, (mut reader, _writer)) = pump();
+        assert!(pump.arrived(b"abc"));
+        assert!(pump.arrived(b"d"));
+        assert_eq!(read(&mut reader, 2).unwrap(), b"ab");
+        assert!(pump.arrived(b"e"));
+        assert_eq!(read(&mut reader, 2).unwrap(), b"cd");
+        assert_eq!(read(&mut reader, 2).unwrap(), b"e");
+        assert_eq!(read(&mut reader, 2), None);
+        pump.ended();
+        assert_eq!(read(&mut reader, 2).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_client_is_paused_while_too_much_is_unread() {
+        let (told, pump, (mut reader, _writer)) = pump();
+        assert!(pump.arrived(&[0; MAX_UNREAD]));
+        assert!(!pump.arrived(b"x"));
+        assert!(read(&mut reader, MAX_UNREAD - FEW_UNREAD + 1).is_some());
+        assert_eq!(*told.0.lock(), []);
+        assert!(read(&mut reader, 1).is_some());
+        assert_eq!(*told.0.lock(), [PumpAction::Resume]);
+    }
+
+    #[test]
+    fn what_arrives_in_pieces_of_one_byte_takes_memory_for_its_bytes_only() {
+        let (_, pump, (mut reader, _writer)) = pump();
+        for bytes in 1..10_000 {
+            assert!(pump.arrived(b"x"));
+            assert!(pump.state.lock().arrived.capacity() <= 2 * bytes.max(8));
+        }
+        assert_eq!(read(&mut reader, 10_000).unwrap().len(), 9_999);
+        assert_eq!(pump.state.lock().arrived.capacity(), 0);
+        // A reader that is always a little behind does not have it grow.
+        assert!(pump.arrived(b"xx"));
+        for _ in 0..10_000 {
+            assert!(pump.arrived(b"xx"));
+            assert_eq!(read(&mut reader, 2).unwrap(), b"xx");
+            assert!(pump.state.lock().arrived.capacity() <= 16);
+        }
+    }
+
+    #[test]
+    fn a_writer_waits_while_too_much_is_unwritten() {
+        let (told, pump, (_reader, writer)) = pump();
+        let much = vec![0; MAX_UNWRITTEN + 1];
+        assert_eq!(writer.try_write(&much).unwrap(), MAX_UNWRITTEN);
+        let error = writer.try_write(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        assert!(!is_writable(&writer));
+        pump.written(1);
+        assert!(is_writable(&writer));
+        let parts = [IoSlice::new(b"x"), IoSlice::new(b"yz")];
+        assert_eq!(writer.try_write_vectored(&parts).unwrap(), 3);
+        let told = told.0.lock();
+        assert_eq!(told.len(), 2);
+        assert_eq!(told[1], PumpAction::Write(Bytes::from_static(b"xyz")));
+    }
+
+    #[test]
+    fn the_end_is_said_once_and_a_shut_down_at_once() {
+        let (told, pump, (mut reader, writer)) = pump();
+        assert!(pump.arrived(b"unread"));
+        writer.shut_down();
+        assert_eq!(*told.0.lock(), [PumpAction::Destroy]);
+        assert_eq!(read(&mut reader, 9).unwrap(), b"");
+        assert!(writer.try_write(b"x").is_err());
+        drop(writer);
+        assert_eq!(*told.0.lock(), [PumpAction::Destroy, PumpAction::End]);
+    }
+}

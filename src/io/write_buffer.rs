@@ -1,0 +1,278 @@
+//! The bytes that wait for one client on a websocket.
+//!
+//! Small messages are copied one behind the other, so that many leave in one write. The bytes of a
+//! large one are shared with all other clients they wait for. What must stay true: bytes leave in
+//! the order in which they were queued; an empty queue holds nothing.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem;
+
+use bytes::{Buf, Bytes};
+
+/// Bytes that are shared rather than copied: more than a part of their own in a write costs.
+pub(crate) const SHARED: usize = 1 << 12;
+/// How many parts a write has at most.
+const PARTS: usize = 16;
+
+/// Bytes that wait, in their order.
+#[derive(Debug, Default)]
+pub(crate) struct WriteBuffer {
+    /// Those that go out first.
+    first: Vec<u8>,
+    /// How many of them have gone out.
+    written: usize,
+    /// Those behind them, if any are shared.
+    behind: Option<Box<Behind>>,
+}
+
+#[derive(Debug, Default)]
+struct Behind {
+    parts: VecDeque<Part>,
+    length: usize,
+}
+
+#[derive(Debug)]
+enum Part {
+    Own(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Part {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Vec<u8>> for WriteBuffer {
+    fn from(first: Vec<u8>) -> Self {
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+}
+
+impl WriteBuffer {
+    /// How many bytes wait, those that are shared included.
+    pub(crate) fn len(&self) -> usize {
+        let behind = self.behind.as_ref().map_or(0, |behind| behind.length);
+        self.first.len() - self.written + behind
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Has small things written to the end of the queue.
+    pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        match &mut self.behind {
+            None => write(&mut self.first),
+            Some(behind) => behind.append(write),
+        }
+    }
+
+    /// Adds bytes, shared if they are many.
+    pub(crate) fn add(&mut self, bytes: &Bytes) {
+        if bytes.len() < SHARED {
+            self.append(|queue| queue.extend_from_slice(bytes));
+            return;
+        }
+        let behind = self.behind.get_or_insert_default();
+        behind.length += bytes.len();
+        behind.parts.push_back(Part::Shared(bytes.clone()));
+    }
+
+    /// Gives what waits to a stream until it takes no more; says whether it took all.
+    ///
+    /// # Errors
+    /// That of the stream, on which nothing can be written any more.
+    pub(crate) fn write(
+        &mut self,
+        mut stream: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<bool> {
+        while !self.is_empty() {
+            let written = match &self.behind {
+                None => stream(&[IoSlice::new(&self.first[self.written..])]),
+                Some(behind) => {
+                    let mut parts = [IoSlice::new(&[]); PARTS];
+                    let first = &self.first[self.written..];
+                    let rest = behind.parts.iter().map(Part::bytes);
+                    let waiting = std::iter::once(first).chain(rest);
+                    let mut count = 0;
+                    for (part, bytes) in parts.iter_mut().zip(waiting.filter(|it| !it.is_empty())) {
+                        *part = IoSlice::new(bytes);
+                        count += 1;
+                    }
+                    stream(&parts[..count])
+                }
+            };
+            match written {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.compact();
+                    return Ok(false);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.first = Vec::new();
+        self.written = 0;
+        if self.behind.is_some() {
+            self.behind = None;
+        }
+        Ok(true)
+    }
+
+    fn advance(&mut self, written: usize) {
+        let of_first = written.min(self.first.len() - self.written);
+        self.written += of_first;
+        let mut left = written - of_first;
+        let Some(behind) = &mut self.behind else {
+            return;
+        };
+        behind.length -= left;
+        while left > 0
+            && let Some(part) = behind.parts.front_mut()
+        {
+            let length = part.bytes().len();
+            if length > left {
+                match part {
+                    Part::Shared(bytes) => bytes.advance(left),
+                    Part::Own(bytes) => {
+                        self.first = mem::take(bytes);
+                        self.written = left;
+                        behind.length -= length - left;
+                        behind.parts.pop_front();
+                    }
+                }
+                break;
+            }
+            left -= length;
+            behind.parts.pop_front();
+        }
+    }
+
+    /// Gives memory back. What is moved is never more than what has gone out since the last time.
+    fn compact(&mut self) {
+        if self.written == self.first.len() {
+            self.first = Vec::new();
+            self.written = 0;
+        } else if self.written >= self.first.len() / 2 {
+            self.first.drain(..self.written);
+            self.written = 0;
+        }
+        if self.behind.as_ref().is_some_and(|it| it.parts.is_empty()) {
+            self.behind = None;
+        }
+    }
+}
+
+impl Behind {
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if !matches!(self.parts.back(), Some(Part::Own(_))) {
+            self.parts.push_back(Part::Own(Vec::new()));
+        }
+        if let Some(Part::Own(bytes)) = self.parts.back_mut() {
+            let before = bytes.len();
+            write(bytes);
+            self.length += bytes.len() - before;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream that takes so many bytes a time, and nothing every third time.
+    struct Stream {
+        most: usize,
+        times: usize,
+        taken: Vec<u8>,
+        parts: usize,
+    }
+
+    impl Stream {
+        fn new(most: usize) -> Self {
+            Self {
+                most,
+                times: 0,
+                taken: Vec::new(),
+                parts: 0,
+            }
+        }
+
+        fn write(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+            self.times += 1;
+            if self.times.is_multiple_of(3) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.parts = self.parts.max(parts.len());
+            let before = self.taken.len();
+            let all = parts.iter().flat_map(|part| part.iter());
+            self.taken.extend(all.take(self.most));
+            Ok(self.taken.len() - before)
+        }
+    }
+
+    #[test]
+    fn bytes_leave_in_their_order_whoever_else_they_wait_for() {
+        let large = Bytes::from((0..9000).map(|at| at as u8).collect::<Vec<_>>());
+        for most in [7, 4096, 9001, 100_000] {
+            let mut queue = WriteBuffer::from(b"first".to_vec());
+            let mut expected = b"first".to_vec();
+            let mut stream = Stream::new(most);
+            for n in 0..40_u8 {
+                let small = [n; 3];
+                queue.append(|bytes| bytes.extend_from_slice(&small));
+                expected.extend_from_slice(&small);
+                if n.is_multiple_of(3) {
+                    queue.add(&large);
+                    expected.extend_from_slice(&large);
+                }
+                queue.add(&Bytes::copy_from_slice(&small));
+                expected.extend_from_slice(&small);
+                if n.is_multiple_of(5) {
+                    let _ = queue.write(|parts| stream.write(parts)).unwrap();
+                    assert_eq!(queue.len(), expected.len() - stream.taken.len());
+                }
+            }
+            while !queue.write(|parts| stream.write(parts)).unwrap() {}
+            assert!(stream.taken == expected, "{most}");
+            assert!(queue.is_empty() && stream.parts <= PARTS);
+            assert!(queue.first.capacity() == 0 && queue.behind.is_none());
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_large_message_are_there_once_and_those_of_small_ones_in_one_part() {
+        let large = Bytes::from(vec![7; SHARED]);
+        let mut queues: Vec<_> = (0..100).map(|_| WriteBuffer::default()).collect();
+        for queue in &mut queues {
+            queue.add(&Bytes::from_static(b"small"));
+            queue.append(|bytes| bytes.push(1));
+            queue.add(&large);
+            assert_eq!(queue.first.len(), 6);
+            assert_eq!(queue.len(), 6 + SHARED);
+            let parts = &queue.behind.as_ref().unwrap().parts;
+            assert_eq!(parts[0].bytes().as_ptr(), large.as_ptr());
+        }
+        drop(queues);
+        assert!(large.is_unique());
+    }
+
+    #[test]
+    fn a_stream_that_takes_nothing_any_more_is_an_error() {
+        let mut queue = WriteBuffer::from(vec![1]);
+        let error = queue.write(|_| Ok(0)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WriteZero);
+        let error = queue.write(|_| Err(io::ErrorKind::BrokenPipe.into()));
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}

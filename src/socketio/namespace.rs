@@ -1,0 +1,234 @@
+//! A namespace: its sockets and rooms, and who hears a broadcast.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::engineio::Str;
+use crate::engineio::send_queue::Series;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::{FxHashMap, FxHashSet};
+use serde::Deserialize;
+use smallvec::SmallVec;
+
+use super::commands::Touched;
+use super::parser::Frame;
+use super::rooms::{RoomNumber, Rooms};
+use super::socket::{Socket, SocketNumber};
+
+/// One namespace of a server.
+#[derive(Debug)]
+pub(crate) struct Namespace {
+    pub(crate) name: Str,
+    sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
+    rooms: Mutex<Rooms>,
+}
+
+/// JavaScript's name for a namespace; given once.
+pub(crate) type NamespaceIndex = u64;
+
+/// The namespaces of a server, by name and by the index JavaScript has for each.
+#[derive(Debug, Default)]
+pub(crate) struct Namespaces {
+    by_index: FxHashMap<NamespaceIndex, Arc<Namespace>>,
+    /// Where parents make namespaces, clients choose their names: hashed with a random seed.
+    by_name: HashMap<Box<str>, NamespaceIndex>,
+    next: NamespaceIndex,
+}
+
+impl Namespaces {
+    /// The index of a namespace, made on first use; indices are not given out twice.
+    pub(crate) fn index(&mut self, name: &str) -> NamespaceIndex {
+        if let Some(index) = self.by_name.get(name) {
+            return *index;
+        }
+        let index = self.next;
+        self.next += 1;
+        self.by_name.insert(name.into(), index);
+        self.by_index.insert(index, Namespace::new(name));
+        index
+    }
+
+    /// Has indices begin here.
+    pub(crate) fn skip_indices(&mut self, to: NamespaceIndex) {
+        self.next = self.next.max(to);
+    }
+
+    /// Forgets a namespace.
+    pub(crate) fn remove(&mut self, index: NamespaceIndex) {
+        if let Some(namespace) = self.by_index.remove(&index) {
+            self.by_name.remove(namespace.name.as_str());
+        }
+    }
+
+    /// The namespace of an index.
+    pub(crate) fn at(&self, index: NamespaceIndex) -> Option<Arc<Namespace>> {
+        self.by_index.get(&index).cloned()
+    }
+
+    /// The namespace of a name.
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Namespace>> {
+        self.at(*self.by_name.get(name)?)
+    }
+}
+
+/// Whom a broadcast is for: everybody, unless `rooms` or `sockets` are given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Audience {
+    /// Who is in at least one of these rooms.
+    rooms: Option<Vec<RoomNumber>>,
+    /// These sockets: each is in the room of its own id.
+    sockets: Option<Vec<SocketNumber>>,
+    /// Nobody who is in one of these rooms.
+    except: Vec<RoomNumber>,
+    /// None of these sockets: the one that broadcasts, and those whose own ids were left out.
+    except_sockets: FxHashSet<SocketNumber>,
+}
+
+impl Namespace {
+    pub(crate) fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: Str::copy_from_slice(name),
+            sockets: RwLock::default(),
+            rooms: Mutex::default(),
+        })
+    }
+
+    /// Adds a socket that the application accepted.
+    pub(crate) fn add(&self, socket: Arc<Socket>) {
+        self.sockets.write().insert(socket.number, socket);
+    }
+
+    /// Forgets a socket and its rooms.
+    pub(crate) fn remove(&self, socket: SocketNumber) {
+        self.sockets.write().remove(&socket);
+        self.rooms.lock().leave_all(socket);
+    }
+
+    /// Puts a socket that is here in a room.
+    pub(crate) fn join(&self, socket: SocketNumber, room: RoomNumber) {
+        let sockets = self.sockets.read();
+        if sockets.contains_key(&socket) {
+            self.rooms.lock().join(socket, room);
+        }
+    }
+
+    /// Takes a socket out of a room.
+    pub(crate) fn leave(&self, socket: SocketNumber, room: RoomNumber) {
+        self.rooms.lock().leave(socket, room);
+    }
+
+    /// Sends a frame to an audience, each socket once. Sockets that are held back (pending
+    /// authentication, docs/behaviour.md "A socket's life" 1) hear nothing.
+    pub(crate) fn broadcast(
+        &self,
+        audience: &Audience,
+        frame: &Frame,
+        max_backpressure: usize,
+        touched: &mut Touched,
+    ) {
+        let sockets = self.audience(audience);
+        touched.broadcast(sockets.len() * frame.len());
+        for socket in sockets {
+            socket.send(frame, max_backpressure, touched);
+        }
+    }
+
+    /// Sends a series of frames to an audience; see [`Namespace::broadcast`].
+    pub(crate) fn broadcast_series(
+        &self,
+        audience: &Audience,
+        series: &Series,
+        max_backpressure: usize,
+        touched: &mut Touched,
+    ) {
+        let sockets = self.audience(audience);
+        touched.broadcast(sockets.len() * series.len());
+        for socket in sockets {
+            touched.send_series(&socket.connection, series, max_backpressure);
+        }
+    }
+
+    /// Whether nobody is here and no room is.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sockets.read().is_empty() && self.rooms.lock().is_empty()
+    }
+
+    fn audience(&self, audience: &Audience) -> Vec<Arc<Socket>> {
+        let sockets = self.sockets.read();
+        let rooms = self.rooms.lock();
+        let members = |room: &RoomNumber| rooms.sockets(*room);
+        let except: SmallVec<[_; 4]> = audience.except.iter().filter_map(members).collect();
+        let hears = |socket: &&Arc<Socket>| {
+            let number = &socket.number;
+            !socket.is_held()
+                && (audience.except_sockets.is_empty() || !audience.except_sockets.contains(number))
+                && !except.iter().any(|members| members.contains(number))
+        };
+        let named = audience.sockets.as_deref().unwrap_or_default();
+        match (audience.rooms.as_deref(), named) {
+            (None, []) if audience.sockets.is_none() => {
+                sockets.values().filter(hears).cloned().collect()
+            }
+            (None | Some([]), [one]) => sockets
+                .get(one)
+                .filter(hears)
+                .cloned()
+                .into_iter()
+                .collect(),
+            (Some([room]), []) => rooms
+                .sockets(*room)
+                .into_iter()
+                .flatten()
+                .filter_map(|number| sockets.get(number))
+                .filter(hears)
+                .cloned()
+                .collect(),
+            (several, named) => several
+                .unwrap_or_default()
+                .iter()
+                .filter_map(members)
+                .flatten()
+                .chain(named)
+                .collect::<FxHashSet<_>>()
+                .into_iter()
+                .filter_map(|number| sockets.get(number))
+                .filter(hears)
+                .cloned()
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::BuildHasher;
+
+    use super::*;
+
+    /// What decides where a name is kept. Names that an attacker has made to collide in one process,
+    /// or with one hash function that is known, do not in another.
+    fn hash(namespaces: &Namespaces) -> u64 {
+        namespaces.by_name.hasher().hash_one("/name")
+    }
+
+    #[test]
+    fn where_the_names_of_namespaces_are_kept_cannot_be_foreseen() {
+        let [one, other] = [Namespaces::default(), Namespaces::default()];
+        assert_ne!(hash(&one), hash(&other));
+    }
+
+    #[test]
+    fn a_namespace_that_is_made_again_has_another_index() {
+        let mut namespaces = Namespaces::default();
+        let index = namespaces.index("/a");
+        namespaces.remove(index);
+        assert!(namespaces.named("/a").is_none());
+        namespaces.skip_indices(u32::MAX.into());
+        let again = namespaces.index("/a");
+        assert_ne!(again, index);
+        assert!(namespaces.at(again).is_some() && namespaces.at(index).is_none());
+        assert!(namespaces.index("/b") > u32::MAX.into());
+    }
+}

@@ -1,0 +1,273 @@
+//! What a client's packet carries: what its event is called, and the check that its text is exactly
+//! one JSON value.
+//!
+//! That check is what keeps a batch of events for JavaScript safe to join: a text that is more than
+//! one value could speak for another connection. MessagePack goes beside the batch, each in a buffer of
+//! its own. How packets look on the wire is [`super::parser`]'s.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::Bytes;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use socketioxide_core::Value;
+
+use super::parser::msgpack;
+use crate::engineio::Str;
+
+/// What an event, an acknowledgement or a client that joins carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Payload {
+    /// JSON, with placeholders where its attachments belong.
+    Json(Str, Vec<Bytes>),
+    /// One whole value of MessagePack.
+    Msgpack(Bytes),
+}
+
+impl Payload {
+    /// What a parser read.
+    pub(crate) fn of(value: Value) -> Self {
+        match value {
+            Value::Str(text, attachments) => {
+                Self::Json(text, attachments.map(Vec::from).unwrap_or_default())
+            }
+            Value::Bytes(bytes) => Self::Msgpack(bytes),
+        }
+    }
+
+    /// The name of an event; see [`event_name`].
+    pub(crate) fn event_name(&self) -> Option<Cow<'_, [u8]>> {
+        match self {
+            Self::Json(text, _) => event_name(text.as_str()),
+            Self::Msgpack(data) => msgpack::event_name(data).filter(|name| !is_reserved(name)),
+        }
+    }
+
+    /// Whether it is exactly one array: what an acknowledgement carries.
+    pub(crate) fn is_array(&self) -> bool {
+        match self {
+            Self::Json(text, _) => is_array(text.as_str()),
+            Self::Msgpack(data) => msgpack::is_array(data),
+        }
+    }
+
+    /// Whether it is exactly one object: what CONNECT may carry.
+    pub(crate) fn is_object(&self) -> bool {
+        match self {
+            Self::Json(text, _) => is_object(text.as_str()),
+            Self::Msgpack(data) => msgpack::is_object(data),
+        }
+    }
+
+    /// What stands for it in a batch, and what goes beside that.
+    pub(crate) fn parts(&self) -> (&str, &[Bytes]) {
+        match self {
+            Self::Json(text, attachments) => (text.as_str(), attachments),
+            Self::Msgpack(data) => (IN_PLACE, std::slice::from_ref(data)),
+        }
+    }
+
+    /// The same, given away.
+    pub(crate) fn into_parts(self) -> (Str, Vec<Bytes>) {
+        match self {
+            Self::Json(text, attachments) => (text, attachments),
+            Self::Msgpack(data) => (IN_PLACE.into(), vec![data]),
+        }
+    }
+
+    /// Bytes of all of it.
+    pub(crate) fn len(&self) -> usize {
+        let (text, attachments) = self.parts();
+        text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+}
+
+/// What stands in a batch for MessagePack that goes beside it.
+const IN_PLACE: &str = "0";
+
+/// Names a client may not use: they are events of the socket itself (Socket.IO parser 4).
+const RESERVED: [&[u8]; 6] = [
+    b"connect",
+    b"connect_error",
+    b"disconnect",
+    b"disconnecting",
+    b"newListener",
+    b"removeListener",
+];
+
+/// The name of an event whose text is `["name",…]`, as WTF-8 (a JSON string may hold lone
+/// surrogates); `None` if the text is not exactly one such array or the name is reserved.
+///
+/// A number is a name too, as in Socket.IO: its JSON text.
+pub(crate) fn event_name(text: &str) -> Option<Cow<'_, [u8]>> {
+    let name = match serde_json::from_str::<NamedBy<StringName<'_>>>(text) {
+        Ok(NamedBy(StringName(name))) => {
+            let has_control = match &name {
+                Cow::Borrowed(name) => name.iter().any(is_control),
+                Cow::Owned(_) => has_raw_control(text),
+            };
+            if has_control {
+                return None;
+            }
+            name
+        }
+        Err(_) => {
+            let NamedBy(number) = serde_json::from_str::<NamedBy<serde_json::Number>>(text).ok()?;
+            Cow::Owned(number.to_string().into_bytes())
+        }
+    };
+    (!is_reserved(&name)).then_some(name)
+}
+
+fn is_reserved(name: &[u8]) -> bool {
+    RESERVED.contains(&name)
+}
+
+/// Whether a character may not stand in a JSON string as it is (RFC 8259, section 7). Serde reads
+/// strings as bytes without that check.
+fn is_control(byte: &u8) -> bool {
+    *byte < 0x20
+}
+
+/// Whether the first string of a JSON text has a control character that is not escaped.
+fn has_raw_control(text: &str) -> bool {
+    let mut is_escaped = false;
+    text.bytes()
+        .skip_while(|&byte| byte != b'"')
+        .skip(1)
+        .take_while(|&byte| {
+            let is_end = byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            !is_end
+        })
+        .any(|byte| is_control(&byte))
+}
+
+/// Whether a text is exactly one JSON array: what an acknowledgement carries.
+pub(crate) fn is_array(text: &str) -> bool {
+    text.starts_with('[') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// Whether a text is exactly one JSON object: what CONNECT may carry.
+pub(crate) fn is_object(text: &str) -> bool {
+    text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// A JSON array by its first element, the rest checked and skipped.
+struct NamedBy<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for NamedBy<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct First<T>(std::marker::PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
+            type Value = NamedBy<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array that begins with an event name")
+            }
+            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
+                let first = seq
+                    .next_element()?
+                    .ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(NamedBy(first))
+            }
+        }
+        deserializer.deserialize_seq(First(std::marker::PhantomData))
+    }
+}
+
+struct StringName<'a>(Cow<'a, [u8]>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for StringName<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl<'de> Visitor<'de> for Name {
+            type Value = Cow<'de, [u8]>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_bytes<E>(self, name: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(name))
+            }
+            fn visit_bytes<E>(self, name: &[u8]) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(name.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Name).map(StringName)
+    }
+}
+
+/// Reads a JSON array of strings as WTF-8 names: the methods an application defined.
+///
+/// # Errors
+/// When the text is not an array of strings.
+pub(crate) fn names(json: &str) -> Result<Vec<Vec<u8>>, serde_json::Error> {
+    let names: Vec<StringName<'_>> = serde_json::from_str(json)?;
+    Ok(names.into_iter().map(|name| name.0.into_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Option<Vec<u8>> {
+        event_name(text).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn an_event_is_named_by_its_first_string() {
+        assert_eq!(name(r#"["m"]"#), Some(b"m".to_vec()));
+        assert_eq!(name(r#"[ "" , {"a":[1,2]} ]"#), Some(Vec::new()));
+        assert_eq!(name(r#"["ünï✓",1]"#), Some("ünï✓".as_bytes().to_vec()));
+    }
+
+    #[test]
+    fn an_escaped_name_is_the_name_it_escapes() {
+        assert_eq!(name(r#"["sp\u0079"]"#), Some(b"spy".to_vec()));
+        assert_eq!(name(r#"["a\"b\\c"]"#), Some(br#"a"b\c"#.to_vec()));
+        assert_eq!(name(r#"["\n\"\\\u0001"]"#), Some(b"\n\"\\\x01".to_vec()));
+        assert_eq!(name(r#"["\ud83d\ude00"]"#), Some("😀".as_bytes().to_vec()));
+        assert_eq!(name(r#"["\ud800"]"#), Some(vec![0xed, 0xa0, 0x80]));
+    }
+
+    #[test]
+    fn a_number_names_an_event_too() {
+        assert_eq!(name("[12,1]"), Some(b"12".to_vec()));
+    }
+
+    #[test]
+    fn a_text_that_is_not_exactly_one_event_is_refused() {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            "\"m\"",
+            "[null]",
+            "[[\"m\"]]",
+            r#"["m"]x"#,
+            r#"["m",{}],0,-1,0,["m",{"forged":true}]"#,
+            r#"["m","#,
+            "[\"m\",\"\u{1}\"]",
+            "[\"m\u{1}\"]",
+            "[\"\\\"\\\\\u{1f}\"]",
+            "[ \"\n\"]",
+        ] {
+            assert_eq!(name(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_events_of_the_socket_itself_cannot_be_forged() {
+        for reserved in RESERVED {
+            let reserved = std::str::from_utf8(reserved).unwrap();
+            assert_eq!(name(&format!("[\"{reserved}\",\"x\"]")), None);
+        }
+        assert_eq!(name(r#"["disconnec\u0074"]"#), None);
+    }
+
+    #[test]
+    fn deep_nesting_is_no_danger() {
+        let deep = format!("[\"m\",{}{}]", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(name(&deep), Some(b"m".to_vec()));
+    }
+}

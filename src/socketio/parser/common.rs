@@ -1,0 +1,247 @@
+//! The default wire format: the common parser of socketioxide does the framing; here is only what
+//! it cannot do, a refusal with any JSON.
+
+use std::collections::VecDeque;
+
+use crate::engineio::Str;
+use bytes::Bytes;
+use socketioxide_core::Value;
+use socketioxide_core::packet::{Packet, PacketData};
+use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
+use socketioxide_parser_common::CommonParser;
+
+use super::super::packet;
+use super::{Frame, Message};
+
+pub(super) fn event(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: Option<i64>) -> Frame {
+    let mut packet = Packet::event(ns.clone(), value(json, attachments));
+    if let Some(ack) = ack {
+        packet.inner.set_ack_id(ack);
+    }
+    encode(packet)
+}
+
+pub(super) fn ack(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
+    encode(Packet::ack(ns.clone(), value(json, attachments), ack))
+}
+
+pub(super) fn disconnect(ns: &Str) -> Frame {
+    encode(Packet::disconnect(ns.clone()))
+}
+
+pub(super) fn connect(ns: &Str, json: Option<&str>) -> Frame {
+    encode(Packet {
+        inner: PacketData::Connect(json.map(|json| value(json, Vec::new()))),
+        ns: ns.clone(),
+    })
+}
+
+pub(super) fn connect_error(ns: &Str, json: &str) -> Frame {
+    let ns = ns.as_str();
+    let (ns, comma) = if ns == "/" { ("", "") } else { (ns, ",") };
+    let text = format!("4{ns}{comma}{json}");
+    Frame::new(Message::Text(text.into(), Vec::new()))
+}
+
+pub(super) fn decode_text(
+    config: &ParseConfig,
+    state: &ParserState,
+    text: Str,
+) -> Result<Packet, ParseError> {
+    let text = match text.as_bytes().first() {
+        Some(b'3' | b'6') => completed(text),
+        _ => text,
+    };
+    let mut packet = match text.as_bytes().first() {
+        Some(b'1' | b'4' | b'5' | b'6') => return decode_rare(config, state, text),
+        _ if !has_blanks(text.as_str()) => return CommonParser.decode_str(config, state, text),
+        _ => CommonParser.decode_str(config, state, text.clone())?,
+    };
+    // Blanks are digits of an acknowledgement's id to Socket.IO.
+    if let PacketData::Event(Value::Str(data, _), ack @ None) = &mut packet.inner
+        && data.as_str().starts_with(' ')
+    {
+        let digits = digits_of(text.as_str(), data.as_str());
+        *ack = digits.parse().ok();
+        *data = Str::copy_from_slice(data.as_str().trim_start_matches(' '));
+    }
+    Ok(packet)
+}
+
+/// Reads what is told to be malformed by its first text, without its attachments, and what clients do
+/// not send.
+fn decode_rare(config: &ParseConfig, state: &ParserState, text: Str) -> Result<Packet, ParseError> {
+    let decoded = CommonParser.decode_str(config, state, text.clone());
+    if matches!(decoded, Err(ParseError::UnexpectedStringPacket)) {
+        return decoded;
+    }
+    let payload = payload_of(text.as_str());
+    let may_carry = match text.as_bytes()[0] {
+        b'1' => payload.is_empty(),
+        b'4' if payload.is_empty() || is_string(payload) || packet::is_object(payload) => {
+            return Ok(Packet {
+                inner: PacketData::ConnectError(String::new()),
+                ns: "/".into(),
+            });
+        }
+        b'5' => payload.is_empty() || packet::event_name(payload).is_some(),
+        b'6' => payload.is_empty() || packet::is_array(payload),
+        _ => false,
+    };
+    if may_carry && attachments_of(text.as_str()) != Some(0) {
+        decoded
+    } else {
+        Err(ParseError::InvalidPacketType)
+    }
+}
+
+/// How many attachments a packet says that it has; `None` if its kind has none.
+fn attachments_of(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix(['5', '6'])?;
+    rest.split_once('-')
+        .and_then(|(count, _)| count.parse().ok())
+}
+
+/// What a packet carries, behind its kind, its attachments, its namespace and its id.
+fn payload_of(text: &str) -> &str {
+    let mut rest = text.get(1..).unwrap_or_default();
+    if text.starts_with(['5', '6']) {
+        rest = rest.split_once('-').map_or("", |(_, rest)| rest);
+    }
+    if rest.starts_with('/') {
+        rest = rest.split_once(',').map_or("", |(_, rest)| rest);
+    }
+    rest.trim_start_matches(|digit: char| digit.is_ascii_digit() || digit == ' ')
+}
+
+/// Whether a blank is right before the first bracket of a packet, where most events have their id.
+fn has_blanks(text: &str) -> bool {
+    let mut before = 0;
+    for &byte in text.as_bytes() {
+        if byte == b'[' {
+            return before == b' ';
+        }
+        before = byte;
+    }
+    false
+}
+
+/// The digits right before what a packet carries.
+fn digits_of<'a>(text: &'a str, data: &str) -> &'a str {
+    let head = &text[..text.len() - data.len()];
+    let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
+    // The first digit of all is the kind.
+    &head[(head.len() - digits).max(1)..]
+}
+
+/// Whether a text is exactly one JSON string.
+fn is_string(text: &str) -> bool {
+    text.starts_with('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// The id of an acknowledgement that has none: nothing waits for it.
+const NO_ID: &str = "9223372036854775807";
+
+/// An acknowledgement as the parser is to get it: for Socket.IO it may lack its id or its arguments.
+fn completed(text: Str) -> Str {
+    let mut rest = &text.as_str()[1..];
+    if text.starts_with('6') {
+        rest = rest.split_once('-').map_or(rest, |(_, rest)| rest);
+    }
+    let is_named = rest.starts_with('/');
+    let (has_comma, rest) = match rest.split_once(',') {
+        Some((_, rest)) if is_named => (true, rest),
+        None if is_named => (false, ""),
+        _ => (true, rest),
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (id, data) = rest.split_at(digits);
+    if !id.is_empty() && !data.is_empty() {
+        return text;
+    }
+    let head = &text.as_str()[..text.len() - rest.len()];
+    let comma = if has_comma { "" } else { "," };
+    let id = if id.is_empty() { NO_ID } else { id };
+    let data = if data.is_empty() { "[]" } else { data };
+    format!("{head}{comma}{id}{data}").into()
+}
+
+pub(super) fn decode_binary(
+    config: &ParseConfig,
+    state: &ParserState,
+    data: Bytes,
+) -> Result<Packet, ParseError> {
+    CommonParser.decode_bin(config, state, data)
+}
+
+fn value(json: &str, attachments: Vec<Bytes>) -> Value {
+    let attachments = (!attachments.is_empty()).then(|| VecDeque::from(attachments));
+    Value::Str(Str::copy_from_slice(json), attachments)
+}
+
+fn encode(packet: Packet) -> Frame {
+    Frame::new(match CommonParser.encode(packet) {
+        Value::Str(text, attachments) => {
+            Message::Text(text, attachments.map(Vec::from).unwrap_or_default())
+        }
+        Value::Bytes(bytes) => Message::Binary(bytes),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engineio::ProtocolVersion;
+
+    use super::super::Parser;
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_may_lack_its_id_or_its_arguments() {
+        for text in ["37[]", "3/x,7[1]", "61-/x,7[1]"] {
+            assert_eq!(completed(text.into()).as_str(), text);
+        }
+        for (text, expected) in [
+            ("3", "39223372036854775807[]"),
+            ("3[1]", "39223372036854775807[1]"),
+            ("3/x", "3/x,9223372036854775807[]"),
+            ("3/x,[1]", "3/x,9223372036854775807[1]"),
+            ("37", "37[]"),
+            ("61-[1]", "61-9223372036854775807[1]"),
+            ("61-/x,[1]", "61-/x,9223372036854775807[1]"),
+        ] {
+            assert_eq!(completed(text.into()).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn frames_are_those_of_the_protocol() {
+        let ns = Str::from("/");
+        let admin = Str::from("/admin");
+        let text = |frame: Frame| match frame.message {
+            Message::Text(text, _) => text.as_str().to_owned(),
+            Message::Binary(bytes) => panic!("binary: {bytes:?}"),
+        };
+        assert_eq!(
+            text(event(&ns, r#"["authenticated",true]"#, vec![], None)),
+            r#"2["authenticated",true]"#
+        );
+        assert_eq!(
+            text(event(&ns, r#"["unauthorized",{}]"#, vec![], Some(0))),
+            r#"20["unauthorized",{}]"#
+        );
+        assert_eq!(text(ack(&ns, "[{}]", vec![], 7)), "37[{}]");
+        let one = vec![Bytes::from_static(b"x")];
+        assert_eq!(text(ack(&admin, "[{}]", one, 7)), "61-/admin,7[{}]");
+        assert_eq!(text(disconnect(&ns)), "1");
+        assert_eq!(
+            text(Parser::Common.connect(&admin, "i", ProtocolVersion::V3)),
+            "0/admin,"
+        );
+        assert_eq!(
+            text(Parser::Common.connect(&ns, "i", ProtocolVersion::V4)),
+            r#"0{"sid":"i"}"#
+        );
+        assert_eq!(text(connect_error(&ns, "\"no\"")), "4\"no\"");
+        assert_eq!(text(connect_error(&admin, "{}")), "4/admin,{}");
+    }
+}

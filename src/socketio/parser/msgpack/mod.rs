@@ -1,0 +1,152 @@
+//! MessagePack on the wire, as `socket.io-msgpack-parser` 3 has it: a packet is one binary message,
+//! a map of `type`, `nsp` and, where they belong, `data` and `id`. Version 2, of Socket.IO 2 clients,
+//! numbers packets with binary apart and joins and leaves namespaces in JSON; both are understood.
+//!
+//! What a packet carries stays MessagePack between here and JavaScript, where `lib/msgpack.js` turns
+//! it into values and back: a `Date` or `undefined` would not survive in JSON.
+//!
+//! ```text
+//! decode   a message of a client: its packet, the data checked to be whole
+//! data     what is looked at in the data: its shape, the name of an event
+//! read     the values of MessagePack, one by one
+//! ```
+//!
+//! Nothing here recurses, whatever a client nests.
+
+mod data;
+mod decode;
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+
+use crate::engineio::{ProtocolVersion, Str};
+use rmp::encode::{ByteBuf, RmpWrite, ValueWriteError, write_map_len, write_sint, write_str};
+
+use super::{Frame, Message};
+
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in super::super) use data::is_one_value;
+pub(in super::super) use data::{event_name, is_array, is_object};
+pub(super) use decode::{decode, decode_text};
+
+/// Writing to memory cannot fail.
+type Written = Result<(), ValueWriteError<Infallible>>;
+
+const CONNECT: u8 = 0;
+const DISCONNECT: u8 = 1;
+const EVENT: u8 = 2;
+const ACK: u8 = 3;
+const CONNECT_ERROR: u8 = 4;
+
+/// How the encoder of `socket.io-msgpack-parser` writes `undefined`.
+const UNDEFINED: [u8; 3] = [0xd4, 0, 0];
+
+/// A field of a packet. They are written in the order in which `socket.io` 4 has them, and those that
+/// do not apply are left out: the parser of the client tells that from `null`.
+enum Field<'a> {
+    Type(u8),
+    Namespace(&'a str),
+    /// MessagePack already.
+    Data(&'a [u8]),
+    Id(i64),
+}
+
+use Field::{Data, Id, Namespace, Type};
+
+pub(super) fn event(ns: &Str, data: &[u8], ack: Option<i64>) -> Frame {
+    match ack {
+        Some(ack) => packet(&[Type(EVENT), Data(data), Id(ack), Namespace(ns)]),
+        None => packet(&[Type(EVENT), Data(data), Namespace(ns)]),
+    }
+}
+
+pub(super) fn ack(ns: &Str, data: &[u8], ack: i64) -> Frame {
+    packet(&[Id(ack), Type(ACK), Data(data), Namespace(ns)])
+}
+
+pub(super) fn disconnect(ns: &Str) -> Frame {
+    packet(&[Type(DISCONNECT), Namespace(ns)])
+}
+
+pub(super) fn connect(ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
+    if protocol == ProtocolVersion::V3 {
+        return packet(&[Type(CONNECT), Namespace(ns)]);
+    }
+    let mut data = ByteBuf::new();
+    let Ok(()) = write_welcome(&mut data, id);
+    packet(&[Type(CONNECT), Data(data.as_slice()), Namespace(ns)])
+}
+
+/// The id of the socket, and that of its private session, which it has none of.
+fn write_welcome(out: &mut ByteBuf, id: &str) -> Written {
+    write_map_len(out, 2)?;
+    write_str(out, "sid")?;
+    write_str(out, id)?;
+    write_str(out, "pid")?;
+    write_bytes(out, &UNDEFINED)
+}
+
+pub(super) fn connect_error(ns: &Str, data: &[u8]) -> Frame {
+    packet(&[Type(CONNECT_ERROR), Data(data), Namespace(ns)])
+}
+
+/// A namespace does not exist: to a client of Engine.IO 3 in a string, all that version 2 of the parser
+/// takes.
+pub(super) fn no_namespace(ns: &Str, message: &str, protocol: ProtocolVersion) -> Frame {
+    let mut data = ByteBuf::new();
+    let Ok(()) = write_error(&mut data, message, protocol);
+    packet(&[Type(CONNECT_ERROR), Namespace(ns), Data(data.as_slice())])
+}
+
+fn write_error(out: &mut ByteBuf, message: &str, protocol: ProtocolVersion) -> Written {
+    if protocol == ProtocolVersion::V4 {
+        write_map_len(out, 1)?;
+        write_str(out, "message")?;
+    }
+    write_str(out, message)
+}
+
+fn packet(fields: &[Field<'_>]) -> Frame {
+    const FIELDS: usize = 48;
+    let length = |field: &Field<'_>| match field {
+        Namespace(ns) => ns.len(),
+        Data(data) => data.len(),
+        Type(_) | Id(_) => 0,
+    };
+    let capacity = FIELDS + fields.iter().map(length).sum::<usize>();
+    let mut out = ByteBuf::with_capacity(capacity);
+    let Ok(()) = write_packet(&mut out, fields);
+    Frame::new(Message::Binary(out.into_vec().into()))
+}
+
+fn write_packet(out: &mut ByteBuf, fields: &[Field<'_>]) -> Written {
+    write_map_len(out, u32::try_from(fields.len()).unwrap_or_default())?;
+    for field in fields {
+        match *field {
+            Type(kind) => {
+                write_str(out, "type")?;
+                write_sint(out, kind.into())?;
+            }
+            Namespace(ns) => {
+                write_str(out, "nsp")?;
+                write_str(out, ns)?;
+            }
+            Data(data) => {
+                write_str(out, "data")?;
+                write_bytes(out, data)?;
+            }
+            Id(id) => {
+                write_str(out, "id")?;
+                write_sint(out, id)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_bytes(out: &mut ByteBuf, bytes: &[u8]) -> Written {
+    let Ok(()) = out.write_bytes(bytes);
+    Ok(())
+}

@@ -1,0 +1,668 @@
+//! What can only be shown from inside: that a panic costs one connection, that nothing is kept of
+//! what ended, and that every connection is reported as closed.
+//!
+//! Clients are the other ends of sockets of the operating system, so everything but them is real.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::*;
+use crate::engineio::polling;
+use crate::engineio::request::Asks;
+use crate::engineio::websocket::{self, Carrier, Websocket};
+use crate::io::adopt_fd;
+use crate::io::relay::Pump;
+use crate::session::Event;
+use crate::socketio::commands::Touched;
+use crate::socketio::events::PumpAction;
+use crate::socketio::parser::Parser;
+
+/// An inbox that a test reads.
+struct Notices(UnboundedSender<Notice>);
+
+impl Inbox for Notices {
+    fn push(&self, notice: Notice) {
+        let _ = self.0.send(notice);
+    }
+}
+
+struct World {
+    server: Arc<Server>,
+    notices: UnboundedReceiver<Notice>,
+}
+
+/// Runs a test on a runtime of its own, and not for ever.
+fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    run_with(Duration::from_secs(25), test);
+}
+
+/// As [`run`], with a server that pings so often.
+fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(World) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (sender, notices) = unbounded_channel();
+        let options = Options {
+            ping_interval,
+            ping_timeout: ping_interval,
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            max_http_buffer_size: 1_000_000,
+            max_backpressure: 1_000_000,
+            parser: Parser::Common,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_eio3: true,
+        };
+        let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
+        let server = Server::new(options, Arc::new(Notices(sender)), &runtime);
+        server.namespace("/");
+        let world = World { server, notices };
+        tokio::time::timeout(Duration::from_secs(20), test(world))
+            .await
+            .expect("the promise is kept in time");
+    });
+}
+
+/// A websocket on its way from Node.
+fn websocket(carrier: Carrier, asks: Asks, number: u64) -> Websocket {
+    Websocket {
+        carrier,
+        head: Bytes::new(),
+        key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
+        headers: String::new(),
+        protocol: ProtocolVersion::V4,
+        asks,
+        number,
+        id: None,
+        watched: false,
+    }
+}
+
+impl World {
+    /// Opens a websocket; its connection has this number.
+    async fn open(&self, number: u64) -> UnixStream {
+        let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
+        let taken = adopt_fd::take(std::os::fd::AsRawFd::as_raw_fd(&ours)).unwrap();
+        let websocket = websocket(Carrier::Descriptor(taken), Asks::Open, number);
+        websocket::serve(self.server.clone(), websocket).await;
+        client.set_nonblocking(true).unwrap();
+        UnixStream::from_std(client).unwrap()
+    }
+
+    /// Opens a websocket and joins the default namespace.
+    async fn join(&mut self, number: u64) -> (UnixStream, Arc<Socket>) {
+        let mut client = self.open(number).await;
+        say(&mut client, "40").await;
+        let socket = self
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let socket = self.server.socket(socket).unwrap();
+        let mut touched = Touched::default();
+        socket
+            .joined(Parser::Common, 1_000_000, &mut touched)
+            .unwrap();
+        (client, socket)
+    }
+
+    /// What the first notice that fits holds.
+    async fn until<T>(&mut self, fits: impl Fn(&Notice) -> Option<T>) -> T {
+        loop {
+            let notice = self.notices.recv().await.unwrap();
+            if let Some(found) = fits(&notice) {
+                return found;
+            }
+        }
+    }
+
+    async fn closed(&mut self, number: u64) {
+        self.until(|notice| {
+            matches!(notice, Notice::Closed { connection, .. } if *connection == number)
+                .then_some(())
+        })
+        .await;
+    }
+
+    async fn ended(&mut self, socket: &Socket) -> Reason {
+        self.until(|notice| match notice {
+            Notice::Disconnect {
+                socket: ended,
+                reason,
+            } if *ended == socket.number => Some(*reason),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// Sends a short text frame, masked with zeros.
+async fn say(client: &mut UnixStream, text: &str) {
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    client.write_all(&frame).await.unwrap();
+}
+
+/// Reads until the server ends the websocket.
+async fn told_the_end(client: &mut UnixStream) {
+    let mut heard = Vec::new();
+    while !heard.ends_with(&[0x88, 0]) {
+        assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let (mut other, _other_socket) = world.join(2).await;
+        let connection = socket.connection.clone();
+        world.server.message(&connection, || panic!("on purpose"));
+        assert_eq!(world.ended(&socket).await, Reason::ForcedClose);
+        drop((connection, socket));
+        world.closed(1).await;
+        told_the_end(&mut client).await;
+        say(&mut other, r#"42["still here"]"#).await;
+        let text = world
+            .until(|notice| match notice {
+                Notice::Event { payload, .. } => Some(payload.parts().0.to_owned()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(text, r#"["still here"]"#);
+    });
+}
+
+/// How many namespaces were joined before the first socket left one.
+async fn joins(world: &mut World) -> usize {
+    let mut joins = 0;
+    loop {
+        match world.notices.recv().await.unwrap() {
+            Notice::Connect { .. } => joins += 1,
+            Notice::Disconnect { .. } => return joins,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_client_is_in_a_namespace_once_whatever_query_it_asks_with() {
+    run(async |mut world| {
+        let mut client = world.open(1).await;
+        for text in ["40/?a=1,", "40/?a=2,", "40", "41/?a=3,"] {
+            say(&mut client, text).await;
+        }
+        assert_eq!(joins(&mut world).await, 1);
+    });
+}
+
+#[test]
+fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
+    run(async |mut world| {
+        world.server.ask_for_namespaces();
+        let mut client = world.open(1).await;
+        let mut asks = Vec::new();
+        for text in ["40/made,", "40/made?a=1,"] {
+            say(&mut client, text).await;
+            let ask = world.until(|notice| match notice {
+                Notice::Ask { request, .. } => Some(request.clone()),
+                _ => None,
+            });
+            asks.push(ask.await);
+        }
+        world.server.namespace("/made");
+        let sid = world.server.connections.read().keys().copied().next();
+        for ask in asks {
+            world.server.answer_ask(sid.unwrap(), &ask, None, true);
+        }
+        say(&mut client, "41/made,").await;
+        assert_eq!(joins(&mut world).await, 1);
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_an_acknowledgement_that_a_client_wants() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        for ack in [0, 1, i64::MAX] {
+            say(&mut client, &format!("42{ack}[\"m\"]")).await;
+            let wanted = world.until(|notice| match notice {
+                Notice::Event { ack, .. } => Some(*ack),
+                _ => None,
+            });
+            assert_eq!(wanted.await, Some(ack));
+            assert!(socket.holds_nothing());
+        }
+    });
+}
+
+#[test]
+fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
+    const MESSAGES: usize = 100_000;
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let unheard = socket.connection.unheard().clone();
+        drop(socket);
+        let flooding = tokio::spawn(async move {
+            let flood = b"\x81\x87\0\0\0\x0042[\"m\"]".repeat(MESSAGES);
+            client.write_all(&flood).await.unwrap();
+            client
+        });
+        while !unheard.is_high() {
+            tokio::task::yield_now().await;
+        }
+        // Many times what it takes to read all there is.
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = world.notices.len();
+        assert!(waiting < MESSAGES / 5, "{waiting} messages wait");
+        for _ in 0..MESSAGES {
+            world
+                .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
+                .await;
+        }
+        drop(flooding.await.unwrap());
+        world.closed(1).await;
+    });
+}
+
+#[test]
+fn a_client_that_only_pongs_is_not_read_on_either_while_its_packets_are_watched() {
+    const PONGS: usize = 100_000;
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        socket.connection.watch_received(true);
+        let unheard = socket.connection.unheard().clone();
+        drop(socket);
+        let flooding = tokio::spawn(async move {
+            let flood = b"\x81\x81\0\0\0\x003".repeat(PONGS);
+            client.write_all(&flood).await.unwrap();
+            client
+        });
+        while !unheard.is_high() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..10_000 {
+            tokio::task::yield_now().await;
+        }
+        let waiting = world.notices.len();
+        assert!(waiting < PONGS / 5, "{waiting} packets wait");
+        for _ in 0..PONGS {
+            world
+                .until(|notice| matches!(notice, Notice::Packet { .. }).then_some(()))
+                .await;
+        }
+        drop(flooding.await.unwrap());
+        world.closed(1).await;
+    });
+}
+
+#[test]
+fn packets_are_reported_while_they_are_watched_and_no_longer() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let parser = Parser::Common;
+        let frame = parser.event(&socket.namespace.name, "[\"hi\"]", Vec::new(), None);
+        for watched in [false, true, false] {
+            socket.connection.watch_received(watched);
+            socket.connection.watch_sent(watched);
+            socket.send(&frame, 1_000_000, &mut Touched::default());
+            say(&mut client, r#"42["m"]"#).await;
+            let mut packets = 0;
+            while !matches!(world.notices.recv().await.unwrap(), Notice::Event { .. }) {
+                packets += 1;
+            }
+            assert_eq!(packets, if watched { 2 } else { 0 });
+        }
+    });
+}
+
+#[test]
+fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
+    run_with(Duration::from_millis(25), async |mut world| {
+        let (client, socket) = world.join(1).await;
+        let much = format!("[\"{}\"]", "x".repeat(4_000_000));
+        let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
+        socket.send(&frame, 1_000_000, &mut Touched::default());
+        assert_eq!(world.ended(&socket).await, Reason::PingTimeout);
+        drop(socket);
+        world.closed(1).await;
+        drop(client);
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_what_ended() {
+    run(async |mut world| {
+        let mut clients = Vec::new();
+        for number in 0..12 {
+            let (client, socket) = world.join(number).await;
+            socket.namespace.join(socket.number, 1);
+            socket.step(Event::Served {
+                timeout: Some(60_000),
+            });
+            match number % 4 {
+                0 => drop(client),
+                1 => {
+                    commands::malformed(&world.server, &socket.connection);
+                    clients.push(client);
+                }
+                2 => {
+                    socket.end(&world.server, Reason::ServerNamespaceDisconnect);
+                    socket.connection.close(Reason::TransportClose);
+                    clients.push(client);
+                }
+                _ => {
+                    let mut client = client;
+                    say(&mut client, "41").await;
+                    drop(client);
+                }
+            }
+            let connection = Arc::downgrade(&socket.connection);
+            let socket = {
+                let weak = Arc::downgrade(&socket);
+                drop(socket);
+                weak
+            };
+            world.closed(number).await;
+            while socket.strong_count() + connection.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(world.server.sockets.read().is_empty());
+        assert!(world.server.connections.read().is_empty());
+        assert!(world.server.namespace_at(0).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_connection_that_opens_while_the_server_closes_is_reported_as_closed() {
+    run(async |mut world| {
+        world.server.close();
+        let mut client = world.open(7).await;
+        world.closed(7).await;
+        told_the_end(&mut client).await;
+        assert!(world.server.connections.read().is_empty());
+    });
+}
+
+/// What the server sends in so many text frames, without the packets of the engine.
+async fn texts(client: &mut UnixStream, count: usize) -> Vec<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut texts = Vec::new();
+        // Behind the answer to the upgrade.
+        let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");
+        let mut frames = head.map_or(&[][..], |head| &bytes[head + 4..]);
+        while let [0x81, length, rest @ ..] = frames {
+            let (length, rest) = match (*length, rest) {
+                (126, [high, low, rest @ ..]) => (u16::from_be_bytes([*high, *low]), rest),
+                (126.., _) => break,
+                (length, rest) => (u16::from(length), rest),
+            };
+            let Some((text, rest)) = rest.split_at_checked(usize::from(length)) else {
+                break;
+            };
+            if text.starts_with(b"42") {
+                texts.push(String::from_utf8(text[2..].to_vec()).unwrap());
+            }
+            frames = rest;
+        }
+        if texts.len() >= count {
+            return texts;
+        }
+        assert_ne!(client.read_buf(&mut bytes).await.unwrap(), 0);
+    }
+}
+
+#[test]
+fn broadcasts_that_go_out_together_keep_their_place_among_all_else() {
+    const LONG: usize = 300;
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let (mut other, second) = world.join(2).await;
+        let mut batch = String::new();
+        let mut expected = Vec::new();
+        let broadcast = |batch: &mut String, name: &str| {
+            // Some in all are more than is written at once.
+            let json = format!(r#"["{name}","{}"]"#, "x".repeat(200));
+            batch.push_str(&format!("b\t0\t{{}}\t\t\t{json}\n"));
+            json
+        };
+        for n in 0..LONG {
+            expected.push(broadcast(&mut batch, &format!("a{n}")));
+        }
+        let first = socket.number;
+        batch.push_str(&format!("e\t{first}\t\t\t[\"only you\"]\n"));
+        let skip = format!("{{\"exceptSockets\":[{}]}}", second.number);
+        batch.push_str(&format!("b\t0\t{skip}\t\t\t[\"not the second\"]\n"));
+        let mut hears = expected.clone();
+        hears.extend([
+            r#"["only you"]"#.to_owned(),
+            r#"["not the second"]"#.to_owned(),
+        ]);
+        for n in 0..LONG {
+            let json = broadcast(&mut batch, &format!("b{n}"));
+            hears.push(json.clone());
+            expected.push(json);
+        }
+        world
+            .server
+            .output
+            .send(commands::Command::Batch(batch.into_bytes(), Vec::new()));
+        let (one, two) = tokio::join!(
+            texts(&mut client, hears.len()),
+            texts(&mut other, expected.len())
+        );
+        assert_eq!(one, hears);
+        assert_eq!(two, expected);
+    });
+}
+
+#[test]
+fn what_is_said_at_once_by_another_thread_does_not_overtake() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let emit = |n: usize| {
+            let line = format!("e\t{}\t\t\t[\"n\",{n}]\n", socket.number);
+            commands::Command::Batch(line.into_bytes(), Vec::new())
+        };
+        // By turns for the I/O thread, which has not begun, and at once: which has to wait then.
+        for n in 0..100 {
+            if n % 3 == 0 {
+                world.server.output.send(emit(n));
+            } else {
+                world.server.output.carry_out(&world.server, emit(n));
+            }
+        }
+        let expected: Vec<_> = (0..100).map(|n| format!(r#"["n",{n}]"#)).collect();
+        assert_eq!(texts(&mut client, 100).await, expected);
+    });
+}
+
+/// Has more wait for a client than it may let wait.
+fn overfill(connection: &Arc<Connection>) {
+    let much = format!("[\"{}\"]", "x".repeat(8_000_000));
+    let frame = Parser::Common.event(&Str::from("/"), &much, Vec::new(), None);
+    connection.send(&frame, usize::MAX);
+    connection.flush();
+}
+
+#[test]
+fn a_client_that_stops_to_read_is_not_waited_for_though_less_than_too_much_waits() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let connection = &socket.connection;
+        overfill(connection);
+        let limit = connection.waiting();
+        assert!(!connection.has_caught_up(limit), "it may be reading");
+        while !connection.has_caught_up(limit) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!connection.is_closed() && connection.waiting() == limit);
+        assert!(connection.has_caught_up(2 * limit));
+        while !connection.has_caught_up(limit - 1) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(world.ended(&socket).await, Reason::Backpressure);
+    });
+}
+
+#[test]
+fn a_client_for_which_too_much_waits_when_it_is_let_in_ends_and_stops_nobody() {
+    run(async |mut world| {
+        let mut client = world.open(1).await;
+        say(&mut client, "40").await;
+        let number = world
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let socket = world.server.socket(number).unwrap();
+        overfill(&socket.connection);
+        // On a thread of its own: if it stopped for ever, the test would too.
+        let (done, is_done) = std::sync::mpsc::channel();
+        let letting_in = socket.clone();
+        std::thread::spawn(move || {
+            let mut touched = Touched::default();
+            let _ = letting_in.joined(Parser::Common, 1_000_000, &mut touched);
+            drop(touched);
+            let _ = done.send(());
+        });
+        let waited =
+            tokio::task::spawn_blocking(move || is_done.recv_timeout(Duration::from_secs(10)));
+        waited.await.unwrap().unwrap();
+        assert_eq!(world.ended(&socket).await, Reason::Backpressure);
+        world.closed(1).await;
+        assert!(world.server.namespace_at(0).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_joins_while_another_thread_ends_its_connection_leaves_nothing_behind() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let connection = socket.connection.clone();
+        connection.close(Reason::PingTimeout);
+        world.server.namespace("/late");
+        world.server.join(&connection, "/late", None);
+        let late = world
+            .until(|notice| match notice {
+                Notice::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        world
+            .until(|notice| match notice {
+                Notice::Disconnect { socket, .. } => (*socket == late).then_some(()),
+                _ => None,
+            })
+            .await;
+        assert!(world.server.sockets.read().is_empty());
+    });
+}
+
+#[test]
+fn a_client_that_pings_and_never_reads_makes_nothing_grow() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat();
+        let flood = ping.repeat(80_000);
+        tokio::spawn(async move {
+            let _ = client.write_all(&flood).await;
+            say(&mut client, "42[\"after\"]").await;
+            // Open, and never read.
+            std::future::pending::<()>().await;
+        });
+        world
+            .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
+            .await;
+        assert!(socket.connection.waiting() < 1 << 20);
+    });
+}
+
+/// More than is read before the others have their turn, of pongs that nobody asked for.
+const RAMBLING: usize = 1 << 22;
+
+/// Has a client that rambles begin a second websocket of a connection, and says whether another
+/// task has its turn before all of that was read.
+async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
+    let (pump, halves) = Pump::new(9, world.server.inbox.clone());
+    let pong = [0x8a, 0x80, 0, 0, 0, 0];
+    assert!(!pump.arrived(&pong.repeat(RAMBLING / pong.len())));
+    let websocket = websocket(Carrier::Pump(halves), Asks::Use(sid), 9);
+    let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
+    tokio::task::yield_now().await;
+    let mut is_read = false;
+    while let Ok(notice) = world.notices.try_recv() {
+        let action = match notice {
+            Notice::Pump { action, .. } => Some(action),
+            _ => None,
+        };
+        is_read |= action == Some(PumpAction::Resume);
+    }
+    serving.abort();
+    !is_read
+}
+
+#[test]
+fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
+    run(async |mut world| {
+        let sid = Sid::random();
+        polling::serve(
+            &world.server,
+            polling::Request {
+                number: 1,
+                protocol: ProtocolVersion::V4,
+                body: None,
+                content_type: None,
+                base64_only: false,
+                asks: Asks::Open,
+                connection: 1,
+                id: Some(sid),
+                watched: false,
+            },
+        );
+        assert!(others_have_their_turn(&mut world, sid).await);
+    });
+}
+
+#[test]
+fn a_client_that_rambles_while_it_is_turned_away_keeps_nobody_waiting() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let sid = socket.connection.id;
+        assert!(others_have_their_turn(&mut world, sid).await);
+    });
+}
+
+#[test]
+fn nothing_is_kept_of_a_server_that_is_let_go_of() {
+    run(async |mut world| {
+        let (client, socket) = world.join(1).await;
+        socket.step(Event::Served {
+            timeout: Some(60_000),
+        });
+        let socket = {
+            let weak = Arc::downgrade(&socket);
+            drop(socket);
+            weak
+        };
+        drop(world);
+        while socket.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(client);
+    });
+}

@@ -1,0 +1,323 @@
+//! A client in a namespace: its session, and the way of its events.
+//!
+//! Its state is entered from two threads, the I/O thread (what the client sends) and the
+//! JavaScript thread (what the application decides), each for the length of one step under the
+//! lock. Notices are pushed under that lock, so JavaScript hears of them in the order in which the
+//! session saw them.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::task::AbortHandle;
+
+use super::commands::{self, Touched};
+use super::events::{Notice, Reason, Run};
+use super::namespace::Namespace;
+use super::packet::Payload;
+use super::parser::{Frame, Parser};
+use super::server::{Inbox, Rejected, Server};
+use crate::engineio::ProtocolVersion;
+use crate::engineio::connection::Connection;
+use crate::engineio::inbound_budget::Said;
+use crate::session::{Effect, Effects, Event, Session};
+
+/// JavaScript's name for a socket: given once, however long the process lives.
+pub(crate) type SocketNumber = u64;
+
+/// A client's acknowledgement request, by the client's own id.
+pub(crate) type AckId = i64;
+
+/// One client in one namespace.
+pub(crate) struct Socket {
+    pub(crate) number: SocketNumber,
+    /// What the client knows as `socket.id`.
+    pub(crate) id: Box<str>,
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) connection: Arc<Connection>,
+    inbox: Arc<dyn Inbox>,
+    started: Instant,
+    held: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    phase: Phase,
+    session: Session,
+    /// Timers of pending authentication; ended with it.
+    timers: SmallVec<[AbortHandle; 1]>,
+}
+
+enum Phase {
+    /// Asked to join; what the client sends meanwhile waits here. Only an Engine.IO 3 client,
+    /// which is in its namespace from the start, has reason to send anything.
+    Joining(VecDeque<(Incoming, Said)>),
+    Joined,
+    Ended,
+}
+
+/// An event as it came from the wire.
+pub(crate) struct Incoming {
+    pub(crate) payload: Payload,
+    pub(crate) ack: Option<AckId>,
+}
+
+/// What a client sent cannot be understood: its connection ends.
+#[derive(Debug)]
+pub(crate) struct Malformed;
+
+/// How many events may wait while a socket joins.
+const MAX_EARLY_EVENTS: usize = 64;
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket")
+            .field("number", &self.number)
+            .field("id", &self.id)
+            .field("namespace", &self.namespace.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(
+        number: SocketNumber,
+        id: Box<str>,
+        namespace: Arc<Namespace>,
+        connection: Arc<Connection>,
+        server: &Server,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            id,
+            namespace,
+            connection,
+            inbox: server.inbox.clone(),
+            started: server.started,
+            held: AtomicBool::new(false),
+            state: Mutex::new(State {
+                phase: Phase::Joining(VecDeque::new()),
+                session: Session::new(),
+                timers: SmallVec::new(),
+            }),
+        })
+    }
+
+    /// Milliseconds since the server began: the session's clock.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether broadcasts pass the socket by.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    /// Holds broadcasts back, or lets them through again.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// The application accepted the socket: it is of its namespace, the client is told, and what
+    /// waited is seen.
+    ///
+    /// # Errors
+    /// `Malformed` if something that waited cannot be read.
+    pub(crate) fn joined(
+        self: &Arc<Self>,
+        parser: Parser,
+        max_backpressure: usize,
+        touched: &mut Touched,
+    ) -> Result<(), Malformed> {
+        if !self.is_joining() {
+            return Ok(());
+        }
+        let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
+        // Before the state is locked: a client that takes nothing ends here, and this socket with it.
+        self.send(&welcome, max_backpressure, touched);
+        let mut state = self.state.lock();
+        let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
+            Phase::Joining(early) => early,
+            other => {
+                state.phase = other;
+                return Ok(());
+            }
+        };
+        self.namespace.add(self.clone());
+        early
+            .into_iter()
+            .try_for_each(|(incoming, _)| self.see(&mut state, incoming))
+    }
+
+    /// Whether the application has not let the socket in yet.
+    pub(crate) fn is_joining(&self) -> bool {
+        matches!(self.state.lock().phase, Phase::Joining(_))
+    }
+
+    /// An event of the client.
+    ///
+    /// # Errors
+    /// `Malformed` if its payload is not exactly one `["name",…]`; `OutOfPlace` if it comes from a client
+    /// of Engine.IO 4 that has not been let in.
+    pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Rejected> {
+        let mut state = self.state.lock();
+        let may_be_early = self.connection.protocol == ProtocolVersion::V3;
+        match &mut state.phase {
+            Phase::Joined => Ok(self.see(&mut state, incoming)?),
+            Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
+                // Counted as unheard: a client is not read on for ever while middleware takes its time.
+                let (text, attachments) = incoming.payload.parts();
+                let said = self.connection.said(text, attachments);
+                early.push_back((incoming, said));
+                Ok(())
+            }
+            Phase::Joining(_) => Err(Rejected::OutOfPlace),
+            Phase::Ended => Ok(()),
+        }
+    }
+
+    fn see(&self, state: &mut State, incoming: Incoming) -> Result<(), Malformed> {
+        let Incoming { payload, ack } = incoming;
+        let name = payload.event_name().ok_or(Malformed)?;
+        let mut runs = SmallVec::new();
+        for effect in state
+            .session
+            .handle(Event::Incoming { name: &name }, self.now())
+        {
+            match effect {
+                Effect::RunAuth { instance, attempt } => {
+                    runs.push(Run::Auth { instance, attempt });
+                }
+                Effect::RunMethod { instance, method } => {
+                    runs.push(Run::Method { instance, method });
+                }
+                _ => {}
+            }
+        }
+        drop(name);
+        let (text, attachments) = payload.parts();
+        self.inbox.push(Notice::Event {
+            socket: self.number,
+            ack,
+            runs,
+            said: Some(self.connection.said(text, attachments)),
+            payload,
+        });
+        Ok(())
+    }
+
+    /// The client answers an event of ours.
+    ///
+    /// # Errors
+    /// `Malformed` if the payload is not exactly one array; `OutOfPlace` as for an event.
+    pub(crate) fn acknowledged(&self, ack: AckId, payload: Payload) -> Result<(), Rejected> {
+        if !payload.is_array() {
+            return Err(Rejected::Malformed);
+        }
+        let state = self.state.lock();
+        let is_early = matches!(state.phase, Phase::Joining(_));
+        if is_early && self.connection.protocol == ProtocolVersion::V4 {
+            return Err(Rejected::OutOfPlace);
+        }
+        if matches!(state.phase, Phase::Joined) {
+            let (text, attachments) = payload.parts();
+            self.inbox.push(Notice::Acknowledged {
+                socket: self.number,
+                ack,
+                said: Some(self.connection.said(text, attachments)),
+                payload,
+            });
+        }
+        Ok(())
+    }
+
+    /// One step of the session that JavaScript takes.
+    pub(crate) fn step(&self, event: Event<'_>) -> Effects {
+        let mut state = self.state.lock();
+        let effects = state.session.handle(event, self.now());
+        if state.session.deadline().is_none() {
+            state.timers.drain(..).for_each(|timer| timer.abort());
+        }
+        effects
+    }
+
+    /// Whether the session holds nothing: no LoopbackSocket serves the socket.
+    #[cfg(test)]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.state.lock().session.is_empty()
+    }
+
+    /// The index the next LoopbackSocket that serves the socket gets; `None` after its end.
+    pub(crate) fn next_instance(&self) -> Option<u32> {
+        let state = self.state.lock();
+        (!state.session.ended()).then(|| state.session.instances())
+    }
+
+    /// Arms the timer of pending authentication.
+    pub(crate) fn arm(
+        self: &Arc<Self>,
+        runtime: &tokio::runtime::Handle,
+        at: u64,
+        output: Arc<commands::Output>,
+    ) {
+        let socket: Weak<Self> = Arc::downgrade(self);
+        let deadline = self.started + Duration::from_millis(at);
+        let timer = runtime.spawn(async move {
+            tokio::time::sleep_until(deadline.into()).await;
+            // What the client said in time counts, however late JavaScript hears it.
+            let connection = socket
+                .upgrade()
+                .map(|socket| Arc::downgrade(&socket.connection));
+            if let Some(connection) = connection {
+                Connection::catch_up(&connection).await;
+            }
+            let Some(socket) = socket.upgrade() else {
+                return;
+            };
+            let expired = {
+                let mut state = socket.state.lock();
+                let now = socket.now().max(at);
+                let effects = state.session.handle(Event::Tick, now);
+                effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::DisconnectConnection))
+            };
+            if expired {
+                output.send(commands::Command::Expire(socket));
+            }
+        });
+        self.state.lock().timers.push(timer.abort_handle());
+    }
+
+    /// Queues a frame for the client, whose connection is then among those to be flushed.
+    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize, touched: &mut Touched) {
+        touched.send(&self.connection, frame, max_backpressure);
+    }
+
+    /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
+    /// whoever ends it. Says whether it had still been alive.
+    pub(crate) fn end(self: &Arc<Self>, server: &Server, reason: Reason) -> bool {
+        {
+            let mut state = self.state.lock();
+            if matches!(state.phase, Phase::Ended) {
+                return false;
+            }
+            state.phase = Phase::Ended;
+            let now = self.now();
+            state.session.handle(Event::Disconnected, now);
+            debug_assert!(state.session.is_empty());
+            state.timers.drain(..).for_each(|timer| timer.abort());
+            self.inbox.push(Notice::Disconnect {
+                socket: self.number,
+                reason,
+            });
+        }
+        self.namespace.remove(self.number);
+        self.connection.remove(self);
+        server.forget(self.number);
+        true
+    }
+}

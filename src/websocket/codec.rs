@@ -1,0 +1,558 @@
+//! The frames of a websocket (RFC 6455, section 5), taken apart and put together.
+//!
+//! Works on bytes that others carry. What must stay true: a message is handed on whole, once and in
+//! order, however the stream cut it up; a control frame amid the fragments of a message is seen at
+//! once; nothing larger than the limit is ever gathered; between whole messages nothing is held.
+
+use std::ops::ControlFlow;
+
+/// What a client's frames say.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Said<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    /// To be answered with a pong of the same bytes.
+    Ping(&'a [u8]),
+    Pong,
+    /// The client ends the websocket, and says why or not.
+    Close(Option<Closing<'a>>),
+}
+
+/// What a closing frame holds: a code and a reason, which the server sends back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Closing<'a>(pub(crate) &'a [u8]);
+
+/// What a client may not send. `lib/reasons.js` has the words of the npm package `ws` for each, in the
+/// order of [`Fault::number`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `RSV2` or `RSV3` is set.
+    ReservedBits,
+    /// `RSV1` is set, and no extension was agreed on.
+    CompressionBit,
+    /// An opcode that means nothing, or means nothing here.
+    Opcode(u8),
+    /// A fragment of a control frame.
+    FragmentedControl,
+    /// A control frame of a length it cannot have, as the frame's second byte has it.
+    ControlLength(u8),
+    Unmasked,
+    /// A status code that no closing frame may carry.
+    CloseCode(u16),
+    /// A text that is not UTF-8.
+    Text,
+    /// More than a message may hold.
+    TooBig,
+    /// A length beyond what a JavaScript number holds exactly.
+    LengthTooLarge,
+}
+
+impl Fault {
+    /// The code of the closing frame that answers it (section 7.4.1).
+    pub(crate) fn close_code(self) -> u16 {
+        match self {
+            Self::Text => 1007,
+            Self::TooBig | Self::LengthTooLarge => 1009,
+            _ => 1002,
+        }
+    }
+
+    /// JavaScript's number for it, and what more there is to say.
+    pub(crate) fn number(self) -> (u8, u16) {
+        match self {
+            Self::ReservedBits => (0, 0),
+            Self::CompressionBit => (1, 0),
+            Self::Opcode(opcode) => (2, opcode.into()),
+            Self::FragmentedControl => (3, 0),
+            Self::ControlLength(length) => (4, length.into()),
+            Self::Unmasked => (5, 0),
+            Self::CloseCode(code) => (6, code),
+            Self::Text => (7, 0),
+            Self::TooBig => (8, 0),
+            Self::LengthTooLarge => (9, 0),
+        }
+    }
+}
+
+/// What kind of frame the server writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    Text = TEXT,
+    Binary = BINARY,
+    Close = CLOSE,
+    Pong = PONG,
+}
+
+const CONTINUATION: u8 = 0;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+const PONG: u8 = 10;
+
+const FINAL: u8 = 0x80;
+const COMPRESSION: u8 = 0x40;
+const RESERVED: u8 = 0x30;
+const OPCODE: u8 = 0x0f;
+const CONTROL: u8 = 0x08;
+const MASKED: u8 = 0x80;
+/// A length that says that the two bytes behind it are the length.
+const EXTENDED: u8 = 126;
+/// A length that says that the eight bytes behind it are the length.
+const LONG: u8 = 127;
+/// The most a control frame may carry.
+const MAX_CONTROL: u8 = 125;
+/// What the length of a frame stays below: `ws` takes no length that JavaScript cannot count.
+const MAX_LENGTH: u64 = 1 << 53;
+/// What is set aside for a frame that has begun, in multiples of what came of it: its length alone is
+/// no reason to, since a client may announce what it never sends.
+const RESERVE: usize = 4;
+
+/// The bytes of a frame of the server with so much in it.
+pub(crate) fn framed(payload: usize) -> usize {
+    payload
+        + match payload {
+            0..=125 => 2,
+            126..=0xffff => 4,
+            _ => 10,
+        }
+}
+
+/// Begins a frame of the server: its payload, of that length, is to follow.
+pub(crate) fn begin(bytes: &mut Vec<u8>, kind: Kind, length: usize) {
+    bytes.reserve(framed(length));
+    bytes.push(FINAL | kind as u8);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(length), _) if length < EXTENDED => bytes.push(length),
+        (_, Ok(length)) => {
+            bytes.push(EXTENDED);
+            bytes.extend_from_slice(&length.to_be_bytes());
+        }
+        _ => {
+            bytes.push(LONG);
+            bytes.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+/// Adds a whole frame of the server.
+pub(crate) fn write(bytes: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
+    begin(bytes, kind, payload.len());
+    bytes.extend_from_slice(payload);
+}
+
+/// A client's frame, as its header has it.
+#[derive(Debug, Clone, Copy)]
+struct Header {
+    is_final: bool,
+    opcode: u8,
+    mask: [u8; 4],
+    /// Where the payload begins and ends, counted from the header's first byte.
+    start: usize,
+    end: usize,
+}
+
+/// Reads a header; `None` while it is not all there. What is wrong with it is found in the order in
+/// which `ws` looks.
+fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, Fault> {
+    let (&[first, second], rest) = match bytes.split_first_chunk::<2>() {
+        Some(split) => split,
+        None => return Ok(None),
+    };
+    let opcode = first & OPCODE;
+    let is_final = first & FINAL != 0;
+    let short = second & !MASKED;
+    if first & RESERVED != 0 {
+        return Err(Fault::ReservedBits);
+    }
+    if first & COMPRESSION != 0 {
+        return Err(Fault::CompressionBit);
+    }
+    match opcode {
+        CONTINUATION if in_fragments => {}
+        TEXT | BINARY if !in_fragments => {}
+        CLOSE..=PONG => {
+            if !is_final {
+                return Err(Fault::FragmentedControl);
+            }
+            if short > MAX_CONTROL || (opcode == CLOSE && short == 1) {
+                return Err(Fault::ControlLength(short));
+            }
+        }
+        _ => return Err(Fault::Opcode(opcode)),
+    }
+    if second & MASKED == 0 {
+        return Err(Fault::Unmasked);
+    }
+    let (length, rest, size) = match short {
+        EXTENDED => match rest.split_first_chunk::<2>() {
+            Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 8),
+            None => return Ok(None),
+        },
+        LONG => match rest.split_first_chunk::<8>() {
+            Some((length, rest)) => (u64::from_be_bytes(*length), rest, 14),
+            None => return Ok(None),
+        },
+        length => (u64::from(length), rest, 6),
+    };
+    if length >= MAX_LENGTH {
+        return Err(Fault::LengthTooLarge);
+    }
+    let length = usize::try_from(length).map_err(|_| Fault::TooBig)?;
+    // A control frame is bounded by itself.
+    if opcode & CONTROL == 0 && length > limit {
+        return Err(Fault::TooBig);
+    }
+    let Some(&mask) = rest.first_chunk::<4>() else {
+        return Ok(None);
+    };
+    Ok(Some(Header {
+        is_final,
+        opcode,
+        mask,
+        start: size,
+        end: size + length,
+    }))
+}
+
+/// Takes a client's mask off.
+fn unmask(payload: &mut [u8], mask: [u8; 4]) {
+    let wide = u64::from_ne_bytes([
+        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
+    ]);
+    let mut chunks = payload.chunks_exact_mut(8);
+    for chunk in &mut chunks {
+        if let Ok(word) = <[u8; 8]>::try_from(&*chunk) {
+            chunk.copy_from_slice(&(u64::from_ne_bytes(word) ^ wide).to_ne_bytes());
+        }
+    }
+    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+}
+
+/// The whole frames at the front of some bytes.
+#[derive(Debug, Clone, Copy)]
+struct Whole {
+    /// Where they end.
+    end: usize,
+    /// How long the frame behind them is; 0 if that is not known.
+    next: usize,
+}
+
+/// The frames of one client, as they come.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    /// The most a message may hold.
+    limit: usize,
+    /// The beginning of a frame whose rest has not come.
+    begun: Vec<u8>,
+    /// The fragments of a message whose rest has not come, and whether it is a text.
+    fragments: Option<Box<(bool, Vec<u8>)>>,
+}
+
+impl Frames {
+    /// Frames of messages of `limit` bytes at most.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            begun: Vec::new(),
+            fragments: None,
+        }
+    }
+
+    /// Takes bytes, in whose place the unmasked ones are written, and hands on what they complete,
+    /// until told to stop: then what is behind is gone.
+    ///
+    /// # Errors
+    /// What the client may not send; nothing behind it is looked at.
+    pub(crate) fn feed(
+        &mut self,
+        bytes: &mut [u8],
+        mut each: impl FnMut(Said<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Fault> {
+        if self.begun.is_empty() {
+            let whole = self.split(bytes, &mut each)?;
+            self.keep(&bytes[whole.end..], whole.next);
+            return Ok(());
+        }
+        let mut gathered = std::mem::take(&mut self.begun);
+        gathered.extend_from_slice(bytes);
+        let whole = self.split(&mut gathered, &mut each)?;
+        if whole.end == 0 {
+            self.begun = gathered;
+        } else {
+            self.keep(&gathered[whole.end..], whole.next);
+        }
+        Ok(())
+    }
+
+    /// Keeps the beginning of a frame that will have so many bytes, as far as that is known.
+    fn keep(&mut self, begun: &[u8], length: usize) {
+        let reserve = length.min(begun.len() * RESERVE);
+        self.begun.reserve_exact(reserve.max(begun.len()));
+        self.begun.extend_from_slice(begun);
+    }
+
+    /// Handles the whole frames at the front of some bytes.
+    fn split(
+        &mut self,
+        bytes: &mut [u8],
+        each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
+    ) -> Result<Whole, Fault> {
+        let mut end = 0;
+        loop {
+            let rest = &mut bytes[end..];
+            let gathered = self.fragments.as_ref().map(|message| message.1.len());
+            let limit = self.limit.saturating_sub(gathered.unwrap_or(0));
+            let Some(header) = header(rest, limit, gathered.is_some())? else {
+                return Ok(Whole { end, next: 0 });
+            };
+            let Some(payload) = rest.get_mut(header.start..header.end) else {
+                let next = header.end;
+                return Ok(Whole { end, next });
+            };
+            unmask(payload, header.mask);
+            end += header.end;
+            if self.frame(header, payload, each)?.is_break() {
+                let end = bytes.len();
+                return Ok(Whole { end, next: 0 });
+            }
+        }
+    }
+
+    fn frame(
+        &mut self,
+        header: Header,
+        payload: &[u8],
+        each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Fault> {
+        Ok(match header.opcode {
+            PING => each(Said::Ping(payload)),
+            PONG => each(Said::Pong),
+            CLOSE => each(Said::Close(closing(payload)?)),
+            CONTINUATION => {
+                if let Some(message) = &mut self.fragments {
+                    message.1.extend_from_slice(payload);
+                }
+                if !header.is_final {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                match self.fragments.take() {
+                    Some(message) => whole(message.0, &message.1, each)?,
+                    None => ControlFlow::Continue(()),
+                }
+            }
+            kind if header.is_final => whole(kind == TEXT, payload, each)?,
+            kind => {
+                self.fragments = Some(Box::new((kind == TEXT, payload.to_vec())));
+                ControlFlow::Continue(())
+            }
+        })
+    }
+}
+
+fn whole(
+    is_text: bool,
+    message: &[u8],
+    each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, Fault> {
+    if !is_text {
+        return Ok(each(Said::Binary(message)));
+    }
+    let text = std::str::from_utf8(message).map_err(|_| Fault::Text)?;
+    Ok(each(Said::Text(text)))
+}
+
+/// What a closing frame holds, a code and a reason, if it holds anything (section 7.4).
+fn closing(payload: &[u8]) -> Result<Option<Closing<'_>>, Fault> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return Ok(None);
+    };
+    let code = u16::from_be_bytes(*code);
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Fault::CloseCode(code));
+    }
+    match std::str::from_utf8(reason) {
+        Ok(_) => Ok(Some(Closing(payload))),
+        Err(_) => Err(Fault::Text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A client's frame, masked.
+    fn client(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [0x1d, 0xc4, 0x05, 0x9a];
+        let mut bytes = Vec::new();
+        begin(&mut bytes, Kind::Text, payload.len());
+        bytes[0] = first;
+        bytes[1] |= MASKED;
+        bytes.extend_from_slice(&mask);
+        let masked = payload.iter().zip(mask.iter().cycle());
+        bytes.extend(masked.map(|(byte, mask)| byte ^ mask));
+        bytes
+    }
+
+    fn say(said: &Said<'_>) -> String {
+        match said {
+            Said::Text(text) => format!("text {text}"),
+            Said::Binary(bytes) => format!("binary {bytes:?}"),
+            Said::Ping(bytes) => format!("ping {bytes:?}"),
+            Said::Pong => "pong".to_owned(),
+            Said::Close(closing) => format!("close {closing:?}"),
+        }
+    }
+
+    /// What is said when the bytes come in pieces of that size.
+    fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<Fault>) {
+        let mut frames = Frames::new(limit);
+        let mut heard = Vec::new();
+        for piece in bytes.to_vec().chunks_mut(piece) {
+            let fed = frames.feed(piece, |said| {
+                heard.push(say(&said));
+                ControlFlow::Continue(())
+            });
+            if let Err(fault) = fed {
+                return (heard, Some(fault));
+            }
+        }
+        assert!(frames.begun.is_empty() && frames.fragments.is_none());
+        assert_eq!(
+            frames.begun.capacity(),
+            0,
+            "nothing is held between messages"
+        );
+        (heard, None)
+    }
+
+    #[test]
+    fn messages_are_whole_however_the_stream_cuts_them() {
+        let long = "x".repeat(70_000);
+        let bytes = [
+            client(0x81, "42[\"ünï✓\"]".as_bytes()),
+            client(0x82, &[1, 2, 3]),
+            client(0x01, b"in "),
+            client(0x89, b"hi"),
+            client(0x00, "pär".as_bytes()),
+            client(0x8a, b""),
+            client(0x80, b"ts"),
+            client(0x81, b""),
+            client(0x81, long.as_bytes()),
+            client(0x81, "y".repeat(300).as_bytes()),
+            client(0x88, &[0x03, 0xe8, b'o', b'k']),
+        ]
+        .concat();
+        let expected = vec![
+            "text 42[\"ünï✓\"]".to_owned(),
+            "binary [1, 2, 3]".to_owned(),
+            "ping [104, 105]".to_owned(),
+            "pong".to_owned(),
+            "text in pärts".to_owned(),
+            "text ".to_owned(),
+            format!("text {long}"),
+            format!("text {}", "y".repeat(300)),
+            "close Some(Closing([3, 232, 111, 107]))".to_owned(),
+        ];
+        for piece in [1, 2, 3, 7, 64, 1000, bytes.len()] {
+            assert_eq!(read(&bytes, piece, 100_000), (expected.clone(), None));
+        }
+    }
+
+    #[test]
+    fn what_a_client_may_not_send_is_refused_with_its_code() {
+        let unmasked = b"\x81\x01x".to_vec();
+        for (bytes, fault) in [
+            (unmasked, Fault::Unmasked),
+            (client(0xc1, b"x"), Fault::CompressionBit),
+            (client(0xa1, b"x"), Fault::ReservedBits),
+            (client(0xd1, b"x"), Fault::ReservedBits),
+            (client(0x83, b"x"), Fault::Opcode(3)),
+            (client(0x09, b"x"), Fault::FragmentedControl),
+            (client(0x89, &[0; 126]), Fault::ControlLength(126)),
+            (client(0x80, b"x"), Fault::Opcode(0)),
+            (
+                [client(0x01, b"x"), client(0x81, b"y")].concat(),
+                Fault::Opcode(1),
+            ),
+            (client(0x88, b"x"), Fault::ControlLength(1)),
+            (client(0x88, &[0x03, 0xed]), Fault::CloseCode(1005)),
+            (client(0x81, b"\xff"), Fault::Text),
+            (client(0x81, &[b'x'; 101]), Fault::TooBig),
+            (
+                [client(0x01, &[b'x'; 60]), client(0x80, &[b'x'; 60])].concat(),
+                Fault::TooBig,
+            ),
+            (
+                b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
+                Fault::LengthTooLarge,
+            ),
+            (
+                b"\x82\xff\x00\x1f\xff\xff\xff\xff\xff\xff".to_vec(),
+                Fault::TooBig,
+            ),
+        ] {
+            assert_eq!(
+                read(&bytes, bytes.len(), 100),
+                (vec![], Some(fault)),
+                "{bytes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_message_is_in_proportion_to_what_came_of_it() {
+        let announced = &mut client(0x81, &[b'x'; 900_000])[..14];
+        let mut frames = Frames::new(1_000_000);
+        frames
+            .feed(announced, |_| unreachable!())
+            .expect("a beginning is no fault");
+        assert!(frames.begun.capacity() <= 14 * RESERVE);
+        let mut frames = Frames::new(1_000_000);
+        for (at, byte) in client(0x81, &[b'x'; 10_000]).iter_mut().enumerate() {
+            let piece = std::slice::from_mut(byte);
+            let fed = frames.feed(piece, |_| ControlFlow::Continue(()));
+            assert_eq!(fed, Ok(()));
+            assert!(frames.begun.capacity() <= 2 * (at + 1).max(8));
+        }
+        assert_eq!(frames.begun.capacity(), 0);
+    }
+
+    #[test]
+    fn fragments_of_one_byte_take_memory_for_their_bytes_only() {
+        let mut frames = Frames::new(1_000_000);
+        for at in 0..10_000 {
+            let mut fragment = client(u8::from(at == 0), b"x");
+            let fed = frames.feed(&mut fragment, |_| unreachable!());
+            assert_eq!(fed, Ok(()));
+            let kept = frames.fragments.as_ref().map(|it| it.1.capacity());
+            assert!(kept.is_some_and(|kept| kept <= 2 * (at + 1).max(8)));
+            assert_eq!(frames.begun.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn nothing_is_seen_behind_a_stop() {
+        let mut bytes = [client(0x81, b"a"), client(0x81, b"b")].concat();
+        let mut heard = 0;
+        let mut frames = Frames::new(10);
+        let fed = frames.feed(&mut bytes, |_| {
+            heard += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!((fed, heard), (Ok(()), 1));
+        assert!(frames.begun.is_empty());
+    }
+
+    #[test]
+    fn a_frame_is_as_long_as_it_is_said_to_be() {
+        for length in [0, 1, 125, 126, 65_535, 65_536, 70_000] {
+            let mut bytes = Vec::new();
+            write(&mut bytes, Kind::Binary, &vec![7; length]);
+            assert_eq!(bytes.len(), framed(length), "{length}");
+        }
+    }
+}
