@@ -45,7 +45,7 @@ const FLOOR = path.join(__dirname, 'floor.js');
  */
 function onNode(attach) {
   return (rest, ready) => {
-    const pem = (name) => fs.readFileSync(path.join(ROOT, '__test__', 'native', 'tls', name));
+    const pem = (name) => fs.readFileSync(path.join(ROOT, '__test__', 'support', 'tls', name));
     const httpServer = process.env.BENCH_TLS
       ? https.createServer({ key: pem('key.pem'), cert: pem('cert.pem') }, rest)
       : http.createServer(rest);

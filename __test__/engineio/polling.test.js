@@ -1,0 +1,321 @@
+'use strict';
+
+// Long polling, and the way from it to a websocket.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const http = require('node:http');
+const { describe, it } = require('node:test');
+const socketio = require('socket.io');
+const { WebSocket } = require('ws');
+const { Server } = require('../..');
+const { RawPolling } = require('../support/raw');
+const { CLIENTS, TIMEOUT, ending, happens, served, upgraded } = require('../support/native-server');
+
+describe('long polling', () => {
+  it(
+    'ends the connection of a client that leaves during a poll',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const connected = once(world.io, 'connection');
+        const raw = await world.polling({ eio, poll: false, join: false });
+        if (eio === 4) await raw.post('40');
+        const [socket] = await connected;
+        const ended = ending(socket);
+        // After the welcome there is nothing to be told.
+        assert.match(String((await raw.poll()).body), /40/);
+        const asked = once(world.httpServer, 'request');
+        const poll = raw.poll().catch((error) => error.code);
+        await asked;
+        raw.pending.destroy();
+        assert.equal(await poll, 'ECONNRESET');
+        assert.equal((await ended)[0], 'transport error');
+        assert.equal((await raw.poll()).status, 400);
+      }
+    }),
+  );
+
+  it(
+    'ends the connection of a client that polls twice at once',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      const ended = ending(raw.socket);
+      const second = await raw.poll();
+      assert.equal((await ended)[0], 'transport error');
+      assert.notEqual(second.status, 200);
+    }),
+  );
+
+  it(
+    'ends the connection of a client that says so',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const raw = await world.polling({ eio });
+        const ended = ending(raw.socket);
+        await raw.post(eio === 3 ? '1:1' : '1');
+        assert.equal((await ended)[0], 'transport close');
+        await raw.closed;
+      }
+    }),
+  );
+
+  it(
+    'ends the connection of a client that posts nonsense, and no other',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const [eio, payload, type] of [
+        [4, 'x'],
+        [4, ''.padEnd(100, '\x1e')],
+        [4, 'bnot base64!'],
+        [4, Buffer.from([0x34, 0x32, 0xff, 0xfe])],
+        [3, '99:42["m"]'],
+        [3, 'x:42["m"]'],
+        [3, '1'],
+        [3, '4:4"é"x'],
+        // Ends amid a surrogate pair.
+        [3, '1:😀1:2'],
+        [3, Buffer.from([1, 9, 9, 255, 4, 1]), 'application/octet-stream'],
+        [3, Buffer.from([7, 1, 255, 4]), 'application/octet-stream'],
+        [3, Buffer.from([0, 255, 4]), 'application/octet-stream'],
+      ]) {
+        const raw = await world.polling({ eio });
+        const ended = ending(raw.socket);
+        await raw.post(payload, type);
+        assert.match(
+          (await ended)[0],
+          /^(parse error|transport error|forced close)$/,
+          JSON.stringify(payload),
+        );
+        await raw.closed;
+      }
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+
+  it(
+    'drops what is volatile while no poll waits, and gives it to one that does',
+    TIMEOUT,
+    async () => {
+      for (const eio of [3, 4]) {
+        const heard = [];
+        for (const Kind of [socketio.Server, Server]) {
+          const httpServer = http.createServer();
+          const io = new Kind(httpServer, { allowEIO3: true });
+          httpServer.listen(0, '127.0.0.1');
+          await once(httpServer, 'listening');
+          const connected = once(io, 'connection');
+          const raw = new RawPolling(httpServer.address().port, { eio, poll: false });
+          await raw.opened();
+          if (eio === 4) await raw.post('40');
+          const [socket] = await connected;
+          socket.join('room');
+          // The welcome.
+          await raw.poll();
+          // In the order in which they are carried out: the last tells that the others were.
+          socket.volatile.emit('v', 'socket');
+          io.volatile.emit('v', 'namespace');
+          io.to('room').volatile.emit('v', 'room');
+          io.local.volatile.emit('v', Buffer.from('binary'));
+          socket.emit('told', 1);
+          socket.volatile.emit('v', 'behind');
+          heard.push(String((await raw.poll()).body));
+          for (const volatile of [socket.volatile, io.volatile, io.to('room').volatile]) {
+            const asked = once(httpServer, 'request');
+            const answer = raw.poll();
+            await asked;
+            volatile.emit('v', 'waited for');
+            heard.push(String((await answer).body));
+          }
+          raw.terminate();
+          await io.close();
+        }
+        assert.match(heard[0], /^(?:\d+:)?42\["told",1\]$/);
+        assert.match(heard[1], /^(?:\d+:)?42\["v","waited for"\]$/);
+        assert.deepEqual(heard.slice(4), heard.slice(0, 4));
+      }
+    },
+  );
+
+  it(
+    'takes several packets of one POST in their order, and gives several to one poll',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const [eio, join] of [
+        [4, (packets) => packets.join('\x1e')],
+        [3, (packets) => packets.map((packet) => `${packet.length}:${packet}`).join('')],
+      ]) {
+        const raw = await world.polling({ eio });
+        const seen = [];
+        raw.socket.on('n', (n) => seen.push(n));
+        raw.socket.on('last', (done) => done(seen));
+        const packets = Array.from({ length: 300 }, (_, n) => `42["n",${n},"ü✓😀"]`);
+        const answer = raw.packet('30[');
+        await raw.post(join([...packets, '420["last"]']));
+        const numbers = Array.from({ length: 300 }, (_, n) => n);
+        assert.deepEqual(JSON.parse((await answer).slice(3)), [numbers]);
+      }
+    }),
+  );
+});
+
+describe('an upgrade from polling to websocket', () => {
+  for (const version of CLIENTS) {
+    it(
+      `keeps the order of messages both ways with client ${version}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const TOTAL = 3000;
+        const here = [];
+        const there = [];
+        const connected = once(world.io, 'connection');
+        const client = world.client(version, { transports: ['polling', 'websocket'] });
+        const allThere = new Promise((resolve) => {
+          client.on('n', (n) => there.push(n) === TOTAL && resolve());
+        });
+        const [socket] = await connected;
+        const allHere = new Promise((resolve) => {
+          socket.on('n', (n) => here.push(n) === TOTAL && resolve());
+        });
+        await (client.connected || happens(client, 'connect'));
+        const order = Array.from({ length: TOTAL }, (_, n) => n);
+        let isUpgraded = false;
+        upgraded(client).then(() => (isUpgraded = true));
+        let sentAfter = 0;
+        for (const n of order) {
+          client.emit('n', n);
+          socket.emit('n', n);
+          if (isUpgraded) sentAfter += 1;
+          // Half of the traffic is before the upgrade is done, half of it after.
+          if (n === TOTAL / 2) await upgraded(client);
+          else if (n % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        await Promise.all([allHere, allThere]);
+        assert.deepEqual(here, order);
+        assert.deepEqual(there, order);
+        assert.ok(sentAfter > 0);
+        assert.equal(client.io.engine.transport.name, 'websocket');
+        assert.equal(socket.connected, true);
+      }),
+    );
+  }
+
+  const probe = async (world, raw) => {
+    const query = `EIO=${raw.eio}&transport=websocket&sid=${raw.sid}`;
+    const ws = new WebSocket(`ws://127.0.0.1:${world.port}/socket.io/?${query}`);
+    await once(ws, 'open');
+    return ws;
+  };
+
+  it(
+    'lets the client go on polling until it is done',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      const ws = await probe(world, raw);
+      ws.send('2probe');
+      assert.equal(String((await once(ws, 'message'))[0]), '3probe');
+      assert.deepEqual(await raw.call('echo', 1), [1]);
+      // A client that leaves polling waits for its poll, which is answered with nothing for that.
+      raw.isPolling = false;
+      assert.equal(await raw.received.next((packet) => packet === '6'), '6');
+      await raw.send('421["echo",2]');
+      const answer = once(ws, 'message');
+      ws.send('5');
+      assert.equal(String((await answer)[0]), '431[2]');
+      const ended = ending(raw.socket);
+      ws.close();
+      assert.equal((await ended)[0], 'transport close');
+    }),
+  );
+
+  it(
+    'that is never finished ends at upgradeTimeout, and polling goes on',
+    TIMEOUT,
+    served({ upgradeTimeout: 50 }, async (world) => {
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      for (const first of ['2probe', undefined]) {
+        const ws = await probe(world, raw);
+        const closed = once(ws, 'close');
+        if (first !== undefined) ws.send(first);
+        await closed;
+        assert.deepEqual(await raw.call('echo', 1), [1]);
+      }
+    }),
+  );
+
+  it(
+    'that says nonsense, or leaves, ends, and polling goes on',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      for (const nonsense of [
+        ['42["m"]'],
+        ['x'],
+        [''],
+        ['2probe', '4'],
+        ['x'.repeat(200)],
+        [Buffer.from('2probe')],
+      ]) {
+        const ws = await probe(world, raw);
+        const closed = once(ws, 'close');
+        nonsense.forEach((frame) => ws.send(frame));
+        await closed;
+        assert.deepEqual(await raw.call('echo', nonsense.length), [nonsense.length]);
+      }
+      const left = await probe(world, raw);
+      left.terminate();
+      assert.deepEqual(await raw.call('echo', 0), [0]);
+    }),
+  );
+
+  it(
+    'is one at a time: a second websocket of a session is closed, and neither harms the other',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      raw.socket.on('echo', (value, done) => done(value));
+      const first = await probe(world, raw);
+      first.send('2probe');
+      await once(first, 'message');
+      const second = await probe(world, raw);
+      second.send('2probe');
+      second.send('5');
+      await once(second, 'close');
+      raw.isPolling = false;
+      await raw.received.next((packet) => packet === '6');
+      first.send('5');
+      first.send('420["echo",1]');
+      assert.equal(String((await once(first, 'message'))[0]), '430[1]');
+      const third = await probe(world, raw);
+      await once(third, 'close');
+      assert.equal((await raw.poll()).status, 400);
+      first.send('421["echo",2]');
+      assert.equal(String((await once(first, 'message'))[0]), '431[2]');
+      const ended = ending(raw.socket);
+      first.terminate();
+      assert.equal((await ended)[0], 'transport close');
+    }),
+  );
+
+  it(
+    'answers the pings of the websocket before it is done',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      const ws = await probe(world, raw);
+      ws.ping('are you there');
+      assert.equal(String((await once(ws, 'pong'))[0]), 'are you there');
+      ws.pong();
+      ws.send('2probe');
+      await once(ws, 'message');
+      ws.close();
+      await once(ws, 'close');
+    }),
+  );
+});

@@ -1,0 +1,235 @@
+'use strict';
+
+// Ids of sessions and sockets, as the ecosystem of Socket.IO counts on them: of 20 characters, known
+// as soon as there is a connection, and made by the application if it wants to.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const { io: connect } = require('socket.io-client');
+const { start, message } = require('../support/child');
+const { TIMEOUT, happens, served, upgraded } = require('../support/native-server');
+
+/** What npm base64id makes of 15 bytes. */
+const ID = /^[\w-]{20}$/;
+const OPEN = '/socket.io/?EIO=4&transport=polling';
+
+describe('the id of a connection', () => {
+  for (const [name, transports] of Object.entries({
+    websocket: ['websocket'],
+    polling: ['polling'],
+    'polling and websocket': ['polling', 'websocket'],
+  })) {
+    it(
+      `is known when the engine tells of the connection, over ${name}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const seen = [];
+        world.io.engine.on('connection', (conn) => seen.push([conn.id, conn.protocol]));
+        world.io.use((socket, next) => {
+          seen.push([socket.client.id, socket.conn.protocol]);
+          next();
+        });
+        const { client, socket } = await world.connect('4.8', { transports });
+        const { id } = client.io.engine;
+        assert.match(id, ID);
+        assert.deepEqual(seen, [
+          [id, 4],
+          [id, 4],
+        ]);
+        assert.deepEqual([socket.conn.id, socket.client.id], [id, id]);
+        if (transports.length > 1) await upgraded(client);
+        assert.equal(socket.conn.id, id);
+      }),
+    );
+  }
+
+  it(
+    'is known when the engine tells of a connection of Engine.IO 3',
+    TIMEOUT,
+    served({}, async (world) => {
+      const connected = once(world.io.engine, 'connection');
+      const raw = await world.raw({ eio: 3 });
+      const [conn] = await connected;
+      assert.deepEqual([conn.id, conn.protocol], [raw.sid, 3]);
+      assert.match(raw.sid, ID);
+    }),
+  );
+});
+
+describe('the id of a socket', () => {
+  it(
+    'has 20 characters, and is not that of the connection, for a client of protocol 5',
+    TIMEOUT,
+    served({}, async (world) => {
+      world.io.of('/news');
+      const { socket } = await world.connect();
+      const { socket: other } = await world.connect('4.8', { nsp: '/news' });
+      const ids = [socket.id, other.id, socket.conn.id, other.conn.id];
+      for (const id of ids) assert.match(id, ID);
+      assert.equal(new Set(ids).size, 4);
+    }),
+  );
+
+  it(
+    'is made of that of the connection for a client of protocol 4',
+    TIMEOUT,
+    served({}, async (world) => {
+      world.io.of('/news');
+      const { socket } = await world.connect('2.5');
+      assert.equal(socket.id, socket.conn.id);
+      const { socket: other } = await world.connect('2.5', { nsp: '/news' });
+      assert.equal(other.id, `/news#${other.conn.id}`);
+    }),
+  );
+});
+
+describe('io.engine.generateId', () => {
+  it(
+    'gives an id of 20 characters, another one each time',
+    TIMEOUT,
+    served({}, async ({ io }) => {
+      const ids = Array.from({ length: 100 }, () => io.engine.generateId());
+      for (const id of ids) assert.match(id, ID);
+      assert.equal(new Set(ids).size, 100);
+    }),
+  );
+
+  for (const [name, late] of [
+    ['at once', (id) => id],
+    ['by a promise', (id) => new Promise((resolve) => setImmediate(resolve, id))],
+  ]) {
+    it(
+      `may be the application's, and give ids ${name}`,
+      TIMEOUT,
+      served({ cookie: true }, async (world) => {
+        let last = 0;
+        world.io.engine.generateId = (req) => {
+          last += 1;
+          return late(`mine:${new URL(req.url, world.url).searchParams.get('transport')}-${last}`);
+        };
+        const { client, socket } = await world.connect('4.8', {
+          transports: ['polling', 'websocket'],
+        });
+        await upgraded(client);
+        assert.equal(client.io.engine.id, 'mine:polling-1');
+        assert.equal(socket.conn.id, 'mine:polling-1');
+        assert.match(socket.id, ID);
+        const { socket: direct } = await world.connect('4.8');
+        assert.equal(direct.conn.id, 'mine:websocket-2');
+        const old = await world.polling({ eio: 3 });
+        assert.equal(old.sid, 'mine:polling-3');
+        const answer = await fetch(world.url + OPEN);
+        assert.match(answer.headers.get('set-cookie'), /^io=mine%3Apolling-4;/);
+        const closed = once(socket.conn, 'close');
+        socket.conn.close();
+        await closed;
+        assert.equal(direct.connected, true);
+      }),
+    );
+  }
+
+  it(
+    'gets the request that sockets have then',
+    TIMEOUT,
+    served({}, async (world) => {
+      world.io.engine.generateId = (req) => {
+        req.isMine = true;
+        return `mine-${req.headers['x-number']}`;
+      };
+      for (const [number, transport] of ['websocket', 'polling'].entries()) {
+        const { socket } = await world.connect('4.8', {
+          transports: [transport],
+          extraHeaders: { 'x-number': number },
+        });
+        assert.deepEqual([socket.request.isMine, socket.conn.id], [true, `mine-${number}`]);
+      }
+    }),
+  );
+
+  it(
+    'refuses a request for which it gives no id, and tells why',
+    TIMEOUT,
+    served({}, async (world) => {
+      const told = [];
+      world.io.engine.on('connection_error', ({ code, context }) => told.push([code, context]));
+      const failed = new Error('no more ids');
+      const refuse = async (generateId) => {
+        world.io.engine.generateId = generateId;
+        const answer = await fetch(world.url + OPEN);
+        assert.equal(answer.status, 400);
+        assert.deepEqual(await answer.json(), { code: 3, message: 'Bad request' });
+        const client = connect(world.url, { transports: ['websocket'], reconnection: false });
+        assert.equal((await happens(client, 'connect_error'))[0].message, 'websocket error');
+        assert.equal(told.length, 2);
+        return told.splice(0).map(([code, { name, error }]) => {
+          assert.deepEqual([code, name], [3, 'ID_GENERATION_ERROR']);
+          return error;
+        });
+      };
+      for (const error of await refuse(() => {
+        throw failed;
+      })) {
+        assert.equal(error, failed);
+      }
+      for (const error of await refuse(() => Promise.reject(failed))) assert.equal(error, failed);
+      for (const id of [undefined, 7, '', 'a b', 'a"b', 'a\\b', 'a\nb', 'é', 'x'.repeat(64), {}]) {
+        for (const error of await refuse(async () => id)) {
+          assert.equal(error.code, 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID');
+        }
+      }
+      assert.equal(world.io.engine.clientsCount, 0);
+    }),
+  );
+
+  it(
+    'cannot have two sessions share an id, so that nobody gets what is for another',
+    TIMEOUT,
+    served({}, async (world) => {
+      const told = [];
+      world.io.engine.on('connection_error', ({ context }) => told.push(context.error.code));
+      world.io.on('connection', (socket) => socket.on('echo', (value, done) => done(value)));
+      world.io.engine.generateId = () => 'the-only-one';
+      const first = await world.polling();
+      assert.equal(first.sid, 'the-only-one');
+      assert.equal((await fetch(world.url + OPEN)).status, 400);
+      const second = connect(world.url, { transports: ['websocket'], reconnection: false });
+      await happens(second, 'connect_error');
+      assert.deepEqual(told, Array(2).fill('ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID'));
+      assert.deepEqual(await first.call('echo', 1), [1]);
+    }),
+  );
+});
+
+describe('@socket.io/sticky', () => {
+  it('finds the worker of each client that polls', TIMEOUT, async () => {
+    const child = start('sticky.js');
+    const clients = [];
+    try {
+      const port = await message(child);
+      const workers = new Map();
+      for (let n = 0; n < 4; n++) {
+        const client = connect(`http://127.0.0.1:${port}`, {
+          transports: ['polling'],
+          forceNew: true,
+          reconnection: false,
+        });
+        clients.push(client);
+        const refused = happens(client, 'connect_error').then(([error]) => {
+          throw error;
+        });
+        await Promise.race([happens(client, 'connect'), refused]);
+        for (let call = 0; call < 3; call++) {
+          const pid = await client.timeout(10_000).emitWithAck('who');
+          assert.equal(workers.get(n) ?? pid, pid, 'always the same worker');
+          workers.set(n, pid);
+        }
+      }
+      assert.equal(new Set(workers.values()).size, 2, 'both workers have clients');
+    } finally {
+      clients.forEach((client) => client.disconnect());
+      child.send('close');
+      await child.ended;
+    }
+  });
+});

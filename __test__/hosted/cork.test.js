@@ -1,0 +1,89 @@
+'use strict';
+
+// On a JavaScript server, what a connection flushes together is written together.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const { VERSIONS, authenticate, call, newInstance, openServer } = require('../support/js-hosts');
+const { coalesce } = require('../../lib/coalesce');
+
+/** Counts the writes of a stream. */
+function counted(stream) {
+  const count = { writes: 0 };
+  for (const method of ['_write', '_writev']) {
+    const before = stream[method];
+    stream[method] = function write(...args) {
+      count.writes += 1;
+      return Reflect.apply(before, this, args);
+    };
+  }
+  return count;
+}
+
+for (const version of VERSIONS) {
+  describe(`on socket.io ${version}`, () => {
+    for (const [what, transports] of [
+      ['websocket', ['websocket']],
+      ['websocket that began with polling', ['polling', 'websocket']],
+    ]) {
+      it(`what goes over a ${what} at once is one write, in its order`, async (t) => {
+        const { io, connect } = await openServer(t, version);
+        const instance = newInstance();
+        instance.defineMethod('echo', (socket, credentials, args) => args);
+        instance.start(io);
+        const connected = once(io, 'connection');
+        const client = connect('/', { transports });
+        const [socket] = await connected;
+        if (transports.length > 1) await once(client.io.engine, 'upgrade');
+        await authenticate(client);
+        const heard = [];
+        client.on('n', (n) => heard.push(n));
+        const { _socket: stream } = socket.conn.transport.socket;
+        const count = counted(stream);
+        for (let n = 0; n < 50; n++) socket.emit('n', n);
+        assert.deepEqual(await call(client, 'echo', 1), { result: 1 });
+        assert.deepEqual(
+          heard,
+          Array.from({ length: 50 }, (_, n) => n),
+        );
+        // The first, those that gathered behind it, and the answer.
+        assert.ok(count.writes <= 4, `${count.writes} writes`);
+        assert.equal(stream.writableCorked, 0);
+      });
+    }
+
+    it('what is sent right before a connection ends arrives', async (t) => {
+      const { io, connect } = await openServer(t, version);
+      const instance = newInstance();
+      instance.defineMethod('leave', (socket) => {
+        for (let n = 0; n < 50; n++) socket.emit('n', n);
+        socket.disconnect(true);
+      });
+      instance.start(io);
+      const client = connect();
+      await authenticate(client);
+      let heard = 0;
+      client.on('n', () => (heard += 1));
+      const left = once(client, 'disconnect');
+      client.emit('leave');
+      await left;
+      assert.equal(heard, 50);
+    });
+  });
+}
+
+it('what is no connection of Engine.IO is left alone', () => {
+  const listening = { on: () => assert.fail('nobody asked for it') };
+  for (const conn of [undefined, null, {}, listening]) coalesce(conn);
+  const flushes = [];
+  const conn = { transport: null, on: (event, listener) => flushes.push([event, listener]) };
+  coalesce(conn);
+  coalesce(conn);
+  assert.equal(flushes.length, 1);
+  const [[event, flushing]] = flushes;
+  assert.equal(event, 'flush');
+  for (const transport of [null, {}, { socket: {} }, { socket: { _socket: {} } }]) {
+    Reflect.apply(flushing, { transport }, [[1, 2]]);
+  }
+});

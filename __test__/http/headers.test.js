@@ -1,0 +1,307 @@
+'use strict';
+
+// What the answers of a server say in their heads: CORS, cookies, middleware, and what listeners
+// add; and the client's bundle. The same as socket.io's.
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+const zlib = require('node:zlib');
+const { Server } = require('../..');
+const { Host, beside } = require('../support/beside');
+const { TIMEOUT, served } = require('../support/native-server');
+
+const OPEN = '/socket.io/?EIO=4&transport=polling';
+const BUNDLE = '/socket.io/socket.io.min.js';
+
+/** Opens a connection, sends, and polls; every answer. */
+async function session(host, headers) {
+  const answers = [await host.request(OPEN, { headers })];
+  const use = `${OPEN}&sid=${host.sid}`;
+  answers.push(await host.request(use, { method: 'POST', body: '40/nowhere,', headers }));
+  answers.push(await host.request(use, { headers }));
+  return answers;
+}
+
+describe('cors', () => {
+  const here = { origin: 'https://here.example' };
+  const there = { origin: 'https://there.example' };
+  const preflight = {
+    method: 'OPTIONS',
+    headers: {
+      ...here,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'x-token, content-type',
+    },
+  };
+
+  for (const [what, cors] of [
+    ['that is not given', undefined],
+    ['that is false', false],
+    ['that is true', true],
+    ['of every origin', { origin: '*' }],
+    ['of one origin', { origin: here.origin, methods: ['GET', 'POST'], credentials: true }],
+    ['of several origins', { origin: [there.origin, /here\.example$/], maxAge: 60 }],
+    ['of a function', { origin: (origin, done) => done(null, origin === here.origin) }],
+    [
+      'of a function of the request',
+      (req, done) => done(null, { origin: req.headers.origin, allowedHeaders: ['x-token'] }),
+    ],
+    ['that fails', (req, done) => done(new Error('no cors today'))],
+    ['that answers preflights itself', { origin: '*', preflightContinue: true }],
+    ['of its own status', { origin: '*', optionsSuccessStatus: 200, exposedHeaders: ['x-a'] }],
+  ]) {
+    it(
+      `${what} is what it is on socket.io`,
+      TIMEOUT,
+      beside({ cors }, async (host) => [
+        await host.request(OPEN, preflight),
+        await host.request(OPEN, { headers: here }),
+        await host.request(OPEN, { headers: there }),
+        await host.request(`${OPEN}&sid=nobody`, { headers: here }),
+        await host.request('/socket.io/?EIO=4', { headers: here }),
+        await host.request('/app', { headers: here }),
+        await host.request(OPEN, { headers: here, method: 'POST' }),
+      ]),
+    );
+  }
+
+  it(
+    'is on every answer of a session, and on the answer to an upgrade',
+    TIMEOUT,
+    beside({ cors: { origin: here.origin, credentials: true } }, async (host) => [
+      await session(host, here),
+      await host.upgrade({ headers: here }),
+      await host.upgrade({ headers: here, query: 'EIO=4&transport=nothing' }),
+    ]),
+  );
+});
+
+describe('cookie', () => {
+  for (const [what, cookie] of [
+    ['that is true', true],
+    ['that is false', false],
+    ['with a name', { name: 'load-balancer' }],
+    [
+      'with all attributes',
+      {
+        name: 'a',
+        path: '/sockets',
+        httpOnly: false,
+        sameSite: 'strict',
+        secure: true,
+        maxAge: 60,
+        domain: 'example.com',
+      },
+    ],
+    ['without attributes', { path: undefined, httpOnly: false, sameSite: false }],
+  ]) {
+    it(
+      `${what} is set as by socket.io: when a connection is opened by polling`,
+      TIMEOUT,
+      beside({ cookie }, async (host) => [await session(host), await host.upgrade()]),
+    );
+  }
+
+  it('that is a name is set under that name', TIMEOUT, async () => {
+    const host = new Host(Server, { cookie: 'io' });
+    await host.listen();
+    const { headers } = await host.request(OPEN);
+    assert.deepEqual(headers['set-cookie'], ['io=SID; Path=/; HttpOnly; SameSite=Lax']);
+    await host.close();
+  });
+});
+
+describe('listeners to initial_headers and headers', () => {
+  const listening = (host) => {
+    const seen = [];
+    host.io.engine.on('initial_headers', (headers, req) => {
+      headers['x-initial'] = '1';
+      headers['set-cookie'] = 'own=1; Path=/';
+      seen.push(['initial_headers', req.method, req.url.replace(host.sid, 'SID')]);
+    });
+    host.io.engine.on('headers', (headers, req) => {
+      headers['x-every'] = 'ü'.normalize('NFD')[0];
+      seen.push(['headers', req.method, req.url.replace(host.sid, 'SID')]);
+    });
+    return seen;
+  };
+
+  it(
+    'add to answers and hear of them as on socket.io',
+    TIMEOUT,
+    beside({}, async (host) => {
+      const seen = listening(host);
+      return [
+        await session(host),
+        await host.upgrade(),
+        await host.request('/socket.io/?EIO=4'),
+        await host.request(BUNDLE.replace('min', 'no')),
+        seen,
+      ];
+    }),
+  );
+
+  it(
+    'hear of an upgrade of a session, which opens nothing',
+    TIMEOUT,
+    beside({}, async (host) => {
+      const seen = listening(host);
+      await host.request(OPEN);
+      const query = `EIO=4&transport=websocket&sid=${host.sid}`;
+      return [await host.upgrade({ query }), seen];
+    }),
+  );
+
+  it(
+    'that set what cannot be sent end their own upgrade only',
+    TIMEOUT,
+    served({}, async (world) => {
+      const { uncaught } = require('../support/native-server');
+      world.io.engine.once('headers', (headers) => {
+        headers['x-bad'] = 'a\r\nb: c';
+      });
+      const errors = await uncaught(async () => {
+        const tcp = await world.tcp();
+        tcp.socket.write(require('../support/raw').upgradeRequest());
+        await tcp.ended;
+        assert.equal(tcp.data.length, 0);
+      });
+      assert.deepEqual(
+        errors.map(({ code }) => code),
+        ['ERR_INVALID_CHAR'],
+      );
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+});
+
+describe('middleware of io.engine.use()', () => {
+  const using = (...middlewares) => {
+    return (host) => middlewares.forEach((middleware) => host.io.engine.use(middleware));
+  };
+  const sessionId = (req, res, next) => {
+    res.setHeader('set-cookie', 'session=1');
+    setImmediate(next);
+  };
+  const failing = (req, res, next) => next(new Error('not today'));
+  const throwing = () => {
+    throw new Error('thrown');
+  };
+  const rejecting = () => Promise.reject(new Error('rejected'));
+  const answering = (req, res) => {
+    if (req.headers.upgrade) {
+      res.end();
+    } else {
+      res.writeHead(401, { 'x-why': 'because' });
+      res.end('no');
+    }
+  };
+
+  for (const [what, use] of [
+    ['that sets headers', using(sessionId, sessionId)],
+    ['that fails', using(sessionId, failing)],
+    ['that throws', using(throwing)],
+    ['that rejects', using(rejecting)],
+  ]) {
+    it(
+      `${what} does what it does on socket.io`,
+      TIMEOUT,
+      beside({}, async (host) => {
+        use(host);
+        return [await host.request(OPEN), await host.upgrade(), await host.request('/app')];
+      }),
+    );
+  }
+
+  it(
+    'that answers itself keeps a request from being served',
+    TIMEOUT,
+    served({}, async (world) => {
+      world.io.engine.use(answering);
+      const response = await fetch(world.url + OPEN);
+      assert.equal(response.status, 401);
+      const tcp = await world.tcp();
+      tcp.socket.write(require('../support/raw').upgradeRequest());
+      await tcp.ended;
+      assert.equal(tcp.data.length, 0);
+      assert.equal(world.io.engine.clientsCount, 0);
+    }),
+  );
+});
+
+describe("the client's bundle", () => {
+  const files = ['', '.min', '.esm.min', '.msgpack.min']
+    .map((kind) => `socket.io${kind}.js`)
+    .flatMap((name) => [name, `${name}.map`]);
+
+  for (const name of files) {
+    it(
+      `${name} is served as by socket.io`,
+      TIMEOUT,
+      beside({}, (host) => host.request(`/socket.io/${name}`)),
+    );
+  }
+
+  it(
+    'is what it is on socket.io under another path, with a query, and by any method',
+    TIMEOUT,
+    beside({ path: '/other/' }, async (host) => [
+      await host.request('/other/socket.io.min.js?v=1'),
+      await host.request('/other/socket.io.min.js', { method: 'HEAD' }),
+      await host.request('/other/socket.io.min.js', { method: 'POST' }),
+      await host.request('/other/socket.io.slim.js'),
+      await host.request('/other/socket.io.js/'),
+      await host.request('/socket.io/socket.io.min.js'),
+    ]),
+  );
+
+  it(
+    'is not served without serveClient',
+    TIMEOUT,
+    beside({ serveClient: false }, (host) => host.request(BUNDLE)),
+  );
+
+  it(
+    'is not sent again to who has it',
+    TIMEOUT,
+    beside({}, async (host) => {
+      const { etag } = (await host.request(BUNDLE)).headers;
+      const known = (value) => ({ headers: { 'if-none-match': value } });
+      return [
+        await host.request(BUNDLE, known(etag)),
+        await host.request(BUNDLE, known(`W/${etag}`)),
+        await host.request(BUNDLE, known('"0.9"')),
+      ];
+    }),
+  );
+
+  it(
+    'is encoded as the client prefers, as by socket.io',
+    TIMEOUT,
+    beside({ cors: { origin: 'https://here.example' } }, async (host) => {
+      const answers = [];
+      for (const accepted of [
+        'gzip,br,deflate',
+        'br',
+        'deflate',
+        'gzip, deflate, br',
+        'gzip;q=0.5, br;q=0.9',
+        'identity;q=1, gzip;q=0.1',
+        '*',
+        '*;q=0.5, gzip;q=0.1',
+        'br;q=0, *',
+        'br;q=0, gzip;q=0, deflate;q=0',
+        'zstd, GZIP',
+        ';;,',
+        '',
+      ]) {
+        const answer = await host.request(BUNDLE, { headers: { 'accept-encoding': accepted } });
+        const encoding = answer.headers['content-encoding'];
+        if (encoding === 'br') answer.body = String(zlib.brotliDecompressSync(answer.body));
+        else if (encoding !== undefined) answer.body = String(zlib.unzipSync(answer.body));
+        answers.push([accepted, answer]);
+      }
+      return answers;
+    }),
+  );
+});

@@ -1,0 +1,437 @@
+'use strict';
+
+// Every way to be attached: several servers and other listeners on one http.Server, TLS, HTTP/2, a
+// Unix socket, workers of a cluster, worker threads.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const http = require('node:http');
+const http2 = require('node:http2');
+const https = require('node:https');
+const os = require('node:os');
+const path = require('node:path');
+const { describe, it } = require('node:test');
+const { WebSocket, WebSocketServer } = require('ws');
+const { Server } = require('../..');
+const { message, start } = require('../support/child');
+const { RawPolling, RawWebsocket } = require('../support/raw');
+const {
+  CLIENTS,
+  TIMEOUT,
+  World,
+  happens,
+  reach,
+  served,
+  upgraded,
+} = require('../support/native-server');
+
+const TLS = {
+  key: fs.readFileSync(path.join(__dirname, '..', 'support', 'tls', 'key.pem')),
+  cert: fs.readFileSync(path.join(__dirname, '..', 'support', 'tls', 'cert.pem')),
+};
+
+/**
+ * Joins the default namespace. What a client sends before its CONNECT is answered ends its connection,
+ * and the application may know of its socket before the client does.
+ */
+async function joined(ws) {
+  ws.send('40');
+  await new Promise((resolve) => {
+    ws.on('message', (data) => {
+      if (String(data).startsWith('40')) resolve();
+    });
+  });
+}
+
+/** A world on TLS. */
+class SecureWorld extends World {
+  constructor(options, httpServer = https.createServer(TLS)) {
+    super(options, httpServer);
+  }
+
+  async listen() {
+    await super.listen();
+    this.url = `https://127.0.0.1:${this.port}`;
+  }
+
+  client(version, options) {
+    return super.client(version, { rejectUnauthorized: false, ...options });
+  }
+
+  /** A websocket of `ws`, with the server's socket for it, in the default namespace. */
+  async secure() {
+    const connected = once(this.io, 'connection');
+    const ws = new WebSocket(`wss://127.0.0.1:${this.port}/socket.io/?EIO=4&transport=websocket`, {
+      rejectUnauthorized: false,
+      perMessageDeflate: false,
+    });
+    await once(ws, 'open');
+    await joined(ws);
+    const [socket] = await connected;
+    return { ws, socket };
+  }
+}
+
+const secured = (options, test) => async (t) => {
+  const world = new SecureWorld(options);
+  await world.listen();
+  t.signal.addEventListener('abort', () => world.close());
+  try {
+    await test(world, t);
+  } finally {
+    await world.close();
+  }
+};
+
+describe('on an https.Server', () => {
+  for (const version of CLIENTS) {
+    for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
+      it(
+        `client ${version} is served by ${transports.join(', then ')}, and known as secure`,
+        TIMEOUT,
+        secured({}, async (world) => {
+          const { client, socket } = await world.connect(version, { transports });
+          assert.equal(socket.handshake.secure, true);
+          assert.equal(socket.handshake.address, '127.0.0.1');
+          if (transports.length > 1) await upgraded(client);
+          socket.on('echo', (value, done) => done(value, Buffer.from('bytes')));
+          const large = 'ü'.repeat(200_000);
+          const [text, bytes] = await new Promise((resolve) => {
+            client.emit('echo', large, (...answer) => resolve(answer));
+          });
+          assert.equal(text, large);
+          assert.equal(String(Buffer.from(bytes)), 'bytes');
+          const ended = once(socket, 'disconnect');
+          client.disconnect();
+          await ended;
+        }),
+      );
+    }
+  }
+
+  it(
+    'a client that leaves, and one that is cut off, end with transport close',
+    TIMEOUT,
+    secured({}, async (world) => {
+      for (const leave of [(ws) => ws.close(), (ws) => ws.terminate()]) {
+        const { ws, socket } = await world.secure();
+        const ended = once(socket, 'disconnect');
+        leave(ws);
+        assert.equal((await ended)[0], 'transport close');
+      }
+      await reach(() => world.io.engine.clientsCount === 0);
+    }),
+  );
+
+  it(
+    'a connection that the server ends is ended for the client',
+    TIMEOUT,
+    secured({}, async (world) => {
+      const { ws, socket } = await world.secure();
+      const closed = once(ws, 'close');
+      socket.disconnect(true);
+      await closed;
+    }),
+  );
+
+  it(
+    'a client that sends faster than it is read is held back, and nothing is lost',
+    TIMEOUT,
+    secured({}, async (world) => {
+      const { ws, socket } = await world.secure();
+      const COUNT = 200;
+      const filler = 'x'.repeat(50_000);
+      const seen = [];
+      const all = new Promise((resolve) => {
+        socket.on('n', (n) => seen.push(n) === COUNT && resolve());
+      });
+      for (let n = 0; n < COUNT; n++) ws.send(`42["n",${n},"${filler}"]`);
+      await all;
+      assert.deepEqual(
+        seen,
+        Array.from({ length: COUNT }, (_, n) => n),
+      );
+    }),
+  );
+
+  it(
+    'a client that reads slowly gets everything, in order',
+    TIMEOUT,
+    secured({}, async (world) => {
+      const { ws, socket } = await world.secure();
+      const COUNT = 200;
+      const filler = 'x'.repeat(50_000);
+      ws.pause();
+      for (let n = 0; n < COUNT; n++) socket.emit('n', n, filler);
+      const seen = [];
+      const all = new Promise((resolve) => {
+        ws.on('message', (data) => {
+          const match = /^42\["n",(\d+),/.exec(data);
+          if (match !== null && seen.push(Number(match[1])) === COUNT) resolve();
+        });
+      });
+      ws.resume();
+      await all;
+      assert.deepEqual(
+        seen,
+        Array.from({ length: COUNT }, (_, n) => n),
+      );
+    }),
+  );
+
+  it(
+    'a client that does not read is closed once maxBackpressure waits',
+    TIMEOUT,
+    secured({ maxBackpressure: 100_000 }, async (world) => {
+      const { ws, socket } = await world.secure();
+      const other = await world.secure();
+      ws.pause();
+      const ended = once(socket, 'disconnect');
+      const filler = 'x'.repeat(100_000);
+      while (socket.connected) {
+        socket.emit('n', filler);
+        await new Promise(setImmediate);
+      }
+      assert.equal((await ended)[0], 'transport error');
+      other.socket.on('echo', (value, done) => done(value));
+      other.ws.send('420["echo",1]');
+      await happens(other.ws, 'message');
+      ws.terminate();
+    }),
+  );
+});
+
+describe('on a secure server of HTTP/2 that allows HTTP/1', () => {
+  it('requests of HTTP/2 and websockets of HTTP/1 are served', TIMEOUT, async (t) => {
+    const world = new SecureWorld({}, http2.createSecureServer({ ...TLS, allowHTTP1: true }));
+    await world.listen();
+    t.signal.addEventListener('abort', () => world.close());
+    const session = http2.connect(world.url, { rejectUnauthorized: false });
+    const request = async (method, query, body) => {
+      const stream = session.request({
+        ':method': method,
+        ':path': `/socket.io/?EIO=4&transport=polling${query}`,
+      });
+      stream.end(body);
+      let text = '';
+      for await (const chunk of stream.setEncoding('utf8')) text += chunk;
+      return text;
+    };
+    const open = await request('GET', '');
+    const { sid } = JSON.parse(open.slice(1));
+    const connected = once(world.io, 'connection');
+    assert.equal(await request('POST', `&sid=${sid}`, '40'), 'ok');
+    const [socket] = await connected;
+    assert.equal(socket.handshake.secure, true);
+    assert.match(await request('GET', `&sid=${sid}`), /^40/);
+    const { ws } = await world.secure();
+    const both = [once(ws, 'close'), once(socket, 'disconnect')];
+    session.close();
+    await world.close();
+    await Promise.all(both);
+  });
+});
+
+describe('on a Unix socket', () => {
+  it('websockets and polling are served', TIMEOUT, async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
+    const socketPath = path.join(folder, 'socket');
+    const httpServer = http.createServer();
+    const io = new Server(httpServer);
+    httpServer.listen(socketPath);
+    await once(httpServer, 'listening');
+    const connected = once(io, 'connection');
+    const ws = new WebSocket(`ws+unix://${socketPath}:/socket.io/?EIO=4&transport=websocket`);
+    const received = [];
+    ws.on('message', (data) => received.push(String(data)));
+    await once(ws, 'open');
+    await joined(ws);
+    const [socket] = await connected;
+    socket.on('echo', (value, done) => done(value));
+    ws.send('420["echo",1]');
+    await reach(() => received.length === 3);
+    assert.equal(received[2], '430[1]');
+    const open = await new Promise((resolve, reject) => {
+      http
+        .get({ socketPath, path: '/socket.io/?EIO=4&transport=polling' }, (res) => {
+          res.setEncoding('utf8').once('data', resolve);
+        })
+        .once('error', reject);
+    });
+    assert.match(open, /^0\{"sid"/);
+    const closed = once(ws, 'close');
+    await io.close();
+    await closed;
+    fs.rmSync(folder, { recursive: true });
+  });
+});
+
+describe('on one http.Server', () => {
+  it(
+    'several servers serve their own paths, and each closes by itself',
+    TIMEOUT,
+    served({ path: '/first' }, async (world) => {
+      const servers = ['/second', '/third/deep', '/without'].map((where) => {
+        const options = { path: where, addTrailingSlash: where !== '/without' };
+        return [where, new Server(world.httpServer, options)];
+      });
+      for (const [where, io] of [['/first', world.io], ...servers]) {
+        io.on('connection', (socket) => socket.on('where', (done) => done(where)));
+      }
+      for (const where of ['/first', '/second', '/third/deep', '/without']) {
+        const given = where === '/without' ? where : `${where}/`;
+        for (const Raw of [RawWebsocket, RawPolling]) {
+          const raw = new Raw(world.port, { path: given });
+          await raw.opened();
+          await raw.join();
+          assert.deepEqual(await raw.call('where'), [where]);
+          raw.terminate();
+        }
+      }
+      for (const [, io] of servers) await io.close();
+    }),
+  );
+
+  it(
+    'a server may be attached before and after it listens, and to several http.Servers',
+    TIMEOUT,
+    async () => {
+      const early = http.createServer((req, res) => res.end('early'));
+      const late = http.createServer((req, res) => res.end('late'));
+      const io = new Server({ pingInterval: 12_000 });
+      io.on('connection', (socket) => socket.on('echo', (value, done) => done(value)));
+      io.attach(early);
+      early.listen(0, '127.0.0.1');
+      late.listen(0, '127.0.0.1');
+      await Promise.all([once(early, 'listening'), once(late, 'listening')]);
+      const { port } = late.address();
+      assert.equal(await (await fetch(`http://127.0.0.1:${port}/socket.io/`)).text(), 'late');
+      io.attach(late);
+      for (const server of [early, late]) {
+        const raw = new RawWebsocket(server.address().port);
+        await raw.opened();
+        assert.equal(raw.open.pingInterval, 12_000);
+        await raw.join();
+        assert.deepEqual(await raw.call('echo', 1), [1]);
+        raw.terminate();
+        await raw.closed;
+      }
+      early.close();
+      await io.close();
+    },
+  );
+
+  it(
+    'a listener that came before, as Express is, hears of every other request',
+    TIMEOUT,
+    served(
+      () => {
+        const httpServer = http.createServer();
+        const app = (req, res) => res.end(`app ${req.url}`);
+        httpServer.on('request', app);
+        return { httpServer, path: '/api/socket.io', addTrailingSlash: false };
+      },
+      async (world) => {
+        const text = async (url) => (await fetch(world.url + url)).text();
+        assert.equal(await text('/api/users'), 'app /api/users');
+        assert.equal(
+          await text('/socket.io/?EIO=4&transport=polling'),
+          'app /socket.io/?EIO=4&transport=polling',
+        );
+        assert.match(await text('/api/socket.io?EIO=4&transport=polling'), /^0\{"sid"/);
+        assert.match(await text('/api/socket.io/?EIO=4&transport=polling'), /^0\{"sid"/);
+      },
+    ),
+  );
+
+  it(
+    'another websocket server on its own path goes on, with destroyUpgrade and without',
+    TIMEOUT,
+    async () => {
+      for (const destroyUpgrade of [true, false]) {
+        const world = new World({ destroyUpgrade, destroyUpgradeTimeout: 30 });
+        await world.listen();
+        const other = new WebSocketServer({ noServer: true });
+        const sockets = [];
+        world.httpServer.on('upgrade', (req, socket, head) => {
+          sockets.push(socket);
+          if (req.url === '/other') {
+            other.handleUpgrade(req, socket, head, (ws) =>
+              ws.on('message', (data) => ws.send(data)),
+            );
+          }
+        });
+        const ws = new WebSocket(`ws://127.0.0.1:${world.port}/other`);
+        await once(ws, 'open');
+        const nobody = await world.tcp();
+        nobody.socket.write(
+          'GET /nobody HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+        );
+        const started = Date.now();
+        if (destroyUpgrade) {
+          await nobody.ended;
+          assert.ok(Date.now() - started >= 25);
+        } else {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          assert.equal(nobody.socket.readableEnded, false);
+        }
+        ws.send('still here');
+        assert.equal(String((await once(ws, 'message'))[0]), 'still here');
+        sockets.forEach((socket) => socket.destroy());
+        await world.close();
+      }
+    },
+  );
+});
+
+describe('in workers of a cluster', () => {
+  it('that share a port, websockets are served by all of them', TIMEOUT, async () => {
+    const child = start('cluster.js');
+    const port = await message(child);
+    const pids = new Set();
+    const clients = [];
+    while (pids.size < 2) {
+      const raw = new RawWebsocket(port);
+      await raw.opened();
+      await raw.join();
+      const [pid] = await raw.call('who');
+      pids.add(pid);
+      clients.push(raw);
+    }
+    assert.ok(!pids.has(child.pid));
+    child.send('close');
+    assert.deepEqual(await message(child), [0, 0]);
+    await Promise.all(clients.map((raw) => raw.closed));
+    assert.equal((await child.ended).code, 0);
+  });
+});
+
+describe('in a worker thread', () => {
+  it(
+    'clients are served, lose their connection when it is terminated, and the process goes on',
+    TIMEOUT,
+    async () => {
+      const child = start('threads.js');
+      for (const told of ['again', 'again', 'end']) {
+        const port = await message(child);
+        const clients = [];
+        for (const Raw of [RawWebsocket, RawWebsocket, RawPolling]) {
+          const raw = new Raw(port);
+          await raw.opened();
+          await raw.join();
+          assert.deepEqual(await raw.call('echo', told), [told]);
+          clients.push(raw);
+        }
+        // Calls are under way when the thread ends.
+        for (const raw of clients) raw.send('420["echo",1]').catch(() => {});
+        const next = told === 'end' ? message(child) : undefined;
+        child.send(told);
+        await Promise.all(clients.map((raw) => raw.closed));
+        if (next !== undefined) assert.equal(await next, 'ended');
+      }
+      const { code, signal, output } = await child.ended;
+      assert.equal(code, 0, `${signal} ${output}`);
+    },
+  );
+});

@@ -1,0 +1,200 @@
+'use strict';
+
+// The options Socket.IO has: what is taken, what is refused, and what is ignored with a warning.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const http = require('node:http');
+const { describe, it } = require('node:test');
+const { WebSocket } = require('ws');
+const { Server } = require('../..');
+const { beside } = require('../support/beside');
+const { TIMEOUT, happens, served } = require('../support/native-server');
+
+const OPEN = '/socket.io/?EIO=4&transport=polling';
+
+const make = (options) => new Server(http.createServer(), options);
+
+describe('an option the native server cannot honour', () => {
+  for (const [name, value] of [
+    ['adapter', class Adapter {}],
+    ['connectionStateRecovery', {}],
+    ['initialPacket', 'hello'],
+    ['origins', '*:*'],
+    ['transports', ['polling', 'webtransport']],
+    ['parser', { Encoder: class Encoder {}, Decoder: class Decoder {} }],
+    ['parser', 'schemapack'],
+  ]) {
+    it(`${name} is refused, with what to do instead`, () => {
+      assert.throws(() => make({ [name]: value }), {
+        name: 'UnsupportedOptionError',
+        code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION',
+        option: name,
+        message: /(Use|Emit) .+\.$/,
+      });
+    });
+  }
+
+  it('is taken when it is switched off', () => {
+    for (const off of [undefined, null, false]) {
+      make({ adapter: off, connectionStateRecovery: off, initialPacket: off, parser: off });
+    }
+  });
+});
+
+describe('an option that changes nothing for clients', () => {
+  it('is ignored with a warning, once', TIMEOUT, async () => {
+    const warnings = [];
+    const listener = (warning) => warnings.push(warning);
+    process.on('warning', listener);
+    for (const name of ['perMessageDeflate', 'httpCompression', 'wsEngine']) {
+      for (const value of [false, undefined, true, { threshold: 1 }]) make({ [name]: value });
+    }
+    await new Promise(setImmediate);
+    process.off('warning', listener);
+    assert.deepEqual(
+      warnings.map(({ code, message }) => [code, /'(\w+)'/.exec(message)[1]]),
+      ['perMessageDeflate', 'httpCompression', 'wsEngine'].map((name) => [
+        'ERR_LOOPBACK_SOCKET_IGNORED_OPTION',
+        name,
+      ]),
+    );
+  });
+});
+
+describe('a path of an http.Server that a native server has', () => {
+  it('is given to another one with a warning, once, unless the first is closed', async () => {
+    const warnings = [];
+    const listener = (warning) => warnings.push(warning);
+    process.on('warning', listener);
+    const httpServer = http.createServer();
+    const first = new Server(httpServer);
+    const other = new Server(httpServer, { path: '/other' });
+    const second = new Server(httpServer);
+    await Promise.all([first, other, second].map((io) => io.close()));
+    await new Server(httpServer).close();
+    await new Promise(setImmediate);
+    process.off('warning', listener);
+    assert.deepEqual(
+      warnings.map(({ code, message }) => [code, /'(.+)'/.exec(message)[1]]),
+      [['ERR_LOOPBACK_SOCKET_SAME_PATH', '/socket.io/']],
+    );
+  });
+});
+
+describe('an option that is impossible', () => {
+  for (const [name, ...values] of [
+    ['addTrailingSlash', 'no', 0],
+    ['transports', 'polling', [], ['polling', 'smoke'], {}],
+    ['allowUpgrades', 1],
+    ['allowRequest', true, {}],
+    ['allowEIO3', 'yes'],
+    ['cookie', 1, { name: 'a b' }, { name: 'a', path: 'a\nb' }, { sameSite: 'sometimes' }],
+    ['cors', 'https://example.com', 1],
+    ['cleanupEmptyChildNamespaces', 'yes'],
+    ['destroyUpgrade', 'yes'],
+    ['destroyUpgradeTimeout', -1, '1s'],
+  ]) {
+    it(`${name} is an error that says what it needs`, () => {
+      for (const value of values) {
+        assert.throws(() => make({ [name]: value }), {
+          code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+          option: name,
+          message: new RegExp(`'${name}' needs `),
+        });
+      }
+    });
+  }
+});
+
+describe('what Socket.IO takes for not given', () => {
+  it(
+    'is the default here too',
+    TIMEOUT,
+    beside(
+      {
+        path: '',
+        cors: null,
+        cookie: null,
+        allowRequest: null,
+        connectTimeout: 0,
+      },
+      async (host) => [
+        await host.request(OPEN, { headers: { origin: 'https://example.com' } }),
+        host.io.path(),
+      ],
+    ),
+  );
+});
+
+describe('path and addTrailingSlash', () => {
+  for (const options of [
+    { path: '/a' },
+    { path: '/a/' },
+    { path: '/a/b' },
+    { path: '/a', addTrailingSlash: false },
+    { path: '/a/', addTrailingSlash: false },
+    { addTrailingSlash: true },
+  ]) {
+    it(
+      `are where clients connect, as on socket.io: ${JSON.stringify(options)}`,
+      TIMEOUT,
+      beside(options, async (host) => {
+        const answers = [];
+        for (const path of [
+          '/a',
+          '/a/',
+          '/a/b',
+          '/a/b/',
+          '/ab',
+          '/b',
+          '/socket.io',
+          '/socket.io/',
+        ]) {
+          answers.push([path, await host.request(`${path}?EIO=4&transport=polling`)]);
+        }
+        return answers;
+      }),
+    );
+  }
+});
+
+describe('transports and allowUpgrades', () => {
+  for (const options of [
+    { transports: ['polling'] },
+    { transports: ['polling', 'websocket'] },
+    { allowUpgrades: false },
+  ]) {
+    it(
+      `are what is offered to clients that poll, as on socket.io: ${JSON.stringify(options)}`,
+      TIMEOUT,
+      beside(options, (host) => host.request(OPEN)),
+    );
+  }
+
+  it(
+    'allowUpgrades: false refuses an upgrade, and polling goes on',
+    TIMEOUT,
+    served({ allowUpgrades: false }, async (world) => {
+      const told = once(world.io.engine, 'connection_error');
+      const raw = await world.polling();
+      const query = `EIO=4&transport=websocket&sid=${raw.sid}`;
+      const ws = new WebSocket(`ws://127.0.0.1:${world.port}/socket.io/?${query}`);
+      const [, response] = await happens(ws, 'unexpected-response');
+      assert.equal(response.statusCode, 400);
+      assert.deepEqual((await told)[0].context, { name: 'UPGRADE_NOT_ALLOWED' });
+      raw.socket.on('echo', (value, done) => done(value));
+      assert.deepEqual(await raw.call('echo', 1), [1]);
+    }),
+  );
+
+  it(
+    'polling alone leaves upgrades to others',
+    TIMEOUT,
+    served({ transports: ['polling'] }, async (world) => {
+      assert.equal(world.httpServer.listenerCount('upgrade'), 0);
+      const { socket } = await world.connect('4.8', { transports: ['polling', 'websocket'] });
+      assert.equal(socket.conn.transport.name, 'polling');
+    }),
+  );
+});

@@ -1,0 +1,194 @@
+'use strict';
+
+// How often a client may try to authenticate, and how many sockets of one address may be pending, on
+// every kind of server.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const { networkOf } = require('../../lib/authentication-limits');
+const { HOSTS, authenticate, newInstance, next, openServer } = require('../support/js-hosts');
+
+const TOO_MANY_ATTEMPTS = {
+  message: 'Too many attempts to authenticate. Connect again later.',
+  code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS',
+};
+const TOO_MANY_PENDING = {
+  message: 'Too many connections of this address wait for authentication. Connect again later.',
+  code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING',
+};
+
+/** @returns {object} an instance that accepts `'right'` */
+function guarded() {
+  const sockets = newInstance();
+  sockets.auth((socket, credentials) => credentials === 'right');
+  return sockets;
+}
+
+/** @returns {Promise<unknown>} what a client is refused with */
+function refused(client, credentials = 'wrong') {
+  const unauthorized = next(client, 'unauthorized');
+  client.emit('authentication', credentials);
+  return unauthorized;
+}
+
+for (const host of HOSTS) {
+  const title = host === 'native' ? 'the native server' : `a socket.io ${host} server`;
+
+  describe(`limits of authentication on ${title}`, { timeout: 60_000 }, () => {
+    it('close the connection of a socket that has failed too often, and tell it why', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      guarded().start(io, { maxAuthenticationAttempts: 3 });
+      const client = connect();
+      await once(client, 'connect');
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        assert.deepEqual(await refused(client), { message: 'Authentication failure' });
+      }
+      const disconnected = next(client, 'disconnect');
+      assert.deepEqual(await refused(client, 'right'), TOO_MANY_ATTEMPTS);
+      assert.equal(await disconnected, 'io server disconnect');
+    });
+
+    it('count attempts that are under way, whose function is not run for more', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      let running = 0;
+      sockets.auth(() => {
+        running += 1;
+        return new Promise(() => {});
+      });
+      sockets.start(io, { maxAuthenticationAttempts: 5 });
+      const client = connect();
+      await once(client, 'connect');
+      const unauthorized = next(client, 'unauthorized');
+      const disconnected = next(client, 'disconnect');
+      for (let attempt = 0; attempt < 50; attempt += 1) client.emit('authentication', {});
+      assert.deepEqual(await unauthorized, TOO_MANY_ATTEMPTS);
+      assert.equal(await disconnected, 'io server disconnect');
+      assert.equal(running, 5);
+    });
+
+    it('do not count attempts that succeed', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = guarded();
+      sockets.defineMethod('m', () => 'called');
+      sockets.start(io, { maxAuthenticationAttempts: 2 });
+      const client = connect();
+      await once(client, 'connect');
+      assert.deepEqual(await refused(client), { message: 'Authentication failure' });
+      for (let attempt = 0; attempt < 10; attempt += 1) {
+        assert.equal(await authenticate(client, 'right'), true);
+      }
+      assert.deepEqual(await refused(client), { message: 'Authentication failure' });
+      const answer = await new Promise((resolve) => client.emit('m', {}, resolve));
+      assert.deepEqual(answer, { result: 'called' });
+      assert.deepEqual(await refused(client), TOO_MANY_ATTEMPTS);
+    });
+
+    it('keep what one socket does from another', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      guarded().start(io, { maxAuthenticationAttempts: 1 });
+      const [first, second] = [connect(), connect()];
+      await Promise.all([once(first, 'connect'), once(second, 'connect')]);
+      await refused(first);
+      assert.deepEqual(await refused(first), TOO_MANY_ATTEMPTS);
+      assert.deepEqual(await refused(second), { message: 'Authentication failure' });
+    });
+
+    it('turn away a socket while too many of its address are pending', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      guarded().start(io, { maxPendingPerAddress: 2 });
+      const left = [];
+      io.on('connection', (socket) => {
+        socket.on('disconnect', () => left.forEach((resolve) => resolve()));
+      });
+      const [first, second] = [connect(), connect()];
+      await Promise.all([once(first, 'connect'), once(second, 'connect')]);
+
+      const turnedAway = async () => {
+        const client = connect();
+        const disconnected = next(client, 'disconnect');
+        assert.deepEqual(await next(client, 'unauthorized'), TOO_MANY_PENDING);
+        assert.equal(await disconnected, 'io server disconnect');
+      };
+      const admitted = async () => {
+        const client = connect();
+        await once(client, 'connect');
+        assert.deepEqual(await refused(client), { message: 'Authentication failure' });
+        return client;
+      };
+      await turnedAway();
+      // One authenticates: there is room for another.
+      assert.equal(await authenticate(first, 'right'), true);
+      const third = await admitted();
+      await turnedAway();
+      // One leaves: there is room again.
+      const gone = new Promise((resolve) => left.push(resolve));
+      third.disconnect();
+      await gone;
+      await admitted();
+      await turnedAway();
+    });
+
+    it('find the address of a client where the application says', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      guarded().start(io, {
+        maxPendingPerAddress: 1,
+        clientAddress: (socket) => socket.handshake.query.address,
+      });
+      const from = (address) => connect('/', { query: { address } });
+      const first = from('10.0.0.1');
+      await once(first, 'connect');
+      const second = from('10.0.0.2');
+      await once(second, 'connect');
+      assert.deepEqual(await refused(second), { message: 'Authentication failure' });
+      const same = from('10.0.0.1');
+      assert.deepEqual(await next(same, 'unauthorized'), TOO_MANY_PENDING);
+    });
+
+    it('are generous where nobody sets them', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      guarded().start(io);
+      const client = connect();
+      await once(client, 'connect');
+      for (let attempt = 0; attempt < 100; attempt += 1) {
+        assert.deepEqual(await refused(client), { message: 'Authentication failure' });
+      }
+      assert.deepEqual(await refused(client), TOO_MANY_ATTEMPTS);
+    });
+  });
+}
+
+describe('limits of authentication', () => {
+  it('refuse impossible values where they are given', () => {
+    for (const options of [
+      { maxAuthenticationAttempts: 0 },
+      { maxAuthenticationAttempts: '3' },
+      { maxPendingPerAddress: -1 },
+      { maxPendingPerAddress: NaN },
+      { clientAddress: 'x-forwarded-for' },
+    ]) {
+      assert.throws(() => newInstance().start({ on() {} }, options), {
+        code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+        option: Object.keys(options)[0],
+      });
+    }
+    newInstance().start({ on() {} }, { maxPendingPerAddress: Infinity });
+  });
+
+  it('count an IPv6 network of 64 bits as one address, and IPv4 in IPv6 as IPv4', () => {
+    for (const [address, network] of [
+      ['203.0.113.7', '203.0.113.7'],
+      ['::ffff:203.0.113.7', '203.0.113.7'],
+      ['2001:db8::1', '2001:db8:0:0'],
+      ['2001:DB8:0000:0:1:2:3:4', '2001:db8:0:0'],
+      ['2001:db8:0:1::', '2001:db8:0:1'],
+      ['fe80::1%eth0', 'fe80:0:0:0'],
+      ['a proxy says so', 'a proxy says so'],
+      ['', undefined],
+      [undefined, undefined],
+    ]) {
+      assert.equal(networkOf(address), network, address);
+    }
+  });
+});

@@ -1,0 +1,202 @@
+'use strict';
+
+// One maxHttpBufferSize holds on every way in; who exceeds it loses its own connection only.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const { describe, it } = require('node:test');
+const { frame, upgradeRequest } = require('../support/raw');
+const { TIMEOUT, ending, happens, loopbackSocket, served } = require('../support/native-server');
+
+const LIMIT = 10_000;
+
+/** `["m",""]` and the packet types are part of the message. */
+const text = (bytes) => 'x'.repeat(bytes);
+
+/** A world with a limit, and another client that has to stay unharmed. */
+function limited(test) {
+  return served({ maxHttpBufferSize: LIMIT }, async (world) => {
+    const sizes = [];
+    const instance = loopbackSocket();
+    instance.start(world.io);
+    world.io.on('connection', (socket) => {
+      socket.on('m', (...args) => {
+        const done = typeof args.at(-1) === 'function' ? args.pop() : undefined;
+        sizes.push(args.map((arg) => arg.length));
+        done?.();
+      });
+    });
+    const other = await world.raw();
+    await test(world, sizes);
+    assert.deepEqual(await other.call('m', 'still here'), []);
+    assert.equal(other.socket.connected, true);
+  });
+}
+
+describe('a message up to maxHttpBufferSize', () => {
+  for (const eio of [3, 4]) {
+    it(
+      `is taken, and a longer one ends its websocket of Engine.IO ${eio}`,
+      TIMEOUT,
+      limited(async (world, sizes) => {
+        const raw = await world.raw({ eio });
+        const room = LIMIT - '421["m",""]'.length;
+        assert.deepEqual(await raw.call('m', text(room)), []);
+        assert.deepEqual(sizes, [[room]]);
+        const ended = ending(raw.socket);
+        await raw.send(`42["m","${text(LIMIT)}"]`);
+        assert.equal((await ended)[0], 'transport error');
+        await raw.closed;
+        assert.equal(sizes.length, 1);
+      }),
+    );
+
+    it(
+      `is taken, and a longer one ends its polling connection of Engine.IO ${eio}`,
+      TIMEOUT,
+      limited(async (world, sizes) => {
+        const raw = await world.polling({ eio });
+        const room = LIMIT - '10000:421["m",""]'.length;
+        assert.deepEqual(await raw.call('m', text(room)), []);
+        assert.deepEqual(sizes, [[room]]);
+        const ended = ending(raw.socket);
+        const body = `42["m","${text(LIMIT)}"]`;
+        const { status } = await raw.post(eio === 3 ? `${body.length}:${body}` : body);
+        assert.equal(status, 413);
+        assert.equal((await ended)[0], 'transport error');
+        await raw.closed;
+        assert.equal(sizes.length, 1);
+      }),
+    );
+
+    it(
+      `is taken with its attachments, and more of them end a websocket of Engine.IO ${eio}`,
+      TIMEOUT,
+      limited(async (world, sizes) => {
+        const raw = await world.raw({ eio });
+        const attachment = (bytes) =>
+          Buffer.concat([Buffer.from(eio === 3 ? [4] : []), Buffer.alloc(bytes)]);
+        const announce = (count) => {
+          const holders = Array.from({ length: count }, (_, num) => ({ _placeholder: true, num }));
+          return `45${count}-${eio === 3 ? '' : ''}["m",${JSON.stringify(holders).slice(1)}`;
+        };
+        const heard = once(raw.socket, 'm');
+        await raw.send(announce(2));
+        await raw.send(attachment(LIMIT / 2));
+        await raw.send(attachment(LIMIT / 2));
+        await heard;
+        assert.deepEqual(sizes, [[LIMIT / 2, LIMIT / 2]]);
+        const ended = ending(raw.socket);
+        await raw.send(announce(3));
+        for (let i = 0; i < 3; i++) await raw.send(attachment(LIMIT / 2));
+        assert.equal((await ended)[0], 'forced close');
+        await raw.closed;
+        assert.equal(sizes.length, 1);
+      }),
+    );
+
+    it(
+      `with attachments sent one POST at a time, more of them end a polling connection of Engine.IO ${eio}`,
+      TIMEOUT,
+      limited(async (world, sizes) => {
+        const raw = await world.polling({ eio });
+        const base64 = Buffer.alloc(6000).toString('base64');
+        const attachment = eio === 3 ? `${base64.length + 2}:b4${base64}` : `b${base64}`;
+        const ended = ending(raw.socket);
+        await raw.send('452-["m",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]');
+        await raw.post(attachment);
+        await raw.post(attachment);
+        assert.equal((await ended)[0], 'forced close');
+        await raw.closed;
+        assert.deepEqual(sizes, []);
+      }),
+    );
+  }
+
+  it(
+    'is counted over all of its fragments',
+    TIMEOUT,
+    limited(async (world, sizes) => {
+      const tcp = await world.tcp();
+      const connected = once(world.io, 'connection');
+      tcp.socket.write(upgradeRequest());
+      await tcp.until(/101/);
+      tcp.socket.write(frame('40'));
+      const [socket] = await connected;
+      const ended = ending(socket);
+      tcp.socket.write(frame('42["m","', { fin: false }));
+      for (let i = 0; i < 12; i++) {
+        tcp.socket.write(frame(text(1000), { fin: false, opcode: 0 }));
+      }
+      assert.equal((await ended)[0], 'transport error');
+      await tcp.ended;
+      assert.deepEqual(sizes, []);
+    }),
+  );
+
+  it(
+    'is refused by the length its frame announces, before its bytes come',
+    TIMEOUT,
+    limited(async (world) => {
+      const tcp = await world.tcp();
+      const connected = once(world.io, 'connection');
+      tcp.socket.write(upgradeRequest());
+      await tcp.until(/101/);
+      tcp.socket.write(frame('40'));
+      const [socket] = await connected;
+      const ended = ending(socket);
+      tcp.socket.write(frame(text(1_000_000)).subarray(0, 20));
+      assert.equal((await ended)[0], 'transport error');
+      await tcp.ended;
+    }),
+  );
+
+  it(
+    'is counted over a POST that announces no length',
+    TIMEOUT,
+    limited(async (world, sizes) => {
+      const raw = await world.polling();
+      const ended = ending(raw.socket);
+      const tcp = await world.tcp();
+      tcp.socket.write(
+        `POST /socket.io/?EIO=4&transport=polling&sid=${raw.sid} HTTP/1.1\r\nHost: localhost\r\n` +
+          'Transfer-Encoding: chunked\r\nContent-Type: text/plain\r\n\r\n',
+      );
+      for (let i = 0; i < 12; i++) tcp.socket.write(`3e8\r\n${text(1000)}\r\n`);
+      await tcp.until(/^HTTP\/1.1 413 /);
+      assert.equal((await ended)[0], 'transport error');
+      assert.deepEqual(sizes, []);
+    }),
+  );
+
+  it(
+    'that ends an official client is seen by it as the end of its transport',
+    TIMEOUT,
+    limited(async (world) => {
+      for (const version of ['4.8', '2.5']) {
+        for (const transport of ['websocket', 'polling']) {
+          const { client, socket } = await world.connect(version, { transports: [transport] });
+          const here = ending(socket);
+          const there = happens(client, 'disconnect');
+          client.emit('m', text(3 * LIMIT));
+          assert.equal((await here)[0], 'transport error', `${version} ${transport}`);
+          assert.match((await there)[0], /^transport (close|error)$/, `${version} ${transport}`);
+        }
+      }
+    }),
+  );
+
+  it(
+    'is 1 MB unless said otherwise',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.raw();
+      assert.equal(raw.open.maxPayload, 1e6);
+      raw.socket.on('m', (value, done) => done(value.length));
+      assert.deepEqual(await raw.call('m', text(999_900)), [999_900]);
+      const ended = ending(raw.socket);
+      await raw.send(`42["m","${text(1e6)}"]`);
+      assert.equal((await ended)[0], 'transport error');
+    }),
+  );
+});

@@ -1,0 +1,513 @@
+'use strict';
+
+// The bench itself: its arithmetic, its verdicts, its report, and that the app under test serves the
+// same methods on all servers. Nothing here is timed.
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, it } = require('node:test');
+const { WebSocketServer } = require('ws');
+const { CASES, GROUPS, generatorsOf, metricsOf, peersOf } = require('../../bench/cases');
+const { GROWTH, GROWTH_SERVERS } = require('../../bench/growth');
+const { QUESTIONS } = require('../../bench/control');
+const { answer } = require('../../bench/floor');
+const { AppProcess } = require('../../bench/lib/app-process');
+const { advantage, better, ratio } = require('../../bench/lib/compare');
+const { steps } = require('../../bench/lib/linearity');
+const { figures } = require('../../bench/lib/measure');
+const { turns } = require('../../bench/lib/schedule');
+const results = require('../../bench/lib/results');
+const { median, spread } = require('../../bench/lib/statistics');
+const { METRICS } = require('../../bench/metrics');
+const { decodePayload, encodePayload } = require('../../bench/nodegen/client');
+const { headline } = require('../../bench/report/headline');
+const { README, render, renderReadme } = require('../../bench/report/make');
+const { judgeFlood, judgeGrowth } = require('../../bench/report/growth-verdicts');
+const { figure, number, times } = require('../../bench/report/numbers');
+const { terminalReport } = require('../../bench/report/terminal');
+const { ALL, PEERS, SERVERS, installedPeers } = require('../../bench/servers');
+const { grown } = require('../../bench/soak');
+const { judge } = require('../../bench/targets');
+
+const NODEGEN = path.join(__dirname, '..', '..', 'bench', 'nodegen');
+
+/**
+ * Runs the generator in Node.
+ * @param {number} port
+ * @param {string} args
+ * @returns {Promise<{ status: number, report: any, stderr: string }>}
+ */
+async function generate(port, args) {
+  const child = spawn(process.execPath, [NODEGEN, '--port', String(port), ...args.split(' ')]);
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr']) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      output[name] += text;
+    });
+  }
+  const [status] = await once(child, 'close');
+  const report = output.stdout && JSON.parse(output.stdout);
+  return { status, report, stderr: output.stderr };
+}
+
+const SETTING = { warmup: 0.5, seconds: 1, capacity: 50_000, connectionLimit: 19_800 };
+
+/**
+ * A measurement of a metric on each server, three rounds.
+ * @param {Record<string, number>} medians - by server
+ * @returns {Record<string, number[]>} by server
+ */
+const rounds = (medians) =>
+  Object.fromEntries(Object.entries(medians).map(([server, m]) => [server, [m * 0.9, m, m * 1.1]]));
+
+/**
+ * The result of a case.
+ * @param {string[]} metrics
+ * @param {Record<string, number>} medians - by server
+ * @returns {import('../../bench/lib/compare').CaseResult}
+ */
+function resultOf(metrics, medians) {
+  const servers = Object.entries(rounds(medians)).map(([server, values]) => [
+    server,
+    Object.fromEntries(metrics.map((metric) => [metric, values])),
+  ]);
+  return { load: 'call', servers: Object.fromEntries(servers) };
+}
+
+/** A result that has everything: the native server is twice as good in all of it. */
+function wholeResult() {
+  const medians = (better, names) => {
+    const [worse, best] = better === 'more' ? [100, 200] : [200, 100];
+    return Object.fromEntries(names.map((name) => [name, name === 'native' ? best : worse]));
+  };
+  const cases = CASES.map((one) => {
+    const measured = generatorsOf(one).map((generator) => {
+      const result = { load: `idle -n 19800 ${one.name}`, servers: {} };
+      const names = [...Object.keys(SERVERS), ...peersOf(one, generator)];
+      for (const metric of metricsOf(one)) {
+        const { servers } = resultOf([metric], medians(METRICS[metric].better, names));
+        for (const server of Object.keys(servers)) {
+          result.servers[server] = { ...result.servers[server], ...servers[server] };
+        }
+      }
+      return [generator, result];
+    });
+    return [one.name, Object.fromEntries(measured)];
+  });
+  const growth = GROWTH.map(({ name, metrics, points }) => [
+    name,
+    points.map((x) => ({ x, ...resultOf(metrics, { 'original-4': 2 * x, native: x }) })),
+  ]);
+  const common = {
+    format: 2,
+    started: '2026-01-02T03:04:05.000Z',
+    seconds: 60,
+    rounds: 3,
+    times: { warmup: 0.5, seconds: 1 },
+    machine: {
+      cpu: 'a processor',
+      cores: 2,
+      memoryGiB: 8,
+      kernel: 'Linux 6',
+      architecture: 'x64',
+      descriptors: 20_000,
+    },
+    versions: { node: 'v20.0.0' },
+    sources: { commit: 'abc', modified: false },
+    failures: [],
+  };
+  return {
+    full: {
+      ...common,
+      capacity: { 'original-2': 50_000, 'original-4': 40_000 },
+      cases: Object.fromEntries(cases),
+    },
+    growth: { ...common, growth: Object.fromEntries(growth) },
+  };
+}
+
+describe('the arithmetic of the bench', () => {
+  it('takes the middle of the rounds, and what they lie between', () => {
+    assert.equal(median([3, 1, 2]), 2);
+    assert.equal(median([4, 1, 3, 2]), 2.5);
+    assert.deepEqual(spread([5, 1, 3]), { median: 3, min: 1, max: 5 });
+    assert.equal(spread([]), undefined);
+  });
+
+  it('compares with the better original in each figure', () => {
+    const servers = {
+      'original-2': { calls: [100], cpu: [10] },
+      'original-4': { calls: [80], cpu: [8] },
+      native: { calls: [250], cpu: [4] },
+    };
+    assert.equal(better({ servers }, 'calls'), 'original-2');
+    assert.equal(better({ servers }, 'cpu'), 'original-4');
+    assert.equal(ratio({ servers }, 'calls', 'native'), 2.5);
+    assert.equal(ratio({ servers }, 'cpu', 'native'), 0.5);
+    assert.equal(advantage({ servers }, 'cpu', 'native'), 2);
+    assert.equal(ratio({ servers }, 'calls', 'hosted-4', ['original-4']), undefined);
+  });
+
+  it('does not compare with one original alone', () => {
+    const servers = { 'original-2': { calls: [100] }, native: { calls: [250] } };
+    assert.equal(ratio({ servers }, 'calls', 'native'), undefined);
+  });
+
+  it('finds the step that is worse than linear', () => {
+    const points = [
+      { x: 1, y: 5 },
+      { x: 10, y: 5 },
+      { x: 100, y: 50 },
+      { x: 200, y: 200 },
+    ];
+    const found = steps(points);
+    assert.deepEqual(
+      found.map(({ exponent }) => Number(exponent.toFixed(6))),
+      [0, 1, 2],
+    );
+    assert.deepEqual(
+      found.map(({ linear }) => linear),
+      [true, true, false],
+    );
+  });
+
+  it('gives each server a turn at each case in each round, and moves the order on', () => {
+    const servers = ['a', 'b', 'c'];
+    const all = [...turns({ rounds: 3, items: ['x', 'y'], servers: () => servers })];
+    assert.equal(all.length, 18);
+    assert.equal(new Set(all.map((turn) => Object.values(turn).join())).size, 18);
+    const firsts = all.filter((_, i) => i % 3 === 0).map(({ server }) => server);
+    assert.deepEqual(firsts, ['a', 'b', 'b', 'c', 'c', 'a']);
+  });
+
+  it('writes three digits', () => {
+    assert.equal(number(188_250), '188,000');
+    assert.equal(number(2.4), '2.40');
+    assert.equal(number(0.04123), '0.0412');
+    assert.equal(number(0), '0');
+    assert.equal(figure({ median: 5, min: 4, max: 60 }), '5.00 (4.00–60.0)');
+    assert.equal(figure(undefined), '–');
+    assert.equal(times(2, 'more'), '2.00×');
+    assert.equal(times(2, 'less'), '2.00× less');
+    assert.equal(times(0.5, 'less'), '2.00× more');
+  });
+});
+
+describe('the tables of the bench', () => {
+  it('name groups, metrics and cases that there are', () => {
+    for (const one of CASES) {
+      assert.ok(GROUPS[one.group], one.name);
+      for (const metric of metricsOf(one)) assert.ok(METRICS[metric], `${one.name}: ${metric}`);
+      for (const peer of one.peers ?? []) assert.ok(PEERS[peer], `${one.name}: ${peer}`);
+    }
+    for (const { name, metrics, costs } of GROWTH) {
+      for (const metric of metrics) assert.ok(METRICS[metric], `${name}: ${metric}`);
+      for (const metric of Object.keys(costs)) assert.ok(metrics.includes(metric), name);
+    }
+    const names = [...CASES, ...GROWTH].map(({ name }) => name);
+    assert.equal(new Set(names).size, names.length);
+  });
+
+  it('ask for no more connections than one process can hold', () => {
+    const asked = [
+      ...CASES.map(({ load }) => load(SETTING)),
+      ...GROWTH.flatMap(({ points, load }) => points.map((x) => load(x, SETTING).args)),
+    ];
+    for (const args of asked) {
+      assert.ok(
+        args.every((arg) => typeof arg === 'string' || Number.isFinite(arg)),
+        args.join(' '),
+      );
+      const place = args.indexOf('-n');
+      if (place >= 0) assert.ok(args[place + 1] <= SETTING.connectionLimit, args.join(' '));
+    }
+    const last = GROWTH.find(({ name }) => name === 'connections').load(20_000, SETTING);
+    assert.equal(last.x, 19_800);
+  });
+
+  it('take no figure that a run does not have', () => {
+    assert.deepEqual(figures(['calls'], { calls_per_s: 7 }), { calls: 7 });
+    assert.throws(() => figures(['calls'], {}), /no figure for calls/);
+  });
+});
+
+describe('the verdicts of the bench', () => {
+  it('say which targets are reached', () => {
+    const { cases } = wholeResult().full;
+    const reached = Object.fromEntries(
+      judge(cases).map(({ target, reached }) => [target.title, reached]),
+    );
+    assert.equal(reached['50 × 8: calls/s'], 'must');
+    assert.equal(reached['50 × 1: calls/s'], 'aim');
+    assert.equal(reached['Broadcasts at once: events/s'], 'no');
+    assert.equal(reached['Memory per idle connection (the worst case)'], 'aim');
+    assert.equal(reached['Visits of default clients: visits/s'], 'aim');
+    assert.equal(
+      judge({}).every((verdict) => verdict.reached === undefined),
+      true,
+    );
+  });
+
+  it('count the worse of what the two generators find', () => {
+    const { cases } = wholeResult().full;
+    cases['calls-50x1'].node.servers.native.calls = [110];
+    const verdict = judge(cases).find(({ target }) => target.title === '50 × 1: calls/s');
+    assert.deepEqual(verdict.found, { rust: 2, node: 1.1 });
+    assert.equal(verdict.value, 1.1);
+    assert.equal(verdict.reached, 'no');
+  });
+
+  it('say whether costs grow as they may, and how a client beside a flood fares', () => {
+    const { growth } = wholeResult().growth;
+    const verdicts = judgeGrowth(growth).filter(({ metric }) => metric !== 'calls');
+    assert.ok(verdicts.length > 0);
+    for (const verdict of verdicts) {
+      assert.ok(
+        verdict.steps.every(({ linear }) => linear),
+        verdict.series,
+      );
+    }
+    assert.deepEqual(judgeFlood(growth, 'native'), { times: 1, within: true });
+    const flooded = structuredClone(growth);
+    flooded.flood[0].servers.native.flooded99 = [1e6];
+    assert.equal(judgeFlood(flooded, 'native').within, false);
+    assert.equal(judgeFlood({}, 'native'), undefined);
+  });
+});
+
+describe('the report of the bench', () => {
+  it('has every case, server and series, and a drawing for each chart', async () => {
+    const { full, growth } = wholeResult();
+    const { document, charts } = await render(full, growth);
+    for (const { title } of [...CASES, ...GROWTH, ...Object.values(ALL)]) {
+      assert.ok(document.includes(title), title);
+    }
+    assert.match(document, /19,800 were open/);
+    const shown = [...document.matchAll(/\(charts\/([^)]+)\)/g)].map(([, file]) => file);
+    assert.deepEqual(shown.sort(), charts.map(({ file }) => file).sort());
+    for (const { file, svg } of charts) {
+      assert.match(svg, /^<svg [^]*<\/svg>\n$/, file);
+      assert.doesNotMatch(svg, /NaN|Infinity|undefined/, file);
+    }
+    assert.doesNotMatch(document, /NaN|Infinity|undefined/);
+  });
+
+  it('names what failed, and leaves no hole where it was', async () => {
+    const { full, growth } = wholeResult();
+    full.failures.push({ what: 'burst', server: 'native', round: 1, reason: 'exit code 2: lost' });
+    delete full.cases.burst.rust.servers.native;
+    const { document } = await render(full, growth);
+    assert.match(document, /## What failed[^]*burst[^]*exit code 2: lost/);
+    assert.doesNotMatch(document, /NaN|undefined/);
+    assert.match(terminalReport(full), /FAILED: burst, native, round 1: exit code 2: lost/);
+  });
+
+  it('says which peers could not be installed, and goes on without them', async () => {
+    const { full } = wholeResult();
+    full.missing = { 'uws-engine': 'there is no such package for this machine' };
+    for (const results of Object.values(full.cases)) {
+      for (const { servers } of Object.values(results)) delete servers['uws-engine'];
+    }
+    const { document } = await render(full, undefined);
+    assert.match(document, /uWebSockets\.js\*\* could not be installed: there is no such package/);
+    assert.doesNotMatch(document, /NaN|undefined/);
+  });
+
+  it('makes the table of the README, with the worse generator first and what is slower too', () => {
+    const { full } = wholeResult();
+    full.cases['calls-50x1'].node.servers.native.calls = [80];
+    full.cases['calls-50x1'].rust.servers['bun-engine'].calls = [400];
+    const row = headline(full)
+      .split('\n')
+      .find((line) => line.includes('each makes a call when the last is answered'));
+    assert.match(row, /\| \*\*0\.8\d*\*\* \(2\.00\) \|.*\| \*\*0\.50\*\* \(0\.80\) \|/);
+  });
+
+  it('has the figures of the results in the README', async () => {
+    const readme = fs.readFileSync(README, 'utf8');
+    assert.equal(await renderReadme(readme, results.read('full')), readme);
+  });
+
+  it('can be made of a part', async () => {
+    const { full, growth } = wholeResult();
+    assert.doesNotMatch((await render(full, undefined)).document, /How cost grows/);
+    assert.match((await render(undefined, growth)).document, /How cost grows/);
+    assert.match(terminalReport(growth), new RegExp(`beside a flood, ${GROWTH_SERVERS[0]}`));
+  });
+});
+
+describe('the generator in Node', () => {
+  const loads = {
+    native: [
+      'call -n 4 -w 3 --warmup 0 -s 0.3',
+      'call -n 4 -w 3 -p 1024 --together --warmup 0 -s 0.3',
+      '--eio 3 call -n 4 --warmup 0 -s 0.3',
+      '--transport polling call -n 4 -w 3 --warmup 0 -s 0.3',
+      '--eio 3 --transport polling call -n 4 -w 3 --warmup 0 -s 0.3',
+      'paced -n 4 -r 200 --warmup 0 -s 0.3',
+      'churn -n 4 --warmup 0 -s 1',
+      'storm -n 20',
+      '--transport upgrade storm -n 20',
+      '--eio 3 --transport upgrade storm -n 20',
+      'fanout -n 20 -k 10',
+      'rest -n 4 -r 200 --requests 2 --warmup 0 -s 0.3',
+    ],
+    'original-4': ['call -n 4 -w 3 --warmup 0 -s 0.3', '--transport upgrade storm -n 20'],
+  };
+  for (const server of Object.keys(loads)) {
+    it(`has right answers of every mode on ${server}`, async (t) => {
+      const app = await AppProcess.start(server);
+      t.after(() => app.stop());
+      for (const load of loads[server]) {
+        const { status, report, stderr } = await generate(app.port, load);
+        assert.equal(status, 0, `${load}: ${stderr}`);
+        assert.equal(report.ok, true, load);
+      }
+    });
+  }
+
+  it('answers over TLS', async (t) => {
+    const app = await AppProcess.start('native', { BENCH_TLS: '1' });
+    t.after(() => app.stop());
+    for (const load of ['storm -n 4', '--transport upgrade storm -n 4']) {
+      const { status, stderr } = await generate(app.port, `--tls ${load}`);
+      assert.equal(status, 0, stderr);
+    }
+  });
+
+  it('writes each call by itself, and together only when it is told to', async (t) => {
+    const app = await AppProcess.start('native');
+    t.after(() => app.stop());
+    const times = '-n 2 -w 16 --warmup 0 -s 0.5';
+    const { report: each } = await generate(app.port, `call ${times}`);
+    assert.ok(each.writes >= each.calls, `${each.writes} writes of ${each.calls} calls`);
+    const { report: together } = await generate(app.port, `call --together ${times}`);
+    assert.ok(2 * together.writes < together.calls, `${together.writes} of ${together.calls}`);
+  });
+
+  for (const [title, lie, complaint] of [
+    ['wrong', (text) => text.replace(/\d+(?=}}])/, '7'), /mismatched/],
+    ['missing', (text) => (text.startsWith('43') ? undefined : text), /unanswered/],
+    ['of another call', (text) => text.replace(/^43\d+/, '4399999'), /an answer to nothing/],
+  ]) {
+    it(`fails when answers are ${title}`, async (t) => {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+      t.after(() => server.close());
+      server.on('connection', (socket) => {
+        socket.send('0{"sid":"x","upgrades":[],"pingInterval":25000,"pingTimeout":20000}');
+        socket.on('message', (data) => {
+          const text = answer(data.toString());
+          const told = text && lie(text);
+          if (told) socket.send(told);
+        });
+      });
+      await once(server, 'listening');
+      const load = 'call -n 1 -w 1 --warmup 0 -s 0.5';
+      const { status, stderr } = await generate(server.address().port, load);
+      assert.equal(status, 2);
+      assert.match(stderr, complaint);
+    });
+  }
+
+  it('takes payloads apart in both revisions', () => {
+    for (const eio of [3, 4]) {
+      const packets = ['40', '42["a",":1:"]', '2'];
+      assert.deepEqual(decodePayload(encodePayload(packets, eio), eio), packets);
+    }
+    assert.throws(() => decodePayload('9:42', 3), /not a payload/);
+  });
+});
+
+describe('the floor lines', () => {
+  for (const name of installedPeers().filter((peer) => PEERS[peer].beside === 'floor')) {
+    it(`answer calls: ${name}`, async (t) => {
+      const app = await AppProcess.start(name);
+      t.after(() => app.stop());
+      const { status, stderr } = await generate(app.port, 'call -n 4 --warmup 0 -s 0.5');
+      assert.equal(status, 0, stderr);
+    });
+  }
+});
+
+describe('the soak', () => {
+  it('has only what grows after the warm rounds count', () => {
+    const sample = (heapUsed, rss) => ({ heapUsed: heapUsed * 1e6, rss: rss * 1e6 });
+    const warm = [sample(1, 10), sample(5, 50), sample(6, 80)];
+    assert.deepEqual(grown([...warm, sample(7, 90), sample(6, 81)]), []);
+    assert.deepEqual(grown([...warm, sample(7, 90), sample(9, 81)]), ['heapUsed']);
+    assert.deepEqual(grown([...warm, sample(6, 97)]), ['rss']);
+  });
+
+  it('is told what memory is in use when garbage is collected', async () => {
+    const app = await AppProcess.start('native');
+    try {
+      const { heapUsed, rss } = await app.ask(QUESTIONS.memory);
+      assert.ok(heapUsed > 1e6 && rss > heapUsed);
+    } finally {
+      await app.stop();
+    }
+  });
+});
+
+describe('the app under test', () => {
+  const apps = Object.entries(ALL).filter(
+    ([name, { serve }]) => serve && (SERVERS[name] || installedPeers().includes(name)),
+  );
+  for (const [name, { eio }] of apps) {
+    it(`answers on ${name}, and reaches its audience`, async (t) => {
+      const app = await AppProcess.start(name, { BENCH_ROOMS: '3', BENCH_MEMBERS: '1' });
+      t.after(() => app.stop());
+      const { io } = require(eio === 3 ? 'socket.io-client-2' : 'socket.io-client');
+      const connect = io ?? require('socket.io-client-2');
+      const socket = connect(`http://127.0.0.1:${app.port}`, { transports: ['websocket'] });
+      t.after(() => socket.close());
+      socket.on('connect', () => socket.emit('authentication', { token: 'secret' }));
+      await once(socket, 'authenticated');
+
+      const call = (method, args) =>
+        new Promise((resolve) => {
+          socket.emit(method, args, resolve);
+        });
+      for (const method of ['double', 'doubleAsync', 'doubleCallback']) {
+        assert.deepEqual(await call(method, { value: 21 }), { result: { value: 42 } }, method);
+      }
+      const data = Buffer.from([1, 2, 3]);
+      const { result } = await call('blob', { value: 4, data });
+      assert.equal(result.value, 8);
+      assert.deepEqual(Buffer.from(result.data), data);
+
+      const seen = [];
+      const heard = new Promise((resolve) => {
+        socket.on('news', (event) => seen.push(event) === 3 && resolve());
+      });
+      await call('broadcast', { count: 2, size: 5 });
+      await call('broadcast', { count: 1, size: 0, room: 'audience' });
+      await heard;
+      assert.deepEqual(seen, [
+        { seq: 0, pad: 'xxxxx' },
+        { seq: 1, pad: 'xxxxx' },
+        { seq: 0, pad: '' },
+      ]);
+
+      await app.ask('watch the event loop');
+      const delay = await app.ask('event loop delay');
+      assert.deepEqual(Object.keys(delay), ['p50', 'p99', 'max']);
+    });
+  }
+
+  it('has as many methods as it is told to', async (t) => {
+    const app = await AppProcess.start('native', { BENCH_METHODS: '10' });
+    t.after(() => app.stop());
+    const { io } = require('socket.io-client');
+    const socket = io(`http://127.0.0.1:${app.port}`, { transports: ['websocket'] });
+    t.after(() => socket.close());
+    socket.on('connect', () => socket.emit('authentication', {}));
+    await once(socket, 'authenticated');
+    assert.deepEqual(await socket.emitWithAck('method9', {}), { result: 9 });
+    assert.deepEqual(await socket.emitWithAck('double', { value: 1 }), { result: { value: 2 } });
+    await assert.rejects(socket.timeout(200).emitWithAck('method10', {}));
+  });
+});

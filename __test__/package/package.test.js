@@ -1,0 +1,214 @@
+'use strict';
+
+// The package as it is published: what is in it, and that it works alone.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before, describe, it } = require('node:test');
+const manifest = require('../../package.json');
+const { npmCommand } = require('../../scripts/steps');
+
+const ROOT = path.join(__dirname, '..', '..');
+
+/**
+ * The files npm would publish from a folder.
+ * @param {string} folder
+ * @returns {string[]} sorted
+ */
+function packed(folder) {
+  const { command, args } = npmCommand('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
+  const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+  const [{ files }] = Object.values(JSON.parse(execFileSync(command, args, options)));
+  return files.map((file) => file.path).sort();
+}
+
+/**
+ * Copies files as an installation would have them.
+ * @param {string[]} files
+ * @param {string} from
+ * @param {string} to
+ */
+function copy(files, from, to) {
+  for (const file of files) {
+    fs.mkdirSync(path.dirname(path.join(to, file)), { recursive: true });
+    fs.copyFileSync(path.join(from, file), path.join(to, file));
+  }
+}
+
+/**
+ * Copies packages and all they depend on from our own `node_modules`.
+ * @param {string[]} names
+ * @param {string} project - where to
+ */
+function install(names, project) {
+  for (const name of names) {
+    const from = path.join(ROOT, 'node_modules', name);
+    fs.cpSync(from, path.join(project, 'node_modules', name), { recursive: true });
+    install(Object.keys(require(path.join(from, 'package.json')).dependencies ?? {}), project);
+  }
+}
+
+/** The platform packages, by folder. */
+const platforms = fs
+  .readdirSync(path.join(ROOT, 'npm'))
+  .map((name) => [name, require(`../../npm/${name}/package.json`)]);
+
+describe('the package', () => {
+  it('holds what users need, and nothing else', () => {
+    const files = packed(ROOT);
+    const library = fs.readdirSync(path.join(ROOT, 'lib')).map((name) => `lib/${name}`);
+    const faces = [
+      'index.js',
+      'index.mjs',
+      'index.d.ts',
+      'index.d.mts',
+      'binding.js',
+      'register.js',
+      'register.d.ts',
+    ];
+    const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+    assert.deepEqual(files, [...faces, ...library, ...papers].sort());
+  });
+
+  it('depends on what Socket.IO answers requests with, and on the socket.io that apps have', () => {
+    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'cors']);
+    assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
+  });
+
+  it('has one version everywhere', () => {
+    const cargo = fs.readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8');
+    assert.equal(cargo.match(/^version = "(.*)"$/m)[1], manifest.version);
+    for (const [name, platform] of platforms) {
+      assert.equal(platform.version, manifest.version, name);
+    }
+  });
+
+  it('has lockfiles that name no registry', () => {
+    for (const file of ['package-lock.json', 'examples/loopback3/package-lock.json']) {
+      const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, file), 'utf8'));
+      const addresses = Object.values(packages).filter((entry) => /^https?:/.test(entry.resolved));
+      assert.deepEqual(addresses, [], file);
+    }
+  });
+});
+
+describe('the platform packages', () => {
+  it('are those of the targets, each for its platform alone', () => {
+    const found = platforms.map(
+      ([
+        name,
+        {
+          os: [system],
+          cpu: [cpu],
+          libc,
+        },
+      ]) => {
+        const abi =
+          { glibc: '-gnu', musl: '-musl' }[libc?.[0]] ?? (system === 'win32' ? '-msvc' : '');
+        assert.equal(name, `${system}-${cpu}${abi}`);
+        return name;
+      },
+    );
+    assert.deepEqual(found.sort(), [
+      'darwin-arm64',
+      'darwin-x64',
+      'linux-arm64-gnu',
+      'linux-arm64-musl',
+      'linux-x64-gnu',
+      'linux-x64-musl',
+      'win32-x64-msvc',
+    ]);
+    assert.equal(manifest.napi.targets.length, found.length);
+  });
+
+  it('are what the loader asks for', () => {
+    const loader = fs.readFileSync(path.join(ROOT, 'binding.js'), 'utf8');
+    for (const [name, platform] of platforms) {
+      const addon = `loopback-socket.${name}.node`;
+      assert.equal(platform.name, `loopback-socket-${name}`);
+      assert.equal(platform.main, addon);
+      assert.deepEqual(platform.files, [addon]);
+      assert.ok(loader.includes(`require('./${addon}')`), addon);
+      assert.ok(loader.includes(`require('${platform.name}')`), platform.name);
+    }
+  });
+});
+
+describe('an installation of the package without its addon', () => {
+  it('says what to do, with a code', (t) => {
+    const project = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
+    t.after(() => fs.rmSync(project, { recursive: true, force: true }));
+    copy(packed(ROOT), ROOT, path.join(project, 'node_modules', manifest.name));
+    install(Object.keys(manifest.dependencies), project);
+    const program = `
+      try {
+        require('loopback-socket');
+      } catch (error) {
+        const { name, code, message, cause } = error;
+        console.log(JSON.stringify([name, code, message, cause instanceof Error]));
+      }
+    `;
+    const options = { cwd: project, encoding: 'utf8', timeout: 30_000 };
+    const printed = execFileSync(process.execPath, ['-e', program], options);
+    const [name, code, message, hasCause] = JSON.parse(printed);
+    assert.equal(name, 'MissingAddonError');
+    assert.equal(code, 'ERR_LOOPBACK_SOCKET_NO_ADDON');
+    assert.ok(message.includes(`${process.platform} ${process.arch}`), message);
+    assert.match(message, /--omit=optional.*npm run build/);
+    assert.equal(hasCause, true);
+  });
+});
+
+describe('an installation of the package', () => {
+  let project;
+
+  before(() => {
+    project = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
+    copy(packed(ROOT), ROOT, path.join(project, 'node_modules', manifest.name));
+    const addon = fs.readdirSync(ROOT).find((name) => name.endsWith('.node'));
+    const [, platform] = platforms.find(([, { main }]) => main === addon);
+    const folder = path.join(project, 'node_modules', platform.name);
+    copy([addon], ROOT, folder);
+    fs.writeFileSync(path.join(folder, 'package.json'), JSON.stringify(platform));
+    install(Object.keys(manifest.dependencies), project);
+  });
+
+  after(() => fs.rmSync(project, { recursive: true, force: true }));
+
+  /**
+   * Runs a program in the project.
+   * @param {string} type - of module
+   * @param {string} program
+   * @returns {string} what it printed
+   */
+  function execute(type, program) {
+    const file = path.join(project, type === 'module' ? 'main.mjs' : 'main.cjs');
+    fs.writeFileSync(file, program);
+    return execFileSync(process.execPath, [file], { encoding: 'utf8', timeout: 30_000 }).trim();
+  }
+
+  /** Opens a server and closes it: the addon is loaded and the process ends. */
+  const program = `
+    const io = new Server(0);
+    LoopbackSocket.get('app').start(io);
+    io.close(() => console.log(Server === LoopbackSocket.Server, LoopbackSocket.get('app')._name));
+  `;
+
+  it('serves require()', () => {
+    const head = `const LoopbackSocket = require('loopback-socket'); const { Server } = LoopbackSocket;`;
+    assert.equal(execute('commonjs', head + program), 'true app');
+  });
+
+  it('serves import', () => {
+    const head = `import LoopbackSocket, { Server } from 'loopback-socket';`;
+    assert.equal(execute('module', head + program), 'true app');
+  });
+
+  it('shows its version', () => {
+    const head = `console.log(require('loopback-socket/package.json').version);`;
+    assert.equal(execute('commonjs', head), manifest.version);
+  });
+});

@@ -1,0 +1,288 @@
+'use strict';
+
+// The types, compiled as users compile them: every consumer in `consumers/` under every way TypeScript
+// has to find and load the package, and every example of index.d.ts.
+
+const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, it } = require('node:test');
+const ts = require('typescript');
+
+const ROOT = path.join(__dirname, '..', '..', '..');
+const CONSUMERS = path.join(__dirname, 'consumers');
+
+const { ModuleKind, ModuleResolutionKind } = ts;
+
+const STRICT = {
+  strict: true,
+  skipLibCheck: true,
+  noEmit: true,
+  noUncheckedIndexedAccess: true,
+  target: ts.ScriptTarget.ES2022,
+  lib: ['lib.es2022.d.ts'],
+  types: ['node'],
+};
+
+/** Without package exports: found through `types` of package.json. */
+const CLASSIC = {
+  module: ModuleKind.CommonJS,
+  moduleResolution: ModuleResolutionKind.Node10,
+  ignoreDeprecations: '5.0',
+  paths: { 'loopback-socket': [ROOT] },
+};
+const NODE = { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext };
+const NODE16 = { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 };
+const BUNDLER = { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler };
+
+const WAYS = [
+  ['TypeScript CommonJS, import = require, nodenext', 'commonjs.cts', NODE],
+  ['TypeScript CommonJS, import = require, node16', 'commonjs.cts', NODE16],
+  ['TypeScript CommonJS, import = require, classic', 'commonjs.cts', CLASSIC],
+  ['TypeScript ES module, nodenext', 'esm.mts', NODE],
+  ['TypeScript ES module, node16', 'esm.mts', NODE16],
+  ['TypeScript ES module, bundler', 'esm.mts', BUNDLER],
+  ['default import with esModuleInterop, nodenext', 'default-import.ts', NODE],
+  [
+    'default import with esModuleInterop, classic',
+    'default-import.ts',
+    { ...CLASSIC, esModuleInterop: true },
+  ],
+  ['default import, bundler', 'default-import.ts', BUNDLER],
+  ['the native server, nodenext', 'server.cts', NODE],
+  ['the native server, classic', 'server.cts', CLASSIC],
+  ['typed events, nodenext', 'typed-events.cts', NODE],
+  ['typed events, classic', 'typed-events.cts', CLASSIC],
+  ['the preload, CommonJS', 'register.cts', NODE],
+  ['the preload, ES module', 'register.mts', NODE],
+  ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
+  ['checked JavaScript, ES module', 'javascript.mjs', { ...NODE, allowJs: true, checkJs: true }],
+];
+
+/**
+ * What the compiler has to say.
+ * @param {string[]} files
+ * @param {import('typescript').CompilerOptions} options
+ * @param {Record<string, string>} [virtual] - texts of files that are not on disk
+ * @returns {string} empty when all is well
+ */
+function diagnose(files, options, virtual = {}) {
+  const compilerOptions = { ...STRICT, ...options };
+  const host = ts.createCompilerHost(compilerOptions);
+  const { fileExists, readFile, getSourceFile } = host;
+  host.fileExists = (name) => name in virtual || fileExists(name);
+  host.readFile = (name) => virtual[name] ?? readFile(name);
+  host.getSourceFile = (name, languageVersion, ...rest) =>
+    name in virtual
+      ? ts.createSourceFile(name, virtual[name], languageVersion)
+      : getSourceFile(name, languageVersion, ...rest);
+  const program = ts.createProgram(files, compilerOptions, host);
+  return ts.formatDiagnostics(ts.getPreEmitDiagnostics(program), {
+    getCanonicalFileName: (name) => name,
+    getCurrentDirectory: () => ROOT,
+    getNewLine: () => '\n',
+  });
+}
+
+describe('the types', () => {
+  for (const [way, file, options] of WAYS) {
+    it(`serve ${way}`, () => {
+      assert.equal(diagnose([path.join(CONSUMERS, file)], options), '');
+    });
+  }
+
+  it('compile by themselves, libraries checked', () => {
+    const files = ['index.d.ts', 'index.d.mts', 'register.d.ts'];
+    const paths = files.map((name) => path.join(ROOT, name));
+    assert.equal(diagnose(paths, { ...NODE, skipLibCheck: false }), '');
+  });
+});
+
+describe('the examples of the types', () => {
+  const source = fs.readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
+  const examples = [...source.matchAll(/^ *\* @example\n((?: *\*(?! @|\/).*\n)+)/gm)].map(
+    ([, body]) => body.replace(/^ *\* ?/gm, ''),
+  );
+
+  /** What examples use without making it. */
+  const surroundings = {
+    LoopbackSocket: "import LoopbackSocket from 'loopback-socket';",
+    sockets: "const sockets = LoopbackSocket.get('bookshop');",
+    io: 'declare const io: LoopbackSocket.Server;',
+    socket: 'declare const socket: LoopbackSocket.Socket;',
+  };
+
+  it('are there for what users call', () => {
+    assert.ok(examples.length >= 50, `${examples.length} examples`);
+  });
+
+  it('compile', () => {
+    const virtual = {};
+    examples.forEach((example, index) => {
+      const head = Object.entries(surroundings)
+        .filter(([name]) => !new RegExp(`(const|let|class) ${name}\\b`).test(example))
+        .map(([, text]) => text);
+      const text = [...head, example, 'export {};'].join('\n');
+      virtual[path.join(CONSUMERS, `example-${index + 1}.mts`)] = text;
+    });
+    assert.equal(diagnose(Object.keys(virtual), NODE, virtual), '');
+  });
+});
+
+describe('the types and the code', () => {
+  const LoopbackSocket = require('../../..');
+
+  const files = ['index.d.ts', 'index.d.mts'].map((name) => path.join(ROOT, name));
+  const program = ts.createProgram(files, { ...STRICT, ...NODE });
+  const checker = program.getTypeChecker();
+  const [commonjs, esm] = files.map((file) =>
+    checker.getSymbolAtLocation(program.getSourceFile(file)),
+  );
+  const face = checker.resolveExternalModuleSymbol(commonjs);
+
+  /** The names of the values among these symbols, sorted. */
+  const values = (symbols) =>
+    symbols
+      .filter((symbol) => {
+        const { flags } =
+          symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
+        return flags & ts.SymbolFlags.Value && symbol.name !== 'prototype';
+      })
+      .map((symbol) => symbol.name)
+      .sort();
+
+  /** The type of an instance of a class or interface of the namespace. */
+  const typeOf = (name) =>
+    checker.getDeclaredTypeOfSymbol(name === face.name ? face : face.exports.get(name));
+
+  const { Connection } = require('../../../lib/connection');
+  const { Socket } = require('../../../lib/socket');
+  const server = new LoopbackSocket.Server();
+  const connection = new Connection(server, 'a', { url: '/', _query: {} }, '::1');
+
+  /** One of each, by the name of its type. */
+  const OBJECTS = {
+    LoopbackSocket: new LoopbackSocket('bookshop'),
+    Server: server,
+    Engine: server.engine,
+    Namespace: server.sockets,
+    ParentNamespace: server.of(/^\/shop-/),
+    AdapterView: server.sockets.adapter,
+    BroadcastOperator: server.to('readers'),
+    Socket: new Socket(server.sockets, 1, connection, { id: 'b' }),
+    EngineSocket: connection.conn,
+    Client: connection.client,
+  };
+
+  /** Fields that are neither declared nor begin with `_`. */
+  const INTERNAL = new Set([
+    'BroadcastOperator.namespace',
+    'BroadcastOperator.rooms',
+    'BroadcastOperator.exceptRooms',
+    'BroadcastOperator.flags',
+    'BroadcastOperator.skip',
+    'Engine.middlewares',
+    'ParentNamespace.pattern',
+  ]);
+
+  /** The names of what an object has, other than what every emitter has. */
+  const membersOf = (object) => {
+    const names = new Set();
+    for (
+      let owner = object;
+      owner !== EventEmitter.prototype && owner !== Object.prototype;
+      owner = Object.getPrototypeOf(owner)
+    ) {
+      Object.getOwnPropertyNames(owner).forEach((name) => names.add(name));
+    }
+    names.delete('constructor');
+    return [...names].filter((name) => !name.startsWith('_'));
+  };
+
+  it('export the same values to require()', () => {
+    assert.deepEqual(values([...face.exports.values()]), Object.keys(LoopbackSocket).sort());
+  });
+
+  it('export the same values to import', async () => {
+    const names = Object.keys(await import('../../../index.mjs'));
+    assert.deepEqual(values(checker.getExportsOfModule(esm)), names.sort());
+  });
+
+  it('are the same to import, but for what only declares others', () => {
+    const HELPERS = [
+      'AckOf',
+      'AnyFunction',
+      'Audience',
+      'BeginsWithError',
+      'IsAny',
+      'LastOf',
+      'ListenerOf',
+      'ManyAcks',
+      'NameByAck',
+      'NamespaceCalls',
+      'TimedAck',
+      'TypedEmitter',
+      'WithResponses',
+      'WithTimeout',
+    ];
+    const named = checker.getExportsOfModule(esm).map(({ name }) => name);
+    const types = [...face.exports.values()].filter(
+      ({ flags }) => flags & (ts.SymbolFlags.Type | ts.SymbolFlags.Value),
+    );
+    const expected = types.map(({ name }) => name).filter((name) => name !== 'prototype');
+    const left = expected.filter((name) => !named.includes(name));
+    assert.deepEqual(left.sort(), [...HELPERS, 'get'].sort());
+  });
+
+  it('export to import what socket.io does', () => {
+    const file = path.join(path.dirname(require.resolve('socket.io')), 'index.d.ts');
+    const theirs = ts.createProgram([file], { ...STRICT, ...NODE });
+    const theirChecker = theirs.getTypeChecker();
+    const source = theirChecker.getSymbolAtLocation(theirs.getSourceFile(file));
+    const named = checker.getExportsOfModule(esm).map(({ name }) => name);
+    for (const { name } of theirChecker.getExportsOfModule(source)) {
+      if (name !== 'default' && name !== 'export=' && name !== 'prototype') {
+        assert.ok(named.includes(name), `${name} is exported`);
+      }
+    }
+  });
+
+  it('have the same error codes', () => {
+    const source = fs.readFileSync(path.join(ROOT, 'lib', 'errors.js'), 'utf8');
+    const codes = [...source.matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(
+      ([, code]) => `ERR_LOOPBACK_SOCKET_${code}`,
+    );
+    const declared = typeOf('ErrorCode').types.map((type) => type.value);
+    assert.deepEqual(declared.sort(), codes.sort());
+  });
+
+  for (const [name, object] of Object.entries(OBJECTS)) {
+    it(`have the same public members of ${name}`, () => {
+      const type = typeOf(name);
+      for (const symbol of checker.getPropertiesOfType(type)) {
+        if (symbol.name.startsWith('__@')) continue; // a symbol of Node's
+        assert.ok(symbol.name in object, `${symbol.name} is declared`);
+        if (symbol.flags & ts.SymbolFlags.Method) {
+          assert.equal(typeof object[symbol.name], 'function', `${symbol.name} is a method`);
+        }
+      }
+      for (const key of membersOf(object)) {
+        if (!INTERNAL.has(`${name}.${key}`)) {
+          assert.ok(checker.getPropertyOfType(type, key), `${key} is not declared`);
+        }
+      }
+    });
+  }
+
+  it('have the same options of a server', () => {
+    const { serverOptions } = require('../../../lib/options');
+    const declared = checker.getPropertiesOfType(typeOf('ServerOptions')).map(({ name }) => name);
+    for (const name of Object.keys(serverOptions())) {
+      assert.ok(declared.includes(name), `${name} is not declared`);
+    }
+    for (const name of declared) {
+      assert.doesNotThrow(() => serverOptions({ [name]: undefined }), `${name} is declared`);
+    }
+  });
+});
