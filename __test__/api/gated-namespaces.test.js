@@ -101,7 +101,7 @@ for (const host of HOSTS) {
         await Promise.all([socketOf(namespace, connect(namespace.name)), warning]);
       }
 
-      it('a client that leaves the default namespace hears no gated one', async (t) => {
+      it('a client that leaves the default namespace receives no broadcast of a gated namespace', async (t) => {
         const { io, news, more, connect } = await open(t);
         const client = connect();
         const socket = await socketOf(io, client);
@@ -115,7 +115,7 @@ for (const host of HOSTS) {
         }
       });
 
-      it('a client that is refused and acknowledges hears no gated namespace', async (t) => {
+      it('a client that acknowledges its refusal receives no broadcast of a gated namespace', async (t) => {
         const instance = newInstance();
         instance.auth(() => false);
         const { io, news, more, connect } = await open(t, { instance });
@@ -132,7 +132,7 @@ for (const host of HOSTS) {
         }
       });
 
-      it('a client that the application ends in the default namespace hears no gated one', async (t) => {
+      it('a client that the application disconnects from the default namespace receives no broadcast of a gated one', async (t) => {
         const { io, news, connect } = await open(t);
         const client = connect();
         const socket = await socketOf(io, client);
@@ -143,7 +143,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await hears(news, before), []);
       });
 
-      it('a client that authenticated hears gated namespaces after it left the default one', async (t) => {
+      it('a client that has authenticated still receives broadcasts of gated namespaces after it leaves the default one', async (t) => {
         const { io, news, more, connect } = await open(t);
         const client = connect();
         const socket = await socketOf(io, client);
@@ -163,7 +163,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await hears(news, before), ALL);
       });
 
-      it('another connection of a user who has authenticated hears nothing yet', async (t) => {
+      it('a second connection of an authenticated user receives no broadcast of a gated namespace until it authenticates', async (t) => {
         const { io, news, connect } = await open(t);
         const first = connect();
         await socketOf(io, first);
@@ -174,7 +174,7 @@ for (const host of HOSTS) {
       });
 
       if (!isVersion2(host)) {
-        it('a client that never joins the default namespace hears no gated one, and has no timeout', async (t) => {
+        it('a client that never joins the default namespace receives no broadcast of a gated one and has no timeout', async (t) => {
           const instance = newInstance(50);
           const { io, news, connect } = await open(t, { instance });
           const other = connect('/news');
@@ -193,7 +193,7 @@ for (const host of HOSTS) {
           assert.deepEqual(joined.events, ['direct', 'flushed']);
         });
 
-        it('a client that joins the default namespace last hears once it has authenticated', async (t) => {
+        it('a client that joins the default namespace last receives broadcasts of a gated namespace once it has authenticated', async (t) => {
           const { io, news, connect } = await open(t);
           const other = connect('/news');
           const joined = {
@@ -209,7 +209,7 @@ for (const host of HOSTS) {
           assert.deepEqual(await hears(news, joined), ALL);
         });
 
-        it('a namespace that is served itself waits for the default one too', async (t) => {
+        it('a gated namespace that is served itself waits for authentication in the default namespace too', async (t) => {
           const { io, connect } = await openServer(t, host);
           const news = io.of('/news');
           const [whole, single] = [newInstance(), newInstance()];
@@ -229,7 +229,7 @@ for (const host of HOSTS) {
           assert.deepEqual(await hears(news, joined), ALL);
         });
 
-        it('one warning for each gated namespace tells of clients that never join the default one', async (t) => {
+        it('one warning per gated namespace reports clients that never join the default namespace', async (t) => {
           const texts = warnings(t);
           const { news, more, connect } = await open(t);
           await warned(news, connect);
@@ -240,7 +240,7 @@ for (const host of HOSTS) {
           assert.match(texts[1], /"\/more".*start\(io, \{ open: \["\/more"\] \}\)/);
         });
 
-        it('no warning tells of a client that joins both at once, in whatever order', async (t) => {
+        it('no warning reports a client that joins the default and a gated namespace at once, in either order', async (t) => {
           const texts = warnings(t);
           const { io, news, more, connect } = await open(t);
           io.use((socket, ready) => setTimeout(ready, 20));
@@ -256,7 +256,7 @@ for (const host of HOSTS) {
           await warned(news, connect);
         });
 
-        it('the namespace of the admin UI is open by itself, whatever its name', async (t) => {
+        it('the namespace of the Admin UI is never gated, whatever its name', async (t) => {
           const texts = warnings(t);
           const { io, connect } = await openServer(t, host);
           const [late, more] = [io.of('/monitor'), io.of('/more')];
@@ -277,7 +277,7 @@ for (const host of HOSTS) {
           assert.equal(texts.length, 1);
         });
 
-        it('the namespace of the admin UI is known by its password, too', async (t) => {
+        it('the namespace of an Admin UI with a password is not gated', async (t) => {
           const { io, connect } = await openServer(t, host);
           // Of the password `changeit`.
           const password = '$2b$10$heqvAkYMez.Va6Et2uXInOnkCT6/uQj1brkrbyG3LpopDklcq7ZOS';
@@ -290,7 +290,7 @@ for (const host of HOSTS) {
           assert.equal((await stats).clientsCount, 1);
         });
 
-        it('a namespace called /admin that is not the admin UI is gated', async (t) => {
+        it("a namespace called /admin that is not the Admin UI's is gated", async (t) => {
           const { io, connect } = await openServer(t, host);
           const admin = io.of('/admin').on('connection', (socket) => socket.join('admins'));
           newInstance().start(io);
@@ -300,7 +300,7 @@ for (const host of HOSTS) {
         });
       }
 
-      it('the application vouches for the connection by the auth of its default socket', async (t) => {
+      it('setting socket.auth in the default namespace opens gated namespaces to the connection', async (t) => {
         const { io, news, more, connect } = await open(t);
         const client = connect();
         const socket = await socketOf(io, client);
@@ -310,7 +310,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await hears(more, await join(client, more)), ALL);
       });
 
-      it('namespaces that were joined before start are held as well once a pending socket joins', async (t) => {
+      it('gated namespaces joined before start() stop receiving broadcasts once a pending socket joins the default namespace', async (t) => {
         if (isVersion2(host)) return;
         const { io, connect } = await openServer(t, host);
         const [news, more] = [io.of('/news'), io.of('/more')];
@@ -325,7 +325,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await hears(more, opened), ALL);
       });
 
-      it('a client whose default socket is older than start hears no gated namespace that it joins', async (t) => {
+      it('a client that was connected before start() receives no broadcast of a gated namespace that it joins afterwards', async (t) => {
         const { io, connect } = await openServer(t, host);
         const [news, more] = [io.of('/news'), io.of('/more')];
         const client = connect();
@@ -336,7 +336,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await hears(more, await join(client, more)), ALL);
       });
 
-      it('the option open leaves namespaces out, by name and by pattern', async (t) => {
+      it('the option open exempts namespaces from gating by name and by pattern', async (t) => {
         const { io, connect } = await openServer(t, host);
         const names = ['/admin', '/plain', '/public', '/public-2', '/private', '/admin/inner'];
         const namespaces = names.map((name) => io.of(name));
@@ -351,7 +351,7 @@ for (const host of HOSTS) {
         assert.deepEqual(open, ['/admin', '/plain', '/public', '/public-2']);
       });
 
-      it('each LoopbackSocket gates what it does not leave out, and starts once', async (t) => {
+      it('each LoopbackSocket gates the namespaces that its own option open does not name, and starts once', async (t) => {
         const { io, connect } = await openServer(t, host);
         const [first, second] = [newInstance(), newInstance()];
         const [a, b] = [io.of('/a'), io.of('/b')];
@@ -370,7 +370,7 @@ for (const host of HOSTS) {
         await authenticate(later);
       });
 
-      it('start(io.of(name)) gates that namespace alone, and so it is with the default one', async (t) => {
+      it('start(io.of(name)) gates no other namespace, even if that is the default one', async (t) => {
         for (const name of ['/served', '/']) {
           const { io, connect } = await openServer(t, host);
           const news = io.of('/news');
@@ -381,7 +381,7 @@ for (const host of HOSTS) {
         }
       });
 
-      it('a namespace that a parent made before start is gated, one it makes later is open', async (t) => {
+      it('a namespace that a parent made before start() is gated and one made later is open', async (t) => {
         const { io, connect } = await openServer(t, host);
         io.of(/^\/shop-\d$/);
         const early = connect('/shop-1');
@@ -401,7 +401,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await hears(made, { socket, client: late, events: heard(late) }), ALL);
       });
 
-      it('what start() cannot do with its options it says at once, and serves nothing', async (t) => {
+      it('start() throws for invalid options and serves nothing', async (t) => {
         const { io, connect } = await openServer(t, host);
         const instance = newInstance();
         for (const [options, code, option] of [
@@ -435,67 +435,67 @@ for (const host of HOSTS) {
   );
 }
 
-describe('on a socket.io 4 server with connection state recovery', { timeout: 60_000 }, () => {
-  for (const isAuthenticated of [false, true]) {
-    it(`a client that ${isAuthenticated ? 'had' : 'had not'} authenticated is ${isAuthenticated ? '' : 'not '}given what it missed in a gated namespace, and waits again`, async (t) => {
-      const { io, connect } = await openServer(t, 4, { connectionStateRecovery: {} });
-      const news = io.of('/news');
-      newInstance().start(io);
-      const client = connect();
-      await socketOf(io, client);
-      const other = client.io.socket('/news');
-      const socket = await socketOf(news, other);
-      if (isAuthenticated) await authenticate(client);
-      // Recovery counts from what the client got last.
-      await flush(socket, other);
-      const events = heard(other);
-      const lost = once(socket, 'disconnect');
-      client.io.engine.close();
-      await lost;
-      news.emit('missed');
-
-      // Both connect with the connection that they share.
-      const both = Promise.all([socketOf(io, client), socketOf(news, other)]);
-      client.connect();
-      const [, again] = await both;
-      assert.equal(other.recovered, isAuthenticated);
-      news.emit('pending');
-      await flush(again, other);
-      await authenticate(client);
-      news.emit('then');
-      await flush(again, other);
-      const missed = isAuthenticated ? ['missed'] : [];
-      assert.deepEqual(events, [...missed, 'flushed', 'then', 'flushed']);
-    });
-  }
-});
-
 describe(
-  'a connection of the native server with many gated namespaces',
+  'gated namespaces on a socket.io 4 server with connection state recovery',
   { timeout: 60_000 },
   () => {
-    it('looks at each of its sockets once when it joins, and once when it authenticates', async (t) => {
-      const { io, connect } = await openServer(t, 'native');
-      const namespaces = Array.from({ length: 100 }, (_, i) => io.of(`/gated-${i}`));
-      newInstance().start(io);
-      let looks = 0;
-      const { _hold: hold } = Socket.prototype;
-      t.mock.method(Socket.prototype, '_hold', function count(...args) {
-        looks += 1;
-        return Reflect.apply(hold, this, args);
-      });
-      const client = connect();
-      await socketOf(io, client);
-      for (const nsp of namespaces) await socketOf(nsp, client.io.socket(nsp.name));
-      assert.equal(looks, 1 + 1 + namespaces.length);
-      for (let i = 0; i < 10; i += 1) {
-        client.disconnect();
-        client.connect();
+    for (const isAuthenticated of [false, true]) {
+      it(`connection state recovery ${isAuthenticated ? 'sends' : 'does not send'} missed packets of a gated namespace to a client that ${isAuthenticated ? 'had' : 'had not'} authenticated, which then waits again`, async (t) => {
+        const { io, connect } = await openServer(t, 4, { connectionStateRecovery: {} });
+        const news = io.of('/news');
+        newInstance().start(io);
+        const client = connect();
         await socketOf(io, client);
-      }
-      assert.equal(looks, 1 + 1 + namespaces.length + 10);
-      await authenticate(client);
-      assert.ok(looks <= 1 + 1 + namespaces.length + 10 + 1 + namespaces.length + 1, String(looks));
-    });
+        const other = client.io.socket('/news');
+        const socket = await socketOf(news, other);
+        if (isAuthenticated) await authenticate(client);
+        // Recovery counts from what the client got last.
+        await flush(socket, other);
+        const events = heard(other);
+        const lost = once(socket, 'disconnect');
+        client.io.engine.close();
+        await lost;
+        news.emit('missed');
+
+        // Both connect with the connection that they share.
+        const both = Promise.all([socketOf(io, client), socketOf(news, other)]);
+        client.connect();
+        const [, again] = await both;
+        assert.equal(other.recovered, isAuthenticated);
+        news.emit('pending');
+        await flush(again, other);
+        await authenticate(client);
+        news.emit('then');
+        await flush(again, other);
+        const missed = isAuthenticated ? ['missed'] : [];
+        assert.deepEqual(events, [...missed, 'flushed', 'then', 'flushed']);
+      });
+    }
   },
 );
+
+describe('many gated namespaces on the native server', { timeout: 60_000 }, () => {
+  it('a connection with 100 gated namespaces checks each socket once when it joins and once when it authenticates', async (t) => {
+    const { io, connect } = await openServer(t, 'native');
+    const namespaces = Array.from({ length: 100 }, (_, i) => io.of(`/gated-${i}`));
+    newInstance().start(io);
+    let looks = 0;
+    const { _hold: hold } = Socket.prototype;
+    t.mock.method(Socket.prototype, '_hold', function count(...args) {
+      looks += 1;
+      return Reflect.apply(hold, this, args);
+    });
+    const client = connect();
+    await socketOf(io, client);
+    for (const nsp of namespaces) await socketOf(nsp, client.io.socket(nsp.name));
+    assert.equal(looks, 1 + 1 + namespaces.length);
+    for (let i = 0; i < 10; i += 1) {
+      client.disconnect();
+      client.connect();
+      await socketOf(io, client);
+    }
+    assert.equal(looks, 1 + 1 + namespaces.length + 10);
+    await authenticate(client);
+    assert.ok(looks <= 1 + 1 + namespaces.length + 10 + 1 + namespaces.length + 1, String(looks));
+  });
+});

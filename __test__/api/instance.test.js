@@ -11,14 +11,14 @@ const { FakeServer, newInstance } = require('../support/js-hosts');
 const NAMES = ['constructor', '__proto__', 'hasOwnProperty', 'toString', '', 'a"b\\c', 'ünï✓'];
 
 describe('LoopbackSocket', () => {
-  it('is a constructor, with and without new', () => {
+  it('LoopbackSocket is a constructor that works with and without new', () => {
     for (const instance of [new LoopbackSocket('n', 5), LoopbackSocket('n', 5)]) {
       assert.ok(instance instanceof LoopbackSocket);
       assert.deepEqual([instance._name, instance._timeout], ['n', 5]);
     }
   });
 
-  it('can be inherited from as its predecessor could', () => {
+  it('LoopbackSocket can be subclassed with LoopbackSocket.call(this), as version 0.4 could', () => {
     function Sub() {
       LoopbackSocket.call(this, 'sub');
     }
@@ -30,7 +30,7 @@ describe('LoopbackSocket', () => {
     assert.deepEqual(Object.keys(sub._methods), ['m']);
   });
 
-  it('has the fields that existing code reads', () => {
+  it('a LoopbackSocket has the fields that existing code reads', () => {
     const { _auth: auth, ...fields } = new LoopbackSocket('n');
     assert.equal(typeof auth, 'function');
     assert.deepEqual(fields, {
@@ -43,7 +43,7 @@ describe('LoopbackSocket', () => {
     });
   });
 
-  it('offers the errors, also to import', async () => {
+  it('LoopbackSocket exports its error classes to require() and import', async () => {
     const imported = await import('../../index.mjs');
     assert.equal(imported.default, LoopbackSocket);
     for (const name of Object.keys(require('../../lib/errors'))) {
@@ -55,8 +55,8 @@ describe('LoopbackSocket', () => {
   });
 });
 
-describe('get', () => {
-  it('gives the same instance for a name, and the first timeout stays', () => {
+describe('LoopbackSocket.get', () => {
+  it('LoopbackSocket.get() returns one instance per name and keeps its first timeout', () => {
     const first = LoopbackSocket.get('get: same', 10);
     assert.equal(LoopbackSocket.get('get: same', 20), first);
     assert.equal(first._timeout, 10);
@@ -64,7 +64,7 @@ describe('get', () => {
   });
 
   for (const name of NAMES) {
-    it(`gives an ordinary instance for ${JSON.stringify(name)}`, () => {
+    it(`LoopbackSocket.get() returns an ordinary instance for the name ${JSON.stringify(name)}`, () => {
       const instance = LoopbackSocket.get(name);
       assert.ok(instance instanceof LoopbackSocket);
       assert.equal(instance._name, name);
@@ -73,7 +73,7 @@ describe('get', () => {
   }
 
   for (const name of [undefined, null, 1, {}, [], Symbol('s'), () => {}, 1n]) {
-    it(`throws an error with a code for ${typeof name} as the name`, () => {
+    it(`LoopbackSocket.get() throws an error with a code for a name of type ${typeof name}`, () => {
       assert.throws(() => LoopbackSocket.get(name), {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_NAME',
         name: 'InvalidNameError',
@@ -82,20 +82,20 @@ describe('get', () => {
   }
 
   for (const timeout of [undefined, null, 0, NaN, '']) {
-    it(`takes 3000 for a timeout of ${JSON.stringify(timeout)}`, () => {
+    it(`a timeout of ${JSON.stringify(timeout)} means 3000`, () => {
       assert.equal(new LoopbackSocket('n', timeout)._timeout, 3000);
     });
   }
 
   for (const timeout of ['none', '250', -1, Infinity]) {
-    it(`keeps a timeout of ${JSON.stringify(timeout)} as it was given`, () => {
+    it(`a timeout of ${JSON.stringify(timeout)} is kept as given`, () => {
       assert.equal(new LoopbackSocket('n', timeout)._timeout, timeout);
     });
   }
 });
 
 describe('defineMethod and removeMethod', () => {
-  it('keep an object by name', () => {
+  it('defineMethod() and removeMethod() keep methods by name', () => {
     const instance = newInstance();
     const method = () => {};
     instance.defineMethod('m', method);
@@ -111,7 +111,7 @@ describe('defineMethod and removeMethod', () => {
   });
 
   for (const name of NAMES) {
-    it(`take ${JSON.stringify(name)} for a name like any other`, () => {
+    it(`defineMethod() and removeMethod() accept ${JSON.stringify(name)} as a name`, () => {
       const instance = newInstance();
       const method = () => {};
       instance.defineMethod(name, method);
@@ -133,15 +133,20 @@ describe('removeOnConnected', () => {
     ['an equal reference', ref('a'), ref('a'), true],
     ['a reference to another method', ref('a'), ref('b'), false],
     ['a reference to another model', ref('a'), ref('a', { ...model }), false],
-    ['a function by a reference to it', model.a, ref('a'), true],
-    ['a reference by the function it names', ref('a'), model.a, true],
-    ['an equal reference to what does not exist yet', ref('later'), ref('later'), true],
-    ['one that names nothing by another that names nothing', ref('later'), ref('never'), false],
-    ['one that is no handler by another that is none', {}, {}, false],
-    ['a function by what is no handler', model.a, undefined, false],
+    ['a function, given a reference to it,', model.a, ref('a'), true],
+    ['a reference, given the function it names,', ref('a'), model.a, true],
+    ['an equal reference to a method that does not exist yet', ref('later'), ref('later'), true],
+    [
+      'a reference to a missing method, given a reference to another missing method',
+      ref('later'),
+      ref('never'),
+      false,
+    ],
+    ['a value that is no handler, given another one', {}, {}, false],
+    ['a function, given undefined', model.a, undefined, false],
   ];
   for (const [what, added, removed, isRemoved] of rows) {
-    it(`${isRemoved ? 'removes' : 'leaves'} ${what}`, () => {
+    it(`removeOnConnected() ${isRemoved ? 'removes' : 'keeps'} ${what}`, () => {
       const instance = newInstance();
       instance.onConnected(added);
       instance.removeOnConnected(removed);
@@ -149,7 +154,7 @@ describe('removeOnConnected', () => {
     });
   }
 
-  it('removes the first match only', () => {
+  it('removeOnConnected() removes only the first match', () => {
     const instance = newInstance();
     const other = () => {};
     [other, ref('a'), model.a, ref('a')].forEach((handler) => instance.onConnected(handler));
@@ -157,7 +162,7 @@ describe('removeOnConnected', () => {
     assert.deepEqual(instance._connected, [other, model.a, ref('a')]);
   });
 
-  it('does as the documentation shows it', () => {
+  it('removeOnConnected() works as the documentation shows', () => {
     function MyModel() {}
     const instance = newInstance();
     instance.onConnected({ model: MyModel, method: 'customOnConnectedHandler' });
@@ -166,7 +171,7 @@ describe('removeOnConnected', () => {
     assert.deepEqual(instance._connected, []);
   });
 
-  it('does not throw when a model does', () => {
+  it('removeOnConnected() does not throw when a getter of the model does', () => {
     const instance = newInstance();
     const trap = {
       get a() {
@@ -180,14 +185,14 @@ describe('removeOnConnected', () => {
 });
 
 describe('start', () => {
-  it('returns nothing and keeps the io', () => {
+  it('start() returns nothing and keeps its argument as _io', () => {
     const instance = newInstance();
     const io = new FakeServer();
     assert.equal(instance.start(io), undefined);
     assert.equal(instance._io, io);
   });
 
-  it('has whoever knows how to serve an instance do so', () => {
+  it("start() calls the server's own Symbol.for('loopback-socket.serve') method if it has one", () => {
     const instance = newInstance();
     const served = [];
     const io = Object.assign(new EventEmitter(), {
@@ -201,7 +206,7 @@ describe('start', () => {
     assert.equal(io.listenerCount('connection'), 0);
   });
 
-  it('makes one native server of an http.Server, for all that are started on it', (t) => {
+  it('start(httpServer) makes one native server for all LoopbackSockets on that http.Server', (t) => {
     const httpServer = http.createServer();
     const [one, two] = [newInstance(), newInstance()];
     one.start(httpServer);
@@ -212,7 +217,7 @@ describe('start', () => {
     assert.equal(two._io, one._io);
   });
 
-  it('makes another native server for an http.Server whose own was closed', async (t) => {
+  it('start(httpServer) makes a new native server if the previous one was closed', async (t) => {
     const httpServer = http.createServer();
     const [one, two] = [newInstance(), newInstance()];
     one.start(httpServer);
@@ -222,7 +227,7 @@ describe('start', () => {
     assert.notEqual(two._io, one._io);
   });
 
-  it('refuses an app, whose sockets are those of what it listens with', () => {
+  it('start() refuses an Express app and names app.listen()', () => {
     const app = Object.assign(() => {}, { on() {}, handle() {}, listen() {} });
     assert.throws(() => newInstance().start(app), {
       code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST',
@@ -230,7 +235,7 @@ describe('start', () => {
     });
   });
 
-  it('makes a native server on a port', (t) => {
+  it('start(port) makes a native server on that port', (t) => {
     const instance = newInstance();
     instance.start(0);
     t.after(() => instance._io.close());
@@ -239,7 +244,7 @@ describe('start', () => {
   });
 
   for (const io of [undefined, null, {}, 'http://localhost', true, () => {}, [], { on: 1 }]) {
-    it(`throws an error with a code for ${JSON.stringify(io) ?? typeof io}`, () => {
+    it(`start() throws an error with a code for ${JSON.stringify(io) ?? typeof io}`, () => {
       const instance = newInstance();
       assert.throws(() => instance.start(io), {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST',

@@ -25,39 +25,39 @@ const boom = new Error('boom');
 
 describe('a handler without a callback', () => {
   const rows = {
-    'gives what it returns': [() => 1, [[false, 1]]],
-    'gives undefined when it returns nothing': [() => {}, [[false, undefined]]],
+    'results in what it returns': [() => 1, [[false, 1]]],
+    'results in undefined when it returns nothing': [() => {}, [[false, undefined]]],
     'fails with what it throws': [
       () => {
         throw boom;
       },
       [[true, boom]],
     ],
-    'may throw a string': [
+    'fails with a string that it throws': [
       () => {
         throw 'text';
       },
       [[true, 'text']],
     ],
-    'may throw nothing at all': [
+    'fails with undefined if it throws undefined': [
       () => {
         throw undefined;
       },
       [[true, undefined]],
     ],
-    'gives what its promise resolves to': [async () => 1, [[false, 1]]],
+    'results in what its promise resolves to': [async () => 1, [[false, 1]]],
     'fails with what its promise rejects with': [() => Promise.reject(boom), [[true, boom]]],
-    'gives what a bluebird promise resolves to': [() => Bluebird.resolve(1), [[false, 1]]],
-    'fails with what a bluebird promise rejects with': [
+    'results in what a Bluebird promise resolves to': [() => Bluebird.resolve(1), [[false, 1]]],
+    'fails with what a Bluebird promise rejects with': [
       () => Bluebird.reject(boom),
       [[true, boom]],
     ],
-    'gives what any thenable calls back with': [() => ({ then: (ok) => ok(1) }), [[false, 1]]],
-    'takes a function with then for a thenable': [
+    'results in what any thenable resolves to': [() => ({ then: (ok) => ok(1) }), [[false, 1]]],
+    'treats a function with a then method as a thenable': [
       () => Object.assign(() => {}, { then: (ok) => ok(1) }),
       [[false, 1]],
     ],
-    'takes the first word of a thenable that calls twice': [
+    'settles with the first outcome of a thenable that settles twice': [
       () => ({
         then(ok, fail) {
           ok(1);
@@ -87,7 +87,7 @@ describe('a handler without a callback', () => {
       () => ({ then: (ok) => ok({ then: (inner) => setImmediate(inner, 1) }) }),
       [[false, 1]],
     ],
-    'gives an object whose then is no function': [() => ({ then: 1 }), [[false, { then: 1 }]]],
+    'results in an object whose then is no function': [() => ({ then: 1 }), [[false, { then: 1 }]]],
     'fails when its promise was tampered with': [
       () =>
         Object.defineProperty(Promise.resolve(1), 'constructor', { get: () => assert.fail('x') }),
@@ -95,7 +95,7 @@ describe('a handler without a callback', () => {
     ],
   };
   for (const [promise, [handler, expected]] of Object.entries(rows)) {
-    it(promise, async () => {
+    it(`a handler without a callback ${promise}`, async () => {
       const outcomes = await outcomesOf(handler);
       if (expected === undefined) {
         assert.equal(outcomes.length, 1);
@@ -106,7 +106,7 @@ describe('a handler without a callback', () => {
     });
   }
 
-  it('settles before invoke returns unless it returned a thenable', () => {
+  it('a handler that returns no thenable settles before invoke() returns', () => {
     let settled = false;
     invoke(
       () => 1,
@@ -119,7 +119,7 @@ describe('a handler without a callback', () => {
     assert.equal(settled, true);
   });
 
-  it('reads then once', async () => {
+  it('invoke() reads the then property of a result once', async () => {
     let reads = 0;
     const outcomes = await outcomesOf(() => ({
       get then() {
@@ -130,7 +130,7 @@ describe('a handler without a callback', () => {
     assert.deepEqual([outcomes, reads], [[[false, 1]], 1]);
   });
 
-  it('declares its parameters by length: defaults and rest do not count, bind takes away', async () => {
+  it('a handler takes a callback by its length: default and rest parameters do not count, and bind() shortens it', async () => {
     const seen = [];
     await outcomesOf((a, b, c = 0) => seen.push(c));
     await outcomesOf((a, b, ...rest) => seen.push(rest.length));
@@ -145,7 +145,7 @@ describe('a handler without a callback', () => {
 
 describe('a handler with a callback', () => {
   const rows = {
-    'gives the result of cb': [(a, b, cb) => cb(null, 1), [[false, 1]]],
+    'results in the value given to cb': [(a, b, cb) => cb(null, 1), [[false, 1]]],
     'fails with the error of cb': [(a, b, cb) => cb(boom, 1), [[true, boom]]],
     'succeeds with a falsy error': [(a, b, cb) => cb(0, 1), [[false, 1]]],
     'is awaited however late cb comes': [(a, b, cb) => setImmediate(cb, null, 1), [[false, 1]]],
@@ -170,21 +170,21 @@ describe('a handler with a callback', () => {
       },
       [[true, boom]],
     ],
-    'counts once when cb is called twice': [
+    'settles once when cb is called twice': [
       (a, b, cb) => {
         cb(null, 1);
         cb(boom);
       },
       [[false, 1]],
     ],
-    'counts once when it throws after cb': [
+    'settles once when it throws after cb': [
       (a, b, cb) => {
         cb(null, 1);
         throw boom;
       },
       [[false, 1]],
     ],
-    'counts once when cb comes after a throw': [
+    'settles once when cb is called after a throw': [
       (a, b, cb) => {
         setImmediate(cb, null, 1);
         throw boom;
@@ -192,7 +192,7 @@ describe('a handler with a callback', () => {
       [[true, boom]],
     ],
     'awaits a promise given to cb': [(a, b, cb) => cb(null, Promise.resolve(1)), [[false, 1]]],
-    'is done with cb even if that got a promise that takes its time': [
+    'settles with the first call of cb even if that got a pending promise': [
       (a, b, cb) => {
         cb(null, new Promise((resolve) => setImmediate(resolve, 1)));
         cb(boom);
@@ -200,7 +200,7 @@ describe('a handler with a callback', () => {
       },
       [[false, 1]],
     ],
-    'may return what misbehaves as a thenable': [
+    'ignores a returned thenable whose then getter throws': [
       (a, b, cb) => {
         cb(null, 1);
         return {
@@ -213,12 +213,12 @@ describe('a handler with a callback', () => {
     ],
   };
   for (const [promise, [handler, expected]] of Object.entries(rows)) {
-    it(promise, async () => {
+    it(`a handler with a callback ${promise}`, async () => {
       assert.deepEqual(await outcomesOf(handler), expected);
     });
   }
 
-  it('gets cb after the arguments even if it declares more', async () => {
+  it('a handler that declares more parameters gets cb right after its arguments', async () => {
     let got;
 
     await outcomesOf((a, b, cb, x, y) => {
@@ -227,7 +227,7 @@ describe('a handler with a callback', () => {
     assert.deepEqual(got, ['function', undefined, undefined]);
   });
 
-  it('gets cb as well if its length is no number', async () => {
+  it('a handler whose length is not a number gets cb', async () => {
     const odd = Object.defineProperty(
       function odd() {
         arguments[2](null, 1);
@@ -239,13 +239,13 @@ describe('a handler with a callback', () => {
   });
 });
 
-describe('a reference to a handler', () => {
-  it('is a function itself, without this', () => {
+describe('references to handlers', () => {
+  it('a function resolves to itself, without this', () => {
     const fn = () => {};
     assert.deepEqual(resolveHandler(fn), { fn, self: null });
   });
 
-  it('is a method of a model as it is now, with the model as this', () => {
+  it("a model reference resolves to the model's current method, with the model as this", () => {
     const model = {};
     const ref = { model, method: 'm' };
     assert.throws(() => resolveHandler(ref).fn(), { message: 'invalid method' });
@@ -253,21 +253,21 @@ describe('a reference to a handler', () => {
     assert.deepEqual(resolveHandler(ref), { fn: model.m, self: model });
   });
 
-  it('may be a method of a function, like a LoopBack model', () => {
+  it('a model reference may name a method of a function, as LoopBack models are', () => {
     function Model() {}
     Model.m = () => {};
     assert.deepEqual(resolveHandler({ model: Model, method: 'm' }), { fn: Model.m, self: Model });
   });
 
   for (const ref of [undefined, null, 1, 'text', true, {}, [], { model: {} }, { model: 1 }]) {
-    it(`answers invalid method if it is ${JSON.stringify(ref)}`, async () => {
+    it(`a reference of ${JSON.stringify(ref)} fails with "invalid method"`, async () => {
       const { fn, self } = resolveHandler(ref);
       const [[failed, error]] = await outcomesOf(fn, self);
       assert.deepEqual([failed, error.message], [true, 'invalid method']);
     });
   }
 
-  it('fails when run if looking it up throws', async () => {
+  it('a model reference whose lookup throws fails when it is run', async () => {
     const { fn, self } = resolveHandler({
       get model() {
         throw boom;

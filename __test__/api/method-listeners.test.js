@@ -53,7 +53,7 @@ for (const host of HOSTS) {
           .filter((name) => name !== 'disconnect' && name !== 'error')
           .sort();
 
-      it('a pending socket has what begins an attempt, of each LoopbackSocket, and no methods', async (t) => {
+      it('a pending socket has an authentication listener for each LoopbackSocket and no method listeners', async (t) => {
         const { socket } = await open(t, 2);
         assert.deepEqual(names(socket), ['authentication']);
         assert.equal(socket.listenerCount('authentication'), 2);
@@ -62,7 +62,7 @@ for (const host of HOSTS) {
         assert.deepEqual(socket.listeners('m'), []);
       });
 
-      it('an authenticated socket has its methods as listeners, behind those there were', async (t) => {
+      it('an authenticated socket has its methods as listeners after those of the application', async (t) => {
         const { client, socket } = await open(t);
         const own = () => {};
         socket.on('m', own);
@@ -88,7 +88,7 @@ for (const host of HOSTS) {
         assert.equal(socket.listenerCount('authentication'), 1);
       });
 
-      it('the listener of a method runs it, with an acknowledgement last', async (t) => {
+      it('calling the listener of a method runs the method and acknowledges with its result', async (t) => {
         const { client, instance, socket } = await open(t);
         instance.defineMethod('fails', () => {
           throw 'why';
@@ -108,7 +108,7 @@ for (const host of HOSTS) {
         socket.listeners('m')[0]('nobody waits');
       });
 
-      it('a method whose listener is removed is not run until the client authenticates again', async (t) => {
+      it('a method whose listener is removed does not run until the client authenticates again', async (t) => {
         const { client, socket } = await open(t);
         await authenticate(client);
         const [method] = socket.listeners('m');
@@ -135,7 +135,7 @@ for (const host of HOSTS) {
         assert.equal((await call(client, 'm', 'y')).result.args, 'y', 'it is added as any other');
       });
 
-      it('removing all listeners of a name leaves the other methods', async (t) => {
+      it('removeAllListeners(name) leaves the other methods', async (t) => {
         const { client, socket } = await open(t);
         socket.on('m', () => {});
         await authenticate(client);
@@ -147,7 +147,7 @@ for (const host of HOSTS) {
         assert.deepEqual(answers, [{ result: 'other' }]);
       });
 
-      it('removing all listeners takes methods and authentication away', async (t) => {
+      it('removeAllListeners() removes methods and authentication', async (t) => {
         const { io, client, socket } = await open(t);
         await authenticate(client);
         socket.removeAllListeners();
@@ -166,7 +166,7 @@ for (const host of HOSTS) {
         assert.deepEqual(events, ['flushed', 'news', 'flushed'], 'it stays authenticated');
       });
 
-      it('of several LoopbackSockets one can be removed, and the others answer', async (t) => {
+      it('the listener of one LoopbackSocket can be removed while the others still answer', async (t) => {
         const { client, socket } = await open(t, 3);
         const done = new Promise((resolve) => {
           let count = 0;
@@ -194,7 +194,7 @@ for (const host of HOSTS) {
         assert.deepEqual(events, ['authenticated', 'authenticated', 'flushed']);
       });
 
-      it('what begins an attempt does so when the application calls it', async (t) => {
+      it('the authentication listener begins an attempt when the application calls it', async (t) => {
         const { client, instance, socket } = await open(t);
         const given = [];
         instance.onConnected((s, credentials) => given.push(credentials));
@@ -209,7 +209,7 @@ for (const host of HOSTS) {
         assert.equal(socket.auth, true);
       });
 
-      it('methods that come and go with another authentication do so as listeners', async (t) => {
+      it('another authentication updates the method listeners', async (t) => {
         const { client, instance, socket } = await open(t);
         await authenticate(client);
         const [other] = socket.listeners('other');
@@ -224,7 +224,7 @@ for (const host of HOSTS) {
         assert.deepEqual(await call(client, 'other'), { result: 'again' });
       });
 
-      it('methods called as events of emitters are none, and any other name is a name', async (t) => {
+      it('methods named newListener or removeListener get no listener, and any other name does', async (t) => {
         const { client, instance, socket } = await open(t);
         for (const name of ['newListener', 'removeListener', '__proto__', 'constructor', '', '5']) {
           instance.defineMethod(name, () => name);

@@ -34,9 +34,9 @@ async function authenticate(raw, token = 'valid') {
   await raw.packet(token === 'valid' ? '2["authenticated"' : '2');
 }
 
-describe('a LoopbackSocket', () => {
+describe('LoopbackSocket on the native server', () => {
   it(
-    'answers with what JSON makes of a value under the name it is sent under',
+    'an answer is what JSON.stringify makes of the value, with the key given to toJSON()',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -78,7 +78,7 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
-    'hands over together what handlers answer before the event loop has gone round',
+    'answers given within one iteration of the event loop are written to Rust together',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -106,7 +106,7 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
-    'started twice on one server runs its handlers once',
+    'a LoopbackSocket that is started twice on one server runs its handlers once',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -128,7 +128,7 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
-    'beside another one on the same server authenticates and answers for itself',
+    'two LoopbackSockets on one server authenticate and answer independently',
     TIMEOUT,
     only(async (world) => {
       const first = loopbackSocket();
@@ -160,7 +160,7 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
-    'runs and answers a method named authentication beside the attempt',
+    'a method named authentication is run and answered beside the attempt to authenticate',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -179,7 +179,7 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
-    'started on a namespace serves that namespace only',
+    'a LoopbackSocket that is started on a namespace serves only that namespace',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -202,19 +202,23 @@ describe('a LoopbackSocket', () => {
     }),
   );
 
-  it('given an http.Server makes one native server of it, whoever asks', TIMEOUT, async () => {
-    const httpServer = http.createServer();
-    const first = loopbackSocket();
-    const second = loopbackSocket();
-    first.start(httpServer);
-    second.start(httpServer);
-    assert.ok(first._io instanceof LoopbackSocket.Server);
-    assert.equal(first._io, second._io);
-    assert.equal(httpServer.listenerCount('upgrade'), 1);
-    await first._io.close();
-  });
+  it(
+    'two LoopbackSockets started on one http.Server share one native server',
+    TIMEOUT,
+    async () => {
+      const httpServer = http.createServer();
+      const first = loopbackSocket();
+      const second = loopbackSocket();
+      first.start(httpServer);
+      second.start(httpServer);
+      assert.ok(first._io instanceof LoopbackSocket.Server);
+      assert.equal(first._io, second._io);
+      assert.equal(httpServer.listenerCount('upgrade'), 1);
+      await first._io.close();
+    },
+  );
 
-  it('given a port, as a number or as a string, makes a native server on it', TIMEOUT, async () => {
+  it('start() accepts a port as a number or as a string', TIMEOUT, async () => {
     for (const port of [0, '0']) {
       const instance = loopbackSocket();
       instance.start(port);
@@ -227,7 +231,7 @@ describe('a LoopbackSocket', () => {
   });
 
   it(
-    'that a server meets late does not serve the sockets that are there',
+    'sockets that connected before start() are not served',
     TIMEOUT,
     only(async (world) => {
       const early = await world.raw();
@@ -242,7 +246,7 @@ describe('a LoopbackSocket', () => {
   );
 
   it(
-    'ends the whole connection at the timeout, unless the application vouches for the socket',
+    'the timeout closes the whole connection unless the application has set socket.auth',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket(60);
@@ -269,9 +273,9 @@ describe('a LoopbackSocket', () => {
   );
 });
 
-describe('middleware of a socket', () => {
+describe('socket middleware', () => {
   it(
-    'sees every call and all credentials before anybody runs for them, however many serve the socket',
+    'socket middleware runs before every call and every authentication of each LoopbackSocket',
     TIMEOUT,
     served({}, async (world) => {
       const ran = [];
@@ -309,9 +313,9 @@ describe('middleware of a socket', () => {
   );
 });
 
-describe('a socket whose client has not authenticated', () => {
+describe('broadcasts and authentication', () => {
   it(
-    'hears no broadcast of any kind, but what is emitted to it alone',
+    'a pending socket receives no broadcast of any kind, only what is emitted to it alone',
     TIMEOUT,
     only(async (world) => {
       loopbackSocket().start(world.io);
@@ -342,7 +346,7 @@ describe('a socket whose client has not authenticated', () => {
   );
 
   it(
-    'hears none after it was refused, and hears them once it is accepted',
+    'a refused socket receives no broadcast until it is accepted',
     TIMEOUT,
     only(async (world) => {
       loopbackSocket().start(world.io);
@@ -357,7 +361,7 @@ describe('a socket whose client has not authenticated', () => {
   );
 
   it(
-    'hears none in namespaces that existed when the whole server was started on',
+    'a pending socket receives no broadcast in namespaces that existed before start(io)',
     TIMEOUT,
     only(async (world) => {
       const before = world.io.of('/before');
@@ -397,7 +401,7 @@ describe('a socket whose client has not authenticated', () => {
   );
 
   it(
-    'hears a broadcast that is made in the very moment of its authentication',
+    'a socket receives a broadcast that is emitted right after its authentication succeeds',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { it } = require('node:test');
 const { ROOT, runForeignSuite } = require('../support/foreign-suite');
 
-it("the original's own suite passes, unchanged", async () => {
+it("the original's own test suite passes unchanged", async () => {
   const suite = require.resolve('loopback-socket-original/test/test.js');
   const { passes, failures } = await runForeignSuite(suite, {
     'index.js': `module.exports = require(${JSON.stringify(ROOT)});`,

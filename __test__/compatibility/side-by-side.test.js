@@ -26,19 +26,22 @@ const subjects = SUBJECTS.filter((host) => (process.env.HOST ?? host).split(',')
 const concurrency = 10000;
 const leftOut = new Map();
 
+/** @returns {string} the title of a scenario on one host, with one client and transport */
+const titleOf = (scenario, { name }) => `${scenario.promise} (${name})`;
+
 describe('side by side with the original', { concurrency }, () => {
   for (const scenario of wanted) {
     describe(nameOf(scenario), { concurrency }, () => {
       for (const combination of combinationsOf(scenario.originalHost ?? 'original')) {
-        test(combination.name, () => assertOriginal(scenario, combination));
+        test(titleOf(scenario, combination), () => assertOriginal(scenario, combination));
       }
       for (const combination of subjects.flatMap(combinationsOf)) {
         const reason = scenario.leftOut?.(combination);
         if (reason) {
           leftOut.set(`${nameOf(scenario)} — ${combination.host.name}`, reason);
-          test(combination.name, { skip: reason }, () => {});
+          test(titleOf(scenario, combination), { skip: reason }, () => {});
         } else {
-          test(combination.name, () => assertOurs(scenario, combination));
+          test(titleOf(scenario, combination), () => assertOurs(scenario, combination));
         }
       }
     });
@@ -47,7 +50,7 @@ describe('side by side with the original', { concurrency }, () => {
 
 describe('what cannot be compared', () => {
   for (const transport of TRANSPORTS) {
-    test(`a 4.x client cannot talk to a socket.io 2 server, ${transport}`, async (t) => {
+    test(`a 4.x client cannot connect to a socket.io 2 server over ${transport}`, async (t) => {
       const { port, close } = await open(HOSTS.original);
       t.after(close);
       const manager = createManager('4.8', transport, port);
@@ -65,7 +68,7 @@ describe('what cannot be compared', () => {
   }
 });
 
-describe('the table', () => {
+describe('the table of scenarios', () => {
   test('every section of docs/behaviour.md has scenarios, and every scenario a section', () => {
     const counts = new Map(SECTIONS.map((section) => [section, 0]));
     for (const { section } of SCENARIOS) {
@@ -78,12 +81,12 @@ describe('the table', () => {
     for (const [section, count] of counts) assert.ok(count > 0, `no scenario for ${section}`);
   });
 
-  test('names are unique', () => {
+  test('names of scenarios are unique', () => {
     const names = SCENARIOS.map(nameOf);
     assert.deepEqual([...new Set(names)], names);
   });
 
-  test('whoever differs from the original says why and what is expected', () => {
+  test('every scenario that differs from the original has its reason and what is expected', () => {
     for (const scenario of SCENARIOS) {
       const differs = scenario.deviation !== undefined || scenario.contract !== undefined;
       assert.equal(typeof scenario.expect === 'function', differs, nameOf(scenario));

@@ -20,7 +20,7 @@ const TITLES = [
   'Server socket disconnect Should call discon function',
 ];
 
-it("socketio-auth's own suite passes, its function written with calls of LoopbackSocket", async () => {
+it("socketio-auth's own test suite passes against a shim that calls LoopbackSocket", async () => {
   const suite = path.join(path.dirname(require.resolve('socketio-auth')), 'test', 'test.js');
   const shim = path.join(__dirname, '..', 'support', 'socketio-auth.js');
   const { passes, failures } = await runForeignSuite(suite, {

@@ -143,14 +143,14 @@ const FAULT = (message) => [
 const ending = (reason, details) =>
   ['disconnecting', 'disconnect', 'close'].map((event) => [event, reason, details]);
 
-describe('a polling client', () => {
+describe('how polling connections end', () => {
   for (const eio of [3, 4]) {
     const noop = eio === 4 ? '6' : '1:6';
     const close = eio === 4 ? '1' : '1:1';
     const played = (scenario, options) => both(scenario, { eio, ...options });
 
     it(
-      `of Engine.IO ${eio} that says that it leaves has its poll answered with a noop`,
+      `a polling client of Engine.IO ${eio} that sends a close packet has its poll answered with a noop`,
       TIMEOUT,
       async () => {
         const { told, sent } = await played(async (host) => {
@@ -170,7 +170,7 @@ describe('a polling client', () => {
     );
 
     it(
-      `of Engine.IO ${eio} whose poll waits gets a close packet at every other end`,
+      `a waiting poll of Engine.IO ${eio} is answered with a close packet when the server ends the connection`,
       TIMEOUT,
       async () => {
         for (const [name, end] of Object.entries({
@@ -204,7 +204,7 @@ describe('a polling client', () => {
     );
 
     it(
-      `of Engine.IO ${eio} whose connection is closed while no poll waits learns it from the next`,
+      `a connection of Engine.IO ${eio} that is closed while no poll waits answers the next poll with a close packet`,
       TIMEOUT,
       async () => {
         const { sent } = await played(async (host) => {
@@ -226,21 +226,25 @@ describe('a polling client', () => {
       },
     );
 
-    it(`of Engine.IO ${eio} that answers no ping gets a close packet`, TIMEOUT, async () => {
-      const { told, sent } = await played(
-        async (host) => {
-          const client = await host.polling();
-          if (eio === 4) await host.note('ping', client.poll());
-          await host.note('poll', client.poll());
-        },
-        { pingInterval: 30, pingTimeout: 30 },
-      );
-      assert.deepEqual(told.slice(1), ending('ping timeout', undefined));
-      assert.deepEqual(sent.at(-1), ['poll', 200, close]);
-    });
+    it(
+      `a polling client of Engine.IO ${eio} that answers no ping gets a close packet`,
+      TIMEOUT,
+      async () => {
+        const { told, sent } = await played(
+          async (host) => {
+            const client = await host.polling();
+            if (eio === 4) await host.note('ping', client.poll());
+            await host.note('poll', client.poll());
+          },
+          { pingInterval: 30, pingTimeout: 30 },
+        );
+        assert.deepEqual(told.slice(1), ending('ping timeout', undefined));
+        assert.deepEqual(sent.at(-1), ['poll', 200, close]);
+      },
+    );
 
     it(
-      `of Engine.IO ${eio} that breaks the rules ends with details that say how`,
+      `a polling client of Engine.IO ${eio} that breaks the protocol ends with details that name the error`,
       TIMEOUT,
       async () => {
         const begin = (host, client) => {
@@ -318,20 +322,24 @@ describe('a polling client', () => {
     );
   }
 
-  it('that sends more than a body may hold ends with details that say so', TIMEOUT, async () => {
-    // As engine.io 6.6.13 does; those before it drop the message and go on.
-    const host = new Host(Server, 4, {});
-    await host.listen();
-    const client = await host.polling();
-    await host.note('post', client.post(`42["m","${'x'.repeat(2000)}"]`));
-    await host.closed;
-    assert.deepEqual(host.told.slice(1), ending(...FAULT('payload too large')));
-    assert.deepEqual(host.sent, [['post', 413, '']]);
-    await host.close();
-  });
+  it(
+    'a polling client that exceeds maxHttpBufferSize ends with details that name the error',
+    TIMEOUT,
+    async () => {
+      // As engine.io 6.6.13 does; those before it drop the message and go on.
+      const host = new Host(Server, 4, {});
+      await host.listen();
+      const client = await host.polling();
+      await host.note('post', client.post(`42["m","${'x'.repeat(2000)}"]`));
+      await host.closed;
+      assert.deepEqual(host.told.slice(1), ending(...FAULT('payload too large')));
+      assert.deepEqual(host.sent, [['post', 413, '']]);
+      await host.close();
+    },
+  );
 
   it(
-    'whose socket left its namespace has the end of its connection told with details',
+    'a connection whose socket has left its namespace still reports its end with details',
     TIMEOUT,
     async () => {
       const { told } = await both(async (host) => {
@@ -348,7 +356,7 @@ describe('a polling client', () => {
   );
 
   it(
-    'of a server that closes: its sockets learn why, its connection that it was closed',
+    'closing the server gives sockets the reason "server shutting down" and connections "forced close"',
     TIMEOUT,
     async () => {
       const { told } = await both(async (host) => {
@@ -364,7 +372,7 @@ describe('a polling client', () => {
     },
   );
 
-  it('that joins no namespace in time is told that its connection is closed', TIMEOUT, async () => {
+  it('a polling client that joins no namespace in time gets a close packet', TIMEOUT, async () => {
     const { sent } = await both(
       async (host) => {
         const client = await host.open();
@@ -380,7 +388,7 @@ describe('a polling client', () => {
   });
 });
 
-describe('a packet out of its turn', () => {
+describe('packets that are not allowed in the state of the connection', () => {
   const OUT_OF_TURN = {
     'a second CONNECT': '40',
     'an event of a namespace the client is not in': '42/x,["m"]',
@@ -388,7 +396,7 @@ describe('a packet out of its turn', () => {
 
   for (const [name, packet] of Object.entries(OUT_OF_TURN)) {
     it(
-      `on polling without a poll: ${name} ends the sockets at once and the connection when the client comes`,
+      `${name} on polling ends the sockets at once and the connection with the next poll`,
       TIMEOUT,
       async () => {
         const { told, sent } = await both(async (host) => {
@@ -412,7 +420,7 @@ describe('a packet out of its turn', () => {
     );
 
     it(
-      `on polling while a poll waits, and on a websocket: ${name} ends all at once`,
+      `${name} ends sockets and connection at once on a websocket or while a poll waits`,
       TIMEOUT,
       async () => {
         const { told, sent } = await both(async (host) => {
@@ -435,10 +443,10 @@ describe('a packet out of its turn', () => {
   }
 });
 
-describe('a client that sends before its CONNECT is answered', () => {
+describe('clients that send before their CONNECT is answered', () => {
   for (const packet of ['42["m"]', '41', '431[1]', '4x']) {
     it(
-      `${packet} in one body has no connection, and learns it from its poll`,
+      `${packet} in one body with CONNECT closes the connection before a socket connects`,
       TIMEOUT,
       async () => {
         for (const waits of [false, true]) {
@@ -460,65 +468,73 @@ describe('a client that sends before its CONNECT is answered', () => {
       },
     );
 
-    it(`${packet} while middleware takes its time has no connection either`, TIMEOUT, async () => {
-      for (const waits of [false, true]) {
+    it(
+      `${packet} while middleware is still running closes the connection before a socket connects`,
+      TIMEOUT,
+      async () => {
+        for (const waits of [false, true]) {
+          const { told, sent } = await both(async (host) => {
+            let next;
+            const seen = new Promise((resolve) => {
+              host.io.use((socket, goOn) => {
+                next = goOn;
+                resolve();
+              });
+            });
+            const client = await host.open();
+            await host.note('post', client.post('40'));
+            await seen;
+            const { answer } = waits ? await host.wait(client) : { answer: undefined };
+            await host.note('post', client.post(packet));
+            next();
+            await host.note('poll', answer ?? client.poll());
+            await host.note('next', client.poll());
+          });
+          assert.deepEqual(told, []);
+          const last = waits ? '1' : '6\x1e1';
+          assert.deepEqual(sent.slice(2), [
+            ['poll', 200, last],
+            ['next', ...UNKNOWN],
+          ]);
+        }
+      },
+    );
+
+    it(
+      `${packet} right after CONNECT on a websocket closes the connection before a socket connects`,
+      TIMEOUT,
+      async () => {
         const { told, sent } = await both(async (host) => {
-          let next;
           const seen = new Promise((resolve) => {
-            host.io.use((socket, goOn) => {
-              next = goOn;
+            host.io.of('/looked').use((socket, next) => {
+              next();
               resolve();
             });
           });
-          const client = await host.open();
-          await host.note('post', client.post('40'));
+          for (const namespace of ['', '/looked,']) {
+            const client = new RawTcp(host.port);
+            host.clients.push(client);
+            await client.opened();
+            client.socket.write(upgradeRequest());
+            await client.until(/"maxPayload":\d+}/);
+            client.data = Buffer.alloc(0);
+            const early = packet.replace(/^4(\d)/, `4$1${namespace}`);
+            client.socket.write(Buffer.concat([frame(`40${namespace}`), frame(early)]));
+            await client.until(/^\x88.$/s);
+            host.sent.push(client.data.toString('hex'));
+          }
+          // Middleware sees it all the same.
           await seen;
-          const { answer } = waits ? await host.wait(client) : { answer: undefined };
-          await host.note('post', client.post(packet));
-          next();
-          await host.note('poll', answer ?? client.poll());
-          await host.note('next', client.poll());
         });
         assert.deepEqual(told, []);
-        const last = waits ? '1' : '6\x1e1';
-        assert.deepEqual(sent.slice(2), [
-          ['poll', 200, last],
-          ['next', ...UNKNOWN],
-        ]);
-      }
-    });
-
-    it(`${packet} on a websocket has no connection`, TIMEOUT, async () => {
-      const { told, sent } = await both(async (host) => {
-        const seen = new Promise((resolve) => {
-          host.io.of('/looked').use((socket, next) => {
-            next();
-            resolve();
-          });
-        });
-        for (const namespace of ['', '/looked,']) {
-          const client = new RawTcp(host.port);
-          host.clients.push(client);
-          await client.opened();
-          client.socket.write(upgradeRequest());
-          await client.until(/"maxPayload":\d+}/);
-          client.data = Buffer.alloc(0);
-          const early = packet.replace(/^4(\d)/, `4$1${namespace}`);
-          client.socket.write(Buffer.concat([frame(`40${namespace}`), frame(early)]));
-          await client.until(/^\x88.$/s);
-          host.sent.push(client.data.toString('hex'));
-        }
-        // Middleware sees it all the same.
-        await seen;
-      });
-      assert.deepEqual(told, []);
-      assert.deepEqual(sent, ['8800', '8800']);
-    });
+        assert.deepEqual(sent, ['8800', '8800']);
+      },
+    );
   }
 
   for (const eio of [3, 4]) {
     it(
-      `and one of Engine.IO ${eio} that leaves while middleware takes its time never connects`,
+      `a polling client of Engine.IO ${eio} that leaves while middleware is still running never connects`,
       TIMEOUT,
       async () => {
         for (const [name, leave] of Object.entries({
@@ -558,7 +574,7 @@ describe('a client that sends before its CONNECT is answered', () => {
   }
 });
 
-describe('a websocket', () => {
+describe('how websockets end', () => {
   const first = (byte, payload) => {
     const bytes = frame(Buffer.from(payload));
     bytes[0] = byte;
@@ -596,37 +612,45 @@ describe('a websocket', () => {
     ],
   ];
 
-  it('that sends what it may not ends with the words of ws as its details', TIMEOUT, async () => {
-    for (const eio of [3, 4]) {
-      for (const [message, bytes] of FRAMES) {
-        const { told } = await both(
-          async (host) => {
-            const tcp = await host.tcp();
-            tcp.socket.write(bytes);
-            await Promise.all([host.closed, tcp.ended]);
-            host.sent.push(tcp.data.toString('hex'));
-          },
-          { eio },
-        );
-        assert.deepEqual(told.slice(1), ending(...FAULT(message)));
+  it(
+    'a websocket that sends an invalid frame ends with the error message of ws in its details',
+    TIMEOUT,
+    async () => {
+      for (const eio of [3, 4]) {
+        for (const [message, bytes] of FRAMES) {
+          const { told } = await both(
+            async (host) => {
+              const tcp = await host.tcp();
+              tcp.socket.write(bytes);
+              await Promise.all([host.closed, tcp.ended]);
+              host.sent.push(tcp.data.toString('hex'));
+            },
+            { eio },
+          );
+          assert.deepEqual(told.slice(1), ending(...FAULT(message)));
+        }
       }
-    }
-  });
+    },
+  );
 
-  it('that is closed by its client has the code and the reason sent back', TIMEOUT, async () => {
-    for (const payload of ['', code(1000), code(3000, ...Buffer.from('why')), code(1014)]) {
-      const { told, sent } = await both(async (host) => {
-        const tcp = await host.tcp();
-        tcp.socket.write(first(0x88, payload));
-        await Promise.all([host.closed, tcp.ended]);
-        host.sent.push(tcp.data.subarray(2).toString('hex'));
-      });
-      assert.deepEqual(told.slice(1), ending('transport close', undefined));
-      assert.deepEqual(sent, [Buffer.from(payload).toString('hex')]);
-    }
-  });
+  it(
+    'a websocket that its client closes gets the close code and reason back',
+    TIMEOUT,
+    async () => {
+      for (const payload of ['', code(1000), code(3000, ...Buffer.from('why')), code(1014)]) {
+        const { told, sent } = await both(async (host) => {
+          const tcp = await host.tcp();
+          tcp.socket.write(first(0x88, payload));
+          await Promise.all([host.closed, tcp.ended]);
+          host.sent.push(tcp.data.subarray(2).toString('hex'));
+        });
+        assert.deepEqual(told.slice(1), ending('transport close', undefined));
+        assert.deepEqual(sent, [Buffer.from(payload).toString('hex')]);
+      }
+    },
+  );
 
-  it('whose stream ends without a closing frame gets none', TIMEOUT, async () => {
+  it('a websocket whose stream ends without a close frame gets none back', TIMEOUT, async () => {
     for (const bytes of [Buffer.alloc(0), Buffer.from([0x81, 0x85, 1])]) {
       const { told, sent } = await both(async (host) => {
         const tcp = await host.tcp();
@@ -639,7 +663,7 @@ describe('a websocket', () => {
     }
   });
 
-  it('hears no harm in packets that mean nothing from a client', TIMEOUT, async () => {
+  it('packets that a client has no reason to send are ignored', TIMEOUT, async () => {
     for (const [eio, packets] of [
       [4, ['0', '0{}', '5', '5x', '6', '6x']],
       [3, ['0', '5x', '6', Buffer.from([5, 1]), Buffer.from([9]), Buffer.alloc(0)]],

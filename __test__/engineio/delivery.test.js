@@ -19,10 +19,10 @@ const {
 } = require('../support/native-server');
 const { inChild } = require('../support/child');
 
-describe('nothing is lost', () => {
+describe('delivery in order', () => {
   for (const transport of ['websocket', 'polling']) {
     it(
-      `when 2,000 calls of one connection are outstanding over ${transport}`,
+      `2,000 outstanding calls of one connection are answered in order of completion over ${transport}`,
       TIMEOUT,
       served({}, async (world) => {
         const instance = loopbackSocket();
@@ -50,7 +50,7 @@ describe('nothing is lost', () => {
     );
 
     it(
-      `of 5,000 broadcasts in one tick, and their order, over ${transport}`,
+      `5,000 broadcasts in one tick arrive in order over ${transport}`,
       TIMEOUT,
       served({}, async (world) => {
         const clients = [];
@@ -72,7 +72,7 @@ describe('nothing is lost', () => {
   }
 
   it(
-    'of the order between answers, emits, broadcasts, rooms and binary of one tick',
+    'answers, emits, broadcasts, rooms and binary of one tick arrive in order',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -108,7 +108,7 @@ describe('nothing is lost', () => {
   );
 
   it(
-    'of what was sent just before a disconnect, over any transport',
+    'packets sent just before a disconnect arrive over any transport',
     TIMEOUT,
     served({}, async (world) => {
       for (const version of ['4.8', '2.5']) {
@@ -127,7 +127,7 @@ describe('nothing is lost', () => {
   );
 
   it(
-    'of what is sent while a polling client is between two polls, and then disconnected',
+    'packets sent between two polls arrive although the socket is then disconnected',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling({ poll: false, join: false });
@@ -152,9 +152,9 @@ describe('nothing is lost', () => {
   );
 });
 
-describe('a client that does not read', () => {
+describe('clients that do not read', () => {
   it(
-    'is closed once more than maxBackpressure waits, with the reason, and no other is harmed',
+    'a client that does not read is closed beyond maxBackpressure and no other client is affected',
     TIMEOUT,
     served({ maxBackpressure: 1e6 }, async (world) => {
       const other = await world.raw();
@@ -187,7 +187,7 @@ describe('a client that does not read', () => {
   );
 
   it(
-    'keeps no message to another client waiting until it is closed',
+    'a client that does not read does not delay messages to other clients',
     TIMEOUT,
     served({ maxBackpressure: 1e6 }, async (world) => {
       const [other, slow] = [await world.raw(), await world.raw()];
@@ -205,7 +205,7 @@ describe('a client that does not read', () => {
   );
 
   it(
-    'over polling is closed once more than maxBackpressure waits',
+    'a client that does not poll is closed beyond maxBackpressure',
     TIMEOUT,
     served({ maxBackpressure: 1e6 }, async (world) => {
       const raw = await world.polling({ poll: false, join: false });
@@ -222,7 +222,7 @@ describe('a client that does not read', () => {
   );
 
   it(
-    'does not exceed maxBackpressure by what it has read',
+    'bytes that a client has read do not count towards maxBackpressure',
     TIMEOUT,
     served({ maxBackpressure: 1e6 }, async (world) => {
       for (const raw of [await world.raw(), await world.polling()]) {
@@ -237,9 +237,9 @@ describe('a client that does not read', () => {
   );
 });
 
-describe('of a connection that ended', () => {
+describe('connections that have ended', () => {
   it(
-    'no file stays open, however it came and went',
+    'connections leave no file descriptor open however they end',
     { ...TIMEOUT, skip: process.platform !== 'linux' },
     served({}, async (world) => {
       const cycle = async () => {
@@ -271,8 +271,12 @@ describe('of a connection that ended', () => {
     }),
   );
 
-  it('no socket, handler or table stays in memory', TIMEOUT, async () => {
-    const { collected, sockets } = await inChild('memory.js', [], { execArgv: ['--expose-gc'] });
-    assert.deepEqual({ collected, sockets }, { collected: 120, sockets: 0 });
-  });
+  it(
+    'sockets and handlers of connections that have ended are garbage collected',
+    TIMEOUT,
+    async () => {
+      const { collected, sockets } = await inChild('memory.js', [], { execArgv: ['--expose-gc'] });
+      assert.deepEqual({ collected, sockets }, { collected: 120, sockets: 0 });
+    },
+  );
 });

@@ -67,11 +67,11 @@ const visit = (version, transports) => async (context) => {
 const masked = (told) =>
   JSON.parse(JSON.stringify(told).replace(/\\"sid\\":\\"[\w-]{20}\\"/g, 'SID'));
 
-describe('the packets of a connection', () => {
+describe('packet events of socket.conn', () => {
   for (const version of Object.keys(CLIENTS)) {
     for (const transports of [['websocket'], ['polling']]) {
       it(
-        `are told as by socket.io, of a client ${version} over ${transports}`,
+        `socket.conn emits the packet events of socket.io for a client ${version} over ${transports}`,
         TIMEOUT,
         async () => {
           const probe = visit(version, transports);
@@ -86,7 +86,7 @@ describe('the packets of a connection', () => {
   }
 
   it(
-    'are told from the first to who hears of the connection when it opens',
+    'listeners added when the engine opens a connection get all packets from the first one',
     TIMEOUT,
     served({ pingInterval: 50 }, async (world) => {
       const told = [];
@@ -103,7 +103,7 @@ describe('the packets of a connection', () => {
   );
 
   it(
-    'are told while somebody listens, and no longer',
+    'packets are reported to JavaScript only while there are listeners',
     TIMEOUT,
     served({}, async (world) => {
       world.io.on('connection', (socket) => {
@@ -141,7 +141,7 @@ describe('the packets of a connection', () => {
   );
 
   it(
-    'are told of what is sent after somebody listens, and of nothing before that',
+    'packetCreate is emitted for packets sent after the listener was added and for no earlier ones',
     TIMEOUT,
     served({}, async (world) => {
       const told = [];

@@ -14,7 +14,7 @@ const { CLIENTS, TIMEOUT, ending, happens, served, upgraded } = require('../supp
 
 describe('long polling', () => {
   it(
-    'ends the connection of a client that leaves during a poll',
+    'a client that aborts a poll loses its connection',
     TIMEOUT,
     served({}, async (world) => {
       for (const eio of [3, 4]) {
@@ -37,7 +37,7 @@ describe('long polling', () => {
   );
 
   it(
-    'ends the connection of a client that polls twice at once',
+    'a client that sends two polls at once loses its connection',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -49,7 +49,7 @@ describe('long polling', () => {
   );
 
   it(
-    'ends the connection of a client that says so',
+    'a polling client that sends a close packet ends its connection',
     TIMEOUT,
     served({}, async (world) => {
       for (const eio of [3, 4]) {
@@ -63,7 +63,7 @@ describe('long polling', () => {
   );
 
   it(
-    'ends the connection of a client that posts nonsense, and no other',
+    'a client that posts an invalid payload loses its own connection only',
     TIMEOUT,
     served({}, async (world) => {
       for (const [eio, payload, type] of [
@@ -95,52 +95,48 @@ describe('long polling', () => {
     }),
   );
 
-  it(
-    'drops what is volatile while no poll waits, and gives it to one that does',
-    TIMEOUT,
-    async () => {
-      for (const eio of [3, 4]) {
-        const heard = [];
-        for (const Kind of [socketio.Server, Server]) {
-          const httpServer = http.createServer();
-          const io = new Kind(httpServer, { allowEIO3: true });
-          httpServer.listen(0, '127.0.0.1');
-          await once(httpServer, 'listening');
-          const connected = once(io, 'connection');
-          const raw = new RawPolling(httpServer.address().port, { eio, poll: false });
-          await raw.opened();
-          if (eio === 4) await raw.post('40');
-          const [socket] = await connected;
-          socket.join('room');
-          // The welcome.
-          await raw.poll();
-          // In the order in which they are carried out: the last tells that the others were.
-          socket.volatile.emit('v', 'socket');
-          io.volatile.emit('v', 'namespace');
-          io.to('room').volatile.emit('v', 'room');
-          io.local.volatile.emit('v', Buffer.from('binary'));
-          socket.emit('told', 1);
-          socket.volatile.emit('v', 'behind');
-          heard.push(String((await raw.poll()).body));
-          for (const volatile of [socket.volatile, io.volatile, io.to('room').volatile]) {
-            const asked = once(httpServer, 'request');
-            const answer = raw.poll();
-            await asked;
-            volatile.emit('v', 'waited for');
-            heard.push(String((await answer).body));
-          }
-          raw.terminate();
-          await io.close();
+  it('volatile packets are dropped unless a poll is waiting', TIMEOUT, async () => {
+    for (const eio of [3, 4]) {
+      const heard = [];
+      for (const Kind of [socketio.Server, Server]) {
+        const httpServer = http.createServer();
+        const io = new Kind(httpServer, { allowEIO3: true });
+        httpServer.listen(0, '127.0.0.1');
+        await once(httpServer, 'listening');
+        const connected = once(io, 'connection');
+        const raw = new RawPolling(httpServer.address().port, { eio, poll: false });
+        await raw.opened();
+        if (eio === 4) await raw.post('40');
+        const [socket] = await connected;
+        socket.join('room');
+        // The welcome.
+        await raw.poll();
+        // In the order in which they are carried out: the last tells that the others were.
+        socket.volatile.emit('v', 'socket');
+        io.volatile.emit('v', 'namespace');
+        io.to('room').volatile.emit('v', 'room');
+        io.local.volatile.emit('v', Buffer.from('binary'));
+        socket.emit('told', 1);
+        socket.volatile.emit('v', 'behind');
+        heard.push(String((await raw.poll()).body));
+        for (const volatile of [socket.volatile, io.volatile, io.to('room').volatile]) {
+          const asked = once(httpServer, 'request');
+          const answer = raw.poll();
+          await asked;
+          volatile.emit('v', 'waited for');
+          heard.push(String((await answer).body));
         }
-        assert.match(heard[0], /^(?:\d+:)?42\["told",1\]$/);
-        assert.match(heard[1], /^(?:\d+:)?42\["v","waited for"\]$/);
-        assert.deepEqual(heard.slice(4), heard.slice(0, 4));
+        raw.terminate();
+        await io.close();
       }
-    },
-  );
+      assert.match(heard[0], /^(?:\d+:)?42\["told",1\]$/);
+      assert.match(heard[1], /^(?:\d+:)?42\["v","waited for"\]$/);
+      assert.deepEqual(heard.slice(4), heard.slice(0, 4));
+    }
+  });
 
   it(
-    'takes several packets of one POST in their order, and gives several to one poll',
+    'several packets of one POST are received in order, and one poll may return several',
     TIMEOUT,
     served({}, async (world) => {
       for (const [eio, join] of [
@@ -161,10 +157,10 @@ describe('long polling', () => {
   );
 });
 
-describe('an upgrade from polling to websocket', () => {
+describe('upgrades from polling to websocket', () => {
   for (const version of CLIENTS) {
     it(
-      `keeps the order of messages both ways with client ${version}`,
+      `an upgrade keeps the order of messages in both directions with client ${version}`,
       TIMEOUT,
       served({}, async (world) => {
         const TOTAL = 3000;
@@ -210,7 +206,7 @@ describe('an upgrade from polling to websocket', () => {
   };
 
   it(
-    'lets the client go on polling until it is done',
+    'a client may go on polling until its upgrade is done',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -233,7 +229,7 @@ describe('an upgrade from polling to websocket', () => {
   );
 
   it(
-    'that is never finished ends at upgradeTimeout, and polling goes on',
+    'an unfinished upgrade ends at upgradeTimeout and polling goes on',
     TIMEOUT,
     served({ upgradeTimeout: 50 }, async (world) => {
       const raw = await world.polling();
@@ -249,7 +245,7 @@ describe('an upgrade from polling to websocket', () => {
   );
 
   it(
-    'that says nonsense, or leaves, ends, and polling goes on',
+    'an upgrade that sends invalid packets or disconnects ends and polling goes on',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -275,7 +271,7 @@ describe('an upgrade from polling to websocket', () => {
   );
 
   it(
-    'is one at a time: a second websocket of a session is closed, and neither harms the other',
+    'a second websocket for a session that is upgrading is closed and the first upgrade goes on',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -304,7 +300,7 @@ describe('an upgrade from polling to websocket', () => {
   );
 
   it(
-    'answers the pings of the websocket before it is done',
+    'pings of a websocket are answered before its upgrade is done',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();

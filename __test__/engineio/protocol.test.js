@@ -146,7 +146,7 @@ for (const how of ['on a port', 'attached']) {
 
     describe(`Engine.IO ${eio} ${how}`, TIMEOUT, () => {
       it(
-        'opens a session on long polling and on a websocket',
+        'a client opens a session by long polling and by websocket',
         played(eio, async (suite) => {
           hasKeys((await suite.polling()).open, ['websocket']);
           hasKeys((await suite.websocket()).open, []);
@@ -154,7 +154,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'refuses a transport that is none, and a method that opens nothing',
+        'an unknown transport and a wrong HTTP method are refused',
         played(eio, async (suite) => {
           for (const query of [`EIO=${eio}`, `EIO=${eio}&transport=abc`]) {
             assert.equal((await fetch(`${suite.url}?${query}`)).status, 400);
@@ -169,7 +169,7 @@ for (const how of ['on a port', 'attached']) {
 
       if (eio === 4) {
         it(
-          'refuses another version, where that is not let in',
+          'another protocol version is refused without allowEIO3',
           played(eio, async (suite) => {
             for (const transport of ['polling', 'websocket']) {
               for (const version of ['', '&EIO=abc']) {
@@ -183,7 +183,7 @@ for (const how of ['on a port', 'attached']) {
       }
 
       it(
-        'carries texts and bytes in the bodies of long polling, one or several',
+        'long polling carries one or several text and binary packets',
         played(
           eio,
           async (suite) => {
@@ -213,7 +213,7 @@ for (const how of ['on a port', 'attached']) {
 
       if (eio === 3) {
         it(
-          'has bytes as bytes in the bodies of long polling, for a client that takes them',
+          'long polling of Engine.IO 3 carries binary payloads',
           played(
             eio,
             async (suite) => {
@@ -232,7 +232,7 @@ for (const how of ['on a port', 'attached']) {
       }
 
       it(
-        'carries texts and bytes on a websocket',
+        'a websocket carries text and binary packets',
         played(
           eio,
           async (suite) => {
@@ -250,7 +250,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'closes a session for what is no packet',
+        'an invalid packet closes the session',
         played(eio, async (suite) => {
           const client = await suite.polling();
           assert.equal((await client.post('abc')).status, 400);
@@ -262,7 +262,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'closes a session for two polls at once, and for one that is broken off',
+        'two concurrent polls or an aborted one close the session',
         played(
           eio,
           async (suite) => {
@@ -292,7 +292,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'keeps a session whose client has its heart beat',
+        'a session stays open while its client keeps up the heartbeat',
         played(
           eio,
           async (suite) => {
@@ -317,7 +317,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'closes a session whose client has none',
+        'a session whose client sends no heartbeat is closed',
         played(eio, async (suite) => {
           const websocket = await suite.websocket({ isSilent: true });
           await websocket.closed;
@@ -330,7 +330,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'closes a session whose client says so',
+        'a client closes its session with a close packet',
         played(
           eio,
           async (suite) => {
@@ -351,7 +351,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'moves a session to a websocket, and has it on no other transport then',
+        'an upgraded session accepts no other transport',
         played(
           eio,
           async (suite) => {
@@ -384,7 +384,7 @@ for (const how of ['on a port', 'attached']) {
       const calm = (test, options) => played(eio, test, { ...slow, ...options });
 
       it(
-        'has a client in the default namespace, asked for or not',
+        'a client joins the default namespace',
         calm(async (suite) => {
           for (const auth of eio === 3 ? [undefined] : [undefined, '{"token":"123"}']) {
             const client = await suite.websocket();
@@ -398,7 +398,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'has a client in another namespace that it asks for, and in none that is not there',
+        'a client joins a namespace that exists and is refused one that does not',
         calm(async (suite) => {
           for (const auth of eio === 3 ? [undefined] : [undefined, '{"token":"abc"}']) {
             const client = await suite.websocket();
@@ -414,7 +414,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'closes a connection for what is no packet, before and after it joined',
+        'an invalid packet closes the connection before and after CONNECT',
         calm(async (suite) => {
           const early = await suite.websocket();
           await early.send('4abc');
@@ -429,7 +429,7 @@ for (const how of ['on a port', 'attached']) {
 
       if (eio === 4) {
         it(
-          'closes a connection that joins no namespace',
+          'a connection that joins no namespace is closed',
           calm(
             async (suite) => {
               await (
@@ -442,7 +442,7 @@ for (const how of ['on a port', 'attached']) {
       }
 
       it(
-        'lets a client leave one namespace, and keeps its connection',
+        'a client may leave a namespace and keep its connection',
         calm(async (suite) => {
           const client = await suite.socket();
           await client.send('40/custom');
@@ -454,7 +454,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'keeps the connection of a client that left the default namespace',
+        'a client may leave the default namespace and keep its connection',
         played(eio, async (suite) => {
           const client = await suite.socket();
           const gone = new Promise((resolve) => {
@@ -485,7 +485,7 @@ for (const how of ['on a port', 'attached']) {
       };
 
       it(
-        'carries events, with attachments and without',
+        'events are carried with and without attachments',
         calm(async (suite) => {
           const client = await suite.socket();
           await client.send('42["message",1,"2",{"3":[true]}]');
@@ -498,7 +498,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'answers events that ask for it, with attachments and without',
+        'the server acknowledges events with and without attachments',
         calm(async (suite) => {
           const client = await suite.socket();
           await client.send('42456["message-with-ack",1,"2",{"3":[false]}]');
@@ -511,7 +511,7 @@ for (const how of ['on a port', 'attached']) {
       );
 
       it(
-        'asks the client for answers, with attachments and without',
+        'the client acknowledges events with and without attachments',
         calm(async (suite) => {
           const client = await suite.socket();
           await client.send('42["ask",1,"2",{"3":[true]}]');

@@ -14,14 +14,14 @@ const { TIMEOUT, happens, served, upgraded } = require('../support/native-server
 const ID = /^[\w-]{20}$/;
 const OPEN = '/socket.io/?EIO=4&transport=polling';
 
-describe('the id of a connection', () => {
+describe('connection ids', () => {
   for (const [name, transports] of Object.entries({
     websocket: ['websocket'],
     polling: ['polling'],
     'polling and websocket': ['polling', 'websocket'],
   })) {
     it(
-      `is known when the engine tells of the connection, over ${name}`,
+      `the id of a connection is known when the engine emits it, over ${name}`,
       TIMEOUT,
       served({}, async (world) => {
         const seen = [];
@@ -45,7 +45,7 @@ describe('the id of a connection', () => {
   }
 
   it(
-    'is known when the engine tells of a connection of Engine.IO 3',
+    'the id of an Engine.IO 3 connection is known when the engine emits it',
     TIMEOUT,
     served({}, async (world) => {
       const connected = once(world.io.engine, 'connection');
@@ -57,9 +57,9 @@ describe('the id of a connection', () => {
   );
 });
 
-describe('the id of a socket', () => {
+describe('socket ids', () => {
   it(
-    'has 20 characters, and is not that of the connection, for a client of protocol 5',
+    "the socket id of a protocol 5 client has 20 characters and differs from its connection's id",
     TIMEOUT,
     served({}, async (world) => {
       world.io.of('/news');
@@ -72,7 +72,7 @@ describe('the id of a socket', () => {
   );
 
   it(
-    'is made of that of the connection for a client of protocol 4',
+    "the socket id of a protocol 4 client is made of its connection's id",
     TIMEOUT,
     served({}, async (world) => {
       world.io.of('/news');
@@ -86,7 +86,7 @@ describe('the id of a socket', () => {
 
 describe('io.engine.generateId', () => {
   it(
-    'gives an id of 20 characters, another one each time',
+    'io.engine.generateId() returns a new id of 20 characters each time',
     TIMEOUT,
     served({}, async ({ io }) => {
       const ids = Array.from({ length: 100 }, () => io.engine.generateId());
@@ -97,10 +97,10 @@ describe('io.engine.generateId', () => {
 
   for (const [name, late] of [
     ['at once', (id) => id],
-    ['by a promise', (id) => new Promise((resolve) => setImmediate(resolve, id))],
+    ['in a promise', (id) => new Promise((resolve) => setImmediate(resolve, id))],
   ]) {
     it(
-      `may be the application's, and give ids ${name}`,
+      `io.engine.generateId may be replaced by a function that returns ids ${name}`,
       TIMEOUT,
       served({ cookie: true }, async (world) => {
         let last = 0;
@@ -130,7 +130,7 @@ describe('io.engine.generateId', () => {
   }
 
   it(
-    'gets the request that sockets have then',
+    'io.engine.generateId gets the request that sockets have later',
     TIMEOUT,
     served({}, async (world) => {
       world.io.engine.generateId = (req) => {
@@ -148,7 +148,7 @@ describe('io.engine.generateId', () => {
   );
 
   it(
-    'refuses a request for which it gives no id, and tells why',
+    'io.engine.generateId refuses a request if it throws or returns no valid id',
     TIMEOUT,
     served({}, async (world) => {
       const told = [];
@@ -183,7 +183,7 @@ describe('io.engine.generateId', () => {
   );
 
   it(
-    'cannot have two sessions share an id, so that nobody gets what is for another',
+    'io.engine.generateId cannot give the id of an open session to another one',
     TIMEOUT,
     served({}, async (world) => {
       const told = [];
@@ -202,34 +202,38 @@ describe('io.engine.generateId', () => {
 });
 
 describe('@socket.io/sticky', () => {
-  it('finds the worker of each client that polls', TIMEOUT, async () => {
-    const child = start('sticky.js');
-    const clients = [];
-    try {
-      const port = await message(child);
-      const workers = new Map();
-      for (let n = 0; n < 4; n++) {
-        const client = connect(`http://127.0.0.1:${port}`, {
-          transports: ['polling'],
-          forceNew: true,
-          reconnection: false,
-        });
-        clients.push(client);
-        const refused = happens(client, 'connect_error').then(([error]) => {
-          throw error;
-        });
-        await Promise.race([happens(client, 'connect'), refused]);
-        for (let call = 0; call < 3; call++) {
-          const pid = await client.timeout(10_000).emitWithAck('who');
-          assert.equal(workers.get(n) ?? pid, pid, 'always the same worker');
-          workers.set(n, pid);
+  it(
+    '@socket.io/sticky routes each polling client to the worker of its session',
+    TIMEOUT,
+    async () => {
+      const child = start('sticky.js');
+      const clients = [];
+      try {
+        const port = await message(child);
+        const workers = new Map();
+        for (let n = 0; n < 4; n++) {
+          const client = connect(`http://127.0.0.1:${port}`, {
+            transports: ['polling'],
+            forceNew: true,
+            reconnection: false,
+          });
+          clients.push(client);
+          const refused = happens(client, 'connect_error').then(([error]) => {
+            throw error;
+          });
+          await Promise.race([happens(client, 'connect'), refused]);
+          for (let call = 0; call < 3; call++) {
+            const pid = await client.timeout(10_000).emitWithAck('who');
+            assert.equal(workers.get(n) ?? pid, pid, 'always the same worker');
+            workers.set(n, pid);
+          }
         }
+        assert.equal(new Set(workers.values()).size, 2, 'both workers have clients');
+      } finally {
+        clients.forEach((client) => client.disconnect());
+        child.send('close');
+        await child.ended;
       }
-      assert.equal(new Set(workers.values()).size, 2, 'both workers have clients');
-    } finally {
-      clients.forEach((client) => client.disconnect());
-      child.send('close');
-      await child.ended;
-    }
-  });
+    },
+  );
 });

@@ -10,9 +10,9 @@ const { TIMEOUT, served } = require('../support/native-server');
 
 const OPEN = '/socket.io/?EIO=4&transport=polling';
 
-describe('a session id', () => {
+describe('session ids', () => {
   it(
-    'is random, and says nothing of those before and after it',
+    'a session id is random and reveals nothing about other ids',
     TIMEOUT,
     served({}, async (world) => {
       const ids = [];
@@ -30,7 +30,7 @@ describe('a session id', () => {
   );
 
   it(
-    'of protocol 5 is not the id of a socket',
+    'a session id of protocol 5 is not a socket id',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -41,7 +41,7 @@ describe('a session id', () => {
   );
 
   it(
-    'is gone with its session',
+    'a session id is unknown after its session has ended',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -55,10 +55,10 @@ describe('a session id', () => {
   );
 });
 
-describe('a session on a websocket', () => {
+describe('sessions on a websocket', () => {
   for (const eio of [3, 4]) {
     it(
-      `of Engine.IO ${eio} takes no request of polling`,
+      `a websocket session of Engine.IO ${eio} refuses polling requests`,
       TIMEOUT,
       served({}, async (world) => {
         const raw = await world.raw({ eio });
@@ -75,7 +75,7 @@ describe('a session on a websocket', () => {
   }
 });
 
-describe('a client that sends by polling', () => {
+describe('clients that POST', () => {
   /** A POST of the session that is begun and not ended. */
   const begin = (world, raw, start) => {
     const req = http.request({
@@ -97,7 +97,7 @@ describe('a client that sends by polling', () => {
   };
 
   it(
-    'twice at once loses its connection',
+    'a client that sends two POSTs at once loses its connection',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -114,7 +114,7 @@ describe('a client that sends by polling', () => {
   );
 
   it(
-    'and leaves in the middle of it loses its connection',
+    'a client that aborts a POST loses its connection',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -127,7 +127,7 @@ describe('a client that sends by polling', () => {
   );
 
   it(
-    'binary as a whole loses its connection with Engine.IO 4, which knows no such payload',
+    'a client that posts a binary payload with Engine.IO 4 loses its connection',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling();
@@ -145,7 +145,7 @@ describe('polling of Engine.IO 3', () => {
     ['with base64 alone', 'b64=1'],
   ]) {
     it(
-      `carries binary both ways ${what}`,
+      `polling of Engine.IO 3 carries binary in both directions ${what}`,
       TIMEOUT,
       served({}, async (world) => {
         const raw = await world.polling({ eio: 3, query });
@@ -160,9 +160,9 @@ describe('polling of Engine.IO 3', () => {
   }
 });
 
-describe('polling of browsers that load scripts', () => {
+describe('JSONP polling', () => {
   it(
-    'is answered with scripts, and sends forms',
+    'JSONP polling is answered with scripts and sends form bodies',
     TIMEOUT,
     served({}, async (world) => {
       const connected = once(world.io, 'connection');

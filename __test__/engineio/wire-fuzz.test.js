@@ -14,8 +14,8 @@ const { DEVIATIONS } = require('./wire-fuzz/deviations');
 /** For how long sequences are played. */
 const MINUTES = '0.8';
 
-describe('on the wire', { timeout: 300_000 }, () => {
-  it('random sequences come to the same on socket.io and on the native server', async () => {
+describe('the wire fuzzer', { timeout: 300_000 }, () => {
+  it('random sequences of requests, frames and packets have the same outcome on socket.io and on the native server', async () => {
     // The seeds are the same in every run, so that a failure can be played again. In a process of its
     // own, since npm socket.io has timers that run on for half a minute.
     const args = [path.join(__dirname, 'wire-fuzz'), '--seed', '1', '--minutes', MINUTES];
@@ -29,7 +29,7 @@ describe('on the wire', { timeout: 300_000 }, () => {
     assert.match(said, /^[1-9]\d* sequences from seed 1;/m);
   });
 
-  it('every deviation that the fuzzer takes is in the table, with its reason', () => {
+  it('every deviation that the wire fuzzer accepts is in docs/socketio-api.md with its reason', () => {
     const file = path.join(__dirname, '..', '..', 'docs', 'socketio-api.md');
     const section = fs
       .readFileSync(file, 'utf8')

@@ -53,9 +53,9 @@ const OK = {
   body: 'ok',
 };
 
-describe('a connection that the server ends', { timeout: 60_000 }, () => {
+describe('connections that the server ends', { timeout: 60_000 }, () => {
   it(
-    'is closed as forced, whether it has sockets or not',
+    'a websocket without sockets that sends an event ends with "forced close"',
     plays([open('websocket'), say('42["echo"]')], {
       application: [['close', 'forced close', null]],
       'client 0: websocket 1': [{ reason: '' }, 'end'],
@@ -63,7 +63,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'is closed as forced when its last socket is disconnected with it',
+    'disconnect(true) of the last socket ends the connection with "forced close"',
     plays([open('websocket'), say('40'), say('42["close me"]')], {
       application: [
         ['/', 'event', 'close me'],
@@ -76,7 +76,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'for a malformed message tells its sockets at once, though they end when the client polls',
+    'a malformed message on polling emits the error at once',
     plays([open('polling'), say('40'), poll, say('42["echo"')], {
       application: [['/', 'error', 'malformed']],
       'client 0: request 2': [OK],
@@ -84,7 +84,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'for a malformed message ends its sockets with the next poll',
+    'a malformed message on polling ends the sockets with the next poll',
     plays([open('polling'), say('40'), poll, say('42["echo"'), poll], {
       application: [
         ['/', 'disconnecting', 'forced close', null, 1],
@@ -96,7 +96,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'for a packet out of place ends its sockets at once',
+    'a packet for a namespace that was not joined ends the sockets at once on polling',
     plays([open('polling'), say('40'), poll, say('42/missing,["echo"]')], {
       application: [
         ['/', 'disconnecting', 'forced server close', null, 1],
@@ -107,7 +107,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'takes a message as malformed first, whatever its namespace',
+    'a malformed message is reported before its unknown namespace',
     plays([open('websocket'), say('40'), say('42/missing,{}')], {
       application: [
         ['/', 'error', 'malformed'],
@@ -120,7 +120,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'answers first what the client asked before',
+    'a refused CONNECT is answered before a later packet ends the connection',
     plays([open('websocket'), say('40/ünï,', '42["echo"]')], {
       application: [['close', 'forced close', null]],
       'client 0: websocket 1': [
@@ -132,7 +132,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'leaves its websocket open for the close frame of the client',
+    "the server keeps a closing websocket open until the client's close frame",
     plays([{ ...open('websocket'), repliesToClose: false }, say('42["echo"]')], {
       application: [['close', 'forced close', null]],
       'client 0: websocket 1': [{ reason: '' }],
@@ -140,7 +140,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'ends its websocket at once for a frame that is none behind its close frame',
+    "an invalid frame after the server's close frame ends the websocket at once",
     plays(
       [
         { ...open('websocket'), repliesToClose: false },
@@ -152,7 +152,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 
   it(
-    'ends its websocket at once for a frame that is none',
+    'packets after an invalid frame are ignored',
     plays(
       [
         { ...open('websocket'), repliesToClose: false },
@@ -164,7 +164,7 @@ describe('a connection that the server ends', { timeout: 60_000 }, () => {
   );
 });
 
-describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
+describe('Socket.IO packets', { timeout: 60_000 }, () => {
   const forced = [
     ['/', 'disconnecting', 'forced close', null, 1],
     ['/', 'disconnect', 'forced close', null],
@@ -184,14 +184,14 @@ describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
     ['461-0{}', 'that acknowledges with no array'],
   ]) {
     it(
-      `for bytes ${what} is malformed before its attachments come`,
+      `a binary packet ${what} is malformed before its attachments arrive`,
       plays([open('websocket'), say('40'), say(packet)], malformed),
     );
   }
 
   for (const packet of ['41[]', '44{', '40[]', '43/news,1{}', '42/news,[]']) {
     it(
-      `that cannot be one, ${packet}, is malformed`,
+      `the invalid packet ${packet} is malformed`,
       plays([open('websocket'), say('40'), say(packet)], malformed),
     );
   }
@@ -206,13 +206,13 @@ describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
     '41/news,',
   ]) {
     it(
-      `that is one, ${packet}, ends its connection where it is out of place`,
+      `the valid packet ${packet} ends its connection if it is not allowed`,
       plays([open('websocket'), say('40'), say(packet)], outOfPlace),
     );
   }
 
   it(
-    'of protocol 4 takes what it asks with from its query alone',
+    'a CONNECT packet of protocol 4 has no auth payload',
     plays([open('websocket', 3), say('40/news,{"token":"2"}')], {
       application: [['/news', 'connection', {}, { EIO: '3', transport: 'websocket' }, 'websocket']],
       'client 0: websocket 1': [{ text: '40/news,' }],
@@ -220,7 +220,7 @@ describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
   );
 
   it(
-    'may have blanks behind the id of its acknowledgement',
+    'an event may have blanks after its acknowledgement id',
     plays([open('websocket'), say('40'), say('427 ["echo",1]')], {
       application: [['/', 'event', 'echo', 1, '<ack>']],
       'client 0: websocket 1': [{ text: '437[1]' }],
@@ -228,20 +228,20 @@ describe('a packet of Socket.IO', { timeout: 60_000 }, () => {
   );
 
   it(
-    'of protocol 5 names its namespace with all there is',
+    'a namespace of protocol 5 includes the query string',
     plays([open('websocket'), say('40/news?token=1,')], {
       'client 0: websocket 1': [{ text: '44/news?token=1,{"message":"Invalid namespace"}' }],
     }),
   );
 });
 
-describe('an upgrade', { timeout: 60_000 }, () => {
+describe('upgrades', { timeout: 60_000 }, () => {
   const upgraded = { application: [['upgrade', 'websocket', 'websocket']] };
 
-  it('needs no probe', plays([open('polling'), upgrade, text('5')], upgraded));
+  it('an upgrade needs no probe', plays([open('polling'), upgrade, text('5')], upgraded));
 
   it(
-    'may be probed twice',
+    'an upgrade may be probed twice',
     plays([open('polling'), upgrade, text('2probe', '2probe', '5')], {
       ...upgraded,
       'client 0: websocket 1': [{ text: '3probe' }, { text: '3probe' }],
@@ -249,14 +249,14 @@ describe('an upgrade', { timeout: 60_000 }, () => {
   );
 
   it(
-    'ends a poll that waits, if it comes without a probe',
+    'an upgrade without a probe ends the waiting poll',
     plays([open('polling'), upgrade, poll, text('5')], { 'client 0: polls': ['1'] }, (where) =>
       /polls$/.test(where),
     ),
   );
 
   it(
-    'that the client closes is closed with the same code',
+    'an upgrade that the client closes is closed with the same code',
     plays(
       [open('polling'), upgrade, { kind: 'frames', slot: 0, frames: [{ opcode: 8, hex: '03e8' }] }],
       {
@@ -266,7 +266,7 @@ describe('an upgrade', { timeout: 60_000 }, () => {
   );
 
   it(
-    'may follow at once on one that ended',
+    'an upgrade may start right after another one ended',
     plays(
       [open('polling'), { ...upgrade, repliesToClose: false }, text('x'), upgrade, text('2probe')],
       { 'client 0: websocket 2': [{ text: '3probe' }] },
@@ -274,35 +274,35 @@ describe('an upgrade', { timeout: 60_000 }, () => {
   );
 
   it(
-    'with a frame that is none is closed with the code that says so',
+    'an upgrade with an invalid frame is closed with code 1002',
     plays([open('polling'), upgrade, { kind: 'frames', slot: 0, frames: [{ opcode: 3 }] }], {
       'client 0: websocket 1': [{ close: 1002, reason: '' }, 'end'],
     }),
   );
 
   it(
-    'ends with anything else',
+    'an upgrade ends with any other packet',
     plays([open('polling'), upgrade, text('2x')], {
       'client 0: websocket 1': [{ reason: '' }, 'end'],
     }),
   );
 });
 
-describe('a packet of Engine.IO', { timeout: 60_000 }, () => {
+describe('Engine.IO packets', { timeout: 60_000 }, () => {
   it(
-    'of version 3 that pings is answered without what it holds',
+    'a ping of Engine.IO 3 is answered without its payload',
     plays([open('websocket', 3), text('2probe', '2')], {
       'client 0: websocket 1': [{ text: '3' }, { text: '3' }],
     }),
   );
 
   it(
-    'that means nothing from a client is passed over',
+    'Engine.IO packets that only a server sends are ignored',
     plays([open('websocket'), text('0', '0{}', '6', '6x', '5', '5x')], {}),
   );
 
   it(
-    'of version 3 with bytes of an unknown kind is passed over',
+    'a binary packet of Engine.IO 3 with an unknown type is ignored',
     plays(
       [
         open('websocket', 3),
@@ -317,16 +317,16 @@ describe('a packet of Engine.IO', { timeout: 60_000 }, () => {
   );
 
   it(
-    'of version 3 that is empty in a body is passed over',
+    'an empty packet of Engine.IO 3 in a payload is ignored',
     plays([open('polling', 3), { kind: 'post', slot: 0, body: '0:1:2' }, poll], {
       'client 0: polls': ['40', '3'],
     }),
   );
 });
 
-describe('a request with packets', { timeout: 60_000 }, () => {
+describe('POST requests', { timeout: 60_000 }, () => {
   it(
-    'of JSONP may come without any',
+    'a JSONP POST may have no packets',
     plays(
       [
         { ...open('polling'), jsonp: '0' },
@@ -339,7 +339,7 @@ describe('a request with packets', { timeout: 60_000 }, () => {
   );
 
   it(
-    'that is empty ends its connection',
+    'an empty POST ends its connection',
     plays(
       [open('polling'), { kind: 'post', slot: 0, body: '' }],
       { application: [['close', 'parse error', null]] },
@@ -348,7 +348,7 @@ describe('a request with packets', { timeout: 60_000 }, () => {
   );
 
   it(
-    'that breaks off behind a malformed one ends the connection for its own reason',
+    'a POST that is aborted after a malformed one ends the connection with "transport error"',
     plays(
       [
         open('polling'),
@@ -365,7 +365,7 @@ describe('a request with packets', { timeout: 60_000 }, () => {
   );
 
   it(
-    'that has not come whole is broken off when its connection ends',
+    'an incomplete POST is aborted when its connection ends',
     plays(
       [open('polling'), poll, { kind: 'begin', slot: 0, body: '42["e', length: 12 }, poll],
       { 'client 0: request 1': ['ECONNRESET'] },

@@ -17,14 +17,14 @@ const {
   upgraded,
 } = require('../support/native-server');
 
-describe('binary', () => {
+describe('binary data', () => {
   const bytes = Buffer.from([0, 1, 2, 250, 255, 30, 10]);
   const bytesOf = (value) => Buffer.from(value instanceof ArrayBuffer ? value : value);
 
   for (const version of CLIENTS) {
     for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
       it(
-        `comes and goes with client ${version} over ${transports.join(' and ')}`,
+        `binary data is sent and received with client ${version} over ${transports.join(' and ')}`,
         TIMEOUT,
         served({}, async (world) => {
           const instance = loopbackSocket();
@@ -55,7 +55,7 @@ describe('binary', () => {
   }
 
   it(
-    'goes to a polling client of Engine.IO 3 that asks for base64 as b4…',
+    'binary data goes as b4… to a polling client of Engine.IO 3 that asks for base64',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling({ eio: 3, query: 'b64=1', poll: false, join: false });
@@ -74,7 +74,7 @@ describe('binary', () => {
   );
 
   it(
-    'comes from a polling client of Engine.IO 3 as b4… and as bytes',
+    'binary data is accepted as b4… and as bytes from a polling client of Engine.IO 3',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling({ eio: 3 });
@@ -100,9 +100,9 @@ describe('binary', () => {
   );
 });
 
-describe('a name', () => {
+describe('names', () => {
   it(
-    'that a client escapes is the name it escapes',
+    'an event name with JSON escapes equals the unescaped name',
     TIMEOUT,
     served({}, async (world) => {
       const instance = loopbackSocket();
@@ -137,7 +137,7 @@ describe('a name', () => {
   }
 
   it(
-    'of a listener may be anything, a number too',
+    'an event may have any string or number as its name',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -152,7 +152,7 @@ describe('a name', () => {
   );
 
   it(
-    'of a namespace may hold what clients put behind it',
+    'a namespace may have a query string after its name',
     TIMEOUT,
     served({}, async (world) => {
       const connected = once(world.io.of('/chat'), 'connection');
@@ -164,7 +164,7 @@ describe('a name', () => {
   );
 });
 
-describe('an event that comes before its socket is let in', () => {
+describe('events before the socket is accepted', () => {
   /**
    * Has middleware look at the next socket until it is told to let it in.
    * @param {object} io
@@ -176,7 +176,7 @@ describe('an event that comes before its socket is let in', () => {
     });
 
   it(
-    'waits for that, if the client is of Engine.IO 3 and in its namespace from the start',
+    'an event of an Engine.IO 3 client waits until middleware has accepted the socket',
     TIMEOUT,
     served({}, async (world) => {
       const looking = lookedAt(world.io);
@@ -194,7 +194,7 @@ describe('an event that comes before its socket is let in', () => {
   );
 
   it(
-    'ends the connection of a client of Engine.IO 4, which has to wait',
+    'an event of an Engine.IO 4 client before its socket is accepted ends the connection',
     TIMEOUT,
     served({}, async (world) => {
       const looking = lookedAt(world.io);
@@ -208,7 +208,7 @@ describe('an event that comes before its socket is let in', () => {
   );
 });
 
-describe('a request', () => {
+describe('requests that are refused', () => {
   /** What a request is refused with. */
   const refusal = async (world, path, options) => {
     const response = await fetch(world.url + path, options);
@@ -220,7 +220,7 @@ describe('a request', () => {
   const badRequest = [400, { code: 3, message: 'Bad request' }];
 
   it(
-    'that cannot be served is refused with the code of Engine.IO',
+    'a request that cannot be served is refused with the error code of Engine.IO',
     TIMEOUT,
     served({}, async (world) => {
       const { sid } = await world.raw();
@@ -247,7 +247,7 @@ describe('a request', () => {
   );
 
   it(
-    'to upgrade that cannot be served is refused the same way, and its socket ends',
+    'an upgrade that cannot be served is refused with the same error and its TCP socket ends',
     TIMEOUT,
     served({}, async (world) => {
       const query = 'EIO=4&transport=websocket';
@@ -281,7 +281,7 @@ describe('a request', () => {
   );
 
   it(
-    'to join that middleware refuses is told what each version of the protocol says of it',
+    'a socket that middleware refuses gets the CONNECT_ERROR of its protocol version',
     TIMEOUT,
     served({}, async (world) => {
       let reason;
@@ -307,7 +307,7 @@ describe('a request', () => {
   );
 
   it(
-    'that does not say its protocol is of Engine.IO 3',
+    'a request without EIO speaks Engine.IO 3',
     TIMEOUT,
     served({}, async (world) => {
       const websocket = await world.raw({ eio: 0 });

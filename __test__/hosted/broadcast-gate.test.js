@@ -95,7 +95,7 @@ for (const version of VERSIONS) {
       }
     });
 
-    it('a failed attempt opens nothing', async (t) => {
+    it('a failed authentication does not let broadcasts through', async (t) => {
       const { io, connect } = await openServer(t, version);
       const instance = newInstance();
       instance.auth(() => false);
@@ -111,7 +111,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['unauthorized', 'flushed']);
     });
 
-    it('nor does one by a listener that the application had before start', async (t) => {
+    it('a broadcast by a connection listener that was added before start() does not reach a pending socket', async (t) => {
       const { io, connect } = await openServer(t, version);
       io.on('connect', () => io.emit('joined'));
       io.on('connection', () => io.emit('joined'));
@@ -123,7 +123,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['flushed']);
     });
 
-    it('a socket that connected before start hears what it heard before', async (t) => {
+    it('a socket that connected before start() still receives broadcasts', async (t) => {
       const { io, connect } = await openServer(t, version);
       const client = connect();
       const socket = await socketOf(io, client);
@@ -134,7 +134,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['to all', 'flushed']);
     });
 
-    it('a namespace made before start hears nothing until the connection authenticates', async (t) => {
+    it('a namespace made before start() receives no broadcast until the connection authenticates', async (t) => {
       const { io, connect } = await openServer(t, version);
       const nsp = io.of('/other');
       newInstance().start(io);
@@ -153,7 +153,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events.slice(2), ['authenticated', 'flushed']);
     });
 
-    it('a namespace joined by an authenticated connection is heard at once', async (t) => {
+    it('an authenticated connection receives broadcasts of a namespace as soon as it joins', async (t) => {
       const { io, connect } = await openServer(t, version);
       const nsp = io.of('/other');
       newInstance().start(io);
@@ -168,7 +168,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['to all', 'flushed']);
     });
 
-    it('what was hidden with a pending socket is let go of when it leaves', async (t) => {
+    it('a hidden socket of a gated namespace is garbage collected after it leaves', async (t) => {
       const { io, connect } = await openServer(t, version);
       const nsp = io.of('/other');
       newInstance().start(io);
@@ -195,7 +195,7 @@ for (const version of VERSIONS) {
       assert.notEqual(collected.length, 0);
     });
 
-    it('leaving the served namespace is no way to listen in another', async (t) => {
+    it('a client that leaves the served namespace receives no broadcast of another one', async (t) => {
       const { io, connect } = await openServer(t, version);
       const nsp = io.of('/other');
       newInstance().start(io);
@@ -214,7 +214,7 @@ for (const version of VERSIONS) {
 
     // A client of version 2 has no way to come back to the default namespace.
     if (version !== 2) {
-      it('a client that left and came back hears once it has authenticated', async (t) => {
+      it('a client that left and reconnected receives broadcasts once it has authenticated', async (t) => {
         const { io, connect } = await openServer(t, version);
         const nsp = io.of('/other');
         newInstance().start(io);
@@ -244,7 +244,7 @@ for (const version of VERSIONS) {
       });
     }
 
-    it('a namespace made after start is none of ours', async (t) => {
+    it('a namespace made after start() is not gated', async (t) => {
       const { io, connect } = await openServer(t, version);
       newInstance().start(io);
       const nsp = io.of('/late');
@@ -258,7 +258,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['to all', 'flushed']);
     });
 
-    it('a served namespace beside a served server waits for its own authentication', async (t) => {
+    it('a namespace that is served beside its server waits for its own authentication', async (t) => {
       const { io, connect } = await openServer(t, version);
       const nsp = io.of('/served');
       newInstance().start(io);
@@ -277,7 +277,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(events, ['flushed', 'authenticated', 'to all', 'flushed']);
     });
 
-    it('namespaces made on demand are gated as well', async (t) => {
+    it('namespaces made on demand by a served parent are gated', async (t) => {
       const { io, connect } = await openServer(t, version);
       const parent = io.of(/^\/dynamic-\d+$/);
       newInstance().start(parent);
@@ -304,7 +304,7 @@ for (const version of VERSIONS) {
   });
 }
 
-describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
+describe('broadcasts on a socket.io 4 server', { timeout: 60_000 }, () => {
   /**
    * @param {import('node:test').TestContext} t the test
    * @param {object} [options] of the server
@@ -319,7 +319,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     return { io, connect, instance, client, socket, events: heard(client) };
   }
 
-  it('an adapter that is set later is gated', async (t) => {
+  it('an adapter that is set after start() does not broadcast to pending sockets', async (t) => {
     const { io, connect } = await open(t);
     class Later extends Adapter {}
     io.adapter(Later);
@@ -332,7 +332,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     assert.deepEqual(events, ['flushed']);
   });
 
-  it('broadcasts that come from other servers of a cluster are gated', async (t) => {
+  it('broadcasts from other servers of a cluster do not reach pending sockets', async (t) => {
     class Cluster extends Adapter {
       broadcast() {}
       fromAnotherServer(name) {
@@ -349,7 +349,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     assert.deepEqual(events, ['flushed', 'authenticated', 'then', 'flushed']);
   });
 
-  it('operations that are no broadcasts see pending sockets', async (t) => {
+  it('fetchSockets(), socketsJoin() and disconnectSockets() include pending sockets', async (t) => {
     const { io, client, socket, events } = await open(t);
     assert.deepEqual(await io.fetchSockets(), [socket]);
     assert.deepEqual([...(await io.allSockets())], [socket.id]);
@@ -371,7 +371,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     assert.equal(await reason, 'io server disconnect');
   });
 
-  it('a broadcast that such an operation causes is gated', async (t) => {
+  it('a broadcast that disconnectSockets() causes does not reach pending sockets', async (t) => {
     const { io, connect, client, socket, events } = await open(t);
     const goes = connect();
     const leaving = await socketOf(io, goes);
@@ -382,7 +382,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     assert.deepEqual(events, ['flushed']);
   });
 
-  it('a broadcast that wants acknowledgements counts those who hear it', async (t) => {
+  it('a broadcast with acknowledgements expects answers only from the sockets that receive it', async (t) => {
     const { io, connect } = await open(t);
     const witness = connect();
     await socketOf(io, witness);
@@ -391,7 +391,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     assert.deepEqual(await io.timeout(20_000).emitWithAck('question'), ['answer']);
   });
 
-  it('acknowledgement ids come from one counter, broadcast or not', async (t) => {
+  it('emits and broadcasts take their acknowledgement ids from one counter', async (t) => {
     const { io, client, socket } = await open(t);
     await authenticate(client);
     const ids = [];
@@ -419,7 +419,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
     }
 
     for (const adapter of [undefined, Slow]) {
-      it(`what is sent to a pending socket itself arrives${adapter ? ', by any adapter' : ''}`, async (t) => {
+      it(`a packet emitted to a pending socket itself arrives with connection state recovery${adapter ? ' and an asynchronous adapter' : ''}`, async (t) => {
         const { io, instance, client, socket, events } = await open(t, {
           connectionStateRecovery,
           adapter,
@@ -443,7 +443,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
 
     for (const isAuthenticated of [false, true]) {
       const name = isAuthenticated ? 'an authenticated socket' : 'a pending socket';
-      it(`${name} that lost its connection is ${isAuthenticated ? '' : 'not '}given what it missed`, async (t) => {
+      it(`connection state recovery ${isAuthenticated ? 'sends' : 'does not send'} missed packets to ${name}`, async (t) => {
         const { io, client, socket, events } = await open(t, { connectionStateRecovery });
         if (isAuthenticated) {
           await authenticate(client);
@@ -464,7 +464,7 @@ describe('on a socket.io 4 server', { timeout: 60_000 }, () => {
   });
 });
 
-describe('on an emitter that looks like a server with namespaces', () => {
+describe('broadcasts on an emitter that looks like a server with namespaces', () => {
   /** As a Socket.IO 2 server is seen from outside. */
   class FakeServer extends EventEmitter {
     constructor() {
@@ -484,7 +484,7 @@ describe('on an emitter that looks like a server with namespaces', () => {
     }
   }
 
-  it('a pending socket is taken out of the connected ones until it has authenticated', async () => {
+  it('a pending socket is not in nsp.connected until it has authenticated', async () => {
     const io = new FakeServer();
     newInstance().start(io);
     const socket = Object.assign(new EventEmitter(), { id: 5 });

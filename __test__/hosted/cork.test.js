@@ -27,7 +27,7 @@ for (const version of VERSIONS) {
       ['websocket', ['websocket']],
       ['websocket that began with polling', ['polling', 'websocket']],
     ]) {
-      it(`what goes over a ${what} at once is one write, in its order`, async (t) => {
+      it(`packets sent at once over a ${what} are one write and keep their order`, async (t) => {
         const { io, connect } = await openServer(t, version);
         const instance = newInstance();
         instance.defineMethod('echo', (socket, credentials, args) => args);
@@ -53,7 +53,7 @@ for (const version of VERSIONS) {
       });
     }
 
-    it('what is sent right before a connection ends arrives', async (t) => {
+    it('packets sent right before a connection ends arrive', async (t) => {
       const { io, connect } = await openServer(t, version);
       const instance = newInstance();
       instance.defineMethod('leave', (socket) => {
@@ -73,7 +73,7 @@ for (const version of VERSIONS) {
   });
 }
 
-it('what is no connection of Engine.IO is left alone', () => {
+it('objects that are no Engine.IO connection are left alone', () => {
   const listening = { on: () => assert.fail('nobody asked for it') };
   for (const conn of [undefined, null, {}, listening]) coalesce(conn);
   const flushes = [];

@@ -91,11 +91,11 @@ const KINDS = [
   [{ terminate: method }, 'an http terminator', 'the http server that it was made for'],
 ];
 
-describe('what is no server', () => {
+describe('values that are no server', () => {
   for (const [value, what, instead = 'Pass what'] of KINDS) {
     const name = `${what} (${value.constructor.name})`;
 
-    it(`start() refuses ${name} and says where its server is`, () => {
+    it(`start() refuses ${name} and says what to pass instead`, () => {
       const instance = new LoopbackSocket('host kinds');
       assert.throws(
         () => instance.start(value),
@@ -110,7 +110,7 @@ describe('what is no server', () => {
       assert.equal(instance._io, null);
     });
 
-    it(`new Server() and attach() refuse ${name} and say where its server is`, () => {
+    it(`new Server() and attach() refuse ${name} and say what to pass instead`, () => {
       for (const make of [
         () => new LoopbackSocket.Server(value),
         () => new LoopbackSocket.Server(value, {}),
@@ -129,7 +129,7 @@ describe('what is no server', () => {
   }
 });
 
-describe('any other emitter', () => {
+describe('other emitters', () => {
   const server = http.createServer();
   for (const [what, members] of [
     ['an emitter', {}],
@@ -139,7 +139,7 @@ describe('any other emitter', () => {
     ['an emitter whose server is a Socket.IO server', { server: new EventEmitter(), name: '/' }],
     ['an emitter that can be terminated', { terminate: method }],
   ]) {
-    it(`is served: ${what}`, () => {
+    it(`start() serves ${what}`, () => {
       const io = Object.assign(new EventEmitter(), members);
       const instance = new LoopbackSocket('host kinds', 'none');
       instance.start(io);
@@ -151,7 +151,7 @@ describe('any other emitter', () => {
   }
 });
 
-it('an object whose getters throw is refused as any other', () => {
+it('start() refuses an object whose getters throw', () => {
   const value = {
     get server() {
       throw new Error('not yet');

@@ -101,7 +101,7 @@ for (const version of VERSIONS) {
       });
     });
 
-    it('a call before authentication is lost, and never run later', async (t) => {
+    it('a call before authentication is dropped and never run later', async (t) => {
       const seen = [];
       const { socket, client } = await open(t, { m: (s, c, args) => seen.push(args) });
       socket.on('mark', (ack) => ack('marked'));
@@ -149,7 +149,7 @@ for (const version of VERSIONS) {
       ]);
     });
 
-    it('a message that cannot be sent refuses all the same', async (t) => {
+    it('a refusal whose message cannot be encoded still refuses', async (t) => {
       const { instance, client } = await open(t);
       for (const [what, value] of Object.entries(UNSENDABLE_VALUES)) {
         instance.auth(() => {
@@ -172,7 +172,7 @@ for (const version of VERSIONS) {
     });
 
     for (const [what, value] of Object.entries(UNSENDABLE_VALUES)) {
-      it(`a result that ${what} is answered with an error, and so is such an error`, async (t) => {
+      it(`a result or an error that ${what} is answered with an encoding error`, async (t) => {
         const { client } = await open(t, {
           result: value,
           later: async () => value(),
@@ -191,7 +191,7 @@ for (const version of VERSIONS) {
       });
     }
 
-    it('values are as JSON makes them', async (t) => {
+    it('results have the values that JSON.stringify gives them', async (t) => {
       class Model {
         constructor() {
           this.hidden = 1;
@@ -224,7 +224,7 @@ for (const version of VERSIONS) {
       }
     });
 
-    it('a BigInt goes through where the application says how', async (t) => {
+    it('a BigInt is sent if the application defines BigInt.prototype.toJSON', async (t) => {
       const { client } = await open(t, { big: () => ({ n: 10n }) });
       await authenticate(client);
       t.after(() => delete BigInt.prototype.toJSON);
@@ -234,7 +234,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(await call(client, 'big', {}), { result: { n: '10' } });
     });
 
-    it('binary of any kind travels as binary, nested anywhere, alone or not', async (t) => {
+    it('binary values of any kind and at any depth are sent as binary', async (t) => {
       const bytes = Uint8Array.from([0, 1, 2, 255]);
       const values = {
         buffer: Buffer.from(bytes),
@@ -265,7 +265,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(Buffer.from(echoed.result.a[0]), expected);
     });
 
-    it('2,500 levels of nesting and more than 1 MB come through', async (t) => {
+    it('results with 2,500 levels of nesting or more than 1 MB arrive', async (t) => {
       const text = 'ü'.repeat(2 ** 20);
       const { client } = await open(t, { deep: () => nested(2500), long: () => ({ text }) });
       await authenticate(client);
@@ -276,7 +276,7 @@ for (const version of VERSIONS) {
       assert.equal((await call(client, 'long', {})).result.text, text);
     });
 
-    it('a call is answered whatever the depth of its result', async (t) => {
+    it('a call is answered with a result or an error whatever the depth of its result', async (t) => {
       const { client } = await open(t, { deep: (s, c, levels) => nested(levels) });
       await authenticate(client);
       const depths = Array.from({ length: 70 }, (_, i) => 2500 + i * 75);
@@ -288,7 +288,7 @@ for (const version of VERSIONS) {
       assert.deepEqual([isSent[0], isSent.at(-1)], [true, false]);
     });
 
-    it('arguments beyond the first are ignored, and none at all is answered', async (t) => {
+    it('a call ignores arguments beyond the first and may have none', async (t) => {
       const { client } = await open(t, { m: (s, c, args) => ({ args: String(args) }) });
       await authenticate(client);
       assert.deepEqual(await call(client, 'm', 'a', 'b', 'c'), { result: { args: 'a' } });
@@ -312,7 +312,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(used, ['authentication', 'm', 'm']);
     });
 
-    it('only the last successful attempt counts, and each is answered', async (t) => {
+    it('every attempt to authenticate is answered and the last successful one counts', async (t) => {
       const { instance, client } = await open(t, {
         who: (s, c) => c.user,
         gone: () => assert.fail('removed'),
@@ -334,7 +334,7 @@ for (const version of VERSIONS) {
       assert.equal(runs.length, 1);
     });
 
-    it('two attempts in flight both run and are both answered', async (t) => {
+    it('two attempts to authenticate at once both run and are both answered', async (t) => {
       const { instance, client } = await open(t, { who: (s, c) => c.user });
       const gates = { slow: deferred(), fast: deferred() };
       instance.auth((s, { user }) => gates[user].promise);
@@ -349,7 +349,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(await call(client, 'who', {}), { result: 'slow' });
     });
 
-    it('start twice is one start, and two instances both serve', async (t) => {
+    it('start() has an effect once per instance, and two instances both serve', async (t) => {
       const { io, connect } = await openServer(t, version);
       const [one, two] = [newInstance(), newInstance()];
       const runs = [];
@@ -377,7 +377,7 @@ for (const version of VERSIONS) {
       assert.equal(answers, 2);
     });
 
-    it('a namespace is served alone', async (t) => {
+    it('start(io.of(name)) serves that namespace alone', async (t) => {
       const { io, connect } = await openServer(t, version);
       const instance = newInstance();
       instance.defineMethod('m', () => 'answer');
@@ -420,7 +420,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(await call(another, 'alive', {}), { result: true });
     });
 
-    it('an attempt under way when its socket leaves ends in silence', async (t) => {
+    it('an attempt is dropped silently when its socket disconnects', async (t) => {
       const gate = deferred();
       const { instance, socket, client } = await open(t);
       instance.auth(() => gate.promise);
@@ -445,7 +445,7 @@ for (const version of VERSIONS) {
       });
     }
 
-    it("a method named as an event of Node's emitters keeps no socket from authenticating", async (t) => {
+    it('a method named newListener or removeListener does not keep a socket from authenticating', async (t) => {
       const { instance, client } = await open(t);
       const ran = [];
       instance.defineMethod('newListener', () => ran.push('newListener'));
@@ -473,7 +473,7 @@ describe('on an emitter that looks like a server', () => {
     return { io, instance };
   }
 
-  it('listeners have the number of parameters by which such emitters decide', async () => {
+  it('listeners declare the number of parameters that such emitters expect', async () => {
     const { io, instance } = open();
     instance.defineMethod('m', () => {});
     const socket = io.connect();
@@ -486,7 +486,7 @@ describe('on an emitter that looks like a server', () => {
     );
   });
 
-  it('credentials, arguments, results and errors are the very values', async () => {
+  it("an emitter's credentials, arguments, results and errors are passed by identity", async () => {
     const { io, instance } = open();
     const [credentials, args, result] = [{ own: circular() }, { n: 1n }, { deep: circular() }];
     const error = new Error('the very one');
@@ -516,7 +516,7 @@ describe('on an emitter that looks like a server', () => {
     });
   });
 
-  it('credentials that are only an acknowledgement are undefined', async () => {
+  it('credentials are undefined if the client sends only an acknowledgement', async () => {
     const { io, instance } = open();
     const seen = [];
     instance.auth((s, credentials) => {
@@ -527,7 +527,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(seen, [undefined]);
   });
 
-  it('listeners of an earlier attempt do nothing where none can be removed', async () => {
+  it('listeners of an earlier attempt do nothing if the emitter cannot remove them', async () => {
     const { io, instance } = open();
     const ran = [];
     instance.defineMethod('m', () => ran.push('m'));
@@ -552,7 +552,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(answers, [{ result: 'back' }]);
   });
 
-  it('a method that is removed is no listener any more after the next attempt', async () => {
+  it('a removed method has no listener after the next attempt', async () => {
     const { io, instance } = open();
     instance.defineMethod('m', () => {});
     const socket = io.connect();
@@ -564,7 +564,7 @@ describe('on an emitter that looks like a server', () => {
     assert.equal(socket.listenerCount('m'), 0);
   });
 
-  it('a socket that connects again after it left starts anew', async () => {
+  it('a socket that connects again after it disconnected starts as pending', async () => {
     const { io, instance } = open();
     let attempts = 0;
     instance.auth(() => {
@@ -580,7 +580,7 @@ describe('on an emitter that looks like a server', () => {
     assert.equal(attempts, 2);
   });
 
-  it('what throws in listeners, acknowledgements and disconnect stays there', async () => {
+  it('exceptions in listeners, acknowledgements and disconnect() do not escape', async () => {
     const { io, instance } = open();
     instance.defineMethod('m', () => 1);
     const socket = io.connect();
@@ -624,7 +624,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(answers, []);
   });
 
-  it('a call that waits is answered, unless the socket leaves meanwhile', async () => {
+  it('a pending call is answered unless the socket disconnects meanwhile', async () => {
     const { io, instance } = open();
     const gate = deferred();
     instance.defineMethod('wait', () => gate.promise);
@@ -642,7 +642,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(answers, ['now', 'stays']);
   });
 
-  it('a socket that leaves while its methods are looked up is not authenticated', async () => {
+  it('a socket that disconnects while its methods are looked up is not authenticated', async () => {
     const { io, instance } = open();
     const socket = new FakeSocket();
     instance.defineMethod('m', {
@@ -684,7 +684,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual([seen, instance._connected], [['a', 'b', 'c'], []]);
   });
 
-  it('a call under way is answered even if its method is removed meanwhile', async () => {
+  it('a running call is answered even if its method is removed meanwhile', async () => {
     const { io, instance } = open();
     const gate = deferred();
     instance.defineMethod('m', () => gate.promise);
@@ -698,7 +698,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(await answer, { result: 'answer' });
   });
 
-  it('a late second answer of a handler is dropped', async () => {
+  it("a second call of a handler's callback is dropped", async () => {
     const { io, instance } = open();
     const gate = deferred();
     instance.defineMethod('m', (s, c, args, cb) => {
@@ -716,7 +716,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(answers, [{ result: 1 }]);
   });
 
-  it('answers come in order of completion', async () => {
+  it('calls are answered in order of completion', async () => {
     const { io, instance } = open();
     const gates = [deferred(), deferred(), deferred()];
     instance.defineMethod('m', (s, c, i) => gates[i].promise);
@@ -759,7 +759,7 @@ describe('on an emitter that looks like a server', () => {
     );
   });
 
-  it('the onConnected handlers are those there are when auth succeeds, as they are when they run', async () => {
+  it('the onConnected handlers that run are those registered when auth succeeds', async () => {
     const { io, instance } = open();
     const seen = [];
     const model = {};
@@ -777,7 +777,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(seen, ['first', true]);
   });
 
-  it('only a failure of an onConnected handler refuses, not a false value', async () => {
+  it('an onConnected handler refuses by failing, not by a false value', async () => {
     const { io, instance } = open();
     instance.onConnected(() => false);
     instance.onConnected((s, c, cb) => cb(null, 0));
@@ -787,7 +787,7 @@ describe('on an emitter that looks like a server', () => {
 
   for (const value of [false, null, 0, NaN, '']) {
     const name = String(JSON.stringify(value));
-    it(`auth refuses with ${name}, returned, resolved or called back`, async () => {
+    it(`auth refuses if it returns, resolves to or calls back with ${name}`, async () => {
       const { io, instance } = open();
       for (const auth of [() => value, async () => value, (s, c, cb) => cb(null, value)]) {
         instance.auth(auth);
@@ -800,7 +800,7 @@ describe('on an emitter that looks like a server', () => {
     });
   }
 
-  it('a call that comes with the credentials is lost', async () => {
+  it('a call that arrives right after the credentials is dropped', async () => {
     const { io, instance } = open();
     const seen = [];
     instance.defineMethod('m', () => seen.push('ran'));
@@ -812,7 +812,7 @@ describe('on an emitter that looks like a server', () => {
     assert.deepEqual(seen, []);
   });
 
-  it('start again adds no listener', () => {
+  it('a second start() adds no listener', () => {
     const { io, instance } = open();
     instance.start(io);
     assert.equal(io.listeners.length, 1);
@@ -852,7 +852,7 @@ describe('the timeout', () => {
   ];
   for (const [timeout, delay] of rows) {
     const name = typeof timeout === 'bigint' ? `${timeout}n` : String(JSON.stringify(timeout));
-    it(`of ${Number.isFinite(timeout) ? timeout : `${typeof timeout} ${name}`} ends a pending socket after ${delay} ms`, (t) => {
+    it(`a timeout of ${Number.isFinite(timeout) ? timeout : `${typeof timeout} ${name}`} ends a pending socket after ${delay} ms`, (t) => {
       const socket = connect(t, timeout);
       if (delay > 1) {
         t.mock.timers.tick(delay - 1);
@@ -865,13 +865,13 @@ describe('the timeout', () => {
     });
   }
 
-  it("of 'none' ends nothing", (t) => {
+  it("a timeout of 'none' never ends a pending socket", (t) => {
     const socket = connect(t, 'none');
     t.mock.timers.tick(2 ** 31 - 1);
     assert.deepEqual(socket.disconnects, []);
   });
 
-  it('is the one that the instance has when it is started', (t) => {
+  it('the timeout is the one that the instance has at start()', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const io = new FakeServer();
     const instance = newInstance(50);
@@ -885,7 +885,7 @@ describe('the timeout', () => {
     assert.deepEqual(socket.disconnects, [true]);
   });
 
-  it('of the most impatient instance counts', (t) => {
+  it('the shortest timeout of several instances counts', (t) => {
     const socket = connect(t, 500, 50, 'none');
     t.mock.timers.tick(50);
     assert.deepEqual(socket.disconnects, [true]);
@@ -893,7 +893,7 @@ describe('the timeout', () => {
     assert.deepEqual(socket.disconnects, [true]);
   });
 
-  it('does not end a socket that has authenticated, with any instance', async (t) => {
+  it('the timeout does not end a socket that has authenticated with one of several instances', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const io = new FakeServer();
     const [open, closed] = [newInstance(50), newInstance(60)];
@@ -905,14 +905,14 @@ describe('the timeout', () => {
     assert.deepEqual(socket.disconnects, []);
   });
 
-  it('does not end a socket that the application vouches for', (t) => {
+  it('the timeout does not end a socket whose auth the application has set', (t) => {
     const socket = connect(t, 50, 100);
     socket.auth = true;
     t.mock.timers.tick(1000);
     assert.deepEqual(socket.disconnects, []);
   });
 
-  it('is not restarted by a failed attempt', async (t) => {
+  it('a failed attempt does not restart the timeout', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const io = new FakeServer();
     const instance = newInstance(50);
@@ -927,7 +927,7 @@ describe('the timeout', () => {
     assert.deepEqual(socket.disconnects, [true]);
   });
 
-  it('holds no timer once the socket has authenticated or left', async () => {
+  it('no timer is left once the socket has authenticated or disconnected', async () => {
     const timers = () =>
       process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
     const before = timers();
@@ -942,8 +942,8 @@ describe('the timeout', () => {
   });
 });
 
-describe('a socket that is gone', () => {
-  it('is held by nothing, whatever it waited for', async () => {
+describe('disconnected sockets', () => {
+  it('a disconnected socket is garbage collected', async () => {
     v8.setFlagsFromString('--expose-gc');
     const gc = vm.runInNewContext('gc');
     const io = new FakeServer();
@@ -972,7 +972,7 @@ describe('a socket that is gone', () => {
     never.resolve();
   });
 
-  it('is not served if a listener before ours has disconnected it', async (t) => {
+  it('a socket that an earlier connection listener disconnected is not served', async (t) => {
     const { io, connect } = await openServer(t, 4);
     io.on('connection', (socket) => socket.disconnect(true));
     const instance = newInstance(60_000);
@@ -985,8 +985,8 @@ describe('a socket that is gone', () => {
   });
 });
 
-describe('an io of an odd kind', () => {
-  it('may be any emitter', async () => {
+describe('other emitters', () => {
+  it('start() serves any emitter', async () => {
     const io = new EventEmitter();
     const instance = new LoopbackSocket('odd', 'none');
     instance.start(io);

@@ -35,9 +35,9 @@ function heard(world) {
   });
 }
 
-describe('a hand-over', () => {
+describe('handing over a websocket', () => {
   it(
-    'loses no byte of what came in one segment with the upgrade request',
+    'no byte is lost that arrives in one segment with the upgrade request',
     TIMEOUT,
     served({}, async (world) => {
       const tcp = await world.tcp();
@@ -50,7 +50,7 @@ describe('a hand-over', () => {
   );
 
   it(
-    'loses no byte when every one comes alone',
+    'no byte is lost when every byte arrives alone',
     TIMEOUT,
     served({}, async (world) => {
       const tcp = await world.tcp();
@@ -66,7 +66,7 @@ describe('a hand-over', () => {
   );
 
   it(
-    'loses no byte wherever the stream is cut in two',
+    'no byte is lost wherever the stream is cut in two',
     TIMEOUT,
     served({}, async (world) => {
       const stream = Buffer.concat([Buffer.from(EAGER), ...FRAMES]);
@@ -83,7 +83,7 @@ describe('a hand-over', () => {
     }),
   );
 
-  it('works over a Unix socket', TIMEOUT, async () => {
+  it('a websocket over a Unix socket is handed over', TIMEOUT, async () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
     const file = path.join(folder, 'http.sock');
     const httpServer = http.createServer();
@@ -109,7 +109,7 @@ describe('a hand-over', () => {
   });
 
   it(
-    'leaves no file open after 300 connections, also of clients that leave in the middle of it',
+    'no file descriptor stays open after 300 connections, even if clients disconnect during the hand-over',
     LINUX,
     served({}, async (world) => {
       const request = Buffer.from(upgradeRequest());
@@ -130,20 +130,24 @@ describe('a hand-over', () => {
     }),
   );
 
-  it('of a client that resets at once lets the server close', TIMEOUT, async () => {
-    for (let i = 0; i < 20; i++) {
-      await served({}, async (world) => {
-        const tcp = await world.tcp();
-        const asked = once(world.httpServer, 'upgrade');
-        tcp.socket.write(upgradeRequest());
-        tcp.socket.resetAndDestroy();
-        await Promise.race([asked, once(tcp.socket, 'close')]);
-      })({ signal: new AbortController().signal });
-    }
-  });
+  it(
+    'a server can close after a client reset its connection during the hand-over',
+    TIMEOUT,
+    async () => {
+      for (let i = 0; i < 20; i++) {
+        await served({}, async (world) => {
+          const tcp = await world.tcp();
+          const asked = once(world.httpServer, 'upgrade');
+          tcp.socket.write(upgradeRequest());
+          tcp.socket.resetAndDestroy();
+          await Promise.race([asked, once(tcp.socket, 'close')]);
+        })({ signal: new AbortController().signal });
+      }
+    },
+  );
 
   it(
-    'under way when the server closes is closed with it',
+    'a websocket that is being handed over is closed with its server',
     TIMEOUT,
     served({}, async (world) => {
       let closed;
@@ -161,7 +165,7 @@ describe('a hand-over', () => {
   );
 
   it(
-    'keeps what the client asked with',
+    'the handshake of a websocket has the headers and the query of its request',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw({ query: 'token=a%20b&x=1', headers: { 'X-Mine': 'yes' } });
@@ -181,9 +185,9 @@ describe('a hand-over', () => {
   );
 });
 
-describe('others on the same http.Server', () => {
+describe('other listeners on the same http.Server', () => {
   it(
-    'that take upgrades on another path go on, and an upgrade nobody takes ends',
+    'other upgrade listeners keep working and an upgrade that no listener handles is closed',
     TIMEOUT,
     served({}, async (world) => {
       const echo = new WebSocketServer({ noServer: true });
@@ -214,7 +218,7 @@ describe('others on the same http.Server', () => {
   };
 
   it(
-    'that answer requests see every other URL, and none of the server’s',
+    'a request listener gets every URL but those of the server',
     TIMEOUT,
     served(app, async (world) => {
       const text = async (url, options) => (await fetch(world.url + url, options)).text();
@@ -235,7 +239,7 @@ describe('others on the same http.Server', () => {
   );
 
   it(
-    'that came after the server see every request, as with any http.Server',
+    'a request listener that was added after the server gets every request',
     TIMEOUT,
     served(app, async (world) => {
       const seen = [];
@@ -246,7 +250,7 @@ describe('others on the same http.Server', () => {
   );
 
   it(
-    'may be native servers with other paths',
+    'several native servers with different paths share an http.Server',
     TIMEOUT,
     served({}, async (world) => {
       const second = new Server(world.httpServer, { path: '/second' });

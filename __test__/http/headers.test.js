@@ -22,7 +22,7 @@ async function session(host, headers) {
   return answers;
 }
 
-describe('cors', () => {
+describe('the cors option', () => {
   const here = { origin: 'https://here.example' };
   const there = { origin: 'https://there.example' };
   const preflight = {
@@ -38,20 +38,20 @@ describe('cors', () => {
     ['that is not given', undefined],
     ['that is false', false],
     ['that is true', true],
-    ['of every origin', { origin: '*' }],
-    ['of one origin', { origin: here.origin, methods: ['GET', 'POST'], credentials: true }],
-    ['of several origins', { origin: [there.origin, /here\.example$/], maxAge: 60 }],
-    ['of a function', { origin: (origin, done) => done(null, origin === here.origin) }],
+    ['with every origin', { origin: '*' }],
+    ['with one origin', { origin: here.origin, methods: ['GET', 'POST'], credentials: true }],
+    ['with several origins', { origin: [there.origin, /here\.example$/], maxAge: 60 }],
+    ['with an origin function', { origin: (origin, done) => done(null, origin === here.origin) }],
     [
-      'of a function of the request',
+      'that is a function of the request',
       (req, done) => done(null, { origin: req.headers.origin, allowedHeaders: ['x-token'] }),
     ],
     ['that fails', (req, done) => done(new Error('no cors today'))],
     ['that answers preflights itself', { origin: '*', preflightContinue: true }],
-    ['of its own status', { origin: '*', optionsSuccessStatus: 200, exposedHeaders: ['x-a'] }],
+    ['with its own status', { origin: '*', optionsSuccessStatus: 200, exposedHeaders: ['x-a'] }],
   ]) {
     it(
-      `${what} is what it is on socket.io`,
+      `a cors option ${what} gives the headers of socket.io`,
       TIMEOUT,
       beside({ cors }, async (host) => [
         await host.request(OPEN, preflight),
@@ -66,7 +66,7 @@ describe('cors', () => {
   }
 
   it(
-    'is on every answer of a session, and on the answer to an upgrade',
+    'CORS headers are on every response of a session and on the response to an upgrade',
     TIMEOUT,
     beside({ cors: { origin: here.origin, credentials: true } }, async (host) => [
       await session(host, here),
@@ -76,7 +76,7 @@ describe('cors', () => {
   );
 });
 
-describe('cookie', () => {
+describe('the cookie option', () => {
   for (const [what, cookie] of [
     ['that is true', true],
     ['that is false', false],
@@ -96,13 +96,13 @@ describe('cookie', () => {
     ['without attributes', { path: undefined, httpOnly: false, sameSite: false }],
   ]) {
     it(
-      `${what} is set as by socket.io: when a connection is opened by polling`,
+      `a cookie option ${what} sets the cookie of socket.io when polling opens a connection`,
       TIMEOUT,
       beside({ cookie }, async (host) => [await session(host), await host.upgrade()]),
     );
   }
 
-  it('that is a name is set under that name', TIMEOUT, async () => {
+  it('a cookie option that is a string sets a cookie of that name', TIMEOUT, async () => {
     const host = new Host(Server, { cookie: 'io' });
     await host.listen();
     const { headers } = await host.request(OPEN);
@@ -127,7 +127,7 @@ describe('listeners to initial_headers and headers', () => {
   };
 
   it(
-    'add to answers and hear of them as on socket.io',
+    'listeners to initial_headers and headers run and add headers as on socket.io',
     TIMEOUT,
     beside({}, async (host) => {
       const seen = listening(host);
@@ -142,7 +142,7 @@ describe('listeners to initial_headers and headers', () => {
   );
 
   it(
-    'hear of an upgrade of a session, which opens nothing',
+    'only the headers listener runs for the upgrade of a session',
     TIMEOUT,
     beside({}, async (host) => {
       const seen = listening(host);
@@ -153,7 +153,7 @@ describe('listeners to initial_headers and headers', () => {
   );
 
   it(
-    'that set what cannot be sent end their own upgrade only',
+    'a headers listener that sets an invalid header ends its own upgrade only',
     TIMEOUT,
     served({}, async (world) => {
       const { uncaught } = require('../support/native-server');
@@ -204,7 +204,7 @@ describe('middleware of io.engine.use()', () => {
     ['that rejects', using(rejecting)],
   ]) {
     it(
-      `${what} does what it does on socket.io`,
+      `engine middleware ${what} has the effect it has on socket.io`,
       TIMEOUT,
       beside({}, async (host) => {
         use(host);
@@ -214,7 +214,7 @@ describe('middleware of io.engine.use()', () => {
   }
 
   it(
-    'that answers itself keeps a request from being served',
+    'engine middleware that responds keeps a request from being served',
     TIMEOUT,
     served({}, async (world) => {
       world.io.engine.use(answering);
@@ -229,7 +229,7 @@ describe('middleware of io.engine.use()', () => {
   );
 });
 
-describe("the client's bundle", () => {
+describe('the client bundle', () => {
   const files = ['', '.min', '.esm.min', '.msgpack.min']
     .map((kind) => `socket.io${kind}.js`)
     .flatMap((name) => [name, `${name}.map`]);
@@ -243,7 +243,7 @@ describe("the client's bundle", () => {
   }
 
   it(
-    'is what it is on socket.io under another path, with a query, and by any method',
+    'the client bundle is served as by socket.io under another path, with a query and for any method',
     TIMEOUT,
     beside({ path: '/other/' }, async (host) => [
       await host.request('/other/socket.io.min.js?v=1'),
@@ -256,13 +256,13 @@ describe("the client's bundle", () => {
   );
 
   it(
-    'is not served without serveClient',
+    'the client bundle is not served with serveClient: false',
     TIMEOUT,
     beside({ serveClient: false }, (host) => host.request(BUNDLE)),
   );
 
   it(
-    'is not sent again to who has it',
+    'the client bundle is not sent again if the ETag matches',
     TIMEOUT,
     beside({}, async (host) => {
       const { etag } = (await host.request(BUNDLE)).headers;
@@ -276,7 +276,7 @@ describe("the client's bundle", () => {
   );
 
   it(
-    'is encoded as the client prefers, as by socket.io',
+    'the client bundle is compressed as Accept-Encoding asks, as by socket.io',
     TIMEOUT,
     beside({ cors: { origin: 'https://here.example' } }, async (host) => {
       const answers = [];

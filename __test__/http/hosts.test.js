@@ -84,11 +84,11 @@ const secured = (options, test) => async (t) => {
   }
 };
 
-describe('on an https.Server', () => {
+describe('https.Server', () => {
   for (const version of CLIENTS) {
     for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
       it(
-        `client ${version} is served by ${transports.join(', then ')}, and known as secure`,
+        `client ${version} is served over TLS by ${transports.join(', then ')} with handshake.secure`,
         TIMEOUT,
         secured({}, async (world) => {
           const { client, socket } = await world.connect(version, { transports });
@@ -111,7 +111,7 @@ describe('on an https.Server', () => {
   }
 
   it(
-    'a client that leaves, and one that is cut off, end with transport close',
+    'a TLS client that closes or terminates its websocket ends with "transport close"',
     TIMEOUT,
     secured({}, async (world) => {
       for (const leave of [(ws) => ws.close(), (ws) => ws.terminate()]) {
@@ -125,7 +125,7 @@ describe('on an https.Server', () => {
   );
 
   it(
-    'a connection that the server ends is ended for the client',
+    'a TLS connection that the server ends closes for the client',
     TIMEOUT,
     secured({}, async (world) => {
       const { ws, socket } = await world.secure();
@@ -136,7 +136,7 @@ describe('on an https.Server', () => {
   );
 
   it(
-    'a client that sends faster than it is read is held back, and nothing is lost',
+    'a TLS client that sends faster than it is read loses no message',
     TIMEOUT,
     secured({}, async (world) => {
       const { ws, socket } = await world.secure();
@@ -156,7 +156,7 @@ describe('on an https.Server', () => {
   );
 
   it(
-    'a client that reads slowly gets everything, in order',
+    'a TLS client that reads slowly gets every message in order',
     TIMEOUT,
     secured({}, async (world) => {
       const { ws, socket } = await world.secure();
@@ -181,7 +181,7 @@ describe('on an https.Server', () => {
   );
 
   it(
-    'a client that does not read is closed once maxBackpressure waits',
+    'a TLS client that does not read is closed beyond maxBackpressure',
     TIMEOUT,
     secured({ maxBackpressure: 100_000 }, async (world) => {
       const { ws, socket } = await world.secure();
@@ -202,39 +202,43 @@ describe('on an https.Server', () => {
   );
 });
 
-describe('on a secure server of HTTP/2 that allows HTTP/1', () => {
-  it('requests of HTTP/2 and websockets of HTTP/1 are served', TIMEOUT, async (t) => {
-    const world = new SecureWorld({}, http2.createSecureServer({ ...TLS, allowHTTP1: true }));
-    await world.listen();
-    t.signal.addEventListener('abort', () => world.close());
-    const session = http2.connect(world.url, { rejectUnauthorized: false });
-    const request = async (method, query, body) => {
-      const stream = session.request({
-        ':method': method,
-        ':path': `/socket.io/?EIO=4&transport=polling${query}`,
-      });
-      stream.end(body);
-      let text = '';
-      for await (const chunk of stream.setEncoding('utf8')) text += chunk;
-      return text;
-    };
-    const open = await request('GET', '');
-    const { sid } = JSON.parse(open.slice(1));
-    const connected = once(world.io, 'connection');
-    assert.equal(await request('POST', `&sid=${sid}`, '40'), 'ok');
-    const [socket] = await connected;
-    assert.equal(socket.handshake.secure, true);
-    assert.match(await request('GET', `&sid=${sid}`), /^40/);
-    const { ws } = await world.secure();
-    const both = [once(ws, 'close'), once(socket, 'disconnect')];
-    session.close();
-    await world.close();
-    await Promise.all(both);
-  });
+describe('HTTP/2 server with allowHTTP1', () => {
+  it(
+    'an HTTP/2 server serves polling over HTTP/2 and websockets over HTTP/1',
+    TIMEOUT,
+    async (t) => {
+      const world = new SecureWorld({}, http2.createSecureServer({ ...TLS, allowHTTP1: true }));
+      await world.listen();
+      t.signal.addEventListener('abort', () => world.close());
+      const session = http2.connect(world.url, { rejectUnauthorized: false });
+      const request = async (method, query, body) => {
+        const stream = session.request({
+          ':method': method,
+          ':path': `/socket.io/?EIO=4&transport=polling${query}`,
+        });
+        stream.end(body);
+        let text = '';
+        for await (const chunk of stream.setEncoding('utf8')) text += chunk;
+        return text;
+      };
+      const open = await request('GET', '');
+      const { sid } = JSON.parse(open.slice(1));
+      const connected = once(world.io, 'connection');
+      assert.equal(await request('POST', `&sid=${sid}`, '40'), 'ok');
+      const [socket] = await connected;
+      assert.equal(socket.handshake.secure, true);
+      assert.match(await request('GET', `&sid=${sid}`), /^40/);
+      const { ws } = await world.secure();
+      const both = [once(ws, 'close'), once(socket, 'disconnect')];
+      session.close();
+      await world.close();
+      await Promise.all(both);
+    },
+  );
 });
 
-describe('on a Unix socket', () => {
-  it('websockets and polling are served', TIMEOUT, async () => {
+describe('Unix socket', () => {
+  it('websockets and polling are served on a Unix socket', TIMEOUT, async () => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
     const socketPath = path.join(folder, 'socket');
     const httpServer = http.createServer();
@@ -267,9 +271,9 @@ describe('on a Unix socket', () => {
   });
 });
 
-describe('on one http.Server', () => {
+describe('a shared http.Server', () => {
   it(
-    'several servers serve their own paths, and each closes by itself',
+    'several servers on one http.Server serve their own paths and close independently',
     TIMEOUT,
     served({ path: '/first' }, async (world) => {
       const servers = ['/second', '/third/deep', '/without'].map((where) => {
@@ -323,7 +327,7 @@ describe('on one http.Server', () => {
   );
 
   it(
-    'a listener that came before, as Express is, hears of every other request',
+    'a request listener that was added before the server, as by Express, gets every other request',
     TIMEOUT,
     served(
       () => {
@@ -346,7 +350,7 @@ describe('on one http.Server', () => {
   );
 
   it(
-    'another websocket server on its own path goes on, with destroyUpgrade and without',
+    'another websocket server on its own path keeps working with and without destroyUpgrade',
     TIMEOUT,
     async () => {
       for (const destroyUpgrade of [true, false]) {
@@ -385,8 +389,8 @@ describe('on one http.Server', () => {
   );
 });
 
-describe('in workers of a cluster', () => {
-  it('that share a port, websockets are served by all of them', TIMEOUT, async () => {
+describe('cluster', () => {
+  it('websockets on a shared port are served by all workers of a cluster', TIMEOUT, async () => {
     const child = start('cluster.js');
     const port = await message(child);
     const pids = new Set();
@@ -407,9 +411,9 @@ describe('in workers of a cluster', () => {
   });
 });
 
-describe('in a worker thread', () => {
+describe('worker threads', () => {
   it(
-    'clients are served, lose their connection when it is terminated, and the process goes on',
+    'a worker thread serves clients, and terminating it closes their connections but not the process',
     TIMEOUT,
     async () => {
       const child = start('threads.js');

@@ -70,7 +70,7 @@ async function until(condition) {
 
 for (const kind of Object.keys(SERVERS)) {
   describe(`the http.Server of a ${kind} server`, { timeout: 30_000 }, () => {
-    it('counts websockets until they are closed', async (t) => {
+    it('getConnections() counts websockets until they are closed', async (t) => {
       const { io, httpServer, port } = await open(t, kind);
       const first = await join(t, io, port);
       const second = await join(t, io, port);
@@ -83,7 +83,7 @@ for (const kind of Object.keys(SERVERS)) {
       await until(async () => (await count(httpServer)) === 0);
     });
 
-    it('counts a websocket that a polling client moves to, and one that fails', async (t) => {
+    it('getConnections() counts the websocket of an upgrade whether it succeeds or fails', async (t) => {
       const { httpServer, port } = await open(t, kind, { upgradeTimeout: 50 });
       const base = `127.0.0.1:${port}/socket.io/?EIO=4`;
       const poll = async () => {
@@ -110,7 +110,7 @@ for (const kind of Object.keys(SERVERS)) {
       await until(async () => (await count(httpServer)) === 0);
     });
 
-    it('accepts no more than maxConnections, websockets among them', async (t) => {
+    it('maxConnections includes websockets', async (t) => {
       const { io, httpServer, port } = await open(t, kind);
       httpServer.maxConnections = 2;
       const first = await join(t, io, port);
@@ -124,7 +124,7 @@ for (const kind of Object.keys(SERVERS)) {
       await join(t, io, port);
     });
 
-    it('is closed when its last websocket is', async (t) => {
+    it('an http.Server closes when its last websocket does', async (t) => {
       const { io, httpServer, port } = await open(t, kind);
       const { client } = await join(t, io, port);
       let isClosed = false;
@@ -143,7 +143,7 @@ for (const kind of Object.keys(SERVERS)) {
       await closed;
     });
 
-    it('is closed with its server, and its clients', async (t) => {
+    it('closing the Socket.IO server closes the http.Server and its clients', async (t) => {
       const { io, httpServer, port } = await open(t, kind);
       const { client } = await join(t, io, port);
       const closed = once(httpServer, 'close');
@@ -151,7 +151,7 @@ for (const kind of Object.keys(SERVERS)) {
       assert.equal(await count(httpServer), 0);
     });
 
-    it('has its clients ended by the socket of their request', async (t) => {
+    it('ending or destroying socket.request.socket disconnects the client', async (t) => {
       const { io, port } = await open(t, kind);
       for (const end of ['destroy', 'end']) {
         const { client, socket } = await join(t, io, port);
@@ -164,8 +164,8 @@ for (const kind of Object.keys(SERVERS)) {
     });
 
     for (const seen of [false, true]) {
-      const title = seen ? 'that middleware has seen' : 'that nobody has seen';
-      it(`shows the socket of a request ${title} as it is while the client is there`, async (t) => {
+      const title = seen ? 'that middleware has read' : 'that no code has read';
+      it(`the socket of a request ${title} has the addresses of the client while it is connected`, async (t) => {
         const { io, port } = await open(t, kind);
         const requests = [];
         if (seen) {
@@ -207,7 +207,7 @@ for (const kind of Object.keys(SERVERS)) {
       });
     }
 
-    it('has middleware add headers when the headers of a websocket are written', async (t) => {
+    it('middleware may add headers to the response of an upgrade when they are written', async (t) => {
       const { io, port } = await open(t, kind);
       io.engine.use((req, res, next) => {
         // As npm `on-headers` does, on which sessions and cookies stand.
@@ -226,7 +226,7 @@ for (const kind of Object.keys(SERVERS)) {
       assert.deepEqual(headers['set-cookie'], cookies);
     });
 
-    it('has the response to an upgrade close when the websocket does, and not before', async (t) => {
+    it('the response to an upgrade closes when the websocket does and not before', async (t) => {
       const { io, port } = await open(t, kind);
       const events = [];
       io.engine.use((req, res, next) => {
@@ -243,7 +243,7 @@ for (const kind of Object.keys(SERVERS)) {
       assert.deepEqual(events, ['close']);
     });
 
-    it('has the response to an upgrade by TLS close when the websocket does', async (t) => {
+    it('the response to an upgrade over TLS closes when the websocket does', async (t) => {
       const [key, cert] = ['key.pem', 'cert.pem'].map((name) =>
         fs.readFileSync(path.join(__dirname, '..', 'support', 'tls', name)),
       );
@@ -261,7 +261,7 @@ for (const kind of Object.keys(SERVERS)) {
       await closed;
     });
 
-    it('has the response to an upgrade that middleware refuses finish or close', async (t) => {
+    it('the response to an upgrade that middleware refuses finishes or closes', async (t) => {
       const { io, port } = await open(t, kind);
       const events = [];
       io.engine.use((req, res, next) => {
@@ -285,8 +285,8 @@ for (const kind of Object.keys(SERVERS)) {
   });
 }
 
-describe('a websocket that could not be handed over', () => {
-  it('is forgotten, with its response', async (t) => {
+describe('failed hand-overs', () => {
+  it('a websocket whose hand-over fails is forgotten with its response', async (t) => {
     const { io, port } = await open(t, 'native');
     io.engine.use((req, res, next) => {
       res.on('close', () => {});

@@ -15,7 +15,7 @@ const OPEN = '/socket.io/?EIO=4&transport=polling';
 
 const make = (options) => new Server(http.createServer(), options);
 
-describe('an option the native server cannot honour', () => {
+describe('unsupported options', () => {
   for (const [name, value] of [
     ['adapter', class Adapter {}],
     ['connectionStateRecovery', {}],
@@ -25,7 +25,7 @@ describe('an option the native server cannot honour', () => {
     ['parser', { Encoder: class Encoder {}, Decoder: class Decoder {} }],
     ['parser', 'schemapack'],
   ]) {
-    it(`${name} is refused, with what to do instead`, () => {
+    it(`the option ${name} is refused with a message that says what to use instead`, () => {
       assert.throws(() => make({ [name]: value }), {
         name: 'UnsupportedOptionError',
         code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION',
@@ -35,15 +35,15 @@ describe('an option the native server cannot honour', () => {
     });
   }
 
-  it('is taken when it is switched off', () => {
+  it('an unsupported option is accepted if it is switched off', () => {
     for (const off of [undefined, null, false]) {
       make({ adapter: off, connectionStateRecovery: off, initialPacket: off, parser: off });
     }
   });
 });
 
-describe('an option that changes nothing for clients', () => {
-  it('is ignored with a warning, once', TIMEOUT, async () => {
+describe('ignored options', () => {
+  it('an ignored option emits one warning', TIMEOUT, async () => {
     const warnings = [];
     const listener = (warning) => warnings.push(warning);
     process.on('warning', listener);
@@ -62,8 +62,8 @@ describe('an option that changes nothing for clients', () => {
   });
 });
 
-describe('a path of an http.Server that a native server has', () => {
-  it('is given to another one with a warning, once, unless the first is closed', async () => {
+describe('servers with the same path', () => {
+  it('a second server on the same path of an http.Server emits one warning unless the first is closed', async () => {
     const warnings = [];
     const listener = (warning) => warnings.push(warning);
     process.on('warning', listener);
@@ -82,7 +82,7 @@ describe('a path of an http.Server that a native server has', () => {
   });
 });
 
-describe('an option that is impossible', () => {
+describe('invalid options', () => {
   for (const [name, ...values] of [
     ['addTrailingSlash', 'no', 0],
     ['transports', 'polling', [], ['polling', 'smoke'], {}],
@@ -95,7 +95,7 @@ describe('an option that is impossible', () => {
     ['destroyUpgrade', 'yes'],
     ['destroyUpgradeTimeout', -1, '1s'],
   ]) {
-    it(`${name} is an error that says what it needs`, () => {
+    it(`an invalid value of the option ${name} is an error that says what the option needs`, () => {
       for (const value of values) {
         assert.throws(() => make({ [name]: value }), {
           code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
@@ -107,9 +107,9 @@ describe('an option that is impossible', () => {
   }
 });
 
-describe('what Socket.IO takes for not given', () => {
+describe('empty options', () => {
   it(
-    'is the default here too',
+    'values that socket.io treats as not given have the default of socket.io',
     TIMEOUT,
     beside(
       {
@@ -137,7 +137,7 @@ describe('path and addTrailingSlash', () => {
     { addTrailingSlash: true },
   ]) {
     it(
-      `are where clients connect, as on socket.io: ${JSON.stringify(options)}`,
+      `clients connect at the same paths as on socket.io with ${JSON.stringify(options)}`,
       TIMEOUT,
       beside(options, async (host) => {
         const answers = [];
@@ -166,14 +166,14 @@ describe('transports and allowUpgrades', () => {
     { allowUpgrades: false },
   ]) {
     it(
-      `are what is offered to clients that poll, as on socket.io: ${JSON.stringify(options)}`,
+      `polling clients are offered the same upgrades as on socket.io with ${JSON.stringify(options)}`,
       TIMEOUT,
       beside(options, (host) => host.request(OPEN)),
     );
   }
 
   it(
-    'allowUpgrades: false refuses an upgrade, and polling goes on',
+    'allowUpgrades: false refuses an upgrade and polling goes on',
     TIMEOUT,
     served({ allowUpgrades: false }, async (world) => {
       const told = once(world.io.engine, 'connection_error');
@@ -189,7 +189,7 @@ describe('transports and allowUpgrades', () => {
   );
 
   it(
-    'polling alone leaves upgrades to others',
+    'a server with only polling does not listen for upgrades',
     TIMEOUT,
     served({ transports: ['polling'] }, async (world) => {
       assert.equal(world.httpServer.listenerCount('upgrade'), 0);

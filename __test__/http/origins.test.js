@@ -59,10 +59,10 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
     ['a string', APP],
     ['a list', ['https://other.example', APP]],
     ['a pattern', /^https:\/\/app\.example$/],
-    ['a pattern that remembers', [/^https:\/\/app\.example$/g]],
+    ['a pattern with the global flag', [/^https:\/\/app\.example$/g]],
     ['a function', (origin, done) => setImmediate(done, null, origin === APP)],
   ]) {
-    it(`given as ${kind} lets in its pages and nobody else's, by every transport`, async (t) => {
+    it(`allowedOrigins as ${kind} accepts only its own origins over every transport`, async (t) => {
       const { port } = await open(t, allowed);
       for (const [origin, polled, upgraded] of [
         [APP, 200, 101],
@@ -79,13 +79,13 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
     });
   }
 
-  it('lets in clients that are no pages, which send no origin', async (t) => {
+  it('allowedOrigins accepts clients that send no origin', async (t) => {
     const { port } = await open(t, APP);
     assert.equal((await poll(port, {})).status, 200);
     assert.equal(await websocket(port, {}), 101);
   });
 
-  it('refuses an upgrade and a request of a session that another page opened', async (t) => {
+  it('allowedOrigins refuses requests and upgrades of another origin for an open session', async (t) => {
     const { port } = await open(t, APP);
     const { body } = await poll(port, { origin: APP });
     const { sid } = JSON.parse(body.slice(1));
@@ -95,7 +95,7 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
     assert.equal(await websocket(port, { origin: APP }, `&sid=${sid}`), 101);
   });
 
-  it('goes by the referring page for scripts, and by what a browser says of the site', async (t) => {
+  it('allowedOrigins checks the Referer of JSONP requests and the Sec-Fetch-Site header', async (t) => {
     const { port } = await open(t, APP);
     const script = '&j=0';
     assert.equal((await poll(port, { referer: `${APP}/page` }, script)).status, 200);
@@ -111,7 +111,7 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
     }
   });
 
-  it('is told of with the origin, and to the client as Engine.IO does', async (t) => {
+  it('a refusal of allowedOrigins emits connection_error with the origin and answers the client with 403', async (t) => {
     const { port, told } = await open(t, (origin, done) => {
       if (origin === 'https://broken.example') throw new Error('broken');
       done(new Error('asked the wrong one'));
@@ -128,7 +128,7 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
     );
   });
 
-  it('comes before allowRequest, which has the last word', async (t) => {
+  it('allowedOrigins is checked before allowRequest, which may still refuse', async (t) => {
     const asked = [];
     const { port } = await open(t, APP, {
       allowRequest: (req, done) => {
@@ -141,12 +141,12 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
     assert.deepEqual(asked, [APP]);
   });
 
-  it('lets everybody in without the option', async (t) => {
+  it('every origin is accepted without allowedOrigins', async (t) => {
     const { port } = await open(t, undefined);
     assert.equal(await websocket(port, { origin: 'https://any.example' }), 101);
   });
 
-  it('refuses what is no origin where it is given', () => {
+  it('an invalid value of allowedOrigins throws', () => {
     for (const allowedOrigins of ['*', 'app.example', `${APP}/`, [1], {}, 7]) {
       assert.throws(() => new Server({ allowedOrigins }), {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',

@@ -14,7 +14,7 @@ const { TIMEOUT, reach, served } = require('../support/native-server');
 const EIO3 = { socketio: { allowEIO3: true } };
 const OPEN = '/socket.io/?EIO=4&transport=polling';
 
-describe('a request is answered as by socket.io', () => {
+describe('responses to requests', () => {
   const compare = (options, requests, differences) =>
     beside(
       options,
@@ -27,7 +27,7 @@ describe('a request is answered as by socket.io', () => {
     );
 
   it(
-    'when it names no transport, or none there is',
+    'a request with no or an unknown transport is answered as by socket.io',
     TIMEOUT,
     compare({}, [
       ['/socket.io/'],
@@ -41,7 +41,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when its session is unknown',
+    'a request with an unknown session id is answered as by socket.io',
     TIMEOUT,
     compare({}, [
       [`${OPEN}&sid=AAAAAAAAAAAAAAAAAAAA`],
@@ -54,7 +54,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when its method opens nothing',
+    'a request that opens a session with a wrong method is answered as by socket.io',
     TIMEOUT,
     compare(
       {},
@@ -63,19 +63,19 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when it asks for a websocket and for no upgrade',
+    'a websocket request without an upgrade is answered as by socket.io',
     TIMEOUT,
     compare({}, [['/socket.io/?EIO=4&transport=websocket']]),
   );
 
   it(
-    'when its transport is not allowed',
+    'a request for a transport that is not enabled is answered as by socket.io',
     TIMEOUT,
     compare({ transports: ['websocket'] }, [[OPEN]]),
   );
 
   it(
-    'when it says twice what it wants',
+    'a request with repeated query parameters is answered as by socket.io',
     TIMEOUT,
     compare({}, [
       ['/socket.io/?transport=smoke&EIO=4&transport=polling'],
@@ -84,7 +84,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'whatever version of Engine.IO it names',
+    'a request of any Engine.IO version is answered as by socket.io',
     TIMEOUT,
     compare(
       {},
@@ -99,7 +99,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when the versions before 4 are not allowed',
+    'a request of Engine.IO 3 without allowEIO3 is answered as by socket.io',
     TIMEOUT,
     compare({ allowEIO3: false }, [
       ['/socket.io/?transport=polling'],
@@ -110,7 +110,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when the session it names is of another version or another transport',
+    'a request for a session of another version or transport is answered as by socket.io',
     TIMEOUT,
     beside(
       {},
@@ -135,7 +135,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when its method uses nothing',
+    'a request for a session with a wrong method is answered as by socket.io',
     TIMEOUT,
     beside({}, async (host) => {
       const answers = [];
@@ -148,7 +148,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when it is well-formed: the open packet, packets, and the end',
+    'a well-formed session by polling is answered as by socket.io',
     TIMEOUT,
     beside(
       { pingInterval: 12_345, pingTimeout: 6_789, maxHttpBufferSize: 54_321 },
@@ -166,7 +166,7 @@ describe('a request is answered as by socket.io', () => {
   );
 
   it(
-    'when it is of an old browser',
+    'a request of Internet Explorer is answered as by socket.io',
     TIMEOUT,
     compare({}, [
       [OPEN, { headers: { 'User-Agent': 'Mozilla/4.0 (compatible;MSIE 8.0)' } }],
@@ -175,7 +175,7 @@ describe('a request is answered as by socket.io', () => {
   );
 });
 
-describe('an upgrade is answered as by socket.io', () => {
+describe('responses to upgrades', () => {
   const compare = (options, requests, differences) =>
     beside(
       options,
@@ -188,13 +188,13 @@ describe('an upgrade is answered as by socket.io', () => {
     );
 
   it(
-    'when it opens a connection',
+    'an upgrade that opens a connection is answered as by socket.io',
     TIMEOUT,
     compare({}, [{}, { headers: { 'Sec-WebSocket-Version': '8' } }]),
   );
 
   it(
-    'when it names subprotocols',
+    'an upgrade that names subprotocols is answered as by socket.io',
     TIMEOUT,
     compare({}, [
       { headers: { 'Sec-WebSocket-Protocol': 'chat, superchat' } },
@@ -221,7 +221,7 @@ describe('an upgrade is answered as by socket.io', () => {
   );
 
   it(
-    'when it may not',
+    'an invalid upgrade is answered as by socket.io',
     TIMEOUT,
     compare({}, [
       { query: 'EIO=4' },
@@ -230,7 +230,7 @@ describe('an upgrade is answered as by socket.io', () => {
     ]),
   );
 
-  it('when the versions before 4 are not allowed it opens nothing', TIMEOUT, async () => {
+  it('an upgrade of Engine.IO 3 without allowEIO3 is refused', TIMEOUT, async () => {
     const host = new Host(Server, { allowEIO3: false });
     await host.listen();
     const [status, ...rest] = await host.upgrade({ query: 'transport=websocket' });
@@ -241,13 +241,13 @@ describe('an upgrade is answered as by socket.io', () => {
   });
 
   it(
-    'when websockets are not allowed it is a request like any other',
+    'an upgrade is answered as by socket.io if websockets are not enabled',
     TIMEOUT,
     compare({ transports: ['polling'] }, [{ path: '/app', query: '' }]),
   );
 
   it(
-    'and one that is no upgrade to a websocket is refused',
+    'an upgrade with invalid WebSocket headers is refused',
     TIMEOUT,
     served({}, async (world) => {
       const told = [];
@@ -279,7 +279,7 @@ describe('allowRequest', () => {
   };
 
   it(
-    'decides over requests as on socket.io',
+    'allowRequest accepts and refuses requests as on socket.io',
     TIMEOUT,
     beside({ allowRequest }, async (host) => [
       await host.request(OPEN),
@@ -290,7 +290,7 @@ describe('allowRequest', () => {
   );
 
   it(
-    'decides over websockets as on socket.io',
+    'allowRequest accepts and refuses websockets as on socket.io',
     TIMEOUT,
     beside({ allowRequest }, async (host) => [
       await host.upgrade(),
@@ -300,7 +300,7 @@ describe('allowRequest', () => {
   );
 
   it(
-    'that fails refuses, however often it answers afterwards',
+    'an allowRequest function that fails or calls back twice refuses the request',
     TIMEOUT,
     served(
       {
@@ -326,23 +326,27 @@ describe('allowRequest', () => {
     ),
   );
 
-  it('opens nothing for a client that has left before it answers', TIMEOUT, (t) => {
-    const asked = [];
-    const ask = (req, done) => asked.push({ req, done });
-    return served({ allowRequest: ask }, async (world) => {
-      for (const request of [`GET ${OPEN} HTTP/1.1\r\nHost: x\r\n\r\n`, upgradeRequest()]) {
-        const tcp = await world.tcp();
-        tcp.socket.write(request);
-        await reach(() => asked.length > 0);
-        const { req, done } = asked.pop();
-        const closed = once(req.socket, 'close');
-        tcp.terminate();
-        // A websocket is not read while it is asked about; its end shows when it is taken.
-        if (req.headers.upgrade) req.socket.destroy();
-        await closed;
-        done(null, true);
-        assert.equal(world.io.engine.clientsCount, 0);
-      }
-    })(t);
-  });
+  it(
+    'allowRequest opens no connection for a client that disconnected before the answer',
+    TIMEOUT,
+    (t) => {
+      const asked = [];
+      const ask = (req, done) => asked.push({ req, done });
+      return served({ allowRequest: ask }, async (world) => {
+        for (const request of [`GET ${OPEN} HTTP/1.1\r\nHost: x\r\n\r\n`, upgradeRequest()]) {
+          const tcp = await world.tcp();
+          tcp.socket.write(request);
+          await reach(() => asked.length > 0);
+          const { req, done } = asked.pop();
+          const closed = once(req.socket, 'close');
+          tcp.terminate();
+          // A websocket is not read while it is asked about; its end shows when it is taken.
+          if (req.headers.upgrade) req.socket.destroy();
+          await closed;
+          done(null, true);
+          assert.equal(world.io.engine.clientsCount, 0);
+        }
+      })(t);
+    },
+  );
 });

@@ -43,13 +43,13 @@ async function connect(world, headers) {
   return connected;
 }
 
-describe('the request of a connection', () => {
+describe('socket.request', () => {
   for (const [what, headers] of [
     ['ordinary headers', { 'User-Agent': 'test', 'X-Empty': '', Authorization: 'Basic eHg=' }],
     ['headers that come twice', TWICE],
   ]) {
     it(
-      `with ${what} reads as the one that came`,
+      `socket.request with ${what} has the fields of the original request`,
       TIMEOUT,
       served({}, async (world) => {
         let came;
@@ -71,7 +71,7 @@ describe('the request of a connection', () => {
   }
 
   it(
-    'of long polling reads as the one that came, after an upgrade too',
+    'socket.request of long polling has the fields of the original request',
     TIMEOUT,
     served({}, async (world) => {
       const seen = [];
@@ -85,7 +85,7 @@ describe('the request of a connection', () => {
   );
 
   it(
-    'is one object, wherever it is read, and keeps what is put on it',
+    'socket.request is one object everywhere and keeps added properties',
     TIMEOUT,
     served({}, async (world) => {
       const { socket } = await world.raw();
@@ -102,7 +102,7 @@ describe('the request of a connection', () => {
   );
 
   it(
-    'that is deleted or replaced is so in the handshake',
+    'deleting or replacing socket.conn.request changes the handshake',
     TIMEOUT,
     served({}, async (world) => {
       const first = await world.raw();
@@ -136,7 +136,7 @@ describe('the request of a connection', () => {
     ],
   ]) {
     it(
-      `is the very one that ${what} has seen`,
+      `socket.request is the object that ${what} got`,
       TIMEOUT,
       served({}, async (world) => {
         let request;
@@ -153,7 +153,7 @@ describe('the request of a connection', () => {
   }
 
   it(
-    'is the very one that allowRequest has seen',
+    'socket.request is the object that allowRequest got',
     TIMEOUT,
     served(
       {
@@ -170,7 +170,7 @@ describe('the request of a connection', () => {
   );
 
   it(
-    'knows the very socket that a listener for connections has seen',
+    'socket.request.socket is the socket that a connection listener of the http.Server got',
     TIMEOUT,
     served({}, async (world) => {
       world.httpServer.on('connection', (socket) => {
@@ -182,7 +182,7 @@ describe('the request of a connection', () => {
   );
 
   it(
-    'that nobody looked at is not kept, nor is its socket',
+    'a request that no code has read is garbage collected with its socket',
     TIMEOUT,
     served({}, async (world) => {
       v8.setFlagsFromString('--expose-gc');

@@ -36,7 +36,7 @@ for (const host of HOSTS) {
   const title = host === 'native' ? 'the native server' : `a socket.io ${host} server`;
 
   describe(`limits of authentication on ${title}`, { timeout: 60_000 }, () => {
-    it('close the connection of a socket that has failed too often, and tell it why', async (t) => {
+    it('a socket that fails to authenticate too often is told why and loses its connection', async (t) => {
       const { io, connect } = await openServer(t, host);
       guarded().start(io, { maxAuthenticationAttempts: 3 });
       const client = connect();
@@ -49,7 +49,7 @@ for (const host of HOSTS) {
       assert.equal(await disconnected, 'io server disconnect');
     });
 
-    it('count attempts that are under way, whose function is not run for more', async (t) => {
+    it('pending attempts count, and the auth function does not run beyond the limit', async (t) => {
       const { io, connect } = await openServer(t, host);
       const sockets = newInstance();
       let running = 0;
@@ -68,7 +68,7 @@ for (const host of HOSTS) {
       assert.equal(running, 5);
     });
 
-    it('do not count attempts that succeed', async (t) => {
+    it('successful attempts do not count', async (t) => {
       const { io, connect } = await openServer(t, host);
       const sockets = guarded();
       sockets.defineMethod('m', () => 'called');
@@ -85,7 +85,7 @@ for (const host of HOSTS) {
       assert.deepEqual(await refused(client), TOO_MANY_ATTEMPTS);
     });
 
-    it('keep what one socket does from another', async (t) => {
+    it('attempts are counted for each socket', async (t) => {
       const { io, connect } = await openServer(t, host);
       guarded().start(io, { maxAuthenticationAttempts: 1 });
       const [first, second] = [connect(), connect()];
@@ -95,7 +95,7 @@ for (const host of HOSTS) {
       assert.deepEqual(await refused(second), { message: 'Authentication failure' });
     });
 
-    it('turn away a socket while too many of its address are pending', async (t) => {
+    it('a socket is refused while too many sockets of its address are pending', async (t) => {
       const { io, connect } = await openServer(t, host);
       guarded().start(io, { maxPendingPerAddress: 2 });
       const left = [];
@@ -130,7 +130,7 @@ for (const host of HOSTS) {
       await turnedAway();
     });
 
-    it('find the address of a client where the application says', async (t) => {
+    it('the option clientAddress gives the address of a client', async (t) => {
       const { io, connect } = await openServer(t, host);
       guarded().start(io, {
         maxPendingPerAddress: 1,
@@ -146,7 +146,7 @@ for (const host of HOSTS) {
       assert.deepEqual(await next(same, 'unauthorized'), TOO_MANY_PENDING);
     });
 
-    it('are generous where nobody sets them', async (t) => {
+    it('the default limit allows 100 failed attempts', async (t) => {
       const { io, connect } = await openServer(t, host);
       guarded().start(io);
       const client = connect();
@@ -160,7 +160,7 @@ for (const host of HOSTS) {
 }
 
 describe('limits of authentication', () => {
-  it('refuse impossible values where they are given', () => {
+  it('start() throws for invalid authentication limits', () => {
     for (const options of [
       { maxAuthenticationAttempts: 0 },
       { maxAuthenticationAttempts: '3' },
@@ -176,7 +176,7 @@ describe('limits of authentication', () => {
     newInstance().start({ on() {} }, { maxPendingPerAddress: Infinity });
   });
 
-  it('count an IPv6 network of 64 bits as one address, and IPv4 in IPv6 as IPv4', () => {
+  it('an IPv6 network of 64 bits counts as one address, and IPv4 in IPv6 counts as IPv4', () => {
     for (const [address, network] of [
       ['203.0.113.7', '203.0.113.7'],
       ['::ffff:203.0.113.7', '203.0.113.7'],

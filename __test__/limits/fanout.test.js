@@ -71,35 +71,31 @@ async function hear({ socket, rest }) {
   return Buffer.concat(chunks);
 }
 
-it(
-  '1,000 broadcasts to 1,000 sockets in one tick all arrive, in their order',
-  TIMEOUT,
-  async () => {
-    const httpServer = http.createServer();
-    const io = new LoopbackSocket.Server(httpServer);
-    let joined = 0;
-    const complete = new Promise((resolve) => {
-      io.on('connection', () => {
-        joined += 1;
-        if (joined === AUDIENCE) resolve();
-      });
+it('1,000 broadcasts to 1,000 sockets in one tick all arrive in order', TIMEOUT, async () => {
+  const httpServer = http.createServer();
+  const io = new LoopbackSocket.Server(httpServer);
+  let joined = 0;
+  const complete = new Promise((resolve) => {
+    io.on('connection', () => {
+      joined += 1;
+      if (joined === AUDIENCE) resolve();
     });
-    await new Promise((resolve) => {
-      httpServer.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = httpServer.address();
-    const clients = [];
-    while (clients.length < AUDIENCE) {
-      clients.push(...(await Promise.all(Array.from({ length: 50 }, () => join(port)))));
-    }
-    await complete;
-    for (let i = 0; i < BROADCASTS; i++) {
-      io.emit('news', i);
-    }
-    for (const heard of await Promise.all(clients.map(hear))) {
-      assert.ok(heard.equals(EXPECTED));
-    }
-    clients.forEach(({ socket }) => socket.destroy());
-    await io.close();
-  },
-);
+  });
+  await new Promise((resolve) => {
+    httpServer.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = httpServer.address();
+  const clients = [];
+  while (clients.length < AUDIENCE) {
+    clients.push(...(await Promise.all(Array.from({ length: 50 }, () => join(port)))));
+  }
+  await complete;
+  for (let i = 0; i < BROADCASTS; i++) {
+    io.emit('news', i);
+  }
+  for (const heard of await Promise.all(clients.map(hear))) {
+    assert.ok(heard.equals(EXPECTED));
+  }
+  clients.forEach(({ socket }) => socket.destroy());
+  await io.close();
+});

@@ -16,9 +16,9 @@ const {
   uncaught,
 } = require('../support/native-server');
 
-describe('a listener that throws', () => {
+describe('listeners that throw', () => {
   it(
-    'of namespaces made on demand reaches the process, and its client is refused',
+    "an exception of a dynamic namespace's function reaches the process and its client is refused",
     TIMEOUT,
     served({}, async (world) => {
       world.io.of((name, auth, next) => {
@@ -40,7 +40,7 @@ describe('a listener that throws', () => {
   );
 
   it(
-    'reaches the process, and every other listener and record still runs',
+    'an exception of a listener reaches the process and every other listener still runs',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -70,7 +70,7 @@ describe('a listener that throws', () => {
 
   for (const event of ['connection', 'disconnecting', 'disconnect']) {
     it(
-      `of ${event} reaches the process, and the socket comes and goes all the same`,
+      `an exception of a ${event} listener reaches the process and the socket still connects and disconnects`,
       TIMEOUT,
       served({}, async (world) => {
         const connected = once(world.io, 'connection');
@@ -102,7 +102,7 @@ describe('a listener that throws', () => {
   }
 
   it(
-    'as an acknowledgement callback reaches the process alone',
+    'an exception of an acknowledgement callback reaches the process and nothing else',
     TIMEOUT,
     served({}, async (world) => {
       const { client, socket } = await world.connect();
@@ -119,9 +119,9 @@ describe('a listener that throws', () => {
   );
 });
 
-describe('an acknowledgement', () => {
+describe('acknowledgements given twice', () => {
   it(
-    'called twice answers once, whoever called it first',
+    'an acknowledgement that is called twice answers once',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -151,7 +151,7 @@ describe('an acknowledgement', () => {
   }
 
   it(
-    'of the application beats that of the method if it is first',
+    'an acknowledgement of an application listener is sent if it comes before that of the method',
     TIMEOUT,
     served({}, async (world) => {
       const instance = loopbackSocket();
@@ -166,9 +166,9 @@ describe('an acknowledgement', () => {
   );
 });
 
-describe('a client', () => {
+describe('clients that send invalid data', () => {
   it(
-    'may send an event called error: without a listener nothing happens',
+    'an event named error has no effect without a listener',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -194,7 +194,7 @@ describe('a client', () => {
     'removeListener',
   ]) {
     it(
-      `that sends ${name}, an event of the socket itself, loses its connection and reaches no listener`,
+      `a client that sends the reserved event ${name} loses its connection and reaches no listener`,
       TIMEOUT,
       served({}, async (world) => {
         const raw = await world.raw();
@@ -209,7 +209,7 @@ describe('a client', () => {
   }
 
   it(
-    'that sends what is no packet loses its own connection only',
+    'a client that sends an invalid packet loses its own connection only',
     TIMEOUT,
     served({}, async (world) => {
       for (const frame of [
@@ -251,7 +251,7 @@ describe('a client', () => {
   );
 
   it(
-    'that speaks no websocket at all loses its own connection only',
+    'a client that sends invalid WebSocket frames loses its own connection only',
     TIMEOUT,
     served({}, async (world) => {
       const { frame, upgradeRequest } = require('../support/raw');
@@ -279,7 +279,7 @@ describe('a client', () => {
   );
 
   it(
-    'may nest its arguments as deeply as it likes',
+    'arguments with 100,000 levels of nesting do no harm',
     TIMEOUT,
     served({}, async (world) => {
       const instance = loopbackSocket();
@@ -300,9 +300,9 @@ describe('a client', () => {
   );
 });
 
-describe('a flood of one client', () => {
+describe('a flood of messages', () => {
   it(
-    'lets timers and other clients proceed between its portions',
+    'a flood of messages over a websocket lets timers and other clients proceed',
     TIMEOUT,
     served({ maxHttpBufferSize: 5e6 }, async (world) => {
       const TOTAL = 50_000;
@@ -350,7 +350,7 @@ describe('a flood of one client', () => {
   );
 
   it(
-    'over polling, as one payload, lets timers proceed too',
+    'a flood of messages in one polling payload lets timers proceed',
     TIMEOUT,
     served({ maxHttpBufferSize: 5e6 }, async (world) => {
       const TOTAL = 50_000;

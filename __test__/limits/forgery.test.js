@@ -31,7 +31,7 @@ async function authenticated(world) {
   return raw;
 }
 
-describe('a forged batch', () => {
+describe('forged batches', () => {
   const tail = '["m",{"forged":true}]';
   const forgeries = {
     'a record of five fields': `42["m",{}],0,-1,0,${tail}`,
@@ -57,7 +57,7 @@ describe('a forged batch', () => {
   };
   for (const [what, forged] of Object.entries(forgeries)) {
     it(
-      `of ${what} ends its own connection and runs nothing`,
+      `a forged batch of ${what} ends its own connection and runs nothing`,
       TIMEOUT,
       spied(async (world, ran) => {
         world.io.of('/x');
@@ -77,7 +77,7 @@ describe('a forged batch', () => {
   }
 
   it(
-    'over polling ends its own connection and runs nothing',
+    'a forged batch over polling ends its own connection and runs nothing',
     TIMEOUT,
     spied(async (world, ran) => {
       const victim = await authenticated(world);
@@ -91,7 +91,7 @@ describe('a forged batch', () => {
   );
 
   it(
-    'with an attachment ends its own connection and runs nothing',
+    'a forged batch with an attachment ends its own connection and runs nothing',
     TIMEOUT,
     spied(async (world, ran) => {
       for (const forged of [
@@ -113,7 +113,7 @@ describe('a forged batch', () => {
   );
 
   it(
-    'with fewer attachments than it says runs nothing of what follows it',
+    'a packet with fewer attachments than announced ends its connection and runs no later event',
     TIMEOUT,
     spied(async (world, ran) => {
       const attacker = await authenticated(world);
@@ -128,7 +128,7 @@ describe('a forged batch', () => {
   );
 });
 
-describe('a batch that does not parse as a whole', () => {
+describe('batches that do not parse', () => {
   /** What a batch of records leads to. */
   function outcome(records) {
     const seen = [];
@@ -149,12 +149,12 @@ describe('a batch that does not parse as a whole', () => {
   const GOOD = '[1,7,-1,-1,-1,["a",1]]';
   const BAD = '[1,8,-1,-1,-1,["b",\u0001]]';
 
-  it('is not asked for its records when it parses', () => {
+  it('a batch that parses is not split into records', () => {
     const values = parseBatch('[1,2]', () => assert.fail('asked'), assert.fail);
     assert.deepEqual(values, [1, 2]);
   });
 
-  it('is read record by record, and only the bad one is dropped', () => {
+  it('a batch that does not parse is read record by record and only the invalid one is dropped', () => {
     assert.deepEqual(outcome([GOOD, BAD, '[5,9,2,0,-1,0]']), [
       ['malformed', 8],
       ['event', 7, ['a', 1], null, -1, false, undefined],
@@ -162,11 +162,11 @@ describe('a batch that does not parse as a whole', () => {
     ]);
   });
 
-  it('ends the connection of a bad acknowledgement too', () => {
+  it('an invalid acknowledgement in a batch ends its connection', () => {
     assert.deepEqual(outcome(['[6,8,0,0,-1,[x]]']), [['malformed', 8]]);
   });
 
-  it('runs no method and no authentication with the event of another client', () => {
+  it('an invalid record in a batch never runs a method or an authentication with the event of another client', () => {
     const rest = ['[2,8,0,0,-1,0]', '[3,8,0,1,-1,0]'];
     assert.deepEqual(outcome([GOOD, BAD, ...rest, GOOD]), [
       ['malformed', 8],

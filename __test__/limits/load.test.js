@@ -146,13 +146,17 @@ const say = (client) => {
   );
 };
 
-describe('the body of a POST', () => {
-  it('sent in chunks of one byte takes memory for its bytes only', TIMEOUT, async () => {
-    const { bytes, kept } = await inChild('chunks.js', [], { execArgv: ['--expose-gc'] });
-    assert.ok(kept < 20 * bytes, `${kept} bytes are kept of ${bytes}`);
-  });
+describe('bodies of POST requests', () => {
+  it(
+    'a POST body in chunks of one byte takes memory only in proportion to its bytes',
+    TIMEOUT,
+    async () => {
+      const { bytes, kept } = await inChild('chunks.js', [], { execArgv: ['--expose-gc'] });
+      assert.ok(kept < 20 * bytes, `${kept} bytes are kept of ${bytes}`);
+    },
+  );
 
-  it('is whole however it is cut into chunks, and takes at most twice its length', () => {
+  it('a POST body is complete whatever its chunks and takes at most twice its length', () => {
     const all = Buffer.from(Array.from({ length: 5000 }, (_, i) => i % 251));
     for (const size of [1, 7, 1024, 4999, 5000]) {
       const body = new Body(5000);
@@ -165,7 +169,7 @@ describe('the body of a POST', () => {
     assert.deepEqual(new Body(5000).whole(), Buffer.alloc(0));
   });
 
-  it('is let go of as soon as it is beyond the limit', () => {
+  it('a POST body is dropped as soon as it exceeds the limit', () => {
     for (const first of [0, 3, 10]) {
       const body = new Body(10);
       body.add(Buffer.alloc(first));
@@ -176,53 +180,57 @@ describe('the body of a POST', () => {
   });
 });
 
-describe('a broadcast of much at once', () => {
-  it('reaches a client that reads, and is there once for all that do not', TIMEOUT, async (t) => {
-    const [messages, bytes, stalled] = [300, 100_000, 40];
-    const server = { messages, bytes, maxBackpressure: 8e6 };
-    const child = start('broadcast.js', [JSON.stringify(server)]);
-    t.signal.addEventListener('abort', () => child.kill());
-    const told = [];
-    const tells = (what) =>
-      new Promise((resolve) => {
-        child.on('message', (message) => what(message) && resolve(message));
-      });
-    child.on('message', (message) => told.push(message));
-    const { port } = await tells((message) => 'port' in message);
-    const open = async () => {
-      const client = new RawWebsocket(port);
-      await client.opened();
-      await client.join();
-      return client;
-    };
-    const silent = await Promise.all(Array.from({ length: stalled }, open));
-    silent.forEach((client) => client.ws.pause());
-    const reader = await open();
-    const gone = () => told.filter((message) => 'gone' in message);
-    const allGone = tells(() => gone().length === stalled);
-    const began = tells((message) => 'before' in message);
-    child.send('broadcast');
-    for (let n = 0; n < messages; n++) {
-      const packet = await reader.packet('2["n",');
-      assert.equal(packet.slice(0, 12), `42["n",${n},"xxxx`.slice(0, 12));
-      assert.ok(packet.length > bytes);
-    }
-    await allGone;
-    assert.deepEqual(gone(), Array(stalled).fill({ gone: 'transport error' }));
-    const { before } = await began;
-    const ends = tells((message) => 'peak' in message);
-    child.send('end');
-    const { peak } = await ends;
-    if (peak !== undefined) {
-      const grown = peak - before;
-      assert.ok(grown < 6 * messages * bytes, `memory grew by ${grown} bytes`);
-    }
-    [reader, ...silent].forEach((client) => client.terminate());
-    await child.ended;
-  });
+describe('large broadcasts', () => {
+  it(
+    'a large broadcast reaches a client that reads, and clients that do not read share one copy',
+    TIMEOUT,
+    async (t) => {
+      const [messages, bytes, stalled] = [300, 100_000, 40];
+      const server = { messages, bytes, maxBackpressure: 8e6 };
+      const child = start('broadcast.js', [JSON.stringify(server)]);
+      t.signal.addEventListener('abort', () => child.kill());
+      const told = [];
+      const tells = (what) =>
+        new Promise((resolve) => {
+          child.on('message', (message) => what(message) && resolve(message));
+        });
+      child.on('message', (message) => told.push(message));
+      const { port } = await tells((message) => 'port' in message);
+      const open = async () => {
+        const client = new RawWebsocket(port);
+        await client.opened();
+        await client.join();
+        return client;
+      };
+      const silent = await Promise.all(Array.from({ length: stalled }, open));
+      silent.forEach((client) => client.ws.pause());
+      const reader = await open();
+      const gone = () => told.filter((message) => 'gone' in message);
+      const allGone = tells(() => gone().length === stalled);
+      const began = tells((message) => 'before' in message);
+      child.send('broadcast');
+      for (let n = 0; n < messages; n++) {
+        const packet = await reader.packet('2["n",');
+        assert.equal(packet.slice(0, 12), `42["n",${n},"xxxx`.slice(0, 12));
+        assert.ok(packet.length > bytes);
+      }
+      await allGone;
+      assert.deepEqual(gone(), Array(stalled).fill({ gone: 'transport error' }));
+      const { before } = await began;
+      const ends = tells((message) => 'peak' in message);
+      child.send('end');
+      const { peak } = await ends;
+      if (peak !== undefined) {
+        const grown = peak - before;
+        assert.ok(grown < 6 * messages * bytes, `memory grew by ${grown} bytes`);
+      }
+      [reader, ...silent].forEach((client) => client.terminate());
+      await child.ended;
+    },
+  );
 });
 
-describe('while JavaScript is busy', { concurrency: 4 }, () => {
+describe('a busy JavaScript thread', { concurrency: 4 }, () => {
   const short = { pingInterval: 300, pingTimeout: 600 };
 
   for (const eio of [4, 3]) {
@@ -230,7 +238,7 @@ describe('while JavaScript is busy', { concurrency: 4 }, () => {
       for (const secure of [false, true]) {
         const how = `${transport}${secure ? ' and TLS' : ''} of Engine.IO ${eio}`;
         it(
-          `no client that keeps its heart beating is dropped over ${how}`,
+          `no client that keeps up its heartbeat is dropped while JavaScript is busy over ${how}`,
           TIMEOUT,
           busy({ options: short, secure }, async (server) => {
             const clients = await Promise.all(
@@ -252,7 +260,7 @@ describe('while JavaScript is busy', { concurrency: 4 }, () => {
   }
 
   it(
-    'pings go on, without which clients leave by themselves',
+    'pings are sent while JavaScript is busy',
     TIMEOUT,
     busy({ options: short }, async (server) => {
       const client = await server.client('websocket');
@@ -267,7 +275,7 @@ describe('while JavaScript is busy', { concurrency: 4 }, () => {
   );
 
   it(
-    'a client that is silent has the time to be so, and is dropped afterwards',
+    'a client that answers no ping while JavaScript is busy ends with "ping timeout"',
     TIMEOUT,
     busy({ options: short }, async (server) => {
       const client = await server.client('websocket');
@@ -283,7 +291,7 @@ describe('while JavaScript is busy', { concurrency: 4 }, () => {
 
   for (const transport of ['websocket', 'polling']) {
     it(
-      `a client over ${transport} and TLS can join and authenticate in time`,
+      `a client over ${transport} and TLS can join and authenticate in time although JavaScript is busy`,
       TIMEOUT,
       busy({ options: { connectTimeout: 1500 }, secure: true, timeout: 1500 }, async (server) => {
         const late = await server.client(transport, { join: false });
@@ -298,7 +306,7 @@ describe('while JavaScript is busy', { concurrency: 4 }, () => {
   }
 
   it(
-    'a client that authenticated in time is not disconnected',
+    'a client that sent its credentials in time is not disconnected although JavaScript was busy',
     TIMEOUT,
     busy({ timeout: 1500 }, async (server) => {
       const pending = await server.client('websocket');
@@ -310,7 +318,7 @@ describe('while JavaScript is busy', { concurrency: 4 }, () => {
   );
 
   it(
-    'an upgrade takes the time that it lacks',
+    'an upgrade does not time out while JavaScript is busy',
     TIMEOUT,
     busy({ options: { upgradeTimeout: 1500 } }, async (server) => {
       const polling = await server.client('polling', { poll: false, join: false });

@@ -33,10 +33,10 @@ function limited(test) {
   });
 }
 
-describe('a message up to maxHttpBufferSize', () => {
+describe('maxHttpBufferSize', () => {
   for (const eio of [3, 4]) {
     it(
-      `is taken, and a longer one ends its websocket of Engine.IO ${eio}`,
+      `a websocket message of Engine.IO ${eio} up to maxHttpBufferSize is accepted and a longer one ends its connection`,
       TIMEOUT,
       limited(async (world, sizes) => {
         const raw = await world.raw({ eio });
@@ -52,7 +52,7 @@ describe('a message up to maxHttpBufferSize', () => {
     );
 
     it(
-      `is taken, and a longer one ends its polling connection of Engine.IO ${eio}`,
+      `a polling message of Engine.IO ${eio} up to maxHttpBufferSize is accepted and a longer one ends its connection`,
       TIMEOUT,
       limited(async (world, sizes) => {
         const raw = await world.polling({ eio });
@@ -70,7 +70,7 @@ describe('a message up to maxHttpBufferSize', () => {
     );
 
     it(
-      `is taken with its attachments, and more of them end a websocket of Engine.IO ${eio}`,
+      `attachments count towards maxHttpBufferSize over a websocket of Engine.IO ${eio}`,
       TIMEOUT,
       limited(async (world, sizes) => {
         const raw = await world.raw({ eio });
@@ -96,7 +96,7 @@ describe('a message up to maxHttpBufferSize', () => {
     );
 
     it(
-      `with attachments sent one POST at a time, more of them end a polling connection of Engine.IO ${eio}`,
+      `attachments in several POSTs count towards maxHttpBufferSize over polling of Engine.IO ${eio}`,
       TIMEOUT,
       limited(async (world, sizes) => {
         const raw = await world.polling({ eio });
@@ -114,7 +114,7 @@ describe('a message up to maxHttpBufferSize', () => {
   }
 
   it(
-    'is counted over all of its fragments',
+    'maxHttpBufferSize applies to the sum of all fragments of a message',
     TIMEOUT,
     limited(async (world, sizes) => {
       const tcp = await world.tcp();
@@ -135,7 +135,7 @@ describe('a message up to maxHttpBufferSize', () => {
   );
 
   it(
-    'is refused by the length its frame announces, before its bytes come',
+    'a frame whose header announces more than maxHttpBufferSize is refused before its bytes arrive',
     TIMEOUT,
     limited(async (world) => {
       const tcp = await world.tcp();
@@ -152,7 +152,7 @@ describe('a message up to maxHttpBufferSize', () => {
   );
 
   it(
-    'is counted over a POST that announces no length',
+    'maxHttpBufferSize applies to a chunked POST without Content-Length',
     TIMEOUT,
     limited(async (world, sizes) => {
       const raw = await world.polling();
@@ -170,7 +170,7 @@ describe('a message up to maxHttpBufferSize', () => {
   );
 
   it(
-    'that ends an official client is seen by it as the end of its transport',
+    'a socket.io client that exceeds maxHttpBufferSize gets the reason "transport close" or "transport error"',
     TIMEOUT,
     limited(async (world) => {
       for (const version of ['4.8', '2.5']) {
@@ -187,7 +187,7 @@ describe('a message up to maxHttpBufferSize', () => {
   );
 
   it(
-    'is 1 MB unless said otherwise',
+    'maxHttpBufferSize is 1 MB by default',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();

@@ -17,8 +17,8 @@ function sources() {
     .map((name) => [name.replaceAll(path.sep, '/'), fs.readFileSync(path.join(SRC, name), 'utf8')]);
 }
 
-describe('the border', () => {
-  it('lets no panic of Rust end the process: every function that JavaScript calls catches it', () => {
+describe('the border between JavaScript and Rust', () => {
+  it('every Rust function that JavaScript calls catches panics', () => {
     let functions = 0;
     for (const [name, text] of sources()) {
       const attribute =
@@ -33,7 +33,7 @@ describe('the border', () => {
     assert.ok(functions > 20, `${functions} functions were found`);
   });
 
-  it('is in src/bridge: no value of JavaScript is anywhere else', () => {
+  it('only src/bridge uses values of JavaScript', () => {
     for (const [name, text] of sources()) {
       if (!name.startsWith('bridge/')) {
         assert.doesNotMatch(text, /\bnapi(?:_derive)?::|#\[napi\b/, name);
@@ -41,7 +41,7 @@ describe('the border', () => {
     }
   });
 
-  it('and the hand-over alone hold unsafe code, each block with its reason', () => {
+  it('only src/bridge and the hand-over have unsafe code', () => {
     for (const [name, text] of sources()) {
       if (name === 'lib.rs') {
         assert.match(text, /#!\[deny\(unsafe_code\)\]/);
@@ -51,7 +51,7 @@ describe('the border', () => {
     }
   });
 
-  it('is not crossed by the session: it is pure', () => {
+  it('src/session does no I/O', () => {
     for (const [name, text] of sources()) {
       if (name.startsWith('session/')) {
         assert.doesNotMatch(

@@ -69,7 +69,7 @@ describe('the native server on Bun', { timeout: TIMEOUT }, () => {
 
   for (const version of [4.8, 2.5]) {
     for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']]) {
-      it(`serves a client ${version} over ${transports.join(', then ')}`, async () => {
+      it(`the native server on Bun serves a client ${version} over ${transports.join(', then ')}`, async () => {
         const socket = CLIENTS[version](`http://127.0.0.1:${port}`, {
           transports,
           forceNew: true,
@@ -102,7 +102,7 @@ describe('the native server on Bun', { timeout: TIMEOUT }, () => {
     }
   }
 
-  it('serves pages beside, closes, and lets the process end', async () => {
+  it('the native server on Bun shares its http.Server, closes and lets the process exit', async () => {
     const page = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
     assert.equal(await page.text(), 'page');
     const exited = once(child, 'exit');

@@ -249,10 +249,10 @@ function hosted(args, test) {
   };
 }
 
-describe('calls that come one by one', () => {
+describe('calls under light load', () => {
   if (IS_LINUX) {
     it(
-      'leave the I/O thread asleep',
+      'calls that arrive one by one do not wake the I/O thread',
       TIMEOUT,
       hosted(['one'], async (host) => {
         const caller = await host.caller();
@@ -266,11 +266,11 @@ describe('calls that come one by one', () => {
     );
 
     for (const [who, clients, calls] of [
-      ['many clients at a time', 8, 1],
-      ['one client, many in one write,', 1, 6],
+      ['many clients at once', 8, 1],
+      ['one client in one write', 1, 6],
     ]) {
       it(
-        `by ${who} are left to the I/O thread`,
+        `many calls of ${who} are read by the I/O thread`,
         TIMEOUT,
         hosted(['one'], async (host) => {
           const callers = [];
@@ -295,7 +295,7 @@ describe('calls that come one by one', () => {
   }
 
   it(
-    'may have attachments',
+    'calls with attachments are answered while the event loop polls the sockets',
     TIMEOUT,
     hosted(['one'], async (host) => {
       const caller = await host.caller();
@@ -309,7 +309,7 @@ describe('calls that come one by one', () => {
   );
 
   it(
-    'may be of clients that come and go',
+    'clients may connect and disconnect while the event loop polls the sockets',
     TIMEOUT,
     hosted(['one'], async (host) => {
       const caller = await host.caller();
@@ -328,7 +328,7 @@ describe('calls that come one by one', () => {
     ['methods', 'method place'],
   ]) {
     it(
-      `and then all at once reach ${where} in order and are answered once, time and again`,
+      `calls reach ${where} in order and are answered once when light and heavy load alternate`,
       TIMEOUT,
       hosted(['one'], async (host) => {
         const caller = await host.caller({ name });
@@ -344,7 +344,7 @@ describe('calls that come one by one', () => {
   }
 
   it(
-    'and then all at once do so with two clients of two servers',
+    'calls of two servers are answered once when light and heavy load alternate',
     TIMEOUT,
     hosted(['two'], async (host) => {
       const first = await host.caller();
@@ -363,9 +363,9 @@ describe('calls that come one by one', () => {
   );
 });
 
-describe('a listener, whoever waits for the clients,', () => {
+describe('asynchronous context', () => {
   it(
-    'runs in the asynchronous context in which its server was made',
+    'a listener runs in the asynchronous context in which its server was created',
     TIMEOUT,
     hosted(['two'], async (host) => {
       const callers = [await host.caller(), await host.caller({ server: 1 })];
@@ -381,13 +381,13 @@ describe('a listener, whoever waits for the clients,', () => {
   );
 });
 
-describe('an application that is busy while the event loop waits for the clients', () => {
+describe('a busy application while the event loop polls the sockets', () => {
   for (const [where, event] of [
     ['in a listener', 'block'],
     ['elsewhere', 'block outside'],
   ]) {
     it(
-      `${where} does not keep them from being read`,
+      `clients are read while the application is busy ${where}`,
       TIMEOUT,
       hosted(['one'], async (host) => {
         const caller = await host.caller();
@@ -409,9 +409,9 @@ describe('an application that is busy while the event loop waits for the clients
 });
 
 if (IS_LINUX) {
-  describe('an application that has much to do', () => {
+  describe('an event loop under load', () => {
     it(
-      'leaves clients to the I/O thread, as long as that is so',
+      'the I/O thread reads the clients while the event loop has much to do',
       TIMEOUT,
       hosted(['one'], async (host) => {
         const caller = await host.caller();
@@ -426,9 +426,9 @@ if (IS_LINUX) {
   });
 }
 
-describe('a listener that throws while the event loop waits for the clients', () => {
+describe('exceptions while the event loop polls the sockets', () => {
   it(
-    'reaches the process once, and its client and the others are served on',
+    'an exception of a listener reaches the process once and all clients are still served',
     TIMEOUT,
     hosted(['one', 'catch'], async (host) => {
       const caller = await host.caller();
@@ -453,7 +453,7 @@ describe('a listener that throws while the event loop waits for the clients', ()
   );
 
   it(
-    'ends a process that does not want to know, as it would any',
+    'an uncaught exception of a listener ends the process',
     TIMEOUT,
     hosted(['one'], async (host) => {
       const caller = await host.caller();
@@ -465,7 +465,7 @@ describe('a listener that throws while the event loop waits for the clients', ()
   );
 });
 
-describe('a worker thread whose event loop waits for the clients', () => {
+describe('worker threads whose event loop polls the sockets', () => {
   for (const [what, end] of [
     ['can be terminated', ({ host }) => host.child.send('terminate')],
     [
@@ -481,7 +481,7 @@ describe('a worker thread whose event loop waits for the clients', () => {
     ['ends by itself when its server is closed', ({ caller }) => caller.raw.send('42["close"]')],
   ]) {
     it(
-      `${what}, and the process serves in another thread`,
+      `a worker thread that polls the sockets ${what} and another thread can serve then`,
       TIMEOUT,
       hosted(['worker'], async (host) => {
         const caller = await host.caller();
@@ -501,9 +501,9 @@ describe('a worker thread whose event loop waits for the clients', () => {
 });
 
 if (IS_LINUX) {
-  describe('a thread that leaves its server while its event loop waits for the clients', () => {
+  describe('leaving a server while the event loop polls its sockets', () => {
     it(
-      'does not wait for those of the next one',
+      'a thread that has left its server does not poll the sockets of the next one',
       TIMEOUT,
       hosted(['one', 'heir'], async (host) => {
         const caller = await host.caller();
@@ -522,9 +522,9 @@ if (IS_LINUX) {
   });
 }
 
-describe('threads that both have servers', () => {
+describe('two threads with servers', () => {
   it(
-    'leave the clients to the I/O thread, and the last of them waits for its own again',
+    'the I/O thread reads the clients while two threads have servers, and the event loop again when one is left',
     TIMEOUT,
     hosted(['worker'], async (host) => {
       const [caller, elsewhere] = await host.serveBoth();
@@ -538,7 +538,7 @@ describe('threads that both have servers', () => {
   );
 
   it(
-    'keep no client of the other one waiting while they are busy',
+    'a busy thread does not delay the clients of another thread',
     TIMEOUT,
     hosted(['worker'], async (host) => {
       const [caller, elsewhere] = await host.serveBoth();
@@ -553,13 +553,13 @@ describe('threads that both have servers', () => {
   );
 });
 
-describe('a process whose event loop waits for the clients', () => {
+describe('exiting while the event loop polls the sockets', () => {
   for (const [what, event] of [
     ['ends by itself when its server is closed', 'close'],
     ['can end itself within a listener', 'exit'],
   ]) {
     it(
-      what,
+      `a process whose event loop polls the sockets ${what}`,
       TIMEOUT,
       hosted(['one'], async (host) => {
         const caller = await host.caller();
@@ -572,14 +572,14 @@ describe('a process whose event loop waits for the clients', () => {
   }
 });
 
-describe('a client that keeps thousands of calls under way', () => {
+describe('thousands of calls in flight', () => {
   for (const [name, what, expected] of [
     ['place', 'listeners that answer'],
     ['place and throw', 'listeners that answer and throw'],
     ['method throw', 'methods that throw', (at) => ({ error: `place ${at}` })],
   ]) {
     it(
-      `has all answered by ${what}, and starves neither timers nor other clients`,
+      `thousands of calls in flight to ${what} are all answered and starve neither timers nor other clients`,
       TIMEOUT,
       hosted(['one', 'catch'], async (host) => {
         const caller = await host.caller({ name });
@@ -606,9 +606,9 @@ describe('a client that keeps thousands of calls under way', () => {
   }
 });
 
-describe('an application whose immediates are mocked', () => {
+describe('mocked immediates', () => {
   it(
-    'is told everything that a client says',
+    'an application whose immediates are mocked receives every message',
     TIMEOUT,
     hosted(['one', 'mock'], async (host) => {
       const caller = await host.caller();

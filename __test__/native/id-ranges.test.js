@@ -52,10 +52,10 @@ function named(options, test) {
 }
 
 for (const distance of DISTANCES) {
-  describe(`a client whose number comes ${distance} behind that of another`, () => {
+  describe(`clients whose internal ids differ by ${distance}`, () => {
     for (const transport of ['raw', 'polling']) {
       it(
-        `gets what is its own and nothing else over ${transport === 'raw' ? 'websocket' : transport}`,
+        `two clients whose internal ids differ by ${distance} receive only their own messages over ${transport === 'raw' ? 'websocket' : transport}`,
         TIMEOUT,
         named({}, async (world, authenticate) => {
           const { io } = world;
@@ -101,7 +101,7 @@ for (const distance of DISTANCES) {
     }
 
     it(
-      'has a session, a socket and a namespace of its own that others asked for before',
+      `two clients whose internal ids differ by ${distance} have their own dynamic namespaces`,
       TIMEOUT,
       served({}, async (world) => {
         const { io } = world;
@@ -124,36 +124,39 @@ for (const distance of DISTANCES) {
       }),
     );
 
-    it('has its bytes carried apart where Node has to carry them', TIMEOUT, async (t) =>
-      named(
-        { httpServer: https.createServer({ key: tls('key.pem'), cert: tls('cert.pem') }) },
-        async (world) => {
-          const clients = [];
-          t.signal.addEventListener('abort', () => clients.forEach((ws) => ws.terminate()));
-          for (let i = 0; i < 2; i++) {
-            const url = `wss://127.0.0.1:${world.port}/socket.io/?EIO=4&transport=websocket`;
-            const ws = new WebSocket(url, { rejectUnauthorized: false });
-            const heard = [];
-            ws.on('message', (data) => heard.push(String(data)));
-            const connected = once(world.io, 'connection');
-            ws.once('message', () => ws.send('40'));
-            const [socket] = await connected;
-            clients.push(Object.assign(ws, { heard, socket }));
-            useUp(world.io, distance);
-          }
-          for (const [i, { socket }] of clients.entries()) {
-            socket.emit('private', i);
-          }
-          for (const [i, ws] of clients.entries()) {
-            await reach(() => ws.heard.some((text) => text.startsWith('42')));
-            assert.deepEqual(
-              ws.heard.filter((text) => text.startsWith('42')),
-              [`42["private",${i}]`],
-            );
-            ws.terminate();
-          }
-        },
-      )(t),
+    it(
+      `two TLS clients whose internal ids differ by ${distance} receive only their own bytes`,
+      TIMEOUT,
+      async (t) =>
+        named(
+          { httpServer: https.createServer({ key: tls('key.pem'), cert: tls('cert.pem') }) },
+          async (world) => {
+            const clients = [];
+            t.signal.addEventListener('abort', () => clients.forEach((ws) => ws.terminate()));
+            for (let i = 0; i < 2; i++) {
+              const url = `wss://127.0.0.1:${world.port}/socket.io/?EIO=4&transport=websocket`;
+              const ws = new WebSocket(url, { rejectUnauthorized: false });
+              const heard = [];
+              ws.on('message', (data) => heard.push(String(data)));
+              const connected = once(world.io, 'connection');
+              ws.once('message', () => ws.send('40'));
+              const [socket] = await connected;
+              clients.push(Object.assign(ws, { heard, socket }));
+              useUp(world.io, distance);
+            }
+            for (const [i, { socket }] of clients.entries()) {
+              socket.emit('private', i);
+            }
+            for (const [i, ws] of clients.entries()) {
+              await reach(() => ws.heard.some((text) => text.startsWith('42')));
+              assert.deepEqual(
+                ws.heard.filter((text) => text.startsWith('42')),
+                [`42["private",${i}]`],
+              );
+              ws.terminate();
+            }
+          },
+        )(t),
     );
   });
 }

@@ -21,14 +21,14 @@ async function visitor(port) {
   return raw;
 }
 
-describe('a process', () => {
+describe('when a process exits', () => {
   for (const [what, mode] of [
     ['whose server is closed', 'close'],
     ['whose server is closed and released nothing else', 'close-twice'],
     ['whose server never listened', 'never'],
     ['that called start(httpServer) and closes io', 'start'],
   ]) {
-    it(`${what} exits by itself`, TIMEOUT, async () => {
+    it(`a process ${what} exits by itself`, TIMEOUT, async () => {
       const child = start('lifetime.js', [mode]);
       const { code, output } = await child.ended;
       assert.equal(code, 0, output);
@@ -36,7 +36,7 @@ describe('a process', () => {
   }
 
   it(
-    'whose server is closed exits with clients of every transport connected',
+    'a process whose server is closed exits although clients of every transport were connected',
     TIMEOUT,
     async () => {
       const child = start('lifetime.js', ['close-when-told']);
@@ -57,19 +57,23 @@ describe('a process', () => {
     },
   );
 
-  it('whose http.Server is closed lives as long as a websocket does', TIMEOUT, async () => {
-    const child = start('lifetime.js', ['close-http']);
-    const port = await message(child);
-    const raw = await visitor(port);
-    child.send('close http');
-    assert.equal(await message(child), 'http server closed');
-    assert.deepEqual(await raw.call('echo', 'alive'), ['alive']);
-    assert.equal(child.exitCode, null);
-    raw.terminate();
-    assert.equal((await child.ended).code, 0);
-  });
+  it(
+    'a process whose http.Server is closed stays alive until the last websocket ends',
+    TIMEOUT,
+    async () => {
+      const child = start('lifetime.js', ['close-http']);
+      const port = await message(child);
+      const raw = await visitor(port);
+      child.send('close http');
+      assert.equal(await message(child), 'http server closed');
+      assert.deepEqual(await raw.call('echo', 'alive'), ['alive']);
+      assert.equal(child.exitCode, null);
+      raw.terminate();
+      assert.equal((await child.ended).code, 0);
+    },
+  );
 
-  it('with a server that listens does not exit', TIMEOUT, async () => {
+  it('a process with a listening server does not exit', TIMEOUT, async () => {
     const child = start('lifetime.js', ['listen']);
     const port = await message(child);
     const raw = await visitor(port);
@@ -82,9 +86,9 @@ describe('a process', () => {
   });
 });
 
-describe('closing', () => {
+describe('closing a server', () => {
   it(
-    'ends every socket with "server shutting down", on every transport and version',
+    'close() ends every socket of every transport and version with "server shutting down"',
     TIMEOUT,
     async () => {
       const world = new World({});
@@ -112,7 +116,7 @@ describe('closing', () => {
   );
 
   it(
-    'twice, or three times at once, is harmless and answers each time, as an http.Server does',
+    'close() may be called several times and calls back as an http.Server does',
     TIMEOUT,
     served({}, async (world) => {
       await world.raw();
@@ -130,7 +134,7 @@ describe('closing', () => {
   );
 
   it(
-    'a server that does not listen says so to its callback, and throws nothing',
+    'close() of a server that does not listen gives its callback an error and does not throw',
     TIMEOUT,
     async () => {
       const io = new Server(http.createServer());
@@ -140,7 +144,7 @@ describe('closing', () => {
   );
 
   it(
-    'inside a listener of a socket that is being closed is harmless',
+    'close() may be called in a disconnect listener while the server closes',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -158,7 +162,7 @@ describe('closing', () => {
   );
 
   it(
-    'waits for no polling client that keeps its HTTP connection alive',
+    'close() does not wait for polling clients that keep their HTTP connection alive',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.polling({ poll: false, join: false });
@@ -171,7 +175,7 @@ describe('closing', () => {
     }),
   );
 
-  it('puts the listeners of the http.Server back as they were', TIMEOUT, async () => {
+  it('close() restores the listeners of the http.Server', TIMEOUT, async () => {
     const first = () => {};
     const last = () => {};
     const httpServer = http.createServer(first);
@@ -187,7 +191,7 @@ describe('closing', () => {
     assert.equal(httpServer.listenerCount('upgrade'), 0);
   });
 
-  it('lets the http.Server be served anew, once', TIMEOUT, async () => {
+  it('an http.Server may be served again after close()', TIMEOUT, async () => {
     const httpServer = http.createServer((req, res) => res.end('the app'));
     const old = new Server(httpServer);
     await old.close();
@@ -211,7 +215,7 @@ describe('closing', () => {
   });
 
   it(
-    'delivers what was sent before to websockets',
+    'packets sent to websockets before close() are delivered',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -224,18 +228,22 @@ describe('closing', () => {
   );
 });
 
-describe('a port', () => {
-  it('makes an http.Server whose address is known at once, port 0 too', TIMEOUT, async () => {
-    const io = new Server(0);
-    const { port } = io.httpServer.address();
-    assert.ok(port > 0);
-    const raw = await visitor(port);
-    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
-    await io.close();
-    await raw.closed;
-  });
+describe('servers on a port', () => {
+  it(
+    'new Server(port) makes an http.Server whose address is known at once, even for port 0',
+    TIMEOUT,
+    async () => {
+      const io = new Server(0);
+      const { port } = io.httpServer.address();
+      assert.ok(port > 0);
+      const raw = await visitor(port);
+      assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
+      await io.close();
+      await raw.closed;
+    },
+  );
 
-  it('given to start() makes a server too, found as _io', TIMEOUT, async () => {
+  it('start(port) makes a server that is available as _io', TIMEOUT, async () => {
     const instance = new LoopbackSocket('port');
     instance.start(0);
     const { port } = instance._io.httpServer.address();
@@ -246,7 +254,7 @@ describe('a port', () => {
     await instance._io.close();
   });
 
-  it('in use is an error of its http.Server', TIMEOUT, async () => {
+  it('a port that is in use emits an error on the http.Server', TIMEOUT, async () => {
     const first = new Server(0);
     const second = new Server(first.httpServer.address().port);
     const [error] = await once(second.httpServer, 'error');

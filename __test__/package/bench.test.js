@@ -130,14 +130,14 @@ function wholeResult() {
 }
 
 describe('the arithmetic of the bench', () => {
-  it('takes the middle of the rounds, and what they lie between', () => {
+  it('the bench reports median, minimum and maximum of the rounds', () => {
     assert.equal(median([3, 1, 2]), 2);
     assert.equal(median([4, 1, 3, 2]), 2.5);
     assert.deepEqual(spread([5, 1, 3]), { median: 3, min: 1, max: 5 });
     assert.equal(spread([]), undefined);
   });
 
-  it('compares with the better original in each figure', () => {
+  it('the bench compares with the better original in each figure', () => {
     const servers = {
       'original-2': { calls: [100], cpu: [10] },
       'original-4': { calls: [80], cpu: [8] },
@@ -151,12 +151,12 @@ describe('the arithmetic of the bench', () => {
     assert.equal(ratio({ servers }, 'calls', 'hosted-4', ['original-4']), undefined);
   });
 
-  it('does not compare with one original alone', () => {
+  it('the bench does not compare with only one original', () => {
     const servers = { 'original-2': { calls: [100] }, native: { calls: [250] } };
     assert.equal(ratio({ servers }, 'calls', 'native'), undefined);
   });
 
-  it('finds the step that is worse than linear', () => {
+  it('the bench finds the step whose cost grows faster than linearly', () => {
     const points = [
       { x: 1, y: 5 },
       { x: 10, y: 5 },
@@ -174,7 +174,7 @@ describe('the arithmetic of the bench', () => {
     );
   });
 
-  it('gives each server a turn at each case in each round, and moves the order on', () => {
+  it('the bench runs every server in every case of every round and rotates the order', () => {
     const servers = ['a', 'b', 'c'];
     const all = [...turns({ rounds: 3, items: ['x', 'y'], servers: () => servers })];
     assert.equal(all.length, 18);
@@ -183,7 +183,7 @@ describe('the arithmetic of the bench', () => {
     assert.deepEqual(firsts, ['a', 'b', 'b', 'c', 'c', 'a']);
   });
 
-  it('writes three digits', () => {
+  it('the bench prints figures with three digits', () => {
     assert.equal(number(188_250), '188,000');
     assert.equal(number(2.4), '2.40');
     assert.equal(number(0.04123), '0.0412');
@@ -197,7 +197,7 @@ describe('the arithmetic of the bench', () => {
 });
 
 describe('the tables of the bench', () => {
-  it('name groups, metrics and cases that there are', () => {
+  it('cases of the bench name groups and metrics that exist', () => {
     for (const one of CASES) {
       assert.ok(GROUPS[one.group], one.name);
       for (const metric of metricsOf(one)) assert.ok(METRICS[metric], `${one.name}: ${metric}`);
@@ -211,7 +211,7 @@ describe('the tables of the bench', () => {
     assert.equal(new Set(names).size, names.length);
   });
 
-  it('ask for no more connections than one process can hold', () => {
+  it('cases of the bench need no more connections than one process can hold', () => {
     const asked = [
       ...CASES.map(({ load }) => load(SETTING)),
       ...GROWTH.flatMap(({ points, load }) => points.map((x) => load(x, SETTING).args)),
@@ -228,14 +228,14 @@ describe('the tables of the bench', () => {
     assert.equal(last.x, 19_800);
   });
 
-  it('take no figure that a run does not have', () => {
+  it('a figure that a run does not have is an error', () => {
     assert.deepEqual(figures(['calls'], { calls_per_s: 7 }), { calls: 7 });
     assert.throws(() => figures(['calls'], {}), /no figure for calls/);
   });
 });
 
 describe('the verdicts of the bench', () => {
-  it('say which targets are reached', () => {
+  it('the bench reports which targets are reached', () => {
     const { cases } = wholeResult().full;
     const reached = Object.fromEntries(
       judge(cases).map(({ target, reached }) => [target.title, reached]),
@@ -251,7 +251,7 @@ describe('the verdicts of the bench', () => {
     );
   });
 
-  it('count the worse of what the two generators find', () => {
+  it('the bench judges a target by the worse of its two load generators', () => {
     const { cases } = wholeResult().full;
     cases['calls-50x1'].node.servers.native.calls = [110];
     const verdict = judge(cases).find(({ target }) => target.title === '50 × 1: calls/s');
@@ -260,7 +260,7 @@ describe('the verdicts of the bench', () => {
     assert.equal(verdict.reached, 'no');
   });
 
-  it('say whether costs grow as they may, and how a client beside a flood fares', () => {
+  it('the bench judges growth of cost and the latency beside a flood', () => {
     const { growth } = wholeResult().growth;
     const verdicts = judgeGrowth(growth).filter(({ metric }) => metric !== 'calls');
     assert.ok(verdicts.length > 0);
@@ -279,7 +279,7 @@ describe('the verdicts of the bench', () => {
 });
 
 describe('the report of the bench', () => {
-  it('has every case, server and series, and a drawing for each chart', async () => {
+  it('the report has every case, server, series and chart', async () => {
     const { full, growth } = wholeResult();
     const { document, charts } = await render(full, growth);
     for (const { title } of [...CASES, ...GROWTH, ...Object.values(ALL)]) {
@@ -295,7 +295,7 @@ describe('the report of the bench', () => {
     assert.doesNotMatch(document, /NaN|Infinity|undefined/);
   });
 
-  it('names what failed, and leaves no hole where it was', async () => {
+  it('the report names failures and has no undefined figures', async () => {
     const { full, growth } = wholeResult();
     full.failures.push({ what: 'burst', server: 'native', round: 1, reason: 'exit code 2: lost' });
     delete full.cases.burst.rust.servers.native;
@@ -305,7 +305,7 @@ describe('the report of the bench', () => {
     assert.match(terminalReport(full), /FAILED: burst, native, round 1: exit code 2: lost/);
   });
 
-  it('says which peers could not be installed, and goes on without them', async () => {
+  it('the report names peers that could not be installed', async () => {
     const { full } = wholeResult();
     full.missing = { 'uws-engine': 'there is no such package for this machine' };
     for (const results of Object.values(full.cases)) {
@@ -316,7 +316,7 @@ describe('the report of the bench', () => {
     assert.doesNotMatch(document, /NaN|undefined/);
   });
 
-  it('makes the table of the README, with the worse generator first and what is slower too', () => {
+  it('the table of the README has the worse generator first and slower cases too', () => {
     const { full } = wholeResult();
     full.cases['calls-50x1'].node.servers.native.calls = [80];
     full.cases['calls-50x1'].rust.servers['bun-engine'].calls = [400];
@@ -326,12 +326,12 @@ describe('the report of the bench', () => {
     assert.match(row, /\| \*\*0\.8\d*\*\* \(2\.00\) \|.*\| \*\*0\.50\*\* \(0\.80\) \|/);
   });
 
-  it('has the figures of the results in the README', async () => {
+  it('the README has the figures of the committed results', async () => {
     const readme = fs.readFileSync(README, 'utf8');
     assert.equal(await renderReadme(readme, results.read('full')), readme);
   });
 
-  it('can be made of a part', async () => {
+  it('the report can be made from partial results', async () => {
     const { full, growth } = wholeResult();
     assert.doesNotMatch((await render(full, undefined)).document, /How cost grows/);
     assert.match((await render(undefined, growth)).document, /How cost grows/);
@@ -358,7 +358,7 @@ describe('the generator in Node', () => {
     'original-4': ['call -n 4 -w 3 --warmup 0 -s 0.3', '--transport upgrade storm -n 20'],
   };
   for (const server of Object.keys(loads)) {
-    it(`has right answers of every mode on ${server}`, async (t) => {
+    it(`the Node load generator gets right answers in every mode on ${server}`, async (t) => {
       const app = await AppProcess.start(server);
       t.after(() => app.stop());
       for (const load of loads[server]) {
@@ -369,7 +369,7 @@ describe('the generator in Node', () => {
     });
   }
 
-  it('answers over TLS', async (t) => {
+  it('the Node load generator works over TLS', async (t) => {
     const app = await AppProcess.start('native', { BENCH_TLS: '1' });
     t.after(() => app.stop());
     for (const load of ['storm -n 4', '--transport upgrade storm -n 4']) {
@@ -378,7 +378,7 @@ describe('the generator in Node', () => {
     }
   });
 
-  it('writes each call by itself, and together only when it is told to', async (t) => {
+  it('the Node load generator writes calls together only with --together', async (t) => {
     const app = await AppProcess.start('native');
     t.after(() => app.stop());
     const times = '-n 2 -w 16 --warmup 0 -s 0.5';
@@ -393,7 +393,7 @@ describe('the generator in Node', () => {
     ['missing', (text) => (text.startsWith('43') ? undefined : text), /unanswered/],
     ['of another call', (text) => text.replace(/^43\d+/, '4399999'), /an answer to nothing/],
   ]) {
-    it(`fails when answers are ${title}`, async (t) => {
+    it(`the Node load generator fails when answers are ${title}`, async (t) => {
       const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
       t.after(() => server.close());
       server.on('connection', (socket) => {
@@ -412,7 +412,7 @@ describe('the generator in Node', () => {
     });
   }
 
-  it('takes payloads apart in both revisions', () => {
+  it('the Node load generator decodes payloads of both protocol versions', () => {
     for (const eio of [3, 4]) {
       const packets = ['40', '42["a",":1:"]', '2'];
       assert.deepEqual(decodePayload(encodePayload(packets, eio), eio), packets);
@@ -423,7 +423,7 @@ describe('the generator in Node', () => {
 
 describe('the floor lines', () => {
   for (const name of installedPeers().filter((peer) => PEERS[peer].beside === 'floor')) {
-    it(`answer calls: ${name}`, async (t) => {
+    it(`the floor line ${name} answers calls`, async (t) => {
       const app = await AppProcess.start(name);
       t.after(() => app.stop());
       const { status, stderr } = await generate(app.port, 'call -n 4 --warmup 0 -s 0.5');
@@ -433,7 +433,7 @@ describe('the floor lines', () => {
 });
 
 describe('the soak', () => {
-  it('has only what grows after the warm rounds count', () => {
+  it('the soak reports only growth after the warm-up rounds', () => {
     const sample = (heapUsed, rss) => ({ heapUsed: heapUsed * 1e6, rss: rss * 1e6 });
     const warm = [sample(1, 10), sample(5, 50), sample(6, 80)];
     assert.deepEqual(grown([...warm, sample(7, 90), sample(6, 81)]), []);
@@ -441,7 +441,7 @@ describe('the soak', () => {
     assert.deepEqual(grown([...warm, sample(6, 97)]), ['rss']);
   });
 
-  it('is told what memory is in use when garbage is collected', async () => {
+  it('the soak reads the memory in use after garbage collection', async () => {
     const app = await AppProcess.start('native');
     try {
       const { heapUsed, rss } = await app.ask(QUESTIONS.memory);
@@ -457,7 +457,7 @@ describe('the app under test', () => {
     ([name, { serve }]) => serve && (SERVERS[name] || installedPeers().includes(name)),
   );
   for (const [name, { eio }] of apps) {
-    it(`answers on ${name}, and reaches its audience`, async (t) => {
+    it(`the app under test answers calls and broadcasts on ${name}`, async (t) => {
       const app = await AppProcess.start(name, { BENCH_ROOMS: '3', BENCH_MEMBERS: '1' });
       t.after(() => app.stop());
       const { io } = require(eio === 3 ? 'socket.io-client-2' : 'socket.io-client');
@@ -498,7 +498,7 @@ describe('the app under test', () => {
     });
   }
 
-  it('has as many methods as it is told to', async (t) => {
+  it('the app under test defines as many methods as BENCH_METHODS says', async (t) => {
     const app = await AppProcess.start('native', { BENCH_METHODS: '10' });
     t.after(() => app.stop());
     const { io } = require('socket.io-client');

@@ -57,7 +57,7 @@ const platforms = fs
   .map((name) => [name, require(`../../npm/${name}/package.json`)]);
 
 describe('the package', () => {
-  it('holds what users need, and nothing else', () => {
+  it('the package holds the files that users need and no others', () => {
     const files = packed(ROOT);
     const library = fs.readdirSync(path.join(ROOT, 'lib')).map((name) => `lib/${name}`);
     const faces = [
@@ -73,12 +73,12 @@ describe('the package', () => {
     assert.deepEqual(files, [...faces, ...library, ...papers].sort());
   });
 
-  it('depends on what Socket.IO answers requests with, and on the socket.io that apps have', () => {
+  it("the package depends on cookie, cors and the application's socket.io", () => {
     assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'cors']);
     assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
   });
 
-  it('has one version everywhere', () => {
+  it('every manifest has the same version', () => {
     const cargo = fs.readFileSync(path.join(ROOT, 'Cargo.toml'), 'utf8');
     assert.equal(cargo.match(/^version = "(.*)"$/m)[1], manifest.version);
     for (const [name, platform] of platforms) {
@@ -86,7 +86,7 @@ describe('the package', () => {
     }
   });
 
-  it('has lockfiles that name no registry', () => {
+  it('lockfiles name no registry', () => {
     for (const file of ['package-lock.json', 'examples/loopback3/package-lock.json']) {
       const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, file), 'utf8'));
       const addresses = Object.values(packages).filter((entry) => /^https?:/.test(entry.resolved));
@@ -96,7 +96,7 @@ describe('the package', () => {
 });
 
 describe('the platform packages', () => {
-  it('are those of the targets, each for its platform alone', () => {
+  it('there is a platform package for each target', () => {
     const found = platforms.map(
       ([
         name,
@@ -124,7 +124,7 @@ describe('the platform packages', () => {
     assert.equal(manifest.napi.targets.length, found.length);
   });
 
-  it('are what the loader asks for', () => {
+  it('the loader requires every platform package', () => {
     const loader = fs.readFileSync(path.join(ROOT, 'binding.js'), 'utf8');
     for (const [name, platform] of platforms) {
       const addon = `loopback-socket.${name}.node`;
@@ -138,7 +138,7 @@ describe('the platform packages', () => {
 });
 
 describe('an installation of the package without its addon', () => {
-  it('says what to do, with a code', (t) => {
+  it('requiring the package without its addon throws an error that says what to do', (t) => {
     const project = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
     t.after(() => fs.rmSync(project, { recursive: true, force: true }));
     copy(packed(ROOT), ROOT, path.join(project, 'node_modules', manifest.name));
@@ -197,17 +197,17 @@ describe('an installation of the package', () => {
     io.close(() => console.log(Server === LoopbackSocket.Server, LoopbackSocket.get('app')._name));
   `;
 
-  it('serves require()', () => {
+  it('an installed package works with require()', () => {
     const head = `const LoopbackSocket = require('loopback-socket'); const { Server } = LoopbackSocket;`;
     assert.equal(execute('commonjs', head + program), 'true app');
   });
 
-  it('serves import', () => {
+  it('an installed package works with import', () => {
     const head = `import LoopbackSocket, { Server } from 'loopback-socket';`;
     assert.equal(execute('module', head + program), 'true app');
   });
 
-  it('shows its version', () => {
+  it('an installed package exports its package.json', () => {
     const head = `console.log(require('loopback-socket/package.json').version);`;
     assert.equal(execute('commonjs', head), manifest.version);
   });

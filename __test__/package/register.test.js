@@ -95,7 +95,7 @@ describe('loopback-socket/register', () => {
   });
 
   function promise(name, run) {
-    it(name, { timeout: TIMEOUT }, run);
+    it(`loopback-socket/register ${name}`, { timeout: TIMEOUT }, run);
   }
 
   /** Writes an application with the packages it has. */
@@ -165,7 +165,7 @@ describe('loopback-socket/register', () => {
     ['installed', { 'socket.io': installed('socket.io') }],
     ['missing', {}],
   ]) {
-    promise(`serves an app of socket.io 4 that is unchanged, socket.io ${title}`, async () => {
+    promise(`serves an unchanged app of socket.io 4 with socket.io ${title}`, async () => {
       const told = await run(application(`app 4 ${title}`, APP_4, packages));
       assert.deepEqual([told.isNative, told.real], [true, []]);
       for (const transport of ['websocket', 'polling']) {
@@ -176,14 +176,14 @@ describe('loopback-socket/register', () => {
       assert.equal(await page.text(), 'page');
     });
 
-    promise(`serves an app of ES modules, socket.io ${title}`, async () => {
+    promise(`serves an app of ES modules with socket.io ${title}`, async () => {
       const told = await run(application(`app esm ${title}`, APP_ESM, packages));
       assert.deepEqual([told.isNative, told.real], [true, []]);
       assert.deepEqual(await greet(told.port, 4.8, 'websocket'), ['hello wörld', 'nobody']);
     });
   }
 
-  promise('serves an app of socket.io 2 that is unchanged, with the options it has', async () => {
+  promise('serves an unchanged app of socket.io 2 with its options', async () => {
     const packages = { 'socket.io': installed('socket.io-2') };
     const told = await run(application('app 2', APP_2, packages));
     assert.deepEqual([told.isNative, told.real], [true, []]);
@@ -201,7 +201,7 @@ describe('loopback-socket/register', () => {
     }
   });
 
-  promise('gives an app of socket.io 2 its defaults: every origin, and a cookie', async () => {
+  promise('gives an app of socket.io 2 its defaults of every origin and a cookie', async () => {
     const source = APP_2.replace(/\{\s+origins[^}]*\}/, 'undefined');
     const packages = { 'socket.io': installed('socket.io-2') };
     const { port } = await run(application('app 2 defaults', source, packages));
@@ -215,7 +215,7 @@ describe('loopback-socket/register', () => {
     assert.match(opened.headers.get('set-cookie'), /^io=/);
   });
 
-  promise('gives a module that every spelling of socket.io works with', async () => {
+  promise('exports a module that supports every way to create a socket.io server', async () => {
     const found = await evaluate(
       'spellings',
       `const io = require('socket.io');
@@ -258,7 +258,7 @@ describe('loopback-socket/register', () => {
     ['socket.io', '{ Server }'],
   ]) {
     it(
-      `answers an ES module that is loaded by require(), ${version} installed`,
+      `loopback-socket/register serves an ES module that is loaded by require() with ${version} installed`,
       { timeout: TIMEOUT, skip: !canRequireEsModules },
       async () => {
         const packages = { 'socket.io': path.join(ROOT, 'node_modules', version) };
@@ -291,7 +291,7 @@ describe('loopback-socket/register', () => {
     );
   }
 
-  promise('leaves every other name alone', async () => {
+  promise('does not change other modules', async () => {
     const found = await evaluate(
       'other names',
       `const code = (run) => { try { return run(); } catch (error) { return error.code; } };
@@ -309,7 +309,7 @@ describe('loopback-socket/register', () => {
     assert.equal(found.missing, 'MODULE_NOT_FOUND');
   });
 
-  promise('says that socket.io is missing where its own files are asked for', async () => {
+  promise('reports that socket.io is missing if one of its files is required', async () => {
     const found = await evaluate(
       'missing',
       `try { require('socket.io/package.json'); } catch (error) { return error.code; }`,
@@ -317,7 +317,7 @@ describe('loopback-socket/register', () => {
     assert.equal(found, 'MODULE_NOT_FOUND');
   });
 
-  promise('reaches worker threads and can be asked twice', async () => {
+  promise('works in worker threads and may be required twice', async () => {
     const found = await evaluate(
       'twice',
       `require('loopback-socket/register');
@@ -363,12 +363,12 @@ describe('options of socket.io 2', () => {
     ['a.example:80', undefined, false],
     ['a.example:80', 'null', false],
   ]) {
-    it(`origins ${JSON.stringify(origins)} ${isAllowed ? 'admit' : 'refuse'} ${origin}`, () => {
+    it(`the socket.io 2 option origins: ${JSON.stringify(origins)} ${isAllowed ? 'accepts' : 'refuses'} ${origin}`, () => {
       assert.equal(admits(origins, { origin }), isAllowed);
     });
   }
 
-  it('ask a function, with the referer where there is no origin', () => {
+  it('the socket.io 2 option origins may be a function that gets the referer if there is no origin', () => {
     const asked = [];
     const origins = (origin, callback) => {
       asked.push(origin);
@@ -379,7 +379,7 @@ describe('options of socket.io 2', () => {
     assert.deepEqual(asked, ['https://a.example/page', '*']);
   });
 
-  it('leave what the application says of cors and requests as it is', () => {
+  it('socket.io 2 options do not override cors and allowRequest of the application', () => {
     const allowRequest = () => {};
     const cors = { origin: false };
     assert.deepEqual(currentOptions({ origins: 'a.example:80', cors, allowRequest }), {
@@ -388,7 +388,7 @@ describe('options of socket.io 2', () => {
     });
   });
 
-  it('name the cookie, its path, and whether scripts see it', () => {
+  it("socket.io 2 options set the cookie's name, path and HttpOnly", () => {
     assert.deepEqual(currentOptions({ cookie: 'io' }).cookie, {
       name: 'io',
       path: '/',
@@ -401,7 +401,7 @@ describe('options of socket.io 2', () => {
     assert.equal(currentOptions({ cookie: false }).cookie, false);
   });
 
-  it('are refused with what to use instead where there is no counterpart', () => {
+  it('a socket.io 2 option without a counterpart throws an error that says what to use instead', () => {
     for (const options of [{ handlePreflightRequest() {} }, { origins: ['not an origin'] }]) {
       assert.throws(() => currentOptions(options), {
         code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION',

@@ -107,7 +107,7 @@ describe('npm start', () => {
     [NATIVE, 'the native server'],
     [HOSTED, 'npm socket.io 4.8.4'],
   ]) {
-    it(`-- --once shows a visit to the app on ${host}, and ends`, async () => {
+    it(`npm start -- --once shows a visit to the app on ${host} and exits`, async () => {
       const child = start(['--once'], env);
       const [status] = await once(child, 'close');
       assert.deepEqual(lines(child.transcript), [...visit(host), 'Closed.']);
@@ -115,7 +115,7 @@ describe('npm start', () => {
       assert.equal(status, 0);
     });
 
-    it(`goes on serving the app on ${host} until it is interrupted`, async () => {
+    it(`npm start serves the app on ${host} until it is interrupted`, async () => {
       const child = start([], { ...env, PORT: String(await freePort()) });
       const [, url] = await shown(child, /^The bookshop stays open at (\S+) .*\n/m);
 
@@ -134,7 +134,7 @@ describe('npm start', () => {
     });
   }
 
-  it('ends with exit code 1, and says what to do, when its port is taken', async () => {
+  it('npm start exits with code 1 and says what to do if its port is taken', async () => {
     const server = net.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address();

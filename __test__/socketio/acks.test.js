@@ -27,9 +27,9 @@ async function left(things) {
   return things.filter((thing) => thing.deref() !== undefined).length;
 }
 
-describe('nothing is kept of an acknowledgement that the application never gives', () => {
+describe('acknowledgements that the application never gives', () => {
   it(
-    'when it is wanted of a listener, of middleware, or of a method',
+    'an acknowledgement that a listener, middleware or a method never gives is garbage collected',
     TIMEOUT,
     served({}, async (world) => {
       const instance = loopbackSocket();
@@ -65,9 +65,9 @@ describe('nothing is kept of an acknowledgement that the application never gives
   );
 });
 
-describe('a callback of the application that a client never acknowledges', () => {
+describe('callbacks that a client never acknowledges', () => {
   it(
-    'is kept while the socket lives and no longer, though the socket may be',
+    'a callback that a client never acknowledges is kept only while its socket is connected',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -92,9 +92,9 @@ describe('a callback of the application that a client never acknowledges', () =>
   );
 });
 
-describe('an acknowledgement', () => {
+describe('acknowledgements', () => {
   it(
-    'is given late as well as at once, by a listener as by a method',
+    'a listener or a method may acknowledge at once or later',
     TIMEOUT,
     served({}, async (world) => {
       const instance = loopbackSocket();
@@ -119,7 +119,7 @@ describe('an acknowledgement', () => {
   );
 
   it(
-    'is given once, by whoever is first: a listener, middleware, or the methods of two instances',
+    'the first acknowledgement of a listener, middleware or the methods of two instances is sent and later ones are not',
     TIMEOUT,
     served({}, async (world) => {
       const [a, b] = ['acks a', 'acks b'].map((name) => {
@@ -162,7 +162,7 @@ describe('an acknowledgement', () => {
   );
 
   it(
-    'that cannot be sent may be given again',
+    'an acknowledgement whose value cannot be encoded may be given again',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();
@@ -175,7 +175,7 @@ describe('an acknowledgement', () => {
   );
 
   it(
-    'has whatever id the client gives it, as on socket.io',
+    'an acknowledgement has the id that the client gave, as on socket.io',
     TIMEOUT,
     served({}, async (world) => {
       const ids = [

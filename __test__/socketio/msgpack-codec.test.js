@@ -114,24 +114,24 @@ function check(value, what) {
   assert.deepEqual(decode(bytes), theirs.decode(bytes), what);
 }
 
-describe('the codec of MessagePack', () => {
-  it('writes and reads each kind of value as that of socket.io-msgpack-parser', () => {
+describe('the MessagePack codec', () => {
+  it('the MessagePack codec encodes and decodes each kind of value as socket.io-msgpack-parser does', () => {
     VALUES.forEach((value, index) => check(value, `value ${index}`));
     check(VALUES, 'all of them');
   });
 
-  it('writes and reads any value as that of socket.io-msgpack-parser', () => {
+  it('the MessagePack codec encodes and decodes random values as socket.io-msgpack-parser does', () => {
     for (let seed = 1; seed <= 500; seed++) check(anything(random(seed), 4), `seed ${seed}`);
   });
 
-  it('refuses what that refuses', () => {
+  it('the MessagePack codec refuses the values that socket.io-msgpack-parser refuses', () => {
     for (const value of UNSENDABLE) {
       assert.throws(() => theirs.encode(value));
       assert.throws(() => encode(value), TypeError);
     }
   });
 
-  it('reads forms of other encoders as that does', () => {
+  it("the MessagePack codec decodes other encoders' forms as socket.io-msgpack-parser does", () => {
     for (const hex of [
       // Wider than they need be; floats of either width; numbers and more as names.
       'cf0000000000000005',
@@ -157,7 +157,7 @@ describe('the codec of MessagePack', () => {
     }
   });
 
-  it('sends no more of the memory behind a typed array than the array is a view of', () => {
+  it('the MessagePack codec encodes only the part of a buffer that a typed array views', () => {
     const memory = Buffer.from('secret public secret');
     const view = new Uint8Array(memory.buffer, memory.byteOffset + 7, 6);
     assert.equal(encode(view).toString('latin1'), '\xc7\x06\x00public');
@@ -165,7 +165,7 @@ describe('the codec of MessagePack', () => {
     assert.equal(encode(words).length, 3 + 2);
   });
 
-  it('gives a property called __proto__ to the object alone', () => {
+  it('the MessagePack codec decodes __proto__ as an own property', () => {
     const value = decode(theirs.encode(JSON.parse('{"__proto__":{"isAdmin":true},"a":1}')));
     assert.equal(value.isAdmin, undefined);
     assert.deepEqual(Object.keys(value), ['__proto__', 'a']);
@@ -173,7 +173,7 @@ describe('the codec of MessagePack', () => {
     assert.deepEqual(encode(value), theirs.encode(value));
   });
 
-  it('notices a circle before it has written much', () => {
+  it('the MessagePack codec detects a circular value before it has written much', () => {
     const circle = { text: 'x'.repeat(1_000_000) };
     circle.deep = [[circle]];
     assert.throws(() => encode(circle), /circle/);
@@ -187,7 +187,7 @@ describe('the codec of MessagePack', () => {
     check(deep, 'the same object often');
   });
 
-  it('reads what is nested more deeply than anything can write', () => {
+  it('the MessagePack codec decodes 100,000 levels of nesting', () => {
     const depth = 100_000;
     let value = decode(Buffer.concat([Buffer.alloc(depth, 0x91), Buffer.from([0xc0])]));
     for (let at = 0; at < depth; at++) [value] = value;
@@ -199,7 +199,7 @@ describe('the codec of MessagePack', () => {
     assert.deepEqual(read, []);
   });
 
-  it('writes one value while it writes another', () => {
+  it('the MessagePack codec may be called by a getter of a value that it encodes', () => {
     const inner = { text: 'inner' };
     let within;
     const outer = {
@@ -233,13 +233,13 @@ describe('the codec of MessagePack', () => {
     assert.deepEqual(encode(plain), theirs.encode(plain));
   });
 
-  it('replaces half a pair of surrogates', () => {
+  it('the MessagePack codec replaces lone surrogates', () => {
     for (const text of ['\ud800', 'a\udc00b', `${'x'.repeat(40)}\ud800`]) {
       assert.equal(decode(encode(text)), text.toWellFormed());
     }
   });
 
-  it('reads nothing from what is cut short, and comes to an end', () => {
+  it('the MessagePack codec throws for truncated input', () => {
     const whole = encode([{ a: [1, 'text', 2.5, new Date(0), Buffer.from('x')] }, 'y'.repeat(300)]);
     for (let end = 0; end < 60; end++) {
       const cut = whole.subarray(0, end);

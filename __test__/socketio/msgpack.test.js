@@ -93,7 +93,7 @@ describe('MessagePack', () => {
   for (const [version, parser] of Object.entries(SPEAKERS)) {
     for (const transports of TRANSPORTS) {
       it(
-        `authenticates, calls and answers a client ${version} over ${transports.join(' and ')}`,
+        `a MessagePack client ${version} authenticates, calls and answers over ${transports.join(' and ')}`,
         TIMEOUT,
         speaking(async (world) => {
           const instance = loopbackSocket();
@@ -124,7 +124,7 @@ describe('MessagePack', () => {
   }
 
   it(
-    'refuses credentials, and disconnects who acknowledges that',
+    'a MessagePack client that acknowledges its refusal is disconnected',
     TIMEOUT,
     speaking(async (world) => {
       loopbackSocket().start(world.io);
@@ -140,7 +140,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'carries what JSON lacks as it is, in both directions',
+    'MessagePack carries dates, NaN, Infinity and undefined in both directions',
     TIMEOUT,
     speaking(async (world) => {
       const { client, socket } = await speaker(world);
@@ -156,7 +156,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'nests as deep as a call may, and no deeper',
+    'MessagePack carries 2,500 levels of nesting and a deeper packet ends its connection',
     TIMEOUT,
     speaking(async (world) => {
       const { client, socket } = await speaker(world);
@@ -175,7 +175,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'acknowledges by whatever id the client gives, those below 0 too',
+    'a MessagePack acknowledgement has the id that the client gave, even a negative one',
     TIMEOUT,
     speaking(async (world) => {
       world.io.on('connection', (socket) => {
@@ -202,7 +202,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'has what a client connects with, in a namespace that is made for it, as the client sent it',
+    'a dynamic namespace gets the auth payload of a MessagePack client as it was sent',
     TIMEOUT,
     speaking(async (world) => {
       const given = [];
@@ -223,7 +223,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'joins namespaces, with what a client gives along',
+    'a MessagePack client joins a namespace with its auth payload',
     TIMEOUT,
     speaking(async (world) => {
       world.io.of('/admin');
@@ -241,7 +241,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'tells a client why a namespace refuses it',
+    'a MessagePack client is told why a namespace refuses it',
     TIMEOUT,
     speaking(async (world) => {
       const parser = msgpack;
@@ -258,7 +258,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'tells a client of Engine.IO 3 why a namespace refuses it',
+    'a MessagePack client of Engine.IO 3 is told why a namespace refuses it',
     TIMEOUT,
     speaking(async (world) => {
       world.io.of('/closed').use((socket, next) => next(new Error('not you')));
@@ -270,7 +270,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'broadcasts to rooms, and gathers acknowledgements',
+    'MessagePack clients receive broadcasts to their rooms and acknowledge them',
     TIMEOUT,
     speaking(async (world) => {
       const one = await speaker(world);
@@ -293,7 +293,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'broadcasts what follows each other to one audience in its order, each with its own values',
+    'successive broadcasts to the same MessagePack clients keep their order and values',
     TIMEOUT,
     speaking(async (world) => {
       const speakers = [await speaker(world), await speaker(world, {}, '2.5')];
@@ -324,7 +324,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'ends the connection of a client that speaks anything else, and no other',
+    'a client that sends anything but MessagePack loses its own connection only',
     TIMEOUT,
     speaking(async (world) => {
       const { client, socket } = await speaker(world);
@@ -351,7 +351,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'lets nobody forge the events of a socket, or the call of another',
+    'a MessagePack client cannot forge reserved events or the call of another client',
     TIMEOUT,
     speaking(async (world) => {
       const { socket: other } = await speaker(world);
@@ -373,7 +373,7 @@ describe('MessagePack', () => {
   );
 
   it(
-    'is one binary message a packet, without fields that do not apply',
+    'each MessagePack packet is one binary message without unused fields',
     TIMEOUT,
     speaking(async (world) => {
       const raw = await world.raw({ join: false });
@@ -526,7 +526,7 @@ const wire = (eio) => async (context) => {
 describe('MessagePack beside socket.io with socket.io-msgpack-parser', () => {
   for (const eio of [3, 4]) {
     it(
-      `sends the same bytes and reads the same values, with a client of Engine.IO ${eio}`,
+      `the native server sends the same bytes and reads the same values as socket.io with a MessagePack client of Engine.IO ${eio}`,
       TIMEOUT,
       async () => {
         const options = { parser: msgpack, allowEIO3: true };
@@ -540,7 +540,7 @@ describe('MessagePack beside socket.io with socket.io-msgpack-parser', () => {
   }
 
   it(
-    'answers calls with the same bytes on a native server as on a hosted one',
+    'MessagePack answers to calls have the same bytes on the native server and on socket.io',
     TIMEOUT,
     async () => {
       const answers = async (context) => {
@@ -576,7 +576,7 @@ describe('MessagePack beside socket.io with socket.io-msgpack-parser', () => {
   );
 });
 
-describe('a packet of MessagePack that is damaged', () => {
+describe('damaged MessagePack packets', () => {
   /** Numbers below a bound that are the same for the same seed. */
   const random = (seed) => {
     let state = seed;
@@ -605,7 +605,7 @@ describe('a packet of MessagePack that is damaged', () => {
   };
 
   it(
-    'means what it means to socket.io-msgpack-parser, or ends the connection',
+    'a damaged MessagePack event has the values that socket.io-msgpack-parser reads or ends the connection',
     { timeout: 60_000 },
     speaking(async (world) => {
       const heard = [];
@@ -654,7 +654,7 @@ describe('a packet of MessagePack that is damaged', () => {
   );
 
   it(
-    'harms nobody when a client joins with it',
+    'a damaged MessagePack CONNECT packet harms no other client',
     { timeout: 60_000 },
     speaking(async (world) => {
       const joined = [];
@@ -688,10 +688,10 @@ describe('a packet of MessagePack that is damaged', () => {
   );
 });
 
-describe('a value that MessagePack cannot carry', () => {
+describe('values that MessagePack cannot carry', () => {
   for (const [name, value] of Object.entries(UNSENDABLE)) {
     it(
-      `answers a call with an error, throws where it is sent, and harms nothing: ${name}`,
+      `${name} that MessagePack cannot carry makes emit() throw and a call answer with an error`,
       TIMEOUT,
       speaking(async (world) => {
         const code = 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
@@ -720,14 +720,18 @@ describe('a value that MessagePack cannot carry', () => {
   }
 });
 
-describe('the option parser', () => {
-  it('is a name, or the module clients are given', TIMEOUT, async () => {
-    for (const parser of ['msgpack', msgpack, 'json', require('socket.io-parser'), undefined]) {
-      await new Server({ parser }).close();
-    }
-  });
+describe('the parser option', () => {
+  it(
+    'the parser option accepts a name or the parser module that clients use',
+    TIMEOUT,
+    async () => {
+      for (const parser of ['msgpack', msgpack, 'json', require('socket.io-parser'), undefined]) {
+        await new Server({ parser }).close();
+      }
+    },
+  );
 
-  it('is refused for a format the server does not speak', () => {
+  it('the parser option refuses formats that the server does not support', () => {
     const { Decoder } = msgpack;
     class Encoder {
       encode(packet) {

@@ -11,8 +11,8 @@ const { describe, it } = require('node:test');
 const { Server } = require('../..');
 const { CLIENTS, TIMEOUT, ending, happens, served } = require('../support/native-server');
 
-describe('an option', () => {
-  it('that is unknown is an error with a code that names it', () => {
+describe('options', () => {
+  it('an unknown option is an error with a code that names the option', () => {
     for (const name of ['Transports', 'Path', '__proto', 'pinginterval']) {
       assert.throws(() => new Server(http.createServer(), { [name]: 1 }), {
         name: 'InvalidOptionError',
@@ -23,7 +23,7 @@ describe('an option', () => {
     }
   });
 
-  it('that is impossible is an error with a code that names it and says what it needs', () => {
+  it('an invalid option is an error with a code that names the option and says what it needs', () => {
     const impossible = {
       path: ['socket.io', 1, '/a?b', '/a b', '/a#b', {}],
       serveClient: ['true', 1, null],
@@ -49,7 +49,7 @@ describe('an option', () => {
     }
   });
 
-  it('that is undefined is as if it were not given', async () => {
+  it('an option that is undefined has its default', async () => {
     const io = new Server(0, { path: undefined, pingInterval: undefined });
     const { port } = io.httpServer.address();
     const response = await fetch(`http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`);
@@ -60,7 +60,7 @@ describe('an option', () => {
     await io.close();
   });
 
-  it('list that is none, and a server that is none, are errors with a code', () => {
+  it('options that are no object and a server that is no http.Server are errors with a code', () => {
     for (const options of [1, 'x']) {
       assert.throws(() => new Server(http.createServer(), options), {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
@@ -71,7 +71,7 @@ describe('an option', () => {
     }
   });
 
-  it('error leaves the http.Server as it was', () => {
+  it('an invalid option leaves the http.Server unchanged', () => {
     const httpServer = http.createServer(() => {});
     const before = httpServer.listeners('request');
     assert.throws(() => new Server(httpServer, { nothing: 1 }));
@@ -80,10 +80,10 @@ describe('an option', () => {
   });
 });
 
-describe('path', () => {
+describe('the path option', () => {
   for (const given of ['/sockets', '/sockets/', '/deep/er']) {
     it(
-      `${given} is where clients connect, and nowhere else`,
+      `clients connect at the path ${given} and at no other`,
       TIMEOUT,
       served({ path: given }, async (world) => {
         for (const transports of [['websocket'], ['polling']]) {
@@ -109,7 +109,7 @@ describe('pingInterval and pingTimeout', () => {
 
   for (const version of CLIENTS) {
     it(
-      `keep a client ${version} that answers`,
+      `a client ${version} that answers pings stays connected`,
       TIMEOUT,
       served(quick, async (world) => {
         const { client, socket } = await world.connect(version);
@@ -127,7 +127,7 @@ describe('pingInterval and pingTimeout', () => {
     [3, 'polling'],
   ]) {
     it(
-      `end a client of Engine.IO ${eio} that falls silent over ${transport}, with "ping timeout"`,
+      `a client of Engine.IO ${eio} that stops answering over ${transport} ends with "ping timeout"`,
       TIMEOUT,
       served(quick, async (world) => {
         const raw = await (transport === 'polling' ? world.polling({ eio }) : world.raw({ eio }));
@@ -140,7 +140,7 @@ describe('pingInterval and pingTimeout', () => {
   }
 
   it(
-    'end a client that vanished without a word',
+    'a client that vanishes without closing its connection ends at the ping timeout',
     TIMEOUT,
     served(quick, async (world) => {
       const raw = await world.raw();
@@ -153,7 +153,7 @@ describe('pingInterval and pingTimeout', () => {
 
 describe('connectTimeout', () => {
   it(
-    'ends a connection that joins no namespace',
+    'connectTimeout ends a connection that joins no namespace',
     TIMEOUT,
     served({ connectTimeout: 30 }, async (world) => {
       const idle = await world.raw({ join: false });
@@ -170,7 +170,7 @@ describe('serveClient', () => {
   const bundle = path.join(path.dirname(require.resolve('socket.io/package.json')), 'client-dist');
 
   it(
-    'serves the installed client and its map, and 304 to who has it',
+    'serveClient serves the installed client and its source map, or status 304 if the ETag matches',
     TIMEOUT,
     served({}, async (world) => {
       const script = await fetch(`${world.url}/socket.io/socket.io.js`);
@@ -200,7 +200,7 @@ describe('serveClient', () => {
   );
 
   it(
-    'serves nothing else from there',
+    'serveClient serves no other files',
     TIMEOUT,
     served({}, async (world) => {
       for (const file of [
@@ -225,7 +225,7 @@ describe('serveClient', () => {
   );
 
   it(
-    'false serves no client',
+    'serveClient: false serves no client',
     TIMEOUT,
     served({ serveClient: false }, async (world) => {
       const response = await fetch(`${world.url}/socket.io/socket.io.js`);

@@ -20,9 +20,9 @@ const {
 
 const only = (test) => served({}, test);
 
-describe('a socket that is disconnected from within', () => {
+describe('disconnecting a socket within its own listeners', () => {
   it(
-    'its own `disconnecting` ends once, for the first reason',
+    'a socket that is disconnected within its `disconnecting` listener ends once with the first reason',
     TIMEOUT,
     only(async (world) => {
       const { client, socket } = await world.connect();
@@ -47,7 +47,7 @@ describe('a socket that is disconnected from within', () => {
   );
 
   it(
-    'its own `disconnecting` by the end of the server ends once',
+    'a socket whose `disconnecting` listener closes the server ends once',
     TIMEOUT,
     only(async (world) => {
       const { client, socket } = await world.connect();
@@ -67,7 +67,7 @@ describe('a socket that is disconnected from within', () => {
   );
 
   it(
-    'its authentication is not accepted any more',
+    'a socket that is disconnected by its auth function is not authenticated',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -91,7 +91,7 @@ describe('a socket that is disconnected from within', () => {
   );
 
   it(
-    'an onConnected handler gets no further one',
+    'no further onConnected handler runs after one that disconnects the socket',
     TIMEOUT,
     only(async (world) => {
       const instance = loopbackSocket();
@@ -111,9 +111,9 @@ describe('a socket that is disconnected from within', () => {
   );
 });
 
-describe('a socket whose rooms are watched by a listener that throws', () => {
+describe('room listeners that throw', () => {
   it(
-    'ends all the same, and is not kept',
+    'a socket disconnects completely even if a leave-room listener throws',
     TIMEOUT,
     only(async (world) => {
       const { client, socket } = await world.connect();
@@ -134,7 +134,7 @@ describe('a socket whose rooms are watched by a listener that throws', () => {
   );
 
   it(
-    'connects all the same',
+    'a socket connects even if a join-room listener throws',
     TIMEOUT,
     only(async (world) => {
       world.io.of('/').adapter.on('join-room', () => {
@@ -150,9 +150,9 @@ describe('a socket whose rooms are watched by a listener that throws', () => {
   );
 });
 
-describe('a connection whose `headers` listener throws in the middle of it', () => {
+describe('`headers` listeners that throw', () => {
   it(
-    'ends, on both sides: what its client was to get is lost',
+    'a connection whose `headers` listener throws ends on both sides',
     TIMEOUT,
     only(async (world) => {
       const { client, socket } = await world.connect('4.8', { transports: ['polling'] });
@@ -172,9 +172,9 @@ describe('a connection whose `headers` listener throws in the middle of it', () 
   );
 });
 
-describe('a value that cannot be sent', () => {
+describe('values that cannot be encoded', () => {
   it(
-    'leaves no acknowledgement to wait for',
+    'an emit() that throws leaves no acknowledgement pending',
     TIMEOUT,
     only(async (world) => {
       const { socket } = await world.connect();
@@ -193,9 +193,9 @@ describe('a value that cannot be sent', () => {
   );
 });
 
-describe('a socket that connected before start()', () => {
+describe('sockets that connected before start()', () => {
   it(
-    'goes on hearing broadcasts when its client joins another namespace',
+    'a socket that connected before start() receives broadcasts after its client joined another namespace',
     TIMEOUT,
     only(async (world) => {
       world.io.of('/other');
@@ -212,9 +212,9 @@ describe('a socket that connected before start()', () => {
   );
 });
 
-describe('a server that is attached again while it closes', () => {
+describe('attaching a server while it closes', () => {
   it(
-    'refuses, and serves the other http.Server when it is closed',
+    'attach() throws while the server closes and works once it has closed',
     TIMEOUT,
     only(async (world) => {
       const { client } = await world.connect();

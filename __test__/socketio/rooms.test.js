@@ -94,9 +94,9 @@ function both(scenario) {
 
 const namesOf = (sockets) => sockets.map((socket) => socket.data.name).sort();
 
-describe('a room', () => {
+describe('rooms', () => {
   it(
-    'is another one than all others that are no equal of its name, whatever that is',
+    'rooms with names of any type are distinct unless the names are equal',
     TIMEOUT,
     both(async (io, [a, b]) => {
       const outcome = [];
@@ -118,7 +118,7 @@ describe('a room', () => {
   );
 
   it(
-    'is joined and left by many, and looked up, by the same names',
+    'room names of any type work for joining, leaving and looking up',
     TIMEOUT,
     both(async (io, [a, b, c]) => {
       const outcome = [];
@@ -149,9 +149,9 @@ describe('a room', () => {
   );
 });
 
-describe("the room of a socket's own id", () => {
+describe("the room of a socket's id", () => {
   it(
-    'has the socket in it, those who join it, and nobody else',
+    "the room of a socket's id holds that socket and those that join it",
     TIMEOUT,
     both(async (io, [a, b, c]) => {
       const outcome = [];
@@ -191,7 +191,7 @@ describe("the room of a socket's own id", () => {
   );
 
   it(
-    'outlives the socket while others are in it',
+    "the room of a socket's id outlives the socket while others are in it",
     TIMEOUT,
     both(async (io, [a, b, c]) => {
       const { id } = a.socket;
@@ -213,7 +213,7 @@ describe("the room of a socket's own id", () => {
 
 describe('rooms joined in middleware', () => {
   it(
-    'are those of the socket when it is let in, and nobody when it is not',
+    'rooms joined in middleware are kept if the socket is accepted and dropped if it is refused',
     TIMEOUT,
     both(async (io, [a]) => {
       const outcome = [];
@@ -242,10 +242,10 @@ describe('rooms joined in middleware', () => {
   );
 });
 
-describe('events of emitters themselves', () => {
+describe('newListener and removeListener', () => {
   for (const event of ['newListener', 'removeListener']) {
     it(
-      `may not be emitted to clients: ${event}`,
+      `${event} cannot be emitted to clients`,
       TIMEOUT,
       both(async (io, [{ socket }]) => {
         const emitters = { io, namespace: io.of('/'), socket, room: io.to('room') };
@@ -260,23 +260,27 @@ describe('events of emitters themselves', () => {
     );
   }
 
-  it('reach those who listen for them on the native server', TIMEOUT, async (t) => {
-    const io = new Server();
-    t.after(() => io.close());
-    const nsp = io.of('/');
-    const events = [];
-    nsp.on('newListener', (name) => events.push(['added', name]));
-    nsp.on('removeListener', (name) => events.push(['removed', name]));
-    const listener = () => {};
-    nsp.once('x', listener);
-    nsp.off('x', listener);
-    assert.throws(() => nsp.emit('newListener', 'x', listener), {
-      code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT',
-    });
-    assert.deepEqual(events, [
-      ['added', 'removeListener'],
-      ['added', 'x'],
-      ['removed', 'x'],
-    ]);
-  });
+  it(
+    'newListener and removeListener are emitted to their listeners on a native namespace',
+    TIMEOUT,
+    async (t) => {
+      const io = new Server();
+      t.after(() => io.close());
+      const nsp = io.of('/');
+      const events = [];
+      nsp.on('newListener', (name) => events.push(['added', name]));
+      nsp.on('removeListener', (name) => events.push(['removed', name]));
+      const listener = () => {};
+      nsp.once('x', listener);
+      nsp.off('x', listener);
+      assert.throws(() => nsp.emit('newListener', 'x', listener), {
+        code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT',
+      });
+      assert.deepEqual(events, [
+        ['added', 'removeListener'],
+        ['added', 'x'],
+        ['removed', 'x'],
+      ]);
+    },
+  );
 });

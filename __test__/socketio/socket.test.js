@@ -18,7 +18,7 @@ function hearing(client, ...events) {
 }
 
 it(
-  'sockets and namespaces are of the classes that are exported, to require() and import',
+  'sockets and namespaces are instances of the classes exported to require() and import',
   TIMEOUT,
   only(async (world) => {
     const { socket } = await world.connect();
@@ -36,10 +36,10 @@ it(
   }),
 );
 
-describe('a socket', () => {
+describe('sockets', () => {
   for (const version of CLIENTS) {
     it(
-      `of client ${version} has the id that its client knows`,
+      `a socket of client ${version} has the id that its client has`,
       TIMEOUT,
       only(async (world) => {
         const { client, socket } = await world.connect(version);
@@ -56,7 +56,7 @@ describe('a socket', () => {
     );
 
     it(
-      `of client ${version} emits and acknowledges both ways, with several values or none`,
+      `a socket of client ${version} emits and acknowledges in both directions with several values or none`,
       TIMEOUT,
       only(async (world) => {
         const { client, socket } = await world.connect(version);
@@ -75,7 +75,7 @@ describe('a socket', () => {
     );
 
     it(
-      `of client ${version} tells why it ended`,
+      `a socket of client ${version} reports why it ended`,
       TIMEOUT,
       only(async (world) => {
         for (const [end, reason, seen] of [
@@ -117,7 +117,7 @@ describe('a socket', () => {
   }
 
   it(
-    'is there with both events of the namespace and of the server',
+    'a new socket is emitted as connect and as connection, by the server and by the namespace',
     TIMEOUT,
     only(async (world) => {
       const seen = [];
@@ -135,7 +135,7 @@ describe('a socket', () => {
   );
 
   it(
-    'keeps what the application keeps with it',
+    'socket.data keeps what the application stores',
     TIMEOUT,
     only(async (world) => {
       const { socket } = await world.connect();
@@ -148,7 +148,7 @@ describe('a socket', () => {
   );
 
   it(
-    'has the auth payload of its client, and the query',
+    "a socket's handshake has the auth payload and the query of its client",
     TIMEOUT,
     only(async (world) => {
       for (const version of ['3.1', '4.8']) {
@@ -166,7 +166,7 @@ describe('a socket', () => {
   );
 
   it(
-    'has its listeners called with on, once, off and prependListener as any emitter',
+    'a socket calls listeners added with on, once and prependListener as any emitter does',
     TIMEOUT,
     only(async (world) => {
       const raw = await world.raw();
@@ -191,7 +191,7 @@ describe('a socket', () => {
   );
 
   it(
-    'and its namespace tell of listeners that come and go, as any emitter',
+    'sockets, namespaces and servers emit newListener and removeListener as any emitter does',
     TIMEOUT,
     only(async (world) => {
       const { socket } = await world.raw();
@@ -209,7 +209,7 @@ describe('a socket', () => {
   );
 
   it(
-    'joins and leaves rooms, and calls back as in Socket.IO 2',
+    'join() and leave() change rooms and call back as in Socket.IO 2',
     TIMEOUT,
     only(async (world) => {
       const a = await world.connect();
@@ -240,7 +240,7 @@ describe('a socket', () => {
   );
 
   it(
-    'broadcasts to all others of its namespace, and to no other namespace',
+    'socket.broadcast reaches all other sockets of its namespace and no other namespace',
     TIMEOUT,
     only(async (world) => {
       world.io.of('/other');
@@ -266,7 +266,7 @@ describe('a socket', () => {
   );
 
   it(
-    'shares its connection with its client’s other namespaces: disconnect(true) ends them, disconnect() does not',
+    'disconnect(true) ends all namespaces of a connection and disconnect() only one',
     TIMEOUT,
     only(async (world) => {
       const { Manager } = require('socket.io-client');
@@ -293,7 +293,7 @@ describe('a socket', () => {
   );
 
   it(
-    'cannot be disconnected, spoken to or moved any more once it ended, and throws nothing',
+    'the methods of a socket that has ended do nothing and do not throw',
     TIMEOUT,
     only(async (world) => {
       const raw = await world.raw();
@@ -312,7 +312,7 @@ describe('a socket', () => {
   );
 
   it(
-    'takes the acknowledgement of its client once, and none that was not asked for',
+    'a socket ignores repeated acknowledgements and those that were not requested',
     TIMEOUT,
     only(async (world) => {
       const raw = await world.raw();
@@ -329,9 +329,9 @@ describe('a socket', () => {
   );
 });
 
-describe('a namespace', () => {
+describe('namespaces', () => {
   it(
-    'that does not exist refuses its client in the words of its protocol',
+    "a namespace that does not exist refuses its client with the error of the client's protocol",
     TIMEOUT,
     only(async (world) => {
       const four = world.client('4.8', { nsp: '/none' });
@@ -346,7 +346,7 @@ describe('a namespace', () => {
   );
 
   it(
-    'is one by its name, and the default one is io.sockets',
+    'io.of() returns one namespace per name and io.sockets is the default one',
     TIMEOUT,
     only(async (world) => {
       const { io } = world;
@@ -357,7 +357,7 @@ describe('a namespace', () => {
   );
 
   it(
-    'counts its acknowledgement ids from 0, over all of its sockets',
+    'a namespace counts acknowledgement ids from 0 over all of its sockets',
     TIMEOUT,
     only(async (world) => {
       const a = await world.raw();
@@ -372,9 +372,9 @@ describe('a namespace', () => {
   );
 });
 
-describe('an event of the socket itself', () => {
+describe('events that cannot be emitted', () => {
   it(
-    'cannot be emitted: the error says so at the call',
+    'emit() throws for a reserved event',
     TIMEOUT,
     only(async (world) => {
       const { socket } = await world.raw();
@@ -387,7 +387,7 @@ describe('an event of the socket itself', () => {
   );
 
   it(
-    'is not sent when a value cannot be, and the error says so at the call',
+    'emit() throws for a value that cannot be encoded and sends nothing',
     TIMEOUT,
     only(async (world) => {
       const raw = await world.raw();

@@ -34,11 +34,11 @@ const withClient = (check) =>
     await check({ io: context.io, client, socket });
   });
 
-describe('the table of the API', () => {
+describe('the table of docs/socketio-api.md', () => {
   const declared = declaredMembers();
 
   for (const [section, names] of declared) {
-    it(`leaves out nothing that socket.io declares of ${section}`, () => {
+    it(`docs/socketio-api.md lists every member that socket.io declares for ${section}`, () => {
       const listed = new Set(table.get(section).map(({ name }) => name));
       assert.ok(names.length > 1, 'socket.io declares something');
       assert.deepEqual(
@@ -48,7 +48,7 @@ describe('the table of the API', () => {
     });
   }
 
-  it('leaves out nothing that is on the prototypes of socket.io and declared there', () => {
+  it("docs/socketio-api.md lists every declared member of socket.io's prototypes", () => {
     const { BroadcastOperator } = require('../../node_modules/socket.io/dist/broadcast-operator');
     const classes = { ...socketIo, BroadcastOperator };
     for (const section of ['Server', 'Namespace', 'Socket', 'BroadcastOperator']) {
@@ -62,7 +62,7 @@ describe('the table of the API', () => {
     }
   });
 
-  it('names the error and warning codes that there are', () => {
+  it('docs/socketio-api.md names only error and warning codes that exist', () => {
     const files = ['errors.js', 'options.js'].map((name) =>
       path.join(__dirname, '..', '..', 'lib', name),
     );
@@ -78,14 +78,14 @@ for (const [section, subjectOf] of Object.entries(SUBJECTS)) {
   describe(`${section} on the native server`, () => {
     const rows = table.get(section);
 
-    it('has what the table says is there', () =>
+    it(`${section} has every member that docs/socketio-api.md does not list as refused`, () =>
       withClient((context) => {
         for (const { member, name, state } of rows) {
           assert.ok(state === 'refused' || name in subjectOf(context), member);
         }
       }));
 
-    it('refuses what the table says is refused, with its code', () =>
+    it(`${section} refuses every member that docs/socketio-api.md lists as refused with its code`, () =>
       withClient((context) => {
         const subject = subjectOf(context);
         for (const { member, name, code } of rows.filter(({ state }) => state === 'refused')) {
@@ -98,11 +98,11 @@ for (const [section, subjectOf] of Object.entries(SUBJECTS)) {
   });
 }
 
-describe('what works', () => {
+describe('members that work as on socket.io', () => {
   for (const section of [...Object.keys(SUBJECTS), 'Events']) {
     for (const { member, state } of table.get(section)) {
       if (state !== 'works') continue;
-      it(`works as on socket.io: ${section}, ${member}`, async () => {
+      it(`${section} ${member} works as on socket.io`, async () => {
         const probe = probes[section][member];
         assert.ok(probe !== undefined, 'there is a probe for it');
         const expected = await run(socketIo.Server, probe);
@@ -111,7 +111,7 @@ describe('what works', () => {
     }
   }
 
-  it('is probed for nothing that the table does not say', () => {
+  it('every probe belongs to a row of docs/socketio-api.md', () => {
     for (const [section, members] of Object.entries(probes)) {
       const rows = new Map(table.get(section).map((row) => [row.member, row.state]));
       for (const member of Object.keys(members)) {
@@ -121,8 +121,8 @@ describe('what works', () => {
   });
 });
 
-describe('what differs', () => {
-  it('does so as the table says: nothing reaches other servers, and all of them have answered', () =>
+describe('members that differ from socket.io', () => {
+  it('serverSideEmit() reaches no other server and calls back at once', () =>
     withClient(async ({ io }) => {
       for (const to of [io, io.of('/')]) {
         const answered = await new Promise((resolve) => {
@@ -133,7 +133,7 @@ describe('what differs', () => {
       }
     }));
 
-  it('does so as the table says: timeouts are checked, and have a code', () =>
+  it('timeout() checks its argument and fails with a code', () =>
     withClient(async ({ io, socket }) => {
       for (const to of [io, io.of('/'), io.to('a'), socket]) {
         assert.throws(() => to.timeout('soon'), { code: 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT' });
@@ -151,7 +151,7 @@ describe('what differs', () => {
       assert.deepEqual(responses, []);
     }));
 
-  it('does so as the table says: compress() is accepted everywhere', () =>
+  it('compress() is accepted by servers, namespaces, operators and sockets', () =>
     withClient(async ({ io, socket, client }) => {
       for (const to of [io, io.of('/'), io.to(socket.id), socket]) {
         const got = received(client, 'news');
@@ -160,7 +160,7 @@ describe('what differs', () => {
       }
     }));
 
-  it('does so as the table says: rooms are copies', () =>
+  it('rooms of sockets and adapters are copies', () =>
     withClient(({ io, socket }) => {
       const { adapter } = io.of('/');
       const kept = [socket.rooms, adapter.rooms, adapter.sids, adapter.socketRooms(socket.id)];
@@ -175,7 +175,7 @@ describe('what differs', () => {
       assert.deepEqual(adapter.socketRooms(id), new Set([id, 'later']));
     }));
 
-  it('does so as the table says: join() and leave() give the socket, and call back', () =>
+  it('join() and leave() return the socket and call back', () =>
     withClient(async ({ socket }) => {
       const joined = new Promise((resolve) => socket.join('a', resolve));
       assert.equal(await joined, null);
@@ -184,7 +184,7 @@ describe('what differs', () => {
       assert.equal(socket.join('b').leave('b'), socket);
     }));
 
-  it('does so as the table says: no adapter is given, and the engine is there at once', () => {
+  it('io.adapter() returns undefined and io.engine exists before a server is attached', () => {
     const io = new Server();
     assert.equal(io.adapter(), undefined);
     const { engine } = io;
@@ -193,13 +193,13 @@ describe('what differs', () => {
     assert.equal(new socketIo.Server().engine, undefined);
   });
 
-  it('does so as the table says: a parent namespace refuses to fetch sockets', () => {
+  it('fetchSockets() of a parent namespace throws', () => {
     assert.throws(() => new Server().of(/^\/x/).fetchSockets(), {
       code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API',
     });
   });
 
-  it('does so as the table says: packets are told when they are handed over, and none drains', () =>
+  it('packetCreate is emitted when a packet is handed to Rust and drain is never emitted', () =>
     withClient(async ({ socket, client }) => {
       const got = [];
       socket.conn.on('packetCreate', (packet) => got.push(packet));
@@ -216,7 +216,7 @@ describe('what differs', () => {
     }));
 });
 
-describe('the options', () => {
+describe('the server options', () => {
   const SAMPLES = {
     cookie: true,
     cors: { origin: '*' },
@@ -224,7 +224,7 @@ describe('the options', () => {
   };
 
   for (const { member, state, code } of table.get('Options')) {
-    it(`are as the table says: ${member} ${state}`, async () => {
+    it(`the option ${member} behaves as docs/socketio-api.md says (${state})`, async () => {
       const value = SAMPLES[member] ?? serverOptions()[member];
       if (state === 'refused') {
         assert.throws(() => new Server({ [member]: {} }), { code });
@@ -239,14 +239,14 @@ describe('the options', () => {
     });
   }
 
-  it('refuse a transport and a parser that there are not', () => {
+  it('unknown transports and parsers are refused', () => {
     const code = 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
     assert.throws(() => new Server({ transports: ['polling', 'webtransport'] }), { code });
     assert.throws(() => new Server({ parser: { Encoder: class {} } }), { code });
     assert.equal(serverOptions({ parser: require('socket.io-parser') }).parser, 'json');
   });
 
-  it('have the defaults of socket.io, but for allowEIO3', () =>
+  it('every option but allowEIO3 has the default of socket.io', () =>
     run(socketIo.Server, ({ io }) => {
       const ours = serverOptions();
       const theirs = { ...io.engine.opts, path: io.path(), serveClient: io.serveClient() };
@@ -260,7 +260,7 @@ describe('the options', () => {
       assert.deepEqual([ours.allowEIO3, theirs.allowEIO3], [true, false]);
     }));
 
-  it('are in the table of the README, with their defaults', () => {
+  it('the table of options lists every option with its default', () => {
     const readme = fs.readFileSync(path.join(__dirname, '..', '..', 'README.md'), 'utf8');
     for (const [name, value] of Object.entries(serverOptions())) {
       const row = readme.match(new RegExp(`^\\| \`${name}\` +\\| ([^|]*)\\|`, 'm'));
@@ -274,7 +274,7 @@ describe('the options', () => {
   });
 });
 
-describe('the spellings of Socket.IO 2', () => {
+describe('the API of Socket.IO 2', () => {
   const rows = table.get('Socket.IO 2');
   const legacy = {
     'io.sockets.in(room).emit(event)': async ({ io, socket, client }) => {
@@ -327,7 +327,7 @@ describe('the spellings of Socket.IO 2', () => {
   };
 
   for (const { member, state, code } of rows) {
-    it(`are as the table says: ${member}`, () =>
+    it(`${member} of Socket.IO 2 is as docs/socketio-api.md says`, () =>
       withClient(async (context) => {
         if (state === 'refused') {
           const [, name] = /^io\.(\w+)\(/.exec(member);

@@ -33,16 +33,18 @@ const TIMEOUT = 15_000;
 const BYTES = Buffer.from([0, 255, 128, 10, 13, 0x1e, 98, 52]);
 
 /**
+ * @param {string} name of the client, with which each title begins
  * @param {object} kind a kind of client
  */
-function describePromises(kind) {
-  for (const [transport, transports] of Object.entries(TRANSPORTS)) {
-    describe(`over ${transport}`, () => describeTransport(kind, transports));
+function describePromises(name, kind) {
+  for (const transport of Object.keys(TRANSPORTS)) {
+    describe(`${name} over ${transport}`, () => describeTransport(name, kind, transport));
   }
 }
 
-function describeTransport(kind, transports) {
-  /** An application for each promise, so that none hears of the clients of another. */
+function describeTransport(clientName, kind, transport) {
+  const transports = TRANSPORTS[transport];
+  /** An application for each promise, so that none meets the clients of another. */
   let app;
   let opened;
 
@@ -94,8 +96,8 @@ function describeTransport(kind, transports) {
     return new Promise((resolve) => socket.once('disconnect', (reason) => resolve(reason)));
   }
 
-  function promise(name, run) {
-    it(name, { timeout: TIMEOUT }, run);
+  function promise(what, run) {
+    it(`${clientName} ${what} (${transport})`, { timeout: TIMEOUT }, run);
   }
 
   promise('connects over the transport it asks for', async () => {
@@ -119,7 +121,7 @@ function describeTransport(kind, transports) {
     ]);
   });
 
-  promise('is refused with the message, and disconnected when it has heard it', async () => {
+  promise('gets the message of its refusal and is disconnected when it acknowledges', async () => {
     const { client, socket } = await connect();
     const end = ended(socket);
     client.emit('authentication', { token: 'wrong' });
@@ -128,7 +130,7 @@ function describeTransport(kind, transports) {
     assert.equal(await end, 'server namespace disconnect');
   });
 
-  promise('sends bytes and receives them, anywhere in a value', async () => {
+  promise('sends and receives bytes anywhere in a value', async () => {
     const { client } = await connect();
     await authenticate(client);
     const value = { list: [1, { deep: BYTES }] };
@@ -146,7 +148,7 @@ function describeTransport(kind, transports) {
     ]);
   });
 
-  promise('is acknowledged with several values, and acknowledges with several', async () => {
+  promise('gives and gets acknowledgements with several values', async () => {
     const { client, socket } = await connect();
     const values = ['one', 2, { drei: [null, true] }];
     assert.deepEqual(await client.call('echo', ...values), values);
@@ -156,7 +158,7 @@ function describeTransport(kind, transports) {
     assert.deepEqual(answer, [...values, BYTES]);
   });
 
-  promise('hears the broadcasts to its room, and those alone, in their order', async () => {
+  promise('receives the broadcasts to its room in order and no others', async () => {
     const [{ client, socket }, other] = [await connect(), await connect()];
     await Promise.all([authenticate(client), authenticate(other.client)]);
     await socket.join('öffentlich');
@@ -171,7 +173,7 @@ function describeTransport(kind, transports) {
     assert.deepEqual(other.client.inbox.untaken('news'), []);
   });
 
-  promise('hears no broadcast before it has authenticated', async () => {
+  promise('receives no broadcast before it has authenticated', async () => {
     const { client } = await connect();
     app.io.emit('news', 'too early');
     await authenticate(client);
@@ -179,7 +181,7 @@ function describeTransport(kind, transports) {
     assert.deepEqual(await client.next('news'), ['in time']);
   });
 
-  promise('joins a namespace with a query and with what it authorizes itself', async () => {
+  promise('joins a namespace with a query and an auth payload', async () => {
     const { client, socket } = await connect({
       namespace: '/chat',
       token: 'welcome',
@@ -199,7 +201,7 @@ function describeTransport(kind, transports) {
     assert.deepEqual(await client.next('refused'), expected);
   });
 
-  promise('is disconnected by the server, with the reason on both sides', async () => {
+  promise('is disconnected by the server with the reason on both sides', async () => {
     const { client, socket } = await connect();
     const end = ended(socket);
     socket.disconnect();
@@ -208,7 +210,7 @@ function describeTransport(kind, transports) {
   });
 
   if (!kind.leavesInSilence?.(transports)) {
-    promise('disconnects itself, with the reason on both sides', async () => {
+    promise('disconnects itself with the reason on both sides', async () => {
       const { client, socket } = await connect();
       const end = ended(socket);
       client.disconnect();
@@ -218,7 +220,7 @@ function describeTransport(kind, transports) {
       assert.match(await end, kind.leaves ?? /^client namespace disconnect$/);
     });
 
-    promise('is gone with its connection', async () => {
+    promise('disconnects with "transport close" when its connection is lost', async () => {
       const { client, socket } = await connect();
       const end = ended(socket);
       client.drop();
@@ -226,7 +228,7 @@ function describeTransport(kind, transports) {
     });
   }
 
-  promise('names events as it likes, however it escapes them', async () => {
+  promise('may give events any name with any JSON escapes', async () => {
     const { client } = await connect();
     await authenticate(client);
     for (const name of names) {
@@ -236,7 +238,7 @@ function describeTransport(kind, transports) {
     }
   });
 
-  promise('calls methods whose names it escapes', async () => {
+  promise('calls methods whose names have JSON escapes', async () => {
     const { client } = await connect();
     const name = say('größe "in" 😀');
     app.loopbackSocket.defineMethod(name, (socket, credentials, args) => args);
@@ -244,7 +246,7 @@ function describeTransport(kind, transports) {
     assert.deepEqual(await client.call(name, 'XL'), [{ result: 'XL' }]);
   });
 
-  promise('comes back after the server closed and came back', async () => {
+  promise('reconnects after the server was restarted', async () => {
     const { client } = await connect();
     await authenticate(client);
     await app.close();
@@ -258,7 +260,7 @@ function describeTransport(kind, transports) {
   });
 
   if (transports.length > 1) {
-    promise('loses nothing and keeps the order while it changes the transport', async () => {
+    promise('loses no message and keeps their order during an upgrade', async () => {
       const client = await open();
       const [socket] = await Promise.all([app.connected.next('/'), client.next('connect')]);
       let isUpgraded = false;

@@ -215,17 +215,24 @@ function describePython(version) {
   try {
     python = pythonWith(path.join(__dirname, `requirements-${version}.txt`));
   } catch (error) {
-    it(`python-socketio ${version}`, { skip: process.env.CI ? false : error.message }, () => {
-      throw error;
-    });
+    it(
+      `python-socketio ${version} can be installed`,
+      { skip: process.env.CI ? false : error.message },
+      () => {
+        throw error;
+      },
+    );
     return;
   }
   for (const mode of ['sync', 'asyncio']) {
-    describe(`python-socketio ${version}, ${mode}`, () => {
+    describe(`python-socketio ${version} (${mode})`, () => {
       let driver;
       before(() => (driver = new Driver(python, mode)));
       after(() => driver.stop());
-      describePromises(pythonClient(version, mode, () => driver.client()));
+      describePromises(
+        `python-socketio ${version} (${mode})`,
+        pythonClient(version, mode, () => driver.client()),
+      );
     });
   }
 }

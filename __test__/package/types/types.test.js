@@ -87,12 +87,12 @@ function diagnose(files, options, virtual = {}) {
 
 describe('the types', () => {
   for (const [way, file, options] of WAYS) {
-    it(`serve ${way}`, () => {
+    it(`the types compile for ${way}`, () => {
       assert.equal(diagnose([path.join(CONSUMERS, file)], options), '');
     });
   }
 
-  it('compile by themselves, libraries checked', () => {
+  it('the types compile by themselves without skipLibCheck', () => {
     const files = ['index.d.ts', 'index.d.mts', 'register.d.ts'];
     const paths = files.map((name) => path.join(ROOT, name));
     assert.equal(diagnose(paths, { ...NODE, skipLibCheck: false }), '');
@@ -113,11 +113,11 @@ describe('the examples of the types', () => {
     socket: 'declare const socket: LoopbackSocket.Socket;',
   };
 
-  it('are there for what users call', () => {
+  it('the types have at least 50 examples', () => {
     assert.ok(examples.length >= 50, `${examples.length} examples`);
   });
 
-  it('compile', () => {
+  it('the examples of the types compile', () => {
     const virtual = {};
     examples.forEach((example, index) => {
       const head = Object.entries(surroundings)
@@ -200,16 +200,16 @@ describe('the types and the code', () => {
     return [...names].filter((name) => !name.startsWith('_'));
   };
 
-  it('export the same values to require()', () => {
+  it('the types declare the values that require() gets', () => {
     assert.deepEqual(values([...face.exports.values()]), Object.keys(LoopbackSocket).sort());
   });
 
-  it('export the same values to import', async () => {
+  it('the types declare the values that import gets', async () => {
     const names = Object.keys(await import('../../../index.mjs'));
     assert.deepEqual(values(checker.getExportsOfModule(esm)), names.sort());
   });
 
-  it('are the same to import, but for what only declares others', () => {
+  it('import exports every type but the helpers', () => {
     const HELPERS = [
       'AckOf',
       'AnyFunction',
@@ -235,7 +235,7 @@ describe('the types and the code', () => {
     assert.deepEqual(left.sort(), [...HELPERS, 'get'].sort());
   });
 
-  it('export to import what socket.io does', () => {
+  it('import exports every name that socket.io exports', () => {
     const file = path.join(path.dirname(require.resolve('socket.io')), 'index.d.ts');
     const theirs = ts.createProgram([file], { ...STRICT, ...NODE });
     const theirChecker = theirs.getTypeChecker();
@@ -248,7 +248,7 @@ describe('the types and the code', () => {
     }
   });
 
-  it('have the same error codes', () => {
+  it('the types declare every error code', () => {
     const source = fs.readFileSync(path.join(ROOT, 'lib', 'errors.js'), 'utf8');
     const codes = [...source.matchAll(/'([A-Z]+_[A-Z_]+)'/g)].map(
       ([, code]) => `ERR_LOOPBACK_SOCKET_${code}`,
@@ -258,7 +258,7 @@ describe('the types and the code', () => {
   });
 
   for (const [name, object] of Object.entries(OBJECTS)) {
-    it(`have the same public members of ${name}`, () => {
+    it(`the types declare every public member of ${name}`, () => {
       const type = typeOf(name);
       for (const symbol of checker.getPropertiesOfType(type)) {
         if (symbol.name.startsWith('__@')) continue; // a symbol of Node's
@@ -275,7 +275,7 @@ describe('the types and the code', () => {
     });
   }
 
-  it('have the same options of a server', () => {
+  it('the types declare every option of a server', () => {
     const { serverOptions } = require('../../../lib/options');
     const declared = checker.getPropertiesOfType(typeOf('ServerOptions')).map(({ name }) => name);
     for (const name of Object.keys(serverOptions())) {

@@ -380,7 +380,7 @@ module.exports = [
   })),
   {
     section: 'Calls',
-    promise: 'a typed array travels as binary without a Buffer beside it, too',
+    promise: 'a typed array travels as binary even without a Buffer beside it',
     async run(bench) {
       const { instance } = bench;
       instance.defineMethod('bytes', () => new Uint8Array([1, 2, 3]));
@@ -408,7 +408,7 @@ module.exports = [
   },
   {
     section: 'Calls',
-    promise: 'arguments come through as JSON has them',
+    promise: 'arguments have the values of JSON',
     async run(bench) {
       bench.instance.defineMethod('m', bench.witness('args'));
       const peer = await bench.connect();
@@ -535,7 +535,7 @@ module.exports = [
   },
   {
     section: 'Calls',
-    promise: 'a listener beside a method hears the calls made while the socket is pending',
+    promise: 'a listener beside a method receives the calls made while the socket is pending',
     async run(bench) {
       bench.instance.defineMethod('m', bench.witness('method', 'from the method'));
       bench.onConnection = (socket) => {
@@ -591,7 +591,7 @@ module.exports = [
   },
   ...['before', 'after'].map((when) => ({
     section: 'Calls',
-    promise: `a listener added ${when} the methods that answers at once is before a method that does`,
+    promise: `a listener added ${when} the methods that answers at once precedes a method that does`,
     async run(bench) {
       bench.instance.defineMethod('m', () => 'from the method');
       const listen = (socket) => {

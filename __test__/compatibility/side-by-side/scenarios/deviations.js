@@ -331,7 +331,7 @@ module.exports = [
   {
     section: 'Deviation 2',
     deviation: 2,
-    promise: 'a refusal whose message cannot be sent is a refusal all the same',
+    promise: 'a refusal whose message cannot be sent still refuses',
     async run(bench) {
       bench.instance.auth((socket, credentials) => {
         if (credentials === 'bad') throw { message: 1n };
@@ -349,7 +349,7 @@ module.exports = [
   {
     section: 'Deviation 2',
     deviation: 2,
-    promise: 'an error whose message throws is a refusal all the same',
+    promise: 'an error whose message throws still refuses',
     async run(bench) {
       bench.instance.auth((socket, credentials) => {
         if (credentials !== 'bad') return;
@@ -402,7 +402,7 @@ module.exports = [
   {
     section: 'Deviation 2',
     deviation: 2,
-    promise: 'the first outcome wins there, too: cb, then the rejection',
+    promise: 'the first outcome of a method that takes cb wins: cb, then the rejection',
     async run(bench) {
       bench.instance.defineMethod('m', async (socket, credentials, args, cb) => {
         cb(null, 'from cb');
@@ -674,7 +674,8 @@ module.exports = [
   {
     section: 'Deviation 5',
     deviation: 5,
-    promise: 'also when the model does not have the method yet, and the first match only',
+    promise:
+      'removeOnConnected({model, method}) works before the model has the method and removes only the first match',
     async run(bench) {
       const { instance } = bench;
       const Room = {};
@@ -719,7 +720,8 @@ module.exports = [
   {
     section: 'Deviation 6',
     deviation: 6,
-    promise: 'also when the model is a class that inherits the method',
+    promise:
+      'a method of a model that is a class which inherits it is called with the class as `this`',
     async run(bench) {
       class Base {
         static find() {

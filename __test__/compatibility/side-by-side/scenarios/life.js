@@ -425,7 +425,7 @@ module.exports = [
   },
   {
     section: "A socket's life 3",
-    promise: 'what an onConnected handler returns does not matter, false neither',
+    promise: 'the return value of an onConnected handler is ignored, even false',
     async run(bench) {
       const { instance } = bench;
       for (const value of [false, null, 0, '', NaN, Promise.resolve(false)]) {
@@ -662,7 +662,7 @@ module.exports = [
   },
   {
     section: "A socket's life 4",
-    promise: 'whatever it acknowledges with',
+    promise: 'a client that acknowledges its refusal with any value is disconnected',
     async run(bench) {
       bench.instance.auth(() => {
         throw new Error('no');
@@ -769,7 +769,7 @@ module.exports = [
   },
   {
     section: "A socket's life 5",
-    promise: 'the timeout of a namespace’s socket closes the whole connection as well',
+    promise: 'the timeout of a namespace’s socket closes the whole connection',
     timeout: 300,
     async run(bench) {
       const namespace = bench.io.of('/x');
@@ -824,7 +824,7 @@ module.exports = [
   })),
   {
     section: "A socket's life 5",
-    promise: '`none` means never',
+    promise: 'a timeout of `none` never ends a pending socket',
     timeout: 'none',
     async run(bench) {
       const peer = await bench.connect();
@@ -1039,7 +1039,7 @@ module.exports = [
   },
   {
     section: "A socket's life 7",
-    promise: 'nothing of a socket that has gone is kept: its credentials are let go',
+    promise: 'the credentials of a disconnected socket are garbage collected',
     async run(bench) {
       noteDisconnects(bench);
       let credentials;

@@ -9,7 +9,7 @@
 module.exports = [
   {
     section: 'Wire',
-    promise: '42["authenticated",true]',
+    promise: 'a success is 42["authenticated",true] on the wire',
     async run(bench) {
       const wire = await bench.wire();
       wire.send('42["authentication",{"token":1}]');
@@ -18,7 +18,8 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: '42<id>["unauthorized",{"message":…}], ids counted per namespace from 0',
+    promise:
+      'a refusal is 42<id>["unauthorized",{"message":…}] with ids counted per namespace from 0',
     async run(bench) {
       bench.instance.auth((socket, credentials) => Promise.reject({ message: credentials }));
       const wire = await bench.wire();
@@ -33,7 +34,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: 'another namespace counts its own ids',
+    promise: 'another namespace counts its own acknowledgement ids',
     async run(bench) {
       const namespace = bench.io.of('/x');
       bench.instance.auth(() => Promise.reject(new Error('no')));
@@ -53,7 +54,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: 'an error without message, and one whose message JSON leaves out, is {}',
+    promise: 'an error without a message or with one that JSON leaves out is {}',
     async run(bench) {
       const wire = await bench.wire();
       for (const failure of ['a string', 5, {}, { message: undefined }]) {
@@ -65,7 +66,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: '41 after the refusal is acknowledged with 43<id>[]',
+    promise: 'the server sends 41 after the refusal is acknowledged with 43<id>[]',
     async run(bench) {
       bench.instance.auth(() => Promise.reject(new Error('no')));
       const wire = await bench.wire();
@@ -90,7 +91,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: '43<id>[{"result":…}]',
+    promise: 'a result is 43<id>[{"result":…}] on the wire',
     async run(bench) {
       bench.instance.defineMethod('echo', (socket, credentials, args) => args);
       const wire = await bench.wire();
@@ -112,7 +113,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: '43<id>[{"error":…}]',
+    promise: 'an error is 43<id>[{"error":…}] on the wire',
     async run(bench) {
       bench.instance.defineMethod('throw', (socket, credentials, args) => Promise.reject(args));
       bench.instance.defineMethod('throw Error', () => {
@@ -131,7 +132,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: '43<id>[{}] for a result or an error of undefined',
+    promise: 'a result or an error of undefined is 43<id>[{}] on the wire',
     async run(bench) {
       bench.instance.defineMethod('nothing', () => {});
       bench.instance.defineMethod('fails with nothing', () => Promise.reject());
@@ -146,7 +147,8 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: '461-<id>[{"result":{"_placeholder":true,"num":0}}] and its attachment',
+    promise:
+      'a binary result is 461-<id>[{"result":{"_placeholder":true,"num":0}}] and its attachment',
     async run(bench) {
       bench.instance.defineMethod('one', () => Buffer.from([1, 2, 255]));
       bench.instance.defineMethod('two', () => ({
@@ -170,7 +172,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: 'a call whose args are in an attachment is taken with it',
+    promise: 'a call whose args are in an attachment is received with it',
     async run(bench) {
       bench.instance.defineMethod('echo', (socket, credentials, args) => args);
       const wire = await bench.wire();
@@ -204,7 +206,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: 'names may be escaped in JSON and are the same names',
+    promise: 'event names may be escaped in JSON',
     async run(bench) {
       bench.instance.defineMethod('spy', bench.witness('spy', 1));
       bench.instance.defineMethod('ünï✓', bench.witness('ünï✓', 2));
