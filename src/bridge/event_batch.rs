@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_arrive_joined_and_in_order() {
+    fn events_arrive_in_one_batch_and_in_order() {
         let inbox = Inbox::new();
         inbox.push(event(7, r#"["m",1]"#));
         inbox.push(Notice::Disconnect {
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_taken_in_portions_that_let_the_loop_go_round() {
+    fn a_flood_of_events_is_delivered_in_portions_that_let_the_event_loop_run() {
         let inbox = Inbox::new();
         for socket in 0..2500 {
             inbox.push(event(socket, "[\"m\"]"));
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_a_round_is_told_when_the_loop_has_gone_round_twice() {
+    fn a_requested_iteration_is_reported_after_the_event_loop_has_run_twice() {
         let inbox = Inbox::new();
         let mut none = inbox.round();
         assert!(none.try_recv().is_err(), "nobody goes round");
@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_record_comes_alone() {
+    fn a_large_event_is_delivered_in_a_batch_of_its_own() {
         let inbox = Inbox::new();
         let large = format!("[\"{}\"]", "x".repeat(2 * MAX_BYTES));
         inbox.push(event(1, &large));
@@ -534,7 +534,7 @@ mod tests {
     }
 
     #[test]
-    fn who_says_much_is_heard_when_javascript_has_dealt_with_it() {
+    fn a_client_that_sends_much_is_read_again_when_javascript_has_handled_it() {
         let unheard = Arc::new(Unheard::default());
         let said = |words: usize| Notice::Connect {
             socket: 1,
@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn who_queues_while_javascript_is_busy_does_not_wake_it_again() {
+    fn events_queued_while_javascript_is_busy_do_not_wake_it_again() {
         let inbox = Inbox::new();
         inbox.push(event(1, "[\"m\"]"));
         assert!(inbox.armed.load(Ordering::SeqCst));

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_names_nothing_is_ignored() {
+    fn an_unknown_session_id_is_ignored() {
         let odd = [
             -1.0,
             0.5,

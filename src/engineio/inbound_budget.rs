@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn attachments_without_bytes_count_for_what_they_take() {
+    fn empty_attachments_count_for_the_memory_they_take() {
         let unheard = Arc::new(Unheard::default());
         let message = unheard.count_message(5, &[const { Bytes::new() }; 100]);
         assert!(unheard.is_high());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_woken_when_most_is_heard() {
+    fn a_waiting_reader_is_woken_when_most_of_the_budget_is_free() {
         let unheard = Arc::new(Unheard::default());
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());

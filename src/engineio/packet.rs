@@ -93,7 +93,7 @@ mod tests {
     const V4: ProtocolVersion = ProtocolVersion::V4;
 
     #[test]
-    fn a_packet_is_known_by_its_first_character() {
+    fn the_first_character_of_a_packet_is_its_type() {
         assert_eq!(Packet::of_text("4é", V4), Ok(Packet::Message("é")));
         assert_eq!(Packet::of_text("2probe", V3), Ok(Packet::Ping("probe")));
         assert_eq!(Packet::of_text("3", V4), Ok(Packet::Pong));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_as_each_version_has_them() {
+    fn binary_packets_are_read_in_the_form_of_each_version() {
         let bytes = || Packet::Binary(Bytes::from_static(&[1, 2]));
         assert_eq!(Packet::of_text("bAQI=", V4), Ok(bytes()));
         assert_eq!(Packet::of_text("bAQI", V4), Ok(bytes()));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_a_kind_that_is_unknown_are_passed_over() {
+    fn binary_packets_of_an_unknown_type_are_ignored() {
         assert_eq!(Packet::of_bytes(&[1, 2], V3), Packet::Close);
         assert_eq!(Packet::of_bytes(&[2], V3), Packet::Ping(""));
         assert_eq!(Packet::of_text("b2", V3), Ok(Packet::Ping("")));

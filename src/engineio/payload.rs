@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_of_engine_io_4_are_parted_by_a_separator() {
+    fn payloads_of_engine_io_4_are_split_at_separators() {
         assert_eq!(
             packets("4a\x1e2\x1ebAQI=".as_bytes(), false, V4).unwrap(),
             ["4a", "2", "b\"\\x01\\x02\""]
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_of_engine_io_3_have_the_length_of_javascript() {
+    fn payloads_of_engine_io_3_count_utf_16_code_units() {
         let read = |body: &str| packets(body.as_bytes(), false, V3);
         assert_eq!(read("1:26:42[\"m\"1:3").unwrap(), ["2", "42[\"m\"", "3"]);
         assert_eq!(read("5:4€ß😀1:2").unwrap(), ["4€ß😀", "2"]);
@@ -269,13 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_read_in_one_go_however_many_packets_it_holds() {
+    fn a_payload_of_300_000_packets_is_read_in_linear_time() {
         let body = "1:2".repeat(300_000);
         assert_eq!(packets(body.as_bytes(), false, V3).unwrap().len(), 300_000);
     }
 
     #[test]
-    fn what_is_written_can_be_read() {
+    fn payloads_that_are_written_are_read_as_the_same_packets() {
         let packets_ = [
             Packet::Text(Str::from("2[\"ünï😀\"]")),
             Packet::Binary(Bytes::from_static(&[1, 2])),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_binary_payload_that_lies_is_refused() {
+    fn a_binary_payload_with_wrong_lengths_is_refused() {
         for body in [
             &[0][..],
             &[0, 1],

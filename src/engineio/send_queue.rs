@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn many_pings_of_a_client_that_does_not_poll_have_one_answer() {
+    fn many_pings_of_a_client_that_does_not_poll_have_one_pong() {
         let told = Told::default();
         let mut polling = Polling::new(false);
         for _ in 0..1000 {

@@ -142,13 +142,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ids_are_equal_if_their_texts_are(a in "[a-c]{1,3}", b in "[a-c]{1,3}") {
+        fn session_ids_are_equal_if_their_texts_are_equal(a in "[a-c]{1,3}", b in "[a-c]{1,3}") {
             let same = a.parse::<Sid>().unwrap() == b.parse::<Sid>().unwrap();
             prop_assert_eq!(same, a == b);
         }
 
         #[test]
-        fn no_text_does_harm(text in any::<String>()) {
+        fn any_text_is_parsed_as_a_session_id_without_a_panic(text in any::<String>()) {
             if let Ok(id) = text.parse::<Sid>() {
                 prop_assert_eq!(id.as_str(), text);
             }

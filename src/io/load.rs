@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_messages_that_follow_closely_are_waited_for_awake() {
+    fn the_io_thread_busy_polls_only_for_messages_in_close_succession() {
         let pace = Pace::new(2);
         pace.heard(1, 100, 1, 0);
         assert!(pace.apart.load(Ordering::Relaxed) > as_nanos(CLOSE));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_not_waited_for_awake() {
+    fn the_io_thread_does_not_busy_poll_during_a_flood() {
         let pace = Pace::new(2);
         for _ in 0..200 {
             pace.heard(1, 100, 1, 0);
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn and_only_those_of_a_few_clients() {
+    fn the_io_thread_busy_polls_only_for_a_few_clients() {
         let pace = Pace::new(2);
         for message in 0..WINDOW {
             pace.heard(u64::from(message % 8), 100, 1, 0);
@@ -274,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_come_one_by_one_are_light() {
+    fn single_messages_are_a_light_load() {
         assert!(load(&LITTLE, 1, Duration::from_micros(500), 100).is_light());
         assert!(load(&LITTLE, 1, Duration::from_millis(5), 100).is_light());
     }
 
     #[test]
-    fn many_or_together_or_large_or_hardly_any_are_not() {
+    fn frequent_or_batched_or_large_or_rare_messages_are_not_a_light_load() {
         assert!(!load(&LITTLE, 1, Duration::from_micros(50), 100).is_light());
         assert!(!load(&LITTLE, 4, Duration::from_micros(500), 100).is_light());
         assert!(!load(&LITTLE, 1, Duration::from_micros(500), 100_000).is_light());
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn more_is_light_of_many_clients_on_few_cores() {
+    fn a_light_load_may_be_higher_with_many_clients_on_few_cores() {
         for (cores, clients, is_light) in [(2, 50, true), (2, 8, false), (4, 50, false)] {
             let pace = Pace::new(cores);
             let becomes_light = (0..50).any(|_| {
@@ -306,19 +306,19 @@ mod tests {
     }
 
     #[test]
-    fn on_few_cores_they_may_be_more_and_a_few_together() {
+    fn a_light_load_on_few_cores_may_have_frequent_and_small_batches() {
         assert!(load(&MORE, 4, Duration::from_micros(50), 50).is_light());
     }
 
     #[test]
-    fn but_not_more_than_one_thread_deals_with_nor_many_together_nor_large() {
+    fn a_light_load_on_few_cores_has_no_very_frequent_or_large_batches() {
         assert!(!load(&MORE, 1, Duration::from_micros(9), 50).is_light());
         assert!(!load(&MORE, 6, Duration::from_micros(500), 50).is_light());
         assert!(!load(&MORE, 4, Duration::from_micros(50), 500).is_light());
     }
 
     #[test]
-    fn a_moment_in_which_more_of_them_came_together_changes_nothing_while_it_is_light() {
+    fn a_short_burst_does_not_end_a_light_load() {
         let pace = load(&MORE, 4, Duration::from_micros(100), 50);
         let mut now = as_nanos(Duration::from_secs(1));
         for _ in 0..100 {
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_over_as_soon_as_more_come() {
+    fn a_light_load_ends_as_soon_as_more_messages_arrive() {
         for of in [&LITTLE, &MORE] {
             let pace = load(of, 1, Duration::from_micros(500), 100);
             pace.spell.heard(9, of.leeway * of.messages + 1, 0);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_client_says_in_one_breath_is_as_many_messages_as_it_is() {
+    fn messages_of_one_client_in_one_read_count_one_by_one() {
         let pace = Pace::new(2);
         for millisecond in 1..1000 {
             pace.spell.heard(400, 5, 0);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_are_nothing_to_wake_an_application_for() {
+    fn heartbeats_do_not_count_as_a_light_load() {
         let pace = Pace::new(2);
         for millisecond in 1..1000 {
             pace.spell.heard(7, 1, u64::from(millisecond % 4 > 0));

@@ -571,7 +571,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_costs_one_reader() {
+    fn a_panic_ends_only_its_own_reader() {
         run(|reactor| async move {
             let (failing, failed) = read(&reactor, |_, _| panic!("as a test has it"));
             let (other, reader) = read(&reactor, |_, _| Poll::Pending);
@@ -606,7 +606,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_always_has_more_to_say_keeps_nobody_waiting() {
+    fn a_reader_that_is_always_ready_does_not_starve_others() {
         run(|reactor| async move {
             ramble(&reactor);
             sleep(Duration::from_millis(1)).await;
@@ -651,7 +651,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn nor_do_many_that_together_always_have_more() {
+    fn many_readers_that_are_always_ready_do_not_starve_the_runtime() {
         use std::io::Write;
 
         /// More than one look finds.
@@ -684,7 +684,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn who_has_the_queue_on_loan_keeps_it_while_it_takes_turns() {
+    fn a_thread_that_acquired_the_poller_keeps_it_while_it_polls() {
         use std::io::Write;
 
         run(|reactor| async move {
@@ -715,7 +715,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn nothing_is_lent_while_several_threads_have_servers() {
+    fn the_poller_cannot_be_acquired_while_several_threads_have_servers() {
         use std::io::Write;
 
         run(|reactor| async move {
@@ -742,7 +742,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn who_takes_no_turns_loses_the_queue_and_the_clients_are_read() {
+    fn the_poller_is_reclaimed_from_a_thread_that_does_not_poll() {
         run(|reactor| async move {
             let (client, reader) = stream(&reactor);
             assert!(reactor.borrow(1));

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_is_read_in_order_and_then_the_end() {
+    fn relayed_bytes_are_read_in_order_and_then_the_end() {
         let (_, pump, (mut reader, _writer)) = pump();
         assert!(pump.arrived(b"abc"));
         assert!(pump.arrived(b"d"));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_paused_while_too_much_is_unread() {
+    fn a_relayed_client_is_paused_while_too_much_is_unread() {
         let (told, pump, (mut reader, _writer)) = pump();
         assert!(pump.arrived(&[0; MAX_UNREAD]));
         assert!(!pump.arrived(b"x"));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrives_in_pieces_of_one_byte_takes_memory_for_its_bytes_only() {
+    fn relayed_pieces_of_one_byte_take_memory_only_for_their_bytes() {
         let (_, pump, (mut reader, _writer)) = pump();
         for bytes in 1..10_000 {
             assert!(pump.arrived(b"x"));
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_waits_while_too_much_is_unwritten() {
+    fn a_relay_writer_waits_while_too_much_is_unwritten() {
         let (told, pump, (_reader, writer)) = pump();
         let much = vec![0; MAX_UNWRITTEN + 1];
         assert_eq!(writer.try_write(&much).unwrap(), MAX_UNWRITTEN);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_said_once_and_a_shut_down_at_once() {
+    fn the_end_of_a_relay_is_reported_once_and_a_shutdown_at_once() {
         let (told, pump, (mut reader, writer)) = pump();
         assert!(pump.arrived(b"unread"));
         writer.shut_down();

@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn who_found_nothing_to_read_is_woken_when_something_comes() {
+    fn a_reader_that_found_nothing_is_woken_when_bytes_arrive() {
         let mut world = world();
         assert_eq!(world.read(9), None);
         assert_eq!(world.look(), 0);
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_read_without_another_change() {
+    fn remaining_bytes_are_read_without_another_readiness_event() {
         let mut world = world();
         world.client.write_all(b"abcd").unwrap();
         world.look();
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_read_behind_what_came_with_it() {
+    fn the_end_of_a_stream_is_read_after_its_last_bytes() {
         let mut world = world();
         world.client.write_all(b"last").unwrap();
         world.client.shutdown(Shutdown::Write).unwrap();
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_writer_for_whom_there_was_no_room_is_woken_when_there_is() {
+    fn a_writer_is_woken_when_the_stream_is_writable_again() {
         let mut world = world();
         world.look();
         let much = vec![7; 1 << 16];
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_a_descriptor_that_is_closed() {
+    fn a_closed_descriptor_is_deregistered() {
         let World { all, ours, .. } = world();
         assert_eq!(all.known.read().len(), 1);
         drop(ours);

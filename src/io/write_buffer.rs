@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_leave_in_their_order_whoever_else_they_wait_for() {
+    fn the_send_queue_keeps_the_order_of_bytes() {
         let large = Bytes::from((0..9000).map(|at| at as u8).collect::<Vec<_>>());
         for most in [7, 4096, 9001, 100_000] {
             let mut queue = WriteBuffer::from(b"first".to_vec());
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bytes_of_a_large_message_are_there_once_and_those_of_small_ones_in_one_part() {
+    fn large_messages_are_shared_and_small_ones_are_joined_in_the_send_queue() {
         let large = Bytes::from(vec![7; SHARED]);
         let mut queues: Vec<_> = (0..100).map(|_| WriteBuffer::default()).collect();
         for queue in &mut queues {
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_takes_nothing_any_more_is_an_error() {
+    fn a_stream_that_accepts_no_more_bytes_is_an_error() {
         let mut queue = WriteBuffer::from(vec![1]);
         let error = queue.write(|_| Ok(0)).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WriteZero);

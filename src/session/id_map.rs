@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_of_a_burst_is_given_back() {
+    fn memory_of_a_burst_of_ids_is_released() {
         let mut map = IdMap::default();
         let burst: Vec<_> = (0..10_000).map(|i| map.hold(i)).collect();
         for number in burst {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_of_a_few_is_kept() {
+    fn memory_of_a_few_ids_is_kept() {
         let mut map = IdMap::default();
         let first = map.hold(0);
         let room = map.held.capacity();

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_name_is_a_name() {
+    fn any_bytes_may_name_a_method() {
         let names: [&[u8]; 7] = [
             b"constructor",
             b"__proto__",
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_equal_names_the_last_counts() {
+    fn the_last_of_two_methods_with_equal_names_counts() {
         let methods = Methods::named(["a", "b", "a"]);
         assert_eq!(methods.index(b"a"), Some(2));
     }

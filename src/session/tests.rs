@@ -135,7 +135,7 @@ fn a_socket_is_pending_until_an_attempt_has_bound_its_methods() {
 }
 
 #[test]
-fn events_of_the_application_are_none_of_the_sessions_business() {
+fn the_session_ignores_events_of_the_application() {
     let mut socket = Socket::served();
     assert_eq!(socket.emit("chat"), []);
 }
@@ -158,7 +158,7 @@ fn methods_do_not_exist_for_a_pending_socket_at_any_stage_of_an_attempt() {
 }
 
 #[test]
-fn a_socket_the_application_vouches_for_has_no_methods_before_it_authenticates() {
+fn a_socket_whose_auth_the_application_sets_has_no_methods_before_it_authenticates() {
     let mut socket = Socket::served();
     assert_eq!(socket.handle(Event::Exempt), []);
     assert!(!socket.session.authenticated());
@@ -168,7 +168,7 @@ fn a_socket_the_application_vouches_for_has_no_methods_before_it_authenticates()
 }
 
 #[test]
-fn a_socket_nobody_serves_has_its_application_events_only() {
+fn a_socket_without_a_loopback_socket_has_only_events_of_the_application() {
     let mut socket = Socket::unserved();
     assert_eq!(socket.emit("authentication"), []);
     assert_eq!(socket.handle(Event::Credentials { instance: FIRST }), []);
@@ -405,7 +405,7 @@ fn an_authenticated_socket_has_no_timeout() {
 }
 
 #[test]
-fn a_socket_the_application_vouches_for_has_no_timeout() {
+fn a_socket_whose_auth_the_application_sets_has_no_timeout() {
     let mut socket = Socket::served();
     socket.handle(Event::Exempt);
     assert_eq!(socket.tick(4_000), []);
@@ -417,7 +417,7 @@ fn a_socket_the_application_vouches_for_has_no_timeout() {
 }
 
 #[test]
-fn of_several_timeouts_the_first_to_run_out_ends_the_socket() {
+fn the_first_of_several_timeouts_to_run_out_ends_the_socket() {
     for timeouts in [
         [Some(1_000), Some(2_000)],
         [Some(2_000), Some(1_000)],
@@ -446,7 +446,7 @@ fn one_instance_that_authenticates_is_enough_to_stay() {
 }
 
 #[test]
-fn a_timeout_beyond_the_end_of_time_is_the_end_of_time() {
+fn a_timeout_that_overflows_the_clock_is_its_maximum() {
     let mut socket = Socket::unserved();
     let effects = socket.serve(Some(u64::MAX));
     assert_eq!(effects, [Effect::Timer { at: u64::MAX }]);
@@ -598,7 +598,7 @@ fn everything(attempt: Attempt) -> Vec<Event<'static>> {
 }
 
 #[test]
-fn disconnecting_ends_everything() {
+fn disconnecting_a_socket_ends_its_attempts_and_calls() {
     for stage in 0..4 {
         let mut socket = Socket::authenticated(&["m"]);
         let attempt = socket.begin(FIRST);
@@ -619,7 +619,7 @@ fn disconnecting_ends_everything() {
 }
 
 #[test]
-fn what_ends_the_socket_ends_everything_before_the_host_reports_it() {
+fn a_disconnect_by_the_session_ends_everything_before_the_host_reports_it() {
     let refused = |socket: &mut Socket| {
         let attempt = socket.refuse(FIRST);
         let effects = socket.acknowledge(FIRST, attempt);
@@ -642,7 +642,7 @@ fn what_ends_the_socket_ends_everything_before_the_host_reports_it() {
 }
 
 #[test]
-fn nothing_is_kept_of_a_disconnected_socket() {
+fn no_memory_is_kept_of_a_disconnected_socket() {
     let methods = Arc::new(Methods::named(["m"]));
     let mut session = Session::new();
     session.handle(Event::Served { timeout: None }, 0);

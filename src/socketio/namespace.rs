@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn where_the_names_of_namespaces_are_kept_cannot_be_foreseen() {
+    fn namespace_names_are_hashed_with_a_random_seed() {
         let [one, other] = [Namespaces::default(), Namespaces::default()];
         assert_ne!(hash(&one), hash(&other));
     }

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_name_is_the_name_it_escapes() {
+    fn an_event_name_with_json_escapes_is_unescaped() {
         assert_eq!(name(r#"["sp\u0079"]"#), Some(b"spy".to_vec()));
         assert_eq!(name(r#"["a\"b\\c"]"#), Some(br#"a"b\c"#.to_vec()));
         assert_eq!(name(r#"["\n\"\\\u0001"]"#), Some(b"\n\"\\\x01".to_vec()));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_names_an_event_too() {
+    fn an_event_may_be_named_by_a_number() {
         assert_eq!(name("[12,1]"), Some(b"12".to_vec()));
     }
 
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_is_no_danger() {
+    fn deep_nesting_of_json_does_not_overflow_the_stack() {
         let deep = format!("[\"m\",{}{}]", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(name(&deep), Some(b"m".to_vec()));
     }

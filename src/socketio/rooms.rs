@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_ends_is_in_no_room() {
+    fn a_socket_that_has_ended_is_in_no_room() {
         let mut rooms = Rooms::default();
         rooms.join(1, A);
         rooms.join(1, B);
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_empty_rooms() {
+    fn empty_rooms_are_removed() {
         let mut rooms = Rooms::default();
         rooms.join(1, A);
         rooms.leave(1, A);

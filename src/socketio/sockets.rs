@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_found_by_namespace_and_listed_as_they_came_however_many_there_are() {
+    fn sockets_are_found_by_namespace_and_listed_in_order_for_any_number_of_sockets() {
         for count in [1, 2, FEW as u64, FEW as u64 + 1, 100] {
             let all = sockets_of(count, &Rc::default());
             let mut sockets = Sockets::default();

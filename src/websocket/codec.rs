@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_whole_however_the_stream_cuts_them() {
+    fn messages_are_read_whole_however_the_stream_is_split() {
         let long = "x".repeat(70_000);
         let bytes = [
             client(0x81, "42[\"ünï✓\"]".as_bytes()),
@@ -463,7 +463,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_may_not_send_is_refused_with_its_code() {
+    fn invalid_frames_are_refused_with_their_close_code() {
         let unmasked = b"\x81\x01x".to_vec();
         for (bytes, fault) in [
             (unmasked, Fault::Unmasked),
@@ -504,7 +504,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_message_is_in_proportion_to_what_came_of_it() {
+    fn memory_for_an_incomplete_message_is_in_proportion_to_the_bytes_received() {
         let announced = &mut client(0x81, &[b'x'; 900_000])[..14];
         let mut frames = Frames::new(1_000_000);
         frames
@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_of_one_byte_take_memory_for_their_bytes_only() {
+    fn fragments_of_one_byte_take_memory_only_for_their_bytes() {
         let mut frames = Frames::new(1_000_000);
         for at in 0..10_000 {
             let mut fragment = client(u8::from(at == 0), b"x");
@@ -535,7 +535,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_seen_behind_a_stop() {
+    fn frames_after_a_stop_are_not_read() {
         let mut bytes = [client(0x81, b"a"), client(0x81, b"b")].concat();
         let mut heard = 0;
         let mut frames = Frames::new(10);
@@ -548,7 +548,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_is_as_long_as_it_is_said_to_be() {
+    fn the_computed_length_of_a_frame_is_that_of_the_written_one() {
         for length in [0, 1, 125, 126, 65_535, 65_536, 70_000] {
             let mut bytes = Vec::new();
             write(&mut bytes, Kind::Binary, &vec![7; length]);

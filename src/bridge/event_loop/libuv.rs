@@ -451,7 +451,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_loop_has_time_while_it_is_idle_for_a_good_part_of_it() {
+    fn an_event_loop_is_idle_if_it_waits_for_a_good_part_of_the_time() {
         let mut leisure = Leisure::new();
         let mut now = leisure.since;
         let mut idle = 0;
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn it_has_time_where_nobody_measures_it() {
+    fn an_event_loop_without_metrics_counts_as_idle() {
         let mut leisure = Leisure::new();
         let now = leisure.since;
         assert!(leisure.is_enough(now + LOOK, || 0));

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_those_of_the_protocol() {
+    fn packets_are_written_as_the_protocol_defines() {
         let ns = Str::from("/");
         let admin = Str::from("/admin");
         let text = |frame: Frame| match frame.message {

@@ -230,7 +230,7 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
 }
 
 #[test]
-fn nothing_is_kept_of_an_acknowledgement_that_a_client_wants() {
+fn no_memory_is_kept_for_an_acknowledgement_that_a_client_requests() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
         for ack in [0, 1, i64::MAX] {
@@ -246,7 +246,7 @@ fn nothing_is_kept_of_an_acknowledgement_that_a_client_wants() {
 }
 
 #[test]
-fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
+fn a_client_whose_messages_are_not_handled_is_not_read_until_they_are() {
     const MESSAGES: usize = 100_000;
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
@@ -277,7 +277,7 @@ fn a_client_that_nobody_hears_is_not_read_on_until_somebody_does() {
 }
 
 #[test]
-fn a_client_that_only_pongs_is_not_read_on_either_while_its_packets_are_watched() {
+fn a_client_that_only_pongs_is_not_read_while_its_packets_are_reported_and_not_handled() {
     const PONGS: usize = 100_000;
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
@@ -342,7 +342,7 @@ fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
 }
 
 #[test]
-fn nothing_is_kept_of_what_ended() {
+fn no_memory_is_kept_of_connections_that_have_ended() {
     run(async |mut world| {
         let mut clients = Vec::new();
         for number in 0..12 {
@@ -426,7 +426,7 @@ async fn texts(client: &mut UnixStream, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn broadcasts_that_go_out_together_keep_their_place_among_all_else() {
+fn batched_broadcasts_keep_their_order_among_other_packets() {
     const LONG: usize = 300;
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
@@ -470,7 +470,7 @@ fn broadcasts_that_go_out_together_keep_their_place_among_all_else() {
 }
 
 #[test]
-fn what_is_said_at_once_by_another_thread_does_not_overtake() {
+fn packets_of_another_thread_do_not_overtake_queued_ones() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
         let emit = |n: usize| {
@@ -499,7 +499,7 @@ fn overfill(connection: &Arc<Connection>) {
 }
 
 #[test]
-fn a_client_that_stops_to_read_is_not_waited_for_though_less_than_too_much_waits() {
+fn a_client_that_stops_reading_does_not_block_the_writer_below_max_backpressure() {
     run(async |mut world| {
         let (_client, socket) = world.join(1).await;
         let connection = &socket.connection;
@@ -519,7 +519,7 @@ fn a_client_that_stops_to_read_is_not_waited_for_though_less_than_too_much_waits
 }
 
 #[test]
-fn a_client_for_which_too_much_waits_when_it_is_let_in_ends_and_stops_nobody() {
+fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_other() {
     run(async |mut world| {
         let mut client = world.open(1).await;
         say(&mut client, "40").await;
@@ -574,7 +574,7 @@ fn a_client_that_joins_while_another_thread_ends_its_connection_leaves_nothing_b
 }
 
 #[test]
-fn a_client_that_pings_and_never_reads_makes_nothing_grow() {
+fn a_client_that_pings_and_never_reads_does_not_grow_the_send_queue() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
         let ping = [&[0x89, 0xfd, 0, 0, 0, 0][..], &[7; 125]].concat();
@@ -617,7 +617,7 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
 }
 
 #[test]
-fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
+fn a_client_that_keeps_sending_instead_of_upgrading_does_not_delay_others() {
     run(async |mut world| {
         let sid = Sid::random();
         polling::serve(
@@ -639,7 +639,7 @@ fn a_client_that_rambles_instead_of_leaving_polling_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_client_that_rambles_while_it_is_turned_away_keeps_nobody_waiting() {
+fn a_client_that_keeps_sending_while_it_is_refused_does_not_delay_others() {
     run(async |mut world| {
         let (_client, socket) = world.join(1).await;
         let sid = socket.connection.id;
@@ -648,7 +648,7 @@ fn a_client_that_rambles_while_it_is_turned_away_keeps_nobody_waiting() {
 }
 
 #[test]
-fn nothing_is_kept_of_a_server_that_is_let_go_of() {
+fn no_memory_is_kept_of_a_server_that_is_dropped() {
     run(async |mut world| {
         let (client, socket) = world.join(1).await;
         socket.step(Event::Served {

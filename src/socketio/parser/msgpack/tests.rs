@@ -95,7 +95,7 @@ fn packets_are_those_of_socket_io() {
 }
 
 #[test]
-fn the_order_of_the_fields_is_the_clients_affair() {
+fn packet_fields_may_come_in_any_order() {
     let data = b"\x92\xa1m\xc4\x01x";
     for message in [
         &b"\x84\xa4type\x02\xa3nsp\xa2/a\xa4data\x92\xa1m\xc4\x01x\xa2id\x07"[..],
@@ -110,7 +110,7 @@ fn the_order_of_the_fields_is_the_clients_affair() {
 }
 
 #[test]
-fn data_goes_on_as_it_came() {
+fn msgpack_data_is_forwarded_byte_for_byte() {
     for data in [
         &b"\x91\xa1m"[..],
         b"\x92\xa1m\xd4\0\0",
@@ -164,7 +164,7 @@ fn the_events_of_the_socket_itself_cannot_be_forged() {
 }
 
 #[test]
-fn what_a_client_joins_with_is_an_object_or_nothing() {
+fn an_auth_payload_is_an_object_or_absent() {
     let joins = |data: &[u8]| {
         let message = [b"\x83\xa4type\x00\xa3nsp\xa1/\xa4data", data].concat();
         read(&message).map(|packet| told(packet.inner).2)
@@ -277,7 +277,7 @@ fn a_message_that_claims_more_than_it_carries_costs_nothing() {
 }
 
 #[test]
-fn nesting_is_bounded() {
+fn nesting_of_msgpack_is_bounded() {
     let nested = |depth: usize, with: u8| {
         let mut data = vec![0x91];
         for _ in 1..depth {
@@ -316,7 +316,7 @@ fn the_count_of_binary_values_is_bounded() {
 
 proptest! {
     #[test]
-    fn whatever_goes_out_is_read_with_the_same_data(
+    fn packets_that_are_written_are_read_with_the_same_data(
         text in any::<String>(),
         id in any::<Option<i64>>(),
     ) {
@@ -332,14 +332,14 @@ proptest! {
     }
 
     #[test]
-    fn no_message_brings_the_server_down(message in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_messages_do_not_panic(message in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = read(&message);
         let _ = decode_text(&String::from_utf8_lossy(&message));
         let _ = event_name(&message);
     }
 
     #[test]
-    fn a_packet_with_a_changed_byte_does_no_harm(
+    fn a_packet_with_a_changed_byte_does_not_panic(
         place in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {
