@@ -14,8 +14,8 @@ const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
 const LoopbackSocket = require('../..');
 const socketIo = require('socket.io');
-const { AcceptedWebsockets } = require('../lib/accepted');
-const { uncaught } = require('./native/support');
+const { AcceptedWebsockets } = require('../../lib/accepted');
+const { uncaught } = require('../support/native-server');
 
 const SERVERS = {
   native: (httpServer, options) => new LoopbackSocket.Server(httpServer, options),
