@@ -243,8 +243,8 @@ impl Reading {
             ));
             handle(&server, &connection, said)
         });
-        let pace = &server.runtime.reactor.pace;
-        pace.heard(connection.number, length, messages, beats);
+        let load = &server.runtime.reactor.load;
+        load.received(connection.number, length, messages, beats);
         match fed {
             Err(fault) => connection.close_for(fault),
             // Its pings are answered, all in one write.

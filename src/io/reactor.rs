@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
 use super::adopt_fd::{self, Released};
-use super::load::Pace;
+use super::load::LoadMonitor;
 #[cfg(unix)]
 use super::stream::{Descriptor, Descriptors, Stream};
 
@@ -63,7 +63,7 @@ pub(crate) struct Reactor {
     /// How many JavaScript threads have servers and might borrow.
     threads: AtomicU32,
     turns: AtomicU64,
-    pub(crate) pace: Pace,
+    pub(crate) load: LoadMonitor,
 }
 
 /// Readers to poll.
@@ -95,13 +95,13 @@ impl Reactor {
             borrower: AtomicU64::new(0),
             threads: AtomicU32::new(0),
             turns: AtomicU64::new(0),
-            pace: Pace::new(cores),
+            load: LoadMonitor::new(cores),
         });
         runtime.spawn(drive(reactor.clone()));
         // On one core the thread would only keep JavaScript from answering.
         if cores > 1 {
             let reactor = reactor.clone();
-            runtime.spawn(async move { reactor.pace.stay_awake().await });
+            runtime.spawn(async move { reactor.load.stay_awake().await });
         }
         Ok(reactor)
     }
@@ -141,7 +141,7 @@ impl Reactor {
         turning.poll_due();
         if found.changes > 0 {
             self.turns.fetch_add(1, Ordering::Relaxed);
-            self.pace.turned();
+            self.load.polled();
         }
         found.more
     }
@@ -193,7 +193,7 @@ impl Reactor {
 
     /// Whether the event loop of JavaScript may well wait for the clients itself.
     pub(crate) fn suits_loan(&self) -> bool {
-        self.pace.is_light() && self.threads.load(Ordering::Relaxed) <= 1
+        self.load.is_light() && self.threads.load(Ordering::Relaxed) <= 1
     }
 
     /// Whether a JavaScript thread has the queue on loan.
@@ -722,7 +722,7 @@ mod tests {
             let (mut client, _) = stream(&reactor);
             let mut suits_after_a_message = || {
                 client.write_all(b"something").unwrap();
-                reactor.pace.heard(1, 9, 1, 0);
+                reactor.load.received(1, 9, 1, 0);
                 reactor.turn();
                 thread::sleep(Duration::from_millis(1));
                 reactor.suits_loan()
