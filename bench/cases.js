@@ -37,52 +37,54 @@ const GROUPS = {
   calls: {
     title: 'Calls',
     text:
-      'A closed loop: each connection keeps that many calls outstanding and makes the next when one ' +
-      'is answered. Each call is written by itself, as `emit()` of a client writes it.',
+      'A closed loop: each connection keeps that many calls outstanding and makes the next one when one ' +
+      'is answered. Each call is a separate write, as with `emit()` of a client.',
   },
   kinds: {
-    title: 'Calls sent together, handlers, payloads and clients of other kinds',
+    title: 'Call variants',
     text:
-      'The same closed loop with one thing changed. “Sent together” is how a program writes that ' +
-      'corks its socket: the calls that a connection makes in one turn are one write.',
+      'The same closed loop with one change: calls sent together, other handlers, payloads or clients. “Sent together” means that the client corks its socket: ' +
+      'calls that a connection makes in the same tick are one write.',
   },
   paced: {
     title: 'Calls at a given rate',
     text:
-      'An open loop: calls leave on a schedule, whatever the server does, and the latency of a call ' +
-      'counts from when it was due. So a server that stalls cannot hide it. Timers of Node go by ' +
-      'the millisecond: the generator in Node makes the calls that fell due in one at once.',
+      'An open loop: calls are sent on a schedule, whatever the server does, and the latency of a call ' +
+      'counts from when it was due. So a server that stalls cannot hide it. Node’s timers have a ' +
+      'resolution of a millisecond: the generator in Node makes the calls that are due within one at ' +
+      'once.',
   },
   broadcasts: {
     title: 'Broadcasts',
-    text: 'Events of 200 bytes to 1,000 connections; each must receive each, once.',
+    text: 'Events of 200 bytes to 1,000 connections; every connection must receive every event once.',
   },
   visits: {
     title: 'Connections that come and go',
     text:
-      'Clients connect, authenticate, call once and leave, again and again. Default clients are those ' +
-      'of socket.io as they come: they open with polling, authenticate, upgrade, call and leave. Their upgrade ' +
-      'waits up to 100 ms for the server to let go of a poll, so more of them come at a time.',
+      'Clients connect, authenticate, call once and leave, again and again. Default clients use the ' +
+      'default settings of socket.io-client: they open with polling, authenticate, upgrade, call and ' +
+      'leave. Their upgrade waits up to 100 ms for the server to release a poll, so more of them run at ' +
+      'a time.',
   },
   storms: {
     title: 'Reconnection storms',
     text:
-      '2,000 clients come at once to a server that has just started, authenticate, call once and ' +
-      'stay: how long the last of them waits for its answer, and how long the event loop is not free. ' +
-      'One that is turned away or gives up comes again half a second later.',
+      '2,000 clients connect at once to a server that has just started, authenticate, call once and ' +
+      'stay. Measured are the time until the last answer and how long the event loop is blocked. A ' +
+      'client that is refused or gives up tries again after half a second.',
   },
   surroundings: {
     title: 'TLS, and REST beside sockets',
     text:
-      'With TLS, Node terminates it (`https.createServer`). REST: 16 clients that keep their ' +
-      'connections alive ask a route of the same process, in a closed loop, while 50 sockets make ' +
-      '4,000 calls a second. The generator in Node alone measures these.',
+      'TLS is terminated by Node (`https.createServer`). REST: 16 clients with keep-alive connections ' +
+      'request a route of the same process in a closed loop, while 50 sockets make 4,000 calls a ' +
+      'second. Only the generator in Node measures these.',
   },
   memory: {
     title: 'Idle connections',
     text:
-      'Resident memory that the server gained by connections that have authenticated and are ' +
-      'silent, a second after the last was opened.',
+      'Resident memory that the server gained from connections that have authenticated and are idle, ' +
+      'one second after the last one was opened.',
   },
 };
 
@@ -304,11 +306,11 @@ const CASES = [
     quick: true,
     peers: POLLING_PEERS,
   }),
-  visits('churn', 'over websocket from the start, 16 at a time', 16, { peers: POLLING_PEERS }),
+  visits('churn', 'WebSocket only, 16 at a time', 16, { peers: POLLING_PEERS }),
 
   {
     name: 'storm',
-    title: '2,000 clients at once, over websocket',
+    title: '2,000 clients at once, WebSocket only',
     group: 'storms',
     metrics: ['lastAnswer', 'loopMax', 'reconnections', 'visitCpu', 'p50'],
     load: () => ['storm', '-n', 2000],
@@ -333,7 +335,7 @@ const CASES = [
     generators: ['node'],
     env: { BENCH_TLS: '1' },
   }),
-  visits('tls-visits', 'visits over websocket, 16 at a time, TLS', 16, {
+  visits('tls-visits', 'visits, WebSocket only, 16 at a time, TLS', 16, {
     group: 'surroundings',
     options: ['--tls'],
     generators: ['node'],
@@ -341,7 +343,7 @@ const CASES = [
   }),
   {
     name: 'rest',
-    title: 'REST beside 4,000 calls/s of 50 sockets',
+    title: 'REST requests during 4,000 calls/s of 50 sockets',
     group: 'surroundings',
     metrics: ['requests', 'requestCpu', 'p50', 'p99', 'socketP99'],
     load: ({ warmup, seconds }) => [

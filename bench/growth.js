@@ -84,7 +84,7 @@ const GROWTH = [
   {
     name: 'methods',
     title: 'Calls against methods',
-    text: `${CONNECTIONS} × ${WINDOW} calls of one method, sent together, among so many that are defined.`,
+    text: `${CONNECTIONS} × ${WINDOW} calls of one method, sent together, with this many methods defined.`,
     axis: 'methods',
     points: [1, 10, 1000],
     metrics: ['calls', 'cpu'],
@@ -97,7 +97,7 @@ const GROWTH = [
   {
     name: 'rooms',
     title: 'Calls against rooms',
-    text: `${CONNECTIONS} × ${WINDOW} calls, sent together, while the connections are members of so many rooms in all.`,
+    text: `${CONNECTIONS} × ${WINDOW} calls, sent together, while the connections are in this many rooms in total.`,
     axis: 'rooms',
     points: [1, 100, 10_000],
     metrics: ['calls', 'cpu'],
@@ -110,7 +110,7 @@ const GROWTH = [
   {
     name: 'rooms-broadcast',
     title: 'Broadcasts to one room against rooms',
-    text: `Events to one room of ${MEMBERS} members, while there are so many other rooms.`,
+    text: `Events to one room of ${MEMBERS} members, while this many other rooms exist.`,
     axis: 'rooms',
     points: [1, 100, 10_000],
     metrics: ['broadcastCpu'],
@@ -123,7 +123,7 @@ const GROWTH = [
   {
     name: 'audience',
     title: 'Broadcasts against their audience',
-    text: `${BROADCASTS} events of 200 bytes to everybody, all at once.`,
+    text: `${BROADCASTS} events of 200 bytes to every client, all at once.`,
     axis: 'receivers',
     points: [10, 100, 1000, 10_000],
     metrics: ['broadcastCpu'],
@@ -137,7 +137,7 @@ const GROWTH = [
   {
     name: 'memory-connections',
     title: 'Memory against connections',
-    text: 'Resident memory gained by silent connections.',
+    text: 'Resident memory gained from idle connections.',
     axis: 'connections',
     points: [100, 1000, 5000, 20_000],
     metrics: ['memory', 'memoryTotal'],
@@ -151,7 +151,7 @@ const GROWTH = [
   {
     name: 'memory-pending',
     title: 'Memory against pending calls',
-    text: 'Resident memory gained by calls that wait for their answer, on 100 connections.',
+    text: 'Resident memory gained from calls that wait for their answer, on 100 connections.',
     axis: 'pending calls',
     points: [1000, 10_000, 100_000],
     metrics: ['pendingMemory', 'pendingTotal'],
@@ -161,10 +161,10 @@ const GROWTH = [
   },
   {
     name: 'flood',
-    title: 'A client beside a flood',
+    title: 'Another client during a flood',
     text:
-      'One connection keeps so many calls outstanding, another one makes 200 calls per second: what ' +
-      'that one sees, before the flood and in it.',
+      'One connection keeps this many calls outstanding. Another one makes 200 calls per second; its ' +
+      'latency is measured before and during the flood.',
     axis: 'calls outstanding on the other connection',
     points: [2000],
     metrics: ['flooded99', 'idle99'],

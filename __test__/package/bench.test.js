@@ -322,7 +322,7 @@ describe('the report of the bench', () => {
     full.cases['calls-50x1'].rust.servers['bun-engine'].calls = [400];
     const row = headline(full)
       .split('\n')
-      .find((line) => line.includes('each makes a call when the last is answered'));
+      .find((line) => line.includes('| 50 clients with 1 outstanding call each |'));
     assert.match(row, /\| \*\*0\.8\d*\*\* \(2\.00\) \|.*\| \*\*0\.50\*\* \(0\.80\) \|/);
   });
 

@@ -261,9 +261,9 @@ describe('the server options', () => {
     }));
 
   it('the table of options lists every option with its default', () => {
-    const readme = fs.readFileSync(path.join(__dirname, '..', '..', 'README.md'), 'utf8');
+    const page = fs.readFileSync(path.join(__dirname, '..', '..', 'docs', 'options.md'), 'utf8');
     for (const [name, value] of Object.entries(serverOptions())) {
-      const row = readme.match(new RegExp(`^\\| \`${name}\` +\\| ([^|]*)\\|`, 'm'));
+      const row = page.match(new RegExp(`^\\| \`${name}\` +\\| ([^|]*)\\|`, 'm'));
       assert.ok(row !== null, `${name} has a row`);
       const text =
         value === undefined

@@ -8,8 +8,11 @@ const path = require('node:path');
 
 /** The generators by their names in results. */
 const GENERATORS = {
-  rust: { title: 'Rust', text: 'one thread of Rust, as little work for a call as can be' },
-  node: { title: 'Node', text: 'two processes of Node with `ws` and `http`, as users’ tools are' },
+  rust: { title: 'Rust', text: 'one thread in Rust that does as little work per call as possible' },
+  node: {
+    title: 'Node',
+    text: 'two Node processes with `ws` and `http`, like common client tools',
+  },
 };
 
 /**

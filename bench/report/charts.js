@@ -99,7 +99,7 @@ const BAR_CHARTS = [
   {
     file: 'kinds',
     group: 'kinds',
-    title: 'Calls per second, one thing changed',
+    title: 'Calls per second, call variants',
     bars: each('calls', KINDS),
   },
   {
@@ -144,7 +144,7 @@ const BAR_CHARTS = [
   {
     file: 'storms',
     group: 'storms',
-    title: 'Time to the last answer when 2,000 clients come at once',
+    title: 'Time to the last answer when 2,000 clients connect at once',
     bars: each('lastAnswer', { storm: 'over websocket', 'storm-default': 'default clients' }),
   },
   {
@@ -368,7 +368,7 @@ function drawLines({ title, axis, metrics, log = [] }, points) {
  */
 function drawFlood([point]) {
   const bars = all('flood', { idle99: 'before the flood', flooded99: 'in the flood' });
-  const title = 'Latency of a client beside a flood, 99th percentile';
+  const title = 'Latency of another client during a flood, 99th percentile';
   return drawBars({ title, log: true, bars }, { flood: point });
 }
 

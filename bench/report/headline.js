@@ -1,7 +1,6 @@
 'use strict';
 
-// The table of the README: what everyday traffic costs on the native server, what is slower than
-// elsewhere too. It stands between two marks, and `npm run bench:report` makes it of the results.
+// The benchmark table of the README. `npm run bench:report` generates it between two markers.
 
 const { CASES } = require('../cases');
 const { advantage } = require('../lib/compare');
@@ -22,27 +21,27 @@ const MARKS = { begin: '<!-- bench:begin -->', end: '<!-- bench:end -->' };
 /** Everyday traffic first. @type {Row[]} */
 const ROWS = [
   {
-    title: 'visits of default clients: open with polling, authenticate, upgrade, call, leave',
+    title: 'default clients: open with polling, authenticate, upgrade, call, leave',
     ...{ name: 'visits-default', metric: 'visits', cpu: 'visitCpu' },
   },
   {
-    title: '50 clients, each makes a call when the last is answered',
+    title: '50 clients with 1 outstanding call each',
     ...{ name: 'calls-50x1', metric: 'calls', cpu: 'cpu' },
   },
   {
-    title: '500 clients that do so',
+    title: '500 clients with 1 outstanding call each',
     ...{ name: 'calls-500x1', metric: 'calls', cpu: 'cpu' },
   },
   {
-    title: '50 clients with 8 calls outstanding, each written by itself',
+    title: '50 clients with 8 outstanding calls each',
     ...{ name: 'calls-50x8', metric: 'calls', cpu: 'cpu' },
   },
   {
-    title: 'the same, calls sent together',
+    title: 'the same, with calls sent together',
     ...{ name: 'together-50x8', metric: 'calls', cpu: 'cpu' },
   },
   {
-    title: 'the same over long polling',
+    title: '50 clients with 8 outstanding calls each, over long polling',
     ...{ name: 'calls-polling', metric: 'calls', cpu: 'cpu' },
   },
   {
@@ -50,7 +49,7 @@ const ROWS = [
     ...{ name: 'paced-2000', metric: 'service', cpu: 'cpu' },
   },
   {
-    title: 'visits over websocket',
+    title: 'WebSocket clients: connect, authenticate, call, leave',
     ...{ name: 'churn', metric: 'visits', cpu: 'visitCpu' },
   },
   {
@@ -62,11 +61,16 @@ const ROWS = [
     ...{ name: 'burst', metric: 'deliveries', cpu: 'deliveryCpu' },
   },
   {
-    title: '50 clients, one call after the other, TLS in Node',
+    title: '50 clients with 1 outstanding call each, TLS in Node',
     ...{ name: 'tls-calls', metric: 'calls', cpu: 'cpu' },
   },
-  { title: 'requests of REST beside sockets', name: 'rest', metric: 'requests', cpu: 'requestCpu' },
-  { title: 'memory of an idle connection', name: 'idle-5000', metric: 'memory' },
+  {
+    title: 'REST requests while sockets make calls',
+    name: 'rest',
+    metric: 'requests',
+    cpu: 'requestCpu',
+  },
+  { title: 'memory per idle connection', name: 'idle-5000', metric: 'memory' },
 ];
 
 /**
@@ -108,7 +112,7 @@ function headline({ cases, rounds, started }) {
     'load',
     'rate, time or memory',
     'CPU time',
-    'rate or time, against @socket.io/bun-engine',
+    'rate or time, compared with @socket.io/bun-engine',
   ];
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');

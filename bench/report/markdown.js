@@ -52,9 +52,8 @@ const day = (iso) => iso.slice(0, 10);
 function introduction() {
   return [
     '# Benchmarks',
-    'Made by `npm run bench -- --full` from `bench/results/`, all of it: what is to be different here ' +
-      'is to be changed in `bench/`. [`bench/README.md`](../bench/README.md) says how to run it and ' +
-      'what its parts are.',
+    '`npm run bench -- --full` generates this page from `bench/results/`. To change the page, change ' +
+      '`bench/`. [`bench/README.md`](../bench/README.md) describes how to run the bench and its parts.',
     '## How to read this',
     'Four servers run the same app under the same load:',
     [
@@ -62,23 +61,23 @@ function introduction() {
       '- **hosted on socket.io 4.8.4**: this package on that server;',
       '- **native**: this package on its own server.',
     ].join('\n'),
-    'The load comes from two generators on the same machine, one after the other, since a result that ' +
-      'only one of them finds is a result about that generator:',
+    'Two load generators on the same machine run one after the other, because a result that only one of ' +
+      'them finds is a result about that generator:',
     Object.values(GENERATORS)
       .map(({ title, text }) => `- **${title}**: ${text}.`)
       .join('\n'),
-    'Both speak the protocol themselves, check every answer and read CPU time and memory of the server ' +
-      'from the kernel; one wrong or missing answer, and the run counts as failed. Generator and ' +
-      'server share the cores: where the two of them have no core left, calls per second are as much ' +
-      'about the generator as about the server, and CPU time per call is what tells servers apart ' +
-      '([why they disagree](performance.md#why-two-generators-disagree)). Clients are those that apps ' +
-      'on the server have: of Socket.IO 2 for 2.5.1, of Socket.IO 4 for the others.',
-    'In every round each server runs each load once, in a process of its own, in an order that moves ' +
-      'on from round to round. Figures are **the median of the rounds (least–greatest)**. Ratios are ' +
-      'of medians: the native server against *the better of the two originals in that very figure*, ' +
-      'the hosted one against the original on the same socket.io. Differences that are smaller than ' +
-      'the ranges in brackets mean nothing. What counts for a target is the worse of what the two ' +
-      'generators find.',
+    'Both implement the protocol themselves, check every answer, and read the CPU time and memory of the ' +
+      'server from the kernel. A single wrong or missing answer fails the run. Generator and server share ' +
+      'the cores. When no core is idle, calls per second depend on the generator as much as on the ' +
+      'server; then compare CPU time per call ' +
+      '([why the generators disagree](performance.md#why-two-generators-disagree)). Clients are those ' +
+      'that apps on the server have: Socket.IO 2 for 2.5.1, Socket.IO 4 for the others.',
+    'In every round each server runs each load once, in its own process; the order rotates from round ' +
+      'to round. Figures are **the median of the rounds (minimum–maximum)**. Ratios are ratios of ' +
+      'medians: the native server is compared with *the better of the two originals in that figure*, ' +
+      'and the hosted server with the original on the same socket.io. Differences that are smaller than ' +
+      'the ranges in parentheses mean nothing. For a target, the worse result of the two generators ' +
+      'counts.',
   ];
 }
 
@@ -89,18 +88,18 @@ function introduction() {
 function circumstances(results) {
   const [{ machine, versions, sources }] = results;
   const commit = sources.otherPackage
-    ? 'a build other than that of these sources'
-    : `${sources.commit}${sources.modified ? ', with changes that were not committed' : ''}`;
+    ? 'another build than that of these sources'
+    : `${sources.commit}${sources.modified ? ', with uncommitted changes' : ''}`;
   const rows = [
     ['Processor', `${machine.cpu}, ${machine.cores} cores, ${machine.architecture}`],
     ['Memory', `${machine.memoryGiB} GiB`],
     ['Kernel', machine.kernel],
-    ['Files a process may open', machine.descriptors.toLocaleString('en')],
+    ['Open file limit', machine.descriptors.toLocaleString('en')],
     ...Object.entries(versions),
     ['Commit', commit],
     ...results.map(({ started, rounds, cases, times: { warmup, seconds } }) => [
       cases ? 'Cases measured' : 'Growth measured',
-      `${day(started)}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s after ${warmup} s of warming up`,
+      `${day(started)}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s after ${warmup} s of warm-up`,
     ]),
     ...results
       .flatMap(({ again = [] }) => again)
@@ -129,8 +128,8 @@ function targets({ cases }) {
   const heads = Object.values(GENERATORS).map(({ title }) => `by ${title}`);
   return [
     '## Targets',
-    'What this package set out for, and whether it is there: the native server against the better of ' +
-      'the two originals, unless a line says otherwise. The worse of the two generators counts.',
+    'The goals of this package and whether it reaches them: the native server compared with the better ' +
+      'of the two originals, unless a row says otherwise. The worse of the two generators counts.',
     table(['target', 'must', 'aim', ...heads, 'counts', 'reached'], rows),
   ];
 }
@@ -151,14 +150,14 @@ function capacity({ capacity: rates, cases }) {
   const verdict =
     p99 !== undefined &&
     (keptUp(p99)
-      ? `At 90 % of it the better original kept up, with a 99th percentile of ${number(p99)} ms.`
-      : `At 90 % of it no original kept up in these rounds (${number(p99)} ms): that ratio is of a ` +
-        'server that falls behind.');
+      ? `At 90 % of that rate the better original kept up, with a 99th percentile of ${number(p99)} ms.`
+      : `At 90 % of that rate no original kept up in these rounds (${number(p99)} ms): the ratio ` +
+        'compares with a server that falls behind.');
   return [
-    'What a server **sustains** is searched for before the first round: the highest rate over 50 ' +
-      'connections at which it answers every call, with a 99th percentile of the latency of at most ' +
-      `${LAG} ms, twice in a row; one that falls behind is later with every call and passes that at ` +
-      `once. Found: ${found}. ${verdict || ''}`.trim(),
+    'The rate that a server **sustains** is determined before the first round. It is the highest rate ' +
+      'over 50 connections at which the server answers every call with a 99th percentile of the latency ' +
+      `of at most ${LAG} ms, twice in a row. A server that falls behind gets later with every call and ` +
+      `exceeds that at once. Result: ${found}. ${verdict || ''}`.trim(),
   ];
 }
 
@@ -242,13 +241,13 @@ function peersPart(result) {
   );
   if (tables.length === 0 && missing.length === 0) return [];
   return [
-    '## Beside peers, and above the floor',
+    '## Peers and lower bounds',
     'Peers run the same app, with `loopback-socket` 0.4.2, on another engine: `@socket.io/bun-engine` ' +
-      'on Bun, and socket.io on uWebSockets.js (by npm’s `uwebsockets`, which is not its author’s ' +
-      'package but carries its builds). Floor lines do the least that answers these calls: no rooms, ' +
-      'no heartbeats, no handlers of an application; socketioxide is a Socket.IO server without ' +
-      'JavaScript, on all cores that there are. In brackets: how much better or worse than that the ' +
-      'native server is. Medians.',
+      'on Bun, and socket.io on uWebSockets.js (through the npm package `uwebsockets`, which is not by ' +
+      'the author of uWebSockets.js but contains its builds). Lower bounds do the minimum that answers ' +
+      'these calls: no rooms, no heartbeats, no handlers of an application. socketioxide is a Socket.IO ' +
+      'server without JavaScript that uses all cores. In parentheses: how much better or worse the ' +
+      'native server is. All figures are medians.',
     ...(missing.length > 0 ? [missing.join('\n')] : []),
     ...tables,
   ];
@@ -275,9 +274,9 @@ function trafficPart(result) {
   if (rows.length === 0) return [];
   return [
     '## Who has the cores, and what a call takes of the kernel',
-    'Original on socket.io 4.8.4 / native, medians. Server and generator have ' +
-      `${result.machine.cores} cores between them. Segments are those that TCP sent on the machine ` +
-      'while figures were taken: calls, answers, and what acknowledges them.',
+    'Original on socket.io 4.8.4 / native, medians. Server and generator share ' +
+      `${result.machine.cores} cores. Segments are the TCP segments that the machine sent during the ` +
+      'measurement: calls, answers and acknowledgements.',
     table(['case', 'by', ...TRAFFIC.map((metric) => METRICS[metric].title)], rows),
   ];
 }
@@ -319,8 +318,8 @@ function lowered({ cases, machine }) {
   const held = /-n (\d+)/.exec(cases['idle-20000']?.rust?.load ?? '')?.[1];
   if (held === undefined || Number(held) === 20_000) return [];
   return [
-    `Of the 20,000 connections that the last line asks for, ${Number(held).toLocaleString('en')} were ` +
-      `open: a process may open ${machine.descriptors.toLocaleString('en')} files on this machine.`,
+    `Of the 20,000 connections of the last row, ${Number(held).toLocaleString('en')} were open: on this ` +
+      `machine a process can open ${machine.descriptors.toLocaleString('en')} files.`,
   ];
 }
 
@@ -370,17 +369,19 @@ function verdicts({ growth, failures: failed }) {
   const flood = judgeFlood(growth, 'native');
   return [
     (worse === 0
-      ? '**No step of the native server is worse than linear.** '
-      : `**Steps of the native server that are worse than linear: ${worse}.** `) +
-      (failed.length > 0 ? '**Not all could be measured: see what failed.** ' : '') +
-      'The exponent of a step is 0 where the cost stays as it is, and 1 where it grows as its cause ' +
-      `does; up to ${1 + TOLERANCE} counts as linear, measurements being what they are.`,
-    table(['native server', 'step', 'exponent', 'no worse than linear'], rows),
+      ? '**No step of the native server grows faster than linearly.** '
+      : `**Steps of the native server that grow faster than linearly: ${worse}.** `) +
+      (failed.length > 0
+        ? '**Some steps could not be measured: see [What failed](#what-failed).** '
+        : '') +
+      'The exponent of a step is 0 if the cost stays constant and 1 if it grows linearly; up to ' +
+      `${1 + TOLERANCE} counts as linear, to allow for measurement noise.`,
+    table(['native server', 'step', 'exponent', 'at most linear'], rows),
     ...(flood
       ? [
-          `A client beside a flood sees ${number(flood.times)} times its idle 99th percentile on the ` +
-            `native server; up to ${FLOOD_BOUND} times is ${flood.within ? 'what' : '**not what**'} ` +
-            'it was to be.',
+          `During a flood, another client sees ${number(flood.times)} times its idle 99th percentile on ` +
+            `the native server; the goal of at most ${FLOOD_BOUND} times is ` +
+            `${flood.within ? 'reached' : '**not reached**'}.`,
         ]
       : []),
   ];
@@ -412,7 +413,7 @@ function failures(results) {
   if (rows.length === 0) return [];
   return [
     '## What failed',
-    'These runs had wrong or missing answers, or could not be made. They are not in the figures.',
+    'These runs had wrong or missing answers, or could not be run. The figures do not include them.',
     table(['load', 'server', 'round', 'reason'], rows),
   ];
 }
@@ -426,7 +427,7 @@ function loads({ cases }) {
     `${GROUPS[group].title}: ${title}`,
     `\`${Object.values(cases[name])[0].load}\``,
   ]);
-  return ['## The loads', 'As the load generators were told them.', table(['case', 'load'], rows)];
+  return ['## The loads', 'The arguments of the load generators.', table(['case', 'load'], rows)];
 }
 
 /**
