@@ -114,7 +114,7 @@ refuse(AdapterView.prototype, {
   serverSideEmit: 'serverSideEmit() of namespaces',
   persistSession: 'socket.data, or a store of your own',
   restoreSession: 'socket.data, or a store of your own',
-  init: 'new Server(): there is nothing to prepare',
+  init: 'new Server(): no initialization is needed',
   close: 'close() of the server',
 });
 

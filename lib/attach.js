@@ -110,8 +110,8 @@ function takePath(server, httpServer, prefix) {
   const before = paths.get(prefix);
   if (before !== undefined && !before._isClosing) {
     process.emitWarning(
-      `Two native servers are attached to one http server with the path '${prefix}'. Attach one of ` +
-        'them, or give them different paths with the option `path`.',
+      `Two native servers are attached to one HTTP server with the path '${prefix}'. Attach only one, ` +
+        'or give them different values of the option `path`.',
       { code: 'ERR_LOOPBACK_SOCKET_SAME_PATH' },
     );
   }

@@ -32,12 +32,12 @@ class InvalidNameError extends LoopbackSocketError {
   constructor(name) {
     super(
       'INVALID_NAME',
-      `LoopbackSocket.get() needs the name as a string; got ${describe(name)}.`,
+      `LoopbackSocket.get() needs a name, a string such as 'myapp'; got ${describe(name)}.`,
     );
   }
 }
 
-/** `start()` was given something that has no sockets to serve. */
+/** `start()` got something that has no sockets to serve. */
 class InvalidHostError extends LoopbackSocketError {
   /**
    * @param {unknown} host what was given instead of a server
@@ -46,7 +46,7 @@ class InvalidHostError extends LoopbackSocketError {
   constructor(host, kind) {
     super(
       'INVALID_HOST',
-      'start() needs a Socket.IO server, a namespace of one, an http(s).Server or a port; got ' +
+      'start() needs a Socket.IO server, one of its namespaces, an http(s).Server or a port; got ' +
         `${kind?.what ?? describe(host)}. ` +
         (kind?.instead ??
           "Pass what require('socket.io')(httpServer), new LoopbackSocket.Server(httpServer) or " +
@@ -70,10 +70,10 @@ class UnsendableValueError extends LoopbackSocketError {
   }
 }
 
-/** A native server cannot take clients from there, or not yet. */
+/** A native server cannot be attached to this value, or is still closing. */
 class InvalidServerError extends LoopbackSocketError {
   /**
-   * @param {unknown} server where from
+   * @param {unknown} server what was given instead of a server
    * @param {boolean} [isClosing=false] whether the native server is still closing
    * @param {import('./host-kinds').Kind} [kind] what was given is known to be
    */
@@ -81,35 +81,35 @@ class InvalidServerError extends LoopbackSocketError {
     super(
       'INVALID_SERVER',
       isClosing
-        ? 'The native server is still closing. Attach it again when close() has called back, or ' +
-            'its promise is fulfilled.'
-        : 'A native server takes clients from an http.Server, an https.Server or a port; got ' +
+        ? 'The native server is still closing. Wait for the callback or the promise of close() before ' +
+            'you attach it again.'
+        : 'A native server needs an http.Server, an https.Server or a port; got ' +
             `${kind?.what ?? describe(server)}. ` +
             (kind?.instead ?? 'Pass what http.createServer() or app.listen() returned.'),
     );
   }
 }
 
-/** What `io.engine.generateId` gave cannot be the id of a session. */
+/** `io.engine.generateId` returned something that cannot be a session id. */
 class InvalidSessionIdError extends LoopbackSocketError {
   /**
-   * @param {...unknown} id what it gave; nothing if that is the id of another session
+   * @param {...unknown} id what it returned; nothing if another session has that id
    */
   constructor(...id) {
     super(
       'INVALID_SESSION_ID',
-      'io.engine.generateId() must give each session an id of its own, a string of 1 to 63 visible ' +
-        `ASCII characters other than " and \\; ${id.length > 0 ? `got ${describe(id[0])}` : 'this one is in use'}.`,
+      'io.engine.generateId() must return a unique string of 1 to 63 visible ASCII characters other ' +
+        `than " and \\; ${id.length > 0 ? `got ${describe(id[0])}` : 'this id is in use'}.`,
     );
   }
 }
 
-/** An option of the native server, or of `start()`, is unknown or impossible. */
+/** An option of the native server or of `start()` is unknown, or its value is invalid. */
 class InvalidOptionError extends LoopbackSocketError {
   /**
    * @param {string} option its name
    * @param {unknown} value what was given
-   * @param {string} [needs] what it needs; without, the option is unknown
+   * @param {string} [needs] what it must be; if missing, the option is unknown
    * @param {string[]} [known] the options there are
    * @param {string} [whose='The native server'] what has these options
    */
@@ -117,26 +117,29 @@ class InvalidOptionError extends LoopbackSocketError {
     super(
       needs === undefined ? 'UNKNOWN_OPTION' : 'INVALID_OPTION',
       needs === undefined
-        ? `${whose} has no option '${option}'. It has ${known.join(', ')}.`
-        : `The option '${option}' needs ${needs}; got ${describe(value)}.`,
+        ? `${whose} has no option '${option}'. Its options are ${known.join(', ')}.`
+        : `The option '${option}' must be ${needs}; got ${describe(value)}.`,
     );
     this.option = option;
   }
 }
 
-/** An option of Socket.IO asks for what the native server cannot do. */
+/** The native server does not support this option of Socket.IO, or its value. */
 class UnsupportedOptionError extends LoopbackSocketError {
   /**
    * @param {string} option its name
    * @param {string} instead a sentence that says what to do
    */
   constructor(option, instead) {
-    super('UNSUPPORTED_OPTION', `The native server cannot do what '${option}' asks. ${instead}`);
+    super(
+      'UNSUPPORTED_OPTION',
+      `The native server does not support what the option '${option}' asks for. ${instead}`,
+    );
     this.option = option;
   }
 }
 
-/** An event of the socket itself cannot be emitted to clients. */
+/** The application cannot emit an event with a reserved name. */
 class ReservedEventError extends LoopbackSocketError {
   /**
    * @param {string} event its name
@@ -144,28 +147,31 @@ class ReservedEventError extends LoopbackSocketError {
   constructor(event) {
     super(
       'RESERVED_EVENT',
-      `"${event}" is a reserved event name: it is an event of the socket itself. Emit another name.`,
+      `"${event}" is a reserved event name: the socket itself emits it. Use another name.`,
     );
   }
 }
 
-/** Something that cannot be called was given as a callback. */
+/** A callback is not a function. */
 class InvalidCallbackError extends LoopbackSocketError {
   /**
    * @param {unknown} callback what was given instead
    */
   constructor(callback) {
-    super('INVALID_CALLBACK', `The callback needs to be a function; got ${describe(callback)}.`);
+    super('INVALID_CALLBACK', `The callback must be a function; got ${describe(callback)}.`);
   }
 }
 
-/** A timeout is no number of milliseconds. */
+/** A timeout is not a valid number of milliseconds. */
 class InvalidTimeoutError extends LoopbackSocketError {
   /**
    * @param {unknown} timeout what was given instead
    */
   constructor(timeout) {
-    super('INVALID_TIMEOUT', `timeout() needs milliseconds, 0 or more; got ${describe(timeout)}.`);
+    super(
+      'INVALID_TIMEOUT',
+      `timeout() needs a number of milliseconds, 0 or more; got ${describe(timeout)}.`,
+    );
   }
 }
 
@@ -173,53 +179,53 @@ class InvalidTimeoutError extends LoopbackSocketError {
 class AckTimeoutError extends LoopbackSocketError {
   /** Takes nothing. */
   constructor() {
-    // The words of Socket.IO, which applications compare with.
+    // The message of Socket.IO, which applications compare with.
     super('ACK_TIMEOUT', 'operation has timed out');
   }
 }
 
-/** A client sent what is no Socket.IO packet: its connection ends. */
+/** A client sent a message that is not a valid Socket.IO packet; its connection is closed. */
 class MalformedMessageError extends LoopbackSocketError {
   /** Takes nothing. */
   constructor() {
     super(
       'MALFORMED_MESSAGE',
-      'The client sent a message that cannot be read (invalid payload or Illegal attachments); its ' +
-        'connection ends. Check what it is built with.',
+      'The client sent a malformed message (invalid payload or Illegal attachments), so its connection ' +
+        'is closed. Check which client library and parser it uses.',
     );
   }
 }
 
-/** A member of Socket.IO that the native server does not have. */
+/** The native server does not have this member of Socket.IO. */
 class UnsupportedApiError extends LoopbackSocketError {
   /**
    * @param {string} member the member
    * @param {string} instead what to use instead
    */
   constructor(member, instead) {
-    super('UNSUPPORTED_API', `The native server has no ${member}. Use ${instead}.`);
+    super('UNSUPPORTED_API', `The native server does not support ${member}. Use ${instead}.`);
     this.member = member;
   }
 }
 
-/** A client has tried to authenticate too often; it gets the message and the code. */
+/** A client tried to authenticate too often; it receives the message and the code. */
 class TooManyAttemptsError extends LoopbackSocketError {
   constructor() {
     super('TOO_MANY_ATTEMPTS', 'Too many attempts to authenticate. Connect again later.');
   }
 }
 
-/** Too many sockets of a client's address are pending; it gets the message and the code. */
+/** Too many sockets of a client's address are pending; it receives the message and the code. */
 class TooManyPendingError extends LoopbackSocketError {
   constructor() {
     super(
       'TOO_MANY_PENDING',
-      'Too many connections of this address wait for authentication. Connect again later.',
+      'Too many connections from this address are waiting for authentication. Connect again later.',
     );
   }
 }
 
-/** The addon for this platform is not installed, not built, or cannot be loaded. */
+/** The addon for this platform is not installed, not built, or fails to load. */
 class MissingAddonError extends LoopbackSocketError {
   /**
    * @param {unknown} [cause] what its loader threw
@@ -228,15 +234,15 @@ class MissingAddonError extends LoopbackSocketError {
     super(
       'NO_ADDON',
       `The addon for ${process.platform} ${process.arch} cannot be loaded. It is an optional ` +
-        'dependency: install again without --omit=optional or --no-optional, on the platform that ' +
-        'the app runs on. In a checkout, run `npm run build`.',
+        'dependency: reinstall without --omit=optional or --no-optional, on the platform that the app ' +
+        'runs on. In a checkout, run `npm run build`.',
       cause,
     );
   }
 }
 
 /**
- * Names a value in a message without running any code of the value.
+ * Describes a value in a message without running any of the value's code.
  *
  * @param {unknown} value any value
  * @returns {string} a short description

@@ -82,9 +82,9 @@ function warnOfHeld(namespace, isHeld) {
     }
     const name = JSON.stringify(namespace.name);
     process.emitWarning(
-      `A client that is not in the default namespace '/' hears no broadcast of the namespace ${name}, ` +
-        'which existed when start(io) was called: a client has to authenticate in the default ' +
-        'namespace first. To let every client hear this one, leave it out: ' +
+      `A client that is not in the default namespace '/' receives no broadcasts of the namespace ${name}, ` +
+        'because the namespace existed when start(io) was called: a client has to authenticate in the ' +
+        'default namespace first. To let every client receive its broadcasts, call ' +
         `start(io, { open: [${name}] }).`,
       { code: 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE' },
     );

@@ -67,7 +67,10 @@ class Namespace extends EventEmitter {
    * @throws {UnsupportedApiError} always
    */
   set adapter(value) {
-    throw new UnsupportedApiError('adapter to set', 'a Socket.IO server with it, and start(io)');
+    throw new UnsupportedApiError(
+      'setting an adapter',
+      'a Socket.IO server with that adapter, and pass it to start(io)',
+    );
   }
 
   /**

@@ -43,8 +43,8 @@ const MAX_DELAY = 2 ** 31 - 1;
  * @property {number} [destroyUpgradeTimeout=1000] after how many ms
  */
 
-const DELAY = { check: isDelay, needs: 'milliseconds, 1 to 2147483647' };
-const SIZE = { check: isSize, needs: 'bytes, a whole number from 1' };
+const DELAY = { check: isDelay, needs: 'a whole number of milliseconds from 1 to 2147483647' };
+const SIZE = { check: isSize, needs: 'a whole number of bytes, 1 or more' };
 const BOOLEAN = { check: isBoolean, needs: 'true or false' };
 
 /**
@@ -77,7 +77,7 @@ const RULES = {
     fallback: undefined,
     or: true,
     check: isCookie,
-    needs: "true, a cookie's name, or an object with its name, path, httpOnly, sameSite…",
+    needs: 'true, the name of the cookie, or an object with name, path, httpOnly, sameSite…',
     complete: completeCookie,
   },
   allowedOrigins: {
@@ -85,7 +85,7 @@ const RULES = {
     or: true,
     check: isAllowedOrigins,
     needs:
-      "origins as 'https://example.com' without a path, regular expressions, an array of both, or a " +
+      "an origin such as 'https://example.com', a regular expression, an array of these, or a " +
       'function (origin, done) that calls done(null, isAllowed)',
   },
   cors: {
@@ -114,17 +114,17 @@ const RULES = {
 
 /** What Socket.IO has and the native server cannot do, with what to do instead. */
 const UNSUPPORTED = {
-  adapter: 'Use a Socket.IO server with its adapter, and start(io).',
-  connectionStateRecovery: 'Use a Socket.IO server, and start(io).',
+  adapter: 'Use a Socket.IO server with that adapter, and pass it to start(io).',
+  connectionStateRecovery: 'Use a Socket.IO server, and pass it to start(io).',
   initialPacket: "Emit an event to each socket in io.on('connection').",
   origins: "Use the option 'cors', and 'allowRequest' to refuse connections.",
 };
 
 /** What Socket.IO has and what changes nothing for clients if it is missing. */
 const IGNORED = {
-  perMessageDeflate: 'messages are sent uncompressed',
-  httpCompression: 'answers to long polling are sent uncompressed',
-  wsEngine: 'websockets are served in Rust',
+  perMessageDeflate: 'it sends messages uncompressed',
+  httpCompression: 'it sends polling responses uncompressed',
+  wsEngine: 'it implements WebSocket in Rust',
 };
 
 /** @type {Set<string>} ignored options that were warned about */

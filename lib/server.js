@@ -467,7 +467,7 @@ for (const option of ['path', 'serveClient', 'connectTimeout']) {
   };
 }
 
-const HOSTED = 'a Socket.IO server with it, and start(io)';
+const HOSTED = 'a Socket.IO server with that adapter, and pass it to start(io)';
 refuse(Server.prototype, {
   'adapter(value)': HOSTED,
   'attachApp(app)': 'attach(httpServer)',

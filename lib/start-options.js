@@ -21,7 +21,7 @@ const { InvalidOptionError } = require('./errors');
 /** The default namespace: the one whose sockets authenticate where a whole server is served. */
 const DEFAULT = '/';
 
-const COUNT = { check: isCount, needs: 'a whole number from 1, or Infinity for no limit' };
+const COUNT = { check: isCount, needs: 'a whole number, 1 or more, or Infinity for no limit' };
 
 /** What each option needs, and what it is without. */
 const RULES = {
@@ -29,7 +29,7 @@ const RULES = {
     fallback: [],
     check: (value) => Array.isArray(value) && value.every(isEntry),
     needs:
-      "an array of names of namespaces other than '/' and of regular expressions, as in " +
+      "an array of namespace names other than '/' and regular expressions, such as " +
       "{ open: ['/admin', /^\\/public/] }",
     complete: (entries) => entries.map(withSlash),
   },

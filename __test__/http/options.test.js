@@ -100,7 +100,7 @@ describe('invalid options', () => {
         assert.throws(() => make({ [name]: value }), {
           code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
           option: name,
-          message: new RegExp(`'${name}' needs `),
+          message: new RegExp(`'${name}' must be `),
         });
       }
     });

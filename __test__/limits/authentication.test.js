@@ -14,7 +14,8 @@ const TOO_MANY_ATTEMPTS = {
   code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS',
 };
 const TOO_MANY_PENDING = {
-  message: 'Too many connections of this address wait for authentication. Connect again later.',
+  message:
+    'Too many connections from this address are waiting for authentication. Connect again later.',
   code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING',
 };
 

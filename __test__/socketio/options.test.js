@@ -41,7 +41,7 @@ describe('options', () => {
           {
             code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
             option,
-            message: new RegExp(`'${option}' needs `),
+            message: new RegExp(`'${option}' must be `),
           },
           `${option}: ${String(value)}`,
         );
