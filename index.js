@@ -9,9 +9,9 @@ Object.assign(module.exports, errors);
 
 // The native server is loaded by those who use it.
 const lazily = {
-  Server: () => require('./lib/server'),
-  Namespace: () => require('./lib/namespace').Namespace,
-  Socket: () => require('./lib/socket').Socket,
+  Server: () => require('./lib/socketio/server'),
+  Namespace: () => require('./lib/socketio/namespace').Namespace,
+  Socket: () => require('./lib/socketio/socket').Socket,
 };
 for (const [name, get] of Object.entries(lazily)) {
   Object.defineProperty(module.exports, name, { configurable: true, enumerable: true, get });

@@ -5,12 +5,12 @@
  */
 
 const net = require('net');
-const hosted = require('./hosted');
-const { resolveHandler } = require('./invoke');
+const hosted = require('./hosted/hosted');
+const { resolveHandler } = require('./auth/invoke');
 const { InvalidHostError, InvalidNameError } = require('./errors');
 const { kindOf } = require('./host-kinds');
-const { startOptions } = require('./start-options');
-const { DEFAULT_TIMEOUT } = require('./timeout');
+const { startOptions } = require('./auth/start-options');
+const { DEFAULT_TIMEOUT } = require('./auth/timeout');
 
 /** A server of our own serves an instance by its method of this name. */
 const SERVE = Symbol.for('loopback-socket.serve');
@@ -134,7 +134,7 @@ LoopbackSocket.prototype.removeMethod = function removeMethod(methodName) {
  * @param {object | number | string} io a `LoopbackSocket.Server`, a Socket.IO server of version 2 to 4, a
  *   namespace of either, or an emitter of `connection` events that looks like one; an http(s).Server
  *   or a port makes a `LoopbackSocket.Server` of its own
- * @param {import('./start-options').StartOptions} [options] which namespaces of a whole server are left
+ * @param {import('./auth/start-options').StartOptions} [options] which namespaces of a whole server are left
  *   out, and how much a client may try
  * @returns {void}
  * @throws {InvalidHostError} if it is nothing of these
@@ -173,7 +173,7 @@ function isPort(value) {
  * @returns {object} a `LoopbackSocket.Server`
  */
 function nativeServer(listener) {
-  const Server = require('./server');
+  const Server = require('./socketio/server');
   if (isPort(listener)) {
     return new Server(listener);
   }

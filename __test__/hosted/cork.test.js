@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { VERSIONS, authenticate, call, newInstance, openServer } = require('../support/js-hosts');
-const { coalesce } = require('../../lib/coalesce');
+const { coalesce } = require('../../lib/hosted/cork');
 
 /** Counts the writes of a stream. */
 function counted(stream) {

@@ -14,7 +14,7 @@ const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
 const LoopbackSocket = require('../..');
 const socketIo = require('socket.io');
-const { AcceptedWebsockets } = require('../../lib/accepted');
+const { AcceptedWebsockets } = require('../../lib/http/accepted-websockets');
 const { uncaught } = require('../support/native-server');
 
 const SERVERS = {

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
-const { networkOf } = require('../../lib/authentication-limits');
+const { networkOf } = require('../../lib/auth/limits');
 const { HOSTS, authenticate, newInstance, next, openServer } = require('../support/js-hosts');
 
 const TOO_MANY_ATTEMPTS = {

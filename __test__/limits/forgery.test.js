@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
-const { parseBatch, dispatch } = require('../../lib/inbox');
+const { parseBatch, dispatch } = require('../../lib/native/event-batch');
 const { TIMEOUT, ending, loopbackSocket, served } = require('../support/native-server');
 
 /** A world whose method `m` and listener `spy` note what runs, and for whom. */

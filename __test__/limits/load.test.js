@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
-const { Body } = require('../../lib/body');
+const { Body } = require('../../lib/http/body');
 const { TIMEOUT } = require('../support/native-server');
 const { inChild, start } = require('../support/child');
 const { RawPolling, RawWebsocket } = require('../support/raw');

@@ -59,7 +59,10 @@ const platforms = fs
 describe('the package', () => {
   it('the package holds the files that users need and no others', () => {
     const files = packed(ROOT);
-    const library = fs.readdirSync(path.join(ROOT, 'lib')).map((name) => `lib/${name}`);
+    const library = fs
+      .readdirSync(path.join(ROOT, 'lib'), { recursive: true })
+      .filter((file) => path.extname(file) !== '')
+      .map((file) => `lib/${file.replaceAll(path.sep, '/')}`);
     const faces = [
       'index.js',
       'index.mjs',

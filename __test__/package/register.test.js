@@ -10,7 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 const { after, before, describe, it } = require('node:test');
-const { currentOptions } = require('../../lib/register-options');
+const { currentOptions } = require('../../lib/register/options');
 
 const ROOT = path.join(__dirname, '..', '..');
 const TIMEOUT = 30_000;
@@ -305,7 +305,7 @@ describe('loopback-socket/register', () => {
     );
     assert.equal(found.manifest, 'socket.io');
     assert.equal(found.deep, 'function');
-    assert.equal(found.resolved, 'register-socket.io-2.js');
+    assert.equal(found.resolved, 'socket.io-2.js');
     assert.equal(found.missing, 'MODULE_NOT_FOUND');
   });
 

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { createRequire } = require('node:module');
 const { describe, it } = require('node:test');
-const { encode, decode } = require('../../lib/msgpack');
+const { encode, decode } = require('../../lib/native/msgpack');
 
 const theirs = createRequire(require.resolve('socket.io-msgpack-parser'))('notepack.io');
 

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
 const { Server } = require('../..');
-const { serverOptions } = require('../../lib/options');
+const { serverOptions } = require('../../lib/socketio/options');
 const { run, heard, received } = require('../support/context');
 const probes = require('./socketio-api/probes');
 const { declaredMembers, readTable } = require('./socketio-api/table');
@@ -63,7 +63,7 @@ describe('the table of docs/socketio-api.md', () => {
   });
 
   it('docs/socketio-api.md names only error and warning codes that exist', () => {
-    const files = ['errors.js', 'options.js'].map((name) =>
+    const files = ['errors.js', 'socketio/options.js'].map((name) =>
       path.join(__dirname, '..', '..', 'lib', name),
     );
     const source = files.map((file) => fs.readFileSync(file, 'utf8')).join('\n');

@@ -1,6 +1,6 @@
 //! The native server, as JavaScript drives it.
 //!
-//! `lib/server.js` and its neighbours call these methods with numbers they were given and text they
+//! `lib/socketio/server.js` and its neighbours call these methods with numbers they were given and text they
 //! wrote; what comes the other way goes through the [`Inbox`]. What must stay true: no method
 //! panics or throws for a number that names nothing any more, since sockets end at any time. A number
 //! that names something is 64 bits wide here and exact as a double there: none is given twice,
@@ -430,7 +430,7 @@ impl NativeServer {
     }
 
     /// The client of a session does not keep to the protocol of polling, or left before it was
-    /// answered: its connection ends, for a reason that `lib/reasons.js` has.
+    /// answered: its connection ends, for a reason that `lib/socketio/disconnect-reasons.js` has.
     #[napi(catch_unwind)]
     pub fn abort_session(&self, sid: String, reason: u32) {
         if let Ok(sid) = sid.parse() {

@@ -1,6 +1,6 @@
 //! The session of a socket that a JavaScript Socket.IO server owns.
 //!
-//! `lib/hosted.js` reports what happens to its socket and does what the answers say; values and
+//! `lib/hosted/hosted.js` reports what happens to its socket and does what the answers say; values and
 //! acknowledgements stay in JavaScript. This file only turns numbers into the core's types and
 //! back. What must stay true: no method throws or panics, whatever it is given. A number that
 //! names nothing is answered like a report that comes too late.

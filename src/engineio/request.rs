@@ -22,7 +22,7 @@ pub(crate) enum Asks {
     Use(Sid),
 }
 
-/// Why a request is refused. `lib/refusals.js` has the codes of Engine.IO and the words for each.
+/// Why a request is refused. `lib/http/refusals.js` has the codes of Engine.IO and the words for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Refusal {

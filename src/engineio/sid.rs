@@ -16,7 +16,7 @@ const LENGTH: usize = 20;
 /// How many random bytes are in it.
 const RANDOM: usize = 15;
 const _: () = assert!(RANDOM * 4 == LENGTH * 3);
-/// How many characters an id of the application may have; `lib/engine.js` says so to it.
+/// How many characters an id of the application may have; `lib/socketio/engine.js` says so to it.
 const MAX_LENGTH: usize = 63;
 
 /// A session id: 1 to [`MAX_LENGTH`] characters of visible ASCII without quotes and backslashes, so

@@ -152,7 +152,7 @@ pub(crate) enum Run {
     Method { instance: Instance, method: u32 },
 }
 
-/// Why a socket or a connection ended. `lib/reasons.js` has the words of Socket.IO for each, and the
+/// Why a socket or a connection ended. `lib/socketio/disconnect-reasons.js` has the words of Socket.IO for each, and the
 /// details that it gives, in the order of [`Reason::code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {

@@ -2,7 +2,7 @@
 //!
 //! Owns both directions of the relation (room to sockets, socket to rooms) and keeps them equal;
 //! a room without sockets does not exist. Rooms go by numbers: their names, which may be any values of
-//! JavaScript's and are often a client's choice, never come here (`lib/rooms.js` has them). Nor does
+//! JavaScript's and are often a client's choice, never come here (`lib/socketio/rooms.js` has them). Nor does
 //! the room of a socket's own id, in which it is from the start. Pure data: the namespace that owns it
 //! locks it.
 

@@ -22,7 +22,7 @@ pub(crate) enum Said<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closing<'a>(pub(crate) &'a [u8]);
 
-/// What a client may not send. `lib/reasons.js` has the words of the npm package `ws` for each, in the
+/// What a client may not send. `lib/socketio/disconnect-reasons.js` has the words of the npm package `ws` for each, in the
 /// order of [`Fault::number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {

@@ -156,8 +156,8 @@ describe('the types and the code', () => {
   const typeOf = (name) =>
     checker.getDeclaredTypeOfSymbol(name === face.name ? face : face.exports.get(name));
 
-  const { Connection } = require('../../../lib/connection');
-  const { Socket } = require('../../../lib/socket');
+  const { Connection } = require('../../../lib/socketio/connection');
+  const { Socket } = require('../../../lib/socketio/socket');
   const server = new LoopbackSocket.Server();
   const connection = new Connection(server, 'a', { url: '/', _query: {} }, '::1');
 
@@ -276,7 +276,7 @@ describe('the types and the code', () => {
   }
 
   it('the types declare every option of a server', () => {
-    const { serverOptions } = require('../../../lib/options');
+    const { serverOptions } = require('../../../lib/socketio/options');
     const declared = checker.getPropertiesOfType(typeOf('ServerOptions')).map(({ name }) => name);
     for (const name of Object.keys(serverOptions())) {
       assert.ok(declared.includes(name), `${name} is not declared`);

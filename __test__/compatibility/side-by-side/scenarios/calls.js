@@ -625,7 +625,7 @@ module.exports = [
     promise: 'socket.use() sees calls, may change their args, and may keep them from running',
     leftOut({ host }) {
       if (!host.isNative) return undefined;
-      const { Socket } = require('../../../../lib/socket');
+      const { Socket } = require('../../../../lib/socketio/socket');
       return typeof Socket?.prototype.use === 'function'
         ? undefined
         : 'the native socket has no use() yet';

@@ -13,7 +13,7 @@ const MAX_DEPTH: usize = 10_000;
 /// Integers beyond which a JavaScript number is not exact.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// Passes over one value with all that is in it, which is then safe for `lib/msgpack.js` to read.
+/// Passes over one value with all that is in it, which is then safe for `lib/native/msgpack.js` to read.
 ///
 /// # Errors
 /// When it is not whole, lies too deep, names something in a way that no property of JavaScript is

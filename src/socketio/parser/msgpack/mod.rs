@@ -2,7 +2,7 @@
 //! a map of `type`, `nsp` and, where they belong, `data` and `id`. Version 2, of Socket.IO 2 clients,
 //! numbers packets with binary apart and joins and leaves namespaces in JSON; both are understood.
 //!
-//! What a packet carries stays MessagePack between here and JavaScript, where `lib/msgpack.js` turns
+//! What a packet carries stays MessagePack between here and JavaScript, where `lib/native/msgpack.js` turns
 //! it into values and back: a `Date` or `undefined` would not survive in JSON.
 //!
 //! ```text

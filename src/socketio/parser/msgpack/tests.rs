@@ -1,5 +1,5 @@
 //! Messages of the real `socket.io-msgpack-parser` 3.0.2 and of `socket.io` 4.8.4 with it, byte for
-//! byte, and hostile ones. What the values are is for the tests of `lib/msgpack.js` to say.
+//! byte, and hostile ones. What the values are is for the tests of `lib/native/msgpack.js` to say.
 
 use crate::engineio::Str;
 use crate::socketio::packet::Payload;

@@ -1,0 +1,260 @@
+'use strict';
+
+/**
+ * Drives one attempt to authenticate, on any host: runs the auth function and the onConnected
+ * handlers, has the methods bound and tells the client. The session decides what comes next; this
+ * file does it. Nothing it calls can throw out of it.
+ */
+
+const { invoke, resolveHandler } = require('./invoke');
+const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
+
+const FAILURE = 'Authentication failure';
+
+// What `session.outcome()` answers besides the number of the onConnected handler to run.
+const BIND = -2;
+const UNAUTHORIZED = -3;
+
+/**
+ * A method with the handler that stood behind it when its socket authenticated.
+ *
+ * @typedef {object} BoundMethod
+ * @property {string} name the name that clients call
+ * @property {Function} fn the handler
+ * @property {unknown} self its `this`
+ */
+
+/**
+ * What an attempt needs to know of the socket's owner.
+ *
+ * @typedef {object} Host
+ * @property {object} session the socket's state: `outcome`, `bound` and `acknowledged` of the
+ *   native class `Session`
+ * @property {object} socket the socket that handlers get: `auth`, `emit`, `disconnect`
+ * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
+ *   these methods in the place of those that the instance has bound to the socket
+ * @property {() => void} authenticated lets broadcasts through; called before the client is told
+ * @property {(instance: number, by: number) => boolean} count adds to the attempts with an instance that
+ *   failed or are under way; says whether that is too many
+ * @property {(value: unknown, key: string) => unknown} sendable gives what to emit for a value
+ *   under a name, or throws
+ */
+
+/**
+ * Runs one attempt to its end.
+ *
+ * @param {Host} host the socket's owner
+ * @param {import('../loopback-socket')} loopbackSocket whose handlers decide
+ * @param {number} instance the number the session gave to `loopbackSocket`
+ * @param {number} attempt the number the session gave to this attempt
+ * @param {unknown} credentials what the client sent; handlers and methods share it
+ * @returns {void}
+ */
+function authenticate(host, loopbackSocket, instance, attempt, credentials) {
+  const { session, socket } = host;
+  const args = [socket, credentials];
+  let handlers = [];
+
+  if (host.count(instance, 1)) {
+    exclude(socket, new TooManyAttemptsError());
+    return;
+  }
+  const { fn, self } = resolveHandler(loopbackSocket._auth);
+  invoke(fn, self, args, (failed, value) => {
+    if (failed || !isAccepted(value)) {
+      proceed(session.outcome(instance, attempt, false, 0), failed ? value : undefined);
+      return;
+    }
+    handlers = loopbackSocket._connected.slice();
+    proceed(session.outcome(instance, attempt, true, handlers.length));
+  });
+
+  /**
+   * Does what the session says, as often as it says so at once. Handlers that are done when they
+   * return are gone through in this loop, however many there are.
+   *
+   * @param {number} next the session's answer
+   * @param {unknown} [error] why the outcome before was a failure
+   * @returns {void}
+   */
+  function proceed(next, error) {
+    while (next >= 0) {
+      const handler = resolveHandler(handlers[next]);
+      let returned = false;
+      let settled = false;
+      invoke(handler.fn, handler.self, args, (failed, value) => {
+        const after = session.outcome(instance, attempt, !failed, 0);
+        const reason = failed ? value : undefined;
+        if (returned) {
+          proceed(after, reason);
+        } else {
+          settled = true;
+          next = after;
+          error = reason;
+        }
+      });
+      returned = true;
+      if (!settled) {
+        return;
+      }
+    }
+    if (next === BIND) {
+      accept();
+    } else if (next === UNAUTHORIZED) {
+      refuse(host, instance, attempt, messageOf(error));
+    }
+  }
+
+  /**
+   * Binds the methods as they stand now and tells the client.
+   *
+   * @returns {void}
+   */
+  function accept() {
+    const methods = methodsOf(loopbackSocket);
+    // Bound before the session knows: no call can come in between.
+    host.bind(instance, methods, credentials);
+    if (!session.bound(instance, attempt)) {
+      return;
+    }
+    host.count(instance, -1);
+    socket.auth = true;
+    host.authenticated();
+    try {
+      socket.emit('authenticated', true);
+    } catch {
+      // A listener of an emitter that only looks like a socket; it is not for us to handle.
+    }
+  }
+}
+
+/**
+ * Tells the client that it is refused, and ends the socket when the client has acknowledged.
+ *
+ * @param {Host} host the socket's owner
+ * @param {number} instance the number of the LoopbackSocket
+ * @param {number} attempt the number of the attempt
+ * @param {unknown} message why
+ * @returns {void}
+ */
+function refuse(host, instance, attempt, message) {
+  const { session, socket } = host;
+  const acknowledged = () => {
+    if (session.acknowledged(instance, attempt)) {
+      disconnect(socket);
+    }
+  };
+  try {
+    socket.emit('unauthorized', { message: host.sendable(message, 'message') }, acknowledged);
+    return;
+  } catch {
+    if (isPrimitive(message)) {
+      return;
+    }
+  }
+  try {
+    socket.emit('unauthorized', { message: new UnsendableValueError().message }, acknowledged);
+  } catch {
+    // The message was sent to nobody: the socket stays pending and ends at its timeout.
+  }
+}
+
+/**
+ * Disconnects a socket, whatever its `disconnect` or the application's listeners do.
+ *
+ * @param {object} socket the socket
+ * @param {boolean} [close=false] whether to close its connection, with all its namespaces
+ * @returns {void}
+ */
+function disconnect(socket, close = false) {
+  try {
+    if (close) {
+      socket.disconnect(true);
+    } else {
+      socket.disconnect();
+    }
+  } catch {
+    // An emitter that cannot disconnect, or a listener that threw.
+  }
+}
+
+/**
+ * Tells a client why it is turned away, and ends its connection.
+ *
+ * @param {object} socket the socket
+ * @param {import('../errors').LoopbackSocketError} error why
+ * @returns {void}
+ */
+function exclude(socket, { message, code }) {
+  try {
+    socket.emit('unauthorized', { message, code });
+  } catch {
+    // A listener of an emitter that only looks like a socket; it is not for us to handle.
+  }
+  disconnect(socket, true);
+}
+
+/**
+ * @param {unknown} value what an auth function gave
+ * @returns {boolean} whether it accepts the socket; no value at all does
+ */
+function isAccepted(value) {
+  return value === undefined || Boolean(value);
+}
+
+/**
+ * @param {unknown} error what an auth function or onConnected handler failed with
+ * @returns {unknown} the message for the client: that of the error, whatever its type
+ */
+function messageOf(error) {
+  try {
+    return error ? error.message : FAILURE;
+  } catch {
+    return FAILURE;
+  }
+}
+
+/**
+ * @param {unknown} message the message of an error
+ * @returns {boolean} whether it can be sent for sure
+ */
+function isPrimitive(message) {
+  return (
+    message === undefined ||
+    message === null ||
+    typeof message === 'string' ||
+    typeof message === 'number' ||
+    typeof message === 'boolean'
+  );
+}
+
+/** @type {WeakMap<object, BoundMethod[]>} what each LoopbackSocket's methods were the last time */
+const lastMethods = new WeakMap();
+
+/**
+ * @param {import('../loopback-socket')} loopbackSocket the instance
+ * @returns {readonly BoundMethod[]} its methods as they stand now: one list for all sockets that
+ *   authenticate while they stay the same
+ */
+function methodsOf(loopbackSocket) {
+  const refs = loopbackSocket._methods;
+  const names = Object.keys(refs);
+  const last = lastMethods.get(loopbackSocket);
+  let isSame = last?.length === names.length;
+  const methods = names.map((name, i) => {
+    const { fn, self } = resolveHandler(refs[name]);
+    const before = last?.[i];
+    if (before?.name === name && before.fn === fn && before.self === self) {
+      return before;
+    }
+    isSame = false;
+    return { name, fn, self };
+  });
+  if (isSame) {
+    return last;
+  }
+  lastMethods.set(loopbackSocket, methods);
+  return methods;
+}
+
+module.exports = { authenticate, disconnect, exclude };

@@ -1,0 +1,480 @@
+'use strict';
+
+/**
+ * Keeps the broadcasts of a JavaScript Socket.IO server away from sockets that are pending, and from
+ * the sockets of gated namespaces whose connection has not authenticated. What the application emits
+ * to one of these itself does reach it.
+ *
+ * Socket.IO 2 broadcasts to the sockets in `namespace.connected`; a hidden one is taken out of it.
+ * Versions 3 and 4 have one list for everything, so there the namespace's adapter is given a view of
+ * the namespace in which hidden sockets cannot be found, except by the operations that are no
+ * broadcasts (`fetchSockets`, `socketsJoin` and the like). The view also answers for the broadcasts
+ * that a cluster's adapter takes over from other servers.
+ *
+ * What must stay true: a socket is hidden from the namespace's `connect` event, before any listener
+ * of the application can broadcast, until it has authenticated; in a gated namespace until a socket of
+ * its connection has authenticated in the default namespace, wherever that socket is by then.
+ */
+
+const { isAdminUi, isLeftOut, warnOfHeld } = require('../auth/gated-namespaces');
+
+/**
+ * Every socket that no broadcast reaches, with the reasons: that it is pending itself, or what is
+ * known of its connection.
+ *
+ * @type {WeakMap<object, Set<symbol | Connection>>}
+ */
+const hidden = new WeakMap();
+
+/** The reason to hide a socket that is pending itself. */
+const PENDING = Symbol('pending');
+
+/** @type {WeakSet<object>} adapters that have their view */
+const gated = new WeakSet();
+
+/** @type {WeakSet<object>} hidden sockets whose own `emit` is our detour; see `passDirectEmits` */
+const detoured = new WeakSet();
+
+/** The hidden socket whose own emit is about to become a broadcast; see `passDirectEmits`. */
+let emitting;
+
+/** @type {WeakMap<object, object>} such a socket by the options of that broadcast */
+const direct = new WeakMap();
+
+/** Names of the adapter methods that look sockets up for other reasons than to broadcast. */
+const MANAGEMENT = ['sockets', 'fetchSockets', 'addSockets', 'delSockets', 'disconnectSockets'];
+const BROADCASTS = ['broadcast', 'broadcastWithAck'];
+
+/**
+ * What is known of a connection.
+ *
+ * @typedef {object} Connection
+ * @property {boolean} isAuthenticated whether a served socket of it has authenticated; stays so
+ * @property {boolean} isServed whether it has, or had, a served socket
+ * @property {Set<object>} held its sockets of gated namespaces, hidden until then
+ */
+
+/** The gate of one `io` that LoopbackSockets were started on. */
+class BroadcastGate {
+  /**
+   * @param {object} io a Socket.IO server or namespace, or an emitter that looks like one
+   */
+  constructor(io) {
+    this._io = io;
+    /** @type {WeakMap<object, Connection>} */
+    this._connections = new WeakMap();
+    /** @type {Set<object>} the gated namespaces */
+    this._gated = new Set();
+    this._served = namespaceOf(io);
+    // `connect` comes before `connection`, and ours before the application's.
+    this._served?.prependListener('connect', (socket) => this.hold(socket));
+  }
+
+  /**
+   * Gates the namespaces that there are, if `io` is a whole server.
+   *
+   * @param {(string | RegExp)[]} open those that the application leaves out
+   * @returns {void}
+   */
+  gateNamespaces(open) {
+    for (const [name, namespace] of namespacesOf(this._io)) {
+      if (
+        namespace === this._served ||
+        typeof namespace.on !== 'function' ||
+        this._gated.has(namespace) ||
+        isLeftOut(name, open)
+      ) {
+        continue;
+      }
+      this._gated.add(namespace);
+      const connect = (socket) => this._connect(namespace, socket);
+      if (typeof namespace.prependListener === 'function') {
+        namespace.prependListener('connect', connect);
+      } else {
+        namespace.on('connect', connect);
+      }
+    }
+  }
+
+  /**
+   * A served socket is pending: no broadcast reaches it from now on, nor its connection's sockets in
+   * gated namespaces.
+   *
+   * @param {object} socket the socket
+   * @returns {void}
+   */
+  hold(socket) {
+    hide(socket, PENDING);
+    const connection = this._connection(socket);
+    if (connection.isAuthenticated || connection.isServed) {
+      return;
+    }
+    connection.isServed = true;
+    // Those that were there before `start()`.
+    for (const other of listed(socket.client && socket.client.sockets)) {
+      if (this._gated.has(other.nsp) && !isAdminUi(other.nsp)) {
+        holdWith(connection, other);
+      }
+    }
+  }
+
+  /**
+   * A served socket has authenticated: broadcasts reach it, and the sockets that were held with it.
+   *
+   * @param {object} socket the socket
+   * @returns {void}
+   */
+  release(socket) {
+    show(socket, PENDING);
+    if (socket.nsp === undefined) {
+      this._showInAll(socket);
+    }
+    const connection = this._connection(socket);
+    connection.isAuthenticated = true;
+    for (const other of connection.held) {
+      show(other, connection);
+    }
+    connection.held.clear();
+  }
+
+  /**
+   * A socket has connected to a gated namespace.
+   *
+   * @param {object} namespace the namespace
+   * @param {object} socket its new socket
+   * @returns {void}
+   */
+  _connect(namespace, socket) {
+    const { client } = socket;
+    if (socket.nsp === undefined || !client) {
+      // An emitter that only looks like a server, with one socket for all its namespaces.
+      if (!socket.auth && namespace.connected) {
+        delete namespace.connected[socket.id];
+      }
+      return;
+    }
+    const connection = this._connection(socket);
+    if (connection.isAuthenticated || isAdminUi(namespace)) {
+      return;
+    }
+    const main = this._servedSocketOf(client);
+    if (main?.auth) {
+      // Vouched for where nobody could hear of it: it is older than `start()`.
+      connection.isAuthenticated = true;
+      return;
+    }
+    holdWith(connection, socket);
+    if (main === undefined) {
+      const isHeld = () =>
+        connection.held.has(socket) && this._servedSocketOf(client) === undefined;
+      warnOfHeld(namespace, isHeld);
+    }
+  }
+
+  /**
+   * @param {object} client a client of a Socket.IO server
+   * @returns {object | undefined} its socket in the served namespace
+   */
+  _servedSocketOf(client) {
+    const { name } = this._served ?? {};
+    return client.nsps instanceof Map ? client.nsps.get(name) : client.nsps?.[name];
+  }
+
+  /**
+   * Puts a socket that knows no namespace back into those that know it.
+   *
+   * @param {object} socket the socket of an emitter that only looks like a server
+   * @returns {void}
+   */
+  _showInAll(socket) {
+    for (const [, namespace] of namespacesOf(this._io)) {
+      if (
+        namespace.connected &&
+        listed(namespace.sockets).some((other) => other.id === socket.id)
+      ) {
+        namespace.connected[socket.id] = socket;
+      }
+    }
+  }
+
+  /**
+   * @param {object} socket any socket
+   * @returns {Connection} what is known of its connection
+   */
+  _connection(socket) {
+    const key = socket.client || socket;
+    let connection = this._connections.get(key);
+    if (connection === undefined) {
+      connection = { isAuthenticated: false, isServed: false, held: new Set() };
+      this._connections.set(key, connection);
+    }
+    return connection;
+  }
+}
+
+/**
+ * Hides a socket of a gated namespace until its connection has authenticated.
+ *
+ * @param {Connection} connection its connection
+ * @param {object} socket the socket
+ * @returns {void}
+ */
+function holdWith(connection, socket) {
+  if (!connection.held.has(socket)) {
+    connection.held.add(socket);
+    socket.once('disconnect', () => connection.held.delete(socket));
+  }
+  hide(socket, connection);
+}
+
+/**
+ * @param {object} io whatever LoopbackSockets are started on
+ * @returns {object | undefined} the namespace whose sockets its `connection` events are about, if it
+ *   is a real server or namespace
+ */
+function namespaceOf(io) {
+  const namespace = typeof io.of === 'function' ? io.sockets : io;
+  const real = namespace && namespace.server && typeof namespace.prependListener === 'function';
+  return real ? namespace : undefined;
+}
+
+/**
+ * @param {object} io whatever LoopbackSockets are started on
+ * @returns {[string, object][]} the namespaces it has by now, with their names, if it is a server
+ */
+function namespacesOf(io) {
+  const table = io.nsps || io._nsps || {};
+  const entries = table instanceof Map ? [...table] : Object.entries(table);
+  return entries.filter(([, namespace]) => typeof namespace === 'object' && namespace !== null);
+}
+
+/**
+ * @param {Map<string, object> | object | object[] | undefined} table objects by name, or an array
+ * @returns {object[]} the objects
+ */
+function listed(table) {
+  const entries = table instanceof Map ? [...table.values()] : Object.values(table || {});
+  return entries.filter((entry) => typeof entry === 'object' && entry !== null);
+}
+
+/**
+ * Takes broadcasts away from a socket.
+ *
+ * @param {object} socket the socket
+ * @param {symbol | Connection} reason why
+ * @returns {void}
+ */
+function hide(socket, reason) {
+  const { nsp } = socket;
+  if (nsp === undefined) {
+    return;
+  }
+  const reasons = hidden.get(socket);
+  if (reasons === undefined) {
+    hidden.set(socket, new Set([reason]));
+  } else {
+    reasons.add(reason);
+  }
+  if (nsp.sockets instanceof Map) {
+    gateAdapter(nsp);
+    passDirectEmits(socket);
+  } else if (nsp.connected) {
+    delete nsp.connected[socket.id];
+  }
+}
+
+/**
+ * Lets broadcasts through to a socket again, unless there is another reason why not.
+ *
+ * @param {object} socket the socket
+ * @param {symbol | Connection} reason why it was hidden
+ * @returns {void}
+ */
+function show(socket, reason) {
+  const { nsp } = socket;
+  if (nsp === undefined) {
+    return;
+  }
+  const reasons = hidden.get(socket);
+  reasons?.delete(reason);
+  if (reasons?.size > 0) {
+    return;
+  }
+  hidden.delete(socket);
+  if (detoured.delete(socket)) {
+    delete socket.emit;
+  }
+  if (nsp.connected && nsp.sockets && nsp.sockets[socket.id] === socket) {
+    nsp.connected[socket.id] = socket;
+  }
+}
+
+/**
+ * Gives a namespace's adapter its view of the namespace. Called for each hidden socket, since the
+ * application may give the server another adapter at any time.
+ *
+ * @param {object} nsp a namespace of Socket.IO 3 or 4
+ * @returns {void}
+ */
+function gateAdapter(nsp) {
+  const { adapter } = nsp;
+  if (!adapter || gated.has(adapter)) {
+    return;
+  }
+  gated.add(adapter);
+  const sockets = new GatedSockets(nsp.sockets);
+  adapter.nsp = viewOf(nsp, sockets);
+
+  wrap(adapter, MANAGEMENT, (run) => sockets.show({ gated: false, exempt: undefined }, run));
+  // Gated again within: a socket that is disconnected or joins a room may cause a broadcast.
+  wrap(adapter, BROADCASTS, (run, packet, opts) => {
+    if (emitting !== undefined) {
+      direct.set(opts, emitting);
+      emitting = undefined;
+    }
+    return sockets.show({ gated: true, exempt: undefined }, run);
+  });
+  // The adapter of a cluster may get to its local sockets later: only the options tell by then.
+  wrap(adapter, ['apply'], (run, opts) => {
+    return direct.has(opts) ? sockets.show({ gated: true, exempt: direct.get(opts) }, run) : run();
+  });
+
+  const { persistSession } = adapter;
+  if (typeof persistSession === 'function') {
+    // A recovered session is given what it missed before it can authenticate again. One that never
+    // had authenticated missed nothing.
+    adapter.persistSession = function persistAuthenticated(session) {
+      const socket = nsp.sockets.get(session.sid);
+      return hidden.has(socket) ? undefined : persistSession.call(this, session);
+    };
+  }
+}
+
+/**
+ * Has some methods of an object run within another function.
+ *
+ * @param {object} object the object
+ * @param {string[]} names of the methods; those it has not are left out
+ * @param {(run: () => unknown, ...args: unknown[]) => unknown} within gets the call as `run`, and its
+ *   arguments; returns what `run` returns
+ * @returns {void}
+ */
+function wrap(object, names, within) {
+  for (const name of names) {
+    const method = object[name];
+    if (typeof method === 'function') {
+      object[name] = function wrapped(...args) {
+        return within(() => Reflect.apply(method, this, args), ...args);
+      };
+    }
+  }
+}
+
+/**
+ * Makes an object that is the namespace in everything but its sockets. What the adapter writes to it,
+ * like the counter of acknowledgement ids, is written to the namespace.
+ *
+ * @param {object} nsp the namespace
+ * @param {GatedSockets} sockets what the view shows as `sockets`
+ * @returns {object} the view
+ */
+function viewOf(nsp, sockets) {
+  const properties = {};
+  for (const key of Reflect.ownKeys(nsp)) {
+    properties[key] = {
+      enumerable: true,
+      get: () => nsp[key],
+      set: (value) => {
+        nsp[key] = value;
+      },
+    };
+  }
+  properties.sockets = { enumerable: true, value: sockets };
+  return Object.create(nsp, properties);
+}
+
+/**
+ * With connection state recovery, Socket.IO 4 emits to a single socket by a broadcast to its own
+ * room. Has the gate know a hidden socket's own emits.
+ *
+ * @param {object} socket a hidden socket
+ * @returns {void}
+ */
+function passDirectEmits(socket) {
+  const { opts } = socket.nsp.server;
+  if (!opts || !opts.connectionStateRecovery || detoured.has(socket)) {
+    return;
+  }
+  detoured.add(socket);
+  const { emit } = socket;
+  socket.emit = function emitDirectly(...args) {
+    emitting = socket;
+    try {
+      return Reflect.apply(emit, this, args);
+    } finally {
+      emitting = undefined;
+    }
+  };
+}
+
+/** The sockets of a namespace as its adapter sees them: a hidden one is not found by its id. */
+class GatedSockets {
+  /**
+   * @param {Map<string, object>} sockets the namespace's own list
+   */
+  constructor(sockets) {
+    this._sockets = sockets;
+    this._view = { gated: true, exempt: undefined };
+  }
+
+  /**
+   * Shows the sockets otherwise than before for as long as something runs.
+   *
+   * @param {{gated: boolean, exempt: object | undefined}} view whether hidden sockets are left out,
+   *   and which one is not
+   * @param {() => unknown} run what runs
+   * @returns {unknown} what `run` returns
+   */
+  show(view, run) {
+    const before = this._view;
+    this._view = view;
+    try {
+      return run();
+    } finally {
+      this._view = before;
+    }
+  }
+
+  /**
+   * @param {string} id the id of a socket
+   * @returns {object | undefined} the socket, unless it is hidden
+   */
+  get(id) {
+    const socket = this._sockets.get(id);
+    const { gated: isGated, exempt } = this._view;
+    return isGated && hidden.has(socket) && socket !== exempt ? undefined : socket;
+  }
+
+  /**
+   * @returns {number} how many sockets there are, hidden or not
+   */
+  get size() {
+    return this._sockets.size;
+  }
+
+  /**
+   * @returns {Iterator<[string, object]>} all sockets by id, hidden or not
+   */
+  [Symbol.iterator]() {
+    return this._sockets[Symbol.iterator]();
+  }
+}
+
+// In everything else the namespace's own list answers.
+for (const name of ['has', 'set', 'delete', 'clear', 'keys', 'values', 'entries', 'forEach']) {
+  GatedSockets.prototype[name] = function forwarded(...args) {
+    return this._sockets[name](...args);
+  };
+}
+
+module.exports = { BroadcastGate };

@@ -1,0 +1,444 @@
+'use strict';
+
+/**
+ * Serves the sockets of a JavaScript Socket.IO server, version 2 to 4, or of an emitter that looks
+ * like one. The server owns sockets and values; what happens to a socket is decided by its native
+ * `Session`, which this file asks and obeys.
+ *
+ * What must stay true: nothing that a handler or a client does throws into the server; a socket
+ * that is gone holds no timer and no handler.
+ */
+
+const { Session } = require('../native/binding');
+const { authenticate, disconnect, exclude } = require('../auth/authenticate');
+const { AuthenticationLimits } = require('../auth/limits');
+const { BroadcastGate } = require('./broadcast-gate');
+const { coalesce } = require('./cork');
+const { TooManyPendingError } = require('../errors');
+const { EMITTER_EVENTS } = require('../events');
+const { answer, invoke } = require('../auth/invoke');
+const { sendable } = require('./encodable');
+const { delayOf } = require('../auth/timeout');
+
+/** Where a socket keeps what its `auth` is. */
+const STANDING = Symbol('loopback-socket.auth');
+
+/** `socket.auth`, which hears of it when the application vouches for the socket. */
+const AUTH = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this[STANDING];
+  },
+  set(value) {
+    this[STANDING] = value;
+    if (value) {
+      hostedSockets.get(this)?.vouch();
+    }
+  },
+};
+
+/** Handlers run after the listeners of the event that caused them, as if awaited. */
+const resolved = Promise.resolve();
+
+/**
+ * What is started on one `io`.
+ *
+ * @typedef {object} Hosting
+ * @property {Set<import('../loopback-socket')>} instances those that serve it
+ * @property {BroadcastGate} gate its gate
+ */
+
+/** @type {WeakMap<object, Hosting>} by `io` */
+const hostings = new WeakMap();
+
+/** @type {WeakMap<object, HostedSocket>} the live ones, by the server's socket */
+const hostedSockets = new WeakMap();
+
+/**
+ * Serves the sockets that connect to `io` from now on. Once per instance and `io`, however often it
+ * is called.
+ *
+ * @param {object} io a Socket.IO server or namespace, or an emitter of `connection` events
+ * @param {import('../loopback-socket')} loopbackSocket the instance
+ * @param {import('../auth/start-options').StartOptions} options of `start()`
+ * @returns {void}
+ */
+function serve(io, loopbackSocket, options) {
+  let hosting = hostings.get(io);
+  if (hosting === undefined) {
+    hosting = { instances: new Set(), gate: new BroadcastGate(io) };
+    hostings.set(io, hosting);
+  }
+  if (hosting.instances.has(loopbackSocket)) {
+    return;
+  }
+  hosting.instances.add(loopbackSocket);
+  const { gate } = hosting;
+  gate.gateNamespaces(options.open);
+  const limits = new AuthenticationLimits(options);
+  const timeout = delayOf(loopbackSocket._timeout);
+  io.on('connection', (socket) => {
+    let hosted = hostedSockets.get(socket);
+    if (hosted === undefined) {
+      watchAuth(socket);
+      if (socket.connected === false) {
+        // Disconnected by a listener before ours: its `disconnect` event is over.
+        return;
+      }
+      hosted = new HostedSocket(socket);
+      hostedSockets.set(socket, hosted);
+    }
+    hosted.serve(loopbackSocket, timeout, gate, limits);
+  });
+}
+
+/**
+ * One LoopbackSocket on one socket.
+ *
+ * @typedef {object} Serving
+ * @property {number} index its number in the session
+ * @property {AuthenticationLimits} limits those it was started with
+ * @property {number} attempts to authenticate that failed or are under way
+ * @property {() => void} settled called when the socket is pending no more
+ * @property {NodeJS.Timeout | undefined} timer closes the connection of a socket that stays pending
+ * @property {Map<string, Binding>} bindings its methods by name; one that was bound before and is
+ *   not any more has no `fn`
+ */
+
+/**
+ * A method as a listener of the socket.
+ *
+ * @typedef {object} Binding
+ * @property {Function} listener what the socket calls; the same one for as long as it lives
+ * @property {Function | undefined} fn the handler
+ * @property {unknown} self its `this`
+ * @property {unknown} credentials those it was bound with
+ */
+
+/** A socket of the server, served by one or more LoopbackSockets. The host of their attempts. */
+class HostedSocket {
+  /**
+   * @param {object} socket the server's socket
+   */
+  constructor(socket) {
+    this.socket = socket;
+    this.session = new Session();
+    this.sendable = needsSendable(socket) ? sendable : identity;
+    /** @type {Map<import('../loopback-socket'), Serving>} */
+    this._servings = new Map();
+    /** @type {Serving[]} by their number */
+    this._byIndex = [];
+    /** @type {Set<BroadcastGate>} */
+    this._gates = new Set();
+    /** Whether it is not pending any more: it has authenticated, or the application vouches for it. */
+    this._isTrusted = false;
+    this._ended = false;
+    socket.on('disconnect', () => this._end());
+    coalesce(socket.conn);
+  }
+
+  /**
+   * A LoopbackSocket begins to serve the socket.
+   *
+   * @param {import('../loopback-socket')} loopbackSocket the instance
+   * @param {number | null} timeout how long the socket may stay pending; `null` for ever
+   * @param {BroadcastGate} gate the gate of the `io` it is started on
+   * @param {AuthenticationLimits} limits those it is started with
+   * @returns {void}
+   */
+  serve(loopbackSocket, timeout, gate, limits) {
+    if (this._isTrusted) {
+      gate.release(this.socket);
+    } else {
+      this._gates.add(gate);
+      gate.hold(this.socket);
+    }
+    if (this._servings.has(loopbackSocket)) {
+      return;
+    }
+    const index = this.session.serve(timeout, Date.now());
+    if (index < 0) {
+      return;
+    }
+    const settled = this._isTrusted
+      ? ignore
+      : limits.enter(this.socket, this.socket.handshake?.address);
+    if (settled === undefined) {
+      exclude(this.socket, new TooManyPendingError());
+      return;
+    }
+    const serving = {
+      index,
+      limits,
+      attempts: 0,
+      settled,
+      timer: undefined,
+      bindings: new Map(),
+    };
+    this._servings.set(loopbackSocket, serving);
+    this._byIndex[index] = serving;
+    if (timeout !== null) {
+      serving.timer = setTimeout(() => this._expire(), timeout);
+    }
+    // One parameter here, two for methods: emitters that look like sockets count them.
+    this.socket.on('authentication', (credentials) => {
+      this._attempt(loopbackSocket, index, credentials);
+    });
+  }
+
+  /**
+   * Binds methods as listeners of the socket, in the place of those bound before.
+   *
+   * @param {number} index the number of the LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod[]} methods the methods
+   * @param {unknown} credentials what their handlers get
+   * @returns {void}
+   */
+  bind(index, methods, credentials) {
+    const serving = this._byIndex[index];
+    if (serving === undefined) {
+      return;
+    }
+    const { bindings } = serving;
+    for (const binding of bindings.values()) {
+      binding.fn = undefined;
+    }
+    methods.forEach(({ name, fn, self }) => {
+      if (EMITTER_EVENTS.has(name)) {
+        return;
+      }
+      let binding = bindings.get(name);
+      if (binding === undefined) {
+        binding = { listener: undefined, fn, self, credentials };
+        binding.listener = this._listenerOf(binding);
+        bindings.set(name, binding);
+        this.socket.on(name, binding.listener);
+      } else {
+        Object.assign(binding, { fn, self, credentials });
+        this._listenAgain(name, binding.listener);
+      }
+    });
+    for (const [name, { fn, listener }] of bindings) {
+      if (fn === undefined && typeof this.socket.removeListener === 'function') {
+        this.socket.removeListener(name, listener);
+        bindings.delete(name);
+      }
+    }
+  }
+
+  /**
+   * Adds the listener of a method that is bound again, if the application has removed it meanwhile.
+   *
+   * @param {string} name the method
+   * @param {Function} listener its listener
+   * @returns {void}
+   */
+  _listenAgain(name, listener) {
+    const { socket } = this;
+    if (typeof socket.listeners === 'function' && !socket.listeners(name).includes(listener)) {
+      socket.on(name, listener);
+    }
+  }
+
+  /**
+   * The application has set `socket.auth` itself, instead of the client authenticating: broadcasts
+   * reach the socket, and no timeout ends it. What it may call stays as it is.
+   *
+   * @returns {void}
+   */
+  vouch() {
+    if (!this._isTrusted) {
+      this.session.exempt();
+      this.authenticated();
+    }
+  }
+
+  /**
+   * The socket has authenticated: broadcasts reach it, and no timeout ends it.
+   *
+   * @returns {void}
+   */
+  authenticated() {
+    this._isTrusted = true;
+    this._settle();
+    for (const gate of this._gates) {
+      gate.release(this.socket);
+    }
+    this._gates.clear();
+  }
+
+  /**
+   * @param {Binding} binding the method
+   * @returns {Function} the listener of the method's event
+   */
+  _listenerOf(binding) {
+    const hosted = this;
+    return function method(args, ack) {
+      // The acknowledgement comes last, whatever the client sent before it.
+      if (arguments.length === 1 && typeof args === 'function') {
+        ack = args;
+        args = undefined;
+      } else if (arguments.length > 2) {
+        ack = arguments[arguments.length - 1];
+      }
+      hosted._call(binding, args, typeof ack === 'function' ? ack : undefined);
+    };
+  }
+
+  /**
+   * The client calls a method. That it may be called was decided when the session took the methods,
+   * and is true until the socket ends. Nothing is kept of a call but by its handler, which may never be
+   * done.
+   *
+   * @param {Binding} binding the method
+   * @param {unknown} args what the client sent
+   * @param {Function | undefined} ack answers the client
+   * @returns {void}
+   */
+  _call(binding, args, ack) {
+    const { fn, self, credentials } = binding;
+    if (fn === undefined) {
+      return;
+    }
+    resolved.then(() => {
+      const settle = (failed, value) => {
+        if (!this._ended) {
+          answer(ack, failed, value, this.sendable);
+        }
+      };
+      invoke(fn, self, [this.socket, credentials, args], ack === undefined ? ignore : settle);
+    });
+  }
+
+  /**
+   * The client sends credentials.
+   *
+   * @param {import('../loopback-socket')} loopbackSocket whose handlers decide
+   * @param {number} index its number in the session
+   * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
+   * @returns {void}
+   */
+  _attempt(loopbackSocket, index, credentials) {
+    const attempt = this.session.credentials(index);
+    if (attempt < 0) {
+      return;
+    }
+    const given = typeof credentials === 'function' ? undefined : credentials;
+    resolved.then(() => {
+      // It may have ended meanwhile, and the functions of the application are not begun for it.
+      if (!this._ended) {
+        authenticate(this, loopbackSocket, index, attempt, given);
+      }
+    });
+  }
+
+  /**
+   * The timeout of a LoopbackSocket is over.
+   *
+   * @returns {void}
+   */
+  _expire() {
+    if (this.socket.auth) {
+      // Vouched for where `watchAuth` could not hear of it.
+      this.vouch();
+    } else if (this.session.tick(Date.now())) {
+      this._settle();
+      disconnect(this.socket, true);
+    }
+  }
+
+  /**
+   * Counts attempts to authenticate that fail or are under way.
+   *
+   * @param {number} index the number of a LoopbackSocket
+   * @param {number} by how many more
+   * @returns {boolean} whether they are too many
+   */
+  count(index, by) {
+    const serving = this._byIndex[index];
+    // It ended while its handlers ran.
+    if (serving === undefined) {
+      return false;
+    }
+    serving.attempts += by;
+    return serving.limits.isExceededBy(serving.attempts);
+  }
+
+  /**
+   * The socket is pending no more.
+   *
+   * @returns {void}
+   */
+  _settle() {
+    for (const { timer, settled } of this._servings.values()) {
+      clearTimeout(timer);
+      settled();
+    }
+  }
+
+  /**
+   * The socket is gone: lets go of everything.
+   *
+   * @returns {void}
+   */
+  _end() {
+    this._ended = true;
+    this.session.disconnected();
+    this._settle();
+    for (const { bindings } of this._servings.values()) {
+      for (const binding of bindings.values()) {
+        Object.assign(binding, { fn: undefined, self: undefined, credentials: undefined });
+      }
+    }
+    this._gates.clear();
+    this._servings.clear();
+    this._byIndex.length = 0;
+    if (hostedSockets.get(this.socket) === this) {
+      hostedSockets.delete(this.socket);
+    }
+  }
+}
+
+/**
+ * Gives a socket its `auth`, `false` for now.
+ *
+ * @param {object} socket the server's socket
+ * @returns {void}
+ */
+function watchAuth(socket) {
+  try {
+    // Not enumerable, as it is for us alone. The same for all sockets: they keep one shape.
+    Object.defineProperty(socket, STANDING, { configurable: true, writable: true, value: false });
+    Object.defineProperty(socket, 'auth', AUTH);
+  } catch {
+    // An emitter that defines its `auth` itself.
+    socket.auth = false;
+  }
+}
+
+/**
+ * @param {object} socket the server's socket
+ * @returns {boolean} whether a server owns it that encodes values with faults: Socket.IO 2 or 3,
+ *   whose sockets have no `except` yet
+ */
+function needsSendable(socket) {
+  return Boolean(socket.nsp && socket.client && typeof socket.except !== 'function');
+}
+
+/**
+ * The outcome of a call that nobody waits for.
+ *
+ * @returns {void}
+ */
+function ignore() {}
+
+/**
+ * @param {unknown} value any value
+ * @returns {unknown} the same
+ */
+function identity(value) {
+  return value;
+}
+
+module.exports = { serve };

@@ -1,0 +1,143 @@
+'use strict';
+
+/**
+ * Puts a server in front of the listeners of a Node http.Server: which requests and upgrades are
+ * its own, and what becomes of the others.
+ */
+
+const cors = require('cors');
+const { clientBundle } = require('./client-bundle');
+const { poll } = require('./polling');
+const { upgrade } = require('./upgrade');
+
+/** @type {WeakMap<object, Map<string, object>>} who serves what begins how, by http.Server */
+const attached = new WeakMap();
+
+/** @type {WeakMap<Function, Function[]>} those that a listener of ours passes on to, now that it is off */
+const passing = new WeakMap();
+
+/**
+ * Attaches a server. Listeners that the http.Server has already hear of every other request.
+ *
+ * @param {import('../socketio/server')} server who serves
+ * @param {import('http').Server} httpServer where clients come
+ * @returns {() => void} takes the server's listeners off again, and puts back those that were there
+ */
+function attach(server, httpServer) {
+  const options = server._options;
+  // Whatever begins so is the server's, as on Engine.IO.
+  const prefix = options.addTrailingSlash ? `${options.path}/` : options.path;
+  if (options.cors !== undefined && server._cors === undefined) {
+    server._cors = cors(options.cors);
+    server.engine.use(server._cors);
+  }
+  const bundle = options.serveClient ? clientBundle(`${options.path}/`, server._cors) : undefined;
+  const leavePath = takePath(server, httpServer, prefix);
+  let isAttached = true;
+  const others = httpServer.listeners('request').slice();
+  const request = (req, res) => {
+    if (isAttached && bundle?.(req, res)) {
+      return;
+    }
+    if (isAttached && req.url.startsWith(prefix)) {
+      poll(server, req, res);
+      return;
+    }
+    for (const listener of others) {
+      Reflect.apply(listener, httpServer, [req, res]);
+    }
+  };
+  httpServer.removeAllListeners('request');
+  httpServer.on('request', request);
+  const upgrades = (req, socket, head) => {
+    if (req.url.startsWith(prefix)) {
+      upgrade(server, req, socket, head);
+    } else if (options.destroyUpgrade) {
+      endUntaken(socket, options.destroyUpgradeTimeout);
+    }
+  };
+  if (options.transports.includes('websocket')) {
+    httpServer.on('upgrade', upgrades);
+  }
+  return () => {
+    // Who was attached later may have our listener among the others: it only passes on from now.
+    isAttached = false;
+    passing.set(request, others);
+    putBack(httpServer, request, others);
+    httpServer.removeListener('upgrade', upgrades);
+    leavePath();
+  };
+}
+
+/**
+ * Has the listeners for requests that were there before take the place of ours.
+ *
+ * @param {import('http').Server} httpServer whose
+ * @param {Function} ours our listener
+ * @param {Function[]} others those before it
+ * @returns {void}
+ */
+function putBack(httpServer, ours, others) {
+  const now = httpServer.rawListeners('request');
+  if (now.includes(ours)) {
+    httpServer.removeAllListeners('request');
+    for (const listener of now.flatMap((one) => (one === ours ? behind(others) : one))) {
+      httpServer.on('request', listener);
+    }
+  }
+}
+
+/**
+ * @param {Function[]} listeners listeners
+ * @returns {Function[]} the same, with those that are off replaced by those they pass on to
+ */
+function behind(listeners) {
+  return listeners.flatMap((one) => (passing.has(one) ? behind(passing.get(one)) : one));
+}
+
+/**
+ * Notes who serves a path of an http.Server, and warns if somebody does already: every websocket
+ * would be taken by both.
+ *
+ * @param {import('../socketio/server')} server who serves it
+ * @param {import('http').Server} httpServer where clients come
+ * @param {string} prefix what its requests begin with
+ * @returns {() => void} forgets it
+ */
+function takePath(server, httpServer, prefix) {
+  const paths = attached.get(httpServer) ?? new Map();
+  attached.set(httpServer, paths);
+  const before = paths.get(prefix);
+  if (before !== undefined && !before._isClosing) {
+    process.emitWarning(
+      `Two native servers are attached to one HTTP server with the path '${prefix}'. Attach only one, ` +
+        'or give them different values of the option `path`.',
+      { code: 'ERR_LOOPBACK_SOCKET_SAME_PATH' },
+    );
+  }
+  paths.set(prefix, server);
+  return () => {
+    if (paths.get(prefix) === server) {
+      paths.delete(prefix);
+    }
+  };
+}
+
+/**
+ * Ends a socket that asked for an upgrade if no other listener takes it: Node leaves that to
+ * whoever listens.
+ *
+ * @param {import('net').Socket} socket the socket
+ * @param {number} grace ms until then
+ * @returns {void}
+ */
+function endUntaken(socket, grace) {
+  socket.on('error', () => {});
+  setTimeout(() => {
+    if (socket.writable && socket.bytesWritten <= 0) {
+      socket.destroySoon();
+    }
+  }, grace).unref();
+}
+
+module.exports = { attach };

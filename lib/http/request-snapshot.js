@@ -1,0 +1,211 @@
+'use strict';
+
+/**
+ * What opened a connection. Node's request holds its socket, their streams and listeners and what the
+ * parser left behind, several kilobytes for as long as the client stays. So a request that nobody but
+ * this package has seen is kept as text, and made again when the application asks for it.
+ */
+
+const http = require('http');
+const net = require('net');
+const { addressesOf, standFor } = require('./client-socket');
+
+class Opening {
+  /** The request as text, while that is all there is of it. */
+  #text;
+  #headers;
+  #request;
+  #connection;
+  /** The client's address. */
+  address;
+  /** Whether the client came by TLS. */
+  isSecure;
+
+  /**
+   * @param {import('../socketio/connection').Connection} connection what was opened
+   * @param {http.IncomingMessage} request what opened it
+   * @param {string | undefined} address the client's address
+   */
+  constructor(connection, request, address) {
+    this.#connection = connection;
+    this.address = address;
+    this.isSecure = Boolean(request.socket?.encrypted);
+    this.#text = isUnseen(connection.server, request) ? textOf(request) : undefined;
+    this.#request = this.#text === undefined ? request : undefined;
+  }
+
+  /**
+   * The request.
+   *
+   * @returns {http.IncomingMessage} the one that came, or one like it; always the same
+   */
+  get request() {
+    if (this.#request === undefined) {
+      this.#request = requestOf(this.#text, this.address, this.#headers, this.#connection);
+      this.#text = undefined;
+      this.#headers = undefined;
+    }
+    return this.#request;
+  }
+
+  /**
+   * Whether somebody but this package may hold the request that came.
+   *
+   * @returns {boolean} if not, it is kept as text
+   */
+  get isSeen() {
+    return this.#request !== undefined;
+  }
+
+  /**
+   * The request's headers and URL, which do not need the rest of it.
+   *
+   * @returns {{headers: http.IncomingHttpHeaders, url: string}} the same headers as the request's
+   */
+  get head() {
+    if (this.#request !== undefined) {
+      const { headers, url } = this.#request;
+      return { headers, url };
+    }
+    const { url, rawHeaders } = partsOf(this.#text);
+    this.#headers ??= headersOf(rawHeaders);
+    return { headers: this.#headers, url };
+  }
+}
+
+/**
+ * Tells whether a request has been seen by nobody but this package: then nobody has put anything on
+ * it or holds it, and nobody will miss it.
+ *
+ * @param {import('../socketio/server')} server who was asked
+ * @param {http.IncomingMessage} request the request
+ * @returns {boolean} whether it is so
+ */
+function isUnseen(server, request) {
+  const { engine, _options: options, _httpServers: httpServers } = server;
+  const event = request.upgrade ? 'upgrade' : 'request';
+  return (
+    // Made by Node itself, for a socket of its own that says no more than where it comes from.
+    request.constructor === http.IncomingMessage &&
+    request.socket instanceof net.Socket &&
+    !request.socket.encrypted &&
+    // Nobody else listens where it came.
+    httpServers.every((one) => one.listenerCount('connection') <= 1) &&
+    httpServers.every((one) => one.listenerCount(event) <= 1) &&
+    options.allowRequest === undefined &&
+    !Object.hasOwn(engine, 'generateId') &&
+    typeof options.cors !== 'function' &&
+    engine.middlewares.every((middleware) => middleware === server._cors) &&
+    engine.listenerCount('initial_headers') === 0 &&
+    engine.listenerCount('headers') === 0
+  );
+}
+
+/**
+ * @param {http.IncomingMessage} request a request
+ * @returns {string | undefined} what makes it up, a line each: no line break gets through a parser of
+ *   HTTP; `undefined` if that would not be all
+ */
+function textOf({ method, url, upgrade, httpVersion, socket, rawHeaders, headers }) {
+  // Most often the headers are the raw ones in lower case. Where a name came twice they are not.
+  if (2 * Object.keys(headers).length !== rawHeaders.length) {
+    return undefined;
+  }
+  const { remotePort, remoteFamily, localAddress, localPort } = socket;
+  const start = [method, url, upgrade ? 1 : '', httpVersion];
+  return start.concat(remotePort, remoteFamily, localAddress, localPort, rawHeaders).join('\n');
+}
+
+/**
+ * @param {string} text from `textOf`
+ * @returns {object} what it was made of
+ */
+function partsOf(text) {
+  const [method, url, upgrade, httpVersion, ...rest] = text.split('\n');
+  const [remotePort, remoteFamily, localAddress, localPort, ...rawHeaders] = rest;
+  const addresses = {
+    remotePort: numberOf(remotePort),
+    remoteFamily: remoteFamily || undefined,
+    localAddress: localAddress || undefined,
+    localPort: numberOf(localPort),
+    // A connection has one family.
+    localFamily: remoteFamily || undefined,
+  };
+  return { method, url, upgrade, httpVersion, addresses, rawHeaders };
+}
+
+/**
+ * @param {string[]} raw names and values of headers, no name twice
+ * @returns {http.IncomingHttpHeaders} the headers
+ */
+function headersOf(raw) {
+  const headers = {};
+  for (let i = 0; i < raw.length; i += 2) {
+    headers[raw[i].toLowerCase()] = raw[i + 1];
+  }
+  return headers;
+}
+
+/**
+ * @param {string[]} raw names and values of headers
+ * @returns {Record<string, string[]>} all values of each name
+ */
+function distinctOf(raw) {
+  const headers = Object.create(null);
+  for (let i = 0; i < raw.length; i += 2) {
+    (headers[raw[i].toLowerCase()] ??= []).push(raw[i + 1]);
+  }
+  return headers;
+}
+
+/**
+ * @param {string} text digits, or nothing
+ * @returns {number | undefined} the number
+ */
+function numberOf(text) {
+  return text === '' ? undefined : Number(text);
+}
+
+/**
+ * Makes a request again, with a socket that stands for the client.
+ *
+ * @param {string} text from `textOf`
+ * @param {string | undefined} remoteAddress the client's address
+ * @param {http.IncomingHttpHeaders | undefined} seen the headers, if the application has seen them
+ *   already
+ * @param {import('../socketio/connection').Connection} connection what the request opened
+ * @returns {http.IncomingMessage} the request
+ */
+function requestOf(text, remoteAddress, seen, connection) {
+  const { addresses, ...parts } = partsOf(text);
+  const socket = new net.Socket();
+  standForClient(socket, connection, { remoteAddress, ...addresses });
+  const request = new http.IncomingMessage(socket);
+  const [major, minor] = parts.httpVersion.split('.');
+  Object.assign(request, parts, {
+    upgrade: parts.upgrade !== '',
+    httpVersionMajor: Number(major),
+    httpVersionMinor: Number(minor),
+    headers: seen ?? headersOf(parts.rawHeaders),
+    headersDistinct: distinctOf(parts.rawHeaders),
+    complete: true,
+  });
+  request.push(null);
+  return request;
+}
+
+/**
+ * @param {net.Socket} socket a socket that carries nothing any more
+ * @param {import('../socketio/connection').Connection} connection the connection of the client that it stands for
+ * @param {Record<string, unknown>} addresses its addresses
+ * @returns {void}
+ */
+function standForClient(socket, connection, addresses) {
+  standFor(socket, {
+    addresses,
+    isEnded: () => !connection.isOpen,
+    end: () => connection.server._native?.terminate(connection.sid),
+  });
+}
+
+module.exports = { Opening, addressesOf, standForClient };

@@ -1,0 +1,373 @@
+'use strict';
+
+/**
+ * Everything the application sends, in its order, as text for the native server: a line an
+ * operation, parted by tabs, which JSON always escapes (`src/socketio/commands.rs` has the list). What
+ * gathers goes over in one call, for each is the price of a wake-up: what the handlers of a batch are
+ * done with at its end, what comes after a pause when its tick is over, and what follows that before
+ * the event loop has gone round together.
+ */
+
+// As it is now: the tests of an application may put a clock of their own in its place.
+const { setImmediate } = require('timers');
+const { UnsendableValueError } = require('../errors');
+const { hasBinary, deconstruct } = require('./attachments');
+const { encode } = require('./msgpack');
+
+/** Above this many characters a batch does not wait for the end of the turn. */
+const FLUSH_AT = 1 << 16;
+
+/** How many numbers share their first digits. */
+const TAIL = 1000;
+/** The last three digits of every number. */
+const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3, '0'));
+
+class Output {
+  #native;
+  /** Whether values travel as MessagePack, and not as JSON. */
+  #isPacked;
+  #text = '';
+  #attachments = [];
+  /** Whether somebody will flush. */
+  #scheduled = false;
+  /** Whether the event loop has yet to go round after the last flush of a tick. */
+  #resting = false;
+  #endTick = () => {
+    this.#resting = true;
+    this.flush();
+    setImmediate(this.#endRest);
+  };
+  #endRest = () => {
+    this.#resting = false;
+    this.#scheduled = false;
+    if (this.#text !== '') {
+      this.#endTick();
+    }
+  };
+
+  /**
+   * @param {import('../../binding').NativeServer} native where it goes
+   * @param {'json' | 'msgpack'} parser how values look on the wire
+   */
+  constructor(native, parser) {
+    this.#native = native;
+    this.#isPacked = parser === 'msgpack';
+  }
+
+  /**
+   * Hands over what has gathered.
+   *
+   * @returns {void}
+   */
+  flush() {
+    this.#scheduled = this.#resting;
+    if (this.#text === '') {
+      return;
+    }
+    const text = this.#text;
+    this.#text = '';
+    if (this.#attachments.length === 0) {
+      this.#native.push(text);
+    } else {
+      const attachments = this.#attachments;
+      this.#attachments = [];
+      this.#native.push(text, attachments);
+    }
+  }
+
+  /**
+   * What comes until the next `flush` waits for that. Whoever says so calls it, whatever happens.
+   *
+   * @returns {void}
+   */
+  gather() {
+    this.#scheduled = true;
+  }
+
+  /**
+   * Answers a call with the outcome of its handler.
+   *
+   * @param {number} socket the socket
+   * @param {number} ack the client's id for its acknowledgement
+   * @param {boolean} failed whether the handler failed
+   * @param {unknown} value its result or error
+   * @returns {void}
+   * @throws {UnsendableValueError} if the value cannot be sent; nothing has been answered then
+   */
+  settle(socket, ack, failed, value) {
+    let json;
+    try {
+      if (this.#isPacked || readsItsKey(value) || hasBinary(value)) {
+        this.answer(socket, ack, [failed ? { error: value } : { result: value }]);
+        return;
+      }
+      json = JSON.stringify(value);
+    } catch (error) {
+      throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
+    }
+    // As JSON has it, a value that has none is left out.
+    const key = failed ? 'error' : 'result';
+    const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
+    this.#add(`a\t${socket}\t${digits(ack)}\t[${answer}]\n`);
+  }
+
+  /**
+   * Answers a call.
+   *
+   * @param {number} socket the socket
+   * @param {number} ack the client's id for its acknowledgement
+   * @param {unknown[]} args the answer
+   * @returns {void}
+   * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
+   */
+  answer(socket, ack, args) {
+    this.#send('a', 'A', `\t${socket}\t${digits(ack)}\t`, args);
+  }
+
+  /**
+   * Emits an event to one socket.
+   *
+   * @param {number} socket the socket
+   * @param {number | ''} ack the id the client is to acknowledge with, `''` for none
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {unknown[]} args the event's name and arguments
+   * @returns {void}
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  emit(socket, ack, flags, args) {
+    this.#send('e', 'E', `\t${socket}\t${ack}\t${flagsOf(flags)}\t`, args);
+  }
+
+  /**
+   * Emits an event to an audience of a namespace.
+   *
+   * @param {number} namespace the namespace
+   * @param {{rooms?: number[], sockets?: number[], except?: number[], exceptSockets?: number[]}}
+   *   audience for whom
+   * @param {number | ''} ack the id the clients are to acknowledge with, `''` for none
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {unknown[]} args the event's name and arguments
+   * @returns {void}
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  broadcast(namespace, audience, ack, flags, args) {
+    const to = JSON.stringify(audience);
+    this.#send('b', 'B', `\t${namespace}\t${to}\t${ack}\t${flagsOf(flags)}\t`, args);
+  }
+
+  /**
+   * @param {number} socket the socket that may not join its namespace
+   * @param {unknown} reason what its client is told; `undefined` for nothing
+   * @returns {void}
+   * @throws {UnsendableValueError} if the reason cannot be sent
+   */
+  refuse(socket, reason) {
+    if (this.#isPacked) {
+      this.#sendPacked('X', `\t${socket}\t`, reason);
+    } else {
+      this.#add(`x\t${socket}\t${reason === undefined ? '' : jsonOf(reason)}\n`);
+    }
+  }
+
+  /**
+   * Answers a client that asked for a namespace.
+   *
+   * @param {string} sid the id of its session
+   * @param {string} request what it asked with, as JSON
+   * @param {Buffer | undefined} packed its `auth`, if that is no JSON
+   * @param {boolean} exists whether the namespace exists now
+   * @returns {void}
+   */
+  answerAsk(sid, request, packed, exists) {
+    if (exists && packed !== undefined) {
+      this.#attachments.push(packed);
+      this.#add(`O\t1\t${sid}\t${request}\n`);
+    } else {
+      this.#add(`${exists ? 'o' : 'r'}\t${sid}\t${request}\n`);
+    }
+  }
+
+  /**
+   * @param {string} sid the session id of a connection to end
+   * @returns {void}
+   */
+  closeConnection(sid) {
+    this.#add(`z\t${sid}\n`);
+  }
+
+  /**
+   * @param {string} sid the session id of a connection
+   * @param {boolean} watched whether what is sent on it is reported from now on
+   * @returns {void}
+   */
+  watchSent(sid, watched) {
+    this.#add(`w\t${sid}\t${watched ? 1 : 0}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {number} room the number of the room it joins
+   * @returns {void}
+   */
+  join(socket, room) {
+    this.#add(`j\t${socket}\t${room}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {number} room the number of the room it leaves
+   * @returns {void}
+   */
+  leave(socket, room) {
+    this.#add(`l\t${socket}\t${room}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket that is of its namespace from now on
+   * @returns {void}
+   */
+  accept(socket) {
+    this.#add(`c\t${socket}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {boolean} held whether broadcasts pass it by
+   * @returns {void}
+   */
+  hold(socket, held) {
+    this.#add(`h\t${socket}\t${held ? 1 : 0}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket to disconnect
+   * @param {boolean} close whether to close its connection too
+   * @returns {void}
+   */
+  disconnect(socket, close) {
+    this.#add(`d\t${socket}\t${close ? 1 : 0}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket whose client sent what cannot be read; its connection ends
+   * @returns {void}
+   */
+  malformed(socket) {
+    this.#add(`m\t${socket}\n`);
+  }
+
+  /**
+   * Adds an operation that carries values.
+   *
+   * @param {string} kind the operation
+   * @param {string} kindWithAttachments the same with attachments
+   * @param {string} fields its fields before the values
+   * @param {unknown[]} args the values
+   * @returns {void}
+   * @throws {UnsendableValueError} if a value cannot be sent
+   */
+  #send(kind, kindWithAttachments, fields, args) {
+    if (this.#isPacked) {
+      this.#sendPacked(kindWithAttachments, fields, args);
+      return;
+    }
+    let json;
+    let attachments;
+    try {
+      if (hasBinary(args)) {
+        attachments = [];
+        json = JSON.stringify(deconstruct(args, attachments));
+      } else {
+        json = JSON.stringify(args);
+      }
+    } catch (error) {
+      throw new UnsendableValueError(error);
+    }
+    if (attachments === undefined) {
+      this.#add(`${kind}${fields}${json}\n`);
+    } else {
+      this.#attachments.push(...attachments);
+      this.#add(`${kindWithAttachments}\t${attachments.length}${fields}${json}\n`);
+    }
+  }
+
+  /**
+   * Adds an operation that carries MessagePack: its one attachment, beside which there is no JSON.
+   *
+   * @param {string} kind the operation with attachments
+   * @param {string} fields its fields before the value
+   * @param {unknown} value the value
+   * @returns {void}
+   * @throws {UnsendableValueError} if the value cannot be sent
+   */
+  #sendPacked(kind, fields, value) {
+    let packed;
+    try {
+      packed = encode(value);
+    } catch (error) {
+      throw new UnsendableValueError(error);
+    }
+    this.#attachments.push(packed);
+    this.#add(`${kind}\t1${fields}\n`);
+  }
+
+  /**
+   * @param {string} line an operation
+   * @returns {void}
+   */
+  #add(line) {
+    this.#text += line;
+    if (this.#text.length > FLUSH_AT) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(this.#endTick);
+    }
+  }
+}
+
+/**
+ * The digits of a number of which there is another one each time. V8 keeps the strings of the last
+ * 16,384 numbers it was asked for, and every collection of young garbage would have to look at them.
+ *
+ * @param {number} number a whole number
+ * @returns {string} its digits
+ */
+function digits(number) {
+  return number < TAIL || number > Number.MAX_SAFE_INTEGER
+    ? `${number}`
+    : `${Math.floor(number / TAIL)}${TAILS[number % TAIL]}`;
+}
+
+/**
+ * @param {{volatile?: boolean, compress?: boolean}} flags how something is sent
+ * @returns {string} the same as an operation has it
+ */
+function flagsOf({ volatile, compress }) {
+  return `${volatile === true ? 'v' : ''}${compress === false ? 'u' : ''}`;
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether its JSON may depend on the name it is sent under
+ */
+function readsItsKey(value) {
+  return typeof value === 'object' && value !== null
+    ? typeof value.toJSON === 'function'
+    : typeof value === 'bigint' || typeof value === 'function';
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {string} its JSON
+ * @throws {UnsendableValueError} if it has none
+ */
+function jsonOf(value) {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch (error) {
+    throw new UnsendableValueError(error);
+  }
+}
+
+module.exports = { Output };

@@ -1,0 +1,243 @@
+'use strict';
+
+/**
+ * Takes batches of what happened on the native server apart (`src/bridge/event_batch.rs` has the records)
+ * and hands each record to whom it is for.
+ */
+
+const { reconstruct } = require('./attachments');
+const { decode } = require('./msgpack');
+
+const FIELDS = 6;
+const PLACE = 1 << 14;
+
+const EVENT = 1;
+const METHOD = 2;
+const AUTHENTICATION = 3;
+const CONNECT = 4;
+const DISCONNECT = 5;
+const ACKNOWLEDGEMENT = 6;
+const CLOSED = 7;
+const RESPONSE = 8;
+const ASK = 9;
+const UPGRADED = 10;
+const PUMP = 11;
+const PACKET = 12;
+const MALFORMED = 13;
+const RELEASED = 14;
+
+/** The reason for which a socket ends when its client leaves the namespace. */
+const CLIENT_LEFT = 0;
+
+/**
+ * The values of a batch, six a record.
+ *
+ * @param {string} batch the batch
+ * @param {() => string[]} records gives its records one by one, should it not parse as a whole
+ * @param {(subject: number) => void} malformed learns whose record cannot be parsed
+ * @returns {unknown[]} the values of all records that can
+ */
+function parseBatch(batch, records, malformed) {
+  try {
+    return JSON.parse(batch);
+  } catch {
+    const values = [];
+    for (const record of records()) {
+      try {
+        values.push(...JSON.parse(record));
+      } catch {
+        const [kind, subject] = record.slice(1).split(',', 2).map(Number);
+        if (kind === EVENT || kind === ACKNOWLEDGEMENT) {
+          malformed(subject);
+        }
+        // What runs for this event must not run for the one before it.
+        values.push(EVENT, subject, -1, -1, -1, undefined);
+      }
+    }
+    return values;
+  }
+}
+
+/**
+ * How a payload with something beside it is put together.
+ *
+ * @param {'json' | 'msgpack'} parser how values look on the wire
+ * @returns {(payload: unknown, attachments: Buffer[]) => unknown} what does it
+ */
+function assembler(parser) {
+  return parser === 'msgpack' ? (payload, [packed]) => decode(packed) : reconstruct;
+}
+
+/**
+ * Hands the records of a batch over, in their order. What an application's listener throws reaches
+ * the process as it would from any emitter, and no other record suffers for it.
+ *
+ * @param {object} server takes each kind of record
+ * @param {unknown[]} values from `parseBatch`
+ * @param {Buffer[]} [attachments] the binary values of all records
+ * @param {(payload: unknown, attachments: Buffer[]) => unknown} [assemble] from `assembler`
+ * @returns {void}
+ */
+function dispatch(server, values, attachments, assemble = reconstruct) {
+  const { ending, leaving } = endingIn(values);
+  for (let i = 0; i < values.length; i += FIELDS) {
+    const kind = values[i];
+    const subject = values[i + 1];
+    const a = values[i + 2];
+    const b = values[i + 3];
+    const place = values[i + 4];
+    try {
+      if (kind === EVENT) {
+        let payload = values[i + 5];
+        const behind = stepsBehind(values, i);
+        i += (behind?.length ?? 0) * FIELDS;
+        if (place >= 0) {
+          payload = whole(server, subject, payload, attachments, place, assemble);
+        }
+        if (payload !== undefined) {
+          server.event(
+            subject,
+            payload,
+            acknowledgement(a),
+            b,
+            leaving?.has(subject) ?? false,
+            behind,
+          );
+        }
+      } else if (kind === RESPONSE) {
+        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
+      } else if (kind === PUMP) {
+        server.pump(subject, a, attachments?.[Math.floor(place / PLACE)]);
+      } else if (kind === PACKET) {
+        server.packet(subject, a, b, attachments[Math.floor(place / PLACE)]);
+      } else if (kind === CONNECT) {
+        const joins = joining(values[i + 5], attachments, place, assemble);
+        server.connect(subject, a, joins, ending?.has(subject) ?? false);
+      } else if (kind === DISCONNECT) {
+        server.disconnect(subject, a);
+      } else if (kind === CLOSED) {
+        server.closed(subject, a);
+      } else if (kind === MALFORMED) {
+        server.failed(subject);
+      } else if (kind === ASK) {
+        const asked = joining(values[i + 5], attachments, place, assemble);
+        server.ask(subject, asked, attachments?.[Math.floor(place / PLACE)]);
+      } else if (kind === RELEASED) {
+        server.released(subject);
+      } else if (kind === UPGRADED) {
+        server.upgraded(subject);
+      } else if (kind === ACKNOWLEDGEMENT) {
+        const args =
+          place >= 0
+            ? whole(server, subject, values[i + 5], attachments, place, assemble)
+            : values[i + 5];
+        if (args !== undefined) {
+          server.acknowledged(subject, a, args);
+        }
+      }
+    } catch (error) {
+      process.nextTick(rethrow, error);
+    }
+  }
+}
+
+/**
+ * @param {number} number as an event's record has it
+ * @returns {number | null} the client's id for its acknowledgement, if it wants one
+ */
+function acknowledgement(number) {
+  return number >= 0 ? number : number === -1 ? null : number + 1;
+}
+
+/**
+ * A method, or an attempt to authenticate, that runs for an event beside the method in its record.
+ *
+ * @typedef {{run: number} | {instance: number, attempt: number}} Step
+ */
+
+/**
+ * @param {unknown[]} values the batch
+ * @param {number} i where the record of an event is
+ * @returns {Step[] | undefined} what the records behind it say that runs for it, if there are any
+ */
+function stepsBehind(values, i) {
+  let steps;
+  for (let at = i + FIELDS; values[at] === METHOD || values[at] === AUTHENTICATION; at += FIELDS) {
+    const [kind, , a, b] = values.slice(at, at + 4);
+    steps ??= [];
+    steps.push(kind === METHOD ? { run: b } : { instance: a, attempt: b });
+  }
+  return steps;
+}
+
+/**
+ * The sockets that end in a batch, and those of them whose clients leave: what came right before that
+ * is for no listener any more, as in Socket.IO 4, where listeners run a tick after the event.
+ *
+ * @param {unknown[]} values the batch
+ * @returns {{ending?: Set<number>, leaving?: Set<number>}} the sockets, if there are any
+ */
+function endingIn(values) {
+  let ending;
+  let leaving;
+  for (let i = 0; i < values.length; i += FIELDS) {
+    if (values[i] === DISCONNECT) {
+      ending ??= new Set();
+      ending.add(values[i + 1]);
+      if (values[i + 2] === CLIENT_LEFT) {
+        leaving ??= new Set();
+        leaving.add(values[i + 1]);
+      }
+    }
+  }
+  return { ending, leaving };
+}
+
+/**
+ * A payload with its binary values in place.
+ *
+ * @param {object} server the server
+ * @param {number} socket the socket
+ * @param {unknown} payload the payload with placeholders
+ * @param {Buffer[]} attachments the binary values of all records
+ * @param {number} place where this record's are, and how many
+ * @param {(payload: unknown, attachments: Buffer[]) => unknown} assemble what puts them together
+ * @returns {unknown} the payload, or `undefined` if the client sent what cannot be put together
+ */
+function whole(server, socket, payload, attachments, place, assemble) {
+  const first = Math.floor(place / PLACE);
+  try {
+    return assemble(payload, attachments.slice(first, first + (place % PLACE)));
+  } catch {
+    server.malformed(socket);
+    return undefined;
+  }
+}
+
+/**
+ * What a client asks with to join a namespace: its `auth` may be beside the record.
+ *
+ * @param {{auth?: object}} request what is in the record
+ * @param {Buffer[] | undefined} attachments the binary values of all records
+ * @param {number} place where the `auth` is, or -1
+ * @param {(payload: unknown, attachments: Buffer[]) => unknown} assemble what reads it
+ * @returns {{auth?: object}} all of it
+ */
+function joining(request, attachments, place, assemble) {
+  if (place < 0) {
+    return request;
+  }
+  // Checked by the native server, so that it can be read.
+  const auth = assemble(undefined, [attachments[Math.floor(place / PLACE)]]);
+  return { ...request, auth };
+}
+
+/**
+ * @param {unknown} error what a listener of the application threw
+ * @throws {unknown} the error
+ */
+function rethrow(error) {
+  throw error;
+}
+
+module.exports = { assembler, parseBatch, dispatch };

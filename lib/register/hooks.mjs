@@ -1,0 +1,17 @@
+// The hook of ES modules for versions of Node.js that run such hooks in a thread of their own.
+
+import { pathToFileURL } from 'node:url';
+import resolving from './resolve.js';
+
+/**
+ * @param {string} specifier what is imported
+ * @param {{parentURL?: string}} context by whom
+ * @param {(specifier: string, context: object) => Promise<object>} next Node's own answer
+ * @returns {Promise<object>} where it is
+ */
+export async function resolve(specifier, context, next) {
+  const file = resolving.substituteFor(specifier, context.parentURL);
+  return file === undefined
+    ? next(specifier, context)
+    : { url: pathToFileURL(file).href, format: 'commonjs', shortCircuit: true };
+}

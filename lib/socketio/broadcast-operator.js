@@ -1,0 +1,327 @@
+'use strict';
+
+/**
+ * Whom a broadcast is for, said step by step: `io.to('a').except('b').emit(…)`. Each step gives a
+ * new operator, so one can be kept and used again.
+ */
+
+const { BroadcastAcks } = require('./acks');
+const { checkedTimeout, eventName } = require('../events');
+
+class BroadcastOperator {
+  /**
+   * @param {import('./namespace').Namespace} namespace where
+   * @param {Set<unknown>} [rooms] in any of these rooms; none means the whole namespace
+   * @param {Set<unknown>} [exceptRooms] in none of these rooms
+   * @param {{volatile?: boolean, timeout?: number, compress?: boolean, local?: boolean}} [flags] how
+   */
+  constructor(namespace, rooms = new Set(), exceptRooms = new Set(), flags = {}) {
+    this.namespace = namespace;
+    this.rooms = rooms;
+    this.exceptRooms = exceptRooms;
+    this.flags = flags;
+  }
+
+  /**
+   * Also the sockets of a room.
+   *
+   * @param {unknown} room the room, or an array of several
+   * @returns {BroadcastOperator} a new one
+   */
+  to(room) {
+    return this.#with({ rooms: union(this.rooms, room) });
+  }
+
+  /**
+   * The same as `to`.
+   *
+   * @param {unknown} room the room, or an array of several
+   * @returns {BroadcastOperator} a new one
+   */
+  in(room) {
+    return this.to(room);
+  }
+
+  /**
+   * Not the sockets of a room.
+   *
+   * @param {unknown} room the room, or an array of several
+   * @returns {BroadcastOperator} a new one
+   */
+  except(room) {
+    return this.#with({ exceptRooms: union(this.exceptRooms, room) });
+  }
+
+  /**
+   * Accepted for the sake of existing code: the native server does not compress.
+   *
+   * @param {boolean} compress whether to
+   * @returns {BroadcastOperator} a new one
+   */
+  compress(compress) {
+    return this.#with({ flags: { ...this.flags, compress } });
+  }
+
+  /**
+   * As Socket.IO 2 spells that what follows is JSON, which it always is.
+   *
+   * @returns {BroadcastOperator} itself
+   */
+  get json() {
+    return this;
+  }
+
+  /**
+   * As Socket.IO 2 spells whether there is binary in what follows, which is found without.
+   *
+   * @returns {BroadcastOperator} itself
+   */
+  binary() {
+    return this;
+  }
+
+  /**
+   * What follows may be dropped for a client for which something waits already.
+   *
+   * @returns {BroadcastOperator} a new one
+   */
+  get volatile() {
+    return this.#with({ flags: { ...this.flags, volatile: true } });
+  }
+
+  /**
+   * Only the sockets of this process; there are no others.
+   *
+   * @returns {BroadcastOperator} a new one
+   */
+  get local() {
+    return this.#with({ flags: { ...this.flags, local: true } });
+  }
+
+  /**
+   * The same audience: broadcasting is what this object does.
+   *
+   * @returns {BroadcastOperator} itself
+   */
+  get broadcast() {
+    return this;
+  }
+
+  /**
+   * How long clients may take to acknowledge what follows.
+   *
+   * @param {number} timeout ms
+   * @returns {BroadcastOperator} a new one
+   * @throws {InvalidTimeoutError} if it is not a number of ms
+   */
+  timeout(timeout) {
+    return this.#with({ flags: { ...this.flags, timeout: checkedTimeout(timeout) } });
+  }
+
+  /**
+   * Emits an event to the audience; sockets that have not authenticated hear nothing. A function as
+   * last argument is called with `(error, responses)` when every client has acknowledged, or when
+   * the timeout is over.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the socket itself
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  emit(event, ...args) {
+    const packet = [eventName(event), ...args];
+    const done = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
+    const { namespace, flags } = this;
+    const watched = namespace._outgoingListeners > 0 || done !== undefined;
+    const hearing = watched ? this.#sockets().filter((socket) => !socket._held) : [];
+    for (const socket of namespace._outgoingListeners > 0 ? hearing : []) {
+      socket._notifyOutgoing(packet);
+    }
+    if (done === undefined) {
+      namespace._broadcast(this, '', flags, packet);
+      return true;
+    }
+    const ack = namespace._nextAck();
+    namespace._broadcast(this, ack, flags, packet);
+    new BroadcastAcks(ack, hearing, flags.timeout, done);
+    return true;
+  }
+
+  /**
+   * Emits an event to the audience and waits until every client has acknowledged.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {Promise<unknown[]>} what each client acknowledged with; rejected, with `responses` so
+   *   far, when the timeout is over
+   */
+  emitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      this.emit(event, ...args, (error, responses) => {
+        if (error) {
+          reject(Object.assign(error, { responses }));
+        } else {
+          resolve(responses);
+        }
+      });
+    });
+  }
+
+  /**
+   * Emits a `message` event.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} itself
+   */
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  /**
+   * The same as `send`.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} itself
+   */
+  write(...args) {
+    return this.send(...args);
+  }
+
+  /**
+   * The sockets of the audience, pending ones among them.
+   *
+   * @returns {Promise<import('./socket').Socket[]>} the sockets
+   */
+  async fetchSockets() {
+    return this.#sockets();
+  }
+
+  /**
+   * The ids of the audience's sockets.
+   *
+   * @returns {Promise<Set<string>>} the ids
+   */
+  async allSockets() {
+    return new Set(this.#sockets().map((socket) => socket.id));
+  }
+
+  /**
+   * Makes the audience's sockets join rooms.
+   *
+   * @param {unknown} room the room, or an array of several
+   * @returns {void}
+   */
+  socketsJoin(room) {
+    this.#sockets().forEach((socket) => socket.join(room));
+  }
+
+  /**
+   * Makes the audience's sockets leave rooms.
+   *
+   * @param {unknown} room the room, or an array of several
+   * @returns {void}
+   */
+  socketsLeave(room) {
+    for (const socket of this.#sockets()) {
+      roomsOf(room).forEach((name) => socket.leave(name));
+    }
+  }
+
+  /**
+   * Disconnects the audience's sockets.
+   *
+   * @param {boolean} [close=false] whether to end their connections too
+   * @returns {void}
+   */
+  disconnectSockets(close = false) {
+    this.#sockets().forEach((socket) => socket.disconnect(close));
+  }
+
+  /**
+   * @param {object} changes what the new operator has different
+   * @returns {BroadcastOperator} a new one
+   */
+  #with({ rooms = this.rooms, exceptRooms = this.exceptRooms, flags = this.flags }) {
+    return new BroadcastOperator(this.namespace, rooms, exceptRooms, flags);
+  }
+
+  /**
+   * @returns {import('./socket').Socket[]} the sockets of the audience now
+   */
+  #sockets() {
+    const { rooms, exceptRooms } = this;
+    return this.namespace
+      ._connected()
+      .filter(
+        (socket) =>
+          (rooms.size === 0 || socket._isInAny(rooms)) &&
+          (exceptRooms.size === 0 || !socket._isInAny(exceptRooms)),
+      );
+  }
+}
+
+/**
+ * @param {Set<unknown>} rooms rooms
+ * @param {unknown} room a room to add, or an array of several
+ * @returns {Set<unknown>} all of them
+ */
+function union(rooms, room) {
+  return new Set([...rooms, ...roomsOf(room)]);
+}
+
+/**
+ * @param {unknown} room a room, or an array of several; any value is one
+ * @returns {unknown[]} the rooms
+ */
+function roomsOf(room) {
+  return Array.isArray(room) ? room : [room];
+}
+
+/**
+ * Gives a class the operators of a broadcast, each beginning a new one.
+ *
+ * @param {object} prototype the class's prototype
+ * @param {(self: object) => BroadcastOperator | object} begin gives what to begin with
+ * @param {string[]} [names] which; all of them if left out
+ * @returns {void}
+ */
+function delegateOperators(prototype, begin, names = OPERATORS) {
+  for (const name of names) {
+    const { get } = Object.getOwnPropertyDescriptor(BroadcastOperator.prototype, name);
+    const descriptor = get
+      ? {
+          get() {
+            return begin(this)[name];
+          },
+        }
+      : {
+          value(...args) {
+            return begin(this)[name](...args);
+          },
+          writable: true,
+        };
+    Object.defineProperty(prototype, name, { configurable: true, ...descriptor });
+  }
+}
+
+const OPERATORS = [
+  'to',
+  'in',
+  'except',
+  'compress',
+  'volatile',
+  'local',
+  'json',
+  'binary',
+  'timeout',
+  'emitWithAck',
+  'fetchSockets',
+  'allSockets',
+  'socketsJoin',
+  'socketsLeave',
+  'disconnectSockets',
+];
+
+module.exports = { BroadcastOperator, delegateOperators, roomsOf };

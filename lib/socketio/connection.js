@@ -1,0 +1,438 @@
+'use strict';
+
+/**
+ * A connection of the native server: what its sockets share. What only few applications look at,
+ * `socket.conn` and `socket.client`, is made when it is asked for.
+ */
+
+const { EventEmitter } = require('events');
+const { isAdminUi, warnOfHeld } = require('../auth/gated-namespaces');
+const { Opening } = require('../http/request-snapshot');
+const { DEFAULT } = require('../auth/start-options');
+const { protocolOf } = require('../http/refusals');
+const { endOf, ofConnection } = require('./disconnect-reasons');
+const { refuse } = require('./unsupported');
+
+/** Types of Engine.IO's packets, by their digit. */
+const TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
+
+/** What is so of a packet, added up, as `src/bridge/event_batch.rs` has it. */
+const SENT = 1;
+const TEXT = 2;
+const UNCOMPRESSED = 4;
+
+/** Events of `socket.conn` that every packet of the connection is needed for. */
+const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
+
+class Connection {
+  /** @type {import('./disconnect-reasons').End | undefined} why it ends: its sockets and itself say the same */
+  #end;
+  /**
+   * Its only socket, or all of them by namespace, in the order in which they came: most connections
+   * have one, but a client may join as many namespaces as it likes.
+   *
+   * @type {import('./socket').Socket
+   *   | Map<import('./namespace').Namespace, import('./socket').Socket> | undefined}
+   */
+  #sockets;
+  #conn;
+  #client;
+  /** Whether it has a socket in the default namespace, if only one that middleware is looking at. */
+  #hasDefault = false;
+  /** Whether it has, or had, a socket there that LoopbackSockets serve. */
+  #isServed = false;
+  /** Whether a socket of it has authenticated there; stays so when that socket leaves. */
+  #isAuthenticated = false;
+
+  /**
+   * @param {import('./server')} server whose
+   * @param {string} sid the id of its Engine.IO session
+   * @param {import('http').IncomingMessage} request what opened it, with its `_query`
+   * @param {string} [address] the client's address
+   */
+  constructor(server, sid, request, address) {
+    this.server = server;
+    /** The id of its Engine.IO session. */
+    this.sid = sid;
+    /** The version of Engine.IO, 3 or 4. */
+    this.protocol = protocolOf(request._query);
+    /** What opened it. */
+    this.opening = new Opening(this, request, address);
+    this.issued = Date.now();
+    this.transport = request.upgrade ? 'websocket' : 'polling';
+    this.isOpen = true;
+    this.isUpgraded = false;
+    /** Whether the native server reports its packets. */
+    this.isWatched = false;
+  }
+
+  /**
+   * Adds a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  add(socket) {
+    if (this.#sockets === undefined) {
+      this.#sockets = socket;
+    } else if (this.#sockets instanceof Map) {
+      this.#sockets.set(socket.nsp, socket);
+    } else {
+      const only = this.#sockets;
+      this.#sockets = new Map([only, socket].map((one) => [one.nsp, one]));
+    }
+    this.#hasDefault ||= socket.nsp.name === DEFAULT;
+  }
+
+  /**
+   * Removes a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  remove(socket) {
+    if (this.#sockets === socket) {
+      this.#sockets = undefined;
+    } else if (this.#sockets instanceof Map && this.#sockets.get(socket.nsp) === socket) {
+      this.#sockets.delete(socket.nsp);
+    }
+    if (socket.nsp.name === DEFAULT) {
+      this.#hasDefault = false;
+    }
+  }
+
+  /**
+   * Its sockets.
+   *
+   * @returns {import('./socket').Socket[]} a copy, in the order in which they came
+   */
+  get sockets() {
+    if (this.#sockets instanceof Map) {
+      return [...this.#sockets.values()];
+    }
+    return this.#sockets === undefined ? [] : [this.#sockets];
+  }
+
+  /**
+   * Engine.IO's view.
+   *
+   * @returns {EngineSocket} made on first use
+   */
+  get conn() {
+    this.#conn ??= new EngineSocket(this);
+    return this.#conn;
+  }
+
+  /**
+   * Has the native server report packets while somebody listens for them, and no longer.
+   *
+   * @returns {void}
+   */
+  watch() {
+    const { server, sid } = this;
+    const isWatched = PACKET_EVENTS.some((event) => this.#conn?.listenerCount(event) > 0);
+    if (isWatched !== this.isWatched && this.isOpen) {
+      this.isWatched = isWatched;
+      server._native?.watchReceived(sid, isWatched);
+      // In its place among what is sent: what was before is none of the listener's business.
+      server._output?.watchSent(sid, isWatched);
+    }
+  }
+
+  /**
+   * A packet came from the client or is queued for it.
+   *
+   * @param {number} digit its type
+   * @param {number} flags what is so of it
+   * @param {Buffer} bytes what it carries
+   * @returns {void}
+   */
+  packet(digit, flags, bytes) {
+    const type = TYPES[digit];
+    const data = (flags & TEXT) > 0 ? bytes.toString() : bytes;
+    const carries = type === 'message' || bytes.length > 0;
+    if ((flags & SENT) > 0) {
+      const options = { compress: (flags & UNCOMPRESSED) === 0 };
+      this.tell('packetCreate', carries ? { type, options, data } : { type, options });
+      return;
+    }
+    this.tell('packet', carries ? { type, data } : { type });
+    if (type === 'message') {
+      this.tell('data', data);
+      this.tell('message', data);
+    } else if (type === 'ping' || type === 'pong') {
+      // The client pings in version 3 of Engine.IO, and answers in version 4.
+      this.tell('heartbeat');
+    }
+  }
+
+  /**
+   * What opened the connection, unless the application took it away.
+   *
+   * @returns {import('http').IncomingMessage | undefined} the request
+   */
+  get httpRequest() {
+    return this.#conn === undefined ? this.opening.request : this.#conn.request;
+  }
+
+  /**
+   * The headers and the URL of what opened the connection, unless the application took it away.
+   *
+   * @returns {{headers: import('http').IncomingHttpHeaders, url: string} | undefined} both
+   */
+  get head() {
+    const own = this.#conn && Object.getOwnPropertyDescriptor(this.#conn, 'request');
+    const isAsItWas = this.#conn === undefined || own?.get === REQUEST.get;
+    return isAsItWas ? this.opening.head : own?.value;
+  }
+
+  /**
+   * Socket.IO's view.
+   *
+   * @returns {Client} made on first use
+   */
+  get client() {
+    this.#client ??= new Client(this);
+    return this.#client;
+  }
+
+  /**
+   * @param {number} code why a socket of the connection, or the connection itself, ends
+   * @returns {import('./disconnect-reasons').End} what that says
+   */
+  endOf(code) {
+    if (this.#end?.code !== code) {
+      this.#end = endOf(code);
+    }
+    return this.#end;
+  }
+
+  /**
+   * The connection has ended.
+   *
+   * @param {number} code why
+   * @returns {void}
+   */
+  close(code) {
+    this.isOpen = false;
+    if (this.#conn !== undefined) {
+      const { reason, details } = this.endOf(code);
+      this.tell('close', ofConnection(reason), details);
+    }
+  }
+
+  /**
+   * Emits an event of Engine.IO's, if somebody may be listening.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {void}
+   */
+  tell(event, ...args) {
+    this.#conn?.emit(event, ...args);
+  }
+
+  /**
+   * A socket joins its namespace: broadcasts reach it at once, or pass it by for now. A connection
+   * asks this for each of its sockets, so it takes the same time however many there are.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  joined(socket) {
+    const { nsp } = socket;
+    const isHeld = this.#isHeld(nsp);
+    socket._hold(socket._isPending || isHeld);
+    if (isHeld && !this.#hasDefault) {
+      warnOfHeld(nsp, () => socket.connected && !this.#hasDefault && this.#isHeld(nsp));
+    }
+    if (nsp.name === DEFAULT && socket._isPending && !this.#isServed) {
+      this.#isServed = true;
+      // Those that were there before `start()`.
+      this.#updateHolds();
+    }
+  }
+
+  /**
+   * A socket has authenticated, or the application vouches for it: broadcasts reach it, and if it is
+   * of the default namespace, those of gated namespaces reach the connection for as long as it lives.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  authenticated(socket) {
+    socket._hold(this.#isHeld(socket.nsp));
+    if (socket.nsp.name === DEFAULT && !this.#isAuthenticated) {
+      this.#isAuthenticated = true;
+      this.#updateHolds();
+    }
+  }
+
+  /**
+   * @param {import('./namespace').Namespace} nsp a namespace
+   * @returns {boolean} whether its broadcasts do not reach this connection
+   */
+  #isHeld(nsp) {
+    return nsp._isGated && !this.#isAuthenticated && !isAdminUi(nsp);
+  }
+
+  /**
+   * Goes through all sockets; a client cannot have it do so more than twice.
+   *
+   * @returns {void}
+   */
+  #updateHolds() {
+    for (const socket of this.sockets) {
+      socket._hold(socket._isPending || this.#isHeld(socket.nsp));
+    }
+  }
+}
+
+/** A property of `socket.conn`'s own, so that it can be deleted; a request is made when it is read. */
+const REQUEST = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return this._opened;
+  },
+  set(value) {
+    Object.defineProperty(this, 'request', { value, writable: true });
+  },
+};
+
+/**
+ * `socket.conn`: emits `upgrade` and `close`, and, as packets come and go, `packet`, `packetCreate`,
+ * `message`, `data` and `heartbeat`.
+ */
+class EngineSocket extends EventEmitter {
+  #connection;
+
+  /**
+   * @param {Connection} connection the connection
+   */
+  constructor(connection) {
+    super();
+    this.#connection = connection;
+    Object.defineProperty(this, 'request', REQUEST);
+  }
+
+  /**
+   * Its listeners have changed.
+   *
+   * @returns {void}
+   */
+  _watch() {
+    this.#connection.watch();
+  }
+
+  /**
+   * @returns {import('http').IncomingMessage} what opened the connection
+   */
+  get _opened() {
+    return this.#connection.opening.request;
+  }
+
+  /** @returns {string} the id of the Engine.IO session */
+  get id() {
+    return this.#connection.sid;
+  }
+
+  /** @returns {number} the version of Engine.IO, 3 or 4 */
+  get protocol() {
+    return this.#connection.protocol;
+  }
+
+  /** @returns {string | undefined} the client's address */
+  get remoteAddress() {
+    return this.#connection.opening.address;
+  }
+
+  /** @returns {{name: string}} the transport in use, `polling` or `websocket` */
+  get transport() {
+    return { name: this.#connection.transport };
+  }
+
+  /** @returns {string} `open` or `closed` */
+  get readyState() {
+    return this.#connection.isOpen ? 'open' : 'closed';
+  }
+
+  /** @returns {boolean} whether the connection began with polling and is a websocket now */
+  get upgraded() {
+    return this.#connection.isUpgraded;
+  }
+
+  /** @returns {object} `io.engine` */
+  get server() {
+    return this.#connection.server.engine;
+  }
+
+  /**
+   * Ends the connection.
+   *
+   * @returns {this} itself
+   */
+  close() {
+    const { server, sid, isOpen } = this.#connection;
+    if (isOpen) {
+      server._output?.closeConnection(sid);
+    }
+    return this;
+  }
+}
+
+for (const method of [
+  'on',
+  'addListener',
+  'once',
+  'prependListener',
+  'prependOnceListener',
+  'off',
+  'removeListener',
+  'removeAllListeners',
+]) {
+  EngineSocket.prototype[method] = function changed(...args) {
+    Reflect.apply(EventEmitter.prototype[method], this, args);
+    this._watch();
+    return this;
+  };
+}
+
+refuse(EngineSocket.prototype, { send: 'socket.send()', write: 'socket.send()' });
+
+/**
+ * `socket.client`.
+ */
+class Client {
+  #connection;
+
+  /**
+   * @param {Connection} connection the connection
+   */
+  constructor(connection) {
+    this.#connection = connection;
+    this.server = connection.server;
+  }
+
+  /** @returns {EngineSocket} Engine.IO's view */
+  get conn() {
+    return this.#connection.conn;
+  }
+
+  /** @returns {string} the id of the Engine.IO session */
+  get id() {
+    return this.#connection.sid;
+  }
+
+  /** @returns {import('http').IncomingMessage} what opened the connection */
+  get request() {
+    return this.#connection.httpRequest;
+  }
+
+  /** @returns {Map<string, import('./socket').Socket>} the client's sockets, by id */
+  get sockets() {
+    return new Map(this.#connection.sockets.map((socket) => [socket.id, socket]));
+  }
+}
+
+module.exports = { Connection };

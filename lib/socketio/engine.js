@@ -1,0 +1,117 @@
+'use strict';
+
+/**
+ * `io.engine`: what is above a single connection. Emits `connection`, `connection_error`,
+ * `initial_headers` and `headers`.
+ */
+
+const { randomBytes } = require('crypto');
+const { EventEmitter } = require('events');
+const { InvalidSessionIdError } = require('../errors');
+const { refuse } = require('./unsupported');
+
+/** How many random bytes an id has: 20 characters, which `@socket.io/sticky` and adapters count on. */
+const RANDOM_BYTES = 15;
+
+/** What an id may be, as in `src/engineio/sid.rs`: the same in JSON, in an operation and in a header. */
+const SESSION_ID = /^[!#-[\]-~]{1,63}$/;
+
+class Engine extends EventEmitter {
+  #count;
+  #end;
+
+  /**
+   * @param {() => number} count how many connections there are
+   * @param {() => void} end ends them all
+   */
+  constructor(count, end) {
+    super();
+    this.#count = count;
+    this.#end = end;
+    /** The options in force. */
+    this.opts = {};
+    /** @type {Function[]} what `use` added */
+    this.middlewares = [];
+  }
+
+  /** @returns {number} how many connections there are */
+  get clientsCount() {
+    return this.#count();
+  }
+
+  /** @returns {boolean} whether somebody hears of connections, and may watch them from their start */
+  get _isHeard() {
+    return this.listenerCount('connection') > 0;
+  }
+
+  /**
+   * Adds middleware, `(req, res, next)` as Express has it, for every request of clients; for an
+   * upgrade to websocket `res` only takes headers.
+   *
+   * @param {(req: object, res: object, next: (error?: unknown) => void) => unknown} middleware it
+   * @returns {void}
+   */
+  use(middleware) {
+    this.middlewares.push(middleware);
+  }
+
+  /**
+   * Makes the id of a session. An application may put a function of its own in the place of this one.
+   *
+   * @param {import('http').IncomingMessage} request the request that opens the session
+   * @returns {string | Promise<string>} 20 random characters of base64url, as npm `base64id` makes them
+   */
+  // eslint-disable-next-line no-unused-vars -- what a function of the application's gets
+  generateId(request) {
+    return randomBytes(RANDOM_BYTES).toString('base64url');
+  }
+
+  /**
+   * Ends every connection.
+   *
+   * @returns {this} itself
+   */
+  close() {
+    this.#end();
+    return this;
+  }
+}
+
+/**
+ * The id of the session that a request opens.
+ *
+ * @param {Engine} engine whose
+ * @param {import('http').IncomingMessage} request the request
+ * @param {(error: unknown, id?: string) => void} then called with the id, or with why there is none: at
+ *   once, unless the application takes its time
+ * @returns {void}
+ */
+function identify(engine, request, then) {
+  let generated;
+  try {
+    generated = engine.generateId(request);
+  } catch (error) {
+    then(error);
+    return;
+  }
+  const check = (id) => {
+    const isValid = typeof id === 'string' && SESSION_ID.test(id);
+    then(isValid ? undefined : new InvalidSessionIdError(id), id);
+  };
+  if (typeof generated?.then === 'function') {
+    Promise.resolve(generated).then(check, (error) => then(error));
+  } else {
+    check(generated);
+  }
+}
+
+const ATTACH = 'io.attach(httpServer)';
+refuse(Engine.prototype, {
+  attach: ATTACH,
+  handleRequest: ATTACH,
+  handleUpgrade: ATTACH,
+  onWebTransportSession: 'websockets',
+  upgrades: 'the option `allowUpgrades`',
+});
+
+module.exports = { Engine, identify };

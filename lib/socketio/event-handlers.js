@@ -1,0 +1,294 @@
+'use strict';
+
+/**
+ * Takes what the native server reports, record by record, to the object it is about. Any of them
+ * may have ended meanwhile: sockets end at any time.
+ */
+
+const { exclude } = require('../auth/authenticate');
+const { isAuthenticationRemoved } = require('./loopback-listeners');
+const { answered } = require('../http/polling');
+const { pumped } = require('../http/relay');
+const { Socket } = require('./socket');
+const { guarded } = require('../events');
+const { MalformedMessageError, TooManyPendingError } = require('../errors');
+const serving = require('./loopback');
+
+class Receiver {
+  #server;
+
+  /**
+   * @param {import('./server')} server whose
+   */
+  constructor(server) {
+    this.#server = server;
+    /**
+     * @param {number} number the socket whose client sent what cannot be read
+     * @returns {void}
+     */
+    this.malformed = (number) => {
+      if (this.#server._sockets.has(number)) {
+        this.#server._output.malformed(number);
+      }
+    };
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {unknown[]} payload the event's name and arguments
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {number} run the method to run, -1 for none
+   * @param {boolean} isLast whether the client left right behind it
+   * @param {import('../native/event-batch').Step[]} [steps] what else runs for it
+   * @returns {void}
+   */
+  event(number, payload, ack, run, isLast, steps) {
+    const socket = this.#server._sockets.get(number);
+    if (socket !== undefined) {
+      socket._event(
+        payload,
+        ack,
+        run,
+        isLast,
+        steps && ((event, due) => this.#take(socket, event, ack, due, steps)),
+      );
+    }
+  }
+
+  /**
+   * @param {Socket} socket the socket
+   * @param {unknown[]} event the event's name and arguments
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {import('./socket').Due} due whether it has been
+   * @param {import('../native/event-batch').Step[]} steps what runs for it
+   * @returns {void}
+   */
+  #take(socket, event, ack, due, steps) {
+    for (const step of steps) {
+      if (!this.#server._isLive(socket)) {
+        return;
+      }
+      if ('run' in step) {
+        socket._call(event, ack, step.run, due);
+      } else if (!isAuthenticationRemoved(socket, step.instance)) {
+        const { instance, attempt } = step;
+        serving.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
+      }
+    }
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} connectionNumber its connection
+   * @param {{id: string, nsp: string}} request what the client asked with
+   * @param {boolean} hasEnded whether the socket ended right behind it: as in Socket.IO, where a
+   *   socket joins a tick after it asks, middleware sees it and nobody else
+   * @returns {void}
+   */
+  connect(number, connectionNumber, request, hasEnded) {
+    const server = this.#server;
+    const connection = server._connections.get(connectionNumber);
+    const namespace = server._nsps.get(request.nsp);
+    if (connection === undefined || server._isClosing) {
+      return;
+    }
+    if (namespace === undefined) {
+      server._output.refuse(number, { message: 'Invalid namespace' });
+      return;
+    }
+    // A client of Engine.IO 3 asks for nothing: it is in the default namespace from the start.
+    const isGone = hasEnded && connection.protocol !== 3;
+    const socket = new Socket(namespace, number, connection, request);
+    server._sockets.set(number, socket);
+    connection.add(socket);
+    if (namespace._middleware.length === 0) {
+      if (!isGone) {
+        this.#accept(socket);
+      }
+      return;
+    }
+    namespace._preConnectSockets.set(socket.id, socket);
+    guarded(() =>
+      namespace._look(socket, (error) => {
+        if (isGone || !server._isLive(socket)) {
+          return;
+        }
+        if (error) {
+          socket._refuse(error);
+        } else {
+          this.#accept(socket);
+        }
+      }),
+    );
+  }
+
+  /**
+   * @param {Socket} socket a socket that may join its namespace
+   * @returns {void}
+   */
+  #accept(socket) {
+    const { nsp } = socket;
+    nsp._preConnectSockets.delete(socket.id);
+    nsp.sockets.set(socket.id, socket);
+    const mayStay = serving.serve(socket);
+    socket._connection.joined(socket);
+    socket._accept();
+    if (mayStay) {
+      nsp._announce(socket);
+    } else {
+      exclude(socket, new TooManyPendingError());
+    }
+  }
+
+  /**
+   * @param {number} connectionNumber the connection
+   * @param {{nsp: string, auth?: object, query?: string}} request the namespace it wants
+   * @param {Buffer} [packed] `auth` as it came, if it is no JSON
+   * @returns {void}
+   */
+  ask(connectionNumber, request, packed) {
+    const server = this.#server;
+    const sid = server._connections.get(connectionNumber)?.sid;
+    if (sid === undefined) {
+      return;
+    }
+    const { nsp: name, auth, query } = request;
+    // Nobody else keeps it: a client that nobody ever answers costs what its callback holds. As it
+    // came, since `auth` is the application's from here on.
+    const asked = JSON.stringify(packed === undefined ? request : { nsp: name, query });
+    const parents = [...server._parents];
+    const answer = (exists) => server._output?.answerAsk(sid, asked, packed, exists);
+    const given = auth ?? Object.fromEntries(new URLSearchParams(query ?? ''));
+    const step = (i) => {
+      if (server._nsps.has(name) || i === parents.length) {
+        answer(server._nsps.has(name));
+        return;
+      }
+      const [has, parent] = parents[i];
+      let isDecided = false;
+      const decide = (error, allowed) => {
+        if (isDecided) {
+          return;
+        }
+        isDecided = true;
+        if (error || !allowed) {
+          step(i + 1);
+          return;
+        }
+        if (!server._nsps.has(name)) {
+          guarded(() => parent.createChild(name));
+        }
+        answer(server._nsps.has(name));
+      };
+      guarded(() => {
+        try {
+          has(name, given, decide);
+        } catch (error) {
+          // One that throws has no such namespace: the client is told so, as by one that says no.
+          decide(true);
+          throw error;
+        }
+      });
+    };
+    step(0);
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} code why it ended
+   * @returns {void}
+   */
+  disconnect(number, code) {
+    const socket = this.#server._sockets.get(number);
+    if (socket === undefined) {
+      return;
+    }
+    const { reason, details } = socket._connection.endOf(code);
+    socket._end(reason, details);
+  }
+
+  /**
+   * @param {number} number a socket whose client sent what is no Socket.IO packet
+   * @returns {void}
+   */
+  failed(number) {
+    const socket = this.#server._sockets.get(number);
+    if (socket?.connected) {
+      guarded(() => socket._fail(new MalformedMessageError()));
+    }
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} ack the id the event was sent with
+   * @param {unknown[]} args what the client acknowledges with
+   * @returns {void}
+   */
+  acknowledged(number, ack, args) {
+    this.#server._sockets.get(number)?._acknowledged(ack, args);
+  }
+
+  /**
+   * @param {number} owner a number of what had accepted a websocket that is closed now
+   * @returns {void}
+   */
+  released(owner) {
+    this.#server._released(owner);
+  }
+
+  /**
+   * @param {number} number a connection that moved to websocket
+   * @returns {void}
+   */
+  upgraded(number) {
+    const connection = this.#server._connections.get(number);
+    if (connection !== undefined) {
+      connection.transport = 'websocket';
+      connection.isUpgraded = true;
+      connection.tell('upgrade', { name: connection.transport });
+    }
+  }
+
+  /**
+   * @param {number} number a connection whose packets are watched
+   * @param {number} type the packet's type, by its digit
+   * @param {number} flags what is so of it
+   * @param {Buffer} bytes what it carries
+   * @returns {void}
+   */
+  packet(number, type, flags, bytes) {
+    this.#server._connections.get(number)?.packet(type, flags, bytes);
+  }
+
+  /**
+   * @param {number} number a connection that ended
+   * @param {number} code why
+   * @returns {void}
+   */
+  closed(number, code) {
+    this.#server._closed(number, code);
+  }
+
+  /**
+   * @param {number} number a request of long polling
+   * @param {number} status its response's status
+   * @param {boolean} isBinary whether the body is binary
+   * @param {Buffer} body the body
+   * @returns {void}
+   */
+  response(number, status, isBinary, body) {
+    answered(this.#server, number, status, isBinary, body);
+  }
+
+  /**
+   * @param {number} number a socket whose bytes are carried
+   * @param {number} action what to do with it
+   * @param {Buffer} [bytes] what to write
+   * @returns {void}
+   */
+  pump(number, action, bytes) {
+    pumped(this.#server, number, action, bytes);
+  }
+}
+
+module.exports = { Receiver };

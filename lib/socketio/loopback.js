@@ -1,0 +1,109 @@
+'use strict';
+
+/**
+ * LoopbackSockets on the native server: has the sockets of a namespace served, and is the host of
+ * their attempts to authenticate. The session itself lives with the socket, in Rust.
+ */
+
+const { authenticate } = require('../auth/authenticate');
+const { delayOf } = require('../auth/timeout');
+
+/** What the session says when nothing more is to be done for an attempt. */
+const NOTHING = -1;
+
+/** @type {WeakMap<object, WeakMap<object, {methods: object[], table: number}>>} by native server */
+const tables = new WeakMap();
+
+/**
+ * The number under which the native server knows these methods; it is kept while their names stay
+ * the same.
+ *
+ * @param {import('../../binding').NativeServer} native the native server
+ * @param {import('../loopback-socket')} instance whose methods
+ * @param {import('../auth/authenticate').BoundMethod[]} methods the methods
+ * @returns {number} the table
+ */
+function tableOf(native, instance, methods) {
+  let known = tables.get(native);
+  if (known === undefined) {
+    tables.set(native, (known = new WeakMap()));
+  }
+  const last = known.get(instance);
+  if (
+    last !== undefined &&
+    (last.methods === methods ||
+      (last.methods.length === methods.length &&
+        methods.every(({ name }, i) => name === last.methods[i].name)))
+  ) {
+    last.methods = methods;
+    return last.table;
+  }
+  if (last !== undefined) {
+    native.forgetMethods(last.table);
+  }
+  const names = methods.map(({ name }) => name);
+  const table = native.methods(JSON.stringify(names));
+  known.set(instance, { methods, table });
+  return table;
+}
+
+/**
+ * Begins to serve a socket that has just connected.
+ *
+ * @param {import('./socket').Socket} socket the socket
+ * @returns {boolean} whether it may stay: not if too many sockets of its address are pending
+ */
+function serve(socket) {
+  // Those of the namespace may be more by now, behind those of the socket.
+  const { _limits: limits } = socket.nsp;
+  let mayStay = true;
+  socket._instances.forEach((instance, i) => {
+    socket.auth = false;
+    socket._isPending = true;
+    socket.server._native.serve(socket._number, delayOf(instance._timeout));
+    const leave = limits[i].enter(socket, socket._connection.opening.address);
+    if (leave === undefined) {
+      mayStay = false;
+    } else {
+      socket._onSettled(leave);
+    }
+  });
+  return mayStay;
+}
+
+/**
+ * The client handed in its credentials: one attempt with one LoopbackSocket.
+ *
+ * @param {import('./socket').Socket} socket the socket
+ * @param {import('../loopback-socket')} instance the LoopbackSocket
+ * @param {number} index its number among those that serve the socket
+ * @param {number} attempt the attempt's number
+ * @param {unknown} credentials what the client sent
+ * @returns {void}
+ */
+function attempt(socket, instance, index, attempt, credentials) {
+  const { _native: native } = socket.server;
+  const number = socket._number;
+  let table = 0;
+  const host = {
+    socket,
+    session: {
+      // A socket that the application has ended is live over there until the output is handed over.
+      outcome: (i, a, accepted, handlers) =>
+        socket.connected ? native.outcome(number, i, a, accepted, handlers) : NOTHING,
+      bound: (i, a) => native.bound(number, i, a, table),
+      acknowledged: (i, a) => native.acknowledged(number, i, a),
+    },
+    bind: (i, methods, shared) => {
+      table = tableOf(native, instance, methods);
+      socket._bind(i, methods, shared);
+    },
+    // Setting `socket.auth` has let broadcasts through.
+    authenticated: () => {},
+    count: (i, by) => socket._countAttempts(i, by),
+    sendable: (value) => value,
+  };
+  authenticate(host, instance, index, attempt, credentials);
+}
+
+module.exports = { serve, attempt };

@@ -1,0 +1,327 @@
+'use strict';
+
+/**
+ * A namespace of the native server: where its sockets are found and spoken to together.
+ */
+
+const { EventEmitter } = require('events');
+const { AdapterView } = require('./adapter');
+const { AuthenticationLimits } = require('../auth/limits');
+const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
+const { ReservedEventError, UnsupportedApiError } = require('../errors');
+const { isOfEmitter, reserveEmitterEvents } = require('../events');
+const { Rooms } = require('./rooms');
+const { refuse } = require('./unsupported');
+
+/** Events of the namespace itself. */
+const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
+
+class Namespace extends EventEmitter {
+  /** Middleware, in its order. */
+  _middleware = [];
+  /** The LoopbackSockets that serve this namespace. Replaced, never changed: sockets keep it. */
+  _instances = [];
+  /** The limits that each of them was started with. Replaced, never changed. */
+  _limits = [];
+  /**
+   * Existed when a LoopbackSocket began to serve the whole server, and was not left out: its
+   * broadcasts reach clients that have authenticated in the default namespace.
+   */
+  _isGated = false;
+  /** How many sockets have listeners for what is sent to them. */
+  _outgoingListeners = 0;
+  /** Its rooms, by their names. */
+  _rooms = new Rooms();
+  /** Its number on the native server, while that runs. */
+  _index;
+  #lastAck = -1;
+  #adapter;
+
+  /**
+   * @param {import('./server')} server whose
+   * @param {string} name its name, `/` or `/…`
+   */
+  constructor(server, name) {
+    super();
+    this.server = server;
+    this.name = name;
+    /** @type {Map<string, import('./socket').Socket>} the connected sockets, by id */
+    this.sockets = new Map();
+    /** @type {Map<string, import('./socket').Socket>} those that middleware is looking at */
+    this._preConnectSockets = new Map();
+  }
+
+  /**
+   * Which rooms there are, for reading.
+   *
+   * @returns {AdapterView} `rooms` and `sids`
+   */
+  get adapter() {
+    this.#adapter ??= new AdapterView(this);
+    return this.#adapter;
+  }
+
+  /**
+   * Adapters are not taken: rooms are Rust's.
+   *
+   * @throws {UnsupportedApiError} always
+   */
+  set adapter(value) {
+    throw new UnsupportedApiError(
+      'setting an adapter',
+      'a Socket.IO server with that adapter, and pass it to start(io)',
+    );
+  }
+
+  /**
+   * The connected sockets by id, as Socket.IO 2 has them.
+   *
+   * @returns {Record<string, import('./socket').Socket>} a copy
+   */
+  get connected() {
+    return Object.fromEntries(this.sockets);
+  }
+
+  /**
+   * Calls back with the ids of the sockets, as Socket.IO 2 does.
+   *
+   * @param {(error: null, ids: string[]) => void} callback called in a later tick
+   * @returns {this} the namespace
+   */
+  clients(callback) {
+    process.nextTick(callback, null, [...this.sockets.keys()]);
+    return this;
+  }
+
+  /**
+   * Has a function look at each socket before it is let in.
+   *
+   * @param {(socket: import('./socket').Socket, next: (error?: Error) => void) => void} middleware
+   *   calls `next()`, or `next(error)` to refuse: the client gets `connect_error` with the error's
+   *   `message` and `data`
+   * @returns {this} the namespace
+   */
+  use(middleware) {
+    this._middleware.push(middleware);
+    return this;
+  }
+
+  /**
+   * Has a LoopbackSocket serve the sockets of this namespace.
+   *
+   * @param {import('../loopback-socket')} instance the LoopbackSocket
+   * @param {import('../auth/start-options').StartOptions} options of `start()`
+   * @returns {void}
+   */
+  [Symbol.for('loopback-socket.serve')](instance, options) {
+    if (this._instances.includes(instance)) {
+      return;
+    }
+    this._instances = [...this._instances, instance];
+    this._limits = [...this._limits, new AuthenticationLimits(options)];
+  }
+
+  /**
+   * Emits an event to every socket. Sockets that have not authenticated hear nothing.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the socket itself
+   */
+  emit(event, ...args) {
+    if (isOfEmitter(event)) {
+      return super.emit(event, ...args);
+    }
+    return new BroadcastOperator(this).emit(event, ...args);
+  }
+
+  /**
+   * Emits a `message` event to every socket.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} the namespace
+   */
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  /**
+   * The same as `send`.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} the namespace
+   */
+  write(...args) {
+    return this.send(...args);
+  }
+
+  /**
+   * Emits an event to the other servers of a cluster; there are none.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments; a function as last one is called with `(null, [])`
+   * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the namespace itself
+   */
+  serverSideEmit(event, ...args) {
+    if (OWN_EVENTS.has(event)) {
+      throw new ReservedEventError(event);
+    }
+    const done = args.at(-1);
+    if (typeof done === 'function') {
+      process.nextTick(done, null, []);
+    }
+    return true;
+  }
+
+  /**
+   * Emits an event to the other servers of a cluster and waits for them; there are none.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {Promise<unknown[]>} no answers
+   */
+  async serverSideEmitWithAck(event, ...args) {
+    this.serverSideEmit(event, ...args);
+    return [];
+  }
+
+  /**
+   * @returns {import('./socket').Socket[]} the connected sockets
+   */
+  _connected() {
+    return [...this.sockets.values()];
+  }
+
+  /**
+   * @param {{rooms: Set<unknown>, exceptRooms: Set<unknown>}} whom for whom: in any of these rooms,
+   *   unless there are none, and in none of those
+   * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
+   * @param {{volatile?: boolean}} flags how
+   * @param {unknown[]} args the event's name and arguments
+   * @returns {void}
+   */
+  _broadcast({ rooms, exceptRooms }, ack, flags, args) {
+    const audience = {};
+    if (rooms.size > 0) {
+      this.#find(rooms, (audience.rooms = []), (audience.sockets = []));
+    }
+    if (exceptRooms.size > 0) {
+      this.#find(exceptRooms, (audience.except = []), (audience.exceptSockets = []));
+    }
+    this.server._output?.broadcast(this._index, audience, ack, flags, args);
+  }
+
+  /**
+   * @param {Set<unknown>} rooms rooms
+   * @param {number[]} numbers takes the numbers of those that somebody has joined
+   * @param {number[]} sockets takes the numbers of the sockets whose own they are
+   * @returns {void}
+   */
+  #find(rooms, numbers, sockets) {
+    for (const room of rooms) {
+      const number = this._rooms.numberOf(room);
+      if (number !== undefined) {
+        numbers.push(number);
+      }
+      const own = this.sockets.get(room);
+      if (own?._isIn(room)) {
+        sockets.push(own._number);
+      }
+    }
+  }
+
+  /**
+   * @param {unknown} room a room
+   * @returns {number} how many sockets are in it
+   */
+  _sizeOf(room) {
+    return this._rooms.sizeOf(room) + (this.sockets.get(room)?._isIn(room) ? 1 : 0);
+  }
+
+  /**
+   * @returns {number} the next acknowledgement id: counted per namespace, from 0
+   */
+  _nextAck() {
+    this.#lastAck += 1;
+    return this.#lastAck;
+  }
+
+  /**
+   * Lets middleware look at a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @param {(error?: unknown) => void} done called once, with the error of the one that refuses
+   * @returns {void}
+   */
+  _look(socket, done) {
+    const middleware = this._middleware.slice();
+    const step = (i) => {
+      if (i === middleware.length) {
+        done();
+        return;
+      }
+      let called = false;
+      middleware[i](socket, (error) => {
+        if (!called) {
+          called = true;
+          if (error) {
+            done(error);
+          } else {
+            step(i + 1);
+          }
+        }
+      });
+    };
+    step(0);
+  }
+
+  /**
+   * Tells the application of something of the namespace's own.
+   *
+   * @param {string} event the event
+   * @param {unknown} subject what it is about
+   * @returns {void}
+   */
+  _tell(event, subject) {
+    super.emit(event, subject);
+  }
+
+  /**
+   * Tells the application of a socket.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  _announce(socket) {
+    this._tell('connect', socket);
+    this._tell('connection', socket);
+  }
+
+  /**
+   * A socket is here no more.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  _remove(socket) {
+    this.sockets.delete(socket.id);
+    this._preConnectSockets.delete(socket.id);
+  }
+}
+
+reserveEmitterEvents(Namespace.prototype);
+delegateOperators(Namespace.prototype, (namespace) => new BroadcastOperator(namespace));
+
+// What Socket.IO before version 1 had, and version 2 or 3 took away.
+refuse(Namespace.prototype, {
+  set: "the options of new Server(), or the namespace's own events",
+  get: "the options of new Server(), or the socket's data",
+  configure: 'the options of new Server()',
+  origins: 'the option `cors`',
+  authorization: 'io.use((socket, next) => …)',
+});
+
+module.exports = { Namespace };

@@ -1,0 +1,297 @@
+'use strict';
+
+/**
+ * The options of the native server: their defaults, which are those of Socket.IO 4 (but for
+ * `allowEIO3`, since the clients of LoopBack 3 need it), and what may be given.
+ */
+
+const { serialize } = require('cookie');
+const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
+const { isAllowedOrigins } = require('../http/origins');
+const { parserName } = require('./parser');
+
+const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * @typedef {object} ServerOptions
+ * @property {string} [path='/socket.io'] where clients connect
+ * @property {boolean} [addTrailingSlash=true] whether the path ends with a slash in a client's URL
+ * @property {boolean} [serveClient=true] whether to serve `socket.io.js` under the path
+ * @property {number} [connectTimeout=45000] ms a connection may live without joining a namespace
+ * @property {number} [pingInterval=25000] ms between pings
+ * @property {number} [pingTimeout=20000] ms a client may take to answer one
+ * @property {number} [upgradeTimeout=10000] ms an upgrade to websocket may take
+ * @property {number} [maxHttpBufferSize=1e6] bytes of the largest message of a client
+ * @property {number} [maxBackpressure=16777216] bytes that may wait for a client that does not read,
+ *   before its connection is closed
+ * @property {('polling' | 'websocket')[]} [transports=['polling', 'websocket']] what clients may use
+ * @property {boolean} [allowUpgrades=true] whether a client that polls may move to a websocket
+ * @property {(req: import('http').IncomingMessage,
+ *   done: (message: string | null | undefined, isAllowed: boolean) => void) => void} [allowRequest]
+ *   decides whether a connection may be opened
+ * @property {import('../http/origins').AllowedOrigins} [allowedOrigins] whose pages may connect, by any
+ *   transport
+ * @property {boolean | string | (import('cookie').CookieSerializeOptions & {name?: string})}
+ *   [cookie=false] a cookie with the session's id, for load balancers: `true`, its name, or all of it
+ * @property {boolean | object | Function} [cors=false] options of the `cors` package
+ * @property {boolean} [allowEIO3=true] whether clients of Socket.IO 1 and 2 are let in
+ * @property {boolean} [cleanupEmptyChildNamespaces=false] whether a namespace made on request goes
+ *   with its last socket
+ * @property {'json' | 'msgpack' | object} [parser='json'] how packets look on the wire, or the module
+ *   (`socket.io-parser`, `socket.io-msgpack-parser`) that has them look so elsewhere
+ * @property {boolean} [destroyUpgrade=true] whether an upgrade that nobody takes is ended
+ * @property {number} [destroyUpgradeTimeout=1000] after how many ms
+ */
+
+const DELAY = { check: isDelay, needs: 'a whole number of milliseconds from 1 to 2147483647' };
+const SIZE = { check: isSize, needs: 'a whole number of bytes, 1 or more' };
+const BOOLEAN = { check: isBoolean, needs: 'true or false' };
+
+/**
+ * What each option needs, and what it is without: `fallback` if it is undefined, or falsy where
+ * Socket.IO takes that for undefined (`or`).
+ */
+const RULES = {
+  path: { fallback: '/socket.io', or: true, check: isPath, needs: "a path that begins with '/'" },
+  addTrailingSlash: { ...BOOLEAN, fallback: true },
+  serveClient: { ...BOOLEAN, fallback: true },
+  connectTimeout: { ...DELAY, fallback: 45_000, or: true },
+  pingInterval: { ...DELAY, fallback: 25_000 },
+  pingTimeout: { ...DELAY, fallback: 20_000 },
+  upgradeTimeout: { ...DELAY, fallback: 10_000 },
+  maxHttpBufferSize: { ...SIZE, fallback: 1e6 },
+  maxBackpressure: { ...SIZE, fallback: 16 * 1024 * 1024 },
+  transports: {
+    fallback: ['polling', 'websocket'],
+    check: isTransports,
+    needs: "an array of 'polling', 'websocket' or both",
+  },
+  allowUpgrades: { ...BOOLEAN, fallback: true },
+  allowRequest: {
+    fallback: undefined,
+    or: true,
+    check: isFunction,
+    needs: 'a function (req, done) that calls done(message, isAllowed)',
+  },
+  cookie: {
+    fallback: undefined,
+    or: true,
+    check: isCookie,
+    needs: 'true, the name of the cookie, or an object with name, path, httpOnly, sameSite…',
+    complete: completeCookie,
+  },
+  allowedOrigins: {
+    fallback: undefined,
+    or: true,
+    check: isAllowedOrigins,
+    needs:
+      "an origin such as 'https://example.com', a regular expression, an array of these, or a " +
+      'function (origin, done) that calls done(null, isAllowed)',
+  },
+  cors: {
+    fallback: undefined,
+    or: true,
+    check: isCors,
+    needs: "true, or options of the 'cors' package such as { origin: 'https://example.com' }",
+  },
+  allowEIO3: { ...BOOLEAN, fallback: true },
+  cleanupEmptyChildNamespaces: { ...BOOLEAN, fallback: false },
+  parser: {
+    fallback: 'json',
+    or: true,
+    check: () => true,
+    complete: (parser) => {
+      const name = parserName(parser);
+      if (name === undefined) {
+        throw new UnsupportedOptionError('parser', "Use 'json' or 'msgpack'.");
+      }
+      return name;
+    },
+  },
+  destroyUpgrade: { ...BOOLEAN, fallback: true },
+  destroyUpgradeTimeout: { ...DELAY, fallback: 1000, or: true },
+};
+
+/** What Socket.IO has and the native server cannot do, with what to do instead. */
+const UNSUPPORTED = {
+  adapter: 'Use a Socket.IO server with that adapter, and pass it to start(io).',
+  connectionStateRecovery: 'Use a Socket.IO server, and pass it to start(io).',
+  initialPacket: "Emit an event to each socket in io.on('connection').",
+  origins: "Use the option 'cors', and 'allowRequest' to refuse connections.",
+};
+
+/** What Socket.IO has and what changes nothing for clients if it is missing. */
+const IGNORED = {
+  perMessageDeflate: 'it sends messages uncompressed',
+  httpCompression: 'it sends polling responses uncompressed',
+  wsEngine: 'it implements WebSocket in Rust',
+};
+
+/** @type {Set<string>} ignored options that were warned about */
+const warned = new Set();
+
+/**
+ * Completes and checks options.
+ *
+ * @param {ServerOptions} [given] what the application gave
+ * @returns {ServerOptions} all of them; `parser` is a name, `cookie` an object or undefined, `path`
+ *   has no slash at its end
+ * @throws {InvalidOptionError} if one is unknown or impossible
+ * @throws {UnsupportedOptionError} if one is something that the native server cannot do
+ */
+function serverOptions(given = {}) {
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionError('options', given, 'an object');
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (Object.hasOwn(UNSUPPORTED, name)) {
+      refuse(name, value);
+    } else if (Object.hasOwn(IGNORED, name)) {
+      warn(name, value);
+    } else if (!Object.hasOwn(RULES, name)) {
+      throw new InvalidOptionError(name, value, undefined, Object.keys(RULES));
+    }
+  }
+  const options = {};
+  for (const [name, rule] of Object.entries(RULES)) {
+    options[name] = complete(name, given[name], rule);
+  }
+  options.path = options.path.replace(/\/$/, '');
+  return options;
+}
+
+/**
+ * @param {string} name an option
+ * @param {unknown} value what was given
+ * @param {object} rule what it needs
+ * @returns {unknown} what it is
+ * @throws {InvalidOptionError} if it is impossible
+ */
+function complete(name, value, { fallback, or, check, needs, complete: whole = (it) => it }) {
+  if (value === undefined || (or && !value)) {
+    return fallback;
+  }
+  if (name === 'transports' && Array.isArray(value) && value.includes('webtransport')) {
+    throw new UnsupportedOptionError('transports', "Use 'polling' and 'websocket'.");
+  }
+  if (!check(value)) {
+    throw new InvalidOptionError(name, value, needs);
+  }
+  return whole(value);
+}
+
+/**
+ * @param {string} name an option the native server has not
+ * @param {unknown} value what was given
+ * @returns {void}
+ * @throws {UnsupportedOptionError} unless it is switched off
+ */
+function refuse(name, value) {
+  if (value) {
+    throw new UnsupportedOptionError(name, UNSUPPORTED[name]);
+  }
+}
+
+/**
+ * Says, once, that an option changes nothing.
+ *
+ * @param {string} name an option the native server has not
+ * @param {unknown} value what was given
+ * @returns {void}
+ */
+function warn(name, value) {
+  if (value && !warned.has(name)) {
+    warned.add(name);
+    process.emitWarning(`The native server ignores the option '${name}': ${IGNORED[name]}.`, {
+      code: 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION',
+    });
+  }
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a path
+ */
+function isPath(value) {
+  return typeof value === 'string' && value.startsWith('/') && !/[?#\s]/.test(value);
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a boolean
+ */
+function isBoolean(value) {
+  return typeof value === 'boolean';
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a function
+ */
+function isFunction(value) {
+  return typeof value === 'function';
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a delay a timer keeps
+ */
+function isDelay(value) {
+  return Number.isInteger(value) && value >= 1 && value <= MAX_DELAY;
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a number of bytes
+ */
+function isSize(value) {
+  return Number.isSafeInteger(value) && value >= 1;
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a list of transports
+ */
+function isTransports(value) {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((name) => name === 'polling' || name === 'websocket')
+  );
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is what the `cors` package takes
+ */
+function isCors(value) {
+  return value === true || typeof value === 'object' || typeof value === 'function';
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it names or describes a cookie that can be sent
+ */
+function isCookie(value) {
+  if (value !== true && typeof value !== 'string' && typeof value !== 'object') {
+    return false;
+  }
+  try {
+    const cookie = completeCookie(value);
+    serialize(cookie.name, 'id', cookie);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * @param {true | string | object} value a cookie, its name, or that there is to be one
+ * @returns {object} the cookie
+ */
+function completeCookie(value) {
+  const given = typeof value === 'string' ? { name: value } : value;
+  return { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...given };
+}
+
+module.exports = { serverOptions };

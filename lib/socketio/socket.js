@@ -1,0 +1,1052 @@
+'use strict';
+
+/**
+ * A client of the native server, in one namespace.
+ */
+
+const { EventEmitter } = require('events');
+const { timed } = require('./acks');
+const { BroadcastOperator, delegateOperators, roomsOf } = require('./broadcast-operator');
+const {
+  checkedTimeout,
+  eventName,
+  guarded,
+  isOfEmitter,
+  reserveEmitterEvents,
+} = require('../events');
+const { handshakeOf } = require('./handshake');
+const { invoke } = require('../auth/invoke');
+const { InvalidCallbackError } = require('../errors');
+const {
+  countOwn,
+  methodsBound,
+  ownFunctions,
+  ownNames,
+  removeAllOwn,
+  removeOwn,
+} = require('./loopback-listeners');
+
+const { emit: emitLocally } = EventEmitter.prototype;
+
+/** How many methods one LoopbackSocket can bind: what its number is multiplied by. */
+const METHODS = 2 ** 24;
+
+const NO_FLAGS = Object.freeze({});
+
+/** What a client asked with that said no more than which namespace it wants. */
+const NOTHING = Object.freeze({});
+
+/**
+ * An acknowledgement that several may give: the first does. Who may give it holds it, and nobody else;
+ * so nothing is kept of one that is never given.
+ *
+ * @typedef {{isAnswered: boolean}} Due
+ */
+
+class Socket extends EventEmitter {
+  /** Whether the socket is of its namespace: not before middleware has let it in. */
+  connected = false;
+  /** Whether broadcasts pass the socket by. */
+  _held = false;
+  /** Whether the socket waits for its client to authenticate; if so, broadcasts pass it by. */
+  _isPending = false;
+  /** Whether it is being ended: its `disconnecting` listeners may do so once more. */
+  #isEnding = false;
+  #auth;
+  /** Its rooms, if they are not just that of its own id, in which it is while it is connected. */
+  #rooms;
+  #data;
+  #handshake;
+  #asked;
+  #flags = NO_FLAGS;
+  #middleware;
+  #anyListeners;
+  #anyOutgoingListeners;
+  /** Callbacks of events that the client is to acknowledge, by id. */
+  #acks;
+  /** How many attempts with each LoopbackSocket have failed or are under way. */
+  #attempts;
+  /** What is called when the socket is pending no more. */
+  #settled;
+  /** What each LoopbackSocket bound at the last authentication: `{credentials, methods}`. */
+  #bound;
+
+  /**
+   * @param {import('./namespace').Namespace} nsp its namespace
+   * @param {number} number its number on the native server
+   * @param {import('./connection').Connection} connection its connection
+   * @param {{id: string, auth?: object, query?: string}} request what the client asked with
+   */
+  constructor(nsp, number, connection, { id, auth, query }) {
+    super();
+    // Most sockets never have a listener; Node makes the object that holds them with the first one.
+    this._events = undefined;
+    this.nsp = nsp;
+    /** What the client knows as its `socket.id`. */
+    this.id = id;
+    this._number = number;
+    this._connection = connection;
+    /** The LoopbackSockets that serve it, by their number. */
+    this._instances = nsp._instances;
+    this.#asked = auth === undefined && !query ? NOTHING : { auth, query };
+  }
+
+  /** @returns {import('./server')} the server */
+  get server() {
+    return this.nsp.server;
+  }
+
+  /** @returns {import('./adapter').AdapterView} the rooms of the namespace */
+  get adapter() {
+    return this.nsp.adapter;
+  }
+
+  /** @returns {object} the connection as Socket.IO sees it */
+  get client() {
+    return this._connection.client;
+  }
+
+  /** @returns {object} the connection as Engine.IO sees it */
+  get conn() {
+    return this._connection.conn;
+  }
+
+  /** @returns {import('http').IncomingMessage} the request that opened the connection */
+  get request() {
+    return this.client.request;
+  }
+
+  /**
+   * Whether the client has authenticated with the LoopbackSocket that serves this namespace;
+   * `undefined` if none does. An application that vouches for a socket sets it to true, and no
+   * timeout ends the socket any more.
+   *
+   * @returns {boolean | undefined} the state
+   */
+  get auth() {
+    return this.#auth;
+  }
+
+  set auth(value) {
+    const vouched = Boolean(value) && !this.#auth;
+    this.#auth = value;
+    if (vouched) {
+      this._isPending = false;
+      this.#settle();
+    }
+    if (vouched && this.connected) {
+      this.server._native.exempt(this._number);
+      this._connection.authenticated(this);
+    }
+  }
+
+  /**
+   * What the client connected with.
+   *
+   * @returns {object} headers, time, address, xdomain, secure, issued, url, query, auth
+   */
+  get handshake() {
+    this.#handshake ??= handshakeOf(this._connection, this.#asked);
+    return this.#handshake;
+  }
+
+  /**
+   * Whatever the application wants to keep with the socket.
+   *
+   * @returns {object} an object of the application's
+   */
+  get data() {
+    this.#data ??= {};
+    return this.#data;
+  }
+
+  set data(data) {
+    this.#data = data;
+  }
+
+  /**
+   * The rooms the socket is in, its own id among them.
+   *
+   * @returns {Set<unknown>} a copy
+   */
+  get rooms() {
+    return new Set(this.#inRooms());
+  }
+
+  /** @returns {boolean} the opposite of `connected` */
+  get disconnected() {
+    return !this.connected;
+  }
+
+  /** @returns {Map<number, Function>} callbacks that wait for an acknowledgement, by id */
+  get acks() {
+    this.#acks ??= new Map();
+    return this.#acks;
+  }
+
+  /**
+   * Emits an event to the client; a function as last argument is called with what the client
+   * acknowledges with, after an error or null if there is a timeout.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the socket itself
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  emit(event, ...args) {
+    if (isOfEmitter(event)) {
+      return Reflect.apply(emitLocally, this, [event, ...args]);
+    }
+    const packet = [eventName(event), ...args];
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    const callback = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
+    const ack = callback === undefined ? '' : this.nsp._nextAck();
+    if (this.connected) {
+      if (this.#anyOutgoingListeners !== undefined) {
+        this._notifyOutgoing(packet);
+      }
+      this.server._output.emit(this._number, ack, flags, packet);
+    }
+    // Not before: nothing waits for the answer to what could not be sent.
+    if (callback !== undefined) {
+      this._await(
+        ack,
+        timed(callback, flags.timeout, () => this.acks.delete(ack)),
+      );
+    }
+    return true;
+  }
+
+  /**
+   * Emits an event and waits for the client to acknowledge it.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {Promise<unknown>} what the client acknowledges with; rejected when the timeout is over
+   */
+  emitWithAck(event, ...args) {
+    const hasTimeout = this.#flags.timeout !== undefined;
+    return new Promise((resolve, reject) => {
+      this.emit(event, ...args, (first, second) => {
+        if (!hasTimeout) {
+          resolve(first);
+        } else if (first) {
+          reject(first);
+        } else {
+          resolve(second);
+        }
+      });
+    });
+  }
+
+  /**
+   * Emits a `message` event.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} the socket
+   */
+  send(...args) {
+    this.emit('message', ...args);
+    return this;
+  }
+
+  /**
+   * The same as `send`.
+   *
+   * @param {...unknown} args its arguments
+   * @returns {this} the socket
+   */
+  write(...args) {
+    return this.send(...args);
+  }
+
+  /**
+   * Accepted for the sake of existing code: the native server does not compress.
+   *
+   * @param {boolean} compress whether to
+   * @returns {this} the socket
+   */
+  compress(compress) {
+    this.#flags = { ...this.#flags, compress };
+    return this;
+  }
+
+  /**
+   * As Socket.IO 2 spells that the next event is JSON, which it always is.
+   *
+   * @returns {this} the socket
+   */
+  get json() {
+    return this;
+  }
+
+  /**
+   * As Socket.IO 2 spells whether there is binary in the next event, which is found without.
+   *
+   * @returns {this} the socket
+   */
+  binary() {
+    return this;
+  }
+
+  /**
+   * The next event may be dropped if something waits for the client already.
+   *
+   * @returns {this} the socket
+   */
+  get volatile() {
+    this.#flags = { ...this.#flags, volatile: true };
+    return this;
+  }
+
+  /**
+   * How long the client may take to acknowledge the next event.
+   *
+   * @param {number} timeout ms
+   * @returns {this} the socket
+   * @throws {InvalidTimeoutError} if it is not a number of ms
+   */
+  timeout(timeout) {
+    this.#flags = { ...this.#flags, timeout: checkedTimeout(timeout) };
+    return this;
+  }
+
+  /**
+   * Joins rooms.
+   *
+   * @param {unknown} room the room, or an array of several; any value is a room
+   * @param {(error: null) => void} [done] called when the socket is there, as in Socket.IO 2
+   * @returns {this} the socket
+   */
+  join(room, done) {
+    checkCallback(done);
+    const isOver = this.#isEnding && !this.connected;
+    for (const name of isOver ? [] : roomsOf(room)) {
+      if (!this._isIn(name) && this.server._isLive(this)) {
+        this.#rooms ??= this.rooms;
+        this.#rooms.add(name);
+        if (name !== this.id) {
+          const number = this.nsp._rooms.join(name);
+          if (this.connected) {
+            this.server._output.join(this._number, number);
+          }
+        }
+        this.adapter._joined(name, this.id);
+      }
+    }
+    if (done) {
+      process.nextTick(done, null);
+    }
+    return this;
+  }
+
+  /**
+   * Leaves a room.
+   *
+   * @param {unknown} room the room
+   * @param {(error: null) => void} [done] called when the socket is out, as in Socket.IO 2
+   * @returns {this} the socket
+   */
+  leave(room, done) {
+    checkCallback(done);
+    if (this._isIn(room)) {
+      this.#rooms ??= this.rooms;
+      this.#rooms.delete(room);
+      if (room !== this.id) {
+        const number = this.nsp._rooms.leave(room);
+        if (this.connected) {
+          this.server._output.leave(this._number, number);
+        }
+      }
+      this.adapter._left(room, this.id);
+    }
+    if (done) {
+      process.nextTick(done, null);
+    }
+    return this;
+  }
+
+  /**
+   * Leaves all rooms, its own id's among them.
+   *
+   * @returns {void}
+   */
+  leaveAll() {
+    for (const room of this.rooms) {
+      this.leave(room);
+    }
+  }
+
+  /**
+   * The other sockets of the namespace: those that are not in the room of this socket's id.
+   *
+   * @returns {BroadcastOperator} to emit with
+   */
+  get broadcast() {
+    const flags = this.#flags;
+    this.#flags = NO_FLAGS;
+    return new BroadcastOperator(this.nsp, new Set(), new Set([this.id]), { ...flags });
+  }
+
+  /**
+   * Has a function look at each event of the client before its listeners and methods see it.
+   *
+   * @param {(event: unknown[], next: (error?: Error) => void) => void} middleware calls `next()`, or
+   *   `next(error)`: the event is dropped and the socket emits `error`
+   * @returns {this} the socket
+   */
+  use(middleware) {
+    this.#middleware ??= [];
+    this.#middleware.push(middleware);
+    return this;
+  }
+
+  /**
+   * Calls a listener for every event of the client.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  onAny(listener) {
+    this.#anyListeners ??= [];
+    this.#anyListeners.push(listener);
+    return this;
+  }
+
+  /**
+   * The same as `onAny`, before the listeners there are.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  prependAny(listener) {
+    this.#anyListeners ??= [];
+    this.#anyListeners.unshift(listener);
+    return this;
+  }
+
+  /**
+   * Removes a listener for every event, or all of them.
+   *
+   * @param {Function} [listener] which
+   * @returns {this} the socket
+   */
+  offAny(listener) {
+    this.#anyListeners = without(this.#anyListeners, listener);
+    return this;
+  }
+
+  /** @returns {Function[]} the listeners for every event */
+  listenersAny() {
+    return this.#anyListeners ?? [];
+  }
+
+  /**
+   * Calls a listener for every event sent to the client.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  onAnyOutgoing(listener) {
+    this.#outgoing([...this.listenersAnyOutgoing(), listener]);
+    return this;
+  }
+
+  /**
+   * The same as `onAnyOutgoing`, before the listeners there are.
+   *
+   * @param {(event: string, ...args: unknown[]) => void} listener the listener
+   * @returns {this} the socket
+   */
+  prependAnyOutgoing(listener) {
+    this.#outgoing([listener, ...this.listenersAnyOutgoing()]);
+    return this;
+  }
+
+  /**
+   * Removes a listener for every event sent, or all of them.
+   *
+   * @param {Function} [listener] which
+   * @returns {this} the socket
+   */
+  offAnyOutgoing(listener) {
+    this.#outgoing(without(this.#anyOutgoingListeners, listener));
+    return this;
+  }
+
+  /** @returns {Function[]} the listeners for every event sent */
+  listenersAnyOutgoing() {
+    return this.#anyOutgoingListeners ?? [];
+  }
+
+  /**
+   * Ends the socket; its client sees `io server disconnect`.
+   *
+   * @param {boolean} [close=false] whether to end its whole connection, with all its namespaces
+   * @returns {this} the socket
+   */
+  disconnect(close = false) {
+    if (!this.connected || this.#isEnding) {
+      return this;
+    }
+    this.server._output.disconnect(this._number, Boolean(close));
+    const ending = close ? this._connection.sockets : [this];
+    for (const socket of ending) {
+      guarded(() => socket._end('server namespace disconnect'));
+    }
+    return this;
+  }
+
+  /**
+   * The socket is of its namespace from now on.
+   *
+   * @returns {void}
+   */
+  _accept() {
+    this.connected = true;
+    const { _output: output } = this.server;
+    output.accept(this._number);
+    if (this.#rooms !== undefined) {
+      for (const room of this.#rooms) {
+        if (room !== this.id) {
+          output.join(this._number, this.nsp._rooms.numberOf(room));
+        }
+      }
+      this.#rooms.add(this.id);
+    }
+    if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
+      guarded(() => this.adapter._joined(this.id, this.id));
+    }
+  }
+
+  /**
+   * Middleware refused the socket.
+   *
+   * @param {unknown} error why; the client gets its message and data
+   * @returns {void}
+   */
+  _refuse(error) {
+    const { message, data } = Object(error);
+    const reason = this._connection.protocol === 3 ? data || message : { message, data };
+    this.server._output.refuse(this._number, reason);
+    this.leaveAll();
+    this.server._forget(this);
+  }
+
+  /**
+   * Waits for the client to acknowledge.
+   *
+   * @param {number} ack the id
+   * @param {Function | undefined} callback called with what it acknowledges with; `undefined` waits
+   *   no more
+   * @returns {void}
+   */
+  _await(ack, callback) {
+    if (callback === undefined) {
+      this.#acks?.delete(ack);
+    } else {
+      this.acks.set(ack, callback);
+    }
+  }
+
+  /**
+   * @param {Set<unknown>} rooms rooms
+   * @returns {boolean} whether the socket is in any of them
+   */
+  _isInAny(rooms) {
+    for (const room of rooms) {
+      if (this._isIn(room)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Calls the listeners for what is sent.
+   *
+   * @param {unknown[]} packet the event's name and arguments
+   * @returns {void}
+   */
+  _notifyOutgoing(packet) {
+    for (const listener of this.listenersAnyOutgoing()) {
+      Reflect.apply(listener, this, packet);
+    }
+  }
+
+  /**
+   * Puts the methods of a LoopbackSocket in the place of those it bound before.
+   *
+   * @param {number} instance the number of the LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod[]} methods the methods
+   * @param {unknown} credentials what handlers get
+   * @returns {void}
+   */
+  _bind(instance, methods, credentials) {
+    const bound = new Array(this._instances.length).fill(undefined);
+    Object.assign(bound, this.#bound);
+    bound[instance] = { credentials, methods };
+    this.#bound = bound;
+    methodsBound(this, instance);
+  }
+
+  /**
+   * What each LoopbackSocket has bound, by its number.
+   *
+   * @returns {({credentials: unknown, methods: import('../auth/authenticate').BoundMethod[]} |
+   *   undefined)[]} none before the client has authenticated
+   */
+  get _bound() {
+    return this.#bound ?? [];
+  }
+
+  /**
+   * The listeners of an event: those that were added and, behind them, as they run, the methods of
+   * that name and what begins an attempt to authenticate.
+   *
+   * @param {string | symbol} event which
+   * @returns {Function[]} a copy
+   */
+  listeners(event) {
+    return [...super.listeners(event), ...ownFunctions(this, event)];
+  }
+
+  /**
+   * The same as `listeners`, those of `once` as they are wrapped.
+   *
+   * @param {string | symbol} event which
+   * @returns {Function[]} a copy
+   */
+  rawListeners(event) {
+    return [...super.rawListeners(event), ...ownFunctions(this, event)];
+  }
+
+  /**
+   * How many listeners an event has, methods included.
+   *
+   * @param {string | symbol} event which
+   * @param {Function} [listener] counts only how often it is this one
+   * @returns {number} how many
+   */
+  listenerCount(event, listener) {
+    const count = super.listenerCount(event, listener);
+    return listener === undefined || listener === null
+      ? count + countOwn(this, event)
+      : count + ownFunctions(this, event).filter((own) => own === listener).length;
+  }
+
+  /**
+   * The events that have listeners, methods included.
+   *
+   * @returns {(string | symbol)[]} a copy
+   */
+  eventNames() {
+    return [...new Set([...super.eventNames(), ...ownNames(this)])];
+  }
+
+  /**
+   * Removes a listener. That of a method, as `listeners()` gives it, takes the method away from the
+   * socket until its client authenticates again.
+   *
+   * @param {string | symbol} event the event
+   * @param {Function} listener the listener
+   * @returns {this} the socket
+   */
+  removeListener(event, listener) {
+    return removeOwn(this, event, listener) ? this : super.removeListener(event, listener);
+  }
+
+  /**
+   * Removes the listeners of an event, or of all: methods are listeners too.
+   *
+   * @param {string | symbol} [event] which
+   * @returns {this} the socket
+   */
+  removeAllListeners(event) {
+    removeAllOwn(this, arguments.length > 0 ? [event] : ownNames(this));
+    return arguments.length > 0 ? super.removeAllListeners(event) : super.removeAllListeners();
+  }
+
+  /**
+   * An event of the client.
+   *
+   * @param {unknown[]} payload the event's name and arguments
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {number} run the method to run, -1 for none
+   * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
+   *   any more, as in Socket.IO 4; a method runs all the same
+   * @param {(event: unknown[], due: Due) => void} [runBehind] runs what else runs for the event
+   * @returns {void}
+   */
+  _event(payload, ack, run, isLast, runBehind) {
+    if (!this.connected) {
+      return;
+    }
+    if (
+      this.#middleware === undefined &&
+      this.#anyListeners === undefined &&
+      (isLast || super.listenerCount(payload[0]) === 0)
+    ) {
+      const due = runBehind === undefined ? undefined : { isAnswered: false };
+      if (run >= 0) {
+        this._call(payload, ack, run, due);
+      }
+      runBehind?.(payload, due);
+      return;
+    }
+    const event = payload.slice();
+    const due = { isAnswered: false };
+    if (ack !== null) {
+      event.push((...values) => this.#acknowledge(ack, values, due));
+    }
+    for (const listener of this.listenersAny().slice()) {
+      guarded(() => Reflect.apply(listener, this, event));
+    }
+    this.#look(event, () => this.#dispatch(event, payload, ack, run, due, runBehind));
+  }
+
+  /**
+   * Runs a method that the session allows.
+   *
+   * @param {unknown[]} payload the event's name and arguments; those behind the first are ignored
+   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {number} run the method, and whose
+   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @returns {void}
+   */
+  _call(payload, ack, run, due) {
+    const bound = this.#bound?.[Math.floor(run / METHODS)];
+    const method = methodOf(bound, run % METHODS, payload[0]);
+    if (method === undefined) {
+      return;
+    }
+    const args = [this, bound.credentials, payload[1]];
+    const settle = ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, due);
+    invoke(method.fn, method.self, args, settle);
+  }
+
+  /**
+   * The client acknowledges an event.
+   *
+   * @param {number} ack the id it was sent with
+   * @param {unknown[]} args what it acknowledges with
+   * @returns {void}
+   */
+  _acknowledged(ack, args) {
+    const callback = this.#acks?.get(ack);
+    if (callback !== undefined) {
+      this.#acks.delete(ack);
+      Reflect.apply(callback, this, args);
+    }
+  }
+
+  /**
+   * What the client sent cannot be read, or middleware dropped it: emits `error`, if anybody listens.
+   *
+   * @param {unknown} error what is wrong
+   * @returns {void}
+   */
+  _fail(error) {
+    if (super.listenerCount('error') > 0) {
+      Reflect.apply(emitLocally, this, ['error', error]);
+    }
+  }
+
+  /**
+   * Counts attempts to authenticate that fail or are under way.
+   *
+   * @param {number} instance the number of a LoopbackSocket
+   * @param {number} by how many more
+   * @returns {boolean} whether they are too many
+   */
+  _countAttempts(instance, by) {
+    this.#attempts ??= new Array(this._instances.length).fill(0);
+    this.#attempts[instance] += by;
+    return this.nsp._limits[instance].isExceededBy(this.#attempts[instance]);
+  }
+
+  /**
+   * @param {() => void} settled called when the socket is pending no more: it has authenticated, or
+   *   ended
+   * @returns {void}
+   */
+  _onSettled(settled) {
+    const before = this.#settled;
+    this.#settled =
+      before === undefined
+        ? settled
+        : () => {
+            before();
+            settled();
+          };
+  }
+
+  /**
+   * @returns {void}
+   */
+  #settle() {
+    const settled = this.#settled;
+    this.#settled = undefined;
+    settled?.();
+  }
+
+  /**
+   * Ends the socket on this side.
+   *
+   * @param {string} reason why, in Socket.IO's words
+   * @param {object} [details] more about it
+   * @returns {void}
+   */
+  _end(reason, details) {
+    if (this.#isEnding) {
+      return;
+    }
+    if (!this.connected) {
+      this.#isEnding = true;
+      this.#leaveRooms(false);
+      this.server._forget(this);
+      return;
+    }
+    this.#isEnding = true;
+    this.#settle();
+    try {
+      Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
+    } finally {
+      this.connected = false;
+      this.#leaveRooms(true);
+      this.#acks = undefined;
+      this.#bound = undefined;
+      this.#outgoing([]);
+      this.server._forget(this);
+      Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
+    }
+  }
+
+  /**
+   * @param {boolean} held whether broadcasts are to pass the socket by
+   * @returns {void}
+   */
+  _hold(held) {
+    if (this._held !== held) {
+      this._held = held;
+      this.server._output.hold(this._number, held);
+    }
+  }
+
+  /**
+   * Lets middleware look at an event.
+   *
+   * @param {unknown[]} event the event's name and arguments, which middleware may change
+   * @param {() => void} done called when all let it pass
+   * @returns {void}
+   */
+  #look(event, done) {
+    const middleware = this.#middleware?.slice() ?? [];
+    const step = (i) => {
+      if (i === middleware.length) {
+        done();
+        return;
+      }
+      guarded(() =>
+        middleware[i](event, (error) => {
+          if (error) {
+            process.nextTick(() => this._fail(error));
+          } else {
+            step(i + 1);
+          }
+        }),
+      );
+    };
+    step(0);
+  }
+
+  /**
+   * Hands an event to its listeners and then to its method: a listener that acknowledges at once is
+   * always first, as in the original, where a method starts when all listeners have run.
+   *
+   * @param {unknown[]} event the event as the listeners get it, acknowledgement and all
+   * @param {unknown[]} payload the event as it came
+   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {number} run the method to run, -1 for none
+   * @param {Due} due whether it has been acknowledged
+   * @param {(event: unknown[], due: Due) => void} [runBehind] runs what else runs for the event
+   * @returns {void}
+   */
+  #dispatch(event, payload, ack, run, due, runBehind) {
+    if (!this.connected) {
+      return;
+    }
+    const [name, ...args] = event;
+    for (const listener of super.rawListeners(name)) {
+      guarded(() => Reflect.apply(listener, this, args));
+    }
+    const bare = ack === null ? event : event.slice(0, -1);
+    if (name !== payload[0]) {
+      this.#callNamed(bare, ack, due);
+      return;
+    }
+    if (run >= 0) {
+      this._call(bare, ack, run, due);
+    }
+    runBehind?.(bare, due);
+  }
+
+  /**
+   * Middleware gave an event another name: runs the methods of that name.
+   *
+   * @param {unknown[]} event the event
+   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {Due} due whether it has been answered
+   * @returns {void}
+   */
+  #callNamed(event, ack, due) {
+    (this.#bound ?? []).forEach((bound, instance) => {
+      const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
+      if (index >= 0) {
+        this._call(event, ack, instance * METHODS + index, due);
+      }
+    });
+  }
+
+  /**
+   * Answers a call; what cannot be sent is answered with an error that says so.
+   *
+   * @param {number} ack what the client wants it answered with
+   * @param {boolean} failed whether its handler failed
+   * @param {unknown} value its result or error
+   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @returns {void}
+   */
+  #answer(ack, failed, value, due) {
+    if (!this.connected || due?.isAnswered) {
+      return;
+    }
+    const { _output: output } = this.server;
+    try {
+      output.settle(this._number, ack, failed, value);
+    } catch (error) {
+      const { code, message } = error;
+      output.settle(this._number, ack, true, { code, message });
+    }
+    if (due !== undefined) {
+      due.isAnswered = true;
+    }
+  }
+
+  /**
+   * The application acknowledges an event itself.
+   *
+   * @param {number} ack what the client wants it acknowledged with
+   * @param {unknown[]} args what the application says
+   * @param {Due} due whether it has been acknowledged
+   * @returns {void}
+   * @throws {UnsendableValueError} if a value cannot be sent
+   */
+  #acknowledge(ack, args, due) {
+    if (this.connected && !due.isAnswered) {
+      this.server._output.answer(this._number, ack, args);
+      due.isAnswered = true;
+    }
+  }
+
+  /**
+   * @param {unknown} room a room
+   * @returns {boolean} whether the socket is in it
+   */
+  _isIn(room) {
+    return this.#rooms === undefined ? this.connected && room === this.id : this.#rooms.has(room);
+  }
+
+  /**
+   * @returns {Iterable<unknown>} the rooms the socket is in
+   */
+  #inRooms() {
+    return this.#rooms ?? (this.connected ? [this.id] : []);
+  }
+
+  /**
+   * Leaves all rooms, now that the native server has forgotten the socket.
+   *
+   * @param {boolean} wasConnected whether it was of its namespace
+   * @returns {void}
+   */
+  #leaveRooms(wasConnected) {
+    const { adapter, nsp } = this;
+    const rooms = this.#rooms ?? (wasConnected ? [this.id] : []);
+    this.#rooms = undefined;
+    const isHeard = adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0;
+    for (const room of rooms) {
+      if (room !== this.id) {
+        nsp._rooms.leave(room);
+      }
+      if (isHeard) {
+        guarded(() => adapter._left(room, this.id));
+      }
+    }
+  }
+
+  /**
+   * @param {Function[]} [listeners] the listeners for what is sent
+   * @returns {void}
+   */
+  #outgoing(listeners = []) {
+    const had = this.#anyOutgoingListeners !== undefined;
+    this.#anyOutgoingListeners = listeners.length > 0 ? listeners : undefined;
+    const has = this.#anyOutgoingListeners !== undefined;
+    this.nsp._outgoingListeners += Number(has) - Number(had);
+  }
+}
+
+reserveEmitterEvents(Socket.prototype);
+
+/** Whether an earlier session was taken up again; the native server does not. */
+Socket.prototype.recovered = false;
+
+delegateOperators(Socket.prototype, (socket) => socket.broadcast, ['to', 'in', 'except', 'local']);
+
+/**
+ * The method that a call is for. Its index is of the methods that were bound when it came; if the
+ * client authenticated again meanwhile, others are bound now.
+ *
+ * @param {{methods: import('../auth/authenticate').BoundMethod[]}} [bound] what is bound now
+ * @param {number} index the index
+ * @param {unknown} name the name that was called
+ * @returns {import('../auth/authenticate').BoundMethod | undefined} the method, if there still is one
+ */
+function methodOf(bound, index, name) {
+  const method = bound?.methods[index];
+  return method?.name === name
+    ? method
+    : bound?.methods.find((other) => other.name === String(name));
+}
+
+/**
+ * @param {Function[]} [listeners] listeners
+ * @param {Function} [listener] the one to leave out, once; all if left out
+ * @returns {Function[] | undefined} those that remain
+ */
+function without(listeners, listener) {
+  const at = listeners?.indexOf(listener) ?? -1;
+  if (listener === undefined) {
+    return undefined;
+  }
+  return at < 0 ? listeners : listeners.toSpliced(at, 1);
+}
+
+/**
+ * @param {unknown} done what was given as a callback
+ * @returns {void}
+ * @throws {InvalidCallbackError} if it is neither a function nor left out
+ */
+function checkCallback(done) {
+  if (done !== undefined && done !== null && typeof done !== 'function') {
+    throw new InvalidCallbackError(done);
+  }
+}
+
+/** Takes an outcome nobody waits for. */
+function ignore() {}
+
+module.exports = { Socket };
