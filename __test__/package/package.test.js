@@ -63,6 +63,7 @@ describe('the package', () => {
       .readdirSync(path.join(ROOT, 'lib'), { recursive: true })
       .filter((file) => path.extname(file) !== '')
       .map((file) => `lib/${file.replaceAll(path.sep, '/')}`);
+    const types = fs.readdirSync(path.join(ROOT, 'types')).map((name) => `types/${name}`);
     const faces = [
       'index.js',
       'index.mjs',
@@ -73,7 +74,7 @@ describe('the package', () => {
       'register.d.ts',
     ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
-    assert.deepEqual(files, [...faces, ...library, ...papers].sort());
+    assert.deepEqual(files, [...faces, ...library, ...types, ...papers].sort());
   });
 
   it("the package depends on cookie, cors and the application's socket.io", () => {

@@ -1,7 +1,7 @@
 'use strict';
 
 // The types, compiled as users compile them: every consumer in `consumers/` under every way TypeScript
-// has to find and load the package, and every example of index.d.ts.
+// has to find and load the package, and every example of the declarations in types/.
 
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
@@ -100,7 +100,11 @@ describe('the types', () => {
 });
 
 describe('the examples of the types', () => {
-  const source = fs.readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
+  const folder = path.join(ROOT, 'types');
+  const source = fs
+    .readdirSync(folder)
+    .map((name) => fs.readFileSync(path.join(folder, name), 'utf8'))
+    .join('\n');
   const examples = [...source.matchAll(/^ *\* @example\n((?: *\*(?! @|\/).*\n)+)/gm)].map(
     ([, body]) => body.replace(/^ *\* ?/gm, ''),
   );
@@ -141,14 +145,16 @@ describe('the types and the code', () => {
   );
   const face = checker.resolveExternalModuleSymbol(commonjs);
 
+  /** What a symbol is, behind its alias if it is one. */
+  const flagsOf = (symbol) =>
+    (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol).flags;
+
   /** The names of the values among these symbols, sorted. */
   const values = (symbols) =>
     symbols
-      .filter((symbol) => {
-        const { flags } =
-          symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
-        return flags & ts.SymbolFlags.Value && symbol.name !== 'prototype';
-      })
+      .filter(
+        (symbol) => flagsOf(symbol) & ts.SymbolFlags.Value && symbol.name !== 'prototype',
+      )
       .map((symbol) => symbol.name)
       .sort();
 
@@ -228,7 +234,7 @@ describe('the types and the code', () => {
     ];
     const named = checker.getExportsOfModule(esm).map(({ name }) => name);
     const types = [...face.exports.values()].filter(
-      ({ flags }) => flags & (ts.SymbolFlags.Type | ts.SymbolFlags.Value),
+      (symbol) => flagsOf(symbol) & (ts.SymbolFlags.Type | ts.SymbolFlags.Value),
     );
     const expected = types.map(({ name }) => name).filter((name) => name !== 'prototype');
     const left = expected.filter((name) => !named.includes(name));
