@@ -9,7 +9,7 @@ Object.assign(module.exports, errors);
 
 // The native server is loaded by those who use it.
 const lazily = {
-  Server: () => require('./lib/socketio/server'),
+  Server: () => require('./lib/http/server'),
   Namespace: () => require('./lib/socketio/namespace').Namespace,
   Socket: () => require('./lib/socketio/socket').Socket,
 };

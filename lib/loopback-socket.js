@@ -15,11 +15,11 @@ const { DEFAULT_TIMEOUT } = require('./auth/timeout');
 /** A server of our own serves an instance by its method of this name. */
 const SERVE = Symbol.for('loopback-socket.serve');
 
+/** The class of those servers has one for an http.Server by its method of this name. */
+const SERVER_ON = Symbol.for('loopback-socket.server-on');
+
 /** @type {Map<string, LoopbackSocket>} */
 const instances = new Map();
-
-/** @type {WeakMap<net.Server, object>} the native server made for an http(s).Server */
-const nativeServers = new WeakMap();
 
 /**
  * Authenticates sockets and lets their clients call methods.
@@ -173,16 +173,8 @@ function isPort(value) {
  * @returns {object} a `LoopbackSocket.Server`
  */
 function nativeServer(listener) {
-  const Server = require('./socketio/server');
-  if (isPort(listener)) {
-    return new Server(listener);
-  }
-  let server = nativeServers.get(listener);
-  if (server === undefined || server._isClosing) {
-    server = new Server(listener);
-    nativeServers.set(listener, server);
-  }
-  return server;
+  const Server = require('./http/server');
+  return isPort(listener) ? new Server(listener) : Server[SERVER_ON](listener);
 }
 
 /**

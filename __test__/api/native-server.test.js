@@ -88,7 +88,7 @@ describe('LoopbackSocket on the native server', () => {
       instance.start(world.io);
       const raw = await world.raw();
       await authenticate(raw);
-      const native = world.io._native;
+      const { native } = world.io._link;
       let pushes = 0;
       native.push = function push(...args) {
         pushes += 1;

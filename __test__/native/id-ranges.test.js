@@ -27,9 +27,9 @@ const tls = (name) => fs.readFileSync(path.join(__dirname, '..', 'support', 'tls
  */
 function useUp(io, distance) {
   const last = Math.max(...io._sockets.keys(), 0);
-  io._native.skipNumbers(last + distance - 1);
-  io._lastConnection += distance - 1;
-  io._lastRequest += distance - 1;
+  io._link.native.skipNumbers(last + distance - 1);
+  io._front.lastConnection += distance - 1;
+  io._front.lastRequest += distance - 1;
   for (const { _rooms: rooms } of io._nsps.values()) {
     rooms._last += distance;
   }

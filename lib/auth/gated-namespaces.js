@@ -46,7 +46,7 @@ function isLeftOut(name, open) {
 function isAdminUi(namespace) {
   const listeners =
     typeof namespace.listeners === 'function' ? namespace.listeners('connection') : [];
-  const middleware = namespace._middleware ?? namespace._fns ?? [];
+  const middleware = namespace._fns ?? [];
   return [...listeners, ...middleware].some((fn) => {
     if (typeof fn !== 'function') {
       return false;

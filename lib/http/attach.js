@@ -19,20 +19,20 @@ const passing = new WeakMap();
 /**
  * Attaches a server. Listeners that the http.Server has already hear of every other request.
  *
- * @param {import('../socketio/server')} server who serves
+ * @param {import('./front').HttpFront} front who serves
  * @param {import('http').Server} httpServer where clients come
  * @returns {() => void} takes the server's listeners off again, and puts back those that were there
  */
-function attach(server, httpServer) {
-  const options = server._options;
+function attach(front, httpServer) {
+  const options = front.options;
   // Whatever begins so is the server's, as on Engine.IO.
   const prefix = options.addTrailingSlash ? `${options.path}/` : options.path;
-  if (options.cors !== undefined && server._cors === undefined) {
-    server._cors = cors(options.cors);
-    server.engine.use(server._cors);
+  if (options.cors !== undefined && front.cors === undefined) {
+    front.cors = cors(options.cors);
+    front.engine.use(front.cors);
   }
-  const bundle = options.serveClient ? clientBundle(`${options.path}/`, server._cors) : undefined;
-  const leavePath = takePath(server, httpServer, prefix);
+  const bundle = options.serveClient ? clientBundle(`${options.path}/`, front.cors) : undefined;
+  const leavePath = takePath(front, httpServer, prefix);
   let isAttached = true;
   const others = httpServer.listeners('request').slice();
   const request = (req, res) => {
@@ -40,7 +40,7 @@ function attach(server, httpServer) {
       return;
     }
     if (isAttached && req.url.startsWith(prefix)) {
-      poll(server, req, res);
+      poll(front, req, res);
       return;
     }
     for (const listener of others) {
@@ -51,7 +51,7 @@ function attach(server, httpServer) {
   httpServer.on('request', request);
   const upgrades = (req, socket, head) => {
     if (req.url.startsWith(prefix)) {
-      upgrade(server, req, socket, head);
+      upgrade(front, req, socket, head);
     } else if (options.destroyUpgrade) {
       endUntaken(socket, options.destroyUpgradeTimeout);
     }
@@ -99,25 +99,25 @@ function behind(listeners) {
  * Notes who serves a path of an http.Server, and warns if somebody does already: every websocket
  * would be taken by both.
  *
- * @param {import('../socketio/server')} server who serves it
+ * @param {import('./front').HttpFront} front who serves it
  * @param {import('http').Server} httpServer where clients come
  * @param {string} prefix what its requests begin with
  * @returns {() => void} forgets it
  */
-function takePath(server, httpServer, prefix) {
+function takePath(front, httpServer, prefix) {
   const paths = attached.get(httpServer) ?? new Map();
   attached.set(httpServer, paths);
   const before = paths.get(prefix);
-  if (before !== undefined && !before._isClosing) {
+  if (before !== undefined && !before.isClosing) {
     process.emitWarning(
       `Two native servers are attached to one HTTP server with the path '${prefix}'. Attach only one, ` +
         'or give them different values of the option `path`.',
       { code: 'ERR_LOOPBACK_SOCKET_SAME_PATH' },
     );
   }
-  paths.set(prefix, server);
+  paths.set(prefix, front);
   return () => {
-    if (paths.get(prefix) === server) {
+    if (paths.get(prefix) === front) {
       paths.delete(prefix);
     }
   };

@@ -12,57 +12,57 @@ const { serialize } = require('cookie');
 /**
  * Lets the application add to the headers of an answer.
  *
- * @param {import('../socketio/server')} server who answers
+ * @param {import('./front').HttpFront} front who answers
  * @param {import('http').IncomingMessage} req the request
  * @param {Record<string, unknown>} headers the headers; listeners change them
  * @param {boolean} isInitial whether the request opens a connection
  * @returns {Record<string, unknown>} the same
  */
-function offer(server, req, headers, isInitial) {
+function offer(front, req, headers, isInitial) {
   if (isInitial) {
-    server.engine.emit('initial_headers', headers, req);
+    front.engine.emit('initial_headers', headers, req);
   }
-  server.engine.emit('headers', headers, req);
+  front.engine.emit('headers', headers, req);
   return headers;
 }
 
 /**
  * The headers of an answer to long polling.
  *
- * @param {import('../socketio/server')} server who answers
+ * @param {import('./front').HttpFront} front who answers
  * @param {import('http').IncomingMessage} req the request
  * @param {string} type the type of the body
  * @param {Buffer | string} body the body
  * @param {string} [opened] the id of the session that the request opens
  * @returns {Record<string, unknown>} the headers
  */
-function pollingHeaders(server, req, type, body, opened) {
+function pollingHeaders(front, req, type, body, opened) {
   const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
   if (/;MSIE|Trident\//.test(req.headers['user-agent'])) {
     // Old browsers take an answer for a page with a script in it.
     headers['X-XSS-Protection'] = '0';
   }
   headers['cache-control'] = 'no-store';
-  const { cookie } = server._options;
+  const { cookie } = front.options;
   if (opened !== undefined && cookie !== undefined) {
     headers['Set-Cookie'] = [serialize(cookie.name, opened, cookie)];
   }
-  return offer(server, req, headers, opened !== undefined);
+  return offer(front, req, headers, opened !== undefined);
 }
 
 /**
  * The headers of the answer to an upgrade, beside those of the websocket itself.
  *
- * @param {import('../socketio/server')} server who answers
+ * @param {import('./front').HttpFront} front who answers
  * @param {import('http').IncomingMessage} req the request
  * @param {UpgradeResponse} [res] what middleware has written to
  * @param {boolean} isInitial whether the request opens a connection
  * @returns {string} a line each, with its line break
  * @throws {TypeError} if one cannot be sent
  */
-function upgradeHeaders(server, req, res, isInitial) {
+function upgradeHeaders(front, req, res, isInitial) {
   const [protocol] = (req.headers['sec-websocket-protocol'] ?? '').split(',', 1);
-  const headers = offer(server, req, res?.headers ?? {}, isInitial);
+  const headers = offer(front, req, res?.headers ?? {}, isInitial);
   let lines = protocol === '' ? '' : line('Sec-WebSocket-Protocol', protocol.trim());
   for (const [name, value] of Object.entries(headers)) {
     for (const one of Array.isArray(value) ? value : [value]) {

@@ -7,33 +7,10 @@
  */
 
 /**
- * @typedef {string | RegExp | (string | RegExp)[] | ((origin: string, done: (error: unknown,
- *   isAllowed?: boolean) => void) => void)} AllowedOrigins as `origin` of the `cors` package has it
- */
-
-/** An origin as a browser sends it: a scheme, a host, and a port unless it is that of the scheme. */
-const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/i;
-
-/**
- * @param {unknown} value any value
- * @returns {boolean} whether it says which origins are allowed
- */
-function isAllowedOrigins(value) {
-  const entries = Array.isArray(value) ? value : [value];
-  return (
-    typeof value === 'function' ||
-    entries.every(
-      (one) =>
-        one instanceof RegExp || (typeof one === 'string' && (ORIGIN.test(one) || one === 'null')),
-    )
-  );
-}
-
-/**
  * Finds out whether the page that makes a request may connect. A request that no page of another
  * origin can make (one without an origin) passes.
  *
- * @param {AllowedOrigins} allowed the option
+ * @param {import('../socketio/options').AllowedOrigins} allowed the option
  * @param {import('http').IncomingMessage} req the request, with its `_query`
  * @param {(isAllowed: boolean, origin?: string, error?: unknown) => void} then called once
  * @returns {void}
@@ -104,4 +81,4 @@ function isFromElsewhere({ headers }) {
   return site === 'cross-site' || site === 'same-site';
 }
 
-module.exports = { checkOrigin, isAllowedOrigins };
+module.exports = { checkOrigin };

@@ -13,7 +13,8 @@ const {
   PAYLOAD_TOO_LARGE,
   POLL_CLOSED,
 } = require('../socketio/disconnect-reasons');
-const { nativeRefusal, protocolOf, refuseRequest } = require('./refusals');
+const { hasConnectionListeners, protocolOf } = require('../socketio/engine');
+const { nativeRefusal, refuseRequest } = require('./refusals');
 const { pollingHeaders } = require('./headers');
 
 /** What the native server says about a request that opens a connection. */
@@ -22,7 +23,7 @@ const OPENS = -2;
 /**
  * Requests whose packets are being read or dealt with, by session.
  *
- * @type {WeakMap<import('../socketio/server'), Map<string, import('http').IncomingMessage>>}
+ * @type {WeakMap<import('./front').HttpFront, Map<string, import('http').IncomingMessage>>}
  */
 const sending = new WeakMap();
 
@@ -36,30 +37,30 @@ const sending = new WeakMap();
 /**
  * Takes a request of long polling.
  *
- * @param {import('../socketio/server')} server who serves it
+ * @param {import('./front').HttpFront} front who serves it
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @returns {void}
  */
-function poll(server, req, res) {
-  if (server._isClosing) {
+function poll(front, req, res) {
+  if (front.isClosing) {
     letGo(req, res);
     res.writeHead(503);
     res.end();
     return;
   }
   admit(
-    server,
+    front,
     req,
     () => res,
     false,
     (refusal, id) => {
       if (refusal !== undefined) {
-        refuseRequest(server, req, res, refusal);
+        refuseRequest(front, req, res, refusal);
       } else if (req.method === 'GET') {
-        serve(server, req, res, undefined, id);
+        serve(front, req, res, undefined, id);
       } else if (req.method === 'POST') {
-        receive(server, req, res);
+        receive(front, req, res);
       } else {
         res.writeHead(500);
         res.end();
@@ -87,28 +88,28 @@ function letGo(req, res) {
  * `maxHttpBufferSize`, or that leaves in the middle of it, loses its connection: a message that is
  * dropped would be lost in silence.
  *
- * @param {import('../socketio/server')} server who serves the request
+ * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @returns {void}
  */
-function receive(server, req, res) {
+function receive(front, req, res) {
   const sid = sessionOf(req._query);
-  const busy = sending.get(server) ?? new Map();
-  sending.set(server, busy);
+  const busy = sending.get(front) ?? new Map();
+  sending.set(front, busy);
   if (busy.has(sid)) {
-    server._native.abortSession(sid, DATA_OVERLAP);
+    front.native.abortSession(sid, DATA_OVERLAP);
     res.writeHead(400);
     res.end();
     return;
   }
   busy.set(sid, req);
-  const limit = server._options.maxHttpBufferSize;
+  const limit = front.options.maxHttpBufferSize;
   const body = new Body(limit);
   req.on('data', (chunk) => {
     if (!body.add(chunk) && !res.headersSent) {
       busy.delete(sid);
-      server._native?.abortSession(sid, PAYLOAD_TOO_LARGE);
+      front.native?.abortSession(sid, PAYLOAD_TOO_LARGE);
       letGo(req, res);
       res.writeHead(413);
       res.end();
@@ -117,41 +118,41 @@ function receive(server, req, res) {
   req.once('end', () => {
     if (body.length <= limit) {
       const bytes = body.whole();
-      serve(server, req, res, isJsonp(req) ? packetsOf(bytes) : bytes);
+      serve(front, req, res, isJsonp(req) ? packetsOf(bytes) : bytes);
     }
   });
   req.once('close', () => {
     if (!req.complete && body.length <= limit) {
       busy.delete(sid);
-      server._native?.abortSession(sid, DATA_CLOSED);
+      front.native?.abortSession(sid, DATA_CLOSED);
     }
   });
 }
 
 /**
- * @param {import('../socketio/server')} server who serves the request
+ * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {Buffer} [body] the packets of a POST
  * @param {string} [id] the id of the session that the request opens
  * @returns {void}
  */
-function serve(server, req, res, body, id) {
-  if (res.destroyed || server._isClosing) {
-    sent(server, req);
+function serve(front, req, res, body, id) {
+  if (res.destroyed || front.isClosing) {
+    sent(front, req);
     res.destroy();
     return;
   }
   if (req.method === 'POST' && body === undefined) {
-    sent(server, req);
+    sent(front, req);
     // A form of JSONP without packets, which Engine.IO takes for none.
-    accept(server, req, res);
+    accept(front, req, res);
     return;
   }
   const query = req._query;
-  const number = server._nextRequest();
-  const connection = server._nextConnection();
-  const verdict = server._native.request(
+  const number = front.nextRequest();
+  const connection = front.nextConnection();
+  const verdict = front.native.request(
     number,
     connection,
     protocolOf(query) === 3,
@@ -160,21 +161,21 @@ function serve(server, req, res, body, id) {
     req.headers['content-type'],
     body,
     id,
-    server.engine._isHeard,
+    hasConnectionListeners(front.engine),
   );
   if (verdict >= 0) {
-    sent(server, req);
-    refuseRequest(server, req, res, nativeRefusal(verdict, req));
+    sent(front, req);
+    refuseRequest(front, req, res, nativeRefusal(verdict, req));
     return;
   }
   if (verdict === OPENS) {
-    server._opened(connection, id, req, req.socket.remoteAddress);
+    front.opened(connection, id, req, req.socket.remoteAddress);
   }
-  server._responses.set(number, { req, res, opened: id });
+  front.exchanges.set(number, { req, res, opened: id });
   res.once('close', () => {
-    if (server._responses.delete(number)) {
-      sent(server, req);
-      abandon(server, sessionOf(query) ?? id, req.method === 'POST' ? DATA_CLOSED : POLL_CLOSED);
+    if (front.exchanges.delete(number)) {
+      sent(front, req);
+      abandon(front, sessionOf(query) ?? id, req.method === 'POST' ? DATA_CLOSED : POLL_CLOSED);
     }
   });
 }
@@ -182,13 +183,13 @@ function serve(server, req, res, body, id) {
 /**
  * Answers a request whose packets are taken.
  *
- * @param {import('../socketio/server')} server who served it
+ * @param {import('./front').HttpFront} front who served it
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @returns {void}
  */
-function accept(server, req, res) {
-  res.writeHead(200, pollingHeaders(server, req, 'text/html', 'ok'));
+function accept(front, req, res) {
+  res.writeHead(200, pollingHeaders(front, req, 'text/html', 'ok'));
   res.end('ok');
 }
 
@@ -196,39 +197,39 @@ function accept(server, req, res) {
  * Ends the connection of a client that left without the answer to its request: what it was to get
  * must not be lost in silence.
  *
- * @param {import('../socketio/server')} server whose client it is
+ * @param {import('./front').HttpFront} front whose client it is
  * @param {string | undefined} sid its session, if it has one
  * @param {number} reason why, one of those of `reasons`
  * @returns {void}
  */
-function abandon(server, sid, reason) {
+function abandon(front, sid, reason) {
   if (sid !== undefined) {
-    server._native?.abortSession(sid, reason);
+    front.native?.abortSession(sid, reason);
   }
 }
 
 /**
  * The packets of a request are read and dealt with: the client may send more.
  *
- * @param {import('../socketio/server')} server who served the request
+ * @param {import('./front').HttpFront} front who served the request
  * @param {import('http').IncomingMessage} req the request
  * @returns {void}
  */
-function sent(server, req) {
+function sent(front, req) {
   if (req.method === 'POST') {
-    sending.get(server)?.delete(sessionOf(req._query));
+    sending.get(front)?.delete(sessionOf(req._query));
   }
 }
 
 /**
  * A connection has ended: packets that have not come whole are for nobody any more.
  *
- * @param {import('../socketio/server')} server whose connection it was
+ * @param {import('./front').HttpFront} front whose connection it was
  * @param {string} sid its session
  * @returns {void}
  */
-function breakOff(server, sid) {
-  const req = sending.get(server)?.get(sid);
+function breakOff(front, sid) {
+  const req = sending.get(front)?.get(sid);
   if (req !== undefined && !req.complete) {
     req.destroy();
   }
@@ -237,27 +238,27 @@ function breakOff(server, sid) {
 /**
  * Writes the native server's answer to a request.
  *
- * @param {import('../socketio/server')} server who answers
+ * @param {import('./front').HttpFront} front who answers
  * @param {number} number the request's number
  * @param {number} status the HTTP status
  * @param {boolean} isBinary whether the body is binary
  * @param {Buffer} body the body
  * @returns {void}
  */
-function answered(server, number, status, isBinary, body) {
-  const exchange = server._responses.get(number);
+function answered(front, number, status, isBinary, body) {
+  const exchange = front.exchanges.get(number);
   if (exchange === undefined) {
     // The client left, and its connection was ended then.
     return;
   }
-  server._responses.delete(number);
+  front.exchanges.delete(number);
   const { req, res, opened } = exchange;
-  sent(server, req);
-  if (server._isClosing) {
+  sent(front, req);
+  if (front.isClosing) {
     letGo(req, res);
   }
   if (status !== 200) {
-    refused(server, req, res, status, body);
+    refused(front, req, res, status, body);
     return;
   }
   let type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
@@ -270,11 +271,11 @@ function answered(server, number, status, isBinary, body) {
     payload = script(req, body);
   }
   try {
-    res.writeHead(200, pollingHeaders(server, req, type, payload, opened));
+    res.writeHead(200, pollingHeaders(front, req, type, payload, opened));
   } catch (error) {
     // A header of the application's that cannot be sent, or a listener that threw. What the client
     // was to get is lost, so its connection must not go on as if it had got it.
-    server._native?.abortSession(opened ?? sessionOf(req._query), POLL_CLOSED);
+    front.native?.abortSession(opened ?? sessionOf(req._query), POLL_CLOSED);
     res.destroy();
     throw error;
   }
@@ -285,16 +286,16 @@ function answered(server, number, status, isBinary, body) {
  * Passes on that the engine refuses a request which had been checked: its session has ended or
  * moved meanwhile, or what it sent cannot be read.
  *
- * @param {import('../socketio/server')} server who answers
+ * @param {import('./front').HttpFront} front who answers
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {number} status the HTTP status
  * @param {Buffer} body JSON that says why, or nothing
  * @returns {void}
  */
-function refused(server, req, res, status, body) {
+function refused(front, req, res, status, body) {
   if (status === 400 && body.length > 0) {
-    refuseRequest(server, req, res, nativeRefusal(Number(JSON.parse(body).code), req));
+    refuseRequest(front, req, res, nativeRefusal(Number(JSON.parse(body).code), req));
     return;
   }
   res.writeHead(status);

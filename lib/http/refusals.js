@@ -7,6 +7,7 @@
 
 const http = require('http');
 const { InvalidSessionIdError } = require('../errors');
+const { protocolOf } = require('../socketio/engine');
 
 /** Engine.IO's words, by its code. */
 const MESSAGES = [
@@ -59,14 +60,6 @@ const NATIVE = [
  */
 
 /**
- * @param {Record<string, string>} query a request's query
- * @returns {3 | 4} the version of Engine.IO: 3 unless it says 4
- */
-function protocolOf(query) {
-  return query.EIO === '4' ? 4 : 3;
-}
-
-/**
  * @param {number} number the native server's number for a refusal
  * @param {http.IncomingMessage} req the request, with its `_query`
  * @returns {Refusal} the refusal
@@ -107,28 +100,28 @@ function forbiddenOrigin(origin, error) {
 /**
  * Tells the application of a refusal.
  *
- * @param {import('../socketio/server')} server who refuses
+ * @param {import('./front').HttpFront} front who refuses
  * @param {http.IncomingMessage} req the request
  * @param {Refusal} refusal why
  * @returns {unknown} what to tell the client
  */
-function tell(server, req, { code, context }) {
-  server.engine.emit('connection_error', { req, code, message: MESSAGES[code], context });
+function tell(front, req, { code, context }) {
+  front.engine.emit('connection_error', { req, code, message: MESSAGES[code], context });
   return context.message || MESSAGES[code];
 }
 
 /**
  * Refuses a request of long polling.
  *
- * @param {import('../socketio/server')} server who refuses
+ * @param {import('./front').HttpFront} front who refuses
  * @param {http.IncomingMessage} req the request
  * @param {http.ServerResponse} res its response
  * @param {Refusal} refusal why
  * @returns {void}
  */
-function refuseRequest(server, req, res, refusal) {
+function refuseRequest(front, req, res, refusal) {
   const { code } = refusal;
-  const message = tell(server, req, refusal);
+  const message = tell(front, req, refusal);
   if (res.headersSent) {
     res.end();
     return;
@@ -140,17 +133,17 @@ function refuseRequest(server, req, res, refusal) {
 /**
  * Refuses a websocket.
  *
- * @param {import('../socketio/server')} server who refuses
+ * @param {import('./front').HttpFront} front who refuses
  * @param {http.IncomingMessage} req the request
  * @param {import('stream').Duplex} socket its socket
  * @param {Refusal} refusal why
  * @returns {void}
  */
-function refuseUpgrade(server, req, socket, refusal) {
+function refuseUpgrade(front, req, socket, refusal) {
   // Engine.IO answers 400 whatever the reason; RFC 6455, section 10.2, asks for 403 for an origin.
   const isOrigin = refusal.context.name === 'ORIGIN_NOT_ALLOWED';
   const { status = isOrigin ? 403 : 400, lines } = refusal;
-  abortUpgrade(socket, status, String(tell(server, req, refusal)), lines);
+  abortUpgrade(socket, status, String(tell(front, req, refusal)), lines);
 }
 
 /**
@@ -176,7 +169,6 @@ module.exports = {
   forbidden,
   forbiddenOrigin,
   nativeRefusal,
-  protocolOf,
   refuseRequest,
   refuseUpgrade,
 };

@@ -12,21 +12,21 @@ const END = 2;
 /** How long a client may take to read what is left for it, in ms. */
 const FAREWELL = 30_000;
 
-/** @type {WeakMap<import('../socketio/server'), Map<number, import('net').Socket>>} what is carried */
+/** @type {WeakMap<import('./front').HttpFront, Map<number, import('net').Socket>>} what is carried */
 const carried = new WeakMap();
 
 /**
  * Begins to carry.
  *
- * @param {import('../socketio/server')} server where to
+ * @param {import('./front').HttpFront} front where to
  * @param {number} number the pump's number there
  * @param {import('stream').Duplex} socket the socket
  * @returns {void}
  */
-function pump(server, number, socket) {
-  const native = server._native;
-  const sockets = carried.get(server) ?? new Map();
-  carried.set(server, sockets.set(number, socket));
+function pump(front, number, socket) {
+  const native = front.native;
+  const sockets = carried.get(front) ?? new Map();
+  carried.set(front, sockets.set(number, socket));
   socket.setTimeout?.(0);
   socket.setNoDelay?.(true);
   socket.once('end', () => native.pumpEnd(number));
@@ -44,19 +44,19 @@ function pump(server, number, socket) {
 /**
  * Does what the native server says.
  *
- * @param {import('../socketio/server')} server who says it
+ * @param {import('./front').HttpFront} front who says it
  * @param {number} number the pump's number
  * @param {number} action what to do
  * @param {Buffer} [bytes] what to write
  * @returns {void}
  */
-function pumped(server, number, action, bytes) {
-  const socket = carried.get(server)?.get(number);
+function pumped(front, number, action, bytes) {
+  const socket = carried.get(front)?.get(number);
   if (socket === undefined) {
     return;
   }
   if (action === WRITE) {
-    socket.write(bytes, () => server._native?.pumpWritten(number, bytes.length));
+    socket.write(bytes, () => front.native?.pumpWritten(number, bytes.length));
   } else if (action === RESUME) {
     socket.resume();
   } else if (action === END) {

@@ -10,7 +10,7 @@ const http = require('http');
 const net = require('net');
 const { addressesOf, standFor } = require('./client-socket');
 
-class Opening {
+class RequestSnapshot {
   /** The request as text, while that is all there is of it. */
   #text;
   #headers;
@@ -22,15 +22,16 @@ class Opening {
   isSecure;
 
   /**
+   * @param {import('./front').HttpFront} front where the request came
    * @param {import('../socketio/connection').Connection} connection what was opened
    * @param {http.IncomingMessage} request what opened it
    * @param {string | undefined} address the client's address
    */
-  constructor(connection, request, address) {
+  constructor(front, connection, request, address) {
     this.#connection = connection;
     this.address = address;
     this.isSecure = Boolean(request.socket?.encrypted);
-    this.#text = isUnseen(connection.server, request) ? textOf(request) : undefined;
+    this.#text = isUnseen(front, request) ? textOf(request) : undefined;
     this.#request = this.#text === undefined ? request : undefined;
   }
 
@@ -77,12 +78,12 @@ class Opening {
  * Tells whether a request has been seen by nobody but this package: then nobody has put anything on
  * it or holds it, and nobody will miss it.
  *
- * @param {import('../socketio/server')} server who was asked
+ * @param {import('./front').HttpFront} front where the request came
  * @param {http.IncomingMessage} request the request
  * @returns {boolean} whether it is so
  */
-function isUnseen(server, request) {
-  const { engine, _options: options, _httpServers: httpServers } = server;
+function isUnseen(front, request) {
+  const { engine, options, httpServers } = front;
   const event = request.upgrade ? 'upgrade' : 'request';
   return (
     // Made by Node itself, for a socket of its own that says no more than where it comes from.
@@ -95,7 +96,7 @@ function isUnseen(server, request) {
     options.allowRequest === undefined &&
     !Object.hasOwn(engine, 'generateId') &&
     typeof options.cors !== 'function' &&
-    engine.middlewares.every((middleware) => middleware === server._cors) &&
+    engine.middlewares.every((middleware) => middleware === front.cors) &&
     engine.listenerCount('initial_headers') === 0 &&
     engine.listenerCount('headers') === 0
   );
@@ -204,8 +205,8 @@ function standForClient(socket, connection, addresses) {
   standFor(socket, {
     addresses,
     isEnded: () => !connection.isOpen,
-    end: () => connection.server._native?.terminate(connection.sid),
+    end: () => connection.terminate(),
   });
 }
 
-module.exports = { Opening, addressesOf, standForClient };
+module.exports = { RequestSnapshot, addressesOf, standForClient };

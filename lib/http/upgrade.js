@@ -7,13 +7,8 @@
 
 const { admit, sessionOf } = require('./verify');
 const { pump } = require('./relay');
-const {
-  abortUpgrade,
-  badRequest,
-  nativeRefusal,
-  protocolOf,
-  refuseUpgrade,
-} = require('./refusals');
+const { abortUpgrade, badRequest, nativeRefusal, refuseUpgrade } = require('./refusals');
+const { hasConnectionListeners, protocolOf } = require('../socketio/engine');
 const { addressesOf, standForClient } = require('./request-snapshot');
 const { UpgradeResponse, upgradeHeaders } = require('./headers');
 
@@ -36,15 +31,15 @@ const PLAIN = new Set(['TCP', 'Pipe']);
 /**
  * Takes a websocket.
  *
- * @param {import('../socketio/server')} server who takes it
+ * @param {import('./front').HttpFront} front who takes it
  * @param {import('http').IncomingMessage} req the request of the upgrade
  * @param {import('net').Socket} socket its socket
  * @param {Buffer} head what was read behind the request
  * @returns {void}
  */
-function upgrade(server, req, socket, head) {
+function upgrade(front, req, socket, head) {
   socket.on('error', ignore);
-  if (server._isClosing) {
+  if (front.isClosing) {
     abortUpgrade(socket, 503);
     return;
   }
@@ -55,17 +50,17 @@ function upgrade(server, req, socket, head) {
   }
   let res;
   const response = () => (res = new UpgradeResponse(req, socket));
-  admit(server, req, response, true, (refusal, id) => {
+  admit(front, req, response, true, (refusal, id) => {
     const why = refusal ?? invalidWebsocket(req);
     if (socket.destroyed) {
       return;
     }
     if (why !== undefined) {
-      refuseUpgrade(server, req, socket, why);
+      refuseUpgrade(front, req, socket, why);
       return;
     }
     try {
-      handOver(server, req, socket, head, descriptor, res, id);
+      handOver(front, req, socket, head, descriptor, res, id);
     } catch (error) {
       socket.destroy();
       // A header of the application's that cannot be sent, or a listener that threw.
@@ -125,7 +120,7 @@ function areSubprotocols(header) {
 }
 
 /**
- * @param {import('../socketio/server')} server who takes the websocket
+ * @param {import('./front').HttpFront} front who takes the websocket
  * @param {import('http').IncomingMessage} req the request
  * @param {import('net').Socket} socket its socket
  * @param {Buffer} head what was read behind the request
@@ -134,17 +129,17 @@ function areSubprotocols(header) {
  * @param {string} [id] the id of the session that the websocket opens
  * @returns {void}
  */
-function handOver(server, req, socket, head, descriptor, res, id) {
+function handOver(front, req, socket, head, descriptor, res, id) {
   const sid = sessionOf(req._query);
   const address = socket.remoteAddress;
-  const number = server._nextConnection();
+  const number = front.nextConnection();
   // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).
   res?.writeHead(SWITCHING_PROTOCOLS);
-  const headers = upgradeHeaders(server, req, res, sid === undefined);
-  const owner = server._accepted.numberOf(socket, res?.closed);
+  const headers = upgradeHeaders(front, req, res, sid === undefined);
+  const owner = front.accepted.numberOf(socket, res?.closed);
   let verdict;
   try {
-    verdict = server._native.upgrade(
+    verdict = front.native.upgrade(
       number,
       descriptor,
       protocolOf(req._query) === 3,
@@ -153,31 +148,31 @@ function handOver(server, req, socket, head, descriptor, res, id) {
       headers,
       head,
       id,
-      server.engine._isHeard,
+      hasConnectionListeners(front.engine),
       owner,
     );
   } catch (error) {
-    server._accepted.forget(owner);
+    front.accepted.forget(owner);
     throw error;
   }
   if (verdict >= 0 || verdict === NOT_TAKEN || descriptor < 0) {
-    server._accepted.forget(owner);
+    front.accepted.forget(owner);
   }
   if (verdict >= 0) {
-    refuseUpgrade(server, req, socket, nativeRefusal(verdict, req));
+    refuseUpgrade(front, req, socket, nativeRefusal(verdict, req));
     return;
   }
   if (verdict === NOT_TAKEN) {
     abortUpgrade(socket, 500);
     return;
   }
-  const connection = verdict === OPENS ? server._opened(number, id, req, address) : undefined;
+  const connection = verdict === OPENS ? front.opened(number, id, req, address) : undefined;
   if (descriptor < 0) {
-    pump(server, number, socket);
+    pump(front, number, socket);
     return;
   }
-  const addresses = connection?.opening.isSeen ? addressesOf(socket) : undefined;
-  server._accepted.begin(socket);
+  const addresses = connection?.snapshot.isSeen ? addressesOf(socket) : undefined;
+  front.accepted.begin(socket);
   res?.detach();
   socket.destroy();
   if (addresses !== undefined) {

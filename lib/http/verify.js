@@ -6,9 +6,9 @@
  * id from.
  */
 
-const { identify } = require('../socketio/engine');
+const { identify, protocolOf } = require('../socketio/engine');
 const { checkOrigin } = require('./origins');
-const { badRequest, forbidden, forbiddenOrigin, nativeRefusal, protocolOf } = require('./refusals');
+const { badRequest, forbidden, forbiddenOrigin, nativeRefusal } = require('./refusals');
 
 /** What the native server says of a request that opens a connection. */
 const OPENS = -2;
@@ -19,7 +19,7 @@ const NOT_IN_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
 /**
  * Finds out whether a request may be served.
  *
- * @param {import('../socketio/server')} server who would serve it
+ * @param {import('./front').HttpFront} front who would serve it
  * @param {import('http').IncomingMessage} req the request; gets its query as `_query`
  * @param {() => object} response gives its response, or what stands for one, for the middleware
  * @param {boolean} isUpgrade whether it asks for an upgrade
@@ -28,14 +28,14 @@ const NOT_IN_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
  *   answers the request itself
  * @returns {void}
  */
-function admit(server, req, response, isUpgrade, then) {
+function admit(front, req, response, isUpgrade, then) {
   req._query ??= queryOf(req.url);
-  const { middlewares } = server.engine;
+  const { middlewares } = front.engine;
   // The application may take its time, and close the server meanwhile.
-  const still = (goOn) => (server._isClosing ? then(badRequest('SERVER_CLOSING')) : goOn());
+  const still = (goOn) => (front.isClosing ? then(badRequest('SERVER_CLOSING')) : goOn());
   const check = () =>
-    verify(server, req, isUpgrade, (refusal) =>
-      refusal === undefined ? still(() => name(server, req, then)) : then(refusal),
+    verify(front, req, isUpgrade, (refusal) =>
+      refusal === undefined ? still(() => name(front, req, then)) : then(refusal),
     );
   if (middlewares.length === 0) {
     check();
@@ -55,18 +55,18 @@ function admit(server, req, response, isUpgrade, then) {
 /**
  * Gives a session that a request opens its id.
  *
- * @param {import('../socketio/server')} server who serves the request
+ * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
  * @param {(refusal?: import('./refusals').Refusal, id?: string) => void} then see `admit`
  * @returns {void}
  */
-function name(server, req, then) {
+function name(front, req, then) {
   if (sessionOf(req._query) !== undefined) {
     then();
     return;
   }
-  identify(server.engine, req, (error, id) => {
-    if (server._isClosing) {
+  identify(front.engine, req, (error, id) => {
+    if (front.isClosing) {
       then(badRequest('SERVER_CLOSING'));
     } else if (error !== undefined) {
       then(badRequest('ID_GENERATION_ERROR', { error }));
@@ -105,23 +105,23 @@ function run(middleware, req, res) {
 }
 
 /**
- * @param {import('../socketio/server')} server who would serve the request
+ * @param {import('./front').HttpFront} front who would serve the request
  * @param {import('http').IncomingMessage} req the request
  * @param {boolean} isUpgrade whether it asks for an upgrade
  * @param {(refusal?: import('./refusals').Refusal) => void} then see `admit`
  * @returns {void}
  */
-function verify(server, req, isUpgrade, then) {
+function verify(front, req, isUpgrade, then) {
   const query = req._query;
   const { origin } = req.headers;
-  const verdict = server._native.verify(
+  const verdict = front.native.verify(
     protocolOf(query) === 3,
     String(query.transport),
     sessionOf(query),
     req.method === 'GET',
     isUpgrade,
   );
-  const { allowedOrigins, allowRequest } = server._options;
+  const { allowedOrigins, allowRequest } = front.options;
   const allow = () => {
     if (verdict === OPENS && allowRequest !== undefined) {
       ask(allowRequest, req, then);

@@ -7,7 +7,7 @@
 
 const { Namespace } = require('../socketio/namespace');
 const { currentOptions } = require('./options');
-const NativeServer = require('../socketio/server');
+const NativeServer = require('../http/server');
 const { Socket } = require('../socketio/socket');
 
 /**

@@ -7,9 +7,8 @@
 
 const { EventEmitter } = require('events');
 const { isAdminUi, warnOfHeld } = require('../auth/gated-namespaces');
-const { Opening } = require('../http/request-snapshot');
 const { DEFAULT } = require('../auth/start-options');
-const { protocolOf } = require('../http/refusals');
+const { protocolOf } = require('./engine');
 const { endOf, ofConnection } = require('./disconnect-reasons');
 const { refuse } = require('./unsupported');
 
@@ -45,19 +44,22 @@ class Connection {
   #isAuthenticated = false;
 
   /**
-   * @param {import('./server')} server whose
+   * @param {object} owner what it shares with the other connections of its server
+   * @param {import('./server')} owner.server the server
+   * @param {import('../native/link').NativeLink} owner.link the native server, while it runs
+   * @param {import('../http/front').HttpFront} owner.front where clients come
    * @param {string} sid the id of its Engine.IO session
    * @param {import('http').IncomingMessage} request what opened it, with its `_query`
    * @param {string} [address] the client's address
    */
-  constructor(server, sid, request, address) {
-    this.server = server;
+  constructor(owner, sid, request, address) {
+    this.owner = owner;
     /** The id of its Engine.IO session. */
     this.sid = sid;
     /** The version of Engine.IO, 3 or 4. */
     this.protocol = protocolOf(request._query);
-    /** What opened it. */
-    this.opening = new Opening(this, request, address);
+    /** The request that opened it. */
+    this.snapshot = owner.front.snapshot(this, request, address);
     this.issued = Date.now();
     this.transport = request.upgrade ? 'websocket' : 'polling';
     this.isOpen = true;
@@ -129,13 +131,14 @@ class Connection {
    * @returns {void}
    */
   watch() {
-    const { server, sid } = this;
+    const { sid } = this;
+    const { native, commands } = this.owner.link;
     const isWatched = PACKET_EVENTS.some((event) => this.#conn?.listenerCount(event) > 0);
     if (isWatched !== this.isWatched && this.isOpen) {
       this.isWatched = isWatched;
-      server._native?.watchReceived(sid, isWatched);
+      native?.watchReceived(sid, isWatched);
       // In its place among what is sent: what was before is none of the listener's business.
-      server._output?.watchSent(sid, isWatched);
+      commands?.watchSent(sid, isWatched);
     }
   }
 
@@ -172,7 +175,7 @@ class Connection {
    * @returns {import('http').IncomingMessage | undefined} the request
    */
   get httpRequest() {
-    return this.#conn === undefined ? this.opening.request : this.#conn.request;
+    return this.#conn === undefined ? this.snapshot.request : this.#conn.request;
   }
 
   /**
@@ -183,7 +186,7 @@ class Connection {
   get head() {
     const own = this.#conn && Object.getOwnPropertyDescriptor(this.#conn, 'request');
     const isAsItWas = this.#conn === undefined || own?.get === REQUEST.get;
-    return isAsItWas ? this.opening.head : own?.value;
+    return isAsItWas ? this.snapshot.head : own?.value;
   }
 
   /**
@@ -205,6 +208,15 @@ class Connection {
       this.#end = endOf(code);
     }
     return this.#end;
+  }
+
+  /**
+   * Ends the connection at once.
+   *
+   * @returns {void}
+   */
+  terminate() {
+    this.owner.link.native?.terminate(this.sid);
   }
 
   /**
@@ -329,7 +341,7 @@ class EngineSocket extends EventEmitter {
    * @returns {import('http').IncomingMessage} what opened the connection
    */
   get _opened() {
-    return this.#connection.opening.request;
+    return this.#connection.snapshot.request;
   }
 
   /** @returns {string} the id of the Engine.IO session */
@@ -344,7 +356,7 @@ class EngineSocket extends EventEmitter {
 
   /** @returns {string | undefined} the client's address */
   get remoteAddress() {
-    return this.#connection.opening.address;
+    return this.#connection.snapshot.address;
   }
 
   /** @returns {{name: string}} the transport in use, `polling` or `websocket` */
@@ -364,7 +376,7 @@ class EngineSocket extends EventEmitter {
 
   /** @returns {object} `io.engine` */
   get server() {
-    return this.#connection.server.engine;
+    return this.#connection.owner.server.engine;
   }
 
   /**
@@ -373,9 +385,9 @@ class EngineSocket extends EventEmitter {
    * @returns {this} itself
    */
   close() {
-    const { server, sid, isOpen } = this.#connection;
+    const { owner, sid, isOpen } = this.#connection;
     if (isOpen) {
-      server._output?.closeConnection(sid);
+      owner.link.commands?.closeConnection(sid);
     }
     return this;
   }
@@ -411,7 +423,7 @@ class Client {
    */
   constructor(connection) {
     this.#connection = connection;
-    this.server = connection.server;
+    this.server = connection.owner.server;
   }
 
   /** @returns {EngineSocket} Engine.IO's view */

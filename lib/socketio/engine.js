@@ -39,11 +39,6 @@ class Engine extends EventEmitter {
     return this.#count();
   }
 
-  /** @returns {boolean} whether somebody hears of connections, and may watch them from their start */
-  get _isHeard() {
-    return this.listenerCount('connection') > 0;
-  }
-
   /**
    * Adds middleware, `(req, res, next)` as Express has it, for every request of clients; for an
    * upgrade to websocket `res` only takes headers.
@@ -105,6 +100,23 @@ function identify(engine, request, then) {
   }
 }
 
+/**
+ * @param {Record<string, string>} query a request's query
+ * @returns {3 | 4} the version of Engine.IO: 3 unless it says 4
+ */
+function protocolOf(query) {
+  return query.EIO === '4' ? 4 : 3;
+}
+
+/**
+ * @param {Engine} engine an engine
+ * @returns {boolean} whether the application listens for connections, and so may watch the packets of
+ *   each from the first one on
+ */
+function hasConnectionListeners(engine) {
+  return engine.listenerCount('connection') > 0;
+}
+
 const ATTACH = 'io.attach(httpServer)';
 refuse(Engine.prototype, {
   attach: ATTACH,
@@ -114,4 +126,4 @@ refuse(Engine.prototype, {
   upgrades: 'the option `allowUpgrades`',
 });
 
-module.exports = { Engine, identify };
+module.exports = { Engine, hasConnectionListeners, identify, protocolOf };

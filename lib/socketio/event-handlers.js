@@ -7,28 +7,55 @@
 
 const { exclude } = require('../auth/authenticate');
 const { isAuthenticationRemoved } = require('./loopback-listeners');
-const { answered } = require('../http/polling');
-const { pumped } = require('../http/relay');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
 const { MalformedMessageError, TooManyPendingError } = require('../errors');
 const serving = require('./loopback');
 
-class Receiver {
-  #server;
+class EventHandlers {
+  #link;
+  #connections;
+  #sockets;
+  #namespaces;
+  #front;
+  #connectionClosed;
+  #websocketClosed;
 
   /**
-   * @param {import('./server')} server whose
+   * @param {object} server the server's parts
+   * @param {import('../native/link').NativeLink} server.link the native server
+   * @param {Map<number, import('./connection').Connection>} server.connections by number
+   * @param {Map<number, Socket>} server.sockets by number
+   * @param {import('./namespaces').Namespaces} server.namespaces its namespaces
+   * @param {import('../http/front').HttpFront} server.front where clients come
+   * @param {(number: number, code: number) => void} server.connectionClosed takes the end of a
+   *   connection: its number, and why
+   * @param {(owner: number) => void} server.websocketClosed takes the end of a websocket that Rust had
+   *   taken over: the number it was handed over with
    */
-  constructor(server) {
-    this.#server = server;
+  constructor({
+    link,
+    connections,
+    sockets,
+    namespaces,
+    front,
+    connectionClosed,
+    websocketClosed,
+  }) {
+    this.#link = link;
+    this.#connections = connections;
+    this.#sockets = sockets;
+    this.#namespaces = namespaces;
+    this.#front = front;
+    this.#connectionClosed = connectionClosed;
+    this.#websocketClosed = websocketClosed;
     /**
      * @param {number} number the socket whose client sent what cannot be read
      * @returns {void}
      */
     this.malformed = (number) => {
-      if (this.#server._sockets.has(number)) {
-        this.#server._output.malformed(number);
+      if (this.#sockets.has(number)) {
+        this.#link.commands.malformed(number);
       }
     };
   }
@@ -43,7 +70,7 @@ class Receiver {
    * @returns {void}
    */
   event(number, payload, ack, run, isLast, steps) {
-    const socket = this.#server._sockets.get(number);
+    const socket = this.#sockets.get(number);
     if (socket !== undefined) {
       socket._event(
         payload,
@@ -65,7 +92,7 @@ class Receiver {
    */
   #take(socket, event, ack, due, steps) {
     for (const step of steps) {
-      if (!this.#server._isLive(socket)) {
+      if (!socket.nsp._isLive(socket)) {
         return;
       }
       if ('run' in step) {
@@ -86,22 +113,21 @@ class Receiver {
    * @returns {void}
    */
   connect(number, connectionNumber, request, hasEnded) {
-    const server = this.#server;
-    const connection = server._connections.get(connectionNumber);
-    const namespace = server._nsps.get(request.nsp);
-    if (connection === undefined || server._isClosing) {
+    const connection = this.#connections.get(connectionNumber);
+    const namespace = this.#namespaces.byName.get(request.nsp);
+    if (connection === undefined || this.#link.isClosing) {
       return;
     }
     if (namespace === undefined) {
-      server._output.refuse(number, { message: 'Invalid namespace' });
+      this.#link.commands.refuse(number, { message: 'Invalid namespace' });
       return;
     }
     // A client of Engine.IO 3 asks for nothing: it is in the default namespace from the start.
     const isGone = hasEnded && connection.protocol !== 3;
     const socket = new Socket(namespace, number, connection, request);
-    server._sockets.set(number, socket);
+    this.#sockets.set(number, socket);
     connection.add(socket);
-    if (namespace._middleware.length === 0) {
+    if (namespace._fns.length === 0) {
       if (!isGone) {
         this.#accept(socket);
       }
@@ -110,7 +136,7 @@ class Receiver {
     namespace._preConnectSockets.set(socket.id, socket);
     guarded(() =>
       namespace._look(socket, (error) => {
-        if (isGone || !server._isLive(socket)) {
+        if (isGone || !namespace._isLive(socket)) {
           return;
         }
         if (error) {
@@ -147,8 +173,7 @@ class Receiver {
    * @returns {void}
    */
   ask(connectionNumber, request, packed) {
-    const server = this.#server;
-    const sid = server._connections.get(connectionNumber)?.sid;
+    const sid = this.#connections.get(connectionNumber)?.sid;
     if (sid === undefined) {
       return;
     }
@@ -156,41 +181,10 @@ class Receiver {
     // Nobody else keeps it: a client that nobody ever answers costs what its callback holds. As it
     // came, since `auth` is the application's from here on.
     const asked = JSON.stringify(packed === undefined ? request : { nsp: name, query });
-    const parents = [...server._parents];
-    const answer = (exists) => server._output?.answerAsk(sid, asked, packed, exists);
     const given = auth ?? Object.fromEntries(new URLSearchParams(query ?? ''));
-    const step = (i) => {
-      if (server._nsps.has(name) || i === parents.length) {
-        answer(server._nsps.has(name));
-        return;
-      }
-      const [has, parent] = parents[i];
-      let isDecided = false;
-      const decide = (error, allowed) => {
-        if (isDecided) {
-          return;
-        }
-        isDecided = true;
-        if (error || !allowed) {
-          step(i + 1);
-          return;
-        }
-        if (!server._nsps.has(name)) {
-          guarded(() => parent.createChild(name));
-        }
-        answer(server._nsps.has(name));
-      };
-      guarded(() => {
-        try {
-          has(name, given, decide);
-        } catch (error) {
-          // One that throws has no such namespace: the client is told so, as by one that says no.
-          decide(true);
-          throw error;
-        }
-      });
-    };
-    step(0);
+    this.#namespaces.find(name, given, (exists) => {
+      this.#link.commands?.answerAsk(sid, asked, packed, exists);
+    });
   }
 
   /**
@@ -199,7 +193,7 @@ class Receiver {
    * @returns {void}
    */
   disconnect(number, code) {
-    const socket = this.#server._sockets.get(number);
+    const socket = this.#sockets.get(number);
     if (socket === undefined) {
       return;
     }
@@ -212,7 +206,7 @@ class Receiver {
    * @returns {void}
    */
   failed(number) {
-    const socket = this.#server._sockets.get(number);
+    const socket = this.#sockets.get(number);
     if (socket?.connected) {
       guarded(() => socket._fail(new MalformedMessageError()));
     }
@@ -225,7 +219,7 @@ class Receiver {
    * @returns {void}
    */
   acknowledged(number, ack, args) {
-    this.#server._sockets.get(number)?._acknowledged(ack, args);
+    this.#sockets.get(number)?._acknowledged(ack, args);
   }
 
   /**
@@ -233,7 +227,7 @@ class Receiver {
    * @returns {void}
    */
   released(owner) {
-    this.#server._released(owner);
+    this.#websocketClosed(owner);
   }
 
   /**
@@ -241,7 +235,7 @@ class Receiver {
    * @returns {void}
    */
   upgraded(number) {
-    const connection = this.#server._connections.get(number);
+    const connection = this.#connections.get(number);
     if (connection !== undefined) {
       connection.transport = 'websocket';
       connection.isUpgraded = true;
@@ -257,7 +251,7 @@ class Receiver {
    * @returns {void}
    */
   packet(number, type, flags, bytes) {
-    this.#server._connections.get(number)?.packet(type, flags, bytes);
+    this.#connections.get(number)?.packet(type, flags, bytes);
   }
 
   /**
@@ -266,7 +260,7 @@ class Receiver {
    * @returns {void}
    */
   closed(number, code) {
-    this.#server._closed(number, code);
+    this.#connectionClosed(number, code);
   }
 
   /**
@@ -277,7 +271,7 @@ class Receiver {
    * @returns {void}
    */
   response(number, status, isBinary, body) {
-    answered(this.#server, number, status, isBinary, body);
+    this.#front.answered(number, status, isBinary, body);
   }
 
   /**
@@ -287,8 +281,8 @@ class Receiver {
    * @returns {void}
    */
   pump(number, action, bytes) {
-    pumped(this.#server, number, action, bytes);
+    this.#front.relayed(number, action, bytes);
   }
 }
 
-module.exports = { Receiver };
+module.exports = { EventHandlers };

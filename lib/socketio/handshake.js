@@ -11,16 +11,16 @@
  * @returns {object} the handshake
  */
 function handshakeOf(connection, asked) {
-  const { issued, opening, head } = connection;
+  const { issued, snapshot, head } = connection;
   const { headers = {}, url = '' } = head ?? {};
   const asks = Object.fromEntries(new URLSearchParams(asked.query ?? ''));
   const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   return {
     headers,
     time: String(new Date(issued)),
-    address: opening.address,
+    address: snapshot.address,
     xdomain: Boolean(headers.origin),
-    secure: head === undefined || opening.isSecure,
+    secure: head === undefined || snapshot.isSecure,
     issued,
     url,
     query: { ...Object.fromEntries(new URLSearchParams(query)), ...asks },

@@ -60,8 +60,8 @@ function serve(socket) {
   socket._instances.forEach((instance, i) => {
     socket.auth = false;
     socket._isPending = true;
-    socket.server._native.serve(socket._number, delayOf(instance._timeout));
-    const leave = limits[i].enter(socket, socket._connection.opening.address);
+    socket.nsp._link.native.serve(socket._number, delayOf(instance._timeout));
+    const leave = limits[i].enter(socket, socket._connection.snapshot.address);
     if (leave === undefined) {
       mayStay = false;
     } else {
@@ -82,7 +82,7 @@ function serve(socket) {
  * @returns {void}
  */
 function attempt(socket, instance, index, attempt, credentials) {
-  const { _native: native } = socket.server;
+  const { native } = socket.nsp._link;
   const number = socket._number;
   let table = 0;
   const host = {

@@ -17,8 +17,8 @@ const { refuse } = require('./unsupported');
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
 
 class Namespace extends EventEmitter {
-  /** Middleware, in its order. */
-  _middleware = [];
+  /** Middleware, in its order; the name is that of Socket.IO 4. */
+  _fns = [];
   /** The LoopbackSockets that serve this namespace. Replaced, never changed: sockets keep it. */
   _instances = [];
   /** The limits that each of them was started with. Replaced, never changed. */
@@ -34,17 +34,23 @@ class Namespace extends EventEmitter {
   _rooms = new Rooms();
   /** Its number on the native server, while that runs. */
   _index;
+  /** @type {import('../native/link').NativeLink} the native server, while it runs */
+  _link;
+  /** @type {Map<number, import('./socket').Socket>} those of all namespaces, by number */
+  #live;
   #lastAck = -1;
   #adapter;
 
   /**
-   * @param {import('./server')} server whose
+   * @param {import('./namespaces').Namespaces} namespaces those of its server
    * @param {string} name its name, `/` or `/…`
    */
-  constructor(server, name) {
+  constructor({ server, link, sockets }, name) {
     super();
     this.server = server;
     this.name = name;
+    this._link = link;
+    this.#live = sockets;
     /** @type {Map<string, import('./socket').Socket>} the connected sockets, by id */
     this.sockets = new Map();
     /** @type {Map<string, import('./socket').Socket>} those that middleware is looking at */
@@ -102,7 +108,7 @@ class Namespace extends EventEmitter {
    * @returns {this} the namespace
    */
   use(middleware) {
-    this._middleware.push(middleware);
+    this._fns.push(middleware);
     return this;
   }
 
@@ -119,6 +125,27 @@ class Namespace extends EventEmitter {
     }
     this._instances = [...this._instances, instance];
     this._limits = [...this._limits, new AuthenticationLimits(options)];
+  }
+
+  /**
+   * Its broadcasts reach a client when that has authenticated in the default namespace.
+   *
+   * @returns {void}
+   */
+  _gate() {
+    this._isGated = true;
+  }
+
+  /**
+   * Has the middleware and the LoopbackSockets of its parent, as they are now.
+   *
+   * @param {Namespace} parent the parent
+   * @returns {void}
+   */
+  _inherit(parent) {
+    this._fns = parent._fns.slice();
+    this._instances = parent._instances;
+    this._limits = parent._limits;
   }
 
   /**
@@ -211,7 +238,7 @@ class Namespace extends EventEmitter {
     if (exceptRooms.size > 0) {
       this.#find(exceptRooms, (audience.except = []), (audience.exceptSockets = []));
     }
-    this.server._output?.broadcast(this._index, audience, ack, flags, args);
+    this._link.commands?.broadcast(this._index, audience, ack, flags, args);
   }
 
   /**
@@ -257,7 +284,7 @@ class Namespace extends EventEmitter {
    * @returns {void}
    */
   _look(socket, done) {
-    const middleware = this._middleware.slice();
+    const middleware = this._fns.slice();
     const step = (i) => {
       if (i === middleware.length) {
         done();
@@ -298,6 +325,28 @@ class Namespace extends EventEmitter {
   _announce(socket) {
     this._tell('connect', socket);
     this._tell('connection', socket);
+  }
+
+  /**
+   * @param {import('./socket').Socket} socket a socket
+   * @returns {boolean} whether the native server has it
+   */
+  _isLive(socket) {
+    return this.#live.get(socket._number) === socket;
+  }
+
+  /**
+   * A socket has ended on this side.
+   *
+   * @param {import('./socket').Socket} socket the socket
+   * @returns {void}
+   */
+  _forget(socket) {
+    if (this._isLive(socket)) {
+      this.#live.delete(socket._number);
+      this._remove(socket);
+      socket._connection.remove(socket);
+    }
   }
 
   /**

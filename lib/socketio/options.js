@@ -7,10 +7,14 @@
 
 const { serialize } = require('cookie');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
-const { isAllowedOrigins } = require('../http/origins');
 const { parserName } = require('./parser');
 
 const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * @typedef {string | RegExp | (string | RegExp)[] | ((origin: string, done: (error: unknown,
+ *   isAllowed?: boolean) => void) => void)} AllowedOrigins as `origin` of the `cors` package has it
+ */
 
 /**
  * @typedef {object} ServerOptions
@@ -29,7 +33,7 @@ const MAX_DELAY = 2 ** 31 - 1;
  * @property {(req: import('http').IncomingMessage,
  *   done: (message: string | null | undefined, isAllowed: boolean) => void) => void} [allowRequest]
  *   decides whether a connection may be opened
- * @property {import('../http/origins').AllowedOrigins} [allowedOrigins] whose pages may connect, by any
+ * @property {AllowedOrigins} [allowedOrigins] whose pages may connect, by any
  *   transport
  * @property {boolean | string | (import('cookie').CookieSerializeOptions & {name?: string})}
  *   [cookie=false] a cookie with the session's id, for load balancers: `true`, its name, or all of it
@@ -42,6 +46,9 @@ const MAX_DELAY = 2 ** 31 - 1;
  * @property {boolean} [destroyUpgrade=true] whether an upgrade that nobody takes is ended
  * @property {number} [destroyUpgradeTimeout=1000] after how many ms
  */
+
+/** An origin as a browser sends it: a scheme, a host, and a port unless it is that of the scheme. */
+const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/i;
 
 const DELAY = { check: isDelay, needs: 'a whole number of milliseconds from 1 to 2147483647' };
 const SIZE = { check: isSize, needs: 'a whole number of bytes, 1 or more' };
@@ -257,6 +264,21 @@ function isTransports(value) {
     Array.isArray(value) &&
     value.length > 0 &&
     value.every((name) => name === 'polling' || name === 'websocket')
+  );
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it says which origins are allowed
+ */
+function isAllowedOrigins(value) {
+  const entries = Array.isArray(value) ? value : [value];
+  return (
+    typeof value === 'function' ||
+    entries.every(
+      (one) =>
+        one instanceof RegExp || (typeof one === 'string' && (ORIGIN.test(one) || one === 'null')),
+    )
   );
 }
 

@@ -11,12 +11,15 @@ const { UnsupportedApiError } = require('../errors');
 let made = 0;
 
 class ParentNamespace extends Namespace {
+  #namespaces;
+
   /**
-   * @param {import('./server')} server whose
+   * @param {import('./namespaces').Namespaces} namespaces those of its server
    */
-  constructor(server) {
+  constructor(namespaces) {
     made += 1;
-    super(server, `/_${made}`);
+    super(namespaces, `/_${made}`);
+    this.#namespaces = namespaces;
     /** @type {Set<Namespace>} the namespaces made so far */
     this.children = new Set();
   }
@@ -28,15 +31,13 @@ class ParentNamespace extends Namespace {
    * @returns {Namespace} the namespace
    */
   createChild(name) {
-    const child = new ChildNamespace(this, name);
-    child._middleware = this._middleware.slice();
-    child._instances = this._instances;
-    child._limits = this._limits;
+    const child = new ChildNamespace(this.#namespaces, name, this);
+    child._inherit(this);
     for (const event of ['connect', 'connection']) {
       this.listeners(event).forEach((listener) => child.on(event, listener));
     }
     this.children.add(child);
-    this.server._add(child);
+    this.#namespaces.add(child);
     return child;
   }
 
@@ -77,14 +78,17 @@ class ParentNamespace extends Namespace {
  * A namespace made by a parent.
  */
 class ChildNamespace extends Namespace {
+  #namespaces;
   #parent;
 
   /**
-   * @param {ParentNamespace} parent its parent
+   * @param {import('./namespaces').Namespaces} namespaces those of its server
    * @param {string} name its name
+   * @param {ParentNamespace} parent its parent
    */
-  constructor(parent, name) {
-    super(parent.server, name);
+  constructor(namespaces, name, parent) {
+    super(namespaces, name);
+    this.#namespaces = namespaces;
     this.#parent = parent;
   }
 
@@ -97,13 +101,9 @@ class ChildNamespace extends Namespace {
    */
   _remove(socket) {
     super._remove(socket);
-    if (
-      this.server._options.cleanupEmptyChildNamespaces &&
-      this.sockets.size === 0 &&
-      this._preConnectSockets.size === 0
-    ) {
+    const isEmpty = this.sockets.size === 0 && this._preConnectSockets.size === 0;
+    if (isEmpty && this.#namespaces.dropEmpty(this)) {
       this.#parent.children.delete(this);
-      this.server._drop(this);
     }
   }
 }

@@ -1,7 +1,8 @@
 'use strict';
 
 /**
- * The native server's JavaScript face: Socket.IO's `Server`, whose work Rust does.
+ * Socket.IO's `Server` over the native server, which does its work in Rust. How clients come to it is
+ * for `lib/http` to say, whose `Server` extends this one.
  */
 
 const { EventEmitter } = require('events');
@@ -9,25 +10,26 @@ const http = require('http');
 const https = require('https');
 const { setImmediate } = require('timers');
 const { NativeServer } = require('../native/binding');
-const { AcceptedWebsockets } = require('../http/accepted-websockets');
-const { attach } = require('../http/attach');
 const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
 const { Connection } = require('./connection');
-const { Engine } = require('./engine');
+const { Engine, hasConnectionListeners } = require('./engine');
+const { EventHandlers } = require('./event-handlers');
 const { InvalidServerError, UnsupportedApiError } = require('../errors');
 const { isLeftOut } = require('../auth/gated-namespaces');
 const { refuse } = require('./unsupported');
 const { guarded } = require('../events');
 const { assembler, parseBatch, dispatch } = require('../native/event-batch');
 const { kindOf } = require('../host-kinds');
-const { Namespace } = require('./namespace');
+const { NativeLink } = require('../native/link');
+const { Namespaces } = require('./namespaces');
 const { serverOptions } = require('./options');
 const { Output } = require('../native/command-writer');
-const { ParentNamespace } = require('./parent-namespace');
-const { breakOff } = require('../http/polling');
-const { Receiver } = require('./event-handlers');
 
 const SERVE = Symbol.for('loopback-socket.serve');
+const SERVER_ON = Symbol.for('loopback-socket.server-on');
+
+/** @type {WeakMap<import('net').Server, Server>} those that were made for an http.Server alone */
+const serversOn = new WeakMap();
 
 /** Bun has symbols of libuv, but most of them end the process. */
 const HAS_LIBUV = process.versions.bun === undefined;
@@ -36,30 +38,19 @@ const HAS_LIBUV = process.versions.bun === undefined;
 const LONGEST = 2 ** 31 - 1;
 
 class Server extends EventEmitter {
-  /** Whether `close()` was called. */
-  _isClosing = false;
-  /** @type {Map<string, Namespace>} by name */
-  _nsps = new Map();
+  /** The native server and what is sent to it, shared with everything that this server owns. */
+  _link = new NativeLink();
+  /** Where clients come. */
+  _front;
   /** @type {Map<number, Connection>} by number */
   _connections = new Map();
-  /** The websockets that Rust has taken over from Node's servers. */
-  _accepted = new AcceptedWebsockets();
   /** @type {Map<number, import('./socket').Socket>} by number */
   _sockets = new Map();
-  /** @type {Map<number, import('../http/polling').Exchange>} requests of long polling under way */
-  _responses = new Map();
-  /** @type {Map<Function, ParentNamespace>} by what says whether it has a namespace of a name */
-  _parents = new Map();
   /** The http.Server that clients come to. */
   httpServer;
   #given;
-  /** @type {(() => void)[]} what takes its listeners off the http.Servers it is attached to */
-  #detach = [];
-  /** @type {http.Server[]} where clients come, and came */
-  _httpServers = [];
-  /** Numbers count up and are exact as doubles for longer than any process lives: none comes again. */
-  _lastConnection = 0;
-  _lastRequest = 0;
+  #connectionOwner;
+  #namespaces;
   #alive;
   #closed;
   #finish;
@@ -82,14 +73,39 @@ class Server extends EventEmitter {
     /** What is above a single connection. */
     this.engine = new Engine(
       () => this._connections.size,
-      () => this._output && this._native.closeConnections(),
+      () => this._link.native?.closeConnections(),
     );
     this.engine.opts = this._options;
+    this._front = this._createFront({
+      link: this._link,
+      engine: this.engine,
+      options: () => this._options,
+      opened: (number, id, request, address) => this.#opened(number, id, request, address),
+    });
+    this.#connectionOwner = { server: this, link: this._link, front: this._front };
+    this.#namespaces = new Namespaces({
+      server: this,
+      link: this._link,
+      sockets: this._sockets,
+      options: () => this._options,
+    });
+    /** Namespaces by name, as Socket.IO's own packages read them. */
+    this._nsps = this.#namespaces.byName;
     /** The default namespace. */
     this.sockets = this.of('/');
     if (where !== undefined && where !== null && !isOptions) {
       this.attach(where);
     }
+  }
+
+  /**
+   * @abstract
+   * @param {object} parts what the front needs of the server; see `lib/http/front.js`
+   * @returns {object} where clients come
+   */
+  // eslint-disable-next-line no-unused-vars -- for those who extend this class
+  _createFront(parts) {
+    throw new TypeError('A Server needs a front: use the Server of lib/http.');
   }
 
   /**
@@ -106,7 +122,7 @@ class Server extends EventEmitter {
     if (port === undefined && !isHttpServer(where)) {
       throw new InvalidServerError(where, false, kindOf(where));
     }
-    if (this._isClosing && this._native !== undefined) {
+    if (this._link.isClosing && this._link.native !== undefined) {
       throw new InvalidServerError(where, true);
     }
     if (options !== undefined) {
@@ -116,8 +132,7 @@ class Server extends EventEmitter {
     }
     this.httpServer = port === undefined ? where : http.createServer(notFound);
     this.#begin();
-    this._httpServers.push(this.httpServer);
-    this.#detach.push(attach(this, this.httpServer));
+    this._front.attach(this.httpServer);
     if (port !== undefined) {
       this.httpServer.listen(port);
     }
@@ -141,13 +156,13 @@ class Server extends EventEmitter {
    *
    * @param {string | RegExp | Function} name its name; a slash in front may be left out
    * @param {(socket: import('./socket').Socket) => void} [onConnect] a listener for its sockets
-   * @returns {Namespace} the namespace
+   * @returns {import('./namespace').Namespace} the namespace
    */
   of(name, onConnect) {
-    const namespace =
-      typeof name === 'function' || name instanceof RegExp
-        ? this.#parentOf(name)
-        : this.#namespaceOf(String(name));
+    const isPattern = typeof name === 'function' || name instanceof RegExp;
+    const namespace = isPattern
+      ? this.#namespaces.addParent(name)
+      : this.#namespaces.get(String(name));
     if (onConnect !== undefined) {
       namespace.on('connect', onConnect);
     }
@@ -169,8 +184,27 @@ class Server extends EventEmitter {
     this.#servedBy.add(instance);
     this.sockets[SERVE](instance, options);
     for (const namespace of this._nsps.values()) {
-      namespace._isGated ||= namespace !== this.sockets && !isLeftOut(namespace.name, options.open);
+      if (namespace !== this.sockets && !isLeftOut(namespace.name, options.open)) {
+        namespace._gate();
+      }
     }
+  }
+
+  /**
+   * The server of an http.Server that a LoopbackSocket was started on: made on first use, and again after
+   * it was closed.
+   *
+   * @param {import('net').Server} listener the http.Server
+   * @returns {Server} the server
+   */
+  static [SERVER_ON](listener) {
+    const known = serversOn.get(listener);
+    if (known !== undefined && !known._link.isClosing) {
+      return known;
+    }
+    const made = new this(listener);
+    serversOn.set(listener, made);
+    return made;
   }
 
   /**
@@ -193,9 +227,9 @@ class Server extends EventEmitter {
    * @returns {Promise<void>} the same as a promise, never rejected
    */
   async close(done) {
-    const isFirst = !this._isClosing;
+    const isFirst = !this._link.isClosing;
     if (isFirst) {
-      this._isClosing = true;
+      this._link.isClosing = true;
       // There before anything is closed: a listener of a socket that ends may call this again.
       let closed;
       this.#closed = new Promise((resolve) => {
@@ -213,7 +247,8 @@ class Server extends EventEmitter {
    * @returns {Promise<Error | undefined>} when all is closed
    */
   async #close() {
-    if (this._native === undefined) {
+    const { native, commands } = this._link;
+    if (native === undefined) {
       return undefined;
     }
     const connectionsEnded = new Promise((resolve) => {
@@ -225,19 +260,16 @@ class Server extends EventEmitter {
     for (const socket of [...this._sockets.values()]) {
       guarded(() => socket._end('server shutting down'));
     }
-    this._output.flush();
-    this._native.close();
+    commands.flush();
+    native.close();
     if (this._connections.size === 0) {
       this.#finish();
     }
     const [error] = await Promise.all([httpClosed, connectionsEnded]);
-    for (const detach of this.#detach.splice(0).reverse()) {
-      detach();
-    }
-    this._httpServers = [];
-    this._native.release();
-    this._native = undefined;
-    this._output = undefined;
+    this._front.detach();
+    native.release();
+    this._link.native = undefined;
+    this._link.commands = undefined;
     return error;
   }
 
@@ -247,17 +279,25 @@ class Server extends EventEmitter {
    * @returns {void}
    */
   #begin() {
-    if (this._native !== undefined) {
+    if (this._link.native !== undefined) {
       return;
     }
-    this._isClosing = false;
-    const receiver = new Receiver(this);
+    this._link.isClosing = false;
+    const handlers = new EventHandlers({
+      link: this._link,
+      connections: this._connections,
+      sockets: this._sockets,
+      namespaces: this.#namespaces,
+      front: this._front,
+      connectionClosed: (number, code) => this.#connectionClosed(number, code),
+      websocketClosed: (owner) => this.#websocketClosed(owner),
+    });
     const assemble = assembler(this._options.parser);
     const receive = (batch, attachments, more, isLarge) => {
-      const values = parseBatch(batch, () => native.records(), receiver.malformed);
+      const values = parseBatch(batch, () => native.records(), handlers.malformed);
       output.gather();
       try {
-        dispatch(receiver, values, attachments, assemble);
+        dispatch(handlers, values, attachments, assemble);
       } finally {
         try {
           // Not in a tick of its own: what handlers that are done have answered is complete.
@@ -274,93 +314,9 @@ class Server extends EventEmitter {
     };
     const native = new NativeServer(this._options, receive, HAS_LIBUV);
     const output = new Output(native, this._options.parser);
-    this._native = native;
-    this._output = output;
-    for (const namespace of this._nsps.values()) {
-      namespace._index = native.namespace(namespace.name);
-    }
-    if (this._parents.size > 0) {
-      native.askForNamespaces();
-    }
-  }
-
-  /**
-   * @param {string} name a namespace's name
-   * @returns {Namespace} the namespace
-   */
-  #namespaceOf(name) {
-    const full = name.startsWith('/') ? name : `/${name}`;
-    const known = this._nsps.get(full);
-    if (known !== undefined) {
-      return known;
-    }
-    for (const parent of this._parents.values()) {
-      if (parent.pattern?.test(full)) {
-        return parent.createChild(full);
-      }
-    }
-    const namespace = new Namespace(this, full);
-    this._add(namespace);
-    return namespace;
-  }
-
-  /**
-   * @param {RegExp | Function} pattern what says whether a parent has a namespace of a name
-   * @returns {ParentNamespace} a new parent
-   */
-  #parentOf(pattern) {
-    const parent = new ParentNamespace(this);
-    if (pattern instanceof RegExp) {
-      parent.pattern = pattern;
-      this._parents.set((name, auth, next) => next(null, pattern.test(name)), parent);
-    } else {
-      this._parents.set(pattern, parent);
-    }
-    this._native?.askForNamespaces();
-    return parent;
-  }
-
-  /**
-   * Adds a namespace.
-   *
-   * @param {Namespace} namespace the namespace
-   * @returns {void}
-   */
-  _add(namespace) {
-    this._nsps.set(namespace.name, namespace);
-    namespace._index = this._native?.namespace(namespace.name);
-    if (namespace.name !== '/') {
-      this.sockets._tell('new_namespace', namespace);
-    }
-  }
-
-  /**
-   * Forgets a namespace that has no sockets.
-   *
-   * @param {Namespace} namespace the namespace
-   * @returns {void}
-   */
-  _drop(namespace) {
-    if (this._nsps.get(namespace.name) === namespace) {
-      this._nsps.delete(namespace.name);
-      this._native?.removeNamespace(namespace._index);
-    }
-  }
-
-  /**
-   * @returns {number} a number for a connection that a request may open
-   */
-  _nextConnection() {
-    this._lastConnection += 1;
-    return this._lastConnection;
-  }
-
-  /**
-   * @returns {number} a number for a request of long polling
-   */
-  _nextRequest() {
-    this._lastRequest += 1;
-    return this._lastRequest;
+    this._link.native = native;
+    this._link.commands = output;
+    this.#namespaces.begin();
   }
 
   /**
@@ -372,11 +328,11 @@ class Server extends EventEmitter {
    * @param {string} [address] the client's address
    * @returns {Connection} the connection
    */
-  _opened(number, id, request, address) {
-    this._stayAlive();
-    const connection = new Connection(this, id, request, address);
+  #opened(number, id, request, address) {
+    this.#alive ??= setInterval(() => {}, LONGEST);
+    const connection = new Connection(this.#connectionOwner, id, request, address);
     this._connections.set(number, connection);
-    if (this.engine._isHeard) {
+    if (hasConnectionListeners(this.engine)) {
       connection.isWatched = true;
       guarded(() => this.engine.emit('connection', connection.conn));
       connection.watch();
@@ -385,19 +341,12 @@ class Server extends EventEmitter {
   }
 
   /**
-   * The process lives as long as a connection or a websocket does.
+   * Lets the process end when no connection and no websocket is left.
    *
    * @returns {void}
    */
-  _stayAlive() {
-    this.#alive ??= setInterval(() => {}, LONGEST);
-  }
-
-  /**
-   * @returns {void}
-   */
   #restIfEmpty() {
-    if (this._connections.size === 0 && this._accepted.size === 0) {
+    if (this._connections.size === 0 && this._front.openWebsockets === 0) {
       clearInterval(this.#alive);
       this.#alive = undefined;
     }
@@ -409,8 +358,8 @@ class Server extends EventEmitter {
    * @param {number} owner the number it was handed over with
    * @returns {void}
    */
-  _released(owner) {
-    guarded(() => this._accepted.closed(owner));
+  #websocketClosed(owner) {
+    guarded(() => this._front.released(owner));
     this.#restIfEmpty();
   }
 
@@ -421,38 +370,16 @@ class Server extends EventEmitter {
    * @param {number} code why it ended, by the native server's code
    * @returns {void}
    */
-  _closed(number, code) {
+  #connectionClosed(number, code) {
     const connection = this._connections.get(number);
     this._connections.delete(number);
     this.#restIfEmpty();
-    if (this._connections.size === 0 && this._isClosing) {
+    if (this._connections.size === 0 && this._link.isClosing) {
       this.#finish?.();
     }
     if (connection !== undefined) {
-      breakOff(this, connection.sid);
+      this._front.connectionEnded(connection.sid);
       connection.close(code);
-    }
-  }
-
-  /**
-   * @param {import('./socket').Socket} socket a socket
-   * @returns {boolean} whether the native server has it
-   */
-  _isLive(socket) {
-    return this._sockets.get(socket._number) === socket;
-  }
-
-  /**
-   * A socket has ended on this side.
-   *
-   * @param {import('./socket').Socket} socket the socket
-   * @returns {void}
-   */
-  _forget(socket) {
-    if (this._isLive(socket)) {
-      this._sockets.delete(socket._number);
-      socket.nsp._remove(socket);
-      socket._connection.remove(socket);
     }
   }
 }

@@ -96,6 +96,11 @@ class Socket extends EventEmitter {
     return this.nsp.server;
   }
 
+  /** @returns {import('../native/command-writer').Output} what is sent to the native server */
+  get #commands() {
+    return this.nsp._link.commands;
+  }
+
   /** @returns {import('./adapter').AdapterView} the rooms of the namespace */
   get adapter() {
     return this.nsp.adapter;
@@ -135,7 +140,7 @@ class Socket extends EventEmitter {
       this.#settle();
     }
     if (vouched && this.connected) {
-      this.server._native.exempt(this._number);
+      this.nsp._link.native.exempt(this._number);
       this._connection.authenticated(this);
     }
   }
@@ -207,7 +212,7 @@ class Socket extends EventEmitter {
       if (this.#anyOutgoingListeners !== undefined) {
         this._notifyOutgoing(packet);
       }
-      this.server._output.emit(this._number, ack, flags, packet);
+      this.#commands.emit(this._number, ack, flags, packet);
     }
     // Not before: nothing waits for the answer to what could not be sent.
     if (callback !== undefined) {
@@ -324,13 +329,13 @@ class Socket extends EventEmitter {
     checkCallback(done);
     const isOver = this.#isEnding && !this.connected;
     for (const name of isOver ? [] : roomsOf(room)) {
-      if (!this._isIn(name) && this.server._isLive(this)) {
+      if (!this._isIn(name) && this.nsp._isLive(this)) {
         this.#rooms ??= this.rooms;
         this.#rooms.add(name);
         if (name !== this.id) {
           const number = this.nsp._rooms.join(name);
           if (this.connected) {
-            this.server._output.join(this._number, number);
+            this.#commands.join(this._number, number);
           }
         }
         this.adapter._joined(name, this.id);
@@ -357,7 +362,7 @@ class Socket extends EventEmitter {
       if (room !== this.id) {
         const number = this.nsp._rooms.leave(room);
         if (this.connected) {
-          this.server._output.leave(this._number, number);
+          this.#commands.leave(this._number, number);
         }
       }
       this.adapter._left(room, this.id);
@@ -491,7 +496,7 @@ class Socket extends EventEmitter {
     if (!this.connected || this.#isEnding) {
       return this;
     }
-    this.server._output.disconnect(this._number, Boolean(close));
+    this.#commands.disconnect(this._number, Boolean(close));
     const ending = close ? this._connection.sockets : [this];
     for (const socket of ending) {
       guarded(() => socket._end('server namespace disconnect'));
@@ -506,7 +511,7 @@ class Socket extends EventEmitter {
    */
   _accept() {
     this.connected = true;
-    const { _output: output } = this.server;
+    const output = this.#commands;
     output.accept(this._number);
     if (this.#rooms !== undefined) {
       for (const room of this.#rooms) {
@@ -530,9 +535,9 @@ class Socket extends EventEmitter {
   _refuse(error) {
     const { message, data } = Object(error);
     const reason = this._connection.protocol === 3 ? data || message : { message, data };
-    this.server._output.refuse(this._number, reason);
+    this.#commands.refuse(this._number, reason);
     this.leaveAll();
-    this.server._forget(this);
+    this.nsp._forget(this);
   }
 
   /**
@@ -806,7 +811,7 @@ class Socket extends EventEmitter {
     if (!this.connected) {
       this.#isEnding = true;
       this.#leaveRooms(false);
-      this.server._forget(this);
+      this.nsp._forget(this);
       return;
     }
     this.#isEnding = true;
@@ -819,7 +824,7 @@ class Socket extends EventEmitter {
       this.#acks = undefined;
       this.#bound = undefined;
       this.#outgoing([]);
-      this.server._forget(this);
+      this.nsp._forget(this);
       Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
     }
   }
@@ -831,7 +836,7 @@ class Socket extends EventEmitter {
   _hold(held) {
     if (this._held !== held) {
       this._held = held;
-      this.server._output.hold(this._number, held);
+      this.#commands.hold(this._number, held);
     }
   }
 
@@ -923,7 +928,7 @@ class Socket extends EventEmitter {
     if (!this.connected || due?.isAnswered) {
       return;
     }
-    const { _output: output } = this.server;
+    const output = this.#commands;
     try {
       output.settle(this._number, ack, failed, value);
     } catch (error) {
@@ -946,7 +951,7 @@ class Socket extends EventEmitter {
    */
   #acknowledge(ack, args, due) {
     if (this.connected && !due.isAnswered) {
-      this.server._output.answer(this._number, ack, args);
+      this.#commands.answer(this._number, ack, args);
       due.isAnswered = true;
     }
   }

@@ -165,7 +165,8 @@ describe('the types and the code', () => {
   const { Connection } = require('../../../lib/socketio/connection');
   const { Socket } = require('../../../lib/socketio/socket');
   const server = new LoopbackSocket.Server();
-  const connection = new Connection(server, 'a', { url: '/', _query: {} }, '::1');
+  const { _link: link, _front: front } = server;
+  const connection = new Connection({ server, link, front }, 'a', { url: '/', _query: {} }, '::1');
 
   /** One of each, by the name of its type. */
   const OBJECTS = {

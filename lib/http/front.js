@@ -1,0 +1,162 @@
+'use strict';
+
+/**
+ * Node's http.Server in front of the native server: it passes requests and upgrades on to the native
+ * server, and writes the answers. A `Server` (`lib/socketio`) knows of HTTP no more than this object.
+ */
+
+const { AcceptedWebsockets } = require('./accepted-websockets');
+const { attach } = require('./attach');
+const { answered, breakOff } = require('./polling');
+const { pumped } = require('./relay');
+const { RequestSnapshot } = require('./request-snapshot');
+
+class HttpFront {
+  /** The websockets that Rust has taken over from Node's servers. */
+  accepted = new AcceptedWebsockets();
+  /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way, by number */
+  exchanges = new Map();
+  /** @type {import('http').Server[]} where clients come, and came */
+  httpServers = [];
+  /** @type {Function | undefined} the middleware of the option `cors`, once it is in use */
+  cors;
+  /** Numbers count up and are exact as doubles for longer than any process lives: none comes again. */
+  lastConnection = 0;
+  lastRequest = 0;
+  #link;
+  #options;
+  /** @type {(() => void)[]} what takes the listeners off the http.Servers */
+  #detach = [];
+
+  /**
+   * @param {object} server what is behind it
+   * @param {import('../native/link').NativeLink} server.link the native server, while it runs
+   * @param {import('../socketio/engine').Engine} server.engine its middleware and events
+   * @param {() => import('../socketio/options').ServerOptions} server.options the options in force
+   * @param {(number: number, id: string, request: import('http').IncomingMessage, address?: string) =>
+   *   import('../socketio/connection').Connection} server.opened called with the number of a connection,
+   *   the id of its session, the request that opened it and the client's address
+   */
+  constructor({ link, engine, options, opened }) {
+    this.#link = link;
+    this.#options = options;
+    this.engine = engine;
+    this.opened = opened;
+  }
+
+  /** @returns {import('../../binding').NativeServer | undefined} the native server, while it runs */
+  get native() {
+    return this.#link.native;
+  }
+
+  /** @returns {boolean} whether the server is closing or closed: requests are refused */
+  get isClosing() {
+    return this.#link.isClosing;
+  }
+
+  /** @returns {import('../socketio/options').ServerOptions} the options in force */
+  get options() {
+    return this.#options();
+  }
+
+  /** @returns {number} how many websockets are open that Rust has taken over */
+  get openWebsockets() {
+    return this.accepted.size;
+  }
+
+  /**
+   * Takes the requests of an http.Server.
+   *
+   * @param {import('http').Server} httpServer where clients come
+   * @returns {void}
+   */
+  attach(httpServer) {
+    this.httpServers.push(httpServer);
+    this.#detach.push(attach(this, httpServer));
+  }
+
+  /**
+   * Leaves all http.Servers.
+   *
+   * @returns {void}
+   */
+  detach() {
+    for (const detach of this.#detach.splice(0).reverse()) {
+      detach();
+    }
+    this.httpServers = [];
+  }
+
+  /**
+   * @returns {number} a number for a connection that a request may open
+   */
+  nextConnection() {
+    this.lastConnection += 1;
+    return this.lastConnection;
+  }
+
+  /**
+   * @returns {number} a number for a request of long polling
+   */
+  nextRequest() {
+    this.lastRequest += 1;
+    return this.lastRequest;
+  }
+
+  /**
+   * @param {import('../socketio/connection').Connection} connection a connection
+   * @param {import('http').IncomingMessage} request what opened it
+   * @param {string | undefined} address the client's address
+   * @returns {RequestSnapshot} what the connection keeps of the request
+   */
+  snapshot(connection, request, address) {
+    return new RequestSnapshot(this, connection, request, address);
+  }
+
+  /**
+   * The native server answers a request of long polling.
+   *
+   * @param {number} number the request's number
+   * @param {number} status the HTTP status
+   * @param {boolean} isBinary whether the body is binary
+   * @param {Buffer} body the body
+   * @returns {void}
+   */
+  answered(number, status, isBinary, body) {
+    answered(this, number, status, isBinary, body);
+  }
+
+  /**
+   * The native server says what to do with a socket whose bytes are relayed.
+   *
+   * @param {number} number the relay's number
+   * @param {number} action what to do
+   * @param {Buffer} [bytes] what to write
+   * @returns {void}
+   */
+  relayed(number, action, bytes) {
+    pumped(this, number, action, bytes);
+  }
+
+  /**
+   * A websocket that Rust had taken over is closed.
+   *
+   * @param {number} owner the number it was handed over with
+   * @returns {void}
+   */
+  released(owner) {
+    this.accepted.closed(owner);
+  }
+
+  /**
+   * A connection has ended: a request that is still bringing packets for it is ended, too.
+   *
+   * @param {string} sid the id of its session
+   * @returns {void}
+   */
+  connectionEnded(sid) {
+    breakOff(this, sid);
+  }
+}
+
+module.exports = { HttpFront };

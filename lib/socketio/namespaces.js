@@ -1,0 +1,162 @@
+'use strict';
+
+/**
+ * The namespaces of one server, and the parents that make some of them when they are asked for. Also
+ * what each namespace shares with the others.
+ */
+
+const { Namespace } = require('./namespace');
+const { ParentNamespace } = require('./parent-namespace');
+const { guarded } = require('../events');
+
+class Namespaces {
+  /** @type {Map<string, Namespace>} by name */
+  byName = new Map();
+  /** @type {Map<Function, ParentNamespace>} by what says whether it has a namespace of a name */
+  #parents = new Map();
+  #options;
+
+  /**
+   * @param {object} parts what the namespaces share
+   * @param {import('./server')} parts.server their server
+   * @param {import('../native/link').NativeLink} parts.link the native server, while it runs
+   * @param {Map<number, import('./socket').Socket>} parts.sockets the sockets of all, by number
+   * @param {() => import('./options').ServerOptions} parts.options the options in force
+   */
+  constructor({ server, link, sockets, options }) {
+    this.server = server;
+    this.link = link;
+    this.sockets = sockets;
+    this.#options = options;
+  }
+
+  /**
+   * The native server begins: it learns of the namespaces there are.
+   *
+   * @returns {void}
+   */
+  begin() {
+    const { native } = this.link;
+    for (const namespace of this.byName.values()) {
+      namespace._index = native.namespace(namespace.name);
+    }
+    if (this.#parents.size > 0) {
+      native.askForNamespaces();
+    }
+  }
+
+  /**
+   * @param {string} name a namespace's name; a slash in front may be left out
+   * @returns {Namespace} the namespace, made on first use
+   */
+  get(name) {
+    const full = name.startsWith('/') ? name : `/${name}`;
+    const known = this.byName.get(full);
+    if (known !== undefined) {
+      return known;
+    }
+    for (const parent of this.#parents.values()) {
+      if (parent.pattern?.test(full)) {
+        return parent.createChild(full);
+      }
+    }
+    const namespace = new Namespace(this, full);
+    this.add(namespace);
+    return namespace;
+  }
+
+  /**
+   * @param {RegExp | Function} pattern what says whether a parent has a namespace of a name
+   * @returns {ParentNamespace} a new parent
+   */
+  addParent(pattern) {
+    const parent = new ParentNamespace(this);
+    if (pattern instanceof RegExp) {
+      parent.pattern = pattern;
+      this.#parents.set((name, auth, next) => next(null, pattern.test(name)), parent);
+    } else {
+      this.#parents.set(pattern, parent);
+    }
+    this.link.native?.askForNamespaces();
+    return parent;
+  }
+
+  /**
+   * Adds a namespace.
+   *
+   * @param {Namespace} namespace the namespace
+   * @returns {void}
+   */
+  add(namespace) {
+    this.byName.set(namespace.name, namespace);
+    namespace._index = this.link.native?.namespace(namespace.name);
+    if (namespace.name !== '/') {
+      this.byName.get('/')._tell('new_namespace', namespace);
+    }
+  }
+
+  /**
+   * A child of a parent has lost its last socket. With the option `cleanupEmptyChildNamespaces` it is
+   * forgotten.
+   *
+   * @param {Namespace} namespace the child
+   * @returns {boolean} whether it is
+   */
+  dropEmpty(namespace) {
+    if (!this.#options().cleanupEmptyChildNamespaces) {
+      return false;
+    }
+    if (this.byName.get(namespace.name) === namespace) {
+      this.byName.delete(namespace.name);
+      this.link.native?.removeNamespace(namespace._index);
+    }
+    return true;
+  }
+
+  /**
+   * A client asks for a namespace that there is not: each parent is asked in turn, until one makes it.
+   *
+   * @param {string} name the namespace
+   * @param {object} auth what the client gave to join it
+   * @param {(exists: boolean) => void} done called with whether it exists now; not at all if a function
+   *   of the application never answers
+   * @returns {void}
+   */
+  find(name, auth, done) {
+    const parents = [...this.#parents];
+    const step = (i) => {
+      if (this.byName.has(name) || i === parents.length) {
+        done(this.byName.has(name));
+        return;
+      }
+      const [has, parent] = parents[i];
+      let isDecided = false;
+      const decide = (error, allowed) => {
+        if (isDecided) {
+          return;
+        }
+        isDecided = true;
+        if (error || !allowed) {
+          step(i + 1);
+          return;
+        }
+        if (!this.byName.has(name)) {
+          guarded(() => parent.createChild(name));
+        }
+        done(this.byName.has(name));
+      };
+      guarded(() => {
+        try {
+          has(name, auth, decide);
+        } catch (error) {
+          // One that throws has no such namespace: the client is told so, as by one that says no.
+          decide(true);
+          throw error;
+        }
+      });
+    };
+    step(0);
+  }
+}
+
+module.exports = { Namespaces };
