@@ -44,6 +44,20 @@ const rules = {
   'prefer-const': ['error', { destructuring: 'all' }],
 };
 
+/** Fields with an underscore that are not ours to rename, or that users read; see the rules for `lib`. */
+const FOREIGN_FIELDS = [
+  // Node.js
+  ['cache', 'connections', 'emitCloseIfDrained', 'handle', 'load', 'resolveFilename', 'server', 'socket'],
+  // Engine.IO, Socket.IO and its protocol
+  ['fns', 'nsps', 'placeholder', 'query'],
+  // loopback-socket 0.4
+  ['auth', 'connected', 'methods', 'timeout'],
+];
+const OF_ANOTHER = `/^_(?!(${FOREIGN_FIELDS.flat().join('|')})$)[a-z]/i`;
+const anotherClass = {
+  message: 'This field is private to another class. Ask for what you need: an argument, a method.',
+};
+
 module.exports = [
   { ignores: ['**/node_modules/', 'target/', 'binding.js', '**/*.ts', '**/*.mts', '**/*.cts'] },
   js.configs.recommended,
@@ -55,6 +69,37 @@ module.exports = [
       globals: { ...nodeGlobals, ...commonjsGlobals },
     },
     rules: { ...rules, strict: ['error', 'global'] },
+  },
+  {
+    files: ['lib/**/*.js'],
+    ignores: ['lib/socketio/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: `MemberExpression[object.type!=/^(ThisExpression|Super)$/][property.name=${OF_ANOTHER}]`,
+          ...anotherClass,
+        },
+        { selector: `ObjectPattern > Property[key.name=${OF_ANOTHER}]`, ...anotherClass },
+      ],
+    },
+  },
+  {
+    // The classes of Socket.IO are one unit, as they are there; a server's own state is its own all the same.
+    files: ['lib/socketio/**/*.js'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='server'][property.name=/^_/]",
+          ...anotherClass,
+        },
+        {
+          selector: "MemberExpression[object.property.name='server'][property.name=/^_/]",
+          ...anotherClass,
+        },
+      ],
+    },
   },
   {
     files: ['**/*.mjs'],

@@ -86,7 +86,7 @@ class EventHandlers {
    * @param {Socket} socket the socket
    * @param {unknown[]} event the event's name and arguments
    * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
-   * @param {import('./socket').Due} due whether it has been
+   * @param {import('./method-calls').Due} due whether it has been
    * @param {import('../native/event-batch').Step[]} steps what runs for it
    * @returns {void}
    */

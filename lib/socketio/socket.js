@@ -15,8 +15,8 @@ const {
   reserveEmitterEvents,
 } = require('../events');
 const { handshakeOf } = require('./handshake');
-const { invoke } = require('../auth/invoke');
 const { InvalidCallbackError } = require('../errors');
+const { MethodCalls } = require('./method-calls');
 const {
   countOwn,
   methodsBound,
@@ -28,20 +28,10 @@ const {
 
 const { emit: emitLocally } = EventEmitter.prototype;
 
-/** How many methods one LoopbackSocket can bind: what its number is multiplied by. */
-const METHODS = 2 ** 24;
-
 const NO_FLAGS = Object.freeze({});
 
 /** What a client asked with that said no more than which namespace it wants. */
 const NOTHING = Object.freeze({});
-
-/**
- * An acknowledgement that several may give: the first does. Who may give it holds it, and nobody else;
- * so nothing is kept of one that is never given.
- *
- * @typedef {{isAnswered: boolean}} Due
- */
 
 class Socket extends EventEmitter {
   /** Whether the socket is of its namespace: not before middleware has let it in. */
@@ -68,8 +58,8 @@ class Socket extends EventEmitter {
   #attempts;
   /** What is called when the socket is pending no more. */
   #settled;
-  /** What each LoopbackSocket bound at the last authentication: `{credentials, methods}`. */
-  #bound;
+  /** @type {MethodCalls | undefined} the methods that its client may call, once it has authenticated */
+  #calls;
 
   /**
    * @param {import('./namespace').Namespace} nsp its namespace
@@ -590,10 +580,8 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   _bind(instance, methods, credentials) {
-    const bound = new Array(this._instances.length).fill(undefined);
-    Object.assign(bound, this.#bound);
-    bound[instance] = { credentials, methods };
-    this.#bound = bound;
+    this.#calls ??= new MethodCalls(this);
+    this.#calls.bind(instance, methods, credentials);
     methodsBound(this, instance);
   }
 
@@ -604,7 +592,7 @@ class Socket extends EventEmitter {
    *   undefined)[]} none before the client has authenticated
    */
   get _bound() {
-    return this.#bound ?? [];
+    return this.#calls?.bound ?? [];
   }
 
   /**
@@ -682,7 +670,7 @@ class Socket extends EventEmitter {
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
-   * @param {(event: unknown[], due: Due) => void} [runBehind] runs what else runs for the event
+   * @param {(event: unknown[], due: import('./method-calls').Due) => void} [runBehind] runs what else runs for the event
    * @returns {void}
    */
   _event(payload, ack, run, isLast, runBehind) {
@@ -718,18 +706,12 @@ class Socket extends EventEmitter {
    * @param {unknown[]} payload the event's name and arguments; those behind the first are ignored
    * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
    * @param {number} run the method, and whose
-   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @param {import('./method-calls').Due} [due] whether it has been answered, if somebody else may
+   *   answer too
    * @returns {void}
    */
   _call(payload, ack, run, due) {
-    const bound = this.#bound?.[Math.floor(run / METHODS)];
-    const method = methodOf(bound, run % METHODS, payload[0]);
-    if (method === undefined) {
-      return;
-    }
-    const args = [this, bound.credentials, payload[1]];
-    const settle = ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, due);
-    invoke(method.fn, method.self, args, settle);
+    this.#calls?.run(payload, ack, run, due);
   }
 
   /**
@@ -822,7 +804,8 @@ class Socket extends EventEmitter {
       this.connected = false;
       this.#leaveRooms(true);
       this.#acks = undefined;
-      this.#bound = undefined;
+      this.#calls?.clear();
+      this.#calls = undefined;
       this.#outgoing([]);
       this.nsp._forget(this);
       Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
@@ -875,8 +858,8 @@ class Socket extends EventEmitter {
    * @param {unknown[]} payload the event as it came
    * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
    * @param {number} run the method to run, -1 for none
-   * @param {Due} due whether it has been acknowledged
-   * @param {(event: unknown[], due: Due) => void} [runBehind] runs what else runs for the event
+   * @param {import('./method-calls').Due} due whether it has been acknowledged
+   * @param {(event: unknown[], due: import('./method-calls').Due) => void} [runBehind] runs what else runs for the event
    * @returns {void}
    */
   #dispatch(event, payload, ack, run, due, runBehind) {
@@ -889,7 +872,7 @@ class Socket extends EventEmitter {
     }
     const bare = ack === null ? event : event.slice(0, -1);
     if (name !== payload[0]) {
-      this.#callNamed(bare, ack, due);
+      this.#calls?.runNamed(bare, ack, due);
       return;
     }
     if (run >= 0) {
@@ -899,53 +882,11 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * Middleware gave an event another name: runs the methods of that name.
-   *
-   * @param {unknown[]} event the event
-   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
-   * @param {Due} due whether it has been answered
-   * @returns {void}
-   */
-  #callNamed(event, ack, due) {
-    (this.#bound ?? []).forEach((bound, instance) => {
-      const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
-      if (index >= 0) {
-        this._call(event, ack, instance * METHODS + index, due);
-      }
-    });
-  }
-
-  /**
-   * Answers a call; what cannot be sent is answered with an error that says so.
-   *
-   * @param {number} ack what the client wants it answered with
-   * @param {boolean} failed whether its handler failed
-   * @param {unknown} value its result or error
-   * @param {Due} [due] whether it has been answered, if somebody else may answer too
-   * @returns {void}
-   */
-  #answer(ack, failed, value, due) {
-    if (!this.connected || due?.isAnswered) {
-      return;
-    }
-    const output = this.#commands;
-    try {
-      output.settle(this._number, ack, failed, value);
-    } catch (error) {
-      const { code, message } = error;
-      output.settle(this._number, ack, true, { code, message });
-    }
-    if (due !== undefined) {
-      due.isAnswered = true;
-    }
-  }
-
-  /**
    * The application acknowledges an event itself.
    *
    * @param {number} ack what the client wants it acknowledged with
    * @param {unknown[]} args what the application says
-   * @param {Due} due whether it has been acknowledged
+   * @param {import('./method-calls').Due} due whether it has been acknowledged
    * @returns {void}
    * @throws {UnsendableValueError} if a value cannot be sent
    */
@@ -1012,22 +953,6 @@ Socket.prototype.recovered = false;
 delegateOperators(Socket.prototype, (socket) => socket.broadcast, ['to', 'in', 'except', 'local']);
 
 /**
- * The method that a call is for. Its index is of the methods that were bound when it came; if the
- * client authenticated again meanwhile, others are bound now.
- *
- * @param {{methods: import('../auth/authenticate').BoundMethod[]}} [bound] what is bound now
- * @param {number} index the index
- * @param {unknown} name the name that was called
- * @returns {import('../auth/authenticate').BoundMethod | undefined} the method, if there still is one
- */
-function methodOf(bound, index, name) {
-  const method = bound?.methods[index];
-  return method?.name === name
-    ? method
-    : bound?.methods.find((other) => other.name === String(name));
-}
-
-/**
  * @param {Function[]} [listeners] listeners
  * @param {Function} [listener] the one to leave out, once; all if left out
  * @returns {Function[] | undefined} those that remain
@@ -1050,8 +975,5 @@ function checkCallback(done) {
     throw new InvalidCallbackError(done);
   }
 }
-
-/** Takes an outcome nobody waits for. */
-function ignore() {}
 
 module.exports = { Socket };

@@ -1,0 +1,147 @@
+'use strict';
+
+/**
+ * The methods that the client of one native socket may call, and its calls. Which of them it may call is
+ * for the session to say, in Rust; this object runs the handler and answers.
+ *
+ * What must stay true: nothing is kept of a call but by its handler, which may never be done.
+ */
+
+const { invoke } = require('../auth/invoke');
+
+/** How many methods one LoopbackSocket can bind: what its number is multiplied by. */
+const METHODS = 2 ** 24;
+
+/**
+ * An acknowledgement that several may give: the first does. Who may give it holds it, and nobody else;
+ * so nothing is kept of one that is never given.
+ *
+ * @typedef {{isAnswered: boolean}} Due
+ */
+
+/**
+ * What a LoopbackSocket has bound.
+ *
+ * @typedef {object} Bound
+ * @property {unknown} credentials those that the client authenticated with
+ * @property {import('../auth/authenticate').BoundMethod[]} methods the methods, as they stood then
+ */
+
+class MethodCalls {
+  /** @type {(Bound | undefined)[]} by the number of the LoopbackSocket */
+  bound;
+  #socket;
+
+  /**
+   * @param {import('./socket').Socket} socket whose client calls
+   */
+  constructor(socket) {
+    this.#socket = socket;
+    this.bound = new Array(socket._instances.length).fill(undefined);
+  }
+
+  /**
+   * Puts the methods of a LoopbackSocket in the place of those it bound before.
+   *
+   * @param {number} instance the number of the LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod[]} methods the methods
+   * @param {unknown} credentials what handlers get
+   * @returns {void}
+   */
+  bind(instance, methods, credentials) {
+    this.bound[instance] = { credentials, methods };
+  }
+
+  /**
+   * Runs a method that the session allows.
+   *
+   * @param {unknown[]} event the event's name and arguments; those behind the first are ignored
+   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {number} run the method, and whose
+   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @returns {void}
+   */
+  run(event, ack, run, due) {
+    const bound = this.bound[Math.floor(run / METHODS)];
+    const method = methodOf(bound, run % METHODS, event[0]);
+    if (method === undefined) {
+      return;
+    }
+    const args = [this.#socket, bound.credentials, event[1]];
+    const settle = ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, due);
+    invoke(method.fn, method.self, args, settle);
+  }
+
+  /**
+   * Runs the methods of a name that middleware gave to an event.
+   *
+   * @param {unknown[]} event the event
+   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {Due} due whether it has been answered
+   * @returns {void}
+   */
+  runNamed(event, ack, due) {
+    this.bound.forEach((bound, instance) => {
+      const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
+      if (index >= 0) {
+        this.run(event, ack, instance * METHODS + index, due);
+      }
+    });
+  }
+
+  /**
+   * The socket has ended: a handler that is still running holds none of this.
+   *
+   * @returns {void}
+   */
+  clear() {
+    this.bound = [];
+  }
+
+  /**
+   * Answers a call; what cannot be sent is answered with an error that says so.
+   *
+   * @param {number} ack what the client wants it answered with
+   * @param {boolean} failed whether its handler failed
+   * @param {unknown} value its result or error
+   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @returns {void}
+   */
+  #answer(ack, failed, value, due) {
+    const socket = this.#socket;
+    if (!socket.connected || due?.isAnswered) {
+      return;
+    }
+    const { commands } = socket.nsp._link;
+    try {
+      commands.settle(socket._number, ack, failed, value);
+    } catch (error) {
+      const { code, message } = error;
+      commands.settle(socket._number, ack, true, { code, message });
+    }
+    if (due !== undefined) {
+      due.isAnswered = true;
+    }
+  }
+}
+
+/**
+ * The method that a call is for. Its index is of the methods that were bound when it came; if the
+ * client authenticated again meanwhile, others are bound now.
+ *
+ * @param {Bound} [bound] what is bound now
+ * @param {number} index the index
+ * @param {unknown} name the name that was called
+ * @returns {import('../auth/authenticate').BoundMethod | undefined} the method, if there still is one
+ */
+function methodOf(bound, index, name) {
+  const method = bound?.methods[index];
+  return method?.name === name
+    ? method
+    : bound?.methods.find((other) => other.name === String(name));
+}
+
+/** Takes an outcome nobody waits for. */
+function ignore() {}
+
+module.exports = { MethodCalls };
