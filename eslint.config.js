@@ -47,7 +47,16 @@ const rules = {
 /** Fields with an underscore that are not ours to rename, or that users read; see the rules for `lib`. */
 const FOREIGN_FIELDS = [
   // Node.js
-  ['cache', 'connections', 'emitCloseIfDrained', 'handle', 'load', 'resolveFilename', 'server', 'socket'],
+  [
+    'cache',
+    'connections',
+    'emitCloseIfDrained',
+    'handle',
+    'load',
+    'resolveFilename',
+    'server',
+    'socket',
+  ],
   // Engine.IO, Socket.IO and its protocol
   ['fns', 'nsps', 'placeholder', 'query'],
   // loopback-socket 0.4

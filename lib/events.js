@@ -9,7 +9,7 @@ const { InvalidTimeoutError, ReservedEventError } = require('./errors');
 /** Events that Node's emitters emit themselves, to listeners of theirs: never what a client sent. */
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
-/** Names that are events of a socket or namespace itself: nobody may emit them to clients. */
+/** Events of a socket or namespace itself, which the application may not emit to clients. */
 const RESERVED = new Set([
   'connect',
   'connect_error',

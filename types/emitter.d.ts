@@ -16,10 +16,15 @@ export interface DefaultEventsMap {
 export type EventName<Events extends EventsMap> = keyof Events & (string | symbol);
 
 /** What an event of an {@link EventsMap} carries. */
-export type EventArgs<Events extends EventsMap, Name extends keyof Events> = Parameters<Events[Name]>;
+export type EventArgs<Events extends EventsMap, Name extends keyof Events> = Parameters<
+  Events[Name]
+>;
 
 /** The events whose last argument is an acknowledgement. */
-export type EventNameWithAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'answer' | 'error'>;
+export type EventNameWithAck<Events extends EventsMap> = NameByAck<
+  Events,
+  'any' | 'answer' | 'error'
+>;
 
 /** The events that ask for no acknowledgement. */
 export type EventNameWithoutAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'none'>;

@@ -24,8 +24,8 @@ export type ErrorCode =
 
 /**
  * The `code` of the warning that the process emits for an option that is ignored, for a second native
- * server on the same path of one http server, and for a namespace with clients that hear nothing there
- * since they are not in the default namespace ({@link StartOptions.open}).
+ * server on the same path of one http server, and for a namespace with clients that get no broadcasts
+ * there, since they are not in the default namespace ({@link StartOptions.open}).
  */
 export type WarningCode =
   | 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE'

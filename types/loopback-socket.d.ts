@@ -101,8 +101,9 @@ declare class LoopbackSocket<
   ): void;
 
   /**
-   * Adds a handler to run after each successful authentication, before the client hears of it. They
-   * run one after the other, in the order they were added; one that fails refuses the socket.
+   * Adds a handler that runs after each successful authentication, before the client gets
+   * `authenticated`. Handlers run one after the other, in the order in which they were added; one that
+   * fails refuses the socket.
    *
    * @example
    * sockets.onConnected((socket, credentials) => {
@@ -183,7 +184,7 @@ declare class LoopbackSocket<
    * sockets.start(io.of('/admin'));
    *
    * @example
-   * // a whole server, but for namespaces that everybody may hear
+   * // a whole server, except for namespaces whose broadcasts reach every client
    * sockets.start(io, { open: ['/status', /^\/public/] });
    */
   start(

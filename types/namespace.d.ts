@@ -50,7 +50,11 @@ export interface NamespaceReservedEventsMap<
 }
 
 /** Sockets to send to, or to act on, chosen step by step; each step gives a new operator. */
-export interface Audience<EmitEvents extends EventsMap, SocketData, SocketEvents extends EventsMap> {
+export interface Audience<
+  EmitEvents extends EventsMap,
+  SocketData,
+  SocketEvents extends EventsMap,
+> {
   /**
    * Narrows to the sockets of these rooms, those of rooms named before included.
    *
@@ -148,7 +152,7 @@ export interface Audience<EmitEvents extends EventsMap, SocketData, SocketEvents
   disconnectSockets(close?: boolean): void;
 }
 
-/** A choice of sockets. Those that have not authenticated hear nothing of what is sent. */
+/** A choice of sockets. What is sent does not reach those that have not authenticated. */
 export interface BroadcastOperator<
   EmitEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
@@ -176,7 +180,7 @@ export interface BroadcastOperator<
   write(...args: EventArgs<EmitEvents, 'message'>): this;
 }
 
-/** What is said to a namespace, or to a server for its default namespace. */
+/** The calls of a namespace, which a server has, too, for its default namespace. */
 export interface NamespaceCalls<
   ListenEvents extends EventsMap,
   EmitEvents extends EventsMap,
@@ -448,9 +452,7 @@ export interface ParentNamespace<
  * What `fetchSockets()` gives: the sockets themselves, of which a {@link BroadcastOperator} does not
  * know what they listen for.
  */
-export type RemoteSocket<EmitEvents extends EventsMap = DefaultEventsMap, SocketData = any> = Socket<
-  DefaultEventsMap,
-  EmitEvents,
-  DefaultEventsMap,
-  SocketData
->;
+export type RemoteSocket<
+  EmitEvents extends EventsMap = DefaultEventsMap,
+  SocketData = any,
+> = Socket<DefaultEventsMap, EmitEvents, DefaultEventsMap, SocketData>;

@@ -101,7 +101,7 @@ export interface Engine extends TypedEmitter<
   /**
    * Makes the id of a session: 20 random characters of base64url. Set it to make ids of your own, at
    * once or by a promise. Each session needs a string of its own, 1 to 63 visible ASCII characters
-   * other than `"` and `\`, and one that nobody can guess: who knows an id can use the session. A
+   * other than `"` and `\`. It must be impossible to guess: whoever knows an id can use the session. A
    * request whose id cannot be used is refused as a bad request, and `connection_error` tells why.
    *
    * @param req the request that opens the session
@@ -141,7 +141,7 @@ export interface Engine extends TypedEmitter<
   upgrades(...args: any[]): never;
 }
 
-/** Where clients come: a Node http(s) server, or a port, for which a http server is made. */
+/** Where clients connect: a Node http(s) server, or a port, for which an http server is made. */
 export type Listener = HttpServer | HttpsServer | number | `${number}`;
 
 /**
@@ -230,7 +230,7 @@ export class Server<
   /**
    * Namespaces that are made when a client asks for one whose name fits.
    *
-   * @param pattern - fits names, or a function that says with `next(null, whether)`
+   * @param pattern - a pattern for names, or a function that calls `next(null, whether)`
    * @param onConnect - a listener for their sockets
    *
    * @example

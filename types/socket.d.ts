@@ -81,7 +81,7 @@ export interface SocketReservedEventsMap {
   error: (err: Error) => void;
 }
 
-/** A packet of Engine.IO, as `socket.conn` tells of it. */
+/** A packet of Engine.IO, as `socket.conn` reports it. */
 export interface EnginePacket {
   /** What it is. */
   type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
@@ -104,7 +104,7 @@ export interface EngineSocket extends TypedEmitter<
     upgrade: (transport: { name: string }) => void;
     /** A packet came: a message has its text or its bytes as `data`, as they are on the wire. */
     packet: (packet: EnginePacket) => void;
-    /** A packet is sent, as `packet` has it; told when it is handed over, not inside `emit()`. */
+    /** A packet is sent. Emitted when the packet is handed over, not inside `emit()`. */
     packetCreate: (packet: EnginePacket & { options: { compress: boolean } }) => void;
     /** A message came. */
     message: (data: string | Buffer) => void;
@@ -187,9 +187,9 @@ export interface Socket<
   /** Its id, new with each connection. */
   readonly id: SocketId;
   /**
-   * Whether it has authenticated; `undefined` in a namespace that no instance serves. An application
-   * that vouches for a socket itself may set it to `true`: its time is then no longer limited, and
-   * broadcasts reach it. It has no methods until its client authenticates.
+   * Whether it has authenticated; `undefined` in a namespace that no instance serves. An application may
+   * exempt a socket by setting it to `true`: then no timeout ends the socket, and broadcasts reach it. It
+   * has no methods until its client authenticates.
    */
   auth: boolean | undefined;
   /** How its client connected. */
@@ -377,9 +377,7 @@ export interface Socket<
   /** The same as `to`. */
   in(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
   /** Every other authenticated socket that is in none of these rooms. */
-  except(
-    room: Room | Room[],
-  ): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
+  except(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
   /**
    * Disconnects it.
    *

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { VERSIONS, authenticate, call, newInstance, openServer } = require('../support/js-hosts');
-const { coalesce } = require('../../lib/hosted/cork');
+const { corkFlushes } = require('../../lib/hosted/cork');
 
 /** Counts the writes of a stream. */
 function counted(stream) {
@@ -75,11 +75,11 @@ for (const version of VERSIONS) {
 
 it('objects that are no Engine.IO connection are left alone', () => {
   const listening = { on: () => assert.fail('nobody asked for it') };
-  for (const conn of [undefined, null, {}, listening]) coalesce(conn);
+  for (const conn of [undefined, null, {}, listening]) corkFlushes(conn);
   const flushes = [];
   const conn = { transport: null, on: (event, listener) => flushes.push([event, listener]) };
-  coalesce(conn);
-  coalesce(conn);
+  corkFlushes(conn);
+  corkFlushes(conn);
   assert.equal(flushes.length, 1);
   const [[event, flushing]] = flushes;
   assert.equal(event, 'flush');

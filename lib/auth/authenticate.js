@@ -2,8 +2,8 @@
 
 /**
  * Drives one attempt to authenticate, on any host: runs the auth function and the onConnected
- * handlers, has the methods bound and tells the client. The session decides what comes next; this
- * file does it. Nothing it calls can throw out of it.
+ * handlers, binds the methods and answers the client. The session decides what comes next, this file
+ * does it. An exception of anything it calls stays inside.
  */
 
 const { invoke, resolveHandler } = require('./invoke');
@@ -33,10 +33,10 @@ const UNAUTHORIZED = -3;
  * @property {object} socket the socket that handlers get: `auth`, `emit`, `disconnect`
  * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
  *   these methods in the place of those that the instance has bound to the socket
- * @property {() => void} authenticated lets broadcasts through; called before the client is told
+ * @property {() => void} authenticated lets broadcasts through; called before `authenticated` is sent
  * @property {(instance: number, by: number) => boolean} count adds to the attempts with an instance that
- *   failed or are under way; says whether that is too many
- * @property {(value: unknown, key: string) => unknown} sendable gives what to emit for a value
+ *   failed or are under way; returns whether that is too many
+ * @property {(value: unknown, key: string) => unknown} encodable gives what to emit for a value
  *   under a name, or throws
  */
 
@@ -70,8 +70,8 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
   });
 
   /**
-   * Does what the session says, as often as it says so at once. Handlers that are done when they
-   * return are gone through in this loop, however many there are.
+   * Does what the session decides. Handlers that are done when they return are run in this loop, so
+   * that many of them do not nest.
    *
    * @param {number} next the session's answer
    * @param {unknown} [error] why the outcome before was a failure
@@ -106,7 +106,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
   }
 
   /**
-   * Binds the methods as they stand now and tells the client.
+   * Binds the methods as they stand now and emits `authenticated`.
    *
    * @returns {void}
    */
@@ -145,7 +145,7 @@ function refuse(host, instance, attempt, message) {
     }
   };
   try {
-    socket.emit('unauthorized', { message: host.sendable(message, 'message') }, acknowledged);
+    socket.emit('unauthorized', { message: host.encodable(message, 'message') }, acknowledged);
     return;
   } catch {
     if (isPrimitive(message)) {
@@ -155,7 +155,7 @@ function refuse(host, instance, attempt, message) {
   try {
     socket.emit('unauthorized', { message: new UnsendableValueError().message }, acknowledged);
   } catch {
-    // The message was sent to nobody: the socket stays pending and ends at its timeout.
+    // Not sent: the socket stays pending and ends at its timeout.
   }
 }
 

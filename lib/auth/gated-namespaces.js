@@ -62,20 +62,20 @@ function isAdminUi(namespace) {
 }
 
 /**
- * A client without a socket in the default namespace is held back in another. Says so once for each
- * namespace: an application on Socket.IO 3 or 4 may have clients that never join the default one.
+ * A client without a socket in the default namespace gets no broadcasts of another. Warns once for each
+ * such namespace: an application on Socket.IO 3 or 4 may have clients that never join the default one.
  *
  * @param {object} namespace the namespace
- * @param {() => boolean} isHeld whether the client still is without that socket, and held back
+ * @param {() => boolean} isMuted whether the client still has no such socket and gets no broadcasts
  * @returns {void}
  */
-function warnOfHeld(namespace, isHeld) {
+function warnOfMuted(namespace, isMuted) {
   if (considered.has(namespace)) {
     return;
   }
   considered.add(namespace);
   setTimeout(() => {
-    if (!isHeld()) {
+    if (!isMuted()) {
       // It has joined the default namespace, or is gone: the next one is looked at.
       considered.delete(namespace);
       return;
@@ -91,4 +91,4 @@ function warnOfHeld(namespace, isHeld) {
   }, GRACE).unref();
 }
 
-module.exports = { isLeftOut, isAdminUi, warnOfHeld };
+module.exports = { isLeftOut, isAdminUi, warnOfMuted };

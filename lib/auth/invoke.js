@@ -194,13 +194,13 @@ function thenOf(value) {
  * @param {Function} ack the function
  * @param {boolean} failed whether the handler failed
  * @param {unknown} value its result or error
- * @param {(value: unknown, key: string) => unknown} [sendable] gives what to send for a value under a
+ * @param {(value: unknown, key: string) => unknown} [encodable] gives what to send for a value under a
  *   name, or throws
  * @returns {void}
  */
-function answer(ack, failed, value, sendable = (it) => it) {
+function answer(ack, failed, value, encodable = (it) => it) {
   try {
-    const sent = sendable(value, failed ? 'error' : 'result');
+    const sent = encodable(value, failed ? 'error' : 'result');
     ack(failed ? { error: sent } : { result: sent });
     return;
   } catch (cause) {

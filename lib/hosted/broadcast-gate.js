@@ -16,7 +16,7 @@
  * its connection has authenticated in the default namespace, wherever that socket is by then.
  */
 
-const { isAdminUi, isLeftOut, warnOfHeld } = require('../auth/gated-namespaces');
+const { isAdminUi, isLeftOut, warnOfMuted } = require('../auth/gated-namespaces');
 
 /**
  * Every socket that no broadcast reaches, with the reasons: that it is pending itself, or what is
@@ -51,23 +51,27 @@ const BROADCASTS = ['broadcast', 'broadcastWithAck'];
  * @typedef {object} Connection
  * @property {boolean} isAuthenticated whether a served socket of it has authenticated; stays so
  * @property {boolean} isServed whether it has, or had, a served socket
- * @property {Set<object>} held its sockets of gated namespaces, hidden until then
+ * @property {Set<object>} muted its sockets of gated namespaces, hidden until then
  */
 
 /** The gate of one `io` that LoopbackSockets were started on. */
 class BroadcastGate {
+  #io;
+  /** The namespace whose sockets authenticate. */
+  #served;
+  /** @type {WeakMap<object, Connection>} */
+  #connections = new WeakMap();
+  /** @type {Set<object>} the gated namespaces */
+  #gated = new Set();
+
   /**
    * @param {object} io a Socket.IO server or namespace, or an emitter that looks like one
    */
   constructor(io) {
-    this._io = io;
-    /** @type {WeakMap<object, Connection>} */
-    this._connections = new WeakMap();
-    /** @type {Set<object>} the gated namespaces */
-    this._gated = new Set();
-    this._served = namespaceOf(io);
+    this.#io = io;
+    this.#served = namespaceOf(io);
     // `connect` comes before `connection`, and ours before the application's.
-    this._served?.prependListener('connect', (socket) => this.hold(socket));
+    this.#served?.prependListener('connect', (socket) => this.mute(socket));
   }
 
   /**
@@ -77,17 +81,17 @@ class BroadcastGate {
    * @returns {void}
    */
   gateNamespaces(open) {
-    for (const [name, namespace] of namespacesOf(this._io)) {
+    for (const [name, namespace] of namespacesOf(this.#io)) {
       if (
-        namespace === this._served ||
+        namespace === this.#served ||
         typeof namespace.on !== 'function' ||
-        this._gated.has(namespace) ||
+        this.#gated.has(namespace) ||
         isLeftOut(name, open)
       ) {
         continue;
       }
-      this._gated.add(namespace);
-      const connect = (socket) => this._connect(namespace, socket);
+      this.#gated.add(namespace);
+      const connect = (socket) => this.#connect(namespace, socket);
       if (typeof namespace.prependListener === 'function') {
         namespace.prependListener('connect', connect);
       } else {
@@ -103,38 +107,38 @@ class BroadcastGate {
    * @param {object} socket the socket
    * @returns {void}
    */
-  hold(socket) {
+  mute(socket) {
     hide(socket, PENDING);
-    const connection = this._connection(socket);
+    const connection = this.#connection(socket);
     if (connection.isAuthenticated || connection.isServed) {
       return;
     }
     connection.isServed = true;
     // Those that were there before `start()`.
     for (const other of listed(socket.client && socket.client.sockets)) {
-      if (this._gated.has(other.nsp) && !isAdminUi(other.nsp)) {
-        holdWith(connection, other);
+      if (this.#gated.has(other.nsp) && !isAdminUi(other.nsp)) {
+        muteWith(connection, other);
       }
     }
   }
 
   /**
-   * A served socket has authenticated: broadcasts reach it, and the sockets that were held with it.
+   * A served socket has authenticated: broadcasts reach it, and the sockets that were muted with it.
    *
    * @param {object} socket the socket
    * @returns {void}
    */
-  release(socket) {
+  unmute(socket) {
     show(socket, PENDING);
     if (socket.nsp === undefined) {
-      this._showInAll(socket);
+      this.#showInAll(socket);
     }
-    const connection = this._connection(socket);
+    const connection = this.#connection(socket);
     connection.isAuthenticated = true;
-    for (const other of connection.held) {
+    for (const other of connection.muted) {
       show(other, connection);
     }
-    connection.held.clear();
+    connection.muted.clear();
   }
 
   /**
@@ -144,7 +148,7 @@ class BroadcastGate {
    * @param {object} socket its new socket
    * @returns {void}
    */
-  _connect(namespace, socket) {
+  #connect(namespace, socket) {
     const { client } = socket;
     if (socket.nsp === undefined || !client) {
       // An emitter that only looks like a server, with one socket for all its namespaces.
@@ -153,21 +157,21 @@ class BroadcastGate {
       }
       return;
     }
-    const connection = this._connection(socket);
+    const connection = this.#connection(socket);
     if (connection.isAuthenticated || isAdminUi(namespace)) {
       return;
     }
-    const main = this._servedSocketOf(client);
+    const main = this.#servedSocketOf(client);
     if (main?.auth) {
-      // Vouched for where nobody could hear of it: it is older than `start()`.
+      // It is older than `start()`, and the application has exempted it since.
       connection.isAuthenticated = true;
       return;
     }
-    holdWith(connection, socket);
+    muteWith(connection, socket);
     if (main === undefined) {
-      const isHeld = () =>
-        connection.held.has(socket) && this._servedSocketOf(client) === undefined;
-      warnOfHeld(namespace, isHeld);
+      const isMuted = () =>
+        connection.muted.has(socket) && this.#servedSocketOf(client) === undefined;
+      warnOfMuted(namespace, isMuted);
     }
   }
 
@@ -175,8 +179,8 @@ class BroadcastGate {
    * @param {object} client a client of a Socket.IO server
    * @returns {object | undefined} its socket in the served namespace
    */
-  _servedSocketOf(client) {
-    const { name } = this._served ?? {};
+  #servedSocketOf(client) {
+    const { name } = this.#served ?? {};
     return client.nsps instanceof Map ? client.nsps.get(name) : client.nsps?.[name];
   }
 
@@ -186,8 +190,8 @@ class BroadcastGate {
    * @param {object} socket the socket of an emitter that only looks like a server
    * @returns {void}
    */
-  _showInAll(socket) {
-    for (const [, namespace] of namespacesOf(this._io)) {
+  #showInAll(socket) {
+    for (const [, namespace] of namespacesOf(this.#io)) {
       if (
         namespace.connected &&
         listed(namespace.sockets).some((other) => other.id === socket.id)
@@ -201,12 +205,12 @@ class BroadcastGate {
    * @param {object} socket any socket
    * @returns {Connection} what is known of its connection
    */
-  _connection(socket) {
+  #connection(socket) {
     const key = socket.client || socket;
-    let connection = this._connections.get(key);
+    let connection = this.#connections.get(key);
     if (connection === undefined) {
-      connection = { isAuthenticated: false, isServed: false, held: new Set() };
-      this._connections.set(key, connection);
+      connection = { isAuthenticated: false, isServed: false, muted: new Set() };
+      this.#connections.set(key, connection);
     }
     return connection;
   }
@@ -219,10 +223,10 @@ class BroadcastGate {
  * @param {object} socket the socket
  * @returns {void}
  */
-function holdWith(connection, socket) {
-  if (!connection.held.has(socket)) {
-    connection.held.add(socket);
-    socket.once('disconnect', () => connection.held.delete(socket));
+function muteWith(connection, socket) {
+  if (!connection.muted.has(socket)) {
+    connection.muted.add(socket);
+    socket.once('disconnect', () => connection.muted.delete(socket));
   }
   hide(socket, connection);
 }
@@ -325,18 +329,20 @@ function gateAdapter(nsp) {
   const sockets = new GatedSockets(nsp.sockets);
   adapter.nsp = viewOf(nsp, sockets);
 
-  wrap(adapter, MANAGEMENT, (run) => sockets.show({ gated: false, exempt: undefined }, run));
+  wrap(adapter, MANAGEMENT, (run) => sockets.show({ isGated: false, revealed: undefined }, run));
   // Gated again within: a socket that is disconnected or joins a room may cause a broadcast.
   wrap(adapter, BROADCASTS, (run, packet, opts) => {
     if (emitting !== undefined) {
       direct.set(opts, emitting);
       emitting = undefined;
     }
-    return sockets.show({ gated: true, exempt: undefined }, run);
+    return sockets.show({ isGated: true, revealed: undefined }, run);
   });
-  // The adapter of a cluster may get to its local sockets later: only the options tell by then.
+  // The adapter of a cluster may come to its local sockets later, when only the options identify the emit.
   wrap(adapter, ['apply'], (run, opts) => {
-    return direct.has(opts) ? sockets.show({ gated: true, exempt: direct.get(opts) }, run) : run();
+    return direct.has(opts)
+      ? sockets.show({ isGated: true, revealed: direct.get(opts) }, run)
+      : run();
   });
 
   const { persistSession } = adapter;
@@ -424,13 +430,13 @@ class GatedSockets {
    */
   constructor(sockets) {
     this._sockets = sockets;
-    this._view = { gated: true, exempt: undefined };
+    this._view = { isGated: true, revealed: undefined };
   }
 
   /**
    * Shows the sockets otherwise than before for as long as something runs.
    *
-   * @param {{gated: boolean, exempt: object | undefined}} view whether hidden sockets are left out,
+   * @param {{isGated: boolean, revealed: object | undefined}} view whether hidden sockets are left out,
    *   and which one is not
    * @param {() => unknown} run what runs
    * @returns {unknown} what `run` returns
@@ -451,8 +457,8 @@ class GatedSockets {
    */
   get(id) {
     const socket = this._sockets.get(id);
-    const { gated: isGated, exempt } = this._view;
-    return isGated && hidden.has(socket) && socket !== exempt ? undefined : socket;
+    const { isGated, revealed } = this._view;
+    return isGated && hidden.has(socket) && socket !== revealed ? undefined : socket;
   }
 
   /**

@@ -6,19 +6,19 @@
  * what a busy server does.
  */
 
-/** @type {WeakSet<object>} the connections that are taken care of */
+/** @type {WeakSet<object>} the connections whose flushes are corked */
 const known = new WeakSet();
 
 /**
- * Has what a connection flushes together be written together.
+ * Has the frames that a connection flushes together written together.
  *
  * @param {object} conn the connection as Engine.IO sees it; left alone if it does not look like one
  * @returns {void}
  */
-function coalesce(conn) {
+function corkFlushes(conn) {
   if (typeof conn?.on === 'function' && conn.transport !== undefined && !known.has(conn)) {
     known.add(conn);
-    conn.on('flush', flushing);
+    conn.on('flush', cork);
   }
 }
 
@@ -29,7 +29,7 @@ function coalesce(conn) {
  * @param {unknown[]} packets the packets
  * @returns {void}
  */
-function flushing(packets) {
+function cork(packets) {
   // The stream below the websocket; with long polling, or another engine for websockets, none.
   const stream = this.transport?.socket?._socket;
   if (packets?.length > 1 && typeof stream?.cork === 'function') {
@@ -46,4 +46,4 @@ function uncork(stream) {
   stream.uncork();
 }
 
-module.exports = { coalesce };
+module.exports = { corkFlushes };

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Makes values fit for the servers of Socket.IO 2 and 3. Version 2 hides that it cannot encode a
+ * Makes values encodable for the servers of Socket.IO 2 and 3. Version 2 hides that it cannot encode a
  * value: it sends the client an error packet instead of throwing, so such a value must be found
  * before; and it takes typed arrays for plain objects. Both versions forget about `toJSON` where
  * there is binary. Version 4 needs none of this.
@@ -26,7 +26,7 @@ const { hasOwnProperty } = Object.prototype;
  * @returns {unknown} what to send
  * @throws {UnsendableValueError} if it cannot be sent
  */
-function sendable(value, key) {
+function encodable(value, key) {
   try {
     return isPlain(value, 0) ? value : checked(value, key);
   } catch (error) {
@@ -169,4 +169,4 @@ function toBuffer(binary) {
     : Buffer.from(binary.buffer, binary.byteOffset, binary.byteLength);
 }
 
-module.exports = { sendable };
+module.exports = { encodable };

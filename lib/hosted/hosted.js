@@ -13,17 +13,17 @@ const { Session } = require('../native/binding');
 const { authenticate, disconnect, exclude } = require('../auth/authenticate');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastGate } = require('./broadcast-gate');
-const { coalesce } = require('./cork');
+const { corkFlushes } = require('./cork');
 const { TooManyPendingError } = require('../errors');
 const { EMITTER_EVENTS } = require('../events');
 const { answer, invoke } = require('../auth/invoke');
-const { sendable } = require('./encodable');
+const { encodable } = require('./encodable');
 const { delayOf } = require('../auth/timeout');
 
 /** Where a socket keeps what its `auth` is. */
 const STANDING = Symbol('loopback-socket.auth');
 
-/** `socket.auth`, which hears of it when the application vouches for the socket. */
+/** `socket.auth`: setting it to true exempts the socket from authentication. */
 const AUTH = {
   configurable: true,
   enumerable: true,
@@ -33,7 +33,7 @@ const AUTH = {
   set(value) {
     this[STANDING] = value;
     if (value) {
-      hostedSockets.get(this)?.vouch();
+      hostedSockets.get(this)?.exempt();
     }
   },
 };
@@ -118,24 +118,25 @@ function serve(io, loopbackSocket, options) {
 
 /** A socket of the server, served by one or more LoopbackSockets. The host of their attempts. */
 class HostedSocket {
+  /** @type {Map<import('../loopback-socket'), Serving>} */
+  #servings = new Map();
+  /** @type {Serving[]} by their number */
+  #byIndex = [];
+  /** @type {Set<BroadcastGate>} */
+  #gates = new Set();
+  /** Whether it is pending no more: it has authenticated, or the application has exempted it. */
+  #isTrusted = false;
+  #ended = false;
+
   /**
    * @param {object} socket the server's socket
    */
   constructor(socket) {
     this.socket = socket;
     this.session = new Session();
-    this.sendable = needsSendable(socket) ? sendable : identity;
-    /** @type {Map<import('../loopback-socket'), Serving>} */
-    this._servings = new Map();
-    /** @type {Serving[]} by their number */
-    this._byIndex = [];
-    /** @type {Set<BroadcastGate>} */
-    this._gates = new Set();
-    /** Whether it is not pending any more: it has authenticated, or the application vouches for it. */
-    this._isTrusted = false;
-    this._ended = false;
-    socket.on('disconnect', () => this._end());
-    coalesce(socket.conn);
+    this.encodable = needsEncodable(socket) ? encodable : identity;
+    socket.on('disconnect', () => this.#end());
+    corkFlushes(socket.conn);
   }
 
   /**
@@ -148,20 +149,20 @@ class HostedSocket {
    * @returns {void}
    */
   serve(loopbackSocket, timeout, gate, limits) {
-    if (this._isTrusted) {
-      gate.release(this.socket);
+    if (this.#isTrusted) {
+      gate.unmute(this.socket);
     } else {
-      this._gates.add(gate);
-      gate.hold(this.socket);
+      this.#gates.add(gate);
+      gate.mute(this.socket);
     }
-    if (this._servings.has(loopbackSocket)) {
+    if (this.#servings.has(loopbackSocket)) {
       return;
     }
     const index = this.session.serve(timeout, Date.now());
     if (index < 0) {
       return;
     }
-    const settled = this._isTrusted
+    const settled = this.#isTrusted
       ? ignore
       : limits.enter(this.socket, this.socket.handshake?.address);
     if (settled === undefined) {
@@ -176,14 +177,14 @@ class HostedSocket {
       timer: undefined,
       bindings: new Map(),
     };
-    this._servings.set(loopbackSocket, serving);
-    this._byIndex[index] = serving;
+    this.#servings.set(loopbackSocket, serving);
+    this.#byIndex[index] = serving;
     if (timeout !== null) {
-      serving.timer = setTimeout(() => this._expire(), timeout);
+      serving.timer = setTimeout(() => this.#expire(), timeout);
     }
     // One parameter here, two for methods: emitters that look like sockets count them.
     this.socket.on('authentication', (credentials) => {
-      this._attempt(loopbackSocket, index, credentials);
+      this.#attempt(loopbackSocket, index, credentials);
     });
   }
 
@@ -196,7 +197,7 @@ class HostedSocket {
    * @returns {void}
    */
   bind(index, methods, credentials) {
-    const serving = this._byIndex[index];
+    const serving = this.#byIndex[index];
     if (serving === undefined) {
       return;
     }
@@ -211,12 +212,12 @@ class HostedSocket {
       let binding = bindings.get(name);
       if (binding === undefined) {
         binding = { listener: undefined, fn, self, credentials };
-        binding.listener = this._listenerOf(binding);
+        binding.listener = this.#listenerOf(binding);
         bindings.set(name, binding);
         this.socket.on(name, binding.listener);
       } else {
         Object.assign(binding, { fn, self, credentials });
-        this._listenAgain(name, binding.listener);
+        this.#listenAgain(name, binding.listener);
       }
     });
     for (const [name, { fn, listener }] of bindings) {
@@ -234,7 +235,7 @@ class HostedSocket {
    * @param {Function} listener its listener
    * @returns {void}
    */
-  _listenAgain(name, listener) {
+  #listenAgain(name, listener) {
     const { socket } = this;
     if (typeof socket.listeners === 'function' && !socket.listeners(name).includes(listener)) {
       socket.on(name, listener);
@@ -247,8 +248,8 @@ class HostedSocket {
    *
    * @returns {void}
    */
-  vouch() {
-    if (!this._isTrusted) {
+  exempt() {
+    if (!this.#isTrusted) {
       this.session.exempt();
       this.authenticated();
     }
@@ -260,19 +261,19 @@ class HostedSocket {
    * @returns {void}
    */
   authenticated() {
-    this._isTrusted = true;
-    this._settle();
-    for (const gate of this._gates) {
-      gate.release(this.socket);
+    this.#isTrusted = true;
+    this.#settle();
+    for (const gate of this.#gates) {
+      gate.unmute(this.socket);
     }
-    this._gates.clear();
+    this.#gates.clear();
   }
 
   /**
    * @param {Binding} binding the method
    * @returns {Function} the listener of the method's event
    */
-  _listenerOf(binding) {
+  #listenerOf(binding) {
     const hosted = this;
     return function method(args, ack) {
       // The acknowledgement comes last, whatever the client sent before it.
@@ -282,7 +283,7 @@ class HostedSocket {
       } else if (arguments.length > 2) {
         ack = arguments[arguments.length - 1];
       }
-      hosted._call(binding, args, typeof ack === 'function' ? ack : undefined);
+      hosted.#call(binding, args, typeof ack === 'function' ? ack : undefined);
     };
   }
 
@@ -296,15 +297,15 @@ class HostedSocket {
    * @param {Function | undefined} ack answers the client
    * @returns {void}
    */
-  _call(binding, args, ack) {
+  #call(binding, args, ack) {
     const { fn, self, credentials } = binding;
     if (fn === undefined) {
       return;
     }
     resolved.then(() => {
       const settle = (failed, value) => {
-        if (!this._ended) {
-          answer(ack, failed, value, this.sendable);
+        if (!this.#ended) {
+          answer(ack, failed, value, this.encodable);
         }
       };
       invoke(fn, self, [this.socket, credentials, args], ack === undefined ? ignore : settle);
@@ -319,7 +320,7 @@ class HostedSocket {
    * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
    * @returns {void}
    */
-  _attempt(loopbackSocket, index, credentials) {
+  #attempt(loopbackSocket, index, credentials) {
     const attempt = this.session.credentials(index);
     if (attempt < 0) {
       return;
@@ -327,7 +328,7 @@ class HostedSocket {
     const given = typeof credentials === 'function' ? undefined : credentials;
     resolved.then(() => {
       // It may have ended meanwhile, and the functions of the application are not begun for it.
-      if (!this._ended) {
+      if (!this.#ended) {
         authenticate(this, loopbackSocket, index, attempt, given);
       }
     });
@@ -338,12 +339,12 @@ class HostedSocket {
    *
    * @returns {void}
    */
-  _expire() {
+  #expire() {
     if (this.socket.auth) {
-      // Vouched for where `watchAuth` could not hear of it.
-      this.vouch();
+      // Exempted on an emitter whose `auth` `watchAuth` could not define.
+      this.exempt();
     } else if (this.session.tick(Date.now())) {
-      this._settle();
+      this.#settle();
       disconnect(this.socket, true);
     }
   }
@@ -356,7 +357,7 @@ class HostedSocket {
    * @returns {boolean} whether they are too many
    */
   count(index, by) {
-    const serving = this._byIndex[index];
+    const serving = this.#byIndex[index];
     // It ended while its handlers ran.
     if (serving === undefined) {
       return false;
@@ -370,8 +371,8 @@ class HostedSocket {
    *
    * @returns {void}
    */
-  _settle() {
-    for (const { timer, settled } of this._servings.values()) {
+  #settle() {
+    for (const { timer, settled } of this.#servings.values()) {
       clearTimeout(timer);
       settled();
     }
@@ -382,18 +383,18 @@ class HostedSocket {
    *
    * @returns {void}
    */
-  _end() {
-    this._ended = true;
+  #end() {
+    this.#ended = true;
     this.session.disconnected();
-    this._settle();
-    for (const { bindings } of this._servings.values()) {
+    this.#settle();
+    for (const { bindings } of this.#servings.values()) {
       for (const binding of bindings.values()) {
         Object.assign(binding, { fn: undefined, self: undefined, credentials: undefined });
       }
     }
-    this._gates.clear();
-    this._servings.clear();
-    this._byIndex.length = 0;
+    this.#gates.clear();
+    this.#servings.clear();
+    this.#byIndex.length = 0;
     if (hostedSockets.get(this.socket) === this) {
       hostedSockets.delete(this.socket);
     }
@@ -422,12 +423,12 @@ function watchAuth(socket) {
  * @returns {boolean} whether a server owns it that encodes values with faults: Socket.IO 2 or 3,
  *   whose sockets have no `except` yet
  */
-function needsSendable(socket) {
+function needsEncodable(socket) {
   return Boolean(socket.nsp && socket.client && typeof socket.except !== 'function');
 }
 
 /**
- * The outcome of a call that nobody waits for.
+ * Drops the outcome of a call that asks for no acknowledgement.
  *
  * @returns {void}
  */

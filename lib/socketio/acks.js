@@ -14,7 +14,7 @@ const { AckTimeoutError } = require('../errors');
  * @param {() => void} expired called when the timeout is over
  * @returns {Function} what to call with the client's arguments
  */
-function timed(callback, timeout, expired) {
+function withTimeout(callback, timeout, expired) {
   if (timeout === undefined) {
     return callback;
   }
@@ -53,7 +53,7 @@ class BroadcastAcks {
       return;
     }
     for (const socket of sockets) {
-      socket._await(ack, (response) => this.#answered(response));
+      socket._awaitAck(ack, (response) => this.#answered(response));
     }
     this.#timer = setTimeout(() => this.#expired(), timeout);
   }
@@ -78,11 +78,11 @@ class BroadcastAcks {
    */
   #expired() {
     for (const socket of this.#sockets) {
-      socket._await(this.#ack, undefined);
+      socket._awaitAck(this.#ack, undefined);
     }
     const done = this.#done;
     done(new AckTimeoutError(), this.#responses);
   }
 }
 
-module.exports = { timed, BroadcastAcks };
+module.exports = { withTimeout, BroadcastAcks };

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Whom a broadcast is for, said step by step: `io.to('a').except('b').emit(…)`. Each step gives a
- * new operator, so one can be kept and used again.
+ * The audience of a broadcast, chosen step by step: `io.to('a').except('b').emit(…)`. Each step gives
+ * a new operator, so an operator can be kept and used again.
  */
 
 const { BroadcastAcks } = require('./acks');
@@ -119,7 +119,7 @@ class BroadcastOperator {
   }
 
   /**
-   * Emits an event to the audience; sockets that have not authenticated hear nothing. A function as
+   * Emits an event to the sockets of the audience that have authenticated. A function as
    * last argument is called with `(error, responses)` when every client has acknowledged, or when
    * the timeout is over.
    *
@@ -134,8 +134,8 @@ class BroadcastOperator {
     const done = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
     const { namespace, flags } = this;
     const watched = namespace._outgoingListeners > 0 || done !== undefined;
-    const hearing = watched ? this.#sockets().filter((socket) => !socket._held) : [];
-    for (const socket of namespace._outgoingListeners > 0 ? hearing : []) {
+    const receivers = watched ? this.#sockets().filter((socket) => !socket._isMuted) : [];
+    for (const socket of namespace._outgoingListeners > 0 ? receivers : []) {
       socket._notifyOutgoing(packet);
     }
     if (done === undefined) {
@@ -144,7 +144,7 @@ class BroadcastOperator {
     }
     const ack = namespace._nextAck();
     namespace._broadcast(this, ack, flags, packet);
-    new BroadcastAcks(ack, hearing, flags.timeout, done);
+    new BroadcastAcks(ack, receivers, flags.timeout, done);
     return true;
   }
 

@@ -6,7 +6,7 @@
  */
 
 const { EventEmitter } = require('events');
-const { isAdminUi, warnOfHeld } = require('../auth/gated-namespaces');
+const { isAdminUi, warnOfMuted } = require('../auth/gated-namespaces');
 const { DEFAULT } = require('../auth/start-options');
 const { protocolOf } = require('./engine');
 const { endOf, ofConnection } = require('./disconnect-reasons');
@@ -15,7 +15,7 @@ const { refuse } = require('./unsupported');
 /** Types of Engine.IO's packets, by their digit. */
 const TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
 
-/** What is so of a packet, added up, as `src/bridge/event_batch.rs` has it. */
+/** Flags of a watched packet, a bit each; the native server sets them. */
 const SENT = 1;
 const TEXT = 2;
 const UNCOMPRESSED = 4;
@@ -24,7 +24,7 @@ const UNCOMPRESSED = 4;
 const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
 
 class Connection {
-  /** @type {import('./disconnect-reasons').End | undefined} why it ends: its sockets and itself say the same */
+  /** @type {import('./disconnect-reasons').End | undefined} why it ends, the same for all its sockets */
   #end;
   /**
    * Its only socket, or all of them by namespace, in the order in which they came: most connections
@@ -36,7 +36,7 @@ class Connection {
   #sockets;
   #conn;
   #client;
-  /** Whether it has a socket in the default namespace, if only one that middleware is looking at. */
+  /** Whether it has a socket in the default namespace, if only one whose middleware is running. */
   #hasDefault = false;
   /** Whether it has, or had, a socket there that LoopbackSockets serve. */
   #isServed = false;
@@ -126,7 +126,7 @@ class Connection {
   }
 
   /**
-   * Has the native server report packets while somebody listens for them, and no longer.
+   * Has the native server report packets while `socket.conn` has listeners for them.
    *
    * @returns {void}
    */
@@ -137,7 +137,7 @@ class Connection {
     if (isWatched !== this.isWatched && this.isOpen) {
       this.isWatched = isWatched;
       native?.watchReceived(sid, isWatched);
-      // In its place among what is sent: what was before is none of the listener's business.
+      // A command like any other, so that a listener learns of what is sent after it was added.
       commands?.watchSent(sid, isWatched);
     }
   }
@@ -156,16 +156,16 @@ class Connection {
     const carries = type === 'message' || bytes.length > 0;
     if ((flags & SENT) > 0) {
       const options = { compress: (flags & UNCOMPRESSED) === 0 };
-      this.tell('packetCreate', carries ? { type, options, data } : { type, options });
+      this.emit('packetCreate', carries ? { type, options, data } : { type, options });
       return;
     }
-    this.tell('packet', carries ? { type, data } : { type });
+    this.emit('packet', carries ? { type, data } : { type });
     if (type === 'message') {
-      this.tell('data', data);
-      this.tell('message', data);
+      this.emit('data', data);
+      this.emit('message', data);
     } else if (type === 'ping' || type === 'pong') {
       // The client pings in version 3 of Engine.IO, and answers in version 4.
-      this.tell('heartbeat');
+      this.emit('heartbeat');
     }
   }
 
@@ -201,7 +201,7 @@ class Connection {
 
   /**
    * @param {number} code why a socket of the connection, or the connection itself, ends
-   * @returns {import('./disconnect-reasons').End} what that says
+   * @returns {import('./disconnect-reasons').End} the reason and details for listeners
    */
   endOf(code) {
     if (this.#end?.code !== code) {
@@ -229,18 +229,18 @@ class Connection {
     this.isOpen = false;
     if (this.#conn !== undefined) {
       const { reason, details } = this.endOf(code);
-      this.tell('close', ofConnection(reason), details);
+      this.emit('close', ofConnection(reason), details);
     }
   }
 
   /**
-   * Emits an event of Engine.IO's, if somebody may be listening.
+   * Emits an event of Engine.IO on `socket.conn`, if the application has asked for that.
    *
    * @param {string} event its name
    * @param {...unknown} args its arguments
    * @returns {void}
    */
-  tell(event, ...args) {
+  emit(event, ...args) {
     this.#conn?.emit(event, ...args);
   }
 
@@ -253,30 +253,30 @@ class Connection {
    */
   joined(socket) {
     const { nsp } = socket;
-    const isHeld = this.#isHeld(nsp);
-    socket._hold(socket._isPending || isHeld);
-    if (isHeld && !this.#hasDefault) {
-      warnOfHeld(nsp, () => socket.connected && !this.#hasDefault && this.#isHeld(nsp));
+    const isMuted = this.#isMuted(nsp);
+    socket._mute(socket._isPending || isMuted);
+    if (isMuted && !this.#hasDefault) {
+      warnOfMuted(nsp, () => socket.connected && !this.#hasDefault && this.#isMuted(nsp));
     }
     if (nsp.name === DEFAULT && socket._isPending && !this.#isServed) {
       this.#isServed = true;
       // Those that were there before `start()`.
-      this.#updateHolds();
+      this.#updateMuted();
     }
   }
 
   /**
-   * A socket has authenticated, or the application vouches for it: broadcasts reach it, and if it is
-   * of the default namespace, those of gated namespaces reach the connection for as long as it lives.
+   * A socket has authenticated, or the application has exempted it: broadcasts reach it. If it is of the
+   * default namespace, those of gated namespaces reach the connection from now on.
    *
    * @param {import('./socket').Socket} socket the socket
    * @returns {void}
    */
   authenticated(socket) {
-    socket._hold(this.#isHeld(socket.nsp));
+    socket._mute(this.#isMuted(socket.nsp));
     if (socket.nsp.name === DEFAULT && !this.#isAuthenticated) {
       this.#isAuthenticated = true;
-      this.#updateHolds();
+      this.#updateMuted();
     }
   }
 
@@ -284,18 +284,18 @@ class Connection {
    * @param {import('./namespace').Namespace} nsp a namespace
    * @returns {boolean} whether its broadcasts do not reach this connection
    */
-  #isHeld(nsp) {
+  #isMuted(nsp) {
     return nsp._isGated && !this.#isAuthenticated && !isAdminUi(nsp);
   }
 
   /**
-   * Goes through all sockets; a client cannot have it do so more than twice.
+   * Goes through all sockets of the connection, which happens at most twice in its life.
    *
    * @returns {void}
    */
-  #updateHolds() {
+  #updateMuted() {
     for (const socket of this.sockets) {
-      socket._hold(socket._isPending || this.#isHeld(socket.nsp));
+      socket._mute(socket._isPending || this.#isMuted(socket.nsp));
     }
   }
 }

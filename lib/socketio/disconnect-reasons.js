@@ -34,7 +34,7 @@ const FAULTS = [
   () => 'RangeError: Unsupported WebSocket frame: payload length > 2^53 - 1',
 ];
 
-/** The reasons by `Reason::code` in `src/socketio/events.rs`; what makes the details where there are any. */
+/** The reasons by the native server's code for each, with what makes the details where there are any. */
 const REASONS = [
   ['client namespace disconnect'],
   ['server namespace disconnect'],
@@ -75,8 +75,8 @@ const DATA_CLOSED = 16;
 
 /**
  * @param {number} code the native server's code: a reason, a fault of a frame, what more there is to
- *   say of that
- * @returns {End} what it says
+ *   about that
+ * @returns {End} reason and details
  */
 function endOf(code) {
   const [reason, detailsOf] = REASONS[code & 0xff];

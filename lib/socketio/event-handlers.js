@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Takes what the native server reports, record by record, to the object it is about. Any of them
- * may have ended meanwhile: sockets end at any time.
+ * Hands each event of the native server to the object that it concerns, if that is still there: sockets
+ * and connections may end while an event is on its way.
  */
 
 const { exclude } = require('../auth/authenticate');
@@ -10,7 +10,7 @@ const { isAuthenticationRemoved } = require('./loopback-listeners');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
 const { MalformedMessageError, TooManyPendingError } = require('../errors');
-const serving = require('./loopback');
+const loopback = require('./loopback');
 
 class EventHandlers {
   #link;
@@ -63,7 +63,7 @@ class EventHandlers {
   /**
    * @param {number} number the socket
    * @param {unknown[]} payload the event's name and arguments
-   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it
    * @param {import('../native/event-batch').Step[]} [steps] what else runs for it
@@ -72,12 +72,12 @@ class EventHandlers {
   event(number, payload, ack, run, isLast, steps) {
     const socket = this.#sockets.get(number);
     if (socket !== undefined) {
-      socket._event(
+      socket._onEvent(
         payload,
         ack,
         run,
         isLast,
-        steps && ((event, due) => this.#take(socket, event, ack, due, steps)),
+        steps && ((event, ackState) => this.#take(socket, event, ack, ackState, steps)),
       );
     }
   }
@@ -85,21 +85,21 @@ class EventHandlers {
   /**
    * @param {Socket} socket the socket
    * @param {unknown[]} event the event's name and arguments
-   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
-   * @param {import('./method-calls').Due} due whether it has been
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
+   * @param {import('./method-calls').AckState} ackState whether it has been
    * @param {import('../native/event-batch').Step[]} steps what runs for it
    * @returns {void}
    */
-  #take(socket, event, ack, due, steps) {
+  #take(socket, event, ack, ackState, steps) {
     for (const step of steps) {
       if (!socket.nsp._isLive(socket)) {
         return;
       }
       if ('run' in step) {
-        socket._call(event, ack, step.run, due);
+        socket._call(event, ack, step.run, ackState);
       } else if (!isAuthenticationRemoved(socket, step.instance)) {
         const { instance, attempt } = step;
-        serving.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
+        loopback.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
       }
     }
   }
@@ -109,7 +109,7 @@ class EventHandlers {
    * @param {number} connectionNumber its connection
    * @param {{id: string, nsp: string}} request what the client asked with
    * @param {boolean} hasEnded whether the socket ended right behind it: as in Socket.IO, where a
-   *   socket joins a tick after it asks, middleware sees it and nobody else
+   *   socket joins a tick after it asks, only middleware sees such a socket
    * @returns {void}
    */
   connect(number, connectionNumber, request, hasEnded) {
@@ -135,7 +135,7 @@ class EventHandlers {
     }
     namespace._preConnectSockets.set(socket.id, socket);
     guarded(() =>
-      namespace._look(socket, (error) => {
+      namespace._runMiddleware(socket, (error) => {
         if (isGone || !namespace._isLive(socket)) {
           return;
         }
@@ -156,11 +156,11 @@ class EventHandlers {
     const { nsp } = socket;
     nsp._preConnectSockets.delete(socket.id);
     nsp.sockets.set(socket.id, socket);
-    const mayStay = serving.serve(socket);
+    const mayStay = loopback.serve(socket);
     socket._connection.joined(socket);
     socket._accept();
     if (mayStay) {
-      nsp._announce(socket);
+      nsp._emitConnection(socket);
     } else {
       exclude(socket, new TooManyPendingError());
     }
@@ -178,8 +178,8 @@ class EventHandlers {
       return;
     }
     const { nsp: name, auth, query } = request;
-    // Nobody else keeps it: a client that nobody ever answers costs what its callback holds. As it
-    // came, since `auth` is the application's from here on.
+    // The request is kept as text by the callback alone, so a client that is never answered costs no
+    // more than that. Taken now: the application may change `auth`.
     const asked = JSON.stringify(packed === undefined ? request : { nsp: name, query });
     const given = auth ?? Object.fromEntries(new URLSearchParams(query ?? ''));
     this.#namespaces.find(name, given, (exists) => {
@@ -208,7 +208,7 @@ class EventHandlers {
   failed(number) {
     const socket = this.#sockets.get(number);
     if (socket?.connected) {
-      guarded(() => socket._fail(new MalformedMessageError()));
+      guarded(() => socket._onError(new MalformedMessageError()));
     }
   }
 
@@ -219,7 +219,7 @@ class EventHandlers {
    * @returns {void}
    */
   acknowledged(number, ack, args) {
-    this.#sockets.get(number)?._acknowledged(ack, args);
+    this.#sockets.get(number)?._onAck(ack, args);
   }
 
   /**
@@ -239,7 +239,7 @@ class EventHandlers {
     if (connection !== undefined) {
       connection.transport = 'websocket';
       connection.isUpgraded = true;
-      connection.tell('upgrade', { name: connection.transport });
+      connection.emit('upgrade', { name: connection.transport });
     }
   }
 

@@ -6,12 +6,12 @@
  * of the socket. Here an application that looks at the listeners of a socket gets functions that stand
  * for them, each the same for as long as what it stands for is there.
  *
- * What must stay true: a socket at whose listeners nobody looks has nothing of this.
+ * What must stay true: a socket costs nothing here until the application asks for its listeners.
  */
 
 const { EMITTER_EVENTS } = require('../events');
 const { answer, invoke } = require('../auth/invoke');
-const serving = require('./loopback');
+const loopback = require('./loopback');
 
 /** The event with which a client hands in its credentials. */
 const AUTHENTICATION = 'authentication';
@@ -258,7 +258,7 @@ function beginAttempt({ socket, instance }, credentials) {
     if (socket.connected) {
       const attempt = socket.nsp._link.native.credentials(socket._number, instance);
       if (attempt >= 0) {
-        serving.attempt(socket, socket._instances[instance], instance, attempt, given);
+        loopback.attempt(socket, socket._instances[instance], instance, attempt, given);
       }
     }
   });

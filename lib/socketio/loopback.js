@@ -8,7 +8,7 @@
 const { authenticate } = require('../auth/authenticate');
 const { delayOf } = require('../auth/timeout');
 
-/** What the session says when nothing more is to be done for an attempt. */
+/** `session.outcome()` for an attempt that needs nothing more. */
 const NOTHING = -1;
 
 /** @type {WeakMap<object, WeakMap<object, {methods: object[], table: number}>>} by native server */
@@ -101,7 +101,7 @@ function attempt(socket, instance, index, attempt, credentials) {
     // Setting `socket.auth` has let broadcasts through.
     authenticated: () => {},
     count: (i, by) => socket._countAttempts(i, by),
-    sendable: (value) => value,
+    encodable: (value) => value,
   };
   authenticate(host, instance, index, attempt, credentials);
 }

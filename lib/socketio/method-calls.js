@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * The methods that the client of one native socket may call, and its calls. Which of them it may call is
- * for the session to say, in Rust; this object runs the handler and answers.
+ * The methods bound to one native socket, and its client's calls. The session, in Rust, decides which
+ * method a call may run; this object runs its handler and answers.
  *
- * What must stay true: nothing is kept of a call but by its handler, which may never be done.
+ * What must stay true: only the handler of a call keeps anything of it, since a handler may never end.
  */
 
 const { invoke } = require('../auth/invoke');
@@ -13,10 +13,10 @@ const { invoke } = require('../auth/invoke');
 const METHODS = 2 ** 24;
 
 /**
- * An acknowledgement that several may give: the first does. Who may give it holds it, and nobody else;
- * so nothing is kept of one that is never given.
+ * Whether an event has been acknowledged. Listeners and methods may all acknowledge it, and the first
+ * one does. They share this object and nothing else keeps it.
  *
- * @typedef {{isAnswered: boolean}} Due
+ * @typedef {{isAnswered: boolean}} AckState
  */
 
 /**
@@ -56,19 +56,20 @@ class MethodCalls {
    * Runs a method that the session allows.
    *
    * @param {unknown[]} event the event's name and arguments; those behind the first are ignored
-   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
    * @param {number} run the method, and whose
-   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @param {AckState} [ackState] whether it has been answered, if others may answer too
    * @returns {void}
    */
-  run(event, ack, run, due) {
+  run(event, ack, run, ackState) {
     const bound = this.bound[Math.floor(run / METHODS)];
     const method = methodOf(bound, run % METHODS, event[0]);
     if (method === undefined) {
       return;
     }
     const args = [this.#socket, bound.credentials, event[1]];
-    const settle = ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, due);
+    const settle =
+      ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, ackState);
     invoke(method.fn, method.self, args, settle);
   }
 
@@ -76,21 +77,21 @@ class MethodCalls {
    * Runs the methods of a name that middleware gave to an event.
    *
    * @param {unknown[]} event the event
-   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
-   * @param {Due} due whether it has been answered
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
+   * @param {AckState} ackState whether it has been answered
    * @returns {void}
    */
-  runNamed(event, ack, due) {
+  runNamed(event, ack, ackState) {
     this.bound.forEach((bound, instance) => {
       const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
       if (index >= 0) {
-        this.run(event, ack, instance * METHODS + index, due);
+        this.run(event, ack, instance * METHODS + index, ackState);
       }
     });
   }
 
   /**
-   * The socket has ended: a handler that is still running holds none of this.
+   * The socket has ended: a handler that is still running keeps neither methods nor credentials alive.
    *
    * @returns {void}
    */
@@ -101,15 +102,15 @@ class MethodCalls {
   /**
    * Answers a call; what cannot be sent is answered with an error that says so.
    *
-   * @param {number} ack what the client wants it answered with
+   * @param {number} ack the client's acknowledgement id
    * @param {boolean} failed whether its handler failed
    * @param {unknown} value its result or error
-   * @param {Due} [due] whether it has been answered, if somebody else may answer too
+   * @param {AckState} [ackState] whether it has been answered, if others may answer too
    * @returns {void}
    */
-  #answer(ack, failed, value, due) {
+  #answer(ack, failed, value, ackState) {
     const socket = this.#socket;
-    if (!socket.connected || due?.isAnswered) {
+    if (!socket.connected || ackState?.isAnswered) {
       return;
     }
     const { commands } = socket.nsp._link;
@@ -119,8 +120,8 @@ class MethodCalls {
       const { code, message } = error;
       commands.settle(socket._number, ack, true, { code, message });
     }
-    if (due !== undefined) {
-      due.isAnswered = true;
+    if (ackState !== undefined) {
+      ackState.isAnswered = true;
     }
   }
 }
@@ -141,7 +142,7 @@ function methodOf(bound, index, name) {
     : bound?.methods.find((other) => other.name === String(name));
 }
 
-/** Takes an outcome nobody waits for. */
+/** Drops the outcome of a call that asks for no acknowledgement. */
 function ignore() {}
 
 module.exports = { MethodCalls };

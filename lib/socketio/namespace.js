@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * A namespace of the native server: where its sockets are found and spoken to together.
+ * A namespace of the native server: its sockets, its middleware, and broadcasts to it.
  */
 
 const { EventEmitter } = require('events');
@@ -53,7 +53,7 @@ class Namespace extends EventEmitter {
     this.#live = sockets;
     /** @type {Map<string, import('./socket').Socket>} the connected sockets, by id */
     this.sockets = new Map();
-    /** @type {Map<string, import('./socket').Socket>} those that middleware is looking at */
+    /** @type {Map<string, import('./socket').Socket>} those whose middleware is running */
     this._preConnectSockets = new Map();
   }
 
@@ -100,7 +100,7 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Has a function look at each socket before it is let in.
+   * Adds middleware, which runs for each socket before that joins.
    *
    * @param {(socket: import('./socket').Socket, next: (error?: Error) => void) => void} middleware
    *   calls `next()`, or `next(error)` to refuse: the client gets `connect_error` with the error's
@@ -149,7 +149,7 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Emits an event to every socket. Sockets that have not authenticated hear nothing.
+   * Emits an event to every socket that has authenticated.
    *
    * @param {string} event its name
    * @param {...unknown} args its arguments
@@ -277,13 +277,13 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Lets middleware look at a socket.
+   * Runs the middleware for a socket.
    *
    * @param {import('./socket').Socket} socket the socket
    * @param {(error?: unknown) => void} done called once, with the error of the one that refuses
    * @returns {void}
    */
-  _look(socket, done) {
+  _runMiddleware(socket, done) {
     const middleware = this._fns.slice();
     const step = (i) => {
       if (i === middleware.length) {
@@ -306,25 +306,25 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Tells the application of something of the namespace's own.
+   * Emits an event of the namespace itself.
    *
    * @param {string} event the event
    * @param {unknown} subject what it is about
    * @returns {void}
    */
-  _tell(event, subject) {
+  _emitReserved(event, subject) {
     super.emit(event, subject);
   }
 
   /**
-   * Tells the application of a socket.
+   * Emits `connect` and `connection`.
    *
    * @param {import('./socket').Socket} socket the socket
    * @returns {void}
    */
-  _announce(socket) {
-    this._tell('connect', socket);
-    this._tell('connection', socket);
+  _emitConnection(socket) {
+    this._emitReserved('connect', socket);
+    this._emitReserved('connection', socket);
   }
 
   /**

@@ -12,7 +12,7 @@ const { guarded } = require('../events');
 class Namespaces {
   /** @type {Map<string, Namespace>} by name */
   byName = new Map();
-  /** @type {Map<Function, ParentNamespace>} by what says whether it has a namespace of a name */
+  /** @type {Map<Function, ParentNamespace>} by the function that decides on a namespace's name */
   #parents = new Map();
   #options;
 
@@ -66,7 +66,7 @@ class Namespaces {
   }
 
   /**
-   * @param {RegExp | Function} pattern what says whether a parent has a namespace of a name
+   * @param {RegExp | Function} pattern fits the names of its namespaces, or decides on them
    * @returns {ParentNamespace} a new parent
    */
   addParent(pattern) {
@@ -91,7 +91,7 @@ class Namespaces {
     this.byName.set(namespace.name, namespace);
     namespace._index = this.link.native?.namespace(namespace.name);
     if (namespace.name !== '/') {
-      this.byName.get('/')._tell('new_namespace', namespace);
+      this.byName.get('/')._emitReserved('new_namespace', namespace);
     }
   }
 
@@ -149,7 +149,7 @@ class Namespaces {
         try {
           has(name, auth, decide);
         } catch (error) {
-          // One that throws has no such namespace: the client is told so, as by one that says no.
+          // A function that throws counts as one that refuses, so the client still gets an answer.
           decide(true);
           throw error;
         }

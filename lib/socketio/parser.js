@@ -2,7 +2,7 @@
 
 /**
  * Which wire format an application asks for. The formats themselves are the native server's
- * (`src/socketio/parser`); a parser module only says which of them it speaks.
+ * (`src/socketio/parser`); a parser module only selects one of them.
  */
 
 /** A packet that tells the formats apart, and what each makes of it. */

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Socket.IO's `Server` over the native server, which does its work in Rust. How clients come to it is
- * for `lib/http` to say, whose `Server` extends this one.
+ * Socket.IO's `Server` over the native server, which does its work in Rust. Clients come by HTTP: see
+ * `lib/http`, whose `Server` extends this one.
  */
 
 const { EventEmitter } = require('events');
@@ -208,7 +208,7 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Emits an event to every socket of the default namespace that may hear it.
+   * Emits an event to every socket of the default namespace that has authenticated.
    *
    * @param {string} event its name
    * @param {...unknown} args its arguments
@@ -401,7 +401,7 @@ refuse(Server.prototype, {
   'bind(engine)': 'attach(httpServer)',
 });
 
-// As in Socket.IO, what is said to the server is said to its default namespace.
+// As in Socket.IO, calls on the server are calls on its default namespace.
 delegateOperators(Server.prototype, (server) => new BroadcastOperator(server.sockets));
 for (const method of [
   'addListener',
@@ -450,7 +450,7 @@ function isHttpServer(value) {
 }
 
 /**
- * @returns {Error} what Node's http.Server says when it is closed and does not listen
+ * @returns {Error} the error of Node's http.Server when it is closed without listening
  */
 function notRunning() {
   return Object.assign(new Error('Server is not running.'), { code: 'ERR_SERVER_NOT_RUNNING' });

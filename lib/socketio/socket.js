@@ -5,7 +5,7 @@
  */
 
 const { EventEmitter } = require('events');
-const { timed } = require('./acks');
+const { withTimeout } = require('./acks');
 const { BroadcastOperator, delegateOperators, roomsOf } = require('./broadcast-operator');
 const {
   checkedTimeout,
@@ -30,17 +30,17 @@ const { emit: emitLocally } = EventEmitter.prototype;
 
 const NO_FLAGS = Object.freeze({});
 
-/** What a client asked with that said no more than which namespace it wants. */
+/** The request of a client that gave nothing but the name of a namespace. */
 const NOTHING = Object.freeze({});
 
 class Socket extends EventEmitter {
-  /** Whether the socket is of its namespace: not before middleware has let it in. */
+  /** Whether the socket has joined its namespace: not before its middleware is done. */
   connected = false;
   /** Whether broadcasts pass the socket by. */
-  _held = false;
+  _isMuted = false;
   /** Whether the socket waits for its client to authenticate; if so, broadcasts pass it by. */
   _isPending = false;
-  /** Whether it is being ended: its `disconnecting` listeners may do so once more. */
+  /** Whether it is ending; its `disconnecting` listeners may try to end it again. */
   #isEnding = false;
   #auth;
   /** Its rooms, if they are not just that of its own id, in which it is while it is connected. */
@@ -52,9 +52,9 @@ class Socket extends EventEmitter {
   #middleware;
   #anyListeners;
   #anyOutgoingListeners;
-  /** Callbacks of events that the client is to acknowledge, by id. */
+  /** Callbacks waiting for an acknowledgement of the client, by id. */
   #acks;
-  /** How many attempts with each LoopbackSocket have failed or are under way. */
+  /** How many attempts to authenticate with each LoopbackSocket have failed or are under way. */
   #attempts;
   /** What is called when the socket is pending no more. */
   #settled;
@@ -113,7 +113,7 @@ class Socket extends EventEmitter {
 
   /**
    * Whether the client has authenticated with the LoopbackSocket that serves this namespace;
-   * `undefined` if none does. An application that vouches for a socket sets it to true, and no
+   * `undefined` if none does. An application may exempt a socket by setting this to true: then no
    * timeout ends the socket any more.
    *
    * @returns {boolean | undefined} the state
@@ -123,13 +123,13 @@ class Socket extends EventEmitter {
   }
 
   set auth(value) {
-    const vouched = Boolean(value) && !this.#auth;
+    const isExempted = Boolean(value) && !this.#auth;
     this.#auth = value;
-    if (vouched) {
+    if (isExempted) {
       this._isPending = false;
       this.#settle();
     }
-    if (vouched && this.connected) {
+    if (isExempted && this.connected) {
       this.nsp._link.native.exempt(this._number);
       this._connection.authenticated(this);
     }
@@ -206,9 +206,9 @@ class Socket extends EventEmitter {
     }
     // Not before: nothing waits for the answer to what could not be sent.
     if (callback !== undefined) {
-      this._await(
+      this._awaitAck(
         ack,
-        timed(callback, flags.timeout, () => this.acks.delete(ack)),
+        withTimeout(callback, flags.timeout, () => this.acks.delete(ack)),
       );
     }
     return true;
@@ -386,7 +386,7 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * Has a function look at each event of the client before its listeners and methods see it.
+   * Adds middleware, which runs for each event of the client before its listeners and methods.
    *
    * @param {(event: unknown[], next: (error?: Error) => void) => void} middleware calls `next()`, or
    *   `next(error)`: the event is dropped and the socket emits `error`
@@ -495,7 +495,7 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * The socket is of its namespace from now on.
+   * The socket joins its namespace.
    *
    * @returns {void}
    */
@@ -538,7 +538,7 @@ class Socket extends EventEmitter {
    *   no more
    * @returns {void}
    */
-  _await(ack, callback) {
+  _awaitAck(ack, callback) {
     if (callback === undefined) {
       this.#acks?.delete(ack);
     } else {
@@ -666,14 +666,15 @@ class Socket extends EventEmitter {
    * An event of the client.
    *
    * @param {unknown[]} payload the event's name and arguments
-   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
    * @param {number} run the method to run, -1 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
-   * @param {(event: unknown[], due: import('./method-calls').Due) => void} [runBehind] runs what else runs for the event
+   * @param {(event: unknown[], ackState: import('./method-calls').AckState) => void} [runRest] runs what
+   *   else runs for the event
    * @returns {void}
    */
-  _event(payload, ack, run, isLast, runBehind) {
+  _onEvent(payload, ack, run, isLast, runRest) {
     if (!this.connected) {
       return;
     }
@@ -682,36 +683,36 @@ class Socket extends EventEmitter {
       this.#anyListeners === undefined &&
       (isLast || super.listenerCount(payload[0]) === 0)
     ) {
-      const due = runBehind === undefined ? undefined : { isAnswered: false };
+      const ackState = runRest === undefined ? undefined : { isAnswered: false };
       if (run >= 0) {
-        this._call(payload, ack, run, due);
+        this._call(payload, ack, run, ackState);
       }
-      runBehind?.(payload, due);
+      runRest?.(payload, ackState);
       return;
     }
     const event = payload.slice();
-    const due = { isAnswered: false };
+    const ackState = { isAnswered: false };
     if (ack !== null) {
-      event.push((...values) => this.#acknowledge(ack, values, due));
+      event.push((...values) => this.#acknowledge(ack, values, ackState));
     }
     for (const listener of this.listenersAny().slice()) {
       guarded(() => Reflect.apply(listener, this, event));
     }
-    this.#look(event, () => this.#dispatch(event, payload, ack, run, due, runBehind));
+    this.#runMiddleware(event, () => this.#dispatch(event, payload, ack, run, ackState, runRest));
   }
 
   /**
    * Runs a method that the session allows.
    *
    * @param {unknown[]} payload the event's name and arguments; those behind the first are ignored
-   * @param {number | null} ack what the client wants it answered with, `null` if nobody waits
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
    * @param {number} run the method, and whose
-   * @param {import('./method-calls').Due} [due] whether it has been answered, if somebody else may
+   * @param {import('./method-calls').AckState} [ackState] whether it has been answered, if others may
    *   answer too
    * @returns {void}
    */
-  _call(payload, ack, run, due) {
-    this.#calls?.run(payload, ack, run, due);
+  _call(payload, ack, run, ackState) {
+    this.#calls?.run(payload, ack, run, ackState);
   }
 
   /**
@@ -721,7 +722,7 @@ class Socket extends EventEmitter {
    * @param {unknown[]} args what it acknowledges with
    * @returns {void}
    */
-  _acknowledged(ack, args) {
+  _onAck(ack, args) {
     const callback = this.#acks?.get(ack);
     if (callback !== undefined) {
       this.#acks.delete(ack);
@@ -730,12 +731,12 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * What the client sent cannot be read, or middleware dropped it: emits `error`, if anybody listens.
+   * What the client sent cannot be read, or middleware dropped it: emits `error`, if that has listeners.
    *
    * @param {unknown} error what is wrong
    * @returns {void}
    */
-  _fail(error) {
+  _onError(error) {
     if (super.listenerCount('error') > 0) {
       Reflect.apply(emitLocally, this, ['error', error]);
     }
@@ -813,24 +814,24 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * @param {boolean} held whether broadcasts are to pass the socket by
+   * @param {boolean} isMuted whether broadcasts are to pass the socket by
    * @returns {void}
    */
-  _hold(held) {
-    if (this._held !== held) {
-      this._held = held;
-      this.#commands.hold(this._number, held);
+  _mute(isMuted) {
+    if (this._isMuted !== isMuted) {
+      this._isMuted = isMuted;
+      this.#commands.hold(this._number, isMuted);
     }
   }
 
   /**
-   * Lets middleware look at an event.
+   * Runs the middleware for an event.
    *
    * @param {unknown[]} event the event's name and arguments, which middleware may change
    * @param {() => void} done called when all let it pass
    * @returns {void}
    */
-  #look(event, done) {
+  #runMiddleware(event, done) {
     const middleware = this.#middleware?.slice() ?? [];
     const step = (i) => {
       if (i === middleware.length) {
@@ -840,7 +841,7 @@ class Socket extends EventEmitter {
       guarded(() =>
         middleware[i](event, (error) => {
           if (error) {
-            process.nextTick(() => this._fail(error));
+            process.nextTick(() => this._onError(error));
           } else {
             step(i + 1);
           }
@@ -856,13 +857,14 @@ class Socket extends EventEmitter {
    *
    * @param {unknown[]} event the event as the listeners get it, acknowledgement and all
    * @param {unknown[]} payload the event as it came
-   * @param {number | null} ack what the client wants it acknowledged with, `null` if nobody waits
+   * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
    * @param {number} run the method to run, -1 for none
-   * @param {import('./method-calls').Due} due whether it has been acknowledged
-   * @param {(event: unknown[], due: import('./method-calls').Due) => void} [runBehind] runs what else runs for the event
+   * @param {import('./method-calls').AckState} ackState whether it has been acknowledged
+   * @param {(event: unknown[], ackState: import('./method-calls').AckState) => void} [runRest] runs what
+   *   else runs for the event
    * @returns {void}
    */
-  #dispatch(event, payload, ack, run, due, runBehind) {
+  #dispatch(event, payload, ack, run, ackState, runRest) {
     if (!this.connected) {
       return;
     }
@@ -872,28 +874,28 @@ class Socket extends EventEmitter {
     }
     const bare = ack === null ? event : event.slice(0, -1);
     if (name !== payload[0]) {
-      this.#calls?.runNamed(bare, ack, due);
+      this.#calls?.runNamed(bare, ack, ackState);
       return;
     }
     if (run >= 0) {
-      this._call(bare, ack, run, due);
+      this._call(bare, ack, run, ackState);
     }
-    runBehind?.(bare, due);
+    runRest?.(bare, ackState);
   }
 
   /**
    * The application acknowledges an event itself.
    *
-   * @param {number} ack what the client wants it acknowledged with
+   * @param {number} ack the client's acknowledgement id
    * @param {unknown[]} args what the application says
-   * @param {import('./method-calls').Due} due whether it has been acknowledged
+   * @param {import('./method-calls').AckState} ackState whether it has been acknowledged
    * @returns {void}
    * @throws {UnsendableValueError} if a value cannot be sent
    */
-  #acknowledge(ack, args, due) {
-    if (this.connected && !due.isAnswered) {
+  #acknowledge(ack, args, ackState) {
+    if (this.connected && !ackState.isAnswered) {
       this.#commands.answer(this._number, ack, args);
-      due.isAnswered = true;
+      ackState.isAnswered = true;
     }
   }
 
@@ -922,12 +924,13 @@ class Socket extends EventEmitter {
     const { adapter, nsp } = this;
     const rooms = this.#rooms ?? (wasConnected ? [this.id] : []);
     this.#rooms = undefined;
-    const isHeard = adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0;
+    const hasListeners =
+      adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0;
     for (const room of rooms) {
       if (room !== this.id) {
         nsp._rooms.leave(room);
       }
-      if (isHeard) {
+      if (hasListeners) {
         guarded(() => adapter._left(room, this.id));
       }
     }

@@ -152,9 +152,7 @@ describe('the types and the code', () => {
   /** The names of the values among these symbols, sorted. */
   const values = (symbols) =>
     symbols
-      .filter(
-        (symbol) => flagsOf(symbol) & ts.SymbolFlags.Value && symbol.name !== 'prototype',
-      )
+      .filter((symbol) => flagsOf(symbol) & ts.SymbolFlags.Value && symbol.name !== 'prototype')
       .map((symbol) => symbol.name)
       .sort();
 
