@@ -293,7 +293,7 @@ describe('failed hand-overs', () => {
       next();
     });
     const failure = new Error('not taken');
-    t.mock.method(io._native, 'upgrade', () => {
+    t.mock.method(io._link.native, 'upgrade', () => {
       throw failure;
     });
     const numberOf = t.mock.method(AcceptedWebsockets.prototype, 'numberOf');
