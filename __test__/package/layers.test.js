@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 
-const LIB = path.join(__dirname, '..', 'lib');
+const LIB = path.join(__dirname, '..', '..', 'lib');
 
 /** What is in lib/, bottom up. What shares a line does not know each other. */
 const LAYERS = [
