@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-/// The I/O thread busy-polls while the mean interval of messages is below this. It took four clients with
-/// one call each in flight from 37,000 to at least 67,000 calls/s; a limit of 100 µs kept a core busy
-/// at 10,000 calls/s already.
+/// The I/O thread busy-polls while the mean interval of messages is below this. It took four clients
+/// with one call each in flight from 37,000 to at least 67,000 calls/s; a limit of 100 µs kept a core
+/// busy at 10,000 calls/s already.
 const MAX_BUSY_POLL_INTERVAL: Duration = Duration::from_micros(40);
-/// How long it spins after a message: 30 µs was too short for four clients with one call each.
+/// How long it busy-polls after a message: 30 µs was too short for four clients with one call each.
 const BUSY_POLL_TIME: Duration = Duration::from_micros(40);
-/// It busy-polls for this many different clients at most, counted over [`CLIENT_WINDOW`] messages. More of
-/// them keep the thread busy anyway: busy-polling for them cost 19 instead of 11 µs of CPU a call.
+/// It busy-polls for this many different clients at most, counted over [`CLIENT_WINDOW`] messages. More
+/// of them keep the thread busy anyway: busy-polling for them cost 19 instead of 11 µs of CPU a call.
 const MAX_BUSY_POLL_CLIENTS: u32 = 16;
 /// A read of more bytes than this is not one small message: the thread is busy with it, so it does not
 /// busy-poll.
@@ -39,8 +39,8 @@ const LIGHT: LoadLimits = LoadLimits {
     max_batch: 15,
     burst_factor: 1,
 };
-/// A light load on [`FEW_CORES`], of more than [`MAX_BUSY_POLL_CLIENTS`] clients: 100,000 messages a second,
-/// and 5 for each poll. An I/O thread takes a core there that JavaScript wants: at 84,000 calls/s the
+/// A light load on [`FEW_CORES`], of more than [`MAX_BUSY_POLL_CLIENTS`] clients: 100,000 messages a
+/// second, and 5 for each poll. An I/O thread takes a core there that JavaScript wants: at 84,000 calls/s the
 /// event loop alone took 8.0 µs of CPU a call instead of 10.7. Fewer clients send again as soon as they
 /// are answered, and are served best by an I/O thread that busy-polls.
 const LIGHT_ON_FEW_CORES: LoadLimits = LoadLimits {

@@ -137,7 +137,7 @@ impl Reactor {
     #[cfg(unix)]
     pub(crate) fn turn(&self) -> bool {
         let turning = self.turning();
-        let found = self.descriptors.look();
+        let found = self.descriptors.poll();
         turning.poll_due();
         if found.changes > 0 {
             self.turns.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! Streams of the operating system, and who waits for them.
 //!
-//! A descriptor is registered once, for both directions, and told when something changes; what it
-//! can do is remembered until it was tried. What must stay true: whoever waits is woken by the
-//! first change after it found nothing to do, whichever thread looked for changes.
+//! A descriptor is registered once, for both directions, and keeps its readiness until an operation
+//! would block. What must stay true: a waiting reader or writer is woken by the first event after its
+//! operation would have blocked, whichever thread polls for events.
 
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -19,23 +19,23 @@ use tokio::io::ReadBuf;
 
 use super::adopt_fd::Released;
 
-/// There may be something to read.
+/// A read may not block.
 const READABLE: u8 = 1;
-/// There may be room to write.
+/// A write may not block.
 const WRITABLE: u8 = 2;
-/// The client sends no more, which is read behind what it sent.
+/// The client sends no more: the end is read after what it has sent.
 const ENDS: u8 = 4;
 
-/// How many changes one look finds at most.
-const CHANGES: usize = 256;
+/// How many events one poll returns at most.
+const MAX_EVENTS: usize = 256;
 
-/// All descriptors that are waited for, and the event queue that tells of their changes.
+/// All registered descriptors, and the event queue of the operating system for them.
 pub(super) struct Descriptors {
     queue: Mutex<Queue>,
     queue_fd: RawFd,
     registry: Registry,
-    known: RwLock<FxHashMap<Token, Weak<Descriptor>>>,
-    last: AtomicUsize,
+    registered: RwLock<FxHashMap<Token, Weak<Descriptor>>>,
+    last_token: AtomicUsize,
 }
 
 struct Queue {
@@ -43,11 +43,11 @@ struct Queue {
     events: Events,
 }
 
-/// What a look at the descriptors found.
+/// The result of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct Polled {
     pub(super) changes: usize,
-    /// There may be more.
+    /// There may be more events.
     pub(super) more: bool,
 }
 
@@ -62,10 +62,10 @@ pub(super) enum Stream {
 pub(crate) struct Descriptor {
     stream: Stream,
     token: Token,
-    home: Arc<Descriptors>,
-    can: AtomicU8,
+    descriptors: Arc<Descriptors>,
+    readiness: AtomicU8,
     waiting: Mutex<Waiting>,
-    /// Dropped behind the stream, whose field comes first: it tells that the stream is closed.
+    /// Reports that the stream is closed, so it is dropped after the stream, whose field comes first.
     _released: Option<Released>,
 }
 
@@ -91,14 +91,14 @@ impl Descriptors {
             registry: poll.registry().try_clone()?,
             queue: Mutex::new(Queue {
                 poll,
-                events: Events::with_capacity(CHANGES),
+                events: Events::with_capacity(MAX_EVENTS),
             }),
-            known: RwLock::default(),
-            last: AtomicUsize::new(0),
+            registered: RwLock::default(),
+            last_token: AtomicUsize::new(0),
         }))
     }
 
-    /// Registers a stream, and who is told when it is closed.
+    /// Registers a stream; `released` is dropped when it is closed.
     ///
     /// # Errors
     /// The operating system's refusal.
@@ -107,10 +107,10 @@ impl Descriptors {
         mut stream: Stream,
         released: Option<Released>,
     ) -> io::Result<Arc<Descriptor>> {
-        let token = Token(self.last.fetch_add(1, Ordering::Relaxed));
+        let token = Token(self.last_token.fetch_add(1, Ordering::Relaxed));
         let interest = Interest::READABLE | Interest::WRITABLE;
-        // Known before it is told of changes.
-        let mut known = self.known.write();
+        // Locked until the descriptor is inserted, so that no event of it is missed.
+        let mut registered = self.registered.write();
         match &mut stream {
             Stream::Tcp(stream) => self.registry.register(stream, token, interest),
             Stream::Unix(stream) => self.registry.register(stream, token, interest),
@@ -118,21 +118,21 @@ impl Descriptors {
         let descriptor = Arc::new(Descriptor {
             stream,
             token,
-            home: self.clone(),
-            can: AtomicU8::new(0),
+            descriptors: self.clone(),
+            readiness: AtomicU8::new(0),
             waiting: Mutex::default(),
             _released: released,
         });
-        known.insert(token, Arc::downgrade(&descriptor));
+        registered.insert(token, Arc::downgrade(&descriptor));
         Ok(descriptor)
     }
 
-    /// Looks which descriptors changed, without waiting, and wakes whoever waits for them.
-    pub(super) fn look(&self) -> Found {
+    /// Polls for events without waiting, and wakes the readers and writers that they concern.
+    pub(super) fn poll(&self) -> Polled {
         let Queue { poll, events } = &mut *self.queue.lock();
         if poll.poll(events, Some(Duration::ZERO)).is_err() {
-            // Interrupted: what changed is found by the next look.
-            return Found {
+            // Interrupted: the next poll returns the events.
+            return Polled {
                 changes: 0,
                 more: true,
             };
@@ -141,66 +141,70 @@ impl Descriptors {
         for event in &*events {
             changes += 1;
             let descriptor = self
-                .known
+                .registered
                 .read()
                 .get(&event.token())
                 .and_then(Weak::upgrade);
             if let Some(descriptor) = descriptor {
-                descriptor.changed(
+                descriptor.on_event(
                     event.is_readable(),
                     event.is_writable(),
                     event.is_read_closed() || event.is_error(),
                 );
             }
         }
-        Found {
+        Polled {
             changes,
-            more: changes == CHANGES,
+            more: changes == MAX_EVENTS,
         }
     }
 }
 
 impl AsRawFd for Descriptors {
-    /// The event queue's own descriptor: readable when a look would find something.
+    /// The event queue's own descriptor: readable when a poll would return events.
     fn as_raw_fd(&self) -> RawFd {
         self.queue_fd
     }
 }
 
 impl Descriptor {
-    fn changed(&self, readable: bool, writable: bool, ends: bool) {
-        let mut can = 0;
+    fn on_event(&self, readable: bool, writable: bool, ends: bool) {
+        let mut readiness = 0;
         if readable || ends {
-            can |= READABLE;
+            readiness |= READABLE;
         }
         if writable || ends {
-            can |= WRITABLE;
+            readiness |= WRITABLE;
         }
         if ends {
-            can |= ENDS;
+            readiness |= ENDS;
         }
-        self.can.fetch_or(can, Ordering::SeqCst);
+        self.readiness.fetch_or(readiness, Ordering::SeqCst);
         let waiting = &mut *self.waiting.lock();
-        if let Some(reader) = waiting.reader.as_ref().filter(|_| can & READABLE != 0) {
-            // It stays, since it is about to wait again.
+        if let Some(reader) = waiting
+            .reader
+            .as_ref()
+            .filter(|_| readiness & READABLE != 0)
+        {
+            // The waker stays: a reader waits again after it has read.
             reader.wake_by_ref();
         }
-        if let Some(writer) = waiting.writer.take_if(|_| can & WRITABLE != 0) {
+        if let Some(writer) = waiting.writer.take_if(|_| readiness & WRITABLE != 0) {
             writer.wake();
         }
     }
 
-    /// Reads what there is into `buffer`; nothing read means that the client sends no more.
+    /// Reads available bytes into `buffer`; none means that the client sends no more.
     pub(super) fn poll_read(
         &self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
-            // Before it is tried: a change that comes meanwhile is not forgotten.
-            if self.can.fetch_and(!READABLE, Ordering::SeqCst) & READABLE == 0 {
+            // Cleared before the read, so that an event during the read is not lost.
+            if self.readiness.fetch_and(!READABLE, Ordering::SeqCst) & READABLE == 0 {
                 let waiting = &mut *self.waiting.lock();
-                if self.can.load(Ordering::SeqCst) & READABLE != 0 {
+                if self.readiness.load(Ordering::SeqCst) & READABLE != 0 {
                     continue;
                 }
                 match &mut waiting.reader {
@@ -217,16 +221,16 @@ impl Descriptor {
             };
             match read {
                 Ok(read) => {
-                    // Less than there was room for is all there was, unless the end is behind it.
-                    if read == room || self.can.load(Ordering::SeqCst) & ENDS != 0 {
-                        self.can.fetch_or(READABLE, Ordering::SeqCst);
+                    // A read that did not fill the buffer took all there was, except the end.
+                    if read == room || self.readiness.load(Ordering::SeqCst) & ENDS != 0 {
+                        self.readiness.fetch_or(READABLE, Ordering::SeqCst);
                     }
                     buffer.advance(read);
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
-                    self.can.fetch_or(READABLE, Ordering::SeqCst);
+                    self.readiness.fetch_or(READABLE, Ordering::SeqCst);
                     if error.kind() != io::ErrorKind::Interrupted {
                         return Poll::Ready(Err(error));
                     }
@@ -235,10 +239,10 @@ impl Descriptor {
         }
     }
 
-    /// Writes what is taken at once.
+    /// Writes as many bytes as the system takes without blocking.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is; any other when nothing will be any more.
+    /// `WouldBlock` when it takes none now; any other error is final.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.try_twice(|| match &self.stream {
             Stream::Tcp(stream) => (&*stream).write(bytes),
@@ -246,10 +250,10 @@ impl Descriptor {
         })
     }
 
-    /// Writes several parts, as far as they are taken at once.
+    /// Writes several parts; see [`Descriptor::try_write`].
     ///
     /// # Errors
-    /// See [`Descriptor::try_write`].
+    /// The same.
     pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         self.try_twice(|| match &self.stream {
             Stream::Tcp(stream) => (&*stream).write_vectored(parts),
@@ -260,18 +264,18 @@ impl Descriptor {
     fn try_twice(&self, write: impl Fn() -> io::Result<usize>) -> io::Result<usize> {
         match write() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.can.fetch_and(!WRITABLE, Ordering::SeqCst);
-                // There may have been room right before that.
+                self.readiness.fetch_and(!WRITABLE, Ordering::SeqCst);
+                // An event between the write and the clearing would be lost otherwise.
                 write()
             }
             written => written,
         }
     }
 
-    /// Ready when more may be taken.
+    /// Ready when a write may not block.
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let waiting = &mut *self.waiting.lock();
-        if self.can.load(Ordering::SeqCst) & WRITABLE != 0 {
+        if self.readiness.load(Ordering::SeqCst) & WRITABLE != 0 {
             return Poll::Ready(Ok(()));
         }
         waiting.writer = Some(cx.waker().clone());
@@ -280,7 +284,7 @@ impl Descriptor {
 
     /// Ends the stream, in one direction or both.
     pub(super) fn shut_down(&self, how: Shutdown) {
-        // A stream that has ended already needs no end.
+        // An error means that the stream has ended already.
         let _ = match &self.stream {
             Stream::Tcp(stream) => stream.shutdown(how),
             Stream::Unix(stream) => stream.shutdown(how),
@@ -290,9 +294,9 @@ impl Descriptor {
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        self.home.known.write().remove(&self.token);
-        let registry = &self.home.registry;
-        // It is closed in a moment, which would do the same.
+        self.descriptors.registered.write().remove(&self.token);
+        let registry = &self.descriptors.registry;
+        // An error does no harm: closing the descriptor, which follows, deregisters it too.
         let _ = match &mut self.stream {
             Stream::Tcp(stream) => registry.deregister(stream),
             Stream::Unix(stream) => registry.deregister(stream),
@@ -344,7 +348,7 @@ mod tests {
     }
 
     impl World {
-        /// What is read at once: `None` if nothing has come, empty at the end.
+        /// Reads without waiting: `None` if there is nothing to read, empty at the end.
         fn read(&self, most: usize) -> Option<Vec<u8>> {
             let mut bytes = vec![0; most];
             let mut buffer = ReadBuf::new(&mut bytes);
@@ -363,10 +367,10 @@ mod tests {
             self.ours.poll_writable(&mut cx).is_ready()
         }
 
-        /// How many were woken by a look.
-        fn look(&self) -> usize {
+        /// Polls, and counts the wakers that it woke.
+        fn poll(&self) -> usize {
             let before = self.woken.0.load(Ordering::SeqCst);
-            self.all.look();
+            self.all.poll();
             self.woken.0.load(Ordering::SeqCst) - before
         }
     }
@@ -375,13 +379,13 @@ mod tests {
     fn a_reader_that_found_nothing_is_woken_when_bytes_arrive() {
         let mut world = world();
         assert_eq!(world.read(9), None);
-        assert_eq!(world.look(), 0);
+        assert_eq!(world.poll(), 0);
         world.client.write_all(b"one").unwrap();
-        assert_eq!(world.look(), 1);
+        assert_eq!(world.poll(), 1);
         assert_eq!(world.read(9).unwrap(), b"one");
         assert_eq!(world.read(9), None);
         world.client.write_all(b"two").unwrap();
-        assert_eq!(world.look(), 1);
+        assert_eq!(world.poll(), 1);
         assert_eq!(world.read(9).unwrap(), b"two");
     }
 
@@ -389,9 +393,9 @@ mod tests {
     fn remaining_bytes_are_read_without_another_readiness_event() {
         let mut world = world();
         world.client.write_all(b"abcd").unwrap();
-        world.look();
+        world.poll();
         assert_eq!(world.read(2).unwrap(), b"ab");
-        assert_eq!(world.look(), 0);
+        assert_eq!(world.poll(), 0);
         assert_eq!(world.read(2).unwrap(), b"cd");
         assert_eq!(world.read(2), None);
     }
@@ -401,7 +405,7 @@ mod tests {
         let mut world = world();
         world.client.write_all(b"last").unwrap();
         world.client.shutdown(Shutdown::Write).unwrap();
-        world.look();
+        world.poll();
         assert_eq!(world.read(9).unwrap(), b"last");
         assert_eq!(world.read(9).unwrap(), b"");
     }
@@ -409,25 +413,25 @@ mod tests {
     #[test]
     fn a_writer_is_woken_when_the_stream_is_writable_again() {
         let mut world = world();
-        world.look();
+        world.poll();
         let much = vec![7; 1 << 16];
         while world.ours.try_write(&much).is_ok() {}
         let error = world.ours.try_write(&much).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(!world.is_writable());
-        assert_eq!(world.look(), 0);
+        assert_eq!(world.poll(), 0);
         let mut read = vec![0; 1 << 16];
         while world.client.read(&mut read).is_ok() {}
-        assert_eq!(world.look(), 1);
+        assert_eq!(world.poll(), 1);
         assert!(world.is_writable());
     }
 
     #[test]
     fn a_closed_descriptor_is_deregistered() {
         let World { all, ours, .. } = world();
-        assert_eq!(all.known.read().len(), 1);
+        assert_eq!(all.registered.read().len(), 1);
         drop(ours);
-        assert!(all.known.read().is_empty());
-        assert_eq!(all.look().changes, 0);
+        assert!(all.registered.read().is_empty());
+        assert_eq!(all.poll().changes, 0);
     }
 }
