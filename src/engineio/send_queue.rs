@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes};
 use super::payload::{Packet, Writer};
 use super::{ProtocolVersion, Str, TransportType};
 use crate::io::transport::WriteHalf;
-use crate::io::write_buffer::{SHARED, WriteBuffer};
+use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
 use crate::socketio::events::{Notice, Reason};
 use crate::socketio::parser::{Frame, Message};
 use crate::socketio::server::Inbox;
@@ -388,7 +388,7 @@ impl Websocket {
     }
 
     fn text(&mut self, data: &Str) {
-        if data.len() < SHARED {
+        if data.len() < MIN_SHARED {
             self.queue.append(|bytes| write_text(bytes, "4", data));
             return;
         }

@@ -1,8 +1,8 @@
-//! The bytes that wait for one client on a websocket.
+//! The bytes that are queued for one client on a websocket.
 //!
-//! Small messages are copied one behind the other, so that many leave in one write. The bytes of a
-//! large one are shared with all other clients they wait for. What must stay true: bytes leave in
-//! the order in which they were queued; an empty queue holds nothing.
+//! Small messages are copied into one buffer, so that many leave in one write. Large messages are
+//! shared by all clients they are queued for. What must stay true: bytes are written in the order in
+//! which they were queued; an empty buffer allocates nothing.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -10,24 +10,24 @@ use std::mem;
 
 use bytes::{Buf, Bytes};
 
-/// Bytes that are shared rather than copied: more than a part of their own in a write costs.
-pub(crate) const SHARED: usize = 1 << 12;
-/// How many parts a write has at most.
-const PARTS: usize = 16;
+/// From this many bytes on, sharing them costs less than copying them does.
+pub(crate) const MIN_SHARED: usize = 1 << 12;
+/// How many parts one vectored write has at most.
+const MAX_PARTS: usize = 16;
 
-/// Bytes that wait, in their order.
+/// Queued bytes, in order.
 #[derive(Debug, Default)]
 pub(crate) struct WriteBuffer {
-    /// Those that go out first.
+    /// Those to write first.
     first: Vec<u8>,
-    /// How many of them have gone out.
+    /// How many of them have been written.
     written: usize,
-    /// Those behind them, if any are shared.
-    behind: Option<Box<Behind>>,
+    /// Those after them, if any are shared.
+    tail: Option<Box<Tail>>,
 }
 
 #[derive(Debug, Default)]
-struct Behind {
+struct Tail {
     parts: VecDeque<Part>,
     length: usize,
 }
@@ -57,50 +57,50 @@ impl From<Vec<u8>> for WriteBuffer {
 }
 
 impl WriteBuffer {
-    /// How many bytes wait, those that are shared included.
+    /// How many bytes are queued, including shared ones.
     pub(crate) fn len(&self) -> usize {
-        let behind = self.behind.as_ref().map_or(0, |behind| behind.length);
-        self.first.len() - self.written + behind
+        let tail = self.tail.as_ref().map_or(0, |tail| tail.length);
+        self.first.len() - self.written + tail
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Has small things written to the end of the queue.
+    /// Appends what `write` adds, which should be small.
     pub(crate) fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        match &mut self.behind {
+        match &mut self.tail {
             None => write(&mut self.first),
-            Some(behind) => behind.append(write),
+            Some(tail) => tail.append(write),
         }
     }
 
-    /// Adds bytes, shared if they are many.
+    /// Appends bytes; shares them if they are at least [`MIN_SHARED`].
     pub(crate) fn add(&mut self, bytes: &Bytes) {
-        if bytes.len() < SHARED {
+        if bytes.len() < MIN_SHARED {
             self.append(|queue| queue.extend_from_slice(bytes));
             return;
         }
-        let behind = self.behind.get_or_insert_default();
-        behind.length += bytes.len();
-        behind.parts.push_back(Part::Shared(bytes.clone()));
+        let tail = self.tail.get_or_insert_default();
+        tail.length += bytes.len();
+        tail.parts.push_back(Part::Shared(bytes.clone()));
     }
 
-    /// Gives what waits to a stream until it takes no more; says whether it took all.
+    /// Writes to a stream until it would block. Returns whether everything was written.
     ///
     /// # Errors
-    /// That of the stream, on which nothing can be written any more.
+    /// The stream's error, after which it cannot be written to.
     pub(crate) fn write(
         &mut self,
         mut stream: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<bool> {
         while !self.is_empty() {
-            let written = match &self.behind {
+            let written = match &self.tail {
                 None => stream(&[IoSlice::new(&self.first[self.written..])]),
-                Some(behind) => {
-                    let mut parts = [IoSlice::new(&[]); PARTS];
+                Some(tail) => {
+                    let mut parts = [IoSlice::new(&[]); MAX_PARTS];
                     let first = &self.first[self.written..];
-                    let rest = behind.parts.iter().map(Part::bytes);
+                    let rest = tail.parts.iter().map(Part::bytes);
                     let waiting = std::iter::once(first).chain(rest);
                     let mut count = 0;
                     for (part, bytes) in parts.iter_mut().zip(waiting.filter(|it| !it.is_empty())) {
@@ -123,8 +123,8 @@ impl WriteBuffer {
         }
         self.first = Vec::new();
         self.written = 0;
-        if self.behind.is_some() {
-            self.behind = None;
+        if self.tail.is_some() {
+            self.tail = None;
         }
         Ok(true)
     }
@@ -133,12 +133,12 @@ impl WriteBuffer {
         let of_first = written.min(self.first.len() - self.written);
         self.written += of_first;
         let mut left = written - of_first;
-        let Some(behind) = &mut self.behind else {
+        let Some(tail) = &mut self.tail else {
             return;
         };
-        behind.length -= left;
+        tail.length -= left;
         while left > 0
-            && let Some(part) = behind.parts.front_mut()
+            && let Some(part) = tail.parts.front_mut()
         {
             let length = part.bytes().len();
             if length > left {
@@ -147,18 +147,19 @@ impl WriteBuffer {
                     Part::Own(bytes) => {
                         self.first = mem::take(bytes);
                         self.written = left;
-                        behind.length -= length - left;
-                        behind.parts.pop_front();
+                        tail.length -= length - left;
+                        tail.parts.pop_front();
                     }
                 }
                 break;
             }
             left -= length;
-            behind.parts.pop_front();
+            tail.parts.pop_front();
         }
     }
 
-    /// Gives memory back. What is moved is never more than what has gone out since the last time.
+    /// Frees the memory of written bytes. It never moves more bytes than have been written since the
+    /// last time, so its cost is linear.
     fn compact(&mut self) {
         if self.written == self.first.len() {
             self.first = Vec::new();
@@ -167,13 +168,13 @@ impl WriteBuffer {
             self.first.drain(..self.written);
             self.written = 0;
         }
-        if self.behind.as_ref().is_some_and(|it| it.parts.is_empty()) {
-            self.behind = None;
+        if self.tail.as_ref().is_some_and(|it| it.parts.is_empty()) {
+            self.tail = None;
         }
     }
 }
 
-impl Behind {
+impl Tail {
     fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if !matches!(self.parts.back(), Some(Part::Own(_))) {
             self.parts.push_back(Part::Own(Vec::new()));
@@ -190,7 +191,7 @@ impl Behind {
 mod tests {
     use super::*;
 
-    /// A stream that takes so many bytes a time, and nothing every third time.
+    /// A stream that takes `most` bytes at a time, and would block every third time.
     struct Stream {
         most: usize,
         times: usize,
@@ -245,22 +246,22 @@ mod tests {
             }
             while !queue.write(|parts| stream.write(parts)).unwrap() {}
             assert!(stream.taken == expected, "{most}");
-            assert!(queue.is_empty() && stream.parts <= PARTS);
-            assert!(queue.first.capacity() == 0 && queue.behind.is_none());
+            assert!(queue.is_empty() && stream.parts <= MAX_PARTS);
+            assert!(queue.first.capacity() == 0 && queue.tail.is_none());
         }
     }
 
     #[test]
     fn large_messages_are_shared_and_small_ones_are_joined_in_the_send_queue() {
-        let large = Bytes::from(vec![7; SHARED]);
+        let large = Bytes::from(vec![7; MIN_SHARED]);
         let mut queues: Vec<_> = (0..100).map(|_| WriteBuffer::default()).collect();
         for queue in &mut queues {
             queue.add(&Bytes::from_static(b"small"));
             queue.append(|bytes| bytes.push(1));
             queue.add(&large);
             assert_eq!(queue.first.len(), 6);
-            assert_eq!(queue.len(), 6 + SHARED);
-            let parts = &queue.behind.as_ref().unwrap().parts;
+            assert_eq!(queue.len(), 6 + MIN_SHARED);
+            let parts = &queue.tail.as_ref().unwrap().parts;
             assert_eq!(parts[0].bytes().as_ptr(), large.as_ptr());
         }
         drop(queues);

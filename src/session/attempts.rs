@@ -35,7 +35,7 @@ impl Attempt {
 enum Stage {
     /// The outcome of the auth function.
     Authenticating,
-    /// The outcome of this onConnected handler, of that many.
+    /// The outcome of onConnected handler number `handler` of `handlers`.
     Connecting { handler: u32, handlers: u32 },
     /// The methods to bind.
     Binding,
@@ -64,11 +64,11 @@ impl Attempts {
     /// Starts an attempt: its auth function is to run.
     pub(super) fn begin(&mut self, instance: Instance) -> Attempt {
         let stage = Stage::Authenticating;
-        Attempt(self.0.hold(UnderWay { instance, stage }))
+        Attempt(self.0.insert(UnderWay { instance, stage }))
     }
 
-    /// `[life 3, 4]` The handler this attempt waits for is done. onConnected handlers follow one
-    /// after the other; the first failure refuses.
+    /// `[life 3, 4]` The handler this attempt waits for is done. onConnected handlers run one after
+    /// the other; the first failure refuses the attempt.
     pub(super) fn outcome(
         &mut self,
         instance: Instance,
@@ -100,13 +100,13 @@ impl Attempts {
     /// `[life 3]` True, once, if this attempt waited for its methods: it has succeeded.
     pub(super) fn bound(&mut self, instance: Instance, attempt: Attempt) -> bool {
         matches!(self.stage(instance, attempt), Some(Stage::Binding))
-            && self.0.take(attempt.0).is_some()
+            && self.0.remove(attempt.0).is_some()
     }
 
     /// `[life 4]` True, once, if this attempt was refused.
     pub(super) fn acknowledged(&mut self, instance: Instance, attempt: Attempt) -> bool {
         matches!(self.stage(instance, attempt), Some(Stage::Refused))
-            && self.0.take(attempt.0).is_some()
+            && self.0.remove(attempt.0).is_some()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use super::{Attempt, Instance};
 
-/// The effects of one event, in order. A call of a method that one or two instances bind stays on
-/// the stack.
+/// The effects of one event, in order. Two of them fit without a heap allocation, which is a
+/// call of a method that one or two instances bind.
 pub(crate) type Effects = SmallVec<[Effect; 2]>;
 
 /// Something the host must do.

@@ -38,10 +38,10 @@ pub(crate) enum Event<'a> {
         instance: Instance,
         attempt: Attempt,
     },
-    /// The application vouches for the socket (`socket.auth = true`): no timeout any more. It
-    /// gives the socket no methods.
+    /// The application exempts the socket from authentication (`socket.auth = true`): no timeout ends
+    /// it any more. It gets no methods.
     Exempt,
-    /// Time has passed.
+    /// The time of an [`Effect::Timer`](super::Effect::Timer) has come, or time has passed otherwise.
     Tick,
     /// The socket is gone.
     Disconnected,

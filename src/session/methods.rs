@@ -2,18 +2,18 @@
 
 use rustc_hash::FxHashMap;
 
-/// The methods an instance has bound to a socket: which name is which index. The host keeps the
+/// The methods an instance has bound to a socket: the index of each name. The host keeps the
 /// handlers, in the same order. Shared by all sockets bound while the methods stayed the same.
 #[derive(Debug, Default)]
 pub(crate) struct Methods {
-    /// The names are the application's. Clients only look names up, which makes the table no larger,
-    /// so a seed would protect from nothing.
+    /// The names are the application's. Clients cannot add any, so the hash needs no random seed
+    /// against collisions.
     indices: FxHashMap<Box<[u8]>, u32>,
 }
 
 impl Methods {
-    /// Methods by name (decoded; WTF-8), indexed from 0 in the order given. Any name is a name,
-    /// the empty one included; of two that are equal the last counts.
+    /// Methods by name (decoded; WTF-8), indexed from 0 in the order given. Any name is valid,
+    /// the empty one included; of two equal ones the last wins.
     pub(crate) fn named<N: AsRef<[u8]>>(names: impl IntoIterator<Item = N>) -> Self {
         let indices = names.into_iter().zip(0..);
         let indices = indices.map(|(name, index)| (name.as_ref().into(), index));

@@ -4,8 +4,8 @@
 //! [`Event`] with the time in milliseconds, and does what the returned [`Effects`] say, in their
 //! order. The session owns which LoopbackSockets serve the socket ([`Instance`]), how far each
 //! attempt to authenticate is ([`Attempt`]) and which methods are bound. Names are opaque to it;
-//! credentials, arguments, results and acknowledgements never reach it: an acknowledgement that is due is
-//! held by whoever may give it, and goes with them. It knows no clock, no thread, no socket and no
+//! credentials, arguments, results and acknowledgements never reach it: whoever may acknowledge an event
+//! holds its acknowledgement. It knows no clock, no thread, no socket and no
 //! JavaScript.
 //!
 //! What must stay true, whatever the host sends and in whatever order:
@@ -19,7 +19,7 @@
 //! ```text
 //! event.rs     what a host reports          attempts.rs  authentication, attempt by attempt
 //! effect.rs    what a host must do          timeout.rs   what a timeout given in JavaScript means
-//! methods.rs   the methods of one binding   id_map.rs    things held under numbers given out once
+//! methods.rs   the methods of one binding   id_map.rs    values under numbers that are used once
 //! ```
 
 mod attempts;
@@ -67,9 +67,9 @@ pub(crate) struct Session {
     served: SmallVec<[Served; 1]>,
     /// When the connection is closed. Only a pending socket has a deadline.
     deadline: Option<u64>,
-    /// An instance has authenticated the socket, or the application vouches for it: it is not
+    /// An instance has authenticated the socket, or the application exempted it: it is not
     /// pending any more and never will be again.
-    vouched: bool,
+    is_exempt: bool,
     /// The socket is gone, or an effect has told the host to end it.
     ended: bool,
     attempts: Attempts,
@@ -81,7 +81,7 @@ impl Session {
         Self {
             served: SmallVec::new(),
             deadline: None,
-            vouched: false,
+            is_exempt: false,
             ended: false,
             attempts: Attempts::default(),
         }
@@ -162,7 +162,7 @@ impl Session {
                     effects.push(Effect::Disconnect);
                 }
             }
-            Event::Exempt => self.vouch(),
+            Event::Exempt => self.exempt(),
             Event::Tick => self.tick(now, &mut effects),
             Event::Disconnected => self.end(),
         }
@@ -174,7 +174,7 @@ impl Session {
     fn serve(&mut self, timeout: Option<u64>, now: u64, effects: &mut Effects) {
         self.served.push(Served::default());
         if let Some(timeout) = timeout
-            && !self.vouched
+            && !self.is_exempt
         {
             let at = now.saturating_add(timeout);
             self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
@@ -212,17 +212,17 @@ impl Session {
         if let Some(served) = served {
             served.methods = Some(methods);
         }
-        self.vouch();
+        self.exempt();
     }
 
-    /// `[life 5]` The socket is not pending any more: no deadline matters.
-    fn vouch(&mut self) {
-        self.vouched = true;
+    /// `[life 5]` The socket is not pending any more, so it has no deadline.
+    fn exempt(&mut self) {
+        self.is_exempt = true;
         self.deadline = None;
     }
 
-    /// `[life 5]` Ends a socket that is still pending at its deadline. A tick that comes early
-    /// asks for another, so that the promise does not hang on how exact the host's timer is.
+    /// `[life 5]` Ends a socket that is still pending at its deadline. An early tick
+    /// asks for another, so that the host's timer need not be exact.
     fn tick(&mut self, now: u64, effects: &mut Effects) {
         match self.deadline {
             Some(at) if now >= at => {
@@ -234,7 +234,7 @@ impl Session {
         }
     }
 
-    /// `[life 7]` Lets go of everything. Results that are still pending find nothing here.
+    /// `[life 7]` Drops all state. Results that come later find nothing and have no effect.
     fn end(&mut self) {
         *self = Self {
             ended: true,

@@ -1,7 +1,7 @@
 //! What stays true for every sequence of events, however a host or a client misbehaves.
 //!
 //! Steps are drawn at random and played as a host would report them: some follow what the session
-//! asked for, some come late, twice, for another instance or for a number that never was. Each
+//! asked for, others come late, twice, for another instance or for a number that was never used. Each
 //! property then looks at the recording of reports and effects alone, not into the session.
 //! `PROPTEST_CASES` in the environment sets how many sequences each property sees.
 
@@ -471,24 +471,24 @@ proptest! {
         steps in steps()
     ) {
         let mut host = Host::play(&steps);
-        // However it went: in the end the time comes.
+        // Whatever the steps were, the deadline comes in the end.
         host.now = 1_000_000;
         host.report(Report::Tick);
         host.report(Report::Tick);
         let mut deadline: Option<u64> = None;
-        let mut vouched = false;
+        let mut is_exempt = false;
         for moment in host.recording {
             let mut closed = false;
             let mut timer = None;
             match moment.report {
                 _ if moment.after_the_end => {}
-                Report::Served(Some(timeout)) if !vouched => {
+                Report::Served(Some(timeout)) if !is_exempt => {
                     let at = moment.now + timeout;
                     timer = Some(at);
                     deadline = Some(deadline.map_or(at, |before| before.min(at)));
                 }
-                Report::Exempt => vouched = true,
-                Report::Tick if !vouched => {
+                Report::Exempt => is_exempt = true,
+                Report::Tick if !is_exempt => {
                     closed = deadline.is_some_and(|at| moment.now >= at);
                     timer = deadline.filter(|_| !closed);
                 }
@@ -502,7 +502,7 @@ proptest! {
                 _ => None,
             });
             prop_assert_eq!(Vec::from_iter(timers), Vec::from_iter(timer), "{:?}", &moment);
-            vouched |= effects
+            is_exempt |= effects
                 .iter()
                 .any(|effect| matches!(effect, Effect::Authenticated { .. }));
         }
