@@ -124,8 +124,8 @@ fn read_binary(
                 let text = std::str::from_utf8(packet).map_err(|_| Unreadable)?;
                 packet::Packet::of_text(text, ProtocolVersion::V3)?
             }
-            1 => packet::Packet::of_bytes(packet, ProtocolVersion::V3),
-            _ => return Err(Unreadable),
+            // 1, from clients that keep to the protocol.
+            _ => packet::Packet::of_bytes(packet, ProtocolVersion::V3),
         };
         if !each(packet) {
             return Ok(());
@@ -294,13 +294,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_text_in_a_binary_payload_is_bytes() {
+        let body = [0, 2, 0xff, b'4', b'x', 2, 2, 0xff, 4, 7, 1, 2, 0xff, 4, 8];
+        let expected = ["4x", "b\"\\x07\"", "b\"\\x08\""];
+        assert_eq!(packets(&body, true, V3).unwrap(), expected);
+    }
+
+    #[test]
     fn a_binary_payload_with_wrong_lengths_is_refused() {
         for body in [
             &[0][..],
             &[0, 1],
             &[0, 0xff],
             &[0, 2, 0xff, b'2'],
-            &[2, 1, 0xff, b'2'],
             &[0, 1, 0xff, 0xff],
             &[0, 11, 0xff, b'2'],
         ] {

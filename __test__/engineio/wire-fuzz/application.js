@@ -27,6 +27,11 @@ function plain(value) {
   if (typeof value === 'function') return '<ack>';
   if (value === undefined) return '<undefined>';
   if (Buffer.isBuffer(value)) return `<bytes ${value.toString('hex')}>`;
+  if (value instanceof ArrayBuffer) return `<buffer ${Buffer.from(value).toString('hex')}>`;
+  if (value instanceof Date) return `<date ${value.getTime()}>`;
+  if (typeof value === 'bigint') return `<bigint ${value}>`;
+  if (Object.is(value, -0)) return '<-0>';
+  if (typeof value === 'number' && !Number.isFinite(value)) return `<${value}>`;
   if (value instanceof Error) {
     const { message, code, data } = value;
     return { error: message, code, data };
@@ -174,8 +179,10 @@ function application(io, note, hasParents) {
  */
 function connected(socket, io, note) {
   const { name } = socket.nsp;
-  const { auth, query } = socket.handshake;
+  const { auth, query, headers, url, secure, xdomain, address } = socket.handshake;
   note(name, 'connection', plain(auth), plain(query), socket.conn.transport.name);
+  // The port is each server's own.
+  note(name, 'handshake', plain({ ...headers, host: undefined }), url, secure, xdomain, address);
   socket.use(([event], next) => {
     if (event === 'refuse') next(new Error('not this'));
     else if (event === 'delay') setImmediate(next);
@@ -195,4 +202,4 @@ function connected(socket, io, note) {
   serve(socket, io, note);
 }
 
-module.exports = { application };
+module.exports = { application, plain };

@@ -5,6 +5,8 @@
  * gives the reason.
  */
 
+const { decodeMsgpack, encodeMsgpack } = require('./msgpack');
+
 /**
  * What of a step is not the same.
  *
@@ -12,6 +14,8 @@
  * @property {object} step - the step
  * @property {object} options - of the servers
  * @property {number | undefined} eio - the version of Engine.IO that the step's client speaks
+ * @property {Map<number, number>} versions - that of each client
+ * @property {object[]} history - the steps up to this one
  * @property {string} sent - what the client sent in it, as text
  * @property {string[]} places - where what was noted differs
  * @property {Record<string, any[]>} reference - what was noted of npm socket.io
@@ -78,7 +82,10 @@ const DEVIATIONS = [
   {
     name: 'the length of a packet that is not in digits',
     is: ({ eio, step, native }) =>
-      eio === 3 && step.kind === 'post' && has(native, /"parse error"|"status":400/),
+      eio === 3 &&
+      step.kind === 'post' &&
+      hasOddLength(step) &&
+      has(native, /"parse error"|"status":400/),
   },
   {
     name: 'the option `allowUpgrades: false`',
@@ -91,6 +98,14 @@ const DEVIATIONS = [
       /"4[25](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
       has(native, /"malformed"|"forced close"/) &&
       !has(reference, /"malformed"/),
+  },
+  {
+    name: 'MessagePack: an event whose name is no text and no number, or one of the socket itself',
+    is: ({ options, step, native, reference }) =>
+      options.parser === 'msgpack' &&
+      has(native, /"malformed"/) &&
+      !has(reference, /"malformed"/) &&
+      namesOf(step).some((name) => !isEventName(name)),
   },
   {
     name: 'the query of a namespace in Engine.IO 3',
@@ -106,11 +121,18 @@ const DEVIATIONS = [
   },
   {
     name: 'the id of an acknowledgement above 2^53',
-    is: ({ sent }) => /\d{16,}/.test(sent),
+    is: ({ places, reference, native, history }) => {
+      const names = largeIds(history);
+      const isSame = (where) =>
+        JSON.stringify(withExactIds(reference[where], names)) === JSON.stringify(native[where]);
+      return names.size > 0 && places.every(isSame);
+    },
   },
   {
-    name: 'a namespace that the application is asked for',
-    is: ({ options, sent }) => options.hasParents === true && /"40\//.test(sent),
+    name: 'packets for several namespaces that come together',
+    is: ({ history, places, reference, native }) =>
+      history.some(isForSeveralNamespaces) &&
+      places.every((where) => isSameByNamespace(reference[where], native[where])),
   },
   {
     name: 'pongs of Engine.IO 3 that wait',
@@ -142,6 +164,53 @@ const DEVIATIONS = [
       Object.keys(found.reference).length === 0,
   },
   {
+    name: 'Engine.IO 3: a binary message for a client whose poll waits',
+    is: ({ places, reference, native, versions }) =>
+      places.every((where) => {
+        const [, number] = /^client (\d+): polls: heads$/.exec(where) ?? [];
+        if (number === undefined) return false;
+        const isText = (head) => !JSON.parse(head).isBinary;
+        const without = reference[where]?.filter((head) => !isText(head)) ?? [];
+        return (
+          versions.get(Number(number)) === 3 &&
+          without.length > 0 &&
+          reference[where].some(isText) &&
+          JSON.stringify(without) === JSON.stringify(native[where])
+        );
+      }),
+  },
+  {
+    name: 'an upgrade with the session of a websocket',
+    is: ({ step, places, reference, native }) =>
+      step.kind === 'upgrade' &&
+      places.every((where) => {
+        const [answer, ...more] = reference[where] ?? [];
+        const [same, close, ...rest] = native[where] ?? [];
+        return (
+          /101/.test(answer?.status) &&
+          more.length === 0 &&
+          JSON.stringify(answer) === JSON.stringify(same) &&
+          JSON.stringify(close) === '{"reason":""}' &&
+          (rest.length === 0 || rest.join() === 'end')
+        );
+      }),
+  },
+  {
+    name: 'a connection that is about to end when its server is closed',
+    is: (found) => {
+      const { application: told = [] } = found.native;
+      const { application: expected = [] } = found.reference;
+      const isEnd = (note) => note[0] === 'close';
+      const others = (notes) => JSON.stringify(notes.filter((note) => !isEnd(note)));
+      return (
+        found.step.what === 'close' &&
+        only(found, /^application$/) &&
+        others(told) === others(expected) &&
+        told.filter(isEnd).length > expected.filter(isEnd).length
+      );
+    },
+  },
+  {
     name: 'the query b64 on a websocket',
     is: (found) =>
       only(found, /websocket/) &&
@@ -166,6 +235,20 @@ const DEVIATIONS = [
   {
     name: 'a blank in the place of an id',
     is: ({ sent }) => /"42(\/[^,"]*,)? \[/.test(sent),
+  },
+  {
+    name: 'a websocket that is refused for its headers',
+    is: (found) => {
+      const isRefusal = (note) =>
+        note[0] === 'connection_error' && note[3]?.name === 'INVALID_WEBSOCKET';
+      const told = found.native.application ?? [];
+      return (
+        only(found, /^application$/) &&
+        told.some(isRefusal) &&
+        JSON.stringify(told.filter((note) => !isRefusal(note))) ===
+          JSON.stringify(found.reference.application ?? [])
+      );
+    },
   },
   {
     name: 'the order in which several connections end',
@@ -194,6 +277,160 @@ const DEVIATIONS = [
       isPartOf(seen(found.reference), seen(found.native)),
   },
 ];
+
+/**
+ * Reads the lengths of a body of Engine.IO 3 as npm socket.io does.
+ *
+ * @param {object} step - a POST
+ * @returns {boolean} whether one is not in digits, though JavaScript reads it as a number, or promises
+ *   bytes that are not there
+ */
+function hasOddLength({ hex, body, type }) {
+  if (type === 'application/octet-stream') {
+    let left = Buffer.from(hex ?? body, hex === undefined ? 'utf8' : 'hex');
+    while (left.length > 0) {
+      const end = left.indexOf(0xff);
+      if (end < 0) return false;
+      const digits = left.subarray(1, end);
+      const length = Number(digits.join(''));
+      if (digits.length === 0 || digits.some((digit) => digit > 9)) return true;
+      if (length > left.length - end - 1) return true;
+      left = left.subarray(end + 1 + length);
+    }
+    return false;
+  }
+  let left = hex === undefined ? body : Buffer.from(hex, 'hex').toString();
+  for (;;) {
+    const [, text, rest] = /^([^:]+):(.*)$/s.exec(left) ?? [];
+    const length = Number(text);
+    if (!(length >= 0 && length <= rest?.length)) return false;
+    if (!/^\d+$/.test(text)) return Number.isInteger(length);
+    left = rest.slice(length);
+  }
+}
+
+/**
+ * @param {object} step
+ * @returns {any[]} what the events in MessagePack that it sends are named with
+ */
+function namesOf({ packets = [] }) {
+  return encodeMsgpack(packets).flatMap((packet) => {
+    try {
+      const { type, data } = decodeMsgpack(packet.bytes).packet;
+      return type === 2 && Array.isArray(data) ? [data[0]] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Events of a socket itself, which a client cannot emit. */
+const RESERVED = [
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+];
+
+/**
+ * @param {any} name
+ * @returns {boolean} whether a client may name an event so
+ */
+function isEventName(name) {
+  return typeof name === 'number' || (typeof name === 'string' && !RESERVED.includes(name));
+}
+
+/**
+ * @param {object[]} history - the steps so far
+ * @returns {Map<bigint, string>} ids that JavaScript rounds, with the events that were sent with them
+ */
+function largeIds(history) {
+  const names = new Map();
+  for (const { packets = [] } of history) {
+    for (const packet of packets) {
+      const [, id, name] = /^4[25](?:\d+-)?(?:\/[^,]*,)?(\d+)\["([^"]*)"/.exec(packet) ?? [];
+      if (id !== undefined && !Number.isSafeInteger(Number(id))) names.set(BigInt(id), name);
+    }
+  }
+  return names;
+}
+
+/** The first id that the native server does not take for one. */
+const TOO_LARGE = 2n ** 63n;
+
+/**
+ * What npm socket.io would have sent and told if it did not round ids, and took those that are too large
+ * for none.
+ *
+ * @param {any[]} [notes]
+ * @param {Map<bigint, string>} names - of ids that it rounds
+ * @returns {any[]} the same with exact ids
+ */
+function withExactIds(notes, names) {
+  let attachments = 0;
+  return notes?.flatMap((note) => {
+    const text = note.text ?? note;
+    if (attachments > 0) {
+      attachments -= 1;
+      return [];
+    }
+    if (Array.isArray(text)) {
+      const isOfNone = [...names].some(([id, name]) => id >= TOO_LARGE && name === text[2]);
+      return [isOfNone && text[1] === 'event' ? text.filter((arg) => arg !== '<ack>') : text];
+    }
+    const parts = /^4([36])((?:\d+-)?(?:\/[^,]*,)?)([\de+.]+)\[(.*)$/s.exec(text);
+    const found = [...names].find(([id]) => String(Number(id)) === parts?.[3]);
+    if (found === undefined) return [note];
+    const [, kind, prefix, , args] = parts;
+    const [id, name] = found;
+    let exact = `4${kind}${prefix}${id}[${args}`;
+    if (id >= TOO_LARGE) {
+      if (name !== 'echo') {
+        attachments = parseInt(prefix, 10) || 0;
+        return [];
+      }
+      // The application answers an event without an acknowledgement with another event.
+      exact = `4${kind - 1}${prefix}["echo"${args === ']' ? '' : ','}${args}`;
+    }
+    return [typeof note === 'string' ? exact : { ...note, text: exact }];
+  });
+}
+
+/**
+ * @param {object} step
+ * @returns {boolean} whether it asks for a namespace and has packets for another one, at once
+ */
+function isForSeveralNamespaces({ packets = [] }) {
+  const names = packets.map((packet) => /^4\d(?:\d+-)?(\/[^,?]*)?/.exec(packet)?.[1] ?? '/');
+  return new Set(names).size > 1 && packets.some((packet) => /^40/.test(packet));
+}
+
+/**
+ * @param {any[]} [some]
+ * @param {any[]} [others]
+ * @returns {boolean} whether both are the same but for the order of what is not of one namespace
+ */
+function isSameByNamespace(some = [], others = []) {
+  const grouped = (notes) => {
+    const groups = new Map();
+    let last = '';
+    for (const note of notes) {
+      const text = note.text ?? note;
+      let name = last;
+      if (Array.isArray(text)) name = String(text[0]);
+      // The attachments of a packet follow it.
+      else if (typeof text === 'string' && !text.startsWith('b')) {
+        name = /^4\d(?:\d+-)?(\/[^,]*)/.exec(text)?.[1] ?? text.slice(0, 1);
+      }
+      groups.set(name, [...(groups.get(name) ?? []), note]);
+      last = name;
+    }
+    return JSON.stringify([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));
+  };
+  return grouped(some) === grouped(others);
+}
 
 /**
  * @param {any[]} [some]
@@ -267,9 +504,12 @@ function deviationOf({ reference, native, step: number }, { options, steps }) {
   const places = [...new Set([...Object.keys(reference), ...Object.keys(native)])].filter(
     (where) => JSON.stringify(reference[where]) !== JSON.stringify(native[where]),
   );
-  const { eio } = steps.find(({ kind, slot }) => kind === 'open' && slot === step.slot) ?? {};
+  const opened = steps.filter(({ kind }) => kind === 'open');
+  const versions = new Map(opened.map(({ slot, eio }) => [slot, eio]));
+  const eio = versions.get(step.slot);
   const sent = JSON.stringify(step.packets ?? step.frames ?? step.body ?? '');
-  const found = { step, options, eio, sent, places, reference, native };
+  const history = steps.slice(0, number + 1);
+  const found = { step, options, eio, versions, history, sent, places, reference, native };
   return DEVIATIONS.find(({ is }) => is(found))?.name;
 }
 

@@ -10,8 +10,15 @@ const { Server: Native } = require('../../..');
 const { deviationOf } = require('./deviations');
 const { Side } = require('./side');
 
-/** How long the sides may take to become alike, in ms. */
-const GRACE = 400;
+/**
+ * How long the sides may take, in ms: `grace` to become alike, `patience` for something that is bound to
+ * come. `slow` is for a machine that has much else to do.
+ */
+const LIMITS = {
+  usual: { grace: 400, patience: 500 },
+  quick: { grace: 100, patience: 500 },
+  slow: { grace: 3000, patience: 4000 },
+};
 
 /**
  * @typedef {object} Difference
@@ -53,13 +60,14 @@ function merge(notes, more) {
  * Plays a sequence up to the first difference.
  *
  * @param {{options: object, steps: object[]}} sequence
+ * @param {{grace: number, patience: number}} [limits] - see `LIMITS`
  * @param {(step: object, notes: object) => void} [show] - called with each step
  * @returns {Promise<Difference | undefined>}
  */
-async function play({ options, steps }, show = () => {}, grace = GRACE) {
+async function play({ options, steps }, { grace, patience } = LIMITS.usual, show = () => {}) {
   const all = { allowEIO3: true, serveClient: false, ...options };
-  const reference = new Side(Reference, all);
-  const native = new Side(Native, all);
+  const reference = new Side(Reference, all, patience);
+  const native = new Side(Native, all, patience);
   try {
     await Promise.all([reference.start(), native.start()]);
     for (const [number, step] of steps.entries()) {
@@ -86,28 +94,41 @@ async function play({ options, steps }, show = () => {}, grace = GRACE) {
 }
 
 /**
+ * Plays a sequence again that brought a difference, with patience: a machine that is busy may have had
+ * one side take too long.
+ *
+ * @param {{options: object, steps: object[]}} sequence
+ * @returns {Promise<Difference | undefined>} the difference that is no known deviation, if it comes again
+ */
+async function playAgain(sequence) {
+  for (let times = 0; times < 3; times++) {
+    const difference = await play(sequence, LIMITS.slow);
+    if (difference !== undefined) {
+      return difference.deviation === undefined ? difference : undefined;
+    }
+  }
+  return undefined;
+}
+
+/**
  * Makes a sequence smaller for as long as it still brings a difference.
  *
  * @param {{options: object, steps: object[]}} sequence
+ * @param {Difference} difference - what it brings
  * @param {number} [limit] - how many sequences are tried at most
- * @returns {Promise<{sequence: object, difference?: Difference}>} no difference if it does not come again
+ * @returns {Promise<{sequence: object, difference: Difference}>}
  */
-async function shrink(sequence, limit = 80) {
-  let smallest = sequence;
-  let difference = await play(sequence);
+async function shrink(sequence, difference, limit = 80) {
+  let smallest = { ...sequence, steps: sequence.steps.slice(0, difference.step + 1) };
   const tryOne = async (candidate) => {
     if (limit <= 0) return false;
     limit -= 1;
-    const found = await play(candidate, undefined, GRACE / 4).catch(() => undefined);
+    const found = await play(candidate, LIMITS.quick).catch(() => undefined);
     if (found === undefined || found.deviation !== undefined) return false;
     smallest = { ...candidate, steps: candidate.steps.slice(0, found.step + 1) };
     difference = found;
     return true;
   };
-  if (difference === undefined || difference.deviation !== undefined) {
-    return { sequence, difference: undefined };
-  }
-  smallest = { ...sequence, steps: sequence.steps.slice(0, difference.step + 1) };
   for (let hasShrunk = true; hasShrunk && limit > 0;) {
     hasShrunk = false;
     for (let at = smallest.steps.length - 1; at >= 0; at--) {
@@ -176,4 +197,4 @@ function kindOf({ reference, native }) {
   return [...kinds].join('\n');
 }
 
-module.exports = { kindOf, play, report, shrink };
+module.exports = { LIMITS, kindOf, play, playAgain, report, shrink };

@@ -4,6 +4,7 @@
  * Random sequences of steps: what clients of every kind may send, and what they may not.
  */
 
+const { encodeMsgpack } = require('./msgpack');
 const { Random } = require('./random');
 
 /** Options of the servers, so that each sequence meets one of them. */
@@ -94,9 +95,91 @@ const VALUES = [
   '""',
 ];
 
+/** Values that only MessagePack carries as they are; see `msgpack.js`. */
+const MSGPACK_VALUES = [
+  '{"$":"undefined"}',
+  '{"$":"nan"}',
+  '{"$":"infinity"}',
+  '{"$":"negative zero"}',
+  '{"$":"date"}',
+  '{"$":"buffer"}',
+  '{"$":"bytes"}',
+  '{"a":{"$":"undefined"},"b":[{"$":"date"}]}',
+  '4294967296',
+  '-2147483649',
+  '9007199254740991',
+  '1e300',
+  `"${'x'.repeat(40)}"`,
+];
+
+/** Headers that a request of any kind may have. */
+const HEADERS = [
+  { Origin: 'http://localhost' },
+  { Origin: 'http://elsewhere' },
+  { Origin: 'null' },
+  { Origin: '' },
+  { Origin: 'http://\xfcn\xef' },
+  { Cookie: 'io=abc; a=b' },
+  { Cookie: '=;;=,%' },
+  { 'X-Forwarded-For': '1.2.3.4, 5.6.7.8' },
+  { 'X-Forwarded-For': 'x' },
+  { 'X-Forwarded-Proto': 'https' },
+  { Forwarded: 'for=1.2.3.4;proto=https' },
+  { 'User-Agent': 'x;MSIE 9' },
+  { 'Accept-Encoding': 'gzip' },
+  { Authorization: 'Basic x' },
+  { 'X-Twice': ['1', '2'], 'X-Empty': '' },
+  { Cookie: ['a=1', 'b=2'], Referer: '\xff' },
+];
+
+const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
+
+/** Headers of the request of a websocket, and what Node's server may make of them. */
+const WEBSOCKET_HEADERS = [
+  { Connection: 'keep-alive, Upgrade' },
+  { Connection: 'UPGRADE, close' },
+  { Connection: 'close' },
+  { Connection: 'close', Upgrade: null },
+  { Connection: ['close', 'upgrade'] },
+  { Upgrade: 'WebSocket' },
+  { Upgrade: 'websocket, x' },
+  { Upgrade: 'h2c' },
+  { Upgrade: ['websocket', 'websocket'] },
+  { 'Sec-WebSocket-Version': '8' },
+  { 'Sec-WebSocket-Version': '12' },
+  { 'Sec-WebSocket-Version': '13, 8' },
+  { 'Sec-WebSocket-Version': ['13', '13'] },
+  { 'Sec-WebSocket-Version': '' },
+  { 'Sec-WebSocket-Version': null },
+  { 'Sec-WebSocket-Version': '0xd' },
+  { 'Sec-WebSocket-Version': '13.0' },
+  { 'Sec-WebSocket-Key': null },
+  { 'Sec-WebSocket-Key': '' },
+  { 'Sec-WebSocket-Key': KEY.slice(1) },
+  { 'Sec-WebSocket-Key': `${KEY}=` },
+  { 'Sec-WebSocket-Key': `${'A'.repeat(22)}==` },
+  { 'Sec-WebSocket-Key': `${'-'.repeat(22)}==` },
+  { 'Sec-WebSocket-Key': [KEY, KEY] },
+  { 'Sec-WebSocket-Protocol': 'a' },
+  { 'Sec-WebSocket-Protocol': 'b , a' },
+  { 'Sec-WebSocket-Protocol': 'a, a' },
+  { 'Sec-WebSocket-Protocol': 'a,' },
+  { 'Sec-WebSocket-Protocol': '' },
+  { 'Sec-WebSocket-Protocol': 'a b' },
+  { 'Sec-WebSocket-Protocol': '\xe9' },
+  { 'Sec-WebSocket-Protocol': ['a', 'b'] },
+  { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' },
+  { 'Sec-WebSocket-Extensions': '; =' },
+  { 'Sec-WebSocket-Accept': 'x' },
+  { Origin: ['http://localhost', 'http://elsewhere'] },
+  { Origin: '\x7f' },
+  { Host: null },
+];
+
 class Grammar {
   #random;
   #slots = [];
+  #isMsgpack = false;
 
   /** @param {number} seed */
   constructor(seed) {
@@ -106,12 +189,67 @@ class Grammar {
   /** @returns {{options: object, steps: object[]}} a sequence for servers with these options */
   sequence() {
     const random = this.#random;
+    if (random.chance(0.04)) return this.#heartbeats();
     const options = { ...random.weighted(OPTIONS) };
     if (random.chance(0.3)) options.hasParents = true;
+    if (options.transports === undefined) {
+      if (random.chance(0.06)) options.isSecure = true;
+      this.#isMsgpack = random.chance(0.1);
+      if (this.#isMsgpack) options.parser = 'msgpack';
+    }
     const steps = [];
     const length = random.int(3, 14);
     while (steps.length < length) {
       steps.push(...this.#next());
+    }
+    if (random.chance(0.05)) {
+      const at = random.int(1, steps.length);
+      steps.splice(at, 0, { kind: 'act', what: 'close' });
+      steps.splice(at + 3);
+    }
+    return { options, steps };
+  }
+
+  /** A client that answers pings, or not. What pings is not that client in Engine.IO 3, but the server. */
+  #heartbeats() {
+    const random = this.#random;
+    const options = { pingInterval: 60, pingTimeout: 350 };
+    const steps = this.#open({ number: 0, eio: random.chance(0.8) ? 4 : 3 });
+    const [{ eio, transport }] = steps;
+    const say = (...packets) => ({ kind: 'say', slot: 0, packets });
+    const beat = (...packets) => ({ kind: 'beat', slot: 0, packets });
+    const expire = { kind: 'expire', slot: 0 };
+    if (transport === 'polling' && random.chance(0.4)) {
+      const text = (payload) => ({ kind: 'frames', slot: 0, frames: [{ payload }] });
+      steps.push({ kind: 'upgrade', slot: 0 }, text('2probe'), text('5'));
+    }
+    for (let i = random.int(1, 4); i > 0; i--) {
+      steps.push(
+        ...random.weighted(
+          eio === 4
+            ? [
+                [6, [beat('3')]],
+                [1, [beat('3', '3')]],
+                [1, [beat('42["echo",1]', '3')]],
+                // Anything that a client says shows that it is there, but is no answer.
+                [1, [beat('42["echo",1]'), say('3')]],
+                [1, [beat('2')]],
+                [1, [say('3')]],
+                [1, [say('42["echo",1]')]],
+              ]
+            : [
+                [6, [say('2')]],
+                [1, [say('2', '2')]],
+                [1, [say('2probe')]],
+                [1, [say('3')]],
+                [1, [say('42["echo",1]')]],
+              ],
+        ),
+      );
+    }
+    if (random.chance(0.6)) {
+      if (eio === 4 && random.chance(0.3)) steps.push(beat('42["echo",2]'));
+      steps.push(expire);
     }
     return { options, steps };
   }
@@ -136,15 +274,10 @@ class Grammar {
     ])();
   }
 
-  #open() {
+  #open({ number = this.#slots.length, eio = this.#random.chance(0.65) ? 4 : 3 } = {}) {
     const random = this.#random;
     const isPolling = random.chance(0.55);
-    const slot = {
-      number: this.#slots.length,
-      eio: random.chance(0.65) ? 4 : 3,
-      isPolling,
-      isUpgraded: false,
-    };
+    const slot = { number, eio, isPolling, isUpgraded: false };
     this.#slots.push(slot);
     const step = {
       kind: 'open',
@@ -157,12 +290,17 @@ class Grammar {
     if (random.chance(0.15))
       step.query = random.pick(['token=1', 'a=1&a=2', 'x=%F0%9F%98%80', 't=abc']);
     if (random.chance(0.1)) step.repliesToClose = false;
+    if (random.chance(0.15)) step.headers = this.#headers(isPolling);
     const steps = [step];
     if (isPolling && random.chance(0.6)) steps.push({ kind: 'poll', slot: slot.number });
     if (slot.eio === 4 && random.chance(0.85)) {
       steps.push({ kind: 'say', slot: slot.number, packets: [this.#connect('/')] });
     }
     return steps;
+  }
+
+  #headers(isPolling) {
+    return this.#random.pick(isPolling || this.#random.chance(0.3) ? HEADERS : WEBSOCKET_HEADERS);
   }
 
   #namespace() {
@@ -188,7 +326,8 @@ class Grammar {
   }
 
   #args() {
-    return this.#random.several(0, 3, () => this.#random.pick(VALUES));
+    const more = this.#isMsgpack && this.#random.chance(0.5) ? MSGPACK_VALUES : VALUES;
+    return this.#random.several(0, 3, () => this.#random.pick(more));
   }
 
   /** @returns {any[]} one message of Socket.IO, its attachments behind it */
@@ -218,7 +357,25 @@ class Grammar {
       [1.5, () => [`41${prefix}`]],
       [2, () => this.#binary(prefix, ack, args)],
       [1.5, () => [this.#malformed(prefix, ack)]],
+      [this.#isMsgpack ? 2 : 0, () => this.#mangled(`42${prefix}${ack}[${args}]`)],
     ])();
+  }
+
+  /** A packet in MessagePack that is cut off, goes on, or has a byte that is another one. */
+  #mangled(packet) {
+    const random = this.#random;
+    const [{ bytes }] = encodeMsgpack([packet]);
+    const at = 2 * random.int(0, bytes.length / 2 - 1);
+    const byte = random.pick(['00', '7f', '80', '90', 'a0', 'c0', 'c1', 'c4', 'cb', 'd4', 'ff']);
+    return [
+      {
+        bytes: random.pick([
+          bytes.slice(0, at),
+          bytes + byte,
+          bytes.slice(0, at) + byte + bytes.slice(at + 2),
+        ]),
+      },
+    ];
   }
 
   #bytes() {
@@ -352,6 +509,8 @@ class Grammar {
     const { number } = slot;
     const begin = { kind: 'upgrade', slot: number };
     if (random.chance(0.1)) begin.repliesToClose = false;
+    if (random.chance(0.15)) begin.headers = this.#headers(false);
+    if (random.chance(0.03)) begin.method = random.pick(['POST', 'HEAD', 'OPTIONS']);
     const text = (payload) => ({ kind: 'frames', slot: number, frames: [{ payload }] });
     const maybe = (probability, step) => (random.chance(probability) ? step() : []);
     if (random.chance(0.8)) {
@@ -596,8 +755,8 @@ class Grammar {
         { 'User-Agent': 'x;MSIE 9' },
         { 'User-Agent': 'Trident/7' },
         { 'Access-Control-Request-Method': 'POST', Origin: 'http://localhost' },
-        { Cookie: 'io=abc' },
         { Upgrade: 'websocket' },
+        ...HEADERS,
       ]);
     }
     if (random.chance(0.05)) {
@@ -724,6 +883,14 @@ class Grammar {
         [2, () => ({ kind: 'act', what: 'tell', args: ['room', 'news', { a: 1 }] })],
         [1, () => ({ kind: 'act', what: 'volatile', args: ['news', 2] })],
         [
+          this.#isMsgpack ? 2 : 0,
+          () => ({
+            kind: 'act',
+            what: 'emit',
+            args: ['news', JSON.parse(random.pick(MSGPACK_VALUES))],
+          }),
+        ],
+        [
           1,
           () => ({
             kind: 'act',
@@ -731,6 +898,8 @@ class Grammar {
             args: [random.pick(['/', '/news']), random.chance(0.5)],
           }),
         ],
+        [0.5, () => ({ kind: 'act', what: 'disconnect all', args: [random.chance(0.5)] })],
+        [0.5, () => ({ kind: 'act', what: 'disconnect room', args: ['room', random.chance(0.5)] })],
         [1, () => ({ kind: 'act', what: 'join', args: ['room'] })],
         [1.5, () => ({ kind: 'act', what: 'release' })],
       ])(),

@@ -6,6 +6,7 @@
  */
 
 const net = require('node:net');
+const tls = require('node:tls');
 
 /** What every client's frames are masked with. */
 const MASK = Buffer.from([0x12, 0x34, 0x56, 0x78]);
@@ -63,6 +64,8 @@ class FuzzWebsocket {
   /** Whether the TCP connection is over. */
   isOver = false;
   #note;
+  /** The TCP connection, and what carries the websocket: the same, or TLS on it. */
+  #tcp;
   #socket;
   #data = Buffer.alloc(0);
   #head;
@@ -77,13 +80,17 @@ class FuzzWebsocket {
    * @param {object} options
    * @param {number} options.port
    * @param {string} options.request - the whole request
+   * @param {boolean} [options.isSecure] - whether the server is asked over TLS
    * @param {boolean} options.repliesToClose - whether a close frame is answered
    * @param {(what: any) => void} note - called with what is received
    */
-  constructor({ port, request, repliesToClose }, note) {
+  constructor({ port, request, isSecure = false, repliesToClose }, note) {
     this.#note = note;
     this.#repliesToClose = repliesToClose;
-    this.#socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#tcp = net.connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket = isSecure
+      ? tls.connect({ socket: this.#tcp, rejectUnauthorized: false })
+      : this.#tcp;
     this.#socket.write(request, 'latin1');
     this.#socket.on('data', (data) => {
       this.#data = Buffer.concat([this.#data, data]);
@@ -119,7 +126,8 @@ class FuzzWebsocket {
   /** Breaks the TCP connection off. */
   reset() {
     this.isOver = true;
-    this.#socket.resetAndDestroy();
+    this.#tcp.resetAndDestroy();
+    this.#socket.destroy();
     this.#changed();
   }
 

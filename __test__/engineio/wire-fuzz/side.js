@@ -9,13 +9,19 @@
  */
 
 const { once } = require('node:events');
+const fs = require('node:fs');
 const http = require('node:http');
-const { application } = require('./application');
+const https = require('node:https');
+const path = require('node:path');
+const msgpackParser = require('socket.io-msgpack-parser');
+const { application, plain } = require('./application');
+const { decodeMsgpack, encodeMsgpack, revive } = require('./msgpack');
 const { decodePayload, encodePayload } = require('./payload');
 const { FuzzWebsocket } = require('./raw-websocket');
 
-/** How long something may take that is bound to come, in ms. */
-const PATIENCE = 500;
+const [TLS_KEY, TLS_CERT] = ['key.pem', 'cert.pem'].map((name) =>
+  fs.readFileSync(path.join(__dirname, '..', '..', 'support', 'tls', name)),
+);
 
 /** Headers of answers that a client may rely on. */
 const HEADERS = [
@@ -47,11 +53,18 @@ class Side {
   #Server;
   #options;
   #hasParents;
+  #isSecure;
+  #isMsgpack;
+  #patience;
+  /** Whether the server sends pings while a sequence is played. */
+  #beats;
   #release;
   #httpServer;
   #io;
   #port;
   #control;
+  /** When the server is closed, if a step closes it. */
+  #closing;
   #slots = new Map();
   #ids = new Map();
   /** What was noted in this step, by where. */
@@ -59,21 +72,29 @@ class Side {
 
   /**
    * @param {Function} Server - the class of the server
-   * @param {object} options - of the server; and `hasParents`, whether its application has namespaces
-   *   that are made on demand
+   * @param {object} options - of the server, plain data; and `hasParents`, whether its application has
+   *   namespaces that are made on demand, and `isSecure`, whether it is reached over TLS
+   * @param {number} patience - how long something may take that is bound to come, in ms
    */
-  constructor(Server, { hasParents = false, ...options }) {
+  constructor(Server, { hasParents = false, isSecure = false, ...options }, patience) {
     this.#Server = Server;
+    this.#patience = patience;
     this.#hasParents = hasParents;
-    this.#options = options;
+    this.#isSecure = isSecure;
+    this.#isMsgpack = options.parser === 'msgpack';
+    this.#beats = options.pingInterval !== undefined;
+    this.#options = this.#isMsgpack ? { ...options, parser: msgpackParser } : options;
   }
 
   /** @returns {Promise<void>} when clients can connect */
   async start() {
-    this.#httpServer = http.createServer((req, res) => {
+    const elsewhere = (req, res) => {
       res.writeHead(404);
       res.end('not of the server');
-    });
+    };
+    this.#httpServer = this.#isSecure
+      ? https.createServer({ key: TLS_KEY, cert: TLS_CERT }, elsewhere)
+      : http.createServer(elsewhere);
     this.#io = new this.#Server(this.#httpServer, this.#options);
     this.#release = application(
       this.#io,
@@ -103,7 +124,9 @@ class Side {
       slot.agent.destroy();
     }
     this.#httpServer.closeAllConnections();
-    await this.#io.close();
+    await this.#closing;
+    // One that is closed already says so.
+    await this.#io.close().catch(() => {});
   }
 
   #note(where, what) {
@@ -144,12 +167,15 @@ class Side {
         sid: undefined,
         isBase64: false,
         jsonp: undefined,
-        agent: new http.Agent({ keepAlive: true }),
+        agent: new (this.#isSecure ? https : http).Agent({ keepAlive: true }),
         websocket: undefined,
         websockets: [],
         requests: [],
         question: undefined,
         count: 0,
+        pings: 0,
+        /** What pings are answered with. */
+        answer: ['3'],
       };
       this.#slots.set(number, slot);
     }
@@ -163,18 +189,19 @@ class Side {
    * @returns {Promise<void>}
    */
   async play(step) {
-    this[step.kind](step);
+    await this[step.kind](step);
     await this.settle();
   }
 
   /** A client connects, as clients do. */
-  open({ slot: number, transport, eio = 4, query = '', isBase64, jsonp, repliesToClose = true }) {
+  open({ slot: number, transport, headers, ...step }) {
+    const { eio = 4, query = '', isBase64, jsonp, repliesToClose = true } = step;
     const slot = this.#slot(number);
     Object.assign(slot, { eio, isBase64, jsonp, repliesToClose, query });
     if (transport === 'websocket') {
-      this.#websocket(slot, { query: this.#query(slot, { transport }) });
+      this.#websocket(slot, { query: this.#query(slot, { transport }), headers });
     } else {
-      this.#request(slot, { method: 'GET', isPoll: true });
+      this.#request(slot, { method: 'GET', isPoll: true, headers });
     }
   }
 
@@ -201,9 +228,14 @@ class Side {
   /** The client sends packets, in one body or one write. */
   say({ slot: number, packets }) {
     const slot = this.#slot(number);
-    const texts = packets.map((packet) =>
+    let texts = packets.map((packet) =>
       typeof packet === 'string' ? packet.replaceAll('{question}', slot.question ?? '0') : packet,
     );
+    if (this.#isMsgpack) texts = encodeMsgpack(texts);
+    this.#send(slot, texts);
+  }
+
+  #send(slot, texts, isSilent = false) {
     if (slot.websocket?.isOpen) {
       slot.websocket.send(
         texts.map((packet) => {
@@ -217,7 +249,7 @@ class Side {
       );
     } else {
       const { body, type } = encodePayload(slot.eio, slot.isBase64, texts);
-      this.#request(slot, { method: 'POST', body, type });
+      this.#request(slot, { method: 'POST', body, type, isSilent });
     }
   }
 
@@ -290,17 +322,80 @@ class Side {
     else websocket?.end();
   }
 
+  /**
+   * The client gets a ping and answers it with these packets, not with a pong as it does else. A client that
+   * polls has to poll for it.
+   *
+   * @returns {Promise<void>}
+   */
+  async beat({ slot: number, packets }) {
+    const slot = this.#slot(number);
+    const { pings } = slot;
+    slot.answer = packets;
+    const until = Date.now() + this.#patience;
+    while (slot.pings === pings && Date.now() < until) {
+      const isPolling = !slot.websocket?.isOpen && !slot.isRefused;
+      if (isPolling && !slot.requests.some((one) => one.isPoll)) this.poll({ slot: number });
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    this.#note(`client ${number}: pings`, slot.pings > pings);
+    // No other ping comes before a pong.
+    slot.answer = packets.includes('3') ? ['3'] : [];
+  }
+
+  /**
+   * The client answers nothing until it is given up.
+   *
+   * @returns {Promise<void>}
+   */
+  async expire({ slot: number }) {
+    this.#slot(number).answer = [];
+    const { pingInterval, pingTimeout } = this.#options;
+    const until = Date.now() + pingInterval + pingTimeout + this.#patience;
+    const ends = () => this.#notes.get('application')?.some(([what]) => what === 'close');
+    while (!ends() && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+
+  /** A ping has come. */
+  #pinged(slot) {
+    slot.pings += 1;
+    if (slot.answer.length > 0) {
+      this.#send(slot, slot.answer, true);
+    }
+    if (slot.answer.length > 1 || slot.answer[0] !== '3') slot.answer = [];
+  }
+
   /** The application does something of its own. */
   act({ what, args = [] }) {
     const acts = {
-      emit: () => this.#io.emit(...args),
-      tell: ([room, ...rest]) => this.#io.to(room).emit(...rest),
-      volatile: () => this.#io.volatile.emit(...args),
+      emit: (values) => this.#io.emit(...values),
+      tell: ([room, ...values]) => this.#io.to(room).emit(...values),
+      volatile: (values) => this.#io.volatile.emit(...values),
       disconnect: ([nsp, isWhole]) => this.#io.of(nsp).disconnectSockets(isWhole),
+      'disconnect all': ([isWhole]) => this.#io.disconnectSockets(isWhole),
+      'disconnect room': ([room, isWhole]) => this.#io.in(room).disconnectSockets(isWhole),
       join: ([room]) => this.#io.socketsJoin(room),
       release: () => this.#release(),
+      close: () => this.#closeServer(),
     };
-    acts[what](args);
+    return acts[what](args.map((arg) => revive(arg)));
+  }
+
+  async #closeServer() {
+    const control = this.#control;
+    // What came before has been dealt with by now, and nobody answers any more.
+    this.#control = { still: () => turns(), terminate: () => control.terminate() };
+    this.#closing ??= this.#io.close().then(
+      () => this.#note('application', ['closed']),
+      ({ code }) => this.#note('application', ['not closed', code]),
+    );
+    const clients = () => [...this.#slots.values()].flatMap(({ websockets }) => websockets);
+    const until = Date.now() + this.#patience;
+    while (clients().some(({ isOver }) => !isOver) && Date.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
   }
 
   #which(number, which = 'last') {
@@ -332,7 +427,7 @@ class Side {
     };
     const lines = Object.entries(all)
       .filter(([, value]) => value !== null)
-      .map(([name, value]) => `${name}: ${value}\r\n`);
+      .flatMap(([name, value]) => [value].flat().map((one) => `${name}: ${one}\r\n`));
     return `${method} /socket.io/?${query} HTTP/1.1\r\n${lines.join('')}\r\n`;
   }
 
@@ -341,16 +436,53 @@ class Side {
     const options = {
       port: this.#port,
       request: this.#upgradeRequest(request),
+      isSecure: this.#isSecure,
       repliesToClose: slot.repliesToClose,
     };
     const websocket = new FuzzWebsocket(options, (what) => {
       if (what.text !== undefined) this.#received(slot, what.text);
+      if (this.#beats && what.text === '2') {
+        this.#pinged(slot);
+        return;
+      }
+      if (what.binary !== undefined && this.#isMsgpack) {
+        const bytes = slot.eio === 3 ? what.binary.slice(2) : what.binary;
+        this.#note(name, { ...what, says: this.#unpacked(slot, bytes) });
+        return;
+      }
       // The client goes on where it has been told that it may.
       if (what.text === '3probe' || what.text?.startsWith('0{')) slot.websocket = websocket;
       if (what.text === '3probe') slot.probed = websocket;
       this.#note(name, this.#readable(what));
     });
     slot.websockets.push(websocket);
+  }
+
+  /**
+   * @param {object} slot - of the client
+   * @param {any} packet - of a poll
+   * @returns {any} the same, a binary one with what it says
+   */
+  #message(slot, packet) {
+    const base64 = typeof packet === 'string' ? /^b(4?)(.*)$/.exec(packet) : null;
+    if (base64 === null && typeof packet === 'string') return packet;
+    // In Engine.IO 3 the kind of the packet comes first.
+    const hex =
+      base64 === null
+        ? packet.bytes.slice(2)
+        : Buffer.from(slot.eio === 3 ? base64[2] : base64[1] + base64[2], 'base64').toString('hex');
+    return { bytes: hex, says: this.#unpacked(slot, hex) };
+  }
+
+  /**
+   * @param {object} slot - of the client
+   * @param {string} hex - a packet in MessagePack
+   * @returns {unknown} what it says; the client learns from it
+   */
+  #unpacked(slot, hex) {
+    const { packet, text } = decodeMsgpack(hex);
+    this.#received(slot, text);
+    return plain(packet);
   }
 
   /** What a client learns from a packet. */
@@ -362,7 +494,9 @@ class Side {
     }
     const joined = /^40(?:(\/[^,]*),)?(\{"sid":.*)$/.exec(packet);
     if (joined !== null) {
-      this.#knows(JSON.parse(joined[2]).sid, `<socket ${slot.number} of ${joined[1] ?? '/'}>`);
+      const { sid } = JSON.parse(joined[2]);
+      this.#knows(sid, `<socket ${slot.number} of ${joined[1] ?? '/'}>`);
+      this.#knows(Buffer.from(sid).toString('hex'), `<socket ${slot.number} in digits>`);
     }
     const asked = /^4[25](?:\d+-)?(?:\/[^,]*,)?(\d+)\[/.exec(packet);
     if (asked !== null) slot.question = asked[1];
@@ -377,14 +511,15 @@ class Side {
     return { ...what, headers: headers.sort() };
   }
 
-  #request(slot, { method, isPoll, query, body, type, headers, length, isOpen, chunks, path }) {
-    const where = isPoll
-      ? `client ${slot.number}: polls`
-      : `client ${slot.number}: request ${(slot.count += 1)}`;
+  #request(slot, { method, isPoll, isOpen, isSilent, ...options }) {
+    const { query, body, type, headers, length, chunks, path } = options;
+    let where = `client ${slot.number}: polls`;
+    if (!isPoll && !isSilent) where = `client ${slot.number}: request ${(slot.count += 1)}`;
     const all = { ...headers };
     if (type !== undefined && type !== null) all['Content-Type'] = type;
     if (length !== undefined) all['Content-Length'] = length;
-    const req = http.request({
+    const req = (this.#isSecure ? https : http).request({
+      rejectUnauthorized: false,
       port: this.#port,
       host: '127.0.0.1',
       method,
@@ -399,7 +534,7 @@ class Side {
       const at = slot.requests.indexOf(request);
       if (at < 0) return;
       slot.requests.splice(at, 1);
-      if (request.isAborted) return;
+      if (request.isAborted || isSilent) return;
       this.#answered(slot, request, where, what);
     };
     req.on('response', (res) => {
@@ -408,7 +543,11 @@ class Side {
       res.on('close', () => over({ res, body: Buffer.concat(data), isWhole: res.complete }));
       res.on('error', () => {});
     });
-    req.on('error', ({ code }) => over(code === 'EPIPE' ? 'ECONNRESET' : code));
+    req.on('error', ({ code }) => {
+      // Of a server that is closed, whether its connections are as well.
+      const isGone = this.#closing !== undefined || code === 'EPIPE';
+      over(isGone ? 'ECONNRESET' : code);
+    });
     req.on('upgrade', (res, socket) => {
       socket.destroy();
       over('upgrade');
@@ -433,9 +572,12 @@ class Side {
     for (const name of HEADERS) {
       if (res.headers[name] !== undefined) headers[name] = res.headers[name];
     }
+    // Node's server adds this once it is closed, which is no sooner on the one side than on the other.
+    if (this.#closing !== undefined) delete headers.connection;
     const head = { status: res.statusCode, headers };
     if (!isWhole) head.isCut = true;
     if (!request.isPoll || res.statusCode !== 200) {
+      slot.isRefused ||= request.isPoll;
       const text = body.toString();
       this.#knows(/"sid":"([^"]*)"/.exec(text)?.[1], `<client ${slot.number}>`);
       this.#note(where, { ...head, body: text });
@@ -446,13 +588,25 @@ class Side {
       this.#note(where, { ...head, body: body.toString() });
       return;
     }
+    if (this.#beats) {
+      const pings = packets.packets.filter((packet) => packet === '2').length;
+      packets.packets = packets.packets.filter((packet) => packet !== '2');
+      for (let i = 0; i < pings; i++) this.#pinged(slot);
+      if (pings > 0 && packets.packets.length === 0) {
+        // As if there had been none: it comes at another time on the other server.
+        this.poll({ slot: slot.number });
+        slot.requests.at(-1).wasWaiting = request.wasWaiting;
+        return;
+      }
+    }
     // What one poll brings on one server, two may bring on the other.
     const { isBinary, ...rest } = packets;
     const notes = this.#notes.get(`${where}: heads`) ?? [];
     const text = JSON.stringify({ ...head, isBinary });
     if (!notes.includes(text)) this.#note(`${where}: heads`, text);
-    for (const packet of rest.packets) {
+    for (let packet of rest.packets) {
       if (typeof packet === 'string') this.#received(slot, packet);
+      if (this.#isMsgpack) packet = this.#message(slot, packet);
       const so = this.#notes.get(where);
       if (packet !== '6' || so?.at(-1) !== '6') this.#note(where, packet);
     }
@@ -469,9 +623,9 @@ class Side {
     const websockets = () => slots.flatMap((slot) => slot.websockets);
     const isWaiting = (request) => request.isPoll || request.isOpen;
     for (let round = 0; round < 20; round++) {
-      await Promise.all(websockets().map((websocket) => websocket.settle(PATIENCE)));
+      await Promise.all(websockets().map((websocket) => websocket.settle(this.#patience)));
       await this.#still();
-      const until = Date.now() + PATIENCE;
+      const until = Date.now() + this.#patience;
       while (
         slots.some((slot) => slot.requests.some((one) => !isWaiting(one))) &&
         Date.now() < until
@@ -479,7 +633,7 @@ class Side {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
       await this.#still();
-      await Promise.all(websockets().map((websocket) => websocket.settle(PATIENCE)));
+      await Promise.all(websockets().map((websocket) => websocket.settle(this.#patience)));
       await turns();
       // Such a poll is answered in a moment, on each server after a time of its own.
       const isAwaited = (slot) => this.#isProbing(slot) && slot.requests.some((one) => one.isPoll);
@@ -514,15 +668,24 @@ class Side {
       let echoed;
       const control = {
         still: () => {
-          websocket.send([{ payload: '42/control,1["still"]' }]);
+          send('42/control,1["still"]');
           return new Promise((done) => (echoed = done));
         },
         terminate: () => websocket.terminate(),
       };
-      const websocket = new FuzzWebsocket({ port: this.#port, request }, ({ text = '' }) => {
-        if (text.startsWith('0{')) websocket.send([{ payload: '40/control,' }]);
-        if (text.startsWith('40/control,')) resolve(control);
-        if (text.startsWith('43/control,')) echoed();
+      const send = (packet) => {
+        const [message] = this.#isMsgpack ? encodeMsgpack([packet]) : [packet];
+        const isText = typeof message === 'string';
+        const binary = () => ({ opcode: 2, payload: Buffer.from(message.bytes, 'hex') });
+        websocket.send([isText ? { payload: message } : binary()]);
+      };
+      const options = { port: this.#port, request, isSecure: this.#isSecure };
+      const websocket = new FuzzWebsocket(options, ({ text = '', binary }) => {
+        const packet = binary === undefined ? text : decodeMsgpack(binary).text;
+        if (packet === '2') websocket.send([{ payload: '3' }]);
+        if (packet.startsWith('0{')) send('40/control,');
+        if (packet.startsWith('40/control,')) resolve(control);
+        if (packet.startsWith('43/control,')) echoed();
       });
     });
   }

@@ -139,7 +139,7 @@ fn is_string(text: &str) -> bool {
     text.starts_with('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The id of an acknowledgement that has none: nothing waits for it.
+/// The id of an acknowledgement that has none, or one that no event of ours has: nothing waits for it.
 const NO_ID: &str = "9223372036854775807";
 
 /// An acknowledgement as the parser is to get it: for Socket.IO it may lack its id or its arguments.
@@ -156,12 +156,13 @@ fn completed(text: Str) -> Str {
     };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, data) = rest.split_at(digits);
-    if !id.is_empty() && !data.is_empty() {
+    let is_id = (1..NO_ID.len()).contains(&id.len()) || id.parse::<i64>().is_ok();
+    if is_id && !data.is_empty() {
         return text;
     }
     let head = &text.as_str()[..text.len() - rest.len()];
     let comma = if has_comma { "" } else { "," };
-    let id = if id.is_empty() { NO_ID } else { id };
+    let id = if is_id { id } else { NO_ID };
     let data = if data.is_empty() { "[]" } else { data };
     format!("{head}{comma}{id}{data}").into()
 }
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_may_lack_its_id_or_its_arguments() {
-        for text in ["37[]", "3/x,7[1]", "61-/x,7[1]"] {
+        for text in ["37[]", "3/x,7[1]", "61-/x,7[1]", "39223372036854775806[1]"] {
             assert_eq!(completed(text.into()).as_str(), text);
         }
         for (text, expected) in [
@@ -208,6 +209,8 @@ mod tests {
             ("37", "37[]"),
             ("61-[1]", "61-9223372036854775807[1]"),
             ("61-/x,[1]", "61-/x,9223372036854775807[1]"),
+            ("39223372036854775808[1]", "39223372036854775807[1]"),
+            ("3/x,99999999999999999999[]", "3/x,9223372036854775807[]"),
         ] {
             assert_eq!(completed(text.into()).as_str(), expected);
         }

@@ -45,7 +45,7 @@ pub(in super::super) fn decode(
             },
             b"id" => {
                 id = match reader.next()? {
-                    Item::Nil | Item::Undefined => None,
+                    Item::Undefined => None,
                     number => Some(integer(number).ok_or(ParseError::InvalidAckId)?),
                 };
             }
@@ -66,7 +66,7 @@ pub(in super::super) fn decode(
         .ok_or(ParseError::InvalidPacketType)?;
     let is_nothing = |data: &Bytes| {
         let first = Reader::new(data).next();
-        matches!(first, Ok(Item::Nil | Item::Undefined))
+        matches!(first, Ok(Item::Undefined))
     };
     let data = data.filter(|data| !is_nothing(data));
     Ok(Packet {
