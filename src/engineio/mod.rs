@@ -23,6 +23,8 @@ pub(crate) mod inbound_budget;
 mod packet;
 mod payload;
 pub(crate) mod polling;
+#[cfg(test)]
+mod properties;
 pub(crate) mod request;
 pub(crate) mod send_queue;
 mod sid;

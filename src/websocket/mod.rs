@@ -7,3 +7,5 @@
 //! Knows nothing of who carries the bytes, nor of what is in a frame.
 
 pub(crate) mod codec;
+#[cfg(test)]
+mod properties;
