@@ -1,6 +1,6 @@
 /**
- * Has `require('socket.io')` and `import … from 'socket.io'` find the native server from here on:
- * `node -r loopback-socket/register app.js`. Nothing is exported.
+ * Makes `require('socket.io')` and `import … from 'socket.io'` return the native server from now
+ * on: `node -r loopback-socket/register app.js`. Exports nothing.
  *
  * @example
  * // the first line of an app, instead of the flag

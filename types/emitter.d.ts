@@ -2,7 +2,7 @@
 
 import type { EventEmitter } from 'node:events';
 
-/** Events by name, each as a function of what it carries. */
+/** Events by name, each as a function of its arguments. */
 export interface EventsMap {
   [event: string]: any;
 }
@@ -15,7 +15,7 @@ export interface DefaultEventsMap {
 /** The names of an {@link EventsMap}. */
 export type EventName<Events extends EventsMap> = keyof Events & (string | symbol);
 
-/** What an event of an {@link EventsMap} carries. */
+/** The arguments of an event of an {@link EventsMap}. */
 export type EventArgs<Events extends EventsMap, Name extends keyof Events> = Parameters<
   Events[Name]
 >;
@@ -26,17 +26,17 @@ export type EventNameWithAck<Events extends EventsMap> = NameByAck<
   'any' | 'answer' | 'error'
 >;
 
-/** The events that ask for no acknowledgement. */
+/** The events that do not ask for an acknowledgement. */
 export type EventNameWithoutAck<Events extends EventsMap> = NameByAck<Events, 'any' | 'none'>;
 
 /** The events whose acknowledgement is called with an error first. */
 export type EventNameWithError<Events extends EventsMap> = NameByAck<Events, 'any' | 'error'>;
 
-/** What an event carries besides its acknowledgement. */
+/** The arguments of an event without its acknowledgement. */
 export type ArgsBeforeAck<Events extends EventsMap, Name extends keyof Events> =
   EventArgs<Events, Name> extends [...infer Args, any] ? Args : any[];
 
-/** What an event is acknowledged with: the first value that is no error. */
+/** The value that an event is acknowledged with: the first one that is not an error. */
 export type AnswerOf<Events extends EventsMap, Name extends keyof Events> =
   AckOf<Events[Name]> extends 'any'
     ? any
@@ -44,21 +44,26 @@ export type AnswerOf<Events extends EventsMap, Name extends keyof Events> =
       ? Answer[AckOf<Events[Name]> extends 'error' ? 1 : 0]
       : never;
 
-/** The same events where an acknowledgement may fail to come: an error, or `null`, is put first. */
+/**
+ * The same events with a timeout: the acknowledgement gets an error or `null` as its first
+ * argument.
+ */
 export type WithTimeout<Events> = {
   [Name in keyof Events]: Events[Name] extends (...args: infer Args) => infer Returned
     ? (...args: { [Index in keyof Args]: TimedAck<Args[Index]> }) => Returned
     : Events[Name];
 };
 
-/** The same events for many clients: an acknowledgement gets an array, an answer for each. */
+/**
+ * The same events for many clients: the acknowledgement gets an array with one answer per client.
+ */
 export type WithResponses<Events> = {
   [Name in keyof Events]: Events[Name] extends (...args: infer Args) => infer Returned
     ? (...args: { [Index in keyof Args]: ManyAcks<Args[Index]> }) => Returned
     : Events[Name];
 };
 
-/** The listener of an event, of the object itself or of its user. */
+/** The listener of a reserved event or of an event of the application. */
 export type ListenerOf<Reserved, Listen, Name> = Name extends keyof Reserved
   ? Reserved[Name]
   : Name extends keyof Listen
@@ -126,7 +131,7 @@ export type ManyAcks<Arg> = Arg extends (...answer: infer Answer) => infer Retur
       : (responses: Array<Answer[0]>) => Returned
   : Arg;
 
-/** An emitter whose listeners are typed: its own events, and those of its user. */
+/** An emitter with typed listeners, for its reserved events and those of the application. */
 export interface TypedEmitter<
   Reserved extends EventsMap,
   Listen extends EventsMap,

@@ -2,7 +2,7 @@
 
 import type { Server } from './server';
 
-/** Every code of an error of this package. */
+/** All error codes of this package. */
 export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT'
   | 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK'
@@ -23,9 +23,9 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
 
 /**
- * The `code` of the warning that the process emits for an option that is ignored, for a second native
- * server on the same path of one http server, and for a namespace with clients that get no broadcasts
- * there, since they are not in the default namespace ({@link StartOptions.open}).
+ * The `code` of the warnings that the process emits: for an ignored option, for a second native
+ * server on the same path of one HTTP server, and for a namespace whose clients receive no
+ * broadcasts because they are not in the default namespace ({@link StartOptions.open}).
  */
 export type WarningCode =
   | 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE'
@@ -43,7 +43,7 @@ export type WarningCode =
  * }
  */
 export class LoopbackSocketError extends Error {
-  /** Which one it is; stays the same from release to release. */
+  /** The error code. It is stable across releases. */
   readonly code: ErrorCode;
 }
 
@@ -53,93 +53,104 @@ export class InvalidNameError extends LoopbackSocketError {
 }
 
 /**
- * {@link LoopbackSocket.start} was given something that has no sockets to serve, as an app of Express,
- * a LoopBack 4 application or a stream. The message says what it is and where its server is.
+ * {@link LoopbackSocket.start} got something that has no sockets to serve, such as an Express app,
+ * a LoopBack 4 application or a stream. The message says what it is and what to pass instead.
  */
 export class InvalidHostError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
 }
 
 /**
- * A {@link Server} was given something that is neither an http(s) server nor a port, or was
- * attached while it was closing.
+ * A {@link Server} got something that is neither an HTTP(S) server nor a port, or was attached
+ * while it was closing.
  */
 export class InvalidServerError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER';
 }
 
-/** What `io.engine.generateId` gave is no id of a session, or that of another session. */
+/**
+ * `io.engine.generateId` returned something that cannot be a session id, or the id of another
+ * session.
+ */
 export class InvalidSessionIdError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID';
 }
 
-/** An option of a {@link Server}, or of {@link LoopbackSocket.start}, is unknown or impossible. */
+/**
+ * An option of a {@link Server} or of {@link LoopbackSocket.start} is unknown, or its value is
+ * invalid.
+ */
 export class InvalidOptionError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION' | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION';
   /** The name of the option. */
   readonly option: string;
 }
 
-/** An option of Socket.IO asks for what a {@link Server} cannot do. */
+/** A {@link Server} does not support this option of Socket.IO, or its value. */
 export class UnsupportedOptionError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
   /** The name of the option. */
   readonly option: string;
 }
 
-/** A member of Socket.IO that a {@link Server} does not have; the message says what to use. */
+/**
+ * A {@link Server} does not have this member of Socket.IO; the message says what to use instead.
+ */
 export class UnsupportedApiError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API';
   /** The member. */
   readonly member: string;
 }
 
-/** An event that a socket has for itself, as `disconnect`, cannot be emitted to clients. */
+/** An event with a reserved name, such as `disconnect`, cannot be emitted to clients. */
 export class ReservedEventError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT';
 }
 
-/** Something else than a function was given as a callback. */
+/** A callback is not a function. */
 export class InvalidCallbackError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK';
 }
 
-/** `timeout()` was given something else than a number of ms. */
+/** `timeout()` got something that is not a number of milliseconds. */
 export class InvalidTimeoutError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT';
 }
 
-/** A client did not acknowledge an event in the time given by `timeout()`. */
+/** A client did not acknowledge an event within the time given with `timeout()`. */
 export class AckTimeoutError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT';
-  /** What others acknowledged with, if the event was for several clients. */
+  /** The answers of other clients, if the event was for several clients. */
   readonly responses?: any[];
 }
 
-/** A client sent what is no packet: its sockets emit this as `error`, and its connection ends. */
+/**
+ * A client sent something that is not a valid packet: its sockets emit this as `error`, and its
+ * connection is closed.
+ */
 export class MalformedMessageError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE';
 }
 
 /**
- * A value of the application cannot be sent to a client: it is circular, nested too deeply, or
- * holds a `BigInt`, or a getter or `toJSON` of it throws.
+ * A value of the application cannot be sent to a client: it is circular, nested too deeply,
+ * contains a `BigInt`, or one of its getters or `toJSON` methods throws.
  */
 export class UnsendableValueError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
 }
 
 /**
- * A client has tried to authenticate too often ({@link StartOptions.maxAuthenticationAttempts}). Not
- * thrown: the client gets the message and the code with `unauthorized`.
+ * A client tried to authenticate too often ({@link StartOptions.maxAuthenticationAttempts}). Not
+ * thrown: the client receives the message and the code with `unauthorized`.
  */
 export class TooManyAttemptsError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS';
 }
 
 /**
- * Too many sockets of a client's address have not authenticated
- * ({@link StartOptions.maxPendingPerAddress}). Not thrown: the client gets the message and the code
+ * Too many sockets of a client's address have not authenticated ({@link
+ * StartOptions.maxPendingPerAddress}). Not thrown: the client receives the message and the code
  * with `unauthorized`.
  */
 export class TooManyPendingError extends LoopbackSocketError {
@@ -147,8 +158,8 @@ export class TooManyPendingError extends LoopbackSocketError {
 }
 
 /**
- * The addon for this platform is not installed, not built, or cannot be loaded; `cause` is what its
- * loader threw. `require('loopback-socket')` itself throws it.
+ * The addon for this platform is not installed, not built, or fails to load; `cause` is the error
+ * of its loader. `require('loopback-socket')` throws it.
  */
 export class MissingAddonError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_NO_ADDON';

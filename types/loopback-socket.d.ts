@@ -12,14 +12,14 @@ import * as socket from './socket';
 import Self = LoopbackSocket;
 
 /**
- * Sockets that authenticate, then call methods. One instance holds one set of them: an
- * authentication function, handlers to run after it, and methods by name. {@link LoopbackSocket.start}
- * puts it on a server; several servers and namespaces may be served by one instance.
+ * Authenticates sockets and lets them call methods. An instance has an authentication function,
+ * handlers that run after it, and methods by name. {@link LoopbackSocket.start} serves the sockets
+ * of a server; one instance can serve several servers and namespaces.
  *
  * @typeParam Credentials - what clients send with `authentication`
- * @typeParam Methods - the methods clients may call, as an interface of functions from the arguments
- *   to the result; any method with any arguments by default
- * @typeParam S - the socket that handlers get: that of the native server by default
+ * @typeParam Methods - the methods that clients may call, as an interface of functions from the
+ *   arguments to the result; by default any method with any arguments
+ * @typeParam S - the type of the socket that handlers get; by default that of the native server
  *
  * @example
  * const sockets = LoopbackSocket.get('bookshop');
@@ -45,19 +45,20 @@ declare class LoopbackSocket<
   S = LoopbackSocket.Socket,
 > {
   /**
-   * Makes an instance that {@link LoopbackSocket.get} does not know.
+   * Creates an instance that {@link LoopbackSocket.get} does not return.
    *
-   * @param name - for people to read
-   * @param timeout - how long a socket may stay without authenticating; 3000 ms by default
+   * @param name - a name, for your information
+   * @param timeout - how long a socket may stay connected without authenticating; 3000 ms by
+   *   default
    */
   constructor(name: string, timeout?: LoopbackSocket.Timeout);
 
   /**
-   * The instance of that name, made on first use: what models of one app share.
+   * Returns the instance with that name and creates it on first use. The models of an app share it.
    *
    * @param name - any string
-   * @param timeout - how long a socket may stay without authenticating; 3000 ms by default. The one
-   *   given first stays
+   * @param timeout - how long a socket may stay connected without authenticating; 3000 ms by
+   *   default. Later values are ignored
    * @throws {@link LoopbackSocket.LoopbackSocketError} when `name` is not a string
    *
    * @example
@@ -71,9 +72,9 @@ declare class LoopbackSocket<
   >(name: string, timeout?: LoopbackSocket.Timeout): LoopbackSocket<Credentials, Methods, S>;
 
   /**
-   * Sets the function that decides on credentials; a later call replaces it. It refuses by throwing,
-   * by rejecting, with `cb(err)`, or with a false value that is not `undefined`. The client then gets
-   * `unauthorized` with the `message` of the error.
+   * Sets the function that checks credentials; a later call replaces it. The function refuses a
+   * client by throwing, by rejecting, by calling `cb(err)`, or with a false value other than
+   * `undefined`. The client then receives `unauthorized` with the `message` of the error.
    *
    * @example
    * // a value or a promise
@@ -101,9 +102,9 @@ declare class LoopbackSocket<
   ): void;
 
   /**
-   * Adds a handler that runs after each successful authentication, before the client gets
-   * `authenticated`. Handlers run one after the other, in the order in which they were added; one that
-   * fails refuses the socket.
+   * Adds a handler that runs after each successful authentication, before the client receives
+   * `authenticated`. Handlers run one after the other, in the order in which they were added. A
+   * handler that fails refuses the socket.
    *
    * @example
    * sockets.onConnected((socket, credentials) => {
@@ -115,7 +116,7 @@ declare class LoopbackSocket<
   ): void;
 
   /**
-   * Removes a handler added with {@link LoopbackSocket.onConnected}, the first that matches: that
+   * Removes the first handler added with {@link LoopbackSocket.onConnected} that matches: that
    * function, or an object with the same model and method.
    *
    * @example
@@ -128,8 +129,8 @@ declare class LoopbackSocket<
   ): void;
 
   /**
-   * Defines or replaces a method that authenticated clients call by its name. Sockets have the methods
-   * there were when they authenticated.
+   * Defines or replaces a method that authenticated clients can call by its name. A socket has the
+   * methods that were defined when it authenticated.
    *
    * @example
    * sockets.defineMethod('add', (socket, credentials, args) => args.a + args.b);
@@ -154,7 +155,7 @@ declare class LoopbackSocket<
   ): void;
 
   /**
-   * Removes a method; sockets that authenticated before keep it.
+   * Removes a method. Sockets that have already authenticated keep it.
    *
    * @example
    * sockets.removeMethod('add');
@@ -162,19 +163,21 @@ declare class LoopbackSocket<
   removeMethod(name: keyof Methods & string): void;
 
   /**
-   * Serves the sockets of a server, those connected from now on. Serving the same one twice is
-   * serving it once.
+   * Serves the sockets of a server that connect from now on. Serving the same server twice is the
+   * same as serving it once.
    *
    * @param io - one of
    *   - a native {@link LoopbackSocket.Server}, or a namespace of it
    *   - a Socket.IO server of npm socket.io 2, 3 or 4, or a namespace of it
-   *   - a Node http server, or a port, as a number or a string of digits: a native server is made for it
-   * @param options - which namespaces of a whole server are left out, and how much a client may try
-   * @throws {@link LoopbackSocket.InvalidHostError} when it is none of these
-   * @throws {@link LoopbackSocket.InvalidOptionError} for an option that is unknown or impossible
+   *   - a Node HTTP server, or a port as a number or a string of digits: a native server is created
+   *     for it
+   * @param options - which namespaces of a whole server are left out, and limits of authentication
+   * @throws {@link LoopbackSocket.InvalidHostError} if `io` is none of these
+   * @throws {@link LoopbackSocket.InvalidOptionError} if an option is unknown or its value is
+   *   invalid
    *
    * @example
-   * // the native server, on the http server of a LoopBack or express app
+   * // the native server, on the HTTP server of a LoopBack or Express app
    * import { createServer } from 'node:http';
    * const httpServer = createServer();
    * sockets.start(new LoopbackSocket.Server(httpServer));
@@ -184,7 +187,7 @@ declare class LoopbackSocket<
    * sockets.start(io.of('/admin'));
    *
    * @example
-   * // a whole server, except for namespaces whose broadcasts reach every client
+   * // a whole server, except namespaces whose broadcasts reach every client
    * sockets.start(io, { open: ['/status', /^\/public/] });
    */
   start(
@@ -199,24 +202,24 @@ declare class LoopbackSocket<
     options?: LoopbackSocket.StartOptions,
   ): void;
 
-  /** The name it was made with. */
+  /** The name of the instance. */
   readonly _name: string;
-  /** The timeout in force. */
+  /** The timeout of the instance. */
   readonly _timeout: LoopbackSocket.Timeout;
-  /** What {@link LoopbackSocket.auth} was given. */
+  /** The function passed to {@link LoopbackSocket.auth}. */
   readonly _auth: LoopbackSocket.Authentication<Credentials, S> | LoopbackSocket.ModelMethod;
-  /** What {@link LoopbackSocket.defineMethod} was given, by name. */
+  /** The methods passed to {@link LoopbackSocket.defineMethod}, by name. */
   readonly _methods: Record<
     string,
     LoopbackSocket.Method<Credentials, any, any, S> | LoopbackSocket.ModelMethod
   >;
-  /** What {@link LoopbackSocket.onConnected} was given. */
+  /** The handlers passed to {@link LoopbackSocket.onConnected}. */
   readonly _connected: Array<
     LoopbackSocket.ConnectedHandler<Credentials, S> | LoopbackSocket.ModelMethod
   >;
-  /** Kept for code that reads it; always empty. */
+  /** Always empty; kept for existing code that reads it. */
   readonly _sockets: unknown[];
-  /** What {@link LoopbackSocket.start} was given last, `null` before. */
+  /** The last value passed to {@link LoopbackSocket.start}; `null` before that. */
   readonly _io: unknown;
 }
 
@@ -225,20 +228,20 @@ declare namespace LoopbackSocket {
   export import LoopbackSocket = Self;
 
   /**
-   * How long a socket may stay without authenticating, in ms: 3000 for 0, `null` and `undefined`,
-   * without end for `'none'`. A numeric string works.
+   * How long a socket may stay connected without authenticating, in ms. 0, `null` and `undefined`
+   * mean 3000; `'none'` means no limit. A numeric string works.
    */
   type Timeout = number | `${number}` | 'none' | null;
 
   /**
-   * The node-style callback of a handler that declares it. The first call counts; a falsy `err` is
-   * success.
+   * The Node-style callback of a handler that declares it. Only the first call counts; a falsy
+   * `err` means success.
    */
   type Callback<Result = any> = (err?: unknown, result?: Result) => void;
 
   /**
-   * A method of a model, looked up when it is needed: it may be defined after this object. It runs
-   * with `this` = its model.
+   * A method of a model. It is looked up when it is needed, so it may be defined after this object.
+   * It is called with `this` set to the model.
    */
   interface ModelMethod {
     /** A LoopBack model, or any object or class. */
@@ -248,8 +251,9 @@ declare namespace LoopbackSocket {
   }
 
   /**
-   * Decides on credentials. One that declares `cb` answers through it; the return value of any other
-   * counts, awaited if it is a promise. A false value refuses, `undefined` accepts.
+   * Checks credentials. A function that declares `cb` reports its outcome through it; otherwise its
+   * return value counts and is awaited if it is a promise. A false value refuses the client, but
+   * `undefined` accepts it.
    */
   type Authentication<Credentials = any, S = Socket> = (
     socket: S,
@@ -257,7 +261,9 @@ declare namespace LoopbackSocket {
     cb: Callback<unknown>,
   ) => unknown;
 
-  /** Runs after a successful authentication; its result does not matter, its failure refuses. */
+  /**
+   * Runs after a successful authentication. Its result is ignored; a failure refuses the client.
+   */
   type ConnectedHandler<Credentials = any, S = Socket> = (
     socket: S,
     credentials: Credentials,
@@ -265,8 +271,8 @@ declare namespace LoopbackSocket {
   ) => unknown;
 
   /**
-   * Answers a call. One that declares `cb` answers through it; the return value of any other counts,
-   * awaited if it is a promise.
+   * Answers a call. A function that declares `cb` answers through it; otherwise its return value
+   * counts and is awaited if it is a promise.
    *
    * @example
    * const add: LoopbackSocket.Method<unknown, { a: number; b: number }, number> = (
@@ -298,15 +304,21 @@ declare namespace LoopbackSocket {
   /** The result of a method of a {@link MethodMap}. */
   type ResultOf<M> = M extends (...args: any) => infer Result ? Awaited<Result> : never;
 
-  /** What a call answers, as JSON makes it: an `undefined` result is left out, `{}`. Or as MessagePack does. */
+  /**
+   * The answer to a call, as JSON (or MessagePack) encodes it. In JSON, an `undefined` result is
+   * left out: `{}`.
+   */
   interface Answer<Result = any, Failure = any> {
     /** What the method returned. */
     result?: Result;
-    /** What the method threw, or gave as `err`: a string stays one, an error becomes its fields. */
+    /**
+     * What the method threw or passed as `err`: a string stays a string, an error becomes its own
+     * fields.
+     */
     error?: Failure;
   }
 
-  /** What a refused client gets. */
+  /** What a refused client receives. */
   interface Refusal {
     /** The `message` of the error; missing if the error has none. */
     message?: any;
@@ -334,9 +346,12 @@ declare namespace LoopbackSocket {
    * });
    */
   interface ServerToClientEvents {
-    /** The credentials were accepted and the methods are there. */
+    /** The credentials were accepted, and the methods can be called. */
     authenticated: (accepted: true) => void;
-    /** The credentials were refused; calling `acknowledge` has the server disconnect the socket. */
+    /**
+     * The credentials were refused. If the client calls `acknowledge`, the server disconnects the
+     * socket.
+     */
     unauthorized: (refusal: Refusal, acknowledge: () => void) => void;
   }
 
@@ -351,37 +366,40 @@ declare namespace LoopbackSocket {
   /** Options of {@link LoopbackSocket.start}. */
   interface StartOptions {
     /**
-     * Namespaces that are left out when a whole server is served: their names, with a slash in front or
-     * without, and patterns that fit their names. None by default. No broadcast of any other namespace that
-     * exists by then reaches a client until its socket in the default namespace has authenticated on
-     * that connection. That of `@socket.io/admin-ui` is left out by itself.
+     * Namespaces to leave out when a whole server is served: names, with or without a leading
+     * slash, and patterns. None by default. No broadcast of any other namespace that exists at that
+     * time reaches a client until its socket in the default namespace has authenticated on that
+     * connection. The namespace of `@socket.io/admin-ui` is always left out.
      *
      * @example
      * sockets.start(io, { open: ['/status', /^\/public/] });
      */
     open?: ReadonlyArray<string | RegExp>;
     /**
-     * How many attempts of a socket to authenticate may have failed or be under way, for each instance. With
-     * one more the client gets `unauthorized` with the `message` and the `code` of a
-     * {@link TooManyAttemptsError}, the authentication function is not run, and its connection is closed.
-     * Attempts that succeed do not count. `Infinity` for no limit. @defaultValue 100
+     * How many attempts of a socket to authenticate may have failed or be in progress, per
+     * instance. With the next attempt the client receives `unauthorized` with the `message` and the
+     * `code` of a {@link TooManyAttemptsError}, the authentication function does not run, and the
+     * connection is closed. Successful attempts do not count. `Infinity` disables the limit.
+     * @defaultValue 100
      */
     maxAuthenticationAttempts?: number;
     /**
-     * How many sockets of one address may be connected without having authenticated. One more gets
-     * `unauthorized` with the `message` and the `code` of a {@link TooManyPendingError}, and its connection
-     * is closed. An IPv6 network of 64 bits counts as one address. `Infinity` for no limit.
+     * How many sockets of one address may be connected without having authenticated. The next one
+     * receives `unauthorized` with the `message` and the `code` of a {@link TooManyPendingError},
+     * and its connection is closed. An IPv6 /64 network counts as one address. `Infinity` disables
+     * the limit.
      * @defaultValue 10000
      */
     maxPendingPerAddress?: number;
     /**
-     * The address of a client for `maxPendingPerAddress`: behind a proxy all connections come from that.
-     * A socket for which it gives `undefined` is not counted. By default, where the connection comes from.
+     * Returns the address of a client for `maxPendingPerAddress`. Use it behind a proxy, where all
+     * connections come from the proxy. A socket for which it returns `undefined` is not counted. By
+     * default, the remote address of the connection.
      *
      * @example
      * sockets.start(io, {
      *   maxPendingPerAddress: 50,
-     *   // what the nearest proxy, which is ours, has seen
+     *   // the address that our own proxy has seen
      *   clientAddress: (socket) => socket.handshake.headers['x-forwarded-for']?.split(',').at(-1)?.trim(),
      * });
      */

@@ -24,19 +24,22 @@ import type {
 import type { Server } from './server';
 import type { Socket } from './socket';
 
-/** The name of a room: any value, compared as the keys of a `Map`, though typed as `socket.io` does. */
+/**
+ * The name of a room. Any value works and is compared like the keys of a `Map`; the type is that of
+ * `socket.io`.
+ */
 export type Room = string;
 
 /** The id of a socket. */
 export type SocketId = string;
 
-/** An error that refuses a client; `data` travels with its message. */
+/** An error that refuses a client; `data` is sent with its message. */
 export interface ExtendedError extends Error {
-  /** More for the client, as JSON makes it. */
+  /** More data for the client, encoded as JSON. */
   data?: any;
 }
 
-/** The events a namespace has for itself. */
+/** The reserved events of a namespace. */
 export interface NamespaceReservedEventsMap<
   ListenEvents extends EventsMap,
   EmitEvents extends EventsMap,
@@ -49,14 +52,14 @@ export interface NamespaceReservedEventsMap<
   connection: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void;
 }
 
-/** Sockets to send to, or to act on, chosen step by step; each step gives a new operator. */
+/** Selects sockets to send to or to act on. Each call returns a new operator. */
 export interface Audience<
   EmitEvents extends EventsMap,
   SocketData,
   SocketEvents extends EventsMap,
 > {
   /**
-   * Narrows to the sockets of these rooms, those of rooms named before included.
+   * Selects the sockets of these rooms, in addition to those of rooms named before.
    *
    * @example
    * io.to('customer 1').to(['admins', 'staff']).emit('bookAdded', { title: 'Emma' });
@@ -70,32 +73,32 @@ export interface Audience<
    */
   in(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
   /**
-   * Leaves out the sockets of these rooms.
+   * Excludes the sockets of these rooms.
    *
    * @example
    * io.except('customer 1').emit('bookAdded', { title: 'Emma' });
    */
   except(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
-  /** The sockets of this process, which are all there are. */
+  /** Selects the sockets of this process, which are all sockets. */
   readonly local: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
   /**
-   * What is emitted may be dropped for a client for which something waits already.
+   * Drops the event for a client that already has data queued.
    *
    * @example
    * io.volatile.emit('position', { x: 1, y: 2 });
    */
   readonly volatile: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
-  /** As Socket.IO 2 spells that what is emitted is JSON, which it always is. */
+  /** Has no effect: everything is JSON. A spelling of Socket.IO 2. */
   readonly json: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
-  /** As Socket.IO 2 spells whether there is binary in what is emitted, which is found without. */
+  /** Has no effect: binary is detected automatically. A spelling of Socket.IO 2. */
   binary(binary?: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
-  /** Accepted; the native server does not compress. */
+  /** Has no effect: the native server does not compress. */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
   /**
-   * How long clients may take to acknowledge.
+   * Sets the time that clients have to acknowledge.
    *
    * @param timeout - in ms
-   * @throws {@link InvalidTimeoutError} when it is no number, or negative
+   * @throws {@link InvalidTimeoutError} if it is not a number, or negative
    *
    * @example
    * io.timeout(1000).emit('are you there?', (err: Error | null, answers: string[]) => {
@@ -106,8 +109,8 @@ export interface Audience<
   /**
    * Emits an event and waits until every client has acknowledged. Needs a `timeout()` before it.
    *
-   * @returns what each client acknowledged with; rejected with {@link AckTimeoutError}, with the
-   *   `responses` so far, when the time is over
+   * @returns the answers of all clients; rejects with {@link AckTimeoutError}, which has the
+   *   `responses` received so far, at the timeout
    *
    * @example
    * const answers = await io.timeout(1000).emitWithAck('are you there?');
@@ -117,7 +120,7 @@ export interface Audience<
     ...args: ArgsBeforeAck<EmitEvents, Name>
   ): Promise<AnswerOf<EmitEvents, Name>>;
   /**
-   * The sockets, those that have not authenticated among them.
+   * Returns the sockets, including those that have not authenticated.
    *
    * @example
    * for (const socket of await io.in('customer 1').fetchSockets()) {
@@ -125,26 +128,26 @@ export interface Audience<
    * }
    */
   fetchSockets(): Promise<Array<RemoteSocket<SocketEvents, SocketData>>>;
-  /** Their ids. @deprecated Use `fetchSockets()`. */
+  /** Returns their ids. @deprecated Use `fetchSockets()`. */
   allSockets(): Promise<Set<SocketId>>;
   /**
-   * Makes them join rooms.
+   * Makes the sockets join rooms.
    *
    * @example
    * io.in('customer 1').socketsJoin(['readers', 'buyers']);
    */
   socketsJoin(room: Room | Room[]): void;
   /**
-   * Makes them leave rooms.
+   * Makes the sockets leave rooms.
    *
    * @example
    * io.in('customer 1').socketsLeave('buyers');
    */
   socketsLeave(room: Room | Room[]): void;
   /**
-   * Disconnects them.
+   * Disconnects the sockets.
    *
-   * @param close - end their whole connections; `false` by default
+   * @param close - whether to close their connections, with all namespaces; `false` by default
    *
    * @example
    * io.in('customer 1').disconnectSockets(true);
@@ -152,20 +155,20 @@ export interface Audience<
   disconnectSockets(close?: boolean): void;
 }
 
-/** A choice of sockets. What is sent does not reach those that have not authenticated. */
+/** A selection of sockets. Those that have not authenticated do not receive what is sent. */
 export interface BroadcastOperator<
   EmitEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
   SocketEvents extends EventsMap = EmitEvents,
 > extends Audience<EmitEvents, SocketData, SocketEvents> {
-  /** Itself: broadcasting is what it does. */
+  /** The operator itself. */
   readonly broadcast: this;
   /**
-   * Sends an event. A function as the last argument is called with `(err, responses)` when every
-   * client has acknowledged, or when the time given by `timeout()` is over.
+   * Sends an event. If the last argument is a function, it is called with `(err, responses)` when
+   * every client has acknowledged, or at the timeout given with `timeout()`.
    *
-   * @throws {@link ReservedEventError} for an event that sockets have for themselves
-   * @throws {@link UnsendableValueError} for a value that cannot be sent
+   * @throws {@link ReservedEventError} if the event name is reserved
+   * @throws {@link UnsendableValueError} if a value cannot be sent
    *
    * @example
    * io.to('customer 1').emit('bookAdded', { title: 'Emma' });
@@ -180,7 +183,7 @@ export interface BroadcastOperator<
   write(...args: EventArgs<EmitEvents, 'message'>): this;
 }
 
-/** The calls of a namespace, which a server has, too, for its default namespace. */
+/** The methods of a namespace, which a server also has for its default namespace. */
 export interface NamespaceCalls<
   ListenEvents extends EventsMap,
   EmitEvents extends EventsMap,
@@ -188,9 +191,9 @@ export interface NamespaceCalls<
   SocketData,
 > extends Audience<WithResponses<EmitEvents>, SocketData, EmitEvents> {
   /**
-   * Adds middleware: it looks at each client before it is let in, in the order it was added. One
-   * that calls `next` with an error refuses: the client gets `connect_error` with its `message` and
-   * `data`.
+   * Adds middleware. It runs for each client before the client is accepted, in the order in which
+   * it was added. If it calls `next` with an error, the client is refused and receives
+   * `connect_error` with the `message` and `data` of the error.
    *
    * @example
    * io.use((socket, next) => {
@@ -213,24 +216,27 @@ export interface NamespaceCalls<
   /** The same as `send`. */
   write(...args: EventArgs<EmitEvents, 'message'>): this;
   /**
-   * Emits an event to the other servers of a cluster. There are none: a function as the last
-   * argument is called with `(null, [])`.
+   * Emits an event to the other servers of a cluster. There are none: if the last argument is a
+   * function, it is called with `(null, [])`.
    *
-   * @throws {@link ReservedEventError} for `connect`, `connection` and `new_namespace`
+   * @throws {@link ReservedEventError} if the event is `connect`, `connection` or `new_namespace`
    */
   serverSideEmit<Name extends EventName<ServerSideEvents>>(
     event: Name,
     ...args: EventArgs<WithResponses<WithTimeout<ServerSideEvents>>, Name>
   ): boolean;
-  /** Emits an event to the other servers of a cluster and waits for their answers: there are none. */
+  /**
+   * Emits an event to the other servers of a cluster and waits for their answers. There are none,
+   * so it resolves with `[]`.
+   */
   serverSideEmitWithAck<Name extends EventNameWithAck<ServerSideEvents>>(
     event: Name,
     ...args: ArgsBeforeAck<ServerSideEvents, Name>
   ): Promise<Array<AnswerOf<ServerSideEvents, Name>>>;
-  /** The sockets, those that have not authenticated among them. */
+  /** Returns the sockets, including those that have not authenticated. */
   fetchSockets(): Promise<Array<Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>>;
   /**
-   * Calls back with the ids of the sockets.
+   * Passes the ids of the sockets to the callback.
    *
    * @deprecated Of Socket.IO 2. Use `fetchSockets()`.
    */
@@ -263,7 +269,7 @@ export interface NamespaceCalls<
 }
 
 /**
- * Which rooms there are, for reading: copies of what is so at the moment of asking.
+ * A read-only view of the rooms. Each access returns a copy.
  *
  * @example
  * const { rooms } = io.of('/').adapter;
@@ -291,7 +297,7 @@ export interface AdapterView extends TypedEmitter<
   socketRooms(id: SocketId): Set<Room> | undefined;
   /** The ids of the sockets of these rooms, or of the whole namespace. */
   sockets(rooms?: Set<Room>): Promise<Set<SocketId>>;
-  /** How many servers there are: 1. */
+  /** The number of servers: 1. */
   serverCount(): Promise<number>;
   /**
    * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
@@ -344,37 +350,37 @@ export interface AdapterView extends TypedEmitter<
    */
   serverSideEmit(...args: any[]): never;
   /**
-   * @deprecated Nothing is recovered: use `socket.data`, or a store of your own.
+   * @deprecated Connections are not recovered: use `socket.data`, or a store of your own.
    * @throws {@link UnsupportedApiError} always
    */
   persistSession(...args: any[]): never;
   /**
-   * @deprecated Nothing is recovered: use `socket.data`, or a store of your own.
+   * @deprecated Connections are not recovered: use `socket.data`, or a store of your own.
    * @throws {@link UnsupportedApiError} always
    */
   restoreSession(...args: any[]): never;
   /**
-   * @deprecated Adapters are not taken.
+   * @deprecated Adapters are not supported.
    * @throws {@link UnsupportedApiError} always
    */
   init(...args: any[]): never;
   /**
-   * @deprecated Adapters are not taken.
+   * @deprecated Adapters are not supported.
    * @throws {@link UnsupportedApiError} always
    */
   close(...args: any[]): never;
 }
 
 /**
- * The sockets of one namespace of a native {@link Server}, whose `of()` makes it.
+ * A namespace of a native {@link Server}, created with `of()`.
  *
  * @example
  * console.log(io.of('/admin') instanceof LoopbackSocket.Namespace); // true
  *
  * @typeParam ListenEvents - the events that clients send
- * @typeParam EmitEvents - the events that clients are sent
+ * @typeParam EmitEvents - the events that the server sends
  * @typeParam ServerSideEvents - the events that servers of a cluster send each other
- * @typeParam SocketData - what `socket.data` holds
+ * @typeParam SocketData - the type of `socket.data`
  */
 export abstract class Namespace<
   ListenEvents extends EventsMap = DefaultEventsMap,
@@ -394,7 +400,7 @@ export interface Namespace<
       ServerSideEvents
     >,
     NamespaceCalls<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
-  /** Its name, as `/admin`. */
+  /** Its name, such as `/admin`. */
   readonly name: string;
   /** Its server. */
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
@@ -405,7 +411,7 @@ export interface Namespace<
    * console.log(io.of('/admin').sockets.size);
    */
   readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
-  /** Which rooms there are. */
+  /** The rooms of the namespace. */
   readonly adapter: AdapterView;
   /**
    * The sockets connected to it, by id.
@@ -417,10 +423,10 @@ export interface Namespace<
     Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>
   >;
   /**
-   * Sends an event to every authenticated socket. For acknowledgements, go through `timeout()`.
+   * Sends an event to every authenticated socket. For acknowledgements, call `timeout()` first.
    *
-   * @throws {@link ReservedEventError} for an event that sockets have for themselves
-   * @throws {@link UnsendableValueError} for a value that cannot be sent
+   * @throws {@link ReservedEventError} if the event name is reserved
+   * @throws {@link UnsendableValueError} if a value cannot be sent
    *
    * @example
    * io.of('/admin').emit('bookAdded', { title: 'Emma' });
@@ -432,8 +438,8 @@ export interface Namespace<
 }
 
 /**
- * What `of()` gives for a pattern or a function: each namespace that it makes gets its listeners,
- * its middleware and the LoopbackSockets that serve it. What is sent to it is sent to them all;
+ * Returned by `of()` for a pattern or a function. Each namespace that it creates has its listeners,
+ * its middleware and the LoopbackSockets that serve it. An event sent to it goes to all of them;
  * `fetchSockets()` throws {@link UnsupportedApiError}.
  */
 export interface ParentNamespace<
@@ -442,15 +448,15 @@ export interface ParentNamespace<
   ServerSideEvents extends EventsMap = DefaultEventsMap,
   SocketData = any,
 > extends Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
-  /** The namespaces it has made. */
+  /** The namespaces that it has created. */
   readonly children: Set<Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
-  /** Makes a namespace now, without waiting for a client to ask for it. */
+  /** Creates a namespace now, instead of when a client asks for it. */
   createChild(name: string): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
 }
 
 /**
- * What `fetchSockets()` gives: the sockets themselves, of which a {@link BroadcastOperator} does not
- * know what they listen for.
+ * Returned by `fetchSockets()`: the sockets themselves. A {@link BroadcastOperator} does not know
+ * which events they listen for.
  */
 export type RemoteSocket<
   EmitEvents extends EventsMap = DefaultEventsMap,

@@ -4,10 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import type { InvalidOptionError, UnsupportedOptionError } from './errors';
 import type { Server } from './server';
 
-/** The origins that may read answers, for {@link CorsOptions}. */
+/** The origins that may read responses, for {@link CorsOptions}. */
 export type CorsOrigin = boolean | string | RegExp | Array<boolean | string | RegExp>;
 
-/** What pages of other origins may do, in the words of npm cors. */
+/** CORS options for pages of other origins, as in npm `cors`. */
 export interface CorsOptions {
   /**
    * The origins: `true` for any, `false` for none, one, several, a pattern, or a function that
@@ -21,27 +21,27 @@ export interface CorsOptions {
       ) => void);
   /** The HTTP methods. @defaultValue `'GET,HEAD,PUT,PATCH,POST,DELETE'` */
   methods?: string | string[];
-  /** The request headers; those that the page asks for by default. */
+  /** The allowed request headers; by default those that the page asks for. */
   allowedHeaders?: string | string[];
   /** The response headers that the page may read. */
   exposedHeaders?: string | string[];
-  /** Whether cookies may come along. @defaultValue false */
+  /** Whether cookies may be sent. @defaultValue false */
   credentials?: boolean;
-  /** How long, in seconds, a browser may remember all this. */
+  /** How long a browser may cache the response to a preflight request, in seconds. */
   maxAge?: number;
-  /** Whether a preflight request is left to the application's listeners. @defaultValue false */
+  /** Whether to pass preflight requests on to the application's listeners. @defaultValue false */
   preflightContinue?: boolean;
-  /** The status of the answer to a preflight request. @defaultValue 204 */
+  /** The status of the response to a preflight request. @defaultValue 204 */
   optionsSuccessStatus?: number;
 }
 
-/** Decides on {@link CorsOptions} for each request. */
+/** Returns the {@link CorsOptions} for each request. */
 export type CorsOptionsDelegate = (
   request: IncomingMessage,
   callback: (err: Error | null, options?: CorsOptions) => void,
 ) => void;
 
-/** A cookie with the session id, in the words of npm cookie. */
+/** A cookie with the session id. The options are those of npm `cookie`. */
 export interface CookieOptions {
   /** Its name. @defaultValue `'io'` */
   name?: string;
@@ -51,26 +51,26 @@ export interface CookieOptions {
   httpOnly?: boolean;
   /** @defaultValue `'lax'` */
   sameSite?: boolean | 'lax' | 'strict' | 'none';
-  /** Whether it travels over https only. */
+  /** Whether it is sent over HTTPS only. */
   secure?: boolean;
-  /** How long it lives, in seconds. */
+  /** Its lifetime in seconds. */
   maxAge?: number;
-  /** When it ends. */
+  /** When it expires. */
   expires?: Date;
-  /** The host it is for. */
+  /** Its domain. */
   domain?: string;
-  /** Which cookies a browser keeps when it has too many. */
+  /** Its priority when a browser has to evict cookies. */
   priority?: 'low' | 'medium' | 'high';
-  /** Whether it is kept apart by the page it is embedded in. */
+  /** Whether it is partitioned by the top-level site (CHIPS). */
   partitioned?: boolean;
-  /** Writes its value. */
+  /** Encodes its value. */
   encode?(value: string): string;
 }
 
 /**
- * The options of a native {@link Server}, those of socket.io 4.8 with `maxBackpressure` added. One
- * that is unknown or impossible throws {@link InvalidOptionError}; one that asks for what the
- * native server cannot do throws {@link UnsupportedOptionError}.
+ * The options of a native {@link Server}: those of socket.io 4.8, and `maxBackpressure` and
+ * `allowedOrigins`. An unknown option or an invalid value throws {@link InvalidOptionError}; an
+ * option that the native server does not support throws {@link UnsupportedOptionError}.
  *
  * @example
  * const options: LoopbackSocket.ServerOptions = {
@@ -82,39 +82,43 @@ export interface CookieOptions {
 export interface ServerOptions {
   /** The path that clients connect to. @defaultValue `'/socket.io'` */
   path?: string;
-  /** Whether the path ends in a slash: `/socket.io/`. @defaultValue true */
+  /** Whether the path ends with a slash: `/socket.io/`. @defaultValue true */
   addTrailingSlash?: boolean;
   /**
    * Whether to serve `socket.io.js` of the installed socket.io or socket.io-client under the path.
    * @defaultValue true
    */
   serveClient?: boolean;
-  /** How long a connection may live without joining a namespace, in ms. @defaultValue 45000 */
+  /**
+   * Time after which a connection that has not joined a namespace is closed, in ms. @defaultValue
+   * 45000
+   */
   connectTimeout?: number;
-  /** How often clients are pinged, in ms. @defaultValue 25000 */
+  /** Time between two pings, in ms. @defaultValue 25000 */
   pingInterval?: number;
-  /** How long a client may leave a ping unanswered, in ms. @defaultValue 20000 */
+  /** Time that a client has to answer a ping, in ms. @defaultValue 20000 */
   pingTimeout?: number;
-  /** How long an upgrade to websocket may take, in ms. @defaultValue 10000 */
+  /** Time that an upgrade to WebSocket may take, in ms. @defaultValue 10000 */
   upgradeTimeout?: number;
   /**
-   * The largest message of a client, in bytes with its attachments, on either transport; a larger
-   * one ends its connection. @defaultValue 1000000
+   * The maximum size of a client's message in bytes, including its attachments, on both transports.
+   * A larger message closes the connection. @defaultValue 1000000
    */
   maxHttpBufferSize?: number;
   /**
-   * How many bytes may wait for a client that does not read, before its connection is closed. Those
-   * of a broadcast count for each client, though they are in memory once. A client that reads fast
-   * (8 MB a second) is waited for instead. @defaultValue 16777216
+   * The maximum number of bytes queued for a client that does not read; beyond it the connection is
+   * closed. The bytes of a broadcast count for each client, although they are in memory only once.
+   * If the client reads fast (8 MB a second), the server waits for it instead. @defaultValue
+   * 16777216
    */
   maxBackpressure?: number;
   /** The transports that clients may open. @defaultValue `['polling', 'websocket']` */
   transports?: Array<'polling' | 'websocket'>;
-  /** Whether a connection may move from polling to websocket. @defaultValue true */
+  /** Whether a connection may upgrade from polling to WebSocket. @defaultValue true */
   allowUpgrades?: boolean;
   /**
-   * Decides on each request that opens a connection or upgrades one: `fn(null, true)` lets it in,
-   * `fn('why not', false)` refuses it.
+   * Accepts or refuses each request that opens or upgrades a connection: `fn(null, true)` accepts
+   * it, `fn('reason', false)` refuses it.
    *
    * @example
    * const options: LoopbackSocket.ServerOptions = {
@@ -126,12 +130,13 @@ export interface ServerOptions {
     fn: (err: string | null | undefined, success: boolean) => void,
   ) => void;
   /**
-   * The pages that may connect, by their origins, over every transport; others are refused with 403. As
-   * `origin` of npm cors: origins without a path, regular expressions, an array of both, or a function.
-   * Browsers send the origin of a page with each websocket, so list that of your own pages, too. Requests
-   * without an origin, of clients that are no pages, pass. The option `cors` is about the answers to long
-   * polling alone: without this one a page of any origin can open a websocket, with the cookies of its
-   * user (RFC 6455, section 10.2). @defaultValue every page
+   * The origins of pages that may connect, over every transport; others are refused with 403. As
+   * `origin` of npm `cors`: origins without a path, regular expressions, an array of both, or a
+   * function. Browsers send the origin of a page with each WebSocket, so list that of your own
+   * pages, too. Requests without an origin, from clients that are not browsers, are accepted. The
+   * option `cors` applies to long polling only: without `allowedOrigins`, a page of any origin can
+   * open a WebSocket with the cookies of its user (RFC 6455, section 10.2). @defaultValue every
+   * page
    *
    * @example
    * const io = new LoopbackSocket.Server(3000, {
@@ -145,39 +150,43 @@ export interface ServerOptions {
     | ((origin: string, done: (err: unknown, allowed?: boolean) => void) => void)
     | false;
   /**
-   * A cookie with the session id, for load balancers: `true` for one named `io`, a name, or all of
-   * it. @defaultValue false
+   * A cookie with the session id, for load balancers: `true` for a cookie named `io`, a name, or
+   * its options. @defaultValue false
    */
   cookie?: CookieOptions | string | boolean;
-  /** What pages of other origins may do; `true` for anything. @defaultValue false */
+  /** CORS for pages of other origins; `true` allows every origin. @defaultValue false */
   cors?: CorsOptions | CorsOptionsDelegate | boolean;
-  /** Whether clients of Socket.IO 2 may connect. @defaultValue true */
+  /** Whether clients of Socket.IO 1 and 2 may connect. @defaultValue true */
   allowEIO3?: boolean;
   /**
-   * Whether a namespace that `of()` made for a pattern goes with its last socket.
+   * Whether a namespace created from a pattern is removed with its last socket.
    * @defaultValue false
    */
   cleanupEmptyChildNamespaces?: boolean;
   /**
-   * The format of packets: JSON, or MessagePack, for which the module `socket.io-msgpack-parser` is
-   * taken too. Clients need the same one. In MessagePack values travel as that module has them: `undefined`,
-   * `NaN`, a `Date` and an `ArrayBuffer` arrive as such. @defaultValue `'json'`
+   * The wire format of packets: JSON or MessagePack. For MessagePack you can also pass the module
+   * `socket.io-msgpack-parser`. Clients need the same parser. With MessagePack, values are encoded
+   * as by that module: `undefined`, `NaN`, a `Date` and an `ArrayBuffer` arrive as such.
+   * @defaultValue `'json'`
    */
   parser?: 'json' | 'msgpack' | { Encoder: new (...args: any[]) => any };
-  /** Whether an upgrade request that nobody takes is ended. @defaultValue true */
+  /** Whether to close an upgrade request that nobody handles. @defaultValue true */
   destroyUpgrade?: boolean;
-  /** After how long that is, in ms. @defaultValue 1000 */
+  /** Time after which it is closed, in ms. @defaultValue 1000 */
   destroyUpgradeTimeout?: number;
   /** Ignored with a warning: the native server does not compress. */
   perMessageDeflate?: boolean | object;
   /** Ignored with a warning: the native server does not compress. */
   httpCompression?: boolean | object;
-  /** Ignored with a warning: websockets are served in Rust. */
+  /** Ignored with a warning: WebSocket is implemented in Rust. */
   wsEngine?: any;
-  /** Refused: rooms are kept in Rust, for one process. Use socket.io and `start(io)` in a cluster. */
+  /**
+   * Not supported: rooms are kept in Rust, for one process. In a cluster, create a socket.io server
+   * and call `start(io)`.
+   */
   adapter?: undefined;
-  /** Refused: a client that reconnects is a new socket. */
+  /** Not supported: a client that reconnects is a new socket. */
   connectionStateRecovery?: undefined;
-  /** Refused: emit from a listener of `connection`. */
+  /** Not supported: emit an event in a `connection` listener. */
   initialPacket?: undefined;
 }

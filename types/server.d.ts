@@ -29,14 +29,14 @@ import type {
 import type { ServerOptions } from './options';
 import type { EngineSocket, Socket } from './socket';
 
-/** The events a server has for itself. */
+/** The reserved events of a server. */
 export interface ServerReservedEventsMap<
   ListenEvents extends EventsMap,
   EmitEvents extends EventsMap,
   ServerSideEvents extends EventsMap,
   SocketData,
 > extends NamespaceReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData> {
-  /** A namespace was made. */
+  /** A namespace was created. */
   new_namespace: (
     namespace: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>,
   ) => void;
@@ -48,14 +48,14 @@ export interface ConnectionError {
   req: IncomingMessage;
   /** Engine.IO's code: 0 transport, 1 session id, 2 method, 3 request, 4 forbidden, 5 version. */
   code: number;
-  /** The same in words. */
+  /** The message for that code. */
   message: string;
-  /** More about it. */
+  /** Details. */
   context: Record<string, unknown>;
 }
 
 /**
- * What is above single connections.
+ * The Engine.IO server: what concerns all connections.
  *
  * @example
  * console.log(io.engine.clientsCount);
@@ -70,22 +70,22 @@ export interface ConnectionError {
  */
 export interface Engine extends TypedEmitter<
   {
-    /** A connection is open. */
+    /** A connection was opened. */
     connection: (conn: EngineSocket) => void;
     /** A request to open a connection was refused. */
     connection_error: (err: ConnectionError) => void;
-    /** The headers of the first response of a connection; what a listener adds is sent. */
+    /** The headers of the first response of a connection. Headers that a listener adds are sent. */
     initial_headers: (headers: Record<string, string>, req: IncomingMessage) => void;
-    /** The headers of every response; what a listener adds is sent. */
+    /** The headers of every response. Headers that a listener adds are sent. */
     headers: (headers: Record<string, string>, req: IncomingMessage) => void;
   },
   {}
 > {
-  /** How many connections there are. */
+  /** The number of connections. */
   readonly clientsCount: number;
   /**
-   * Adds middleware, as Express has it, for every request of clients. For an upgrade to websocket
-   * the response takes headers only.
+   * Adds Express-style middleware for every request of clients. For an upgrade to WebSocket, the
+   * response accepts headers only.
    *
    * @example
    * io.engine.use((req, res, next) => {
@@ -96,13 +96,14 @@ export interface Engine extends TypedEmitter<
   use(
     middleware: (req: IncomingMessage, res: ServerResponse, next: (err?: any) => void) => unknown,
   ): void;
-  /** The options in force. */
+  /** The options of the server. */
   readonly opts: ServerOptions;
   /**
-   * Makes the id of a session: 20 random characters of base64url. Set it to make ids of your own, at
-   * once or by a promise. Each session needs a string of its own, 1 to 63 visible ASCII characters
-   * other than `"` and `\`. It must be impossible to guess: whoever knows an id can use the session. A
-   * request whose id cannot be used is refused as a bad request, and `connection_error` tells why.
+   * Creates the id of a session: 20 random base64url characters. Replace it to create ids of your
+   * own, as a string or a promise. Each id must be unique, 1 to 63 visible ASCII characters other
+   * than `"` and `\`, and impossible to guess: whoever knows an id can use the session. If the id
+   * is invalid or in use, the request is refused as a bad request, and `connection_error` gives the
+   * reason.
    *
    * @param req the request that opens the session
    *
@@ -112,7 +113,7 @@ export interface Engine extends TypedEmitter<
    * io.engine.generateId = () => randomUUID();
    */
   generateId(req: IncomingMessage): string | Promise<string>;
-  /** Ends every connection. */
+  /** Closes every connection. */
   close(): this;
   /**
    * @deprecated Use `io.attach()`.
@@ -130,7 +131,7 @@ export interface Engine extends TypedEmitter<
    */
   handleUpgrade(...args: any[]): never;
   /**
-   * @deprecated There is no WebTransport.
+   * @deprecated WebTransport is not supported.
    * @throws {@link UnsupportedApiError} always
    */
   onWebTransportSession(...args: any[]): never;
@@ -141,16 +142,16 @@ export interface Engine extends TypedEmitter<
   upgrades(...args: any[]): never;
 }
 
-/** Where clients connect: a Node http(s) server, or a port, for which an http server is made. */
+/** A Node HTTP(S) server, or a port, for which an HTTP server is created. */
 export type Listener = HttpServer | HttpsServer | number | `${number}`;
 
 /**
- * A Socket.IO server in Rust, for clients of Socket.IO 2, 3 and 4 at once.
+ * A Socket.IO server in Rust, for clients of Socket.IO 1 to 4 at the same time.
  *
  * @typeParam ListenEvents - the events that clients send; any by default
- * @typeParam EmitEvents - the events that clients are sent; the same by default
+ * @typeParam EmitEvents - the events that the server sends; the same by default
  * @typeParam ServerSideEvents - the events that servers of a cluster send each other
- * @typeParam SocketData - what `socket.data` holds
+ * @typeParam SocketData - the type of `socket.data`
  *
  * @example
  * import { createServer } from 'node:http';
@@ -160,7 +161,7 @@ export type Listener = HttpServer | HttpsServer | number | `${number}`;
  * httpServer.listen(3000);
  *
  * @example
- * // a port: the http server is made for it
+ * // a port: an HTTP server is created for it
  * const io = new LoopbackSocket.Server(3000);
  * io.on('connection', (socket) => console.log(socket.id));
  *
@@ -183,29 +184,30 @@ export class Server<
   SocketData = any,
 > extends EventEmitter {
   /**
-   * @param options - for a server that {@link Server.attach} puts somewhere later
-   * @throws {@link InvalidOptionError} for an option that is unknown or impossible
-   * @throws {@link UnsupportedOptionError} for one that asks for what the server cannot do
+   * @param options - options; call {@link Server.attach} later
+   * @throws {@link InvalidOptionError} if an option is unknown or its value is invalid
+   * @throws {@link UnsupportedOptionError} if the server does not support an option
    */
   constructor(options?: ServerOptions);
   /**
-   * @param listener - a Node http or https server, or a port, 0 for any that is free
-   * @throws {@link InvalidServerError} when it is neither
+   * @param listener - a Node HTTP or HTTPS server, or a port; 0 picks a free port
+   * @throws {@link InvalidServerError} if it is neither
    */
   constructor(listener: Listener | undefined, options?: ServerOptions);
 
-  /** The http server it takes its connections from; `undefined` before it is attached. */
+  /** The HTTP server that it is attached to; `undefined` before that. */
   readonly httpServer: HttpServer | HttpsServer;
   /** The default namespace, `/`. */
   readonly sockets: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
-  /** What is above single connections. */
+  /** The Engine.IO server: what concerns all connections. */
   readonly engine: Engine;
   /**
-   * Takes the connections of a server, or of a port. A server that was closed may be attached again.
+   * Attaches the server to an HTTP server or a port. A server that was closed can be attached
+   * again.
    *
    * @param options - added to those of the constructor
-   * @throws {@link InvalidServerError} when it is neither a http(s) server nor a port, or while
-   *   the server is closing
+   * @throws {@link InvalidServerError} if it is neither an HTTP(S) server nor a port, or while the
+   *   server is closing
    *
    * @example
    * const io = new LoopbackSocket.Server({ serveClient: false });
@@ -215,9 +217,9 @@ export class Server<
   /** The same as `attach`. */
   listen(listener: Listener, options?: ServerOptions): this;
   /**
-   * A namespace, made on first use.
+   * Returns a namespace and creates it on first use.
    *
-   * @param name - its name; a slash in front may be left out
+   * @param name - its name; the leading slash is optional
    * @param onConnect - a listener for its sockets
    *
    * @example
@@ -228,9 +230,10 @@ export class Server<
     onConnect?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   /**
-   * Namespaces that are made when a client asks for one whose name fits.
+   * Returns a parent of namespaces that are created when a client asks for one with a matching
+   * name.
    *
-   * @param pattern - a pattern for names, or a function that calls `next(null, whether)`
+   * @param pattern - a pattern for names, or a function that accepts a name with `next(null, true)`
    * @param onConnect - a listener for their sockets
    *
    * @example
@@ -261,8 +264,8 @@ export class Server<
     onConnect?: (socket: Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>) => void,
   ): Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   /**
-   * Adds a listener to the default namespace. `connection` comes with each new {@link Socket},
-   * `new_namespace` with each {@link Namespace}.
+   * Adds a listener to the default namespace. `connection` is emitted with each new {@link Socket},
+   * `new_namespace` with each new {@link Namespace}.
    *
    * @example
    * io.on('connection', (socket) => console.log(socket.id));
@@ -279,7 +282,7 @@ export class Server<
       Name
     >,
   ): this;
-  /** As `on`, for one time. */
+  /** Like `on`, but the listener is called only once. */
   once<
     Name extends
       | EventName<ServerReservedEventsMap<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>
@@ -307,11 +310,11 @@ export class Server<
     >
   >;
   /**
-   * Sends an event to every authenticated socket of the default namespace. For acknowledgements, go
-   * through `timeout()`.
+   * Sends an event to every authenticated socket of the default namespace. For acknowledgements,
+   * call `timeout()` first.
    *
-   * @throws {@link ReservedEventError} for an event that sockets have for themselves
-   * @throws {@link UnsendableValueError} for a value that cannot be sent
+   * @throws {@link ReservedEventError} if the event name is reserved
+   * @throws {@link UnsendableValueError} if a value cannot be sent
    *
    * @example
    * io.emit('bookAdded', { title: 'Emma' });
@@ -320,24 +323,36 @@ export class Server<
     event: Name,
     ...args: EventArgs<EmitEvents, Name>
   ): boolean;
-  /** The option `path`. Giving one throws {@link UnsupportedApiError}. */
+  /** Returns the option `path`. With an argument it throws {@link UnsupportedApiError}. */
   path(): string;
-  /** The option `serveClient`. Giving one throws {@link UnsupportedApiError}. */
+  /** Returns the option `serveClient`. With an argument it throws {@link UnsupportedApiError}. */
   serveClient(): boolean;
-  /** The option `connectTimeout`. Giving one throws {@link UnsupportedApiError}. */
+  /**
+   * Returns the option `connectTimeout`. With an argument it throws {@link UnsupportedApiError}.
+   */
   connectTimeout(): number;
-  /** Nothing: rooms are kept in Rust. Giving one throws {@link UnsupportedApiError}. */
+  /**
+   * Returns `undefined`: rooms are kept in Rust. With an argument it throws {@link
+   * UnsupportedApiError}.
+   */
   adapter(): undefined;
-  /** Nothing. @deprecated Giving an engine throws {@link UnsupportedApiError}: use `attach()`. */
+  /**
+   * Returns `undefined`. @deprecated With an argument it throws {@link UnsupportedApiError}: use
+   * `attach()`.
+   */
   bind(): undefined;
-  /** Nothing. @deprecated Giving an app throws {@link UnsupportedApiError}: use `attach()`. */
+  /**
+   * Returns `undefined`. @deprecated With an argument it throws {@link UnsupportedApiError}: use
+   * `attach()`.
+   */
   attachApp(): undefined;
   /**
-   * Ends every socket with `server shutting down`, and closes the http server. Closing twice is
-   * harmless.
+   * Disconnects every socket with `server shutting down` and closes the HTTP server. Closing twice
+   * has no effect.
    *
-   * @param cb - called when all is closed, with the error of an http server that was not listening
-   * @returns a promise for the same moment, which is never rejected
+   * @param cb - called when everything is closed, with an error if the HTTP server was not
+   *   listening
+   * @returns a promise that resolves at the same time and never rejects
    *
    * @example
    * io.close(() => console.log('closed'));

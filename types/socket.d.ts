@@ -29,10 +29,10 @@ import type { Engine, Server } from './server';
  * Why a socket ended:
  * - `client namespace disconnect`: the client called `disconnect()`
  * - `server namespace disconnect`: `socket.disconnect()`
- * - `transport close`, `transport error`: its connection ended
- * - `forced close`: its connection was ended by the application, or its client sent nonsense
- * - `parse error`: its client sent what is no packet
- * - `ping timeout`: its client went silent
+ * - `transport close`, `transport error`: its connection was closed or failed
+ * - `forced close`: the application closed its connection, or its client violated the protocol
+ * - `parse error`: its client sent something that is not a packet
+ * - `ping timeout`: its client did not answer a ping
  * - `server shutting down`: `io.close()`
  */
 export type DisconnectReason =
@@ -50,13 +50,13 @@ export type DisconnectReason =
 export interface Handshake {
   /** The headers of its first request. */
   headers: IncomingHttpHeaders;
-  /** When it connected, for people. */
+  /** When it connected, as readable text. */
   time: string;
   /** When it connected, in ms since 1970. */
   issued: number;
-  /** The address of its end of the connection. */
+  /** The remote address of the connection. */
   address: string;
-  /** Whether it came from another origin. */
+  /** Whether it is from another origin. */
   xdomain: boolean;
   /** Whether its connection is encrypted. */
   secure: boolean;
@@ -64,33 +64,36 @@ export interface Handshake {
   url: string;
   /** The parameters of that URL. */
   query: Record<string, string>;
-  /** What the client gave as `auth` when it connected (not the credentials of `authentication`). */
+  /** The `auth` option of the client (not the credentials of `authentication`). */
   auth: { [key: string]: any };
 }
 
-/** An event of a client, as middleware sees it: name, arguments, acknowledgement if asked for. */
+/**
+ * An event of a client, as middleware sees it: name, arguments, and the acknowledgement if the
+ * client asks for one.
+ */
 export type Event = [string, ...any[]];
 
-/** The events a socket has for itself. */
+/** The reserved events of a socket. */
 export interface SocketReservedEventsMap {
-  /** It has ended, and is in no room any more. */
+  /** The socket has been disconnected and is no longer in any room. */
   disconnect: (reason: DisconnectReason, description?: any) => void;
-  /** It is about to end; its rooms are still known. */
+  /** The socket is about to be disconnected; its rooms are still available. */
   disconnecting: (reason: DisconnectReason, description?: any) => void;
-  /** Middleware of the socket dropped an event, or its client sent what cannot be read. */
+  /** Middleware of the socket dropped an event, or its client sent a malformed message. */
   error: (err: Error) => void;
 }
 
-/** A packet of Engine.IO, as `socket.conn` reports it. */
+/** An Engine.IO packet, as `socket.conn` emits it. */
 export interface EnginePacket {
-  /** What it is. */
+  /** Its type. */
   type: 'open' | 'close' | 'ping' | 'pong' | 'message' | 'upgrade' | 'noop';
-  /** What it carries: text, or the bytes of a binary message. */
+  /** Its content: text, or the bytes of a binary message. */
   data?: string | Buffer;
 }
 
 /**
- * A connection, which the sockets of its namespaces share, as Engine.IO sees it.
+ * An Engine.IO connection, shared by the client's sockets in all namespaces.
  *
  * @example
  * io.on('connection', (socket) => {
@@ -100,40 +103,42 @@ export interface EnginePacket {
  */
 export interface EngineSocket extends TypedEmitter<
   {
-    /** It moved to websocket. */
+    /** The connection was upgraded to WebSocket. */
     upgrade: (transport: { name: string }) => void;
-    /** A packet came: a message has its text or its bytes as `data`, as they are on the wire. */
+    /**
+     * A packet was received. For a message, `data` is the text or the bytes that are on the wire.
+     */
     packet: (packet: EnginePacket) => void;
-    /** A packet is sent. Emitted when the packet is handed over, not inside `emit()`. */
+    /** A packet is sent. Emitted when the packet is handed over to Rust, not inside `emit()`. */
     packetCreate: (packet: EnginePacket & { options: { compress: boolean } }) => void;
-    /** A message came. */
+    /** A message was received. */
     message: (data: string | Buffer) => void;
     /** The same as `message`. */
     data: (data: string | Buffer) => void;
-    /** The client answered a ping, or pinged: in version 3 of Engine.IO that is its part. */
+    /** The client answered a ping or, in Engine.IO 3, sent one. */
     heartbeat: () => void;
-    /** It has ended. */
+    /** The connection was closed. */
     close: (reason: string, description?: any) => void;
   },
   {}
 > {
-  /** Its Engine.IO session id; no client should learn that of another. */
+  /** Its Engine.IO session id. Keep it secret from other clients. */
   readonly id: string;
   /** The version of Engine.IO: 3 for clients of Socket.IO 1 and 2, 4 for later ones. */
   readonly protocol: number;
-  /** The address of the client's end. */
+  /** The remote address. */
   readonly remoteAddress: string;
   /** The transport in use. */
   readonly transport: { readonly name: 'polling' | 'websocket' };
-  /** Whether it began with polling and is a websocket now. */
+  /** Whether it was upgraded from polling to WebSocket. */
   readonly upgraded: boolean;
   /** Whether it is open. */
   readonly readyState: 'open' | 'closed';
   /** {@link Server.engine}. */
   readonly server: Engine;
-  /** The http request that opened it; `delete` it to save memory. */
+  /** The HTTP request that opened it; `delete` it to save memory. */
   request: IncomingMessage;
-  /** Ends it, with all its sockets. */
+  /** Closes it, with all its sockets. */
   close(): this;
   /**
    * @deprecated Use `socket.send()`.
@@ -147,30 +152,30 @@ export interface EngineSocket extends TypedEmitter<
   write(...args: any[]): never;
 }
 
-/** A connection as Socket.IO sees it. */
+/** A Socket.IO client: a connection and its sockets. */
 export interface Client {
   /** The server. */
   readonly server: Server<any, any, any, any>;
-  /** The same connection as Engine.IO sees it. */
+  /** The Engine.IO connection. */
   readonly conn: EngineSocket;
   /** Its Engine.IO session id. */
   readonly id: string;
-  /** The http request that opened it. */
+  /** The HTTP request that opened it. */
   readonly request: IncomingMessage;
-  /** Its sockets, one a namespace, by id. */
+  /** Its sockets, one per namespace, by id. */
   readonly sockets: Map<SocketId, Socket<any, any, any, any>>;
 }
 
 /**
- * One client in one namespace of a native {@link Server}, which makes it.
+ * One client in one namespace of a native {@link Server}, which creates it.
  *
  * @example
  * console.log(socket instanceof LoopbackSocket.Socket); // true
  *
  * @typeParam ListenEvents - the events that the client sends
- * @typeParam EmitEvents - the events that the client is sent
+ * @typeParam EmitEvents - the events that the server sends to it
  * @typeParam ServerSideEvents - the events that servers of a cluster send each other
- * @typeParam SocketData - what `data` holds
+ * @typeParam SocketData - the type of `data`
  */
 export abstract class Socket<
   ListenEvents extends EventsMap = DefaultEventsMap,
@@ -187,28 +192,29 @@ export interface Socket<
   /** Its id, new with each connection. */
   readonly id: SocketId;
   /**
-   * Whether it has authenticated; `undefined` in a namespace that no instance serves. An application may
-   * exempt a socket by setting it to `true`: then no timeout ends the socket, and broadcasts reach it. It
-   * has no methods until its client authenticates.
+   * Whether it has authenticated; `undefined` in a namespace that no instance serves. An
+   * application that has checked the client by other means can set it to `true`: the timeout then
+   * no longer applies, and broadcasts reach the socket. It has no methods until its client
+   * authenticates.
    */
   auth: boolean | undefined;
   /** How its client connected. */
   readonly handshake: Handshake;
-  /** Its rooms, the one of its own id among them: a copy. */
+  /** A copy of its rooms, including the room of its own id. */
   readonly rooms: Set<Room>;
-  /** For the application to keep what it likes; an empty object at first. */
+  /** Data of the application; initially an empty object. */
   data: SocketData;
   /** Whether it is connected. */
   readonly connected: boolean;
   /** The opposite of `connected`. */
   readonly disconnected: boolean;
-  /** Always `false`: the native server recovers no sessions. */
+  /** Always `false`: the native server does not recover sessions. */
   readonly recovered: boolean;
-  /** The http request that opened its connection. */
+  /** The HTTP request that opened its connection. */
   readonly request: IncomingMessage;
-  /** Its connection, as Engine.IO sees it. */
+  /** Its Engine.IO connection. */
   readonly conn: EngineSocket;
-  /** Its connection, as Socket.IO sees it. */
+  /** Its Socket.IO client. */
   readonly client: Client;
   /** Its namespace. */
   readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
@@ -216,10 +222,10 @@ export interface Socket<
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   /** The rooms of its namespace. */
   readonly adapter: AdapterView;
-  /** Callbacks that wait for its client to acknowledge, by id. */
+  /** Callbacks that wait for an acknowledgement of the client, by id. */
   readonly acks: Map<number, (...args: any[]) => void>;
   /**
-   * Sends to every other authenticated socket of its namespace.
+   * Selects every other authenticated socket of its namespace.
    *
    * @example
    * socket.broadcast.to('readers').emit('bookAdded', { title: 'Emma' });
@@ -228,23 +234,23 @@ export interface Socket<
   /** The same as `broadcast`: there is one process. */
   readonly local: BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
   /**
-   * What is emitted next may be dropped if something waits for the client already.
+   * Drops the next event if the client already has data queued.
    *
    * @example
    * socket.volatile.emit('position', { x: 1, y: 2 });
    */
   readonly volatile: this;
-  /** As Socket.IO 2 spells that what is emitted next is JSON, which it always is. */
+  /** Has no effect: everything is JSON. A spelling of Socket.IO 2. */
   readonly json: this;
-  /** As Socket.IO 2 spells whether there is binary in what is emitted next: found without. */
+  /** Has no effect: binary is detected automatically. A spelling of Socket.IO 2. */
   binary(binary?: boolean): this;
-  /** Accepted; the native server does not compress. */
+  /** Has no effect: the native server does not compress. */
   compress(compress: boolean): this;
   /**
-   * How long the client may take to acknowledge the next event.
+   * Sets the time that the client has to acknowledge the next event.
    *
    * @param timeout - in ms
-   * @throws {@link InvalidTimeoutError} when it is no number, or negative
+   * @throws {@link InvalidTimeoutError} if it is not a number, or negative
    *
    * @example
    * socket.timeout(1000).emit('are you there?', (err: Error | null, answer: string) => {
@@ -255,11 +261,11 @@ export interface Socket<
     timeout: number,
   ): Socket<ListenEvents, WithTimeout<EmitEvents>, ServerSideEvents, SocketData>;
   /**
-   * Sends an event to its client. With a function as the last argument, asks for an
-   * acknowledgement and gives what it brings to the function.
+   * Sends an event to its client. If the last argument is a function, the client is asked for an
+   * acknowledgement, and the function is called with its arguments.
    *
-   * @throws {@link ReservedEventError} for an event that sockets have for themselves
-   * @throws {@link UnsendableValueError} for a value that cannot be sent
+   * @throws {@link ReservedEventError} if the event name is reserved
+   * @throws {@link UnsendableValueError} if a value cannot be sent
    *
    * @example
    * socket.emit('hello', { from: 'the server' });
@@ -272,8 +278,8 @@ export interface Socket<
   /**
    * Sends an event to its client and waits for the acknowledgement.
    *
-   * @returns what it brings; rejected with {@link AckTimeoutError} when the time given by
-   *   `timeout()` is over, and never without one
+   * @returns the client's answer; rejects with {@link AckTimeoutError} at the timeout given with
+   *   `timeout()`, and never without one
    *
    * @example
    * const answer = await socket.timeout(1000).emitWithAck('are you there?');
@@ -292,8 +298,8 @@ export interface Socket<
   /** The same as `send`. */
   write(...args: EventArgs<EmitEvents, 'message'>): this;
   /**
-   * Adds a listener for an event of its client, or of its own. An event that asks for an
-   * acknowledgement has a function as its last argument.
+   * Adds a listener for an event of its client, or for a reserved event. If the client asks for an
+   * acknowledgement, the last argument is a function.
    *
    * @example
    * socket.on('ping me', (text, acknowledge) => acknowledge(text));
@@ -304,8 +310,8 @@ export interface Socket<
     listener: ListenerOf<SocketReservedEventsMap, ListenEvents, Name>,
   ): this;
   /**
-   * Adds middleware: it looks at each event of the client before listeners and methods do. One that
-   * calls `next` with an error drops the event; the socket then emits `error`.
+   * Adds middleware. It runs for each event of the client, before listeners and methods. If it
+   * calls `next` with an error, the event is dropped and the socket emits `error`.
    *
    * @example
    * socket.use(([event, ...args], next) => {
@@ -320,55 +326,55 @@ export interface Socket<
    * socket.onAny((event, ...args) => console.log(event, args));
    */
   onAny(listener: (...args: any[]) => void): this;
-  /** The same as `onAny`, before the listeners there are. */
+  /** The same as `onAny`, but adds the listener before the existing ones. */
   prependAny(listener: (...args: any[]) => void): this;
-  /** Removes such a listener, or all of them. */
+  /** Removes one of these listeners, or all of them. */
   offAny(listener?: (...args: any[]) => void): this;
   /** The listeners that `onAny` and `prependAny` added. */
   listenersAny(): Array<(...args: any[]) => void>;
   /**
-   * Adds a listener for every event that its client is sent.
+   * Adds a listener for every event that is sent to the client.
    *
    * @example
    * socket.onAnyOutgoing((event, ...args) => console.log(event, args));
    */
   onAnyOutgoing(listener: (...args: any[]) => void): this;
-  /** The same as `onAnyOutgoing`, before the listeners there are. */
+  /** The same as `onAnyOutgoing`, but adds the listener before the existing ones. */
   prependAnyOutgoing(listener: (...args: any[]) => void): this;
-  /** Removes such a listener, or all of them. */
+  /** Removes one of these listeners, or all of them. */
   offAnyOutgoing(listener?: (...args: any[]) => void): this;
   /** The listeners that `onAnyOutgoing` and `prependAnyOutgoing` added. */
   listenersAnyOutgoing(): Array<(...args: any[]) => void>;
   /**
-   * Removes the listeners of an event, or all. Methods are listeners of the socket, as `listeners()`,
-   * `listenerCount()` and `eventNames()` have it, and so is what begins an attempt to authenticate. A
-   * method that is removed is there again when the client authenticates the next time.
+   * Removes the listeners of an event, or all listeners. Methods are listeners of the socket, also
+   * for `listeners()`, `listenerCount()` and `eventNames()`, and so is the listener for
+   * `authentication`. A method that is removed returns when the client authenticates the next time.
    *
    * @example
    * socket.removeAllListeners('findBooks');
    */
   removeAllListeners(event?: string | symbol): this;
   /**
-   * Joins rooms, at once.
+   * Joins rooms immediately.
    *
-   * @param done - called when that is done, as Socket.IO 2 has it
-   * @throws {@link InvalidCallbackError} when `done` is something else than a function
+   * @param done - called when it is done, as in Socket.IO 2
+   * @throws {@link InvalidCallbackError} if `done` is not a function
    *
    * @example
    * socket.join(['readers', 'buyers']);
    */
   join(room: Room | Room[], done?: (err: null) => void): this;
   /**
-   * Leaves a room, at once.
+   * Leaves a room immediately.
    *
-   * @param done - called when that is done, as Socket.IO 2 has it
-   * @throws {@link InvalidCallbackError} when `done` is something else than a function
+   * @param done - called when it is done, as in Socket.IO 2
+   * @throws {@link InvalidCallbackError} if `done` is not a function
    */
   leave(room: Room, done?: (err: null) => void): this;
-  /** Leaves every room, the one of its own id among them. */
+  /** Leaves every room, including the room of its own id. */
   leaveAll(): void;
   /**
-   * Every other authenticated socket of these rooms.
+   * Selects every other authenticated socket of these rooms.
    *
    * @example
    * socket.to('readers').emit('bookAdded', { title: 'Emma' });
@@ -376,12 +382,12 @@ export interface Socket<
   to(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
   /** The same as `to`. */
   in(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
-  /** Every other authenticated socket that is in none of these rooms. */
+  /** Selects every other authenticated socket that is in none of these rooms. */
   except(room: Room | Room[]): BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
   /**
-   * Disconnects it.
+   * Disconnects the socket.
    *
-   * @param close - end its whole connection, every namespace of it; `false` by default
+   * @param close - whether to close its connection, with all namespaces; `false` by default
    *
    * @example
    * socket.disconnect(true);
