@@ -46,7 +46,7 @@ const ENDS = /"(disconnecting|disconnect|close)","/;
  */
 const DEVIATIONS = [
   {
-    name: 'Engine.IO 3: a packet for a namespace that the client is not in',
+    name: 'Engine.IO 3: a packet for a namespace that the client has not joined',
     is: ({ eio, reference, native }) =>
       eio === 3 &&
       has(reference, ENDS) &&
@@ -54,7 +54,7 @@ const DEVIATIONS = [
       (!has(native, ENDS) || has(native, /"malformed"/)),
   },
   {
-    name: 'a POST that cannot be read',
+    name: 'a malformed POST',
     is: (found) =>
       found.eio !== undefined &&
       has(found.native, /"status":400/) &&
@@ -62,25 +62,25 @@ const DEVIATIONS = [
       (only(found, /request/) || found.step.kind === 'post'),
   },
   {
-    name: 'a POST above `maxHttpBufferSize`',
+    name: 'a POST larger than `maxHttpBufferSize`',
     is: (found) => has(found.native, /"status":413/) && has(found.reference, /"status":413/),
   },
   {
-    name: 'a POST with bytes that are no UTF-8',
+    name: 'a POST that is not valid UTF-8',
     is: ({ step, native }) =>
       step.kind === 'post' && step.hex !== undefined && has(native, /"parse error"/),
   },
   {
-    name: 'the type of answers to JSONP',
+    name: 'the content type of JSONP responses',
     is: (found) => only(found, /heads$|request/) && has(found.native, /text\/javascript/),
   },
   {
-    name: 'base64 that is none',
+    name: 'invalid base64',
     // At the beginning of a packet, behind a length of Engine.IO 3 or what parts those of Engine.IO 4.
     is: ({ sent, native }) => /(?:"|:|\\u001e)b/.test(sent) && has(native, /"parse error"/),
   },
   {
-    name: 'the length of a packet that is not in digits',
+    name: 'a packet length that is not decimal digits',
     is: ({ eio, step, native }) =>
       eio === 3 &&
       step.kind === 'post' &&
@@ -93,14 +93,14 @@ const DEVIATIONS = [
       options.allowUpgrades === false && has(native, /"UPGRADE_NOT_ALLOWED"/),
   },
   {
-    name: 'an event that carries nothing',
+    name: 'an event without data',
     is: ({ sent, native, reference }) =>
       /"4[25](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
       has(native, /"malformed"|"forced close"/) &&
       !has(reference, /"malformed"/),
   },
   {
-    name: 'MessagePack: an event whose name is no text and no number, or one of the socket itself',
+    name: 'MessagePack: an event whose name is reserved, or neither a string nor a number',
     is: ({ options, step, native, reference }) =>
       options.parser === 'msgpack' &&
       has(native, /"malformed"/) &&
@@ -113,14 +113,14 @@ const DEVIATIONS = [
       found.eio === 3 && /"40\/[^,]*\?/.test(found.sent) && only(found, /^application$/),
   },
   {
-    name: 'the stream of an upgrade that ends',
+    name: 'the stream of an upgrade that fails',
     is: (found) =>
       found.step.kind === 'frames' &&
       (isExtraEnd(found) ||
         isExtraEnd({ ...found, reference: found.native, native: found.reference })),
   },
   {
-    name: 'the id of an acknowledgement above 2^53',
+    name: 'an acknowledgement id above 2^53',
     is: ({ places, reference, native, history }) => {
       const names = largeIds(history);
       const isSame = (where) =>
@@ -129,13 +129,13 @@ const DEVIATIONS = [
     },
   },
   {
-    name: 'packets for several namespaces that come together',
+    name: 'packets for several namespaces that arrive together',
     is: ({ history, places, reference, native }) =>
       history.some(isForSeveralNamespaces) &&
       places.every((where) => isSameByNamespace(reference[where], native[where])),
   },
   {
-    name: 'pongs of Engine.IO 3 that wait',
+    name: 'queued pongs of Engine.IO 3',
     is: (found) =>
       found.eio === 3 &&
       ((only(found, /request/) && has(found.reference, /1:31:3/)) ||
@@ -147,16 +147,16 @@ const DEVIATIONS = [
           ))),
   },
   {
-    name: 'the count of attachments',
+    name: 'the number of attachments',
     is: ({ sent, native }) => /"4[56](?!\d+-)/.test(sent) && has(native, /"malformed"/),
   },
   {
-    name: 'a close packet on a websocket',
+    name: 'a close packet on a WebSocket',
     is: ({ sent, native }) =>
       /"1[^"]*"|"hex":"01/.test(sent) && has(native, /"close","transport close"/),
   },
   {
-    name: 'a request with the session of a websocket',
+    name: 'a polling request with the session id of a WebSocket',
     is: (found) =>
       found.step.kind === 'request' &&
       found.step.query?.transport === 'websocket' &&
@@ -164,7 +164,7 @@ const DEVIATIONS = [
       Object.keys(found.reference).length === 0,
   },
   {
-    name: 'Engine.IO 3: a binary message for a client whose poll waits',
+    name: 'Engine.IO 3: a binary message for a client with a waiting poll',
     is: ({ places, reference, native, versions }) =>
       places.every((where) => {
         const [, number] = /^client (\d+): polls: heads$/.exec(where) ?? [];
@@ -180,7 +180,7 @@ const DEVIATIONS = [
       }),
   },
   {
-    name: 'an upgrade with the session of a websocket',
+    name: 'an upgrade with the session id of a WebSocket',
     is: ({ step, places, reference, native }) =>
       step.kind === 'upgrade' &&
       places.every((where) => {
@@ -196,7 +196,7 @@ const DEVIATIONS = [
       }),
   },
   {
-    name: 'a connection that is about to end when its server is closed',
+    name: 'a connection that is about to be closed when its server is closed',
     is: (found) => {
       const { application: told = [] } = found.native;
       const { application: expected = [] } = found.reference;
@@ -211,18 +211,18 @@ const DEVIATIONS = [
     },
   },
   {
-    name: 'the query b64 on a websocket',
+    name: 'the query parameter `b64` on a WebSocket',
     is: (found) =>
       only(found, /websocket/) &&
       has(found.reference, /"text":"b/) &&
       has(found.native, /"binary":"/),
   },
   {
-    name: 'the letters of a namespace in Engine.IO 3',
+    name: 'the characters of a namespace in Engine.IO 3',
     is: (found) => found.eio === 3 && has(found.reference, /%[0-9A-F]{2}/),
   },
   {
-    name: 'a POST that has not come whole when its connection ends',
+    name: 'an incomplete POST when its connection is closed',
     is: (found) =>
       only(found, /request/) &&
       has(found.native, /ECONNRESET/) &&
@@ -233,11 +233,11 @@ const DEVIATIONS = [
     is: ({ sent }) => /"40(\/[^,"]*,)?[^"]*"(?:.*)"40/.test(sent),
   },
   {
-    name: 'a blank in the place of an id',
+    name: 'a space instead of an id',
     is: ({ sent }) => /"42(\/[^,"]*,)? \[/.test(sent),
   },
   {
-    name: 'a websocket that is refused for its headers',
+    name: 'a WebSocket that is refused because of its headers',
     is: (found) => {
       const isRefusal = (note) =>
         note[0] === 'connection_error' && note[3]?.name === 'INVALID_WEBSOCKET';
@@ -251,18 +251,18 @@ const DEVIATIONS = [
     },
   },
   {
-    name: 'the order in which several connections end',
+    name: 'the order in which several connections are closed',
     is: (found) =>
       only(found, /^application$/) &&
       has(found.native, ENDS) &&
       isSameInAnyOrder(found.reference.application, found.native.application),
   },
   {
-    name: 'a placeholder whose number is not whole',
+    name: 'a placeholder whose number is not an integer',
     is: ({ sent, native }) => /\\"num\\":-?\d*\.\d/.test(sent) && has(native, /"malformed"/),
   },
   {
-    name: 'an acknowledgement that comes together with what asks for it',
+    name: 'an acknowledgement that arrives together with the event that asks for it',
     is: (found) =>
       parts(found.step) > 1 &&
       only(found, /^application$/) &&
@@ -270,7 +270,7 @@ const DEVIATIONS = [
       !has(found.reference, /"answer"/),
   },
   {
-    name: 'what comes together with the end of its socket',
+    name: 'a message that arrives together with a disconnect',
     is: (found) =>
       parts(found.step) > 1 &&
       has(found.reference, /"(disconnecting|disconnect|close|error)","/) &&
