@@ -82,7 +82,7 @@ function circleIn(graph) {
 describe('the layers of lib/', () => {
   const graph = requires();
 
-  it('have a place for every file', () => {
+  it('every file of lib/ belongs to a layer', () => {
     assert.deepEqual(
       [...graph.keys()].filter((file) => heightOf(file) < 0),
       [],
@@ -90,7 +90,7 @@ describe('the layers of lib/', () => {
     assert.ok(graph.size > 50, `${graph.size} files are looked at`);
   });
 
-  it('let a file require only files of its own folder or of a layer below', () => {
+  it('a file of lib/ requires only files of its own folder or of a layer below', () => {
     const wrong = [...graph].flatMap(([file, targets]) =>
       targets
         .filter((target) => unitOf(target) !== unitOf(file) && heightOf(target) >= heightOf(file))
@@ -99,7 +99,7 @@ describe('the layers of lib/', () => {
     assert.deepEqual(wrong, []);
   });
 
-  it('have no files that require each other in a circle', () => {
+  it('no files of lib/ require each other in a circle', () => {
     assert.equal(circleIn(graph)?.join(' -> '), undefined);
   });
 });

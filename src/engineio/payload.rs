@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_text_in_a_binary_payload_is_bytes() {
+    fn packets_of_a_binary_payload_that_are_not_text_are_bytes() {
         let body = [0, 2, 0xff, b'4', b'x', 2, 2, 0xff, 4, 7, 1, 2, 0xff, 4, 8];
         let expected = ["4x", "b\"\\x07\"", "b\"\\x08\""];
         assert_eq!(packets(&body, true, V3).unwrap(), expected);
