@@ -79,7 +79,7 @@ function circleIn(graph) {
   return undefined;
 }
 
-describe('the layers of lib/', () => {
+describe('layers of lib/', () => {
   const graph = requires();
 
   it('every file of lib/ belongs to a layer', () => {
