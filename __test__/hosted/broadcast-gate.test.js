@@ -67,7 +67,7 @@ for (const version of VERSIONS) {
       });
     }
 
-    it('broadcasts reach a socket that the application vouches for, and no method', async (t) => {
+    it('broadcasts reach a socket whose auth the application has set, but its methods stay unbound', async (t) => {
       const { io, connect } = await openServer(t, version);
       const [first, second] = [newInstance(), newInstance()];
       first.defineMethod('m', () => 'called');

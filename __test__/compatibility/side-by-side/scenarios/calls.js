@@ -663,7 +663,8 @@ module.exports = [
   },
   {
     section: 'Calls',
-    promise: 'names nobody defined are nobody’s, whatever JavaScript objects have by themselves',
+    promise:
+      'names that were not defined are no methods, even if every JavaScript object has a property of that name',
     async run(bench) {
       bench.instance.defineMethod('defined', () => 'alive');
       const peer = await bench.connect();

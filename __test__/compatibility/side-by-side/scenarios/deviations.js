@@ -309,7 +309,7 @@ module.exports = [
   {
     section: 'Deviation 2',
     deviation: 2,
-    promise: 'an unsendable result nobody asked for harms nobody',
+    promise: 'an unsendable result of a call without an acknowledgement has no effect',
     async run(bench) {
       bench.instance.defineMethod('m', (socket, credentials, args) => {
         bench.saw('m', args);
@@ -477,7 +477,7 @@ module.exports = [
   {
     section: 'Deviation 2',
     deviation: 2,
-    promise: 'an event with a name that means something to servers harms nobody',
+    promise: 'an event with a reserved name has no effect on other clients',
     async run(bench) {
       bench.instance.defineMethod('lives', () => 'on');
       const peer = await bench.connect();
@@ -636,7 +636,7 @@ module.exports = [
   },
   {
     section: 'Deviation 4',
-    promise: 'an instance that accepts and one that refuses: the client is told by both',
+    promise: 'a client gets the answers of both an instance that accepts and one that refuses',
     async run(bench) {
       const other = new bench.LoopbackSocket('the refusing instance', 'none');
       other.auth(() => Promise.reject(new Error('not mine')));

@@ -231,7 +231,7 @@ const FALSY_ERRORS = [undefined, null, 0, '', false, NaN, -0];
 module.exports = [
   {
     section: 'Handlers',
-    promise: 'auth gets (socket, credentials): the application’s own socket, and nothing more',
+    promise: 'auth gets (socket, credentials) with the application’s own socket',
     async run(bench) {
       bench.onConnection = (socket) => (bench.socket = socket);
       bench.instance.auth(function () {

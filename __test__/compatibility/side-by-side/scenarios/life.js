@@ -214,7 +214,7 @@ module.exports = [
   },
   {
     section: "A socket's life 1",
-    promise: 'a broadcast reaches those who have authenticated and passes over the pending',
+    promise: 'a broadcast reaches authenticated sockets and no pending ones',
     async run(bench) {
       const one = await bench.connect();
       const two = await bench.connect();
@@ -601,7 +601,7 @@ module.exports = [
   },
   {
     section: "A socket's life 4",
-    promise: 'an onConnected handler’s error is told in the same way',
+    promise: 'an onConnected handler’s error refuses the socket with its message',
     async run(bench) {
       const peer = await bench.connect();
       for (const [kind, failure] of FAILURES) {
@@ -613,7 +613,7 @@ module.exports = [
   },
   {
     section: "A socket's life 4",
-    promise: 'a falsy error is told as `Authentication failure`',
+    promise: 'a falsy error refuses with `Authentication failure`',
     async run(bench) {
       const { instance } = bench;
       const peer = await bench.connect();
@@ -635,7 +635,7 @@ module.exports = [
   },
   {
     section: "A socket's life 4",
-    promise: 'a missing function is told as `invalid method`',
+    promise: 'a missing function refuses with `invalid method`',
     async run(bench) {
       bench.instance.auth({ model: {}, method: 'missing' });
       const peer = await bench.connect();
@@ -899,7 +899,7 @@ module.exports = [
   },
   {
     section: "A socket's life 5",
-    promise: 'a socket that has gone before its timeout disturbs nobody',
+    promise: 'a timeout has no effect on a socket that has disconnected',
     timeout: 300,
     async run(bench) {
       noteDisconnects(bench);
@@ -1122,7 +1122,7 @@ module.exports = [
   },
   {
     section: "A socket's life 7",
-    promise: 'a client that has fallen silent is `ping timeout`',
+    promise: 'a client that stops answering pings is `ping timeout`',
     hostOptions: { pingInterval: 150, pingTimeout: 150 },
     async run(bench) {
       noteDisconnects(bench);

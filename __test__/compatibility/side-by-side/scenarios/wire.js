@@ -78,7 +78,7 @@ module.exports = [
   },
   {
     section: 'Wire',
-    promise: 'an acknowledgement of another id than the refusal’s disconnects nobody',
+    promise: 'an acknowledgement with another id than the refusal’s does not disconnect',
     async run(bench) {
       bench.instance.auth(() => Promise.reject(new Error('no')));
       const wire = await bench.wire();
