@@ -3,6 +3,7 @@
 //! # Layout
 //! - [`session`]: the life of one socket and of its calls, as a pure state machine. No threads, no
 //!   clock, no JavaScript: what may happen when is decided here, for every host.
+//! - [`protocol`]: the numbers, names and letters that Rust and JavaScript share.
 //! - [`bridge`]: the one border with V8. What JavaScript calls, the queue that wakes it, and the
 //!   only JavaScript values there are.
 //! - [`io`]: bytes of clients, who reads and writes them, and what carries them.
@@ -31,6 +32,7 @@ pub mod fuzzing;
 #[path = "../bench/instructions/cases/mod.rs"]
 pub mod instructions;
 mod io;
+mod protocol;
 mod session;
 mod socketio;
 mod websocket;

@@ -158,7 +158,7 @@ describe('batches that do not parse', () => {
     assert.deepEqual(outcome([GOOD, BAD, '[5,9,2,0,-1,0]']), [
       ['malformed', 8],
       ['event', 7, ['a', 1], null, -1, false, undefined],
-      ['disconnect', 9, 2],
+      ['disconnect', 9, 2, 0],
     ]);
   });
 

@@ -13,7 +13,8 @@ const LIB = path.join(__dirname, '..', '..', 'lib');
 const LAYERS = [
   ['errors.js'],
   ['events.js', 'host-kinds.js'],
-  ['auth', 'native'],
+  ['native'],
+  ['auth'],
   ['hosted', 'socketio'],
   ['http'],
   ['register', 'loopback-socket.js'],

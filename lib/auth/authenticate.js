@@ -11,9 +11,8 @@ const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
 
 const FAILURE = 'Authentication failure';
 
-// What `session.outcome()` answers besides the number of the onConnected handler to run.
-const BIND = -2;
-const UNAUTHORIZED = -3;
+// What `session.outcome()` answers besides the index of the onConnected handler to run.
+const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
 
 /**
  * A method with the handler that stood behind it when its socket authenticated.

@@ -120,10 +120,11 @@ class HttpFront {
    * @param {number} status the HTTP status
    * @param {boolean} isBinary whether the body is binary
    * @param {Buffer} body the body
+   * @param {number} refusal why the request is refused, or `NONE`
    * @returns {void}
    */
-  answered(number, status, isBinary, body) {
-    answered(this, number, status, isBinary, body);
+  answered(number, status, isBinary, body, refusal) {
+    answered(this, number, status, isBinary, body, refusal);
   }
 
   /**

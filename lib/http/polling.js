@@ -7,18 +7,14 @@
 const { admit, sessionOf } = require('./verify');
 const { Body } = require('./body');
 const { isJsonp, packetsOf, script } = require('./jsonp');
-const {
-  DATA_CLOSED,
-  DATA_OVERLAP,
-  PAYLOAD_TOO_LARGE,
-  POLL_CLOSED,
-} = require('../socketio/disconnect-reasons');
+const protocol = require('../native/protocol');
 const { hasConnectionListeners, protocolOf } = require('../socketio/engine');
 const { nativeRefusal, refuseRequest } = require('./refusals');
 const { pollingHeaders } = require('./headers');
 
-/** What the native server says about a request that opens a connection. */
-const OPENS = -2;
+const { DATA_CLOSED, DATA_OVERLAP, PAYLOAD_TOO_LARGE, POLL_CLOSED } = protocol.CloseReason;
+const { NONE } = protocol.Layout;
+const { OPENS } = protocol.RequestVerdict;
 
 /**
  * Requests whose packets are being read or dealt with, by session.
@@ -199,7 +195,7 @@ function accept(front, req, res) {
  *
  * @param {import('./front').HttpFront} front whose client it is
  * @param {string | undefined} sid its session, if it has one
- * @param {number} reason why, one of those of `reasons`
+ * @param {number} reason why, a `CloseReason`
  * @returns {void}
  */
 function abandon(front, sid, reason) {
@@ -243,9 +239,10 @@ function breakOff(front, sid) {
  * @param {number} status the HTTP status
  * @param {boolean} isBinary whether the body is binary
  * @param {Buffer} body the body
+ * @param {number} refusal why the request is refused, or `NONE`
  * @returns {void}
  */
-function answered(front, number, status, isBinary, body) {
+function answered(front, number, status, isBinary, body, refusal) {
   const exchange = front.exchanges.get(number);
   if (exchange === undefined) {
     // The client left, and its connection was ended then.
@@ -258,7 +255,7 @@ function answered(front, number, status, isBinary, body) {
     letGo(req, res);
   }
   if (status !== 200) {
-    refused(front, req, res, status, body);
+    refused(front, req, res, status, refusal);
     return;
   }
   let type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
@@ -290,12 +287,12 @@ function answered(front, number, status, isBinary, body) {
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {number} status the HTTP status
- * @param {Buffer} body JSON that says why, or nothing
+ * @param {number} refusal why, or `NONE`
  * @returns {void}
  */
-function refused(front, req, res, status, body) {
-  if (status === 400 && body.length > 0) {
-    refuseRequest(front, req, res, nativeRefusal(Number(JSON.parse(body).code), req));
+function refused(front, req, res, status, refusal) {
+  if (refusal !== NONE) {
+    refuseRequest(front, req, res, nativeRefusal(refusal, req));
     return;
   }
   res.writeHead(status);

@@ -7,6 +7,7 @@
 
 const http = require('http');
 const { InvalidSessionIdError } = require('../errors');
+const { Refusal } = require('../native/protocol');
 const { protocolOf } = require('../socketio/engine');
 
 /** Engine.IO's words, by its code. */
@@ -22,34 +23,46 @@ const MESSAGES = [
 const BAD_REQUEST = 3;
 const FORBIDDEN = 4;
 
-/** Code and context of what the native server refuses, by its number (`src/engineio/request.rs`). */
-const NATIVE = [
-  ({ transport }) => [0, { transport }],
-  ({ sid }) => [1, { sid }],
-  (query, method) => [2, { method }],
-  ({ transport }) => [
-    BAD_REQUEST,
-    {
-      name: 'TRANSPORT_MISMATCH',
-      transport,
-      previousTransport: transport === 'polling' ? 'websocket' : 'polling',
-    },
+/**
+ * Code and context of what the native server refuses.
+ *
+ * @type {Map<number, (query: Record<string, string>, method: string) => [number, object]>}
+ */
+const NATIVE = new Map([
+  [Refusal.UNKNOWN_TRANSPORT, ({ transport }) => [0, { transport }]],
+  [Refusal.UNKNOWN_SESSION, ({ sid }) => [1, { sid }]],
+  [Refusal.BAD_HANDSHAKE_METHOD, (query, method) => [2, { method }]],
+  [
+    Refusal.TRANSPORT_MISMATCH,
+    ({ transport }) => [
+      BAD_REQUEST,
+      {
+        name: 'TRANSPORT_MISMATCH',
+        transport,
+        previousTransport: transport === 'polling' ? 'websocket' : 'polling',
+      },
+    ],
   ],
-  undefined,
-  (query) => [5, { protocol: protocolOf(query) }],
-  (query) => [
-    BAD_REQUEST,
-    {
-      name: 'PROTOCOL_MISMATCH',
-      protocol: protocolOf(query),
-      previousProtocol: protocolOf(query) === 4 ? 3 : 4,
-    },
+  [Refusal.UNSUPPORTED_PROTOCOL, (query) => [5, { protocol: protocolOf(query) }]],
+  [
+    Refusal.PROTOCOL_MISMATCH,
+    (query) => [
+      BAD_REQUEST,
+      {
+        name: 'PROTOCOL_MISMATCH',
+        protocol: protocolOf(query),
+        previousProtocol: protocolOf(query) === 4 ? 3 : 4,
+      },
+    ],
   ],
-  () => [BAD_REQUEST, { name: 'TRANSPORT_HANDSHAKE_ERROR' }],
-  () => [BAD_REQUEST, { name: 'UPGRADE_NOT_ALLOWED' }],
-  // Of another session: what is no id at all does not come so far.
-  () => [BAD_REQUEST, { name: 'ID_GENERATION_ERROR', error: new InvalidSessionIdError() }],
-];
+  [Refusal.NOT_AN_UPGRADE, () => [BAD_REQUEST, { name: 'TRANSPORT_HANDSHAKE_ERROR' }]],
+  [Refusal.UPGRADE_NOT_ALLOWED, () => [BAD_REQUEST, { name: 'UPGRADE_NOT_ALLOWED' }]],
+  [
+    Refusal.INVALID_SESSION_ID,
+    // Of another session: what is no id at all does not come so far.
+    () => [BAD_REQUEST, { name: 'ID_GENERATION_ERROR', error: new InvalidSessionIdError() }],
+  ],
+]);
 
 /**
  * @typedef {object} Refusal
@@ -60,12 +73,12 @@ const NATIVE = [
  */
 
 /**
- * @param {number} number the native server's number for a refusal
+ * @param {number} number a `Refusal` of the native server
  * @param {http.IncomingMessage} req the request, with its `_query`
  * @returns {Refusal} the refusal
  */
 function nativeRefusal(number, req) {
-  const [code, context] = NATIVE[number](req._query, req.method);
+  const [code, context] = NATIVE.get(number)(req._query, req.method);
   return { code, context };
 }
 

@@ -5,9 +5,7 @@
  * more than the other takes.
  */
 
-const WRITE = 0;
-const RESUME = 1;
-const END = 2;
+const { END, RESUME, WRITE } = require('../native/protocol').RelayAction;
 
 /** How long a client may take to read what is left for it, in ms. */
 const FAREWELL = 30_000;

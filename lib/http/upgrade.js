@@ -5,6 +5,7 @@
  * sockets with a descriptor. Others (TLS, and every socket on Windows) are pumped.
  */
 
+const protocol = require('../native/protocol');
 const { admit, sessionOf } = require('./verify');
 const { pump } = require('./relay');
 const { abortUpgrade, badRequest, nativeRefusal, refuseUpgrade } = require('./refusals');
@@ -15,9 +16,8 @@ const { UpgradeResponse, upgradeHeaders } = require('./headers');
 /** The status of the answer to an upgrade. */
 const SWITCHING_PROTOCOLS = 101;
 
-/** What the native server says about a websocket, besides why it is refused. */
-const OPENS = -2;
-const NOT_TAKEN = -3;
+const { NONE } = protocol.Layout;
+const { NOT_TAKEN, OPENS } = protocol.RequestVerdict;
 
 /** A subprotocol is a token (RFC 6455, section 4.1; RFC 9110, section 5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -71,12 +71,12 @@ function upgrade(front, req, socket, head) {
 
 /**
  * @param {import('net').Socket} socket a socket
- * @returns {number} its descriptor, if that carries its bytes as they are; else -1
+ * @returns {number} its descriptor, if that carries its bytes as they are; else `NONE`
  */
 function descriptorOf(socket) {
   const handle = socket._handle;
   const isPlain = !socket.encrypted && PLAIN.has(handle?.constructor.name);
-  return isPlain && handle.fd >= 0 ? handle.fd : -1;
+  return isPlain && handle.fd >= 0 ? handle.fd : NONE;
 }
 
 /**
@@ -124,7 +124,7 @@ function areSubprotocols(header) {
  * @param {import('http').IncomingMessage} req the request
  * @param {import('net').Socket} socket its socket
  * @param {Buffer} head what was read behind the request
- * @param {number} descriptor the socket's descriptor, or -1
+ * @param {number} descriptor the socket's descriptor, or `NONE`
  * @param {UpgradeResponse} [res] what middleware has written to
  * @param {string} [id] the id of the session that the websocket opens
  * @returns {void}

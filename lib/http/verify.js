@@ -7,11 +7,12 @@
  */
 
 const { identify, protocolOf } = require('../socketio/engine');
+const protocol = require('../native/protocol');
 const { checkOrigin } = require('./origins');
 const { badRequest, forbidden, forbiddenOrigin, nativeRefusal } = require('./refusals');
 
-/** What the native server says of a request that opens a connection. */
-const OPENS = -2;
+const { OPENS } = protocol.RequestVerdict;
+const { UNKNOWN_TRANSPORT } = protocol.Refusal;
 
 /** What no `Origin` may contain. */
 const NOT_IN_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
@@ -129,7 +130,7 @@ function verify(front, req, isUpgrade, then) {
       then();
     }
   };
-  if (verdict !== 0 && origin !== undefined && NOT_IN_HEADERS.test(origin)) {
+  if (verdict !== UNKNOWN_TRANSPORT && origin !== undefined && NOT_IN_HEADERS.test(origin)) {
     req.headers.origin = null;
     then(badRequest('INVALID_ORIGIN', { origin }));
   } else if (verdict >= 0) {

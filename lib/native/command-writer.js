@@ -2,7 +2,7 @@
 
 /**
  * Everything the application sends, in its order, as text for the native server: a line an
- * operation, parted by tabs, which JSON always escapes (`src/socketio/commands.rs` has the list). What
+ * operation, parted by tabs, which JSON always escapes (`src/protocol.rs` has the list). What
  * gathers goes over in one call, for each is the price of a wake-up: what the handlers of a batch are
  * done with at its end, what comes after a pause when its tick is over, and what follows that before
  * the event loop has gone round together.
@@ -13,6 +13,33 @@ const { setImmediate } = require('timers');
 const { UnsendableValueError } = require('../errors');
 const { hasBinary, deconstruct } = require('./attachments');
 const { encode } = require('./msgpack');
+const protocol = require('./protocol');
+
+const {
+  ACCEPT,
+  ALLOW_NAMESPACE,
+  ALLOW_NAMESPACE_WITH_ATTACHMENTS,
+  ANSWER,
+  ANSWER_WITH_ATTACHMENTS,
+  BROADCAST,
+  BROADCAST_WITH_ATTACHMENTS,
+  CLOSE_CONNECTION,
+  DISCONNECT,
+  EMIT,
+  EMIT_WITH_ATTACHMENTS,
+  JOIN,
+  LEAVE,
+  MALFORMED,
+  MUTE,
+  REFUSE,
+  REFUSE_NAMESPACE,
+  REFUSE_WITH_ATTACHMENTS,
+  WATCH_SENT,
+} = protocol.CommandCode;
+const { UNCOMPRESSED, VOLATILE } = protocol.EmitFlag;
+
+/** How the line of an answer begins, in one piece: there is one for each call. */
+const ANSWER_TO = `${ANSWER}\t`;
 
 /** Above this many characters a batch does not wait for the end of the turn. */
 const FLUSH_AT = 1 << 16;
@@ -108,7 +135,7 @@ class Output {
     // As JSON has it, a value that has none is left out.
     const key = failed ? 'error' : 'result';
     const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
-    this.#add(`a\t${socket}\t${digits(ack)}\t[${answer}]\n`);
+    this.#add(`${ANSWER_TO}${socket}\t${digits(ack)}\t[${answer}]\n`);
   }
 
   /**
@@ -121,7 +148,7 @@ class Output {
    * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
    */
   answer(socket, ack, args) {
-    this.#send('a', 'A', `\t${socket}\t${digits(ack)}\t`, args);
+    this.#send(ANSWER, ANSWER_WITH_ATTACHMENTS, `\t${socket}\t${digits(ack)}\t`, args);
   }
 
   /**
@@ -135,7 +162,7 @@ class Output {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   emit(socket, ack, flags, args) {
-    this.#send('e', 'E', `\t${socket}\t${ack}\t${flagsOf(flags)}\t`, args);
+    this.#send(EMIT, EMIT_WITH_ATTACHMENTS, `\t${socket}\t${ack}\t${flagsOf(flags)}\t`, args);
   }
 
   /**
@@ -152,7 +179,8 @@ class Output {
    */
   broadcast(namespace, audience, ack, flags, args) {
     const to = JSON.stringify(audience);
-    this.#send('b', 'B', `\t${namespace}\t${to}\t${ack}\t${flagsOf(flags)}\t`, args);
+    const fields = `\t${namespace}\t${to}\t${ack}\t${flagsOf(flags)}\t`;
+    this.#send(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, args);
   }
 
   /**
@@ -163,9 +191,10 @@ class Output {
    */
   refuse(socket, reason) {
     if (this.#isPacked) {
-      this.#sendPacked('X', `\t${socket}\t`, reason);
+      this.#sendPacked(REFUSE_WITH_ATTACHMENTS, `\t${socket}\t`, reason);
     } else {
-      this.#add(`x\t${socket}\t${reason === undefined ? '' : jsonOf(reason)}\n`);
+      const json = reason === undefined ? '' : jsonOf(reason);
+      this.#add(`${REFUSE}\t${socket}\t${json}\n`);
     }
   }
 
@@ -181,9 +210,10 @@ class Output {
   answerAsk(sid, request, packed, exists) {
     if (exists && packed !== undefined) {
       this.#attachments.push(packed);
-      this.#add(`O\t1\t${sid}\t${request}\n`);
+      this.#add(`${ALLOW_NAMESPACE_WITH_ATTACHMENTS}\t1\t${sid}\t${request}\n`);
     } else {
-      this.#add(`${exists ? 'o' : 'r'}\t${sid}\t${request}\n`);
+      const code = exists ? ALLOW_NAMESPACE : REFUSE_NAMESPACE;
+      this.#add(`${code}\t${sid}\t${request}\n`);
     }
   }
 
@@ -192,7 +222,7 @@ class Output {
    * @returns {void}
    */
   closeConnection(sid) {
-    this.#add(`z\t${sid}\n`);
+    this.#add(`${CLOSE_CONNECTION}\t${sid}\n`);
   }
 
   /**
@@ -201,7 +231,7 @@ class Output {
    * @returns {void}
    */
   watchSent(sid, watched) {
-    this.#add(`w\t${sid}\t${watched ? 1 : 0}\n`);
+    this.#add(`${WATCH_SENT}\t${sid}\t${watched ? 1 : 0}\n`);
   }
 
   /**
@@ -210,7 +240,7 @@ class Output {
    * @returns {void}
    */
   join(socket, room) {
-    this.#add(`j\t${socket}\t${room}\n`);
+    this.#add(`${JOIN}\t${socket}\t${room}\n`);
   }
 
   /**
@@ -219,7 +249,7 @@ class Output {
    * @returns {void}
    */
   leave(socket, room) {
-    this.#add(`l\t${socket}\t${room}\n`);
+    this.#add(`${LEAVE}\t${socket}\t${room}\n`);
   }
 
   /**
@@ -227,7 +257,7 @@ class Output {
    * @returns {void}
    */
   accept(socket) {
-    this.#add(`c\t${socket}\n`);
+    this.#add(`${ACCEPT}\t${socket}\n`);
   }
 
   /**
@@ -236,7 +266,7 @@ class Output {
    * @returns {void}
    */
   hold(socket, held) {
-    this.#add(`h\t${socket}\t${held ? 1 : 0}\n`);
+    this.#add(`${MUTE}\t${socket}\t${held ? 1 : 0}\n`);
   }
 
   /**
@@ -245,7 +275,7 @@ class Output {
    * @returns {void}
    */
   disconnect(socket, close) {
-    this.#add(`d\t${socket}\t${close ? 1 : 0}\n`);
+    this.#add(`${DISCONNECT}\t${socket}\t${close ? 1 : 0}\n`);
   }
 
   /**
@@ -253,7 +283,7 @@ class Output {
    * @returns {void}
    */
   malformed(socket) {
-    this.#add(`m\t${socket}\n`);
+    this.#add(`${MALFORMED}\t${socket}\n`);
   }
 
   /**
@@ -344,7 +374,7 @@ function digits(number) {
  * @returns {string} the same as an operation has it
  */
 function flagsOf({ volatile, compress }) {
-  return `${volatile === true ? 'v' : ''}${compress === false ? 'u' : ''}`;
+  return `${volatile === true ? VOLATILE : ''}${compress === false ? UNCOMPRESSED : ''}`;
 }
 
 /**

@@ -1,33 +1,32 @@
 'use strict';
 
 /**
- * Takes batches of what happened on the native server apart (`src/bridge/event_batch.rs` has the records)
+ * Takes batches of what happened on the native server apart (`src/protocol.rs` has the records)
  * and hands each record to whom it is for.
  */
 
 const { reconstruct } = require('./attachments');
 const { decode } = require('./msgpack');
+const protocol = require('./protocol');
 
-const FIELDS = 6;
-const PLACE = 1 << 14;
-
-const EVENT = 1;
-const METHOD = 2;
-const AUTHENTICATION = 3;
-const CONNECT = 4;
-const DISCONNECT = 5;
-const ACKNOWLEDGEMENT = 6;
-const CLOSED = 7;
-const RESPONSE = 8;
-const ASK = 9;
-const UPGRADED = 10;
-const PUMP = 11;
-const PACKET = 12;
-const MALFORMED = 13;
-const RELEASED = 14;
-
-/** The reason for which a socket ends when its client leaves the namespace. */
-const CLIENT_LEFT = 0;
+const { CLIENT_NAMESPACE_DISCONNECT } = protocol.CloseReason;
+const { ATTACHMENT_RADIX, NONE, RECORD_FIELDS: FIELDS } = protocol.Layout;
+const {
+  EVENT,
+  METHOD,
+  AUTHENTICATION,
+  CONNECT,
+  DISCONNECT,
+  ACKNOWLEDGEMENT,
+  CLOSED,
+  RESPONSE,
+  NAMESPACE_REQUEST,
+  UPGRADED,
+  RELAY,
+  PACKET,
+  MALFORMED,
+  RELEASED,
+} = protocol.RecordKind;
 
 /**
  * The values of a batch, six a record.
@@ -51,7 +50,7 @@ function parseBatch(batch, records, malformed) {
           malformed(subject);
         }
         // What runs for this event must not run for the one before it.
-        values.push(EVENT, subject, -1, -1, -1, undefined);
+        values.push(EVENT, subject, NONE, NONE, NONE, undefined);
       }
     }
     return values;
@@ -105,23 +104,24 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
           );
         }
       } else if (kind === RESPONSE) {
-        server.response(subject, a, b === 1, attachments[Math.floor(place / PLACE)]);
-      } else if (kind === PUMP) {
-        server.pump(subject, a, attachments?.[Math.floor(place / PLACE)]);
+        const body = attachments[Math.floor(place / ATTACHMENT_RADIX)];
+        server.response(subject, a, b === 1, body, values[i + 5]);
+      } else if (kind === RELAY) {
+        server.pump(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {
-        server.packet(subject, a, b, attachments[Math.floor(place / PLACE)]);
+        server.packet(subject, a, b, attachments[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === CONNECT) {
         const joins = joining(values[i + 5], attachments, place, assemble);
         server.connect(subject, a, joins, ending?.has(subject) ?? false);
       } else if (kind === DISCONNECT) {
-        server.disconnect(subject, a);
+        server.disconnect(subject, a, values[i + 5]);
       } else if (kind === CLOSED) {
-        server.closed(subject, a);
+        server.closed(subject, a, values[i + 5]);
       } else if (kind === MALFORMED) {
         server.failed(subject);
-      } else if (kind === ASK) {
+      } else if (kind === NAMESPACE_REQUEST) {
         const asked = joining(values[i + 5], attachments, place, assemble);
-        server.ask(subject, asked, attachments?.[Math.floor(place / PLACE)]);
+        server.ask(subject, asked, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === RELEASED) {
         server.released(subject);
       } else if (kind === UPGRADED) {
@@ -146,7 +146,7 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
  * @returns {number | null} the client's id for its acknowledgement, if it wants one
  */
 function acknowledgement(number) {
-  return number >= 0 ? number : number === -1 ? null : number + 1;
+  return number >= 0 ? number : number === NONE ? null : number + 1;
 }
 
 /**
@@ -184,7 +184,7 @@ function endingIn(values) {
     if (values[i] === DISCONNECT) {
       ending ??= new Set();
       ending.add(values[i + 1]);
-      if (values[i + 2] === CLIENT_LEFT) {
+      if (values[i + 2] === CLIENT_NAMESPACE_DISCONNECT) {
         leaving ??= new Set();
         leaving.add(values[i + 1]);
       }
@@ -205,9 +205,9 @@ function endingIn(values) {
  * @returns {unknown} the payload, or `undefined` if the client sent what cannot be put together
  */
 function whole(server, socket, payload, attachments, place, assemble) {
-  const first = Math.floor(place / PLACE);
+  const first = Math.floor(place / ATTACHMENT_RADIX);
   try {
-    return assemble(payload, attachments.slice(first, first + (place % PLACE)));
+    return assemble(payload, attachments.slice(first, first + (place % ATTACHMENT_RADIX)));
   } catch {
     server.malformed(socket);
     return undefined;
@@ -219,7 +219,7 @@ function whole(server, socket, payload, attachments, place, assemble) {
  *
  * @param {{auth?: object}} request what is in the record
  * @param {Buffer[] | undefined} attachments the binary values of all records
- * @param {number} place where the `auth` is, or -1
+ * @param {number} place where the `auth` is, or `NONE`
  * @param {(payload: unknown, attachments: Buffer[]) => unknown} assemble what reads it
  * @returns {{auth?: object}} all of it
  */
@@ -228,7 +228,7 @@ function joining(request, attachments, place, assemble) {
     return request;
   }
   // Checked by the native server, so that it can be read.
-  const auth = assemble(undefined, [attachments[Math.floor(place / PLACE)]]);
+  const auth = assemble(undefined, [attachments[Math.floor(place / ATTACHMENT_RADIX)]]);
   return { ...request, auth };
 }
 

@@ -15,10 +15,7 @@ const { refuse } = require('./unsupported');
 /** Types of Engine.IO's packets, by their digit. */
 const TYPES = ['open', 'close', 'ping', 'pong', 'message', 'upgrade', 'noop'];
 
-/** Flags of a watched packet, a bit each; the native server sets them. */
-const SENT = 1;
-const TEXT = 2;
-const UNCOMPRESSED = 4;
+const { SENT, TEXT, UNCOMPRESSED } = require('../native/protocol').PacketFlag;
 
 /** Events of `socket.conn` that every packet of the connection is needed for. */
 const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
@@ -200,12 +197,13 @@ class Connection {
   }
 
   /**
-   * @param {number} code why a socket of the connection, or the connection itself, ends
+   * @param {number} code the `CloseReason` of a socket of the connection, or of itself
+   * @param {unknown} more what there is to say of it besides
    * @returns {import('./disconnect-reasons').End} the reason and details for listeners
    */
-  endOf(code) {
+  endOf(code, more) {
     if (this.#end?.code !== code) {
-      this.#end = endOf(code);
+      this.#end = endOf(code, more);
     }
     return this.#end;
   }
@@ -222,13 +220,14 @@ class Connection {
   /**
    * The connection has ended.
    *
-   * @param {number} code why
+   * @param {number} code its `CloseReason`
+   * @param {unknown} more what there is to say of that besides
    * @returns {void}
    */
-  close(code) {
+  close(code, more) {
     this.isOpen = false;
     if (this.#conn !== undefined) {
-      const { reason, details } = this.endOf(code);
+      const { reason, details } = this.endOf(code, more);
       this.emit('close', ofConnection(reason), details);
     }
   }

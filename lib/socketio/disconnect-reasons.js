@@ -5,6 +5,8 @@
  * argument of `disconnecting`, `disconnect` and the `close` of `socket.conn`.
  */
 
+const { CloseReason } = require('../native/protocol');
+
 /** Engine.IO's words for the end of a connection whose sockets end for a reason of Socket.IO's own. */
 const FORCED = 'forced close';
 
@@ -20,67 +22,57 @@ function transportError(message) {
   return Object.assign(new Error(message), { type: 'TransportError', description: undefined });
 }
 
-/** The words of `ws` for what a websocket may not carry, by `Fault::number` in `src/websocket/codec.rs`. */
-const FAULTS = [
-  () => 'RangeError: Invalid WebSocket frame: RSV2 and RSV3 must be clear',
-  () => 'RangeError: Invalid WebSocket frame: RSV1 must be clear',
-  (opcode) => `RangeError: Invalid WebSocket frame: invalid opcode ${opcode}`,
-  () => 'RangeError: Invalid WebSocket frame: FIN must be set',
-  (length) => `RangeError: Invalid WebSocket frame: invalid payload length ${length}`,
-  () => 'RangeError: Invalid WebSocket frame: MASK must be set',
-  (code) => `RangeError: Invalid WebSocket frame: invalid status code ${code}`,
-  () => 'Error: Invalid WebSocket frame: invalid UTF-8 sequence',
-  () => 'RangeError: Max payload size exceeded',
-  () => 'RangeError: Unsupported WebSocket frame: payload length > 2^53 - 1',
-];
-
-/** The reasons by the native server's code for each, with what makes the details where there are any. */
-const REASONS = [
-  ['client namespace disconnect'],
-  ['server namespace disconnect'],
-  ['transport close'],
-  [ERROR],
-  ['ping timeout'],
-  ['parse error'],
-  ['server shutting down'],
+/**
+ * The reasons: Socket.IO's words, and what makes the details where there are any.
+ *
+ * @type {Map<number, [reason: string, detailsOf?: (more: unknown) => object]>}
+ */
+const REASONS = new Map([
+  [CloseReason.CLIENT_NAMESPACE_DISCONNECT, ['client namespace disconnect']],
+  [CloseReason.SERVER_NAMESPACE_DISCONNECT, ['server namespace disconnect']],
+  [CloseReason.TRANSPORT_CLOSE, ['transport close']],
+  [CloseReason.TRANSPORT_ERROR, [ERROR]],
+  [CloseReason.PING_TIMEOUT, ['ping timeout']],
+  [CloseReason.PARSE_ERROR, ['parse error']],
+  [CloseReason.SERVER_SHUTTING_DOWN, ['server shutting down']],
   [
-    ERROR,
-    () => ({ message: 'The client did not read what was sent: maxBackpressure was exceeded.' }),
+    CloseReason.BACKPRESSURE,
+    [
+      ERROR,
+      () => ({ message: 'The client did not read what was sent: maxBackpressure was exceeded.' }),
+    ],
   ],
-  ['forced server close'],
-  [FORCED],
-  ['server namespace disconnect'],
-  [ERROR, () => transportError('overlap from client')],
-  [ERROR, () => transportError('data request overlap from client')],
-  [ERROR, () => transportError('invalid content')],
-  [ERROR, () => transportError('payload too large')],
-  [ERROR, () => transportError('poll connection closed prematurely')],
-  [ERROR, () => transportError('data request connection closed prematurely')],
-  [ERROR, () => new Error('invalid heartbeat direction')],
-  [ERROR, (fault, more) => transportError(FAULTS[fault](more))],
-];
-
-/** The codes of what goes wrong with a request of long polling. */
-const DATA_OVERLAP = 12;
-const PAYLOAD_TOO_LARGE = 14;
-const POLL_CLOSED = 15;
-const DATA_CLOSED = 16;
+  [CloseReason.FORCED_SERVER_CLOSE, ['forced server close']],
+  [CloseReason.FORCED_CLOSE, [FORCED]],
+  [CloseReason.REFUSED, ['server namespace disconnect']],
+  [CloseReason.POLL_OVERLAP, [ERROR, () => transportError('overlap from client')]],
+  [CloseReason.DATA_OVERLAP, [ERROR, () => transportError('data request overlap from client')]],
+  [CloseReason.INVALID_CONTENT, [ERROR, () => transportError('invalid content')]],
+  [CloseReason.PAYLOAD_TOO_LARGE, [ERROR, () => transportError('payload too large')]],
+  [CloseReason.POLL_CLOSED, [ERROR, () => transportError('poll connection closed prematurely')]],
+  [
+    CloseReason.DATA_CLOSED,
+    [ERROR, () => transportError('data request connection closed prematurely')],
+  ],
+  [CloseReason.HEARTBEAT_DIRECTION, [ERROR, () => new Error('invalid heartbeat direction')]],
+  [CloseReason.INVALID_FRAME, [ERROR, transportError]],
+]);
 
 /**
  * @typedef {object} End
- * @property {number} code the native server's code for it
+ * @property {number} code its `CloseReason`
  * @property {string} reason Socket.IO's words
  * @property {object} [details] more about it
  */
 
 /**
- * @param {number} code the native server's code: a reason, a fault of a frame, what more there is to
- *   about that
+ * @param {number} code a `CloseReason`
+ * @param {unknown} more what there is to say of it besides
  * @returns {End} reason and details
  */
-function endOf(code) {
-  const [reason, detailsOf] = REASONS[code & 0xff];
-  return { code, reason, details: detailsOf?.((code >> 8) & 0xff, code >>> 16) };
+function endOf(code, more) {
+  const [reason, detailsOf] = REASONS.get(code);
+  return { code, reason, details: detailsOf?.(more) };
 }
 
 /**
@@ -91,11 +83,4 @@ function ofConnection(reason) {
   return reason === 'server shutting down' ? FORCED : reason;
 }
 
-module.exports = {
-  DATA_CLOSED,
-  DATA_OVERLAP,
-  PAYLOAD_TOO_LARGE,
-  POLL_CLOSED,
-  endOf,
-  ofConnection,
-};
+module.exports = { endOf, ofConnection };

@@ -28,8 +28,8 @@ class EventHandlers {
    * @param {Map<number, Socket>} server.sockets by number
    * @param {import('./namespaces').Namespaces} server.namespaces its namespaces
    * @param {import('../http/front').HttpFront} server.front where clients come
-   * @param {(number: number, code: number) => void} server.connectionClosed takes the end of a
-   *   connection: its number, and why
+   * @param {(number: number, code: number, more: unknown) => void} server.connectionClosed takes
+   *   the end of a connection: its number, its `CloseReason`, and more about that
    * @param {(owner: number) => void} server.websocketClosed takes the end of a websocket that Rust had
    *   taken over: the number it was handed over with
    */
@@ -64,7 +64,7 @@ class EventHandlers {
    * @param {number} number the socket
    * @param {unknown[]} payload the event's name and arguments
    * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
-   * @param {number} run the method to run, -1 for none
+   * @param {number} run the method to run, below 0 for none
    * @param {boolean} isLast whether the client left right behind it
    * @param {import('../native/event-batch').Step[]} [steps] what else runs for it
    * @returns {void}
@@ -189,15 +189,16 @@ class EventHandlers {
 
   /**
    * @param {number} number the socket
-   * @param {number} code why it ended
+   * @param {number} code the `CloseReason`
+   * @param {unknown} more what there is to say of it besides
    * @returns {void}
    */
-  disconnect(number, code) {
+  disconnect(number, code, more) {
     const socket = this.#sockets.get(number);
     if (socket === undefined) {
       return;
     }
-    const { reason, details } = socket._connection.endOf(code);
+    const { reason, details } = socket._connection.endOf(code, more);
     socket._end(reason, details);
   }
 
@@ -256,11 +257,12 @@ class EventHandlers {
 
   /**
    * @param {number} number a connection that ended
-   * @param {number} code why
+   * @param {number} code the `CloseReason`
+   * @param {unknown} more what there is to say of it besides
    * @returns {void}
    */
-  closed(number, code) {
-    this.#connectionClosed(number, code);
+  closed(number, code, more) {
+    this.#connectionClosed(number, code, more);
   }
 
   /**
@@ -268,10 +270,11 @@ class EventHandlers {
    * @param {number} status its response's status
    * @param {boolean} isBinary whether the body is binary
    * @param {Buffer} body the body
+   * @param {number} refusal why the request is refused, or `NONE`
    * @returns {void}
    */
-  response(number, status, isBinary, body) {
-    this.#front.answered(number, status, isBinary, body);
+  response(number, status, isBinary, body, refusal) {
+    this.#front.answered(number, status, isBinary, body, refusal);
   }
 
   /**

@@ -8,8 +8,7 @@
 const { authenticate } = require('../auth/authenticate');
 const { delayOf } = require('../auth/timeout');
 
-/** `session.outcome()` for an attempt that needs nothing more. */
-const NOTHING = -1;
+const { NOTHING } = require('../native/protocol').SessionAnswer;
 
 /** @type {WeakMap<object, WeakMap<object, {methods: object[], table: number}>>} by native server */
 const tables = new WeakMap();

@@ -9,8 +9,7 @@
 
 const { invoke } = require('../auth/invoke');
 
-/** How many methods one LoopbackSocket can bind: what its number is multiplied by. */
-const METHODS = 2 ** 24;
+const { METHOD_RADIX } = require('../native/protocol').Layout;
 
 /**
  * Whether an event has been acknowledged. Listeners and methods may all acknowledge it, and the first
@@ -62,8 +61,8 @@ class MethodCalls {
    * @returns {void}
    */
   run(event, ack, run, ackState) {
-    const bound = this.bound[Math.floor(run / METHODS)];
-    const method = methodOf(bound, run % METHODS, event[0]);
+    const bound = this.bound[Math.floor(run / METHOD_RADIX)];
+    const method = methodOf(bound, run % METHOD_RADIX, event[0]);
     if (method === undefined) {
       return;
     }
@@ -85,7 +84,7 @@ class MethodCalls {
     this.bound.forEach((bound, instance) => {
       const index = (bound?.methods ?? []).findIndex(({ name }) => name === event[0]);
       if (index >= 0) {
-        this.run(event, ack, instance * METHODS + index, ackState);
+        this.run(event, ack, instance * METHOD_RADIX + index, ackState);
       }
     });
   }

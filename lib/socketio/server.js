@@ -289,7 +289,7 @@ class Server extends EventEmitter {
       sockets: this._sockets,
       namespaces: this.#namespaces,
       front: this._front,
-      connectionClosed: (number, code) => this.#connectionClosed(number, code),
+      connectionClosed: (number, code, more) => this.#connectionClosed(number, code, more),
       websocketClosed: (owner) => this.#websocketClosed(owner),
     });
     const assemble = assembler(this._options.parser);
@@ -367,10 +367,11 @@ class Server extends EventEmitter {
    * A connection has ended, after its sockets did.
    *
    * @param {number} number its number
-   * @param {number} code why it ended, by the native server's code
+   * @param {number} code the `CloseReason`
+   * @param {unknown} more what there is to say of it besides
    * @returns {void}
    */
-  #connectionClosed(number, code) {
+  #connectionClosed(number, code, more) {
     const connection = this._connections.get(number);
     this._connections.delete(number);
     this.#restIfEmpty();
@@ -379,7 +380,7 @@ class Server extends EventEmitter {
     }
     if (connection !== undefined) {
       this._front.connectionEnded(connection.sid);
-      connection.close(code);
+      connection.close(code, more);
     }
   }
 }

@@ -667,7 +667,7 @@ class Socket extends EventEmitter {
    *
    * @param {unknown[]} payload the event's name and arguments
    * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
-   * @param {number} run the method to run, -1 for none
+   * @param {number} run the method to run, below 0 for none
    * @param {boolean} isLast whether the client left right behind it: then listeners do not see it
    *   any more, as in Socket.IO 4; a method runs all the same
    * @param {(event: unknown[], ackState: import('./method-calls').AckState) => void} [runRest] runs what
@@ -858,7 +858,7 @@ class Socket extends EventEmitter {
    * @param {unknown[]} event the event as the listeners get it, acknowledgement and all
    * @param {unknown[]} payload the event as it came
    * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
-   * @param {number} run the method to run, -1 for none
+   * @param {number} run the method to run, below 0 for none
    * @param {import('./method-calls').AckState} ackState whether it has been acknowledged
    * @param {(event: unknown[], ackState: import('./method-calls').AckState) => void} [runRest] runs what
    *   else runs for the event

@@ -8,31 +8,9 @@
 //! - a text of a client never reaches beyond its own record. It was checked to be one JSON value
 //!   when it came; if a batch still cannot be parsed, JavaScript asks for its records one by one.
 //!
-//! A record is six values of the batch's array, `kind, subject, a, b, attachments, payload`:
-//!
-//! | kind | subject | a | b | payload |
-//! |---|---|---|---|---|
-//! | 1 event | socket | the client's id for its acknowledgement, one less if below 0; or -1 | method to run or -1 | `["name",args…]` |
-//! | 2 method | socket | 0 | method to run | 0: that of the event before |
-//! | 3 authentication | socket | instance | attempt | 0: that of the event before |
-//! | 4 connect | socket | connection | 0 | `{id,nsp,query,auth}` |
-//! | 5 disconnect | socket | reason | 0 | 0 |
-//! | 6 acknowledgement | socket | id | 0 | `[args…]` |
-//! | 7 closed | connection | reason | 0 | 0 |
-//! | 8 response | request | status | 1 if binary | 0 |
-//! | 9 ask | connection | 0 | 0 | `{nsp,query,auth}` |
-//! | 10 upgraded | connection | 0 | 0 | 0 |
-//! | 11 pump | pump | 0 write, 1 resume, 2 end, 3 destroy | 0 | 0 |
-//! | 12 packet | connection | Engine.IO's type | 1 sent + 2 text + 4 not to be compressed | 0 |
-//! | 13 malformed | socket | 0 | 0 | 0 |
-//! | 14 released | what accepted the websocket | 0 | 0 | 0 |
-//!
-//! Where a payload is MessagePack, it is the one attachment, and 0 stands in its place; of a connect or
-//! an ask the attachment is the MessagePack of `auth`.
-//!
-//! A method to run is `instance * 2²⁴ + index`. `attachments` is -1, or the first attachment's
-//! place in the list beside the text, times 2¹⁴, plus how many there are.
+//! [`crate::protocol`] says what a record is.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -40,7 +18,10 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::engineio::inbound_budget::Said;
-use crate::session::Attempt;
+use crate::protocol::{
+    ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal, RelayAction,
+};
+use crate::session::Instance;
 use crate::socketio::events::{Notice, PumpAction, Run};
 use crate::socketio::server::MAX_ATTACHMENTS;
 
@@ -56,11 +37,7 @@ const KEEP_BYTES: usize = 1 << 20;
 /// How often the event loop goes round until what clients had sent has been read: once to accept
 /// their connections, and once to read those.
 const ROUNDS: u8 = 2;
-/// What an instance's number is shifted by in front of a method's index.
-pub(super) const INSTANCE_SHIFT: u32 = 24;
-/// What an attachment's place is shifted by in front of the count.
-const PLACE_SHIFT: u32 = 14;
-const _: () = assert!(MAX_ATTACHMENTS < 1 << PLACE_SHIFT);
+const _: () = assert!(MAX_ATTACHMENTS < ATTACHMENT_RADIX as usize);
 
 /// Wakes JavaScript, which then takes.
 pub(crate) type Wake = Box<dyn Fn() + Send>;
@@ -278,13 +255,18 @@ impl crate::socketio::server::Inbox for Inbox {
     }
 }
 
+/// What stands in the place of a payload that a record does not have.
+const NO_PAYLOAD: &str = "0";
+
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
     let mut digits = itoa::Buffer::new();
-    let mut record = |numbers: [i64; 5], payload: &str| {
+    let mut record = |kind: RecordKind, numbers: [i64; 4], payload: &str| {
         let text = &mut taking.text;
         if !taking.ends.is_empty() {
             text.push(b',');
         }
+        text.extend_from_slice(digits.format(kind.number()).as_bytes());
+        text.push(b',');
         for number in numbers {
             text.extend_from_slice(digits.format(number).as_bytes());
             text.push(b',');
@@ -301,27 +283,29 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ..
         } => {
             let socket = id(socket);
-            // Ids below 0, which only MessagePack has, make room for -1.
-            let ack = ack.map_or(-1, |ack| ack.saturating_add(ack >> 63));
+            // Ids below 0, which only MessagePack has, make room for `NONE`.
+            let ack = ack.map_or(NONE, |ack| ack.saturating_add(ack >> 63));
             let mut runs = runs.into_iter().peekable();
             let first = match runs.peek() {
                 Some(&Run::Method { instance, method }) => {
                     runs.next();
                     method_number(instance, method)
                 }
-                _ => -1,
+                _ => NONE,
             };
             let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
-            record([1, socket, ack, first, place], text.as_str());
+            record(RecordKind::Event, [socket, ack, first, place], text.as_str());
             for run in runs {
                 match run {
                     Run::Method { instance, method } => {
-                        record([2, socket, 0, method_number(instance, method), -1], "0");
+                        let method = method_number(instance, method);
+                        record(RecordKind::Method, [socket, 0, method, NONE], NO_PAYLOAD);
                     }
                     Run::Auth { instance, attempt } => {
-                        let attempt = id(Attempt::number(attempt));
-                        record([3, socket, i64::from(instance.0), attempt, -1], "0");
+                        let (instance, attempt) = (instance.0.into(), id(attempt.number()));
+                        let numbers = [socket, instance, attempt, NONE];
+                        record(RecordKind::Authentication, numbers, NO_PAYLOAD);
                     }
                 }
             }
@@ -334,7 +318,8 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ..
         } => {
             let place = attach(attachments, auth.into_iter().collect());
-            record([4, id(socket), id(connection), 0, place], &request);
+            let numbers = [id(socket), id(connection), 0, place];
+            record(RecordKind::Connect, numbers, &request);
         }
         Notice::Ask {
             connection,
@@ -343,12 +328,18 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ..
         } => {
             let place = attach(attachments, auth.into_iter().collect());
-            record([9, id(connection), 0, 0, place], &request);
+            let numbers = [id(connection), 0, 0, place];
+            record(RecordKind::NamespaceRequest, numbers, &request);
         }
-        Notice::Released { owner } => record([14, id(owner), 0, 0, -1], "0"),
-        Notice::Upgraded { connection } => record([10, id(connection), 0, 0, -1], "0"),
+        Notice::Released { owner } => {
+            record(RecordKind::Released, [id(owner), 0, 0, NONE], NO_PAYLOAD);
+        }
+        Notice::Upgraded { connection } => {
+            record(RecordKind::Upgraded, [id(connection), 0, 0, NONE], NO_PAYLOAD);
+        }
         Notice::Disconnect { socket, reason } => {
-            record([5, id(socket), reason.code().into(), 0, -1], "0");
+            let numbers = [id(socket), reason.number(), 0, NONE];
+            record(RecordKind::Disconnect, numbers, &details(reason));
         }
         Notice::Acknowledged {
             socket,
@@ -358,41 +349,61 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         } => {
             let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
-            record([6, id(socket), ack, 0, place], text.as_str());
+            let numbers = [id(socket), ack, 0, place];
+            record(RecordKind::Acknowledgement, numbers, text.as_str());
         }
-        Notice::Malformed { socket } => record([13, id(socket), 0, 0, -1], "0"),
+        Notice::Malformed { socket } => {
+            record(RecordKind::Malformed, [id(socket), 0, 0, NONE], NO_PAYLOAD);
+        }
         Notice::Closed { connection, reason } => {
-            record([7, id(connection), reason.code().into(), 0, -1], "0");
+            let numbers = [id(connection), reason.number(), 0, NONE];
+            record(RecordKind::Closed, numbers, &details(reason));
         }
         Notice::Response {
             request,
             status,
             binary,
             body,
+            refusal,
         } => {
             let place = attach(attachments, vec![body]);
-            let binary = i64::from(binary);
-            record([8, id(request), status.into(), binary, place], "0");
+            let numbers = [id(request), status.into(), binary.into(), place];
+            let refusal = refusal.map_or(NONE, Refusal::number);
+            record(RecordKind::Response, numbers, itoa::Buffer::new().format(refusal));
         }
         Notice::Packet {
             connection, packet, ..
         } => {
             let (bytes, is_text) = packet.data.into_bytes();
-            let flags = i64::from(packet.is_sent)
-                + 2 * i64::from(is_text)
-                + 4 * i64::from(!packet.compress);
+            let flags = [
+                (packet.is_sent, PacketFlag::Sent),
+                (is_text, PacketFlag::Text),
+                (!packet.compress, PacketFlag::Uncompressed),
+            ];
+            let flags = flags.map(|(is_so, flag)| i64::from(is_so) * flag.number());
             let place = attach(attachments, vec![bytes]);
-            record([12, id(connection), packet.kind.into(), flags, place], "0");
+            let numbers = [id(connection), packet.kind.into(), flags.iter().sum(), place];
+            record(RecordKind::Packet, numbers, NO_PAYLOAD);
         }
         Notice::Pump { pump, action } => {
             let (action, place) = match action {
-                PumpAction::Write(bytes) => (0, attach(attachments, vec![bytes])),
-                PumpAction::Resume => (1, -1),
-                PumpAction::End => (2, -1),
-                PumpAction::Destroy => (3, -1),
+                PumpAction::Write(bytes) => (RelayAction::Write, attach(attachments, vec![bytes])),
+                PumpAction::Resume => (RelayAction::Resume, NONE),
+                PumpAction::End => (RelayAction::End, NONE),
+                PumpAction::Destroy => (RelayAction::Destroy, NONE),
             };
-            record([11, id(pump), action, 0, place], "0");
+            record(RecordKind::Relay, [id(pump), action.number(), 0, place], NO_PAYLOAD);
         }
+    }
+}
+
+/// What there is to say of a reason besides its number.
+fn details(reason: CloseReason) -> Cow<'static, str> {
+    match reason {
+        CloseReason::InvalidFrame(error) => {
+            serde_json::Value::String(error.to_string()).to_string().into()
+        }
+        _ => NO_PAYLOAD.into(),
     }
 }
 
@@ -402,18 +413,18 @@ fn id(number: u64) -> i64 {
     number.cast_signed()
 }
 
-fn method_number(instance: crate::session::Instance, method: u32) -> i64 {
-    (i64::from(instance.0) << INSTANCE_SHIFT) + i64::from(method)
+fn method_number(instance: Instance, method: u32) -> i64 {
+    i64::from(instance.0) * METHOD_RADIX + i64::from(method)
 }
 
 fn attach(attachments: &mut Vec<Bytes>, mut attached: Vec<Bytes>) -> i64 {
     if attached.is_empty() {
-        return -1;
+        return NONE;
     }
-    let place = i64::try_from(attachments.len()).unwrap_or(0) << PLACE_SHIFT;
+    let place = i64::try_from(attachments.len()).unwrap_or(0);
     let count = i64::try_from(attached.len()).unwrap_or(0);
     attachments.append(&mut attached);
-    place + count
+    place * ATTACHMENT_RADIX + count
 }
 
 #[cfg(test)]
@@ -473,7 +484,7 @@ mod tests {
         }
         let Portion { attachments, .. } = inbox.take();
         assert_eq!(attachments.len(), 4);
-        let second = (2 << PLACE_SHIFT) + 2;
+        let second = 2 * ATTACHMENT_RADIX + 2;
         assert_eq!(text(&inbox), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
     }
 

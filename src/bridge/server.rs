@@ -19,18 +19,19 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use super::authentication;
 use super::event_batch::Inbox;
 use super::event_loop;
-use super::session::{BIND, NOTHING, UNAUTHORIZED};
 use super::value::{self, Raw};
 use crate::engineio::polling;
-use crate::engineio::request::{self, Asks, Query, Refusal};
+use crate::engineio::request::{self, Asks, Query};
 use crate::engineio::websocket::{self, Carrier, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
 #[cfg(unix)]
 use crate::io::adopt_fd::{self, Released};
 use crate::io::relay::{Pump, PumpNumber};
 use crate::io::runtime::Runtime;
+use crate::protocol::{Refusal, RequestVerdict, SessionAnswer};
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 use crate::socketio::commands;
 use crate::socketio::events::Reason;
@@ -39,13 +40,6 @@ use crate::socketio::packet;
 use crate::socketio::parser::Parser;
 use crate::socketio::server::Server;
 use crate::socketio::socket::Socket;
-
-/// A request or a websocket is served on a connection that exists.
-const SERVED: i32 = -1;
-/// A request or a websocket is served and opens a connection.
-const OPENS: i32 = -2;
-/// The operating system did not let us take the websocket.
-const NOT_TAKEN: i32 = -3;
 
 /// The options of a native server; the caller has validated them. Durations are milliseconds, sizes
 /// bytes.
@@ -225,7 +219,7 @@ impl NativeServer {
 
     /// Checks a request by what its URL and its method say; a `sid` that is given is not empty.
     ///
-    /// @returns -1: it uses a connection that exists; -2: it opens one; else why it is refused
+    /// @returns a `RequestVerdict`, or the `Refusal` of the request
     #[napi(catch_unwind)]
     pub fn verify(
         &self,
@@ -234,7 +228,7 @@ impl NativeServer {
         sid: Option<String>,
         is_get: bool,
         is_upgrade: bool,
-    ) -> i32 {
+    ) -> i64 {
         let query = Query {
             protocol: protocol(eio3),
             transport,
@@ -243,9 +237,8 @@ impl NativeServer {
             is_upgrade,
         };
         match request::check(&self.server, &query) {
-            Ok(Asks::Use(_)) => SERVED,
-            Ok(Asks::Open) => OPENS,
-            Err(refusal) => i32::from(refusal as u8),
+            Ok(asks) => verdict(asks).number(),
+            Err(refusal) => refusal.number(),
         }
     }
 
@@ -259,8 +252,7 @@ impl NativeServer {
     /// @param watched whether every packet of that is reported
     /// @param owner a number of the caller's for what had accepted the descriptor; a record tells when
     /// it is closed
-    /// @returns -1: taken, for a connection that exists; -2: taken, opens `connection`; -3: cannot
-    /// be taken; else why it is refused
+    /// @returns a `RequestVerdict`, or the `Refusal` of the websocket
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn upgrade(
@@ -275,7 +267,7 @@ impl NativeServer {
         id: Option<String>,
         watched: bool,
         owner: i64,
-    ) -> i32 {
+    ) -> i64 {
         let query = Query {
             protocol: protocol(eio3),
             transport: "websocket".to_owned(),
@@ -283,12 +275,12 @@ impl NativeServer {
             is_get: true,
             is_upgrade: true,
         };
-        let (asks, code, id) = match self.admit(&query, id) {
+        let (asks, id) = match self.admit(&query, id) {
             Ok(admitted) => admitted,
-            Err(refusal) => return i32::from(refusal as u8),
+            Err(refusal) => return refusal.number(),
         };
         let Some(carrier) = self.carrier(fd, connection.cast_unsigned(), owner) else {
-            return NOT_TAKEN;
+            return RequestVerdict::NotTaken.number();
         };
         let websocket = Websocket {
             carrier,
@@ -304,7 +296,7 @@ impl NativeServer {
         self.runtime
             .handle
             .spawn(websocket::serve(self.server.clone(), websocket));
-        code
+        verdict(asks).number()
     }
 
     #[cfg_attr(not(unix), allow(unused_variables))]
@@ -360,23 +352,21 @@ impl NativeServer {
         }
     }
 
-    /// Checks a request: what it asks for, the code that says so, and the id of the session that it
-    /// opens.
+    /// Checks a request: what it asks for, and the id of the session that it opens.
     fn admit(
         &self,
         query: &Query,
         id: Option<String>,
-    ) -> std::result::Result<(Asks, i32, Option<Sid>), Refusal> {
+    ) -> std::result::Result<(Asks, Option<Sid>), Refusal> {
         let asks = request::check(&self.server, query)?;
         request::check_protocol(&self.server, asks, query.protocol)?;
         match (asks, id) {
-            (Asks::Use(_), _) => Ok((asks, SERVED, None)),
-            (Asks::Open, None) => Ok((asks, OPENS, None)),
+            (Asks::Use(_), _) | (Asks::Open, None) => Ok((asks, None)),
             (Asks::Open, Some(id)) => {
-                let id = id.parse().map_err(|_| Refusal::InvalidId)?;
+                let id = id.parse().map_err(|_| Refusal::InvalidSessionId)?;
                 match self.server.connection(id) {
-                    None => Ok((asks, OPENS, Some(id))),
-                    Some(_) => Err(Refusal::InvalidId),
+                    None => Ok((asks, Some(id))),
+                    Some(_) => Err(Refusal::InvalidSessionId),
                 }
             }
         }
@@ -387,8 +377,7 @@ impl NativeServer {
     ///
     /// @param id the id of the session that it opens
     /// @param watched whether every packet of that is reported
-    /// @returns -1: served, for a connection that exists; -2: served, opens `connection`; else why
-    /// it is refused
+    /// @returns a `RequestVerdict`, or the `Refusal` of the request
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
     pub fn request(
@@ -402,7 +391,7 @@ impl NativeServer {
         body: Option<Buffer>,
         id: Option<String>,
         watched: bool,
-    ) -> i32 {
+    ) -> i64 {
         let query = Query {
             protocol: protocol(eio3),
             transport: "polling".to_owned(),
@@ -410,9 +399,9 @@ impl NativeServer {
             is_get: body.is_none(),
             is_upgrade: false,
         };
-        let (asks, code, id) = match self.admit(&query, id) {
+        let (asks, id) = match self.admit(&query, id) {
             Ok(admitted) => admitted,
-            Err(refusal) => return i32::from(refusal as u8),
+            Err(refusal) => return refusal.number(),
         };
         let request = polling::Request {
             number: number.cast_unsigned(),
@@ -426,13 +415,13 @@ impl NativeServer {
             watched,
         };
         polling::serve(&self.server, request);
-        code
+        verdict(asks).number()
     }
 
     /// The client of a session does not keep to the protocol of polling, or left before it was
-    /// answered: its connection ends, for a reason that `lib/socketio/disconnect-reasons.js` has.
+    /// answered: its connection ends, for this `CloseReason`.
     #[napi(catch_unwind)]
-    pub fn abort_session(&self, sid: String, reason: u32) {
+    pub fn abort_session(&self, sid: String, reason: i64) {
         if let Ok(sid) = sid.parse() {
             polling::abort_session(&self.server, sid, Reason::of_request(reason));
         }
@@ -459,7 +448,7 @@ impl NativeServer {
         }
     }
 
-    /// Carries out operations, in order: a line each, as `src/socketio/commands.rs` lists them.
+    /// Carries out commands, in order: a line each, as `src/protocol.rs` has them.
     #[napi(catch_unwind)]
     pub fn push(
         &self,
@@ -505,10 +494,10 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn serve(&self, socket: i64, timeout: Option<f64>) -> i64 {
         let Some(socket) = self.server.socket(socket.cast_unsigned()) else {
-            return NOTHING;
+            return SessionAnswer::Nothing.number();
         };
         let Some(instance) = socket.next_instance() else {
-            return NOTHING;
+            return SessionAnswer::Nothing.number();
         };
         let timeout = timeout.map(session::timeout_ms);
         for effect in socket.step(Event::Served { timeout }) {
@@ -523,13 +512,7 @@ impl NativeServer {
     /// `Session.credentials`.
     #[napi(catch_unwind)]
     pub fn credentials(&self, socket: i64, instance: u32) -> i64 {
-        let event = Event::Credentials {
-            instance: Instance(instance),
-        };
-        match self.step(socket, event).into_iter().next() {
-            Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
-            _ => NOTHING,
-        }
+        authentication::credentials(Instance(instance), |event| self.step(socket, event))
     }
 
     /// The auth function of an attempt is done, or the onConnected handler that ran last; as
@@ -544,20 +527,11 @@ impl NativeServer {
         handlers: u32,
     ) -> i64 {
         let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
-            return NOTHING;
+            return SessionAnswer::Nothing.number();
         };
-        let event = Event::Outcome {
-            instance: Instance(instance),
-            attempt,
-            accepted,
-            handlers,
-        };
-        match self.step(socket, event).into_iter().next() {
-            Some(Effect::RunConnected { handler, .. }) => i64::from(handler),
-            Some(Effect::Bind { .. }) => BIND,
-            Some(Effect::Unauthorized { .. }) => UNAUTHORIZED,
-            _ => NOTHING,
-        }
+        authentication::outcome(Instance(instance), attempt, accepted, handlers, |event| {
+            self.step(socket, event)
+        })
     }
 
     /// An attempt binds the methods of a table; as `Session.bound`.
@@ -575,14 +549,9 @@ impl NativeServer {
         else {
             return false;
         };
-        let event = Event::Bound {
-            instance: Instance(instance),
-            attempt,
-            methods,
-        };
-        self.step(socket, event)
-            .iter()
-            .any(|effect| matches!(effect, Effect::Authenticated { .. }))
+        authentication::bound(Instance(instance), attempt, methods, |event| {
+            self.step(socket, event)
+        })
     }
 
     /// The client acknowledged the `unauthorized` of an attempt; as `Session.acknowledged`.
@@ -591,13 +560,9 @@ impl NativeServer {
         let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
             return false;
         };
-        let event = Event::Acknowledged {
-            instance: Instance(instance),
-            attempt,
-        };
-        self.step(socket, event)
-            .iter()
-            .any(|effect| matches!(effect, Effect::Disconnect))
+        authentication::acknowledged(Instance(instance), attempt, |event| {
+            self.step(socket, event)
+        })
     }
 
     /// The application vouches for a socket: no timeout ends it any more.
@@ -639,6 +604,14 @@ impl Drop for NativeServer {
     fn drop(&mut self) {
         self.release();
         self.server.close();
+    }
+}
+
+/// What becomes of a request that asks for this.
+fn verdict(asks: Asks) -> RequestVerdict {
+    match asks {
+        Asks::Use(_) => RequestVerdict::Served,
+        Asks::Open => RequestVerdict::Opens,
     }
 }
 

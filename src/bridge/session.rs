@@ -11,14 +11,11 @@ use napi::bindgen_prelude::{FromNapiValue, Result};
 use napi::sys;
 use napi_derive::napi;
 
+use super::authentication;
+use crate::protocol::SessionAnswer;
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance};
 
-/// `outcome`: nothing to do.
-pub(super) const NOTHING: i64 = -1;
-/// `outcome`: report the methods with `bound`.
-pub(super) const BIND: i64 = -2;
-/// `outcome`: emit `unauthorized`.
-pub(super) const UNAUTHORIZED: i64 = -3;
+const NOTHING: i64 = SessionAnswer::Nothing.number();
 
 /// A number from JavaScript; `NaN` for whatever else was given.
 pub struct Number(f64);
@@ -117,18 +114,14 @@ impl Session {
         let Some(instance) = instance.instance() else {
             return NOTHING;
         };
-        match self.handle(Event::Credentials { instance }) {
-            Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
-            _ => NOTHING,
-        }
+        authentication::credentials(instance, |event| self.handle(event))
     }
 
     /// The auth function of this attempt is done, or the onConnected handler that ran last.
     /// `handlers` is how many onConnected handlers there are; it counts with the auth function's
     /// outcome only.
     ///
-    /// @returns `i >= 0`: run the onConnected handler `i`; -1: nothing to do; -2: report the
-    /// methods with `bound`; -3: emit `unauthorized`
+    /// @returns the index of the onConnected handler to run, or a `SessionAnswer`, which is below 0
     #[napi(catch_unwind)]
     pub fn outcome(
         &mut self,
@@ -140,18 +133,10 @@ impl Session {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return NOTHING;
         };
-        let event = Event::Outcome {
-            instance,
-            attempt,
-            accepted: accepted.0,
-            handlers: handlers.whole().unwrap_or(0),
-        };
-        match self.handle(event) {
-            Some(Effect::RunConnected { handler, .. }) => i64::from(handler),
-            Some(Effect::Bind { .. }) => BIND,
-            Some(Effect::Unauthorized { .. }) => UNAUTHORIZED,
-            _ => NOTHING,
-        }
+        let handlers = handlers.whole().unwrap_or(0);
+        authentication::outcome(instance, attempt, accepted.0, handlers, |event| {
+            self.handle(event)
+        })
     }
 
     /// This attempt has bound its methods; those bound by an earlier attempt are replaced.
@@ -166,13 +151,9 @@ impl Session {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return false;
         };
-        let event = Event::Bound {
-            instance,
-            attempt,
-            // Their names are the listeners' here.
-            methods: Arc::default(),
-        };
-        matches!(self.handle(event), Some(Effect::Authenticated { .. }))
+        // Their names are the listeners' here.
+        let methods = Arc::default();
+        authentication::bound(instance, attempt, methods, |event| self.handle(event))
     }
 
     /// The client acknowledged the `unauthorized` of this attempt.
@@ -187,8 +168,7 @@ impl Session {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return false;
         };
-        let event = Event::Acknowledged { instance, attempt };
-        matches!(self.handle(event), Some(Effect::Disconnect))
+        authentication::acknowledged(instance, attempt, |event| self.handle(event))
     }
 
     /// A timer armed after `serve` fired. It is the clock here: a `setTimeout` may fire a little
@@ -199,7 +179,10 @@ impl Session {
     pub fn tick(&mut self, #[napi(ts_arg_type = "number")] now: Number) -> bool {
         let now = now.time().max(self.core.deadline().unwrap_or(0));
         let effects = self.core.handle(Event::Tick, now);
-        matches!(first(effects), Some(Effect::DisconnectConnection))
+        matches!(
+            authentication::first(effects),
+            Some(Effect::DisconnectConnection)
+        )
     }
 
     /// The application vouches for the socket (`socket.auth = true`): no timeout ends it any more.
@@ -220,20 +203,18 @@ impl Session {
         self.core.authenticated()
     }
 
-    /// An event that has at most one effect and does not depend on the time.
-    fn handle(&mut self, event: Event<'_>) -> Option<Effect> {
-        first(self.core.handle(event, 0))
+    /// An event that does not depend on the time.
+    fn handle(&mut self, event: Event<'_>) -> Effects {
+        self.core.handle(event, 0)
     }
-}
-
-/// The first of these effects; those a JavaScript host asks for come alone.
-fn first(effects: Effects) -> Option<Effect> {
-    effects.into_iter().next()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BIND: i64 = SessionAnswer::Bind.number();
+    const UNAUTHORIZED: i64 = SessionAnswer::Unauthorized.number();
 
     fn n(number: impl Into<f64>) -> Number {
         Number(number.into())

@@ -23,12 +23,12 @@ use super::heartbeat::{self, Beat};
 use super::inbound_budget::{Said, Unheard};
 use super::packet::Packet;
 use super::payload;
-use super::request::Refusal;
-use super::send_queue::{Polling, RequestNumber, SendQueue, Series, Websocket};
-use super::{Fault, ProtocolVersion, Sid, Str, TransportType};
+use super::send_queue::{SendQueue, Polling, RequestNumber, Series, Websocket};
+use super::{FrameError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
 use crate::io::runtime::Runtime;
 use crate::io::transport::WriteHalf;
+use crate::protocol::Refusal;
 use crate::socketio::events::{self, Notice, PacketData, Reason};
 use crate::socketio::parser::{Frame, Message};
 use crate::socketio::server::{Inbox, Server};
@@ -717,8 +717,8 @@ impl Connection {
     }
 
     /// Ends the connection of a client that sent what a websocket may not carry.
-    pub(super) fn close_for(self: &Arc<Self>, fault: Fault) {
-        self.close_with(Reason::Frame(fault), &fault.close_code().to_be_bytes());
+    pub(super) fn close_for(self: &Arc<Self>, fault: FrameError) {
+        self.close_with(Reason::InvalidFrame(fault), &fault.close_code().to_be_bytes());
     }
 
     /// Ends the connection of a client that ended its side of the stream.

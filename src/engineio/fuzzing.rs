@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 use super::packet::Packet;
 use super::payload::{self, Writer};
 use super::{ProtocolVersion, Str};
-use crate::websocket::codec::{Fault, Frames, Said};
+use crate::protocol::FrameError;
+use crate::websocket::codec::{Frames, Said};
 
 /// A frame's content, kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ enum Received {
 }
 
 /// Reads the frames of a stream that comes in chunks of these sizes, over and over.
-fn frames_of(stream: &[u8], limit: usize, sizes: &[usize]) -> (Vec<Received>, Option<Fault>) {
+fn frames_of(stream: &[u8], limit: usize, sizes: &[usize]) -> (Vec<Received>, Option<FrameError>) {
     let mut frames = Frames::new(limit);
     let mut received = Vec::new();
     let mut left = stream;

@@ -30,7 +30,7 @@ pub(crate) mod send_queue;
 mod sid;
 pub(crate) mod websocket;
 
-pub(crate) use crate::websocket::codec::Fault;
+pub(crate) use crate::protocol::FrameError;
 
 pub(crate) use engineioxide_core::{ProtocolVersion, Str, TransportType};
 pub(crate) use sid::Sid;

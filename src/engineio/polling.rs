@@ -14,9 +14,10 @@ use tokio::time::sleep;
 use super::connection::{Connection, ConnectionNumber, Transport};
 use super::handshake::open_packet;
 use super::payload::{self, Writer};
-use super::request::{Asks, Refusal};
+use super::request::Asks;
 use super::send_queue::RequestNumber;
 use super::{ProtocolVersion, Sid, TransportType};
+use crate::protocol::Refusal;
 use crate::socketio::events::{Notice, Reason};
 use crate::socketio::server::{Hold, Server};
 
@@ -159,19 +160,18 @@ fn respond(server: &Server, request: RequestNumber, body: Bytes) {
         status: 200,
         binary: false,
         body,
+        refusal: None,
     });
 }
 
 /// Answers a request that was let in and cannot be served, with the reason if there is one to tell.
 fn refuse(server: &Server, request: RequestNumber, refusal: Option<Refusal>) {
-    let body = refusal.map_or_else(String::new, |refusal| {
-        format!("{{\"code\":{}}}", refusal as u8)
-    });
     server.inbox.push(Notice::Response {
         request,
         status: 400,
         binary: false,
-        body: body.into(),
+        body: Bytes::new(),
+        refusal,
     });
 }
 

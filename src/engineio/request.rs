@@ -1,6 +1,7 @@
 //! Which HTTP requests may open or use a connection, and what the others are told.
 
 use super::{ProtocolVersion, Sid, TransportType};
+use crate::protocol::Refusal;
 use crate::socketio::server::Server;
 
 /// What a request for the server's path says, as JavaScript read it from the URL.
@@ -20,26 +21,6 @@ pub(crate) enum Asks {
     Open,
     /// To use a connection that exists.
     Use(Sid),
-}
-
-/// Why a request is refused. `lib/http/refusals.js` has the codes of Engine.IO and the words for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Refusal {
-    UnknownTransport = 0,
-    UnknownSession = 1,
-    BadHandshakeMethod = 2,
-    /// The session is on another transport.
-    TransportMismatch = 3,
-    UnsupportedProtocol = 5,
-    /// The session is of another version of Engine.IO.
-    ProtocolMismatch = 6,
-    /// A websocket was asked for without an upgrade, or an upgrade for polling.
-    NotAnUpgrade = 7,
-    /// Sessions may not be upgraded.
-    NoUpgrade = 8,
-    /// The application's id for the session is none, or that of another session.
-    InvalidId = 9,
 }
 
 /// Checks a request by what its URL and its method say.
@@ -75,7 +56,7 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
             return Err(Refusal::NotAnUpgrade);
         }
         if !server.options.allow_upgrades {
-            return Err(Refusal::NoUpgrade);
+            return Err(Refusal::UpgradeNotAllowed);
         }
     }
     Ok(Asks::Use(sid))

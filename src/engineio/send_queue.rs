@@ -225,6 +225,7 @@ pub(super) fn respond(
         status: 200,
         binary: is_binary,
         body: body.into(),
+        refusal: None,
     });
 }
 

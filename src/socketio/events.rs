@@ -1,6 +1,6 @@
 //! What the native server tells JavaScript, in the order it happened.
 
-use crate::engineio::{Fault, Str};
+use crate::engineio::Str;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -10,6 +10,8 @@ use crate::engineio::connection::ConnectionNumber;
 use crate::engineio::inbound_budget::Said;
 use crate::engineio::send_queue::RequestNumber;
 use crate::io::relay::PumpNumber;
+pub(crate) use crate::protocol::CloseReason as Reason;
+use crate::protocol::Refusal;
 use crate::session::{Attempt, Instance};
 
 /// One thing that happened.
@@ -83,6 +85,8 @@ pub(crate) enum Notice {
         status: u16,
         binary: bool,
         body: Bytes,
+        /// Why the request is refused, if there is a reason to tell.
+        refusal: Option<Refusal>,
     },
     /// What JavaScript is to do with a stream whose bytes it carries.
     Pump {
@@ -150,96 +154,6 @@ pub(crate) enum Run {
     },
     /// A method bound by an instance.
     Method { instance: Instance, method: u32 },
-}
-
-/// Why a socket or a connection ended. `lib/socketio/disconnect-reasons.js` has the words of Socket.IO for each, and the
-/// details that it gives, in the order of [`Reason::code`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// `client namespace disconnect`
-    ClientNamespaceDisconnect,
-    /// `server namespace disconnect`
-    ServerNamespaceDisconnect,
-    /// `transport close`
-    TransportClose,
-    /// `transport error`
-    TransportError,
-    /// `ping timeout`
-    PingTimeout,
-    /// `parse error`: what came is no Engine.IO packet
-    ParseError,
-    /// `server shutting down`
-    ServerShuttingDown,
-    /// `transport error`, because the client did not read what was sent
-    Backpressure,
-    /// `forced server close`: the connection is to end once a polling client has come for what
-    /// waits for it
-    ForcedServerClose,
-    /// `forced close`, by the application, or because of what the client sent
-    ForcedClose,
-    /// The application refused the socket: it never was of its namespace
-    Refused,
-    /// `transport error`: a poll while another one waits
-    PollOverlap,
-    /// `transport error`: packets while others are being sent
-    DataOverlap,
-    /// `transport error`: a body of a type that Engine.IO 4 does not have
-    InvalidContent,
-    /// `transport error`: more than a body may hold
-    PayloadTooLarge,
-    /// `transport error`: the client left without the answer to its poll
-    PollClosed,
-    /// `transport error`: the client left in the middle of sending
-    DataClosed,
-    /// `transport error`: a ping where the server pings, or a pong where the client does
-    HeartbeatDirection,
-    /// `transport error`: what a websocket may not carry
-    Frame(Fault),
-}
-
-impl Reason {
-    /// Its number for JavaScript: eight bits for the reason, eight for a fault of a frame, and what
-    /// more there is to say of that.
-    pub(crate) fn code(self) -> u32 {
-        match self {
-            Self::ClientNamespaceDisconnect => 0,
-            Self::ServerNamespaceDisconnect => 1,
-            Self::TransportClose => 2,
-            Self::TransportError => 3,
-            Self::PingTimeout => 4,
-            Self::ParseError => 5,
-            Self::ServerShuttingDown => 6,
-            Self::Backpressure => 7,
-            Self::ForcedServerClose => 8,
-            Self::ForcedClose => 9,
-            Self::Refused => 10,
-            Self::PollOverlap => 11,
-            Self::DataOverlap => 12,
-            Self::InvalidContent => 13,
-            Self::PayloadTooLarge => 14,
-            Self::PollClosed => 15,
-            Self::DataClosed => 16,
-            Self::HeartbeatDirection => 17,
-            Self::Frame(fault) => {
-                let (number, more) = fault.number();
-                18 | u32::from(number) << 8 | u32::from(more) << 16
-            }
-        }
-    }
-
-    /// The reason of a request of long polling that went wrong, by JavaScript's number for it, which
-    /// is that of the reason.
-    pub(crate) fn of_request(code: u32) -> Self {
-        [
-            Self::DataOverlap,
-            Self::PayloadTooLarge,
-            Self::PollClosed,
-            Self::DataClosed,
-        ]
-        .into_iter()
-        .find(|reason| reason.code() == code)
-        .unwrap_or(Self::TransportError)
-    }
 }
 
 impl Notice {

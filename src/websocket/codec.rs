@@ -6,6 +6,8 @@
 
 use std::ops::ControlFlow;
 
+use crate::protocol::FrameError;
+
 /// What a client's frames say.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Said<'a> {
@@ -22,54 +24,13 @@ pub(crate) enum Said<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Closing<'a>(pub(crate) &'a [u8]);
 
-/// What a client may not send. `lib/socketio/disconnect-reasons.js` has the words of the npm package `ws` for each, in the
-/// order of [`Fault::number`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// `RSV2` or `RSV3` is set.
-    ReservedBits,
-    /// `RSV1` is set, and no extension was agreed on.
-    CompressionBit,
-    /// An opcode that means nothing, or means nothing here.
-    Opcode(u8),
-    /// A fragment of a control frame.
-    FragmentedControl,
-    /// A control frame of a length it cannot have, as the frame's second byte has it.
-    ControlLength(u8),
-    Unmasked,
-    /// A status code that no closing frame may carry.
-    CloseCode(u16),
-    /// A text that is not UTF-8.
-    Text,
-    /// More than a message may hold.
-    TooBig,
-    /// A length beyond what a JavaScript number holds exactly.
-    LengthTooLarge,
-}
-
-impl Fault {
+impl FrameError {
     /// The code of the closing frame that answers it (section 7.4.1).
     pub(crate) fn close_code(self) -> u16 {
         match self {
             Self::Text => 1007,
             Self::TooBig | Self::LengthTooLarge => 1009,
             _ => 1002,
-        }
-    }
-
-    /// JavaScript's number for it, and what more there is to say.
-    pub(crate) fn number(self) -> (u8, u16) {
-        match self {
-            Self::ReservedBits => (0, 0),
-            Self::CompressionBit => (1, 0),
-            Self::Opcode(opcode) => (2, opcode.into()),
-            Self::FragmentedControl => (3, 0),
-            Self::ControlLength(length) => (4, length.into()),
-            Self::Unmasked => (5, 0),
-            Self::CloseCode(code) => (6, code),
-            Self::Text => (7, 0),
-            Self::TooBig => (8, 0),
-            Self::LengthTooLarge => (9, 0),
         }
     }
 }
@@ -155,7 +116,7 @@ struct Header {
 
 /// Reads a header; `None` while it is not all there. What is wrong with it is found in the order in
 /// which `ws` looks.
-fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, Fault> {
+fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, FrameError> {
     let (&[first, second], rest) = match bytes.split_first_chunk::<2>() {
         Some(split) => split,
         None => return Ok(None),
@@ -164,26 +125,26 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
     let is_final = first & FINAL != 0;
     let short = second & !MASKED;
     if first & RESERVED != 0 {
-        return Err(Fault::ReservedBits);
+        return Err(FrameError::ReservedBits);
     }
     if first & COMPRESSION != 0 {
-        return Err(Fault::CompressionBit);
+        return Err(FrameError::CompressionBit);
     }
     match opcode {
         CONTINUATION if in_fragments => {}
         TEXT | BINARY if !in_fragments => {}
         CLOSE..=PONG => {
             if !is_final {
-                return Err(Fault::FragmentedControl);
+                return Err(FrameError::FragmentedControl);
             }
             if short > MAX_CONTROL || (opcode == CLOSE && short == 1) {
-                return Err(Fault::ControlLength(short));
+                return Err(FrameError::ControlLength(short));
             }
         }
-        _ => return Err(Fault::Opcode(opcode)),
+        _ => return Err(FrameError::Opcode(opcode)),
     }
     if second & MASKED == 0 {
-        return Err(Fault::Unmasked);
+        return Err(FrameError::Unmasked);
     }
     let (length, rest, size) = match short {
         EXTENDED => match rest.split_first_chunk::<2>() {
@@ -197,12 +158,12 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
         length => (u64::from(length), rest, 6),
     };
     if length >= MAX_LENGTH {
-        return Err(Fault::LengthTooLarge);
+        return Err(FrameError::LengthTooLarge);
     }
-    let length = usize::try_from(length).map_err(|_| Fault::TooBig)?;
+    let length = usize::try_from(length).map_err(|_| FrameError::TooBig)?;
     // A control frame is bounded by itself.
     if opcode & CONTROL == 0 && length > limit {
-        return Err(Fault::TooBig);
+        return Err(FrameError::TooBig);
     }
     let Some(&mask) = rest.first_chunk::<4>() else {
         return Ok(None);
@@ -271,7 +232,7 @@ impl Frames {
         &mut self,
         bytes: &mut [u8],
         mut each: impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), FrameError> {
         if self.begun.is_empty() {
             let whole = self.split(bytes, &mut each)?;
             self.keep(&bytes[whole.end..], whole.next);
@@ -300,7 +261,7 @@ impl Frames {
         &mut self,
         bytes: &mut [u8],
         each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<Whole, Fault> {
+    ) -> Result<Whole, FrameError> {
         let mut end = 0;
         loop {
             let rest = &mut bytes[end..];
@@ -327,7 +288,7 @@ impl Frames {
         header: Header,
         payload: &[u8],
         each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, Fault> {
+    ) -> Result<ControlFlow<()>, FrameError> {
         Ok(match header.opcode {
             PING => each(Said::Ping(payload)),
             PONG => each(Said::Pong),
@@ -357,26 +318,26 @@ fn whole(
     is_text: bool,
     message: &[u8],
     each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, Fault> {
+) -> Result<ControlFlow<()>, FrameError> {
     if !is_text {
         return Ok(each(Said::Binary(message)));
     }
-    let text = std::str::from_utf8(message).map_err(|_| Fault::Text)?;
+    let text = std::str::from_utf8(message).map_err(|_| FrameError::Text)?;
     Ok(each(Said::Text(text)))
 }
 
 /// What a closing frame holds, a code and a reason, if it holds anything (section 7.4).
-fn closing(payload: &[u8]) -> Result<Option<Closing<'_>>, Fault> {
+fn closing(payload: &[u8]) -> Result<Option<Closing<'_>>, FrameError> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return Ok(None);
     };
     let code = u16::from_be_bytes(*code);
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err(Fault::CloseCode(code));
+        return Err(FrameError::CloseCode(code));
     }
     match std::str::from_utf8(reason) {
         Ok(_) => Ok(Some(Closing(payload))),
-        Err(_) => Err(Fault::Text),
+        Err(_) => Err(FrameError::Text),
     }
 }
 
@@ -408,7 +369,7 @@ mod tests {
     }
 
     /// What is said when the bytes come in pieces of that size.
-    fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<Fault>) {
+    fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<FrameError>) {
         let mut frames = Frames::new(limit);
         let mut heard = Vec::new();
         for piece in bytes.to_vec().chunks_mut(piece) {
@@ -466,33 +427,33 @@ mod tests {
     fn invalid_frames_are_refused_with_their_close_code() {
         let unmasked = b"\x81\x01x".to_vec();
         for (bytes, fault) in [
-            (unmasked, Fault::Unmasked),
-            (client(0xc1, b"x"), Fault::CompressionBit),
-            (client(0xa1, b"x"), Fault::ReservedBits),
-            (client(0xd1, b"x"), Fault::ReservedBits),
-            (client(0x83, b"x"), Fault::Opcode(3)),
-            (client(0x09, b"x"), Fault::FragmentedControl),
-            (client(0x89, &[0; 126]), Fault::ControlLength(126)),
-            (client(0x80, b"x"), Fault::Opcode(0)),
+            (unmasked, FrameError::Unmasked),
+            (client(0xc1, b"x"), FrameError::CompressionBit),
+            (client(0xa1, b"x"), FrameError::ReservedBits),
+            (client(0xd1, b"x"), FrameError::ReservedBits),
+            (client(0x83, b"x"), FrameError::Opcode(3)),
+            (client(0x09, b"x"), FrameError::FragmentedControl),
+            (client(0x89, &[0; 126]), FrameError::ControlLength(126)),
+            (client(0x80, b"x"), FrameError::Opcode(0)),
             (
                 [client(0x01, b"x"), client(0x81, b"y")].concat(),
-                Fault::Opcode(1),
+                FrameError::Opcode(1),
             ),
-            (client(0x88, b"x"), Fault::ControlLength(1)),
-            (client(0x88, &[0x03, 0xed]), Fault::CloseCode(1005)),
-            (client(0x81, b"\xff"), Fault::Text),
-            (client(0x81, &[b'x'; 101]), Fault::TooBig),
+            (client(0x88, b"x"), FrameError::ControlLength(1)),
+            (client(0x88, &[0x03, 0xed]), FrameError::CloseCode(1005)),
+            (client(0x81, b"\xff"), FrameError::Text),
+            (client(0x81, &[b'x'; 101]), FrameError::TooBig),
             (
                 [client(0x01, &[b'x'; 60]), client(0x80, &[b'x'; 60])].concat(),
-                Fault::TooBig,
+                FrameError::TooBig,
             ),
             (
                 b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
-                Fault::LengthTooLarge,
+                FrameError::LengthTooLarge,
             ),
             (
                 b"\x82\xff\x00\x1f\xff\xff\xff\xff\xff\xff".to_vec(),
-                Fault::TooBig,
+                FrameError::TooBig,
             ),
         ] {
             assert_eq!(

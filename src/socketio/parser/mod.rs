@@ -13,6 +13,7 @@ mod common;
 pub(super) mod msgpack;
 
 use crate::engineio::{ProtocolVersion, Str};
+use crate::protocol::EmitFlag;
 use bytes::Bytes;
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
@@ -57,12 +58,12 @@ impl Frame {
         }
     }
 
-    /// The same frame, sent as these flags say: `v` to be dropped where it would have to wait, `u` not
-    /// to be compressed.
+    /// The same frame, sent as these flags say.
     pub(crate) fn flagged(self, flags: &str) -> Self {
+        let has = |flag| flags.chars().any(|letter| EmitFlag::of(letter) == Some(flag));
         Self {
-            volatile: flags.contains('v'),
-            compress: !flags.contains('u'),
+            volatile: has(EmitFlag::Volatile),
+            compress: !has(EmitFlag::Uncompressed),
             ..self
         }
     }

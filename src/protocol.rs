@@ -1,0 +1,489 @@
+//! What crosses between Rust and JavaScript: every number, name and letter that both sides must
+//! agree on, defined once.
+//!
+//! `bridge::protocol` exports [`GROUPS`] to JavaScript as an object of objects, and
+//! `lib/native/protocol.js` reads it when it is loaded. Both sides come from the same build of the
+//! addon, so a number may be changed here alone. What must stay true: this module knows no other one,
+//! and JavaScript has no copy of a value that is defined here (`__test__` looks for them).
+//!
+//! ```text
+//! Rust ──▶ JavaScript   a batch of records, by RecordKind: what happened
+//! JavaScript ──▶ Rust   a batch of commands, by CommandCode: what the application does
+//! return values         RequestVerdict or Refusal, SessionAnswer
+//! ```
+//!
+//! # Records
+//! A batch is one JSON array, in which a record is six values: `kind, subject, a, b, attachments,
+//! payload`. [`RecordKind`] says what each of them is; one that is not mentioned there is 0.
+//! `attachments` is [`NONE`], or `place * ATTACHMENT_RADIX + count`: where the first one is in the list
+//! beside the text, and how many there are. A method is `instance * METHOD_RADIX + index`. Where a
+//! payload is MessagePack, it is the one attachment, and 0 stands in its place.
+//!
+//! # Commands
+//! A batch is text, a line for each command: its code and its fields, separated by tabs, which JSON
+//! always escapes. [`CommandCode`] has the fields. A field in brackets may be empty, a field with a
+//! question mark is 0 or 1. The codes in capitals have the number of their attachments as first field;
+//! in MessagePack that is one, which stands for the JSON.
+
+use std::fmt;
+
+/// A value as JavaScript gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Constant {
+    Number(i64),
+    Letter(char),
+}
+
+/// Constants that belong together: an object for JavaScript.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) name: &'static str,
+    pub(crate) constants: &'static [(&'static str, Constant)],
+}
+
+/// Everything that JavaScript is told.
+pub(crate) const GROUPS: &[&Group] = &[
+    &LAYOUT,
+    &RecordKind::GROUP,
+    &CloseReason::GROUP,
+    &PacketFlag::GROUP,
+    &RelayAction::GROUP,
+    &CommandCode::GROUP,
+    &EmitFlag::GROUP,
+    &Refusal::GROUP,
+    &RequestVerdict::GROUP,
+    &SessionAnswer::GROUP,
+];
+
+/// Defines an enum whose values JavaScript knows by number: `NAME_IN_JAVASCRIPT: Variant = number`.
+/// What a variant carries besides is none of JavaScript's business, or travels beside the number.
+macro_rules! numbers {
+    ($(#[$meta:meta])* $visibility:vis enum $name:ident {
+        $($(#[$doc:meta])* $constant:ident: $variant:ident $(($payload:ty))? = $number:literal,)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $visibility enum $name {
+            $($(#[$doc])* $variant $(($payload))?,)+
+        }
+
+        impl $name {
+            const GROUP: Group = Group {
+                name: stringify!($name),
+                constants: &[$((stringify!($constant), Constant::Number($number)),)+],
+            };
+
+            /// The number by which JavaScript knows it.
+            #[inline]
+            $visibility const fn number(self) -> i64 {
+                match self {
+                    $(Self::$variant { .. } => $number,)+
+                }
+            }
+        }
+    };
+}
+
+/// Defines an enum whose values JavaScript writes as a letter: `NAME_IN_JAVASCRIPT: Variant = 'letter'`.
+macro_rules! letters {
+    ($(#[$meta:meta])* $visibility:vis enum $name:ident {
+        $($(#[$doc:meta])* $constant:ident: $variant:ident = $letter:literal,)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $visibility enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $name {
+            const GROUP: Group = Group {
+                name: stringify!($name),
+                constants: &[$((stringify!($constant), Constant::Letter($letter)),)+],
+            };
+
+            /// The value that JavaScript writes as this letter.
+            #[inline]
+            $visibility const fn of(letter: char) -> Option<Self> {
+                match letter {
+                    $($letter => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+/// A place in a record, or an argument, where there is nothing: no acknowledgement, no method, no
+/// attachments, no descriptor.
+pub(crate) const NONE: i64 = -1;
+
+/// How many values a record has.
+pub(crate) const RECORD_FIELDS: usize = 6;
+
+/// What the place of the first attachment is multiplied by before their number is added: more than
+/// there can be of one message.
+pub(crate) const ATTACHMENT_RADIX: i64 = 1 << 14;
+
+/// What the number of a LoopbackSocket is multiplied by before the index of a method is added: how
+/// many methods one LoopbackSocket can bind.
+pub(crate) const METHOD_RADIX: i64 = 1 << 24;
+
+const LAYOUT: Group = Group {
+    name: "Layout",
+    constants: &[
+        ("NONE", Constant::Number(NONE)),
+        ("RECORD_FIELDS", Constant::Number(RECORD_FIELDS as i64)),
+        ("ATTACHMENT_RADIX", Constant::Number(ATTACHMENT_RADIX)),
+        ("METHOD_RADIX", Constant::Number(METHOD_RADIX)),
+    ],
+};
+
+numbers! {
+    /// What a record tells JavaScript.
+    pub(crate) enum RecordKind {
+        /// A client sent an event. Subject: the socket; a: the client's id for its acknowledgement, one
+        /// less if that is below 0, or `NONE`; b: the method to run, or `NONE`; payload:
+        /// `["name",args…]`.
+        EVENT: Event = 1,
+        /// Another method runs for the event before. Subject: the socket; b: the method.
+        METHOD: Method = 2,
+        /// An attempt to authenticate begins with the event before. Subject: the socket; a: the
+        /// number of the LoopbackSocket; b: the number of the attempt.
+        AUTHENTICATION: Authentication = 3,
+        /// A client asks to join a namespace. Subject: the socket; a: the connection; payload:
+        /// `{id,nsp,query,auth}`. An attachment is the MessagePack of `auth`.
+        CONNECT: Connect = 4,
+        /// A socket ended. Subject: the socket; a: the [`CloseReason`]; payload: for an invalid frame
+        /// what is wrong with it.
+        DISCONNECT: Disconnect = 5,
+        /// A client acknowledged an event. Subject: the socket; a: the id it was sent with; payload:
+        /// `[args…]`.
+        ACKNOWLEDGEMENT: Acknowledgement = 6,
+        /// A connection ended, after its sockets did. Subject: the connection; a and payload: as for
+        /// `Disconnect`.
+        CLOSED: Closed = 7,
+        /// The answer to a request of long polling; its body is the one attachment. Subject: the
+        /// request; a: the HTTP status; b: 1 if the body is binary; payload: the [`Refusal`], or
+        /// `NONE`.
+        RESPONSE: Response = 8,
+        /// A client asks to join a namespace that does not exist. Subject: the connection; payload:
+        /// `{nsp,query,auth}`, as for `Connect`.
+        NAMESPACE_REQUEST: NamespaceRequest = 9,
+        /// A connection moved from polling to websocket. Subject: the connection.
+        UPGRADED: Upgraded = 10,
+        /// JavaScript does something with a stream whose bytes it carries; an attachment is what it
+        /// writes. Subject: the relay; a: the [`RelayAction`].
+        RELAY: Relay = 11,
+        /// An Engine.IO packet came or is queued, on a connection whose packets JavaScript watches;
+        /// its data is the one attachment. Subject: the connection; a: the packet's type by its digit;
+        /// b: [`PacketFlag`]s, added up.
+        PACKET: Packet = 12,
+        /// A client sent what is no Socket.IO packet: its connection is to end. Subject: the socket.
+        MALFORMED: Malformed = 13,
+        /// The descriptor of a websocket is closed. Subject: the number of what had accepted it.
+        RELEASED: Released = 14,
+    }
+}
+
+numbers! {
+    /// Why a socket or a connection ended. `lib/socketio/disconnect-reasons.js` has the words of
+    /// Socket.IO for each, and the details that it gives.
+    pub(crate) enum CloseReason {
+        /// `client namespace disconnect`
+        CLIENT_NAMESPACE_DISCONNECT: ClientNamespaceDisconnect = 0,
+        /// `server namespace disconnect`
+        SERVER_NAMESPACE_DISCONNECT: ServerNamespaceDisconnect = 1,
+        /// `transport close`
+        TRANSPORT_CLOSE: TransportClose = 2,
+        /// `transport error`
+        TRANSPORT_ERROR: TransportError = 3,
+        /// `ping timeout`
+        PING_TIMEOUT: PingTimeout = 4,
+        /// `parse error`: what came is no Engine.IO packet
+        PARSE_ERROR: ParseError = 5,
+        /// `server shutting down`
+        SERVER_SHUTTING_DOWN: ServerShuttingDown = 6,
+        /// `transport error`, because the client did not read what was sent
+        BACKPRESSURE: Backpressure = 7,
+        /// `forced server close`: the connection is to end once a polling client has come for what
+        /// waits for it
+        FORCED_SERVER_CLOSE: ForcedServerClose = 8,
+        /// `forced close`, by the application, or because of what the client sent
+        FORCED_CLOSE: ForcedClose = 9,
+        /// The application refused the socket: it never was of its namespace
+        REFUSED: Refused = 10,
+        /// `transport error`: a poll while another one waits
+        POLL_OVERLAP: PollOverlap = 11,
+        /// `transport error`: packets while others are being sent
+        DATA_OVERLAP: DataOverlap = 12,
+        /// `transport error`: a body of a type that Engine.IO 4 does not have
+        INVALID_CONTENT: InvalidContent = 13,
+        /// `transport error`: more than a body may hold
+        PAYLOAD_TOO_LARGE: PayloadTooLarge = 14,
+        /// `transport error`: the client left without the answer to its poll
+        POLL_CLOSED: PollClosed = 15,
+        /// `transport error`: the client left in the middle of sending
+        DATA_CLOSED: DataClosed = 16,
+        /// `transport error`: a ping where the server pings, or a pong where the client does
+        HEARTBEAT_DIRECTION: HeartbeatDirection = 17,
+        /// `transport error`: what a websocket may not carry
+        INVALID_FRAME: InvalidFrame(FrameError) = 18,
+    }
+}
+
+impl CloseReason {
+    /// The reason of a request of long polling that went wrong, by its number: only those that
+    /// JavaScript, which reads the requests, finds out by itself.
+    pub(crate) fn of_request(number: i64) -> Self {
+        [
+            Self::DataOverlap,
+            Self::PayloadTooLarge,
+            Self::PollClosed,
+            Self::DataClosed,
+        ]
+        .into_iter()
+        .find(|reason| reason.number() == number)
+        .unwrap_or(Self::TransportError)
+    }
+}
+
+/// What a websocket may not carry. JavaScript gets it as text, in the words of the npm package `ws`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameError {
+    /// `RSV2` or `RSV3` is set.
+    ReservedBits,
+    /// `RSV1` is set, and no extension was agreed on.
+    CompressionBit,
+    /// An opcode that means nothing, or means nothing here.
+    Opcode(u8),
+    /// A fragment of a control frame.
+    FragmentedControl,
+    /// A control frame of a length it cannot have, as the frame's second byte has it.
+    ControlLength(u8),
+    Unmasked,
+    /// A status code that no closing frame may carry.
+    CloseCode(u16),
+    /// A text that is not UTF-8.
+    Text,
+    /// More than a message may hold.
+    TooBig,
+    /// A length beyond what a JavaScript number holds exactly.
+    LengthTooLarge,
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const INVALID: &str = "RangeError: Invalid WebSocket frame";
+        match self {
+            Self::ReservedBits => write!(f, "{INVALID}: RSV2 and RSV3 must be clear"),
+            Self::CompressionBit => write!(f, "{INVALID}: RSV1 must be clear"),
+            Self::Opcode(opcode) => write!(f, "{INVALID}: invalid opcode {opcode}"),
+            Self::FragmentedControl => write!(f, "{INVALID}: FIN must be set"),
+            Self::ControlLength(length) => write!(f, "{INVALID}: invalid payload length {length}"),
+            Self::Unmasked => write!(f, "{INVALID}: MASK must be set"),
+            Self::CloseCode(code) => write!(f, "{INVALID}: invalid status code {code}"),
+            Self::Text => f.write_str("Error: Invalid WebSocket frame: invalid UTF-8 sequence"),
+            Self::TooBig => f.write_str("RangeError: Max payload size exceeded"),
+            Self::LengthTooLarge => {
+                f.write_str("RangeError: Unsupported WebSocket frame: payload length > 2^53 - 1")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+numbers! {
+    /// What is so of an Engine.IO packet that JavaScript watches.
+    pub(crate) enum PacketFlag {
+        /// The server sends it; otherwise it came.
+        SENT: Sent = 1,
+        /// Its data is text; otherwise it is binary.
+        TEXT: Text = 2,
+        /// The application asked for it not to be compressed.
+        UNCOMPRESSED: Uncompressed = 4,
+    }
+}
+
+numbers! {
+    /// What JavaScript does with a stream whose bytes it carries.
+    pub(crate) enum RelayAction {
+        /// Writes the attachment.
+        WRITE: Write = 0,
+        /// Reads on.
+        RESUME: Resume = 1,
+        /// Ends it after what was written.
+        END: End = 2,
+        /// Ends it at once.
+        DESTROY: Destroy = 3,
+    }
+}
+
+letters! {
+    /// What the application does. `json` is an array, unless it says otherwise; `sid` is the id of an
+    /// Engine.IO session.
+    pub(crate) enum CommandCode {
+        /// `socket ack json`: answers a client's event, by the client's id for its acknowledgement.
+        ANSWER: Answer = 'a',
+        ANSWER_WITH_ATTACHMENTS: AnswerWithAttachments = 'A',
+        /// `socket [ack] [flags] json`: emits an event to one socket. Flags: [`EmitFlag`]s.
+        EMIT: Emit = 'e',
+        EMIT_WITH_ATTACHMENTS: EmitWithAttachments = 'E',
+        /// `namespace audience [ack] [flags] json`: broadcasts an event. The audience is the JSON object
+        /// `{rooms,sockets,except,exceptSockets}`, all of them lists of numbers.
+        BROADCAST: Broadcast = 'b',
+        BROADCAST_WITH_ATTACHMENTS: BroadcastWithAttachments = 'B',
+        /// `socket room`: joins a room.
+        JOIN: Join = 'j',
+        /// `socket room`: leaves a room.
+        LEAVE: Leave = 'l',
+        /// `socket`: lets a socket into its namespace.
+        ACCEPT: Accept = 'c',
+        /// `socket [json]`: refuses a socket; the JSON is what its client is told, any value.
+        REFUSE: Refuse = 'x',
+        REFUSE_WITH_ATTACHMENTS: RefuseWithAttachments = 'X',
+        /// `sid request`: lets a client join the namespace it asked for, now that it exists. The
+        /// request is the payload of [`RecordKind::NamespaceRequest`].
+        ALLOW_NAMESPACE: AllowNamespace = 'o',
+        ALLOW_NAMESPACE_WITH_ATTACHMENTS: AllowNamespaceWithAttachments = 'O',
+        /// `sid request`: tells a client that there is no such namespace.
+        REFUSE_NAMESPACE: RefuseNamespace = 'r',
+        /// `socket muted?`: broadcasts pass a socket by, or reach it again.
+        MUTE: Mute = 'h',
+        /// `socket connection?`: disconnects a socket, with its whole connection if 1.
+        DISCONNECT: Disconnect = 'd',
+        /// `socket`: ends the connection of a socket whose message cannot be read.
+        MALFORMED: Malformed = 'm',
+        /// `sid`: ends a connection.
+        CLOSE_CONNECTION: CloseConnection = 'z',
+        /// `sid watched?`: reports what is sent on a connection, or no more.
+        WATCH_SENT: WatchSent = 'w',
+    }
+}
+
+letters! {
+    /// How an event is sent.
+    pub(crate) enum EmitFlag {
+        /// Dropped for a client for which something waits already.
+        VOLATILE: Volatile = 'v',
+        /// Not to be compressed, which only those learn of who watch packets.
+        UNCOMPRESSED: Uncompressed = 'u',
+    }
+}
+
+numbers! {
+    /// Why a request for Engine.IO is refused. `lib/http/refusals.js` has the codes of Engine.IO and the
+    /// words for each. None is below 0: those are [`RequestVerdict`]s.
+    pub(crate) enum Refusal {
+        UNKNOWN_TRANSPORT: UnknownTransport = 0,
+        UNKNOWN_SESSION: UnknownSession = 1,
+        BAD_HANDSHAKE_METHOD: BadHandshakeMethod = 2,
+        /// The session is on another transport.
+        TRANSPORT_MISMATCH: TransportMismatch = 3,
+        UNSUPPORTED_PROTOCOL: UnsupportedProtocol = 4,
+        /// The session is of another version of Engine.IO.
+        PROTOCOL_MISMATCH: ProtocolMismatch = 5,
+        /// A websocket was asked for without an upgrade, or an upgrade for polling.
+        NOT_AN_UPGRADE: NotAnUpgrade = 6,
+        /// Sessions may not be upgraded.
+        UPGRADE_NOT_ALLOWED: UpgradeNotAllowed = 7,
+        /// The application's id for the session is none, or that of another session.
+        INVALID_SESSION_ID: InvalidSessionId = 8,
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownTransport => "the transport is unknown or not allowed",
+            Self::UnknownSession => "there is no session with this id",
+            Self::BadHandshakeMethod => "a session is opened by GET",
+            Self::TransportMismatch => "the session is on another transport",
+            Self::UnsupportedProtocol => "this version of Engine.IO is not allowed",
+            Self::ProtocolMismatch => "the session is of another version of Engine.IO",
+            Self::NotAnUpgrade => "a websocket needs an upgrade, and polling none",
+            Self::UpgradeNotAllowed => "sessions may not be upgraded",
+            Self::InvalidSessionId => "the id for the session is invalid or in use",
+        })
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+numbers! {
+    /// What becomes of a request for Engine.IO that is not refused.
+    pub(crate) enum RequestVerdict {
+        /// It is served on a connection that exists.
+        SERVED: Served = -1,
+        /// It opens a connection.
+        OPENS: Opens = -2,
+        /// The operating system did not let us take the websocket.
+        NOT_TAKEN: NotTaken = -3,
+    }
+}
+
+numbers! {
+    /// What a session answers to the outcome of a handler, besides the index of the onConnected
+    /// handler to run.
+    pub(crate) enum SessionAnswer {
+        /// Nothing is to be done.
+        NOTHING: Nothing = -1,
+        /// Report the methods with `bound`.
+        BIND: Bind = -2,
+        /// Emit `unauthorized`.
+        UNAUTHORIZED: Unauthorized = -3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_and_no_value_is_there_twice_in_a_group() {
+        for group in GROUPS {
+            let names: HashSet<_> = group.constants.iter().map(|(name, _)| name).collect();
+            assert_eq!(names.len(), group.constants.len(), "{}", group.name);
+            let values: HashSet<_> = group
+                .constants
+                .iter()
+                .map(|(_, value)| format!("{value:?}"))
+                .collect();
+            assert_eq!(values.len(), group.constants.len(), "{}", group.name);
+        }
+        let groups: HashSet<_> = GROUPS.iter().map(|group| group.name).collect();
+        assert_eq!(groups.len(), GROUPS.len());
+    }
+
+    #[test]
+    fn a_letter_is_read_as_what_it_was_written_for_and_another_one_as_nothing() {
+        assert_eq!(CommandCode::of('a'), Some(CommandCode::Answer));
+        assert_eq!(CommandCode::of('W'), None);
+        assert_eq!(EmitFlag::of('u'), Some(EmitFlag::Uncompressed));
+    }
+
+    #[test]
+    fn refusals_and_verdicts_can_be_told_apart() {
+        let numbers = |group: &Group| -> Vec<_> {
+            let number = |&(_, constant): &(_, Constant)| match constant {
+                Constant::Number(number) => number,
+                Constant::Letter(letter) => panic!("{letter}"),
+            };
+            group.constants.iter().map(number).collect()
+        };
+        assert!(numbers(&Refusal::GROUP).iter().all(|&number| number >= 0));
+        assert!(numbers(&RequestVerdict::GROUP).iter().all(|&number| number < 0));
+        assert!(numbers(&SessionAnswer::GROUP).iter().all(|&number| number < 0));
+    }
+
+    #[test]
+    fn a_request_that_went_wrong_ends_its_connection_for_the_reason_given_if_there_is_such_a_reason() {
+        let reason = CloseReason::DataClosed;
+        assert_eq!(CloseReason::of_request(reason.number()), reason);
+        for odd in [CloseReason::PingTimeout.number(), -1, 99] {
+            assert_eq!(CloseReason::of_request(odd), CloseReason::TransportError);
+        }
+    }
+}
