@@ -196,6 +196,21 @@ class MalformedMessageError extends LoopbackSocketError {
   }
 }
 
+/** The addon was sent a command that it cannot read; emitted as a warning of the process. */
+class InvalidCommandError extends LoopbackSocketError {
+  /**
+   * @param {string} reason what the addon says
+   */
+  constructor(reason) {
+    super(
+      'INVALID_COMMAND',
+      `The native server cannot carry out a command: ${reason}. Something that was to be sent is ` +
+        'lost. The package and its addon may be of different versions: install it again. If that ' +
+        'does not help, please report it.',
+    );
+  }
+}
+
 /** The native server does not have this member of Socket.IO. */
 class UnsupportedApiError extends LoopbackSocketError {
   /**
@@ -272,6 +287,7 @@ module.exports = {
   InvalidCallbackError,
   InvalidTimeoutError,
   AckTimeoutError,
+  InvalidCommandError,
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,

@@ -182,6 +182,9 @@ numbers! {
         MALFORMED: Malformed = 13,
         /// The descriptor of a websocket is closed. Subject: the number of what had accepted it.
         RELEASED: Released = 14,
+        /// A command cannot be carried out: a mistake of our JavaScript, or of another version than
+        /// the addon. Payload: what is wrong, as a string.
+        INVALID_COMMAND: InvalidCommand = 15,
     }
 }
 

@@ -26,6 +26,7 @@ const {
   PACKET,
   MALFORMED,
   RELEASED,
+  INVALID_COMMAND,
 } = protocol.RecordKind;
 
 /**
@@ -124,6 +125,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         server.ask(subject, asked, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === RELEASED) {
         server.released(subject);
+      } else if (kind === INVALID_COMMAND) {
+        server.invalidCommand(values[i + 5]);
       } else if (kind === UPGRADED) {
         server.upgraded(subject);
       } else if (kind === ACKNOWLEDGEMENT) {

@@ -9,7 +9,7 @@ const { exclude } = require('../auth/authenticate');
 const { isAuthenticationRemoved } = require('./loopback-listeners');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
-const { MalformedMessageError, TooManyPendingError } = require('../errors');
+const { InvalidCommandError, MalformedMessageError, TooManyPendingError } = require('../errors');
 const loopback = require('./loopback');
 
 class EventHandlers {
@@ -211,6 +211,14 @@ class EventHandlers {
     if (socket?.connected) {
       guarded(() => socket._onError(new MalformedMessageError()));
     }
+  }
+
+  /**
+   * @param {string} reason why a command cannot be carried out
+   * @returns {void}
+   */
+  invalidCommand(reason) {
+    process.emitWarning(new InvalidCommandError(reason));
   }
 
   /**

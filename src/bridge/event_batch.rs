@@ -355,6 +355,10 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         Notice::Malformed { socket } => {
             record(RecordKind::Malformed, [id(socket), 0, 0, NONE], NO_PAYLOAD);
         }
+        Notice::InvalidCommand { message } => {
+            let message = serde_json::Value::String(message).to_string();
+            record(RecordKind::InvalidCommand, [0, 0, 0, NONE], &message);
+        }
         Notice::Closed { connection, reason } => {
             let numbers = [id(connection), reason.number(), 0, NONE];
             record(RecordKind::Closed, numbers, &details(reason));

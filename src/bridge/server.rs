@@ -462,7 +462,7 @@ impl NativeServer {
             .iter()
             .map(|buffer| Bytes::copy_from_slice(buffer))
             .collect();
-        let batch = commands::Command::Batch(text, attachments);
+        let batch = commands::Task::Batch(text, attachments);
         self.server.output.carry_out(&self.server, batch);
         Ok(())
     }

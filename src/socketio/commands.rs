@@ -1,32 +1,20 @@
 //! The one ordered way out: everything the application sends, in the order in which it did.
 //!
-//! JavaScript writes operations as text, a line each (fields parted by tabs, which JSON always
-//! escapes), and hands over a batch per turn of its event loop. One thread at a time carries them
-//! out, so an answer given before a broadcast reaches the client before it, and a room joined before
-//! an emit hears that emit.
+//! JavaScript writes commands as text ([`crate::protocol`]) and hands over a batch per turn of its event
+//! loop. One thread at a time carries them out, so an answer given before a broadcast reaches the client
+//! before it, and a room joined before an emit hears that emit. A command that cannot be read is
+//! reported to JavaScript; one for a socket that has ended does nothing.
 //!
-//! | line | does |
-//! |---|---|
-//! | `a socket ack json` | answers a client's event with the array `json`, by the client's id |
-//! | `e socket ack? flags? json` | emits the array `json` to one socket, with an acknowledgement id or none |
-//! | `b namespace audience ack? flags? json` | broadcasts |
-//! | `j socket room` / `l socket room` | joins / leaves a room, by its number |
-//! | `c socket` | accepts a socket into its namespace |
-//! | `x socket json` | refuses it, telling the client why |
-//! | `o sid json` / `r sid json` | lets a client join the namespace it asked for with that request / refuses, since there is none |
-//! | `h socket 0/1` | lets broadcasts through / holds them back |
-//! | `d socket 0/1` | disconnects a socket, with its whole connection if 1 |
-//! | `m socket` | ends the connection of a socket whose message cannot be read |
-//! | `z sid` | ends a connection by its session id |
-//! | `w sid 0/1` | reports what is sent on a connection no more / from now on |
-//!
-//! `A`, `E`, `B`, `X` and `O` are the same with a count of attachments as the first field; in MessagePack that is
-//! one, which stands for the JSON. Of the flags, `v` is for
-//! volatile, which is dropped for a client for which something waits already, and `u` for uncompressed,
-//! which only those learn of who watch.
+//! ```text
+//! parse   a line of a batch as a command
+//! ```
+
+mod parse;
 
 use std::collections::VecDeque;
+use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::str::Utf8Error;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -34,19 +22,19 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
+use self::parse::{Broadcast, Command, CommandError, Flags, Line};
 use super::events::{Notice, Reason};
-use super::namespace::Audience;
 use super::parser::{Frame, Parser};
 use super::server::Server;
-use super::socket::{AckId, Socket};
-use crate::engineio::connection::{Connection, Queued, wait_for};
+use super::socket::Socket;
+use crate::engineio::connection::{wait_for, Connection, Queued};
 use crate::engineio::send_queue::Series;
 
-/// How many operations the thread that speaks carries out itself, when nothing is before them: the
+/// How many commands the thread that speaks carries out itself, when nothing is before them: the
 /// I/O thread would take longer to wake than they take. More of them are worth a thread of their
 /// own (docs/performance.md).
 const MAX_AT_ONCE: usize = 8;
-/// How many bytes such operations hold at most.
+/// How many bytes such commands hold at most.
 const MAX_BYTES_AT_ONCE: usize = 1 << 13;
 
 /// How many bytes are broadcast, to all clients together, before other tasks have their turn.
@@ -54,8 +42,8 @@ const YIELD_AT: usize = 1 << 22;
 
 /// Something to carry out.
 #[derive(Debug)]
-pub(crate) enum Command {
-    /// A batch of operations of the application, and the attachments they count.
+pub(crate) enum Task {
+    /// A batch of commands of the application, and the attachments they count.
     Batch(Vec<u8>, Vec<Bytes>),
     /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
@@ -63,7 +51,7 @@ pub(crate) enum Command {
     EndAll(Reason),
 }
 
-impl Command {
+impl Task {
     /// Whether it is no more than a few messages to single sockets.
     fn is_small(&self) -> bool {
         let Self::Batch(text, attachments) = self else {
@@ -75,11 +63,11 @@ impl Command {
                 .split(|&byte| byte == b'\n')
                 .filter(|line| !line.is_empty())
                 .enumerate()
-                .all(|(at, line)| at < MAX_AT_ONCE && matches!(line[0], b'a' | b'A' | b'e' | b'E'))
+                .all(|(at, line)| at < MAX_AT_ONCE && parse::may_be_message(line))
     }
 }
 
-/// The way out: commands in the order in which they were given, carried out by one thread at a time.
+/// The way out: tasks in the order in which they were given, carried out by one thread at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     queue: Mutex<Queue>,
@@ -88,16 +76,16 @@ pub(crate) struct Output {
 
 #[derive(Debug, Default)]
 struct Queue {
-    commands: VecDeque<Command>,
-    /// A thread carries out commands, and looks after the queue when it is done.
+    tasks: VecDeque<Task>,
+    /// A thread carries out tasks, and looks after the queue when it is done.
     is_busy: bool,
 }
 
 impl Output {
-    /// Gives a command to the I/O thread.
-    pub(crate) fn send(&self, command: Command) {
+    /// Gives a task to the I/O thread.
+    pub(crate) fn send(&self, task: Task) {
         let mut queue = self.queue.lock();
-        queue.commands.push_back(command);
+        queue.tasks.push_back(task);
         let rings = !queue.is_busy;
         drop(queue);
         if rings {
@@ -105,22 +93,22 @@ impl Output {
         }
     }
 
-    /// Carries a command out on this thread if it is small and nothing is before it; else gives it
+    /// Carries a task out on this thread if it is small and nothing is before it; else gives it
     /// to the I/O thread.
-    pub(crate) fn carry_out(&self, server: &Arc<Server>, command: Command) {
+    pub(crate) fn carry_out(&self, server: &Arc<Server>, task: Task) {
         {
             let mut queue = self.queue.lock();
-            if queue.is_busy || !queue.commands.is_empty() || !command.is_small() {
+            if queue.is_busy || !queue.tasks.is_empty() || !task.is_small() {
                 drop(queue);
-                self.send(command);
+                self.send(task);
                 return;
             }
             queue.is_busy = true;
         }
-        run_one(server, command);
+        run_one(server, task);
         let mut queue = self.queue.lock();
         queue.is_busy = false;
-        let rings = !queue.commands.is_empty();
+        let rings = !queue.tasks.is_empty();
         drop(queue);
         if rings {
             self.bell.notify_one();
@@ -130,17 +118,17 @@ impl Output {
     /// Carries out what there is, unless another thread does and will look for more.
     async fn carry_out_all(&self, server: &Arc<Server>) {
         loop {
-            let commands = {
+            let tasks = {
                 let mut queue = self.queue.lock();
-                if queue.is_busy || queue.commands.is_empty() {
+                if queue.is_busy || queue.tasks.is_empty() {
                     return;
                 }
                 queue.is_busy = true;
-                std::mem::take(&mut queue.commands)
+                std::mem::take(&mut queue.tasks)
             };
-            for command in commands {
-                match command {
-                    Command::Batch(text, attachments) => {
+            for task in tasks {
+                match task {
+                    Task::Batch(text, attachments) => {
                         carry_out_patiently(server, Batch::new(text, attachments)).await;
                     }
                     other => run_one(server, other),
@@ -156,7 +144,7 @@ impl Output {
     }
 }
 
-/// Carries out commands on the I/O thread until the server is gone.
+/// Carries out tasks on the I/O thread until the server is gone.
 pub(crate) async fn run(server: Weak<Server>, output: Arc<Output>) {
     loop {
         output.bell.notified().await;
@@ -263,28 +251,28 @@ impl Drop for Touched {
     }
 }
 
-/// Carries a command out at once.
-fn run_one(server: &Arc<Server>, command: Command) {
-    // A panic would end the one way out there is, so it costs one command.
+/// Carries a task out at once.
+fn run_one(server: &Arc<Server>, task: Task) {
+    // A panic would end the one way out there is, so it costs one task.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let touched = &mut Touched::default();
-        match command {
-            Command::Batch(text, attachments) => {
+        match task {
+            Task::Batch(text, attachments) => {
                 let mut batch = Batch::new(text, attachments);
                 while batch.step(server, touched) {}
             }
-            Command::Expire(socket) => {
+            Task::Expire(socket) => {
                 disconnect_connection(server, &socket.connection, touched);
             }
-            Command::EndAll(reason) => server.end_all(reason),
+            Task::EndAll(reason) => server.end_all(reason),
         }
     }));
 }
 
-/// A batch of operations of the application, carried out one after the other.
+/// A batch of commands of the application, carried out one after the other.
 struct Batch {
     text: Vec<u8>,
-    /// Where the next operation begins.
+    /// Where the next line begins.
     at: usize,
     attachments: std::vec::IntoIter<Bytes>,
 }
@@ -298,11 +286,8 @@ impl Batch {
         }
     }
 
-    /// Carries out the next operation, or the broadcasts to one audience that go out together; false
-    /// if there is none.
-    ///
-    /// The text is written by our own JavaScript; a line that does not parse is skipped, and a panic
-    /// costs one line, or those broadcasts.
+    /// Carries out the next command, or the broadcasts to one audience that go out together; false
+    /// if there is none. A panic costs that command, or those broadcasts.
     fn step(&mut self, server: &Arc<Server>, touched: &mut Touched) -> bool {
         let Self {
             text,
@@ -313,173 +298,243 @@ impl Batch {
             return false;
         };
         let parser = server.options.parser;
-        let behind = |at: usize| {
-            let mut at = at;
-            let (audience, json) = repeatable(next_line(text, &mut at)?, parser)?;
-            Some((audience, json, at))
-        };
-        let series = repeatable(line, parser)
-            .filter(|(audience, _)| behind(*at).is_some_and(|(next, ..)| next == *audience));
-        let _ = catch_unwind(AssertUnwindSafe(|| match series {
-            Some((audience, json)) => {
-                let more = std::iter::from_fn(|| {
-                    let (_, json, end) = behind(*at).filter(|(next, ..)| *next == audience)?;
-                    *at = end;
-                    Some(json)
-                });
-                let all = std::iter::once(json).chain(more).map(|json| match parser {
-                    Parser::Common => (json, None),
-                    Parser::Msgpack => (json, attachments.next()),
-                });
-                broadcast_series(server, audience, all, touched)
+        let carried_out = catch_unwind(AssertUnwindSafe(|| {
+            let line = Line::parse(line.map_err(CommandError::Text)?);
+            let attached = attachments.by_ref().take(line.attachments).collect();
+            match line.command? {
+                Command::Broadcast(first) if is_one_message(line.attachments, parser) => {
+                    let more = Alike {
+                        text,
+                        at,
+                        attachments,
+                        first,
+                        parser,
+                    };
+                    if more.peek().is_some() {
+                        let series = std::iter::once((first, attached)).chain(more);
+                        broadcast_series(server, first, series, touched)
+                    } else {
+                        broadcast(server, first, attached, touched)
+                    }
+                }
+                command => carry_out(server, command, attached, touched),
             }
-            None => operation(server, line, attachments, touched),
         }));
+        if let Ok(Err(error)) = carried_out {
+            report(server, &error);
+        }
         true
     }
 }
 
-/// The line that begins there, behind which the next one does; one that is no text is skipped.
-fn next_line<'a>(text: &'a [u8], at: &mut usize) -> Option<&'a str> {
-    loop {
-        let rest = text.get(*at..).filter(|rest| !rest.is_empty())?;
-        let length = rest.iter().position(|&byte| byte == b'\n');
-        let length = length.unwrap_or(rest.len());
-        *at += length + 1;
-        if let Ok(line) = std::str::from_utf8(&rest[..length]) {
-            return Some(line);
+/// Tells JavaScript of a command that cannot be carried out.
+fn report(server: &Server, error: &CommandError) {
+    let message = match error.source() {
+        Some(source) => format!("{error} ({source})"),
+        None => error.to_string(),
+    };
+    server.inbox.push(Notice::InvalidCommand { message });
+}
+
+/// Whether a frame of a command with so many attachments is one message on the wire.
+fn is_one_message(attachments: usize, parser: Parser) -> bool {
+    attachments == 0 || parser == Parser::Msgpack
+}
+
+/// The line that begins there, behind which the next one does.
+fn next_line<'a>(text: &'a [u8], at: &mut usize) -> Option<Result<&'a str, Utf8Error>> {
+    let rest = text.get(*at..).filter(|rest| !rest.is_empty())?;
+    let length = rest.iter().position(|&byte| byte == b'\n');
+    let length = length.unwrap_or(rest.len());
+    *at += length + 1;
+    Some(std::str::from_utf8(&rest[..length]))
+}
+
+/// The broadcasts that follow and are like the first: they go out together.
+struct Alike<'a, 'b> {
+    text: &'a [u8],
+    /// Where the next line begins.
+    at: &'b mut usize,
+    attachments: &'b mut std::vec::IntoIter<Bytes>,
+    first: Broadcast<'a>,
+    parser: Parser,
+}
+
+impl<'a> Alike<'a, '_> {
+    /// The next one, how many attachments it has, and where its line ends.
+    fn peek(&self) -> Option<(Broadcast<'a>, usize, usize)> {
+        let mut end = *self.at;
+        let line = next_line(self.text, &mut end)?.ok()?;
+        if !parse::may_be_broadcast(line) {
+            return None;
+        }
+        let line = Line::parse(line);
+        match line.command {
+            Ok(Command::Broadcast(next))
+                if next.is_like(&self.first) && is_one_message(line.attachments, self.parser) =>
+            {
+                Some((next, line.attachments, end))
+            }
+            _ => None,
         }
     }
 }
 
-/// What comes before the JSON of a broadcast that every client is to get and none acknowledges, and
-/// the JSON: broadcasts that have the first in common and follow each other go out together.
-fn repeatable(line: &str, parser: Parser) -> Option<(&str, &str)> {
-    let rest = match parser {
-        Parser::Common => line.strip_prefix("b\t")?,
-        Parser::Msgpack => line.strip_prefix("B\t1\t")?,
-    };
-    let (audience, json) = rest.split_once("\t\t\t")?;
-    // Namespace and audience: one tab, since JSON escapes its own.
-    (audience.bytes().filter(|&byte| byte == b'\t').count() == 1).then_some((audience, json))
+impl<'a> Iterator for Alike<'a, '_> {
+    type Item = (Broadcast<'a>, Vec<Bytes>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (next, attachments, end) = self.peek()?;
+        *self.at = end;
+        let attached = self.attachments.by_ref().take(attachments);
+        Some((next, attached.collect()))
+    }
 }
 
 /// Broadcasts to one audience, as many as go out together.
 fn broadcast_series<'a>(
     server: &Arc<Server>,
-    audience: &str,
-    series: impl Iterator<Item = (&'a str, Option<Bytes>)>,
+    first: Broadcast<'_>,
+    series: impl Iterator<Item = (Broadcast<'a>, Vec<Bytes>)>,
     touched: &mut Touched,
-) -> Option<()> {
+) -> Result<(), CommandError> {
     let parser = server.options.parser;
-    let mut series = series.peekable();
-    // With what belongs to it, should nobody be there to hear it.
-    series.peek()?;
-    let (namespace, audience) = audience.split_once('\t')?;
-    let namespace = server.namespace_at(namespace.parse().ok()?)?;
-    let audience: Audience = serde_json::from_str(audience).ok()?;
-    let frames = series.map(|(json, data)| {
-        let data = data.into_iter().collect();
-        parser.event(&namespace.name, json, data, None)
-    });
+    let Some(namespace) = server.namespace_at(first.namespace) else {
+        return Ok(());
+    };
+    let audience = first.audience()?;
+    let frames =
+        series.map(|(each, attached)| parser.event(&namespace.name, each.json, attached, None));
     // Those that are too many for one series are of the next.
     let series = Series::gather(frames);
     namespace.broadcast_series(&audience, &series, server.options.max_backpressure, touched);
-    Some(())
+    Ok(())
 }
 
-fn operation(
+fn broadcast(
     server: &Arc<Server>,
-    line: &str,
-    attachments: &mut std::vec::IntoIter<Bytes>,
+    broadcast: Broadcast<'_>,
+    attached: Vec<Bytes>,
     touched: &mut Touched,
-) -> Option<()> {
-    let mut fields = line.split('\t');
-    let kind = fields.next()?;
-    let attached = match kind {
-        "A" | "E" | "B" | "X" | "O" => {
-            let count = fields.next()?.parse().ok()?;
-            attachments.by_ref().take(count).collect()
-        }
-        _ => Vec::new(),
+) -> Result<(), CommandError> {
+    let Some(namespace) = server.namespace_at(broadcast.namespace) else {
+        return Ok(());
     };
-    let subject = fields.next()?;
-    if matches!(kind, "o" | "O" | "r") {
-        let packed = attached.into_iter().next();
-        server.answer_ask(subject.parse().ok()?, fields.next()?, packed, kind != "r");
-        return Some(());
-    }
-    if matches!(kind, "z" | "w") {
-        let connection = server.connection(subject.parse().ok()?)?;
-        match kind {
-            "z" => connection.finish(Reason::ForcedClose),
-            _ => connection.watch_sent(fields.next()? == "1"),
-        }
-        return Some(());
-    }
-    let subject: u64 = subject.parse().ok()?;
-    let parser = server.options.parser;
-    match kind {
-        "b" | "B" => {
-            let namespace = server.namespace_at(subject)?;
-            let audience: Audience = serde_json::from_str(fields.next()?).ok()?;
-            let ack = fields.next()?.parse().ok();
-            let flags = fields.next()?;
-            let frame = parser.event(&namespace.name, fields.next()?, attached, ack);
-            let frame = frame.flagged(flags);
-            let max_backpressure = server.options.max_backpressure;
-            namespace.broadcast(&audience, &frame, max_backpressure, touched);
-            return Some(());
-        }
-        _ => {}
-    }
-    let socket = server.socket(subject)?;
-    let max_backpressure = server.options.max_backpressure;
-    let ns = &socket.namespace.name;
-    match kind {
-        "a" | "A" => {
-            let ack = ack_id(fields.next()?)?;
-            let frame = parser.ack(ns, fields.next()?, attached, ack);
-            socket.send(&frame, max_backpressure, touched);
-        }
-        "e" | "E" => {
-            let ack = fields.next()?.parse().ok();
-            let flags = fields.next()?;
-            let frame = parser.event(ns, fields.next()?, attached, ack);
-            let frame = frame.flagged(flags);
-            socket.send(&frame, max_backpressure, touched);
-        }
-        "j" => {
-            let room = fields.next()?.parse().ok()?;
-            socket.namespace.join(socket.number, room);
-        }
-        "l" => {
-            let room = fields.next()?.parse().ok()?;
-            socket.namespace.leave(socket.number, room);
-        }
-        "c" => socket
-            .joined(parser, max_backpressure, touched)
-            .unwrap_or_else(|_| malformed(server, &socket.connection)),
-        "x" | "X" => {
-            let refusal = parser.connect_error(ns, fields.next()?, &attached);
-            socket.send(&refusal, max_backpressure, touched);
-            socket.end(server, Reason::Refused);
-        }
-        "h" => socket.hold(fields.next()? == "1"),
-        "d" if fields.next()? == "1" => disconnect_connection(server, &socket.connection, touched),
-        "d" => disconnect(server, &socket, touched),
-        "m" => malformed(server, &socket.connection),
-        _ => {}
-    }
-    Some(())
+    let Broadcast {
+        ack, flags, json, ..
+    } = broadcast;
+    let audience = broadcast.audience()?;
+    let frame = server
+        .options
+        .parser
+        .event(&namespace.name, json, attached, ack);
+    let frame = flagged(frame, flags);
+    namespace.broadcast(&audience, &frame, server.options.max_backpressure, touched);
+    Ok(())
 }
 
-/// The id of a client's acknowledgement. Beyond 2⁵³ JavaScript has it rounded, as Socket.IO does.
-fn ack_id(digits: &str) -> Option<AckId> {
-    digits
-        .parse()
-        .or_else(|_| digits.parse().map(|rounded: f64| rounded as AckId))
-        .ok()
+fn flagged(frame: Frame, flags: Flags) -> Frame {
+    Frame {
+        volatile: flags.volatile,
+        compress: !flags.uncompressed,
+        ..frame
+    }
+}
+
+/// Carries out any other command.
+fn carry_out(
+    server: &Arc<Server>,
+    command: Command<'_>,
+    attached: Vec<Bytes>,
+    touched: &mut Touched,
+) -> Result<(), CommandError> {
+    let parser = server.options.parser;
+    let max_backpressure = server.options.max_backpressure;
+    match command {
+        Command::Answer { socket, ack, json } => {
+            if let Some(socket) = server.socket(socket) {
+                let frame = parser.ack(&socket.namespace.name, json, attached, ack);
+                socket.send(&frame, max_backpressure, touched);
+            }
+        }
+        Command::Emit {
+            socket,
+            ack,
+            flags,
+            json,
+        } => {
+            if let Some(socket) = server.socket(socket) {
+                let frame = parser.event(&socket.namespace.name, json, attached, ack);
+                socket.send(&flagged(frame, flags), max_backpressure, touched);
+            }
+        }
+        Command::Broadcast(broadcast) => {
+            self::broadcast(server, broadcast, attached, touched)?;
+        }
+        Command::Join { socket, room } => {
+            if let Some(socket) = server.socket(socket) {
+                socket.namespace.join(socket.number, room);
+            }
+        }
+        Command::Leave { socket, room } => {
+            if let Some(socket) = server.socket(socket) {
+                socket.namespace.leave(socket.number, room);
+            }
+        }
+        Command::Accept { socket } => {
+            if let Some(socket) = server.socket(socket)
+                && socket.joined(parser, max_backpressure, touched).is_err()
+            {
+                malformed(server, &socket.connection);
+            }
+        }
+        Command::Refuse { socket, json } => {
+            if let Some(socket) = server.socket(socket) {
+                let refusal = parser.connect_error(&socket.namespace.name, json, &attached);
+                socket.send(&refusal, max_backpressure, touched);
+                socket.end(server, Reason::Refused);
+            }
+        }
+        Command::AnswerNamespaceRequest {
+            sid,
+            request,
+            exists,
+        } => {
+            let packed = attached.into_iter().next();
+            server.answer_ask(sid, parse::json("request", request)?, packed, exists);
+        }
+        Command::Mute { socket, muted } => {
+            if let Some(socket) = server.socket(socket) {
+                socket.hold(muted);
+            }
+        }
+        Command::Disconnect {
+            socket,
+            whole_connection,
+        } => match server.socket(socket) {
+            Some(socket) if whole_connection => {
+                disconnect_connection(server, &socket.connection, touched);
+            }
+            Some(socket) => disconnect(server, &socket, touched),
+            None => {}
+        },
+        Command::Malformed { socket } => {
+            if let Some(socket) = server.socket(socket) {
+                malformed(server, &socket.connection);
+            }
+        }
+        Command::CloseConnection { sid } => {
+            if let Some(connection) = server.connection(sid) {
+                connection.finish(Reason::ForcedClose);
+            }
+        }
+        Command::WatchSent { sid, watched } => {
+            if let Some(connection) = server.connection(sid) {
+                connection.watch_sent(watched);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Ends one socket, telling its client.

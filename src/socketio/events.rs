@@ -74,6 +74,8 @@ pub(crate) enum Notice {
     },
     /// A client sent what is no Socket.IO packet: its connection is to end.
     Malformed { socket: SocketNumber },
+    /// A command of JavaScript's cannot be carried out.
+    InvalidCommand { message: String },
     /// A connection ended, after its sockets did.
     Closed {
         connection: ConnectionNumber,
@@ -186,6 +188,7 @@ impl Notice {
                 } => bytes.len(),
                 Self::Disconnect { .. }
                 | Self::Malformed { .. }
+                | Self::InvalidCommand { .. }
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
                 | Self::Released { .. }

@@ -165,13 +165,13 @@ impl Server {
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Release);
         self.output
-            .send(commands::Command::EndAll(Reason::ServerShuttingDown));
+            .send(commands::Task::EndAll(Reason::ServerShuttingDown));
     }
 
     /// Ends the connections there are, after what was said before.
     pub(crate) fn close_connections(&self) {
         self.output
-            .send(commands::Command::EndAll(Reason::ForcedClose));
+            .send(commands::Task::EndAll(Reason::ForcedClose));
     }
 
     pub(crate) fn end_all(&self, reason: Reason) {
@@ -307,19 +307,17 @@ impl Server {
 
     /// The application made the namespace a client asked for, or has none of that name. `asked` and
     /// `packed` are what [`Notice::Ask`] had.
-    pub(crate) fn answer_ask(
+    pub(super) fn answer_ask(
         self: &Arc<Self>,
         connection: Sid,
-        asked: &str,
+        asked: Asked<'_>,
         packed: Option<Bytes>,
         exists: bool,
     ) {
         let Some(connection) = self.connection(connection) else {
             return;
         };
-        let Ok(Asked { nsp, query, auth }) = serde_json::from_str(asked) else {
-            return;
-        };
+        let Asked { nsp, query, auth } = asked;
         if exists && self.namespaces.read().named(&nsp).is_some() {
             let path = match query {
                 Some(query) => format!("{nsp}?{query}"),
@@ -472,7 +470,7 @@ impl JoinRequest<'_> {
 
 /// The request of a client that asked for a namespace which did not exist, as JavaScript hands it back.
 #[derive(serde::Deserialize)]
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     nsp: String,
     query: Option<String>,
     #[serde(borrow)]

@@ -286,7 +286,7 @@ impl Socket {
                     .any(|effect| matches!(effect, Effect::DisconnectConnection))
             };
             if expired {
-                output.send(commands::Command::Expire(socket));
+                output.send(commands::Task::Expire(socket));
             }
         });
         self.state.lock().timers.push(timer.abort_handle());

@@ -21,7 +21,7 @@ use crate::engineio::{ProtocolVersion, Sid};
 use crate::io::relay::Pump;
 use crate::io::runtime;
 use crate::session::{Effect, Event, Instance, Methods};
-use crate::socketio::commands::Command;
+use crate::socketio::commands::Task;
 use crate::socketio::events::{Notice, PumpAction};
 use crate::socketio::options::Options;
 use crate::socketio::parser::Parser;
@@ -211,7 +211,7 @@ impl World {
 
     /// Operations of the application.
     pub(super) fn push(&self, lines: String) {
-        let batch = Command::Batch(lines.into_bytes(), Vec::new());
+        let batch = Task::Batch(lines.into_bytes(), Vec::new());
         self.server.output.carry_out(&self.server, batch);
     }
 

@@ -13,7 +13,6 @@ mod common;
 pub(super) mod msgpack;
 
 use crate::engineio::{ProtocolVersion, Str};
-use crate::protocol::EmitFlag;
 use bytes::Bytes;
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
@@ -55,16 +54,6 @@ impl Frame {
                 text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
             }
             Message::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    /// The same frame, sent as these flags say.
-    pub(crate) fn flagged(self, flags: &str) -> Self {
-        let has = |flag| flags.chars().any(|letter| EmitFlag::of(letter) == Some(flag));
-        Self {
-            volatile: has(EmitFlag::Volatile),
-            compress: !has(EmitFlag::Uncompressed),
-            ..self
         }
     }
 }

@@ -459,7 +459,7 @@ fn batched_broadcasts_keep_their_order_among_other_packets() {
         world
             .server
             .output
-            .send(commands::Command::Batch(batch.into_bytes(), Vec::new()));
+            .send(commands::Task::Batch(batch.into_bytes(), Vec::new()));
         let (one, two) = tokio::join!(
             texts(&mut client, hears.len()),
             texts(&mut other, expected.len())
@@ -475,7 +475,7 @@ fn packets_of_another_thread_do_not_overtake_queued_ones() {
         let (mut client, socket) = world.join(1).await;
         let emit = |n: usize| {
             let line = format!("e\t{}\t\t\t[\"n\",{n}]\n", socket.number);
-            commands::Command::Batch(line.into_bytes(), Vec::new())
+            commands::Task::Batch(line.into_bytes(), Vec::new())
         };
         // By turns for the I/O thread, which has not begun, and at once: which has to wait then.
         for n in 0..100 {

@@ -1,0 +1,456 @@
+//! The commands that JavaScript writes, read into types; [`CommandCode`] has their fields.
+//!
+//! Reading a command allocates nothing: its JSON stays where it is in the batch.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::super::namespace::{Audience, NamespaceIndex};
+use super::super::rooms::RoomNumber;
+use super::super::socket::{AckId, SocketNumber};
+use crate::engineio::Sid;
+use crate::protocol::{CommandCode, EmitFlag};
+
+/// Something the application does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command<'a> {
+    /// Answers a client's event, by the client's id for its acknowledgement.
+    Answer {
+        socket: SocketNumber,
+        ack: AckId,
+        json: &'a str,
+    },
+    /// Emits an event to one socket.
+    Emit {
+        socket: SocketNumber,
+        ack: Option<AckId>,
+        flags: Flags,
+        json: &'a str,
+    },
+    Broadcast(Broadcast<'a>),
+    Join {
+        socket: SocketNumber,
+        room: RoomNumber,
+    },
+    Leave {
+        socket: SocketNumber,
+        room: RoomNumber,
+    },
+    /// Lets a socket into its namespace.
+    Accept { socket: SocketNumber },
+    /// Refuses a socket, and tells its client why.
+    Refuse { socket: SocketNumber, json: &'a str },
+    /// Answers a client that asked for a namespace that did not exist.
+    AnswerNamespaceRequest {
+        sid: Sid,
+        request: &'a str,
+        exists: bool,
+    },
+    /// Broadcasts pass the socket by, or reach it again.
+    Mute { socket: SocketNumber, muted: bool },
+    /// Disconnects a socket, or all those of its connection.
+    Disconnect {
+        socket: SocketNumber,
+        whole_connection: bool,
+    },
+    /// Ends the connection of a socket whose message cannot be read.
+    Malformed { socket: SocketNumber },
+    CloseConnection { sid: Sid },
+    /// Has what is sent on a connection reported.
+    WatchSent { sid: Sid, watched: bool },
+}
+
+/// An event for many sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Broadcast<'a> {
+    pub(super) namespace: NamespaceIndex,
+    audience: &'a str,
+    pub(super) ack: Option<AckId>,
+    pub(super) flags: Flags,
+    pub(super) json: &'a str,
+}
+
+impl Broadcast<'_> {
+    /// Whom it is for.
+    ///
+    /// # Errors
+    /// `Json` if that cannot be read.
+    pub(super) fn audience(&self) -> Result<Audience, CommandError> {
+        json("audience", self.audience)
+    }
+
+    /// Whether both are for the same sockets, all of which are to get them and none acknowledges.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let is_plain = |one: &Self| one.ack.is_none() && one.flags == Flags::default();
+        self.namespace == other.namespace
+            && self.audience == other.audience
+            && is_plain(self)
+            && is_plain(other)
+    }
+}
+
+/// How an event is sent.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flags {
+    pub(super) volatile: bool,
+    pub(super) uncompressed: bool,
+}
+
+/// A line of a batch.
+#[derive(Debug)]
+pub(super) struct Line<'a> {
+    /// How many of the batch's attachments belong to it, whether it can be read or not.
+    pub(super) attachments: usize,
+    pub(super) command: Result<Command<'a>, CommandError>,
+}
+
+impl<'a> Line<'a> {
+    /// Reads a line.
+    pub(super) fn parse(line: &'a str) -> Self {
+        let mut fields = Fields(Some(line));
+        let mut attachments = 0;
+        let command = fields.code().and_then(|code| {
+            if has_attachments(code) {
+                attachments = fields.value("attachments")?;
+            }
+            fields.command(code)
+        });
+        Self {
+            attachments,
+            command,
+        }
+    }
+}
+
+/// Whether a line may be one of [`Broadcast::is_like`]; quick to say.
+pub(super) fn may_be_broadcast(line: &str) -> bool {
+    matches!(
+        line.chars().next().and_then(CommandCode::of),
+        Some(CommandCode::Broadcast | CommandCode::BroadcastWithAttachments)
+    )
+}
+
+/// Whether a line may be a message to one socket; quick to say.
+pub(super) fn may_be_message(line: &[u8]) -> bool {
+    matches!(
+        line.first().and_then(|&byte| CommandCode::of(byte.into())),
+        Some(
+            CommandCode::Answer
+                | CommandCode::AnswerWithAttachments
+                | CommandCode::Emit
+                | CommandCode::EmitWithAttachments
+        )
+    )
+}
+
+fn has_attachments(code: CommandCode) -> bool {
+    matches!(
+        code,
+        CommandCode::AnswerWithAttachments
+            | CommandCode::EmitWithAttachments
+            | CommandCode::BroadcastWithAttachments
+            | CommandCode::RefuseWithAttachments
+            | CommandCode::AllowNamespaceWithAttachments
+    )
+}
+
+/// Reads JSON that JavaScript wrote.
+///
+/// # Errors
+/// `Json` if it cannot be read.
+pub(super) fn json<'a, T: serde::Deserialize<'a>>(
+    field: &'static str,
+    text: &'a str,
+) -> Result<T, CommandError> {
+    serde_json::from_str(text).map_err(|source| CommandError::Json { field, source })
+}
+
+/// The fields of a line that are still to be read.
+struct Fields<'a>(Option<&'a str>);
+
+impl<'a> Fields<'a> {
+    fn code(&mut self) -> Result<CommandCode, CommandError> {
+        let mut letters = self.next("code")?.chars();
+        match (letters.next().and_then(CommandCode::of), letters.next()) {
+            (Some(code), None) => Ok(code),
+            _ => Err(CommandError::Invalid("code")),
+        }
+    }
+
+    fn command(mut self, code: CommandCode) -> Result<Command<'a>, CommandError> {
+        use CommandCode as Code;
+        Ok(match code {
+            Code::Answer | Code::AnswerWithAttachments => Command::Answer {
+                socket: self.value("socket")?,
+                ack: ack_id(self.next("ack")?).ok_or(CommandError::Invalid("ack"))?,
+                json: self.rest("json")?,
+            },
+            Code::Emit | Code::EmitWithAttachments => Command::Emit {
+                socket: self.value("socket")?,
+                ack: self.optional_value("ack")?,
+                flags: self.flags()?,
+                json: self.rest("json")?,
+            },
+            Code::Broadcast | Code::BroadcastWithAttachments => Command::Broadcast(Broadcast {
+                namespace: self.value("namespace")?,
+                audience: self.next("audience")?,
+                ack: self.optional_value("ack")?,
+                flags: self.flags()?,
+                json: self.rest("json")?,
+            }),
+            Code::Join => Command::Join {
+                socket: self.value("socket")?,
+                room: self.last_value("room")?,
+            },
+            Code::Leave => Command::Leave {
+                socket: self.value("socket")?,
+                room: self.last_value("room")?,
+            },
+            Code::Accept => Command::Accept {
+                socket: self.last_value("socket")?,
+            },
+            Code::Refuse | Code::RefuseWithAttachments => Command::Refuse {
+                socket: self.value("socket")?,
+                json: self.rest("json")?,
+            },
+            Code::AllowNamespace
+            | Code::AllowNamespaceWithAttachments
+            | Code::RefuseNamespace => Command::AnswerNamespaceRequest {
+                sid: self.value("sid")?,
+                request: self.rest("request")?,
+                exists: code != Code::RefuseNamespace,
+            },
+            Code::Mute => Command::Mute {
+                socket: self.value("socket")?,
+                muted: self.last_flag("muted")?,
+            },
+            Code::Disconnect => Command::Disconnect {
+                socket: self.value("socket")?,
+                whole_connection: self.last_flag("connection")?,
+            },
+            Code::Malformed => Command::Malformed {
+                socket: self.last_value("socket")?,
+            },
+            Code::CloseConnection => Command::CloseConnection {
+                sid: self.last_value("sid")?,
+            },
+            Code::WatchSent => Command::WatchSent {
+                sid: self.value("sid")?,
+                watched: self.last_flag("watched")?,
+            },
+        })
+    }
+
+    fn next(&mut self, field: &'static str) -> Result<&'a str, CommandError> {
+        let rest = self.0.take().ok_or(CommandError::Missing(field))?;
+        let Some(end) = rest.bytes().position(|byte| byte == b'\t') else {
+            return Ok(rest);
+        };
+        self.0 = rest.get(end + 1..);
+        Ok(rest.get(..end).unwrap_or_default())
+    }
+
+    /// What is left of the line: its JSON.
+    fn rest(&mut self, field: &'static str) -> Result<&'a str, CommandError> {
+        self.0.take().ok_or(CommandError::Missing(field))
+    }
+
+    fn value<T: FromStr>(&mut self, field: &'static str) -> Result<T, CommandError> {
+        parsed(self.next(field)?, field)
+    }
+
+    fn last_value<T: FromStr>(&mut self, field: &'static str) -> Result<T, CommandError> {
+        parsed(self.rest(field)?, field)
+    }
+
+    fn optional_value<T: FromStr>(
+        &mut self,
+        field: &'static str,
+    ) -> Result<Option<T>, CommandError> {
+        match self.next(field)? {
+            "" => Ok(None),
+            text => parsed(text, field).map(Some),
+        }
+    }
+
+    fn last_flag(&mut self, field: &'static str) -> Result<bool, CommandError> {
+        match self.rest(field)? {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err(CommandError::Invalid(field)),
+        }
+    }
+
+    fn flags(&mut self) -> Result<Flags, CommandError> {
+        let mut flags = Flags::default();
+        for letter in self.next("flags")?.chars() {
+            match EmitFlag::of(letter) {
+                Some(EmitFlag::Volatile) => flags.volatile = true,
+                Some(EmitFlag::Uncompressed) => flags.uncompressed = true,
+                None => return Err(CommandError::Invalid("flags")),
+            }
+        }
+        Ok(flags)
+    }
+}
+
+fn parsed<T: FromStr>(text: &str, field: &'static str) -> Result<T, CommandError> {
+    text.parse().map_err(|_| CommandError::Invalid(field))
+}
+
+/// The id of a client's acknowledgement. Beyond 2⁵³ JavaScript has it rounded, as Socket.IO does.
+fn ack_id(digits: &str) -> Option<AckId> {
+    digits
+        .parse()
+        .or_else(|_| digits.parse().map(|rounded: f64| rounded as AckId))
+        .ok()
+}
+
+/// Why a command cannot be carried out: a mistake of our own JavaScript, or JavaScript of another
+/// version than this addon.
+#[derive(Debug)]
+pub(crate) enum CommandError {
+    /// The line is not UTF-8.
+    Text(std::str::Utf8Error),
+    /// The line ends before this field.
+    Missing(&'static str),
+    /// The field has a value that it cannot have.
+    Invalid(&'static str),
+    /// The field is not the JSON that belongs there.
+    Json {
+        field: &'static str,
+        source: serde_json::Error,
+    },
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(_) => f.write_str("a line is not UTF-8"),
+            Self::Missing(field) => write!(f, "the field `{field}` is missing"),
+            Self::Invalid(field) => write!(f, "the field `{field}` has an impossible value"),
+            Self::Json { field, .. } => write!(f, "the field `{field}` has unexpected JSON"),
+        }
+    }
+}
+
+impl std::error::Error for CommandError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Text(source) => Some(source),
+            Self::Json { source, .. } => Some(source),
+            Self::Missing(_) | Self::Invalid(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Command<'_> {
+        Line::parse(line).command.unwrap()
+    }
+
+    fn error(line: &str) -> String {
+        Line::parse(line).command.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_line_is_read_into_its_command() {
+        let json = r#"["a\tb",1]"#;
+        assert_eq!(
+            read(&format!("a\t7\t3\t{json}")),
+            Command::Answer {
+                socket: 7,
+                ack: 3,
+                json
+            }
+        );
+        let flags = Flags {
+            volatile: true,
+            uncompressed: true,
+        };
+        assert_eq!(
+            read(&format!("e\t7\t\tvu\t{json}")),
+            Command::Emit {
+                socket: 7,
+                ack: None,
+                flags,
+                json
+            }
+        );
+        assert_eq!(read("j\t7\t2"), Command::Join { socket: 7, room: 2 });
+        assert_eq!(
+            read("d\t7\t1"),
+            Command::Disconnect {
+                socket: 7,
+                whole_connection: true
+            }
+        );
+        assert_eq!(
+            read("x\t7\t"),
+            Command::Refuse {
+                socket: 7,
+                json: ""
+            }
+        );
+    }
+
+    #[test]
+    fn the_attachments_of_a_line_are_counted_even_if_the_rest_of_it_cannot_be_read() {
+        let line = Line::parse("A\t2\t7\t3\t[]");
+        assert_eq!(line.attachments, 2);
+        assert!(line.command.is_ok());
+        let line = Line::parse("A\t2\tx\t3\t[]");
+        assert_eq!(line.attachments, 2);
+        assert!(line.command.is_err());
+        assert_eq!(Line::parse("a\t7\t3\t[]").attachments, 0);
+    }
+
+    #[test]
+    fn an_acknowledgement_id_beyond_what_a_double_holds_is_rounded() {
+        let ack = |line| match read(line) {
+            Command::Answer { ack, .. } => ack,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ack("a\t1\t9007199254740992\t[]"), 1 << 53);
+        assert_eq!(ack("a\t1\t1e+21\t[]"), AckId::MAX);
+        assert_eq!(ack("a\t1\t-1\t[]"), -1);
+    }
+
+    #[test]
+    fn broadcasts_are_alike_if_they_reach_the_same_sockets_for_sure_and_none_acknowledges() {
+        let broadcast = |line| match read(line) {
+            Command::Broadcast(broadcast) => broadcast,
+            other => panic!("{other:?}"),
+        };
+        let one = broadcast("b\t0\t{\"rooms\":[1]}\t\t\t[1]");
+        assert!(one.is_like(&broadcast("b\t0\t{\"rooms\":[1]}\t\t\t[2]")));
+        for other in [
+            "b\t1\t{\"rooms\":[1]}\t\t\t[2]",
+            "b\t0\t{\"rooms\":[2]}\t\t\t[2]",
+            "b\t0\t{\"rooms\":[1]}\t0\t\t[2]",
+            "b\t0\t{\"rooms\":[1]}\t\tv\t[2]",
+        ] {
+            let other = broadcast(other);
+            assert!(!one.is_like(&other) && !other.is_like(&one), "{other:?}");
+        }
+        assert!(one.audience().is_ok());
+        assert!(broadcast("b\t0\t{]\t\t\t[1]").audience().is_err());
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_says_which_field_is_wrong() {
+        assert_eq!(error(""), "the field `code` has an impossible value");
+        assert_eq!(error("?\t1"), "the field `code` has an impossible value");
+        assert_eq!(error("aa\t1\t1\t[]"), "the field `code` has an impossible value");
+        assert_eq!(error("a\t1\t1"), "the field `json` is missing");
+        assert_eq!(error("a\t-1\t1\t[]"), "the field `socket` has an impossible value");
+        assert_eq!(error("e\t1\tx\t\t[]"), "the field `ack` has an impossible value");
+        assert_eq!(error("e\t1\t\tw\t[]"), "the field `flags` has an impossible value");
+        assert_eq!(error("h\t1\t2"), "the field `muted` has an impossible value");
+        assert_eq!(error("j\t1\t2\t3"), "the field `room` has an impossible value");
+        assert_eq!(error("A\tx\t1\t1\t[]"), "the field `attachments` has an impossible value");
+    }
+}
