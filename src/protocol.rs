@@ -185,6 +185,9 @@ numbers! {
         /// A command cannot be carried out: a mistake of our JavaScript, or of another version than
         /// the addon. Payload: what is wrong, as a string.
         INVALID_COMMAND: InvalidCommand = 15,
+        /// A broadcast that clients are to acknowledge is sent: before anything that they acknowledge it
+        /// with. Subject: the namespace; a: the acknowledgement id; payload: the sockets it is sent to.
+        BROADCAST_SENT: BroadcastSent = 16,
     }
 }
 

@@ -27,6 +27,7 @@ const {
   MALFORMED,
   RELEASED,
   INVALID_COMMAND,
+  BROADCAST_SENT,
 } = protocol.RecordKind;
 
 /**
@@ -125,6 +126,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         server.ask(subject, asked, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === RELEASED) {
         server.released(subject);
+      } else if (kind === BROADCAST_SENT) {
+        server.broadcastSent(subject, a, values[i + 5]);
       } else if (kind === INVALID_COMMAND) {
         server.invalidCommand(values[i + 5]);
       } else if (kind === UPGRADED) {

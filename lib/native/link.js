@@ -1,5 +1,7 @@
 'use strict';
 
+const { UnsentBroadcasts } = require('./unsent-broadcasts');
+
 /**
  * The native server of one `Server`, shared by that server's objects. It is there from the moment the
  * `Server` is attached until it is closed; attached again, the `Server` gets another one.
@@ -9,6 +11,8 @@ class NativeLink {
   native;
   /** @type {import('./command-writer').Output | undefined} what is sent to it */
   commands;
+  /** Broadcasts that clients are to acknowledge and that are not sent yet. */
+  broadcasts = new UnsentBroadcasts();
   /** Whether the `Server` is closing, or closed: nothing new begins. */
   isClosing = false;
 }

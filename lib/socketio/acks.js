@@ -29,33 +29,48 @@ function withTimeout(callback, timeout, expired) {
 }
 
 /**
- * The acknowledgements of one broadcast.
+ * The acknowledgements of one broadcast. The native server decides whom that is sent to, and so how
+ * many acknowledgements there will be.
  */
 class BroadcastAcks {
   #ack;
-  #sockets;
-  #responses = [];
   #done;
   #timer;
+  #responses = [];
+  /** @type {(import('./socket').Socket | undefined)[] | undefined} once they are known */
+  #receivers;
+  #isOver = false;
 
   /**
    * @param {number} ack the id all clients acknowledge with
-   * @param {import('./socket').Socket[]} sockets who is asked
    * @param {number | undefined} timeout ms to wait; without, the wait is over at once
    * @param {(error: Error | null, responses: unknown[]) => void} done called when it is over
    */
-  constructor(ack, sockets, timeout, done) {
+  constructor(ack, timeout, done) {
     this.#ack = ack;
-    this.#sockets = sockets;
     this.#done = done;
-    if (sockets.length === 0) {
-      process.nextTick(done, null, []);
-      return;
+    this.#timer = setTimeout(() => this.#expire(), timeout);
+  }
+
+  /**
+   * The broadcast is sent.
+   *
+   * @param {(import('./socket').Socket | undefined)[]} receivers to whom; `undefined` for a socket that
+   *   has ended on this side meanwhile
+   * @returns {void}
+   */
+  sent(receivers) {
+    this.#receivers = receivers;
+    if (receivers.length === 0) {
+      clearTimeout(this.#timer);
+      process.nextTick(this.#done, null, []);
+    } else if (this.#isOver) {
+      this.#fail();
+    } else {
+      for (const socket of receivers) {
+        socket?._awaitAck(this.#ack, (response) => this.#answered(response));
+      }
     }
-    for (const socket of sockets) {
-      socket._awaitAck(ack, (response) => this.#answered(response));
-    }
-    this.#timer = setTimeout(() => this.#expired(), timeout);
   }
 
   /**
@@ -64,7 +79,7 @@ class BroadcastAcks {
    */
   #answered(response) {
     this.#responses.push(response);
-    if (this.#responses.length === this.#sockets.length) {
+    if (this.#responses.length === this.#receivers.length) {
       clearTimeout(this.#timer);
       const done = this.#done;
       done(null, this.#responses);
@@ -76,10 +91,21 @@ class BroadcastAcks {
    *
    * @returns {void}
    */
-  #expired() {
-    for (const socket of this.#sockets) {
-      socket._awaitAck(this.#ack, undefined);
+  #expire() {
+    this.#isOver = true;
+    // Until it is sent, it may be that nobody is to answer.
+    if (this.#receivers !== undefined) {
+      for (const socket of this.#receivers) {
+        socket?._awaitAck(this.#ack, undefined);
+      }
+      this.#fail();
     }
+  }
+
+  /**
+   * @returns {void}
+   */
+  #fail() {
     const done = this.#done;
     done(new AckTimeoutError(), this.#responses);
   }

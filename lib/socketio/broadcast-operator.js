@@ -133,10 +133,10 @@ class BroadcastOperator {
     const packet = [eventName(event), ...args];
     const done = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
     const { namespace, flags } = this;
-    const watched = namespace._outgoingListeners > 0 || done !== undefined;
-    const receivers = watched ? this.#sockets().filter((socket) => !socket._isMuted) : [];
-    for (const socket of namespace._outgoingListeners > 0 ? receivers : []) {
-      socket._notifyOutgoing(packet);
+    if (namespace._outgoingListeners > 0) {
+      for (const socket of this.#sockets().filter((one) => !one._isMuted)) {
+        socket._notifyOutgoing(packet);
+      }
     }
     if (done === undefined) {
       namespace._broadcast(this, '', flags, packet);
@@ -144,7 +144,7 @@ class BroadcastOperator {
     }
     const ack = namespace._nextAck();
     namespace._broadcast(this, ack, flags, packet);
-    new BroadcastAcks(ack, receivers, flags.timeout, done);
+    namespace._awaitAcks(ack, new BroadcastAcks(ack, flags.timeout, done));
     return true;
   }
 

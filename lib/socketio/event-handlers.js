@@ -214,6 +214,16 @@ class EventHandlers {
   }
 
   /**
+   * @param {number} namespace the number of a namespace
+   * @param {number} ack the id with which clients are to acknowledge a broadcast
+   * @param {number[]} receivers the sockets that it is sent to
+   * @returns {void}
+   */
+  broadcastSent(namespace, ack, receivers) {
+    this.#link.broadcasts.sent(namespace, ack, receivers);
+  }
+
+  /**
    * @param {string} reason why a command cannot be carried out
    * @returns {void}
    */

@@ -242,6 +242,24 @@ class Namespace extends EventEmitter {
   }
 
   /**
+   * Waits for the acknowledgements of a broadcast.
+   *
+   * @param {number} ack the id it was sent with
+   * @param {import('./acks').BroadcastAcks} acks what takes them
+   * @returns {void}
+   */
+  _awaitAcks(ack, acks) {
+    const { broadcasts, commands } = this._link;
+    if (commands === undefined) {
+      acks.sent([]);
+    } else {
+      broadcasts.add(this._index, ack, (receivers) =>
+        acks.sent(receivers.map((number) => this.#live.get(number))),
+      );
+    }
+  }
+
+  /**
    * @param {Set<unknown>} rooms rooms
    * @param {number[]} numbers takes the numbers of those that somebody has joined
    * @param {number[]} sockets takes the numbers of the sockets whose own they are

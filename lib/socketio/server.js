@@ -270,6 +270,7 @@ class Server extends EventEmitter {
     native.release();
     this._link.native = undefined;
     this._link.commands = undefined;
+    this._link.broadcasts.drop();
     return error;
   }
 

@@ -355,6 +355,15 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         Notice::Malformed { socket } => {
             record(RecordKind::Malformed, [id(socket), 0, 0, NONE], NO_PAYLOAD);
         }
+        Notice::BroadcastSent {
+            namespace,
+            ack,
+            receivers,
+        } => {
+            let numbers = [id(namespace), ack, 0, NONE];
+            let receivers = serde_json::to_string(&receivers).unwrap_or_default();
+            record(RecordKind::BroadcastSent, numbers, &receivers);
+        }
         Notice::InvalidCommand { message } => {
             let message = serde_json::Value::String(message).to_string();
             record(RecordKind::InvalidCommand, [0, 0, 0, NONE], &message);

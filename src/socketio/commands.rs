@@ -407,7 +407,11 @@ fn broadcast_series<'a>(
         series.map(|(each, attached)| parser.event(&namespace.name, each.json, attached, None));
     // Those that are too many for one series are of the next.
     let series = Series::gather(frames);
-    namespace.broadcast_series(&audience, &series, server.options.max_backpressure, touched);
+    let receivers = namespace.audience(&audience);
+    touched.broadcast(receivers.len() * series.len());
+    for socket in receivers {
+        touched.send_series(&socket.connection, &series, server.options.max_backpressure);
+    }
     Ok(())
 }
 
@@ -417,19 +421,31 @@ fn broadcast(
     attached: Vec<Bytes>,
     touched: &mut Touched,
 ) -> Result<(), CommandError> {
-    let Some(namespace) = server.namespace_at(broadcast.namespace) else {
-        return Ok(());
-    };
     let Broadcast {
         ack, flags, json, ..
     } = broadcast;
     let audience = broadcast.audience()?;
-    let frame = server
-        .options
-        .parser
-        .event(&namespace.name, json, attached, ack);
-    let frame = flagged(frame, flags);
-    namespace.broadcast(&audience, &frame, server.options.max_backpressure, touched);
+    let namespace = server.namespace_at(broadcast.namespace);
+    let receivers = namespace
+        .as_ref()
+        .map_or_else(Vec::new, |namespace| namespace.audience(&audience));
+    if let Some(ack) = ack {
+        // Before a client can have acknowledged it.
+        server.inbox.push(Notice::BroadcastSent {
+            namespace: broadcast.namespace,
+            ack,
+            receivers: receivers.iter().map(|socket| socket.number).collect(),
+        });
+    }
+    let Some(namespace) = namespace else {
+        return Ok(());
+    };
+    let parser = server.options.parser;
+    let frame = flagged(parser.event(&namespace.name, json, attached, ack), flags);
+    touched.broadcast(receivers.len() * frame.len());
+    for socket in receivers {
+        socket.send(&frame, server.options.max_backpressure, touched);
+    }
     Ok(())
 }
 

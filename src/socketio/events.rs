@@ -4,6 +4,7 @@ use crate::engineio::Str;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::namespace::NamespaceIndex;
 use super::packet::Payload;
 use super::socket::{AckId, SocketNumber};
 use crate::engineio::connection::ConnectionNumber;
@@ -74,6 +75,12 @@ pub(crate) enum Notice {
     },
     /// A client sent what is no Socket.IO packet: its connection is to end.
     Malformed { socket: SocketNumber },
+    /// A broadcast that clients are to acknowledge is about to be sent to these sockets.
+    BroadcastSent {
+        namespace: NamespaceIndex,
+        ack: AckId,
+        receivers: Vec<SocketNumber>,
+    },
     /// A command of JavaScript's cannot be carried out.
     InvalidCommand { message: String },
     /// A connection ended, after its sockets did.
@@ -186,6 +193,7 @@ impl Notice {
                     action: PumpAction::Write(bytes),
                     ..
                 } => bytes.len(),
+                Self::BroadcastSent { receivers, .. } => size_of_val(&receivers[..]),
                 Self::Disconnect { .. }
                 | Self::Malformed { .. }
                 | Self::InvalidCommand { .. }

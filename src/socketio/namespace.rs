@@ -4,14 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::engineio::Str;
-use crate::engineio::send_queue::Series;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use smallvec::SmallVec;
 
-use super::commands::Touched;
-use super::parser::Frame;
 use super::rooms::{RoomNumber, Rooms};
 use super::socket::{Socket, SocketNumber};
 
@@ -118,44 +115,15 @@ impl Namespace {
         self.rooms.lock().leave(socket, room);
     }
 
-    /// Sends a frame to an audience, each socket once. Sockets that are held back (pending
-    /// authentication, docs/behaviour.md "A socket's life" 1) hear nothing.
-    pub(crate) fn broadcast(
-        &self,
-        audience: &Audience,
-        frame: &Frame,
-        max_backpressure: usize,
-        touched: &mut Touched,
-    ) {
-        let sockets = self.audience(audience);
-        touched.broadcast(sockets.len() * frame.len());
-        for socket in sockets {
-            socket.send(frame, max_backpressure, touched);
-        }
-    }
-
-    /// Sends a series of frames to an audience; see [`Namespace::broadcast`].
-    pub(crate) fn broadcast_series(
-        &self,
-        audience: &Audience,
-        series: &Series,
-        max_backpressure: usize,
-        touched: &mut Touched,
-    ) {
-        let sockets = self.audience(audience);
-        touched.broadcast(sockets.len() * series.len());
-        for socket in sockets {
-            touched.send_series(&socket.connection, series, max_backpressure);
-        }
-    }
-
     /// Whether nobody is here and no room is.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.sockets.read().is_empty() && self.rooms.lock().is_empty()
     }
 
-    fn audience(&self, audience: &Audience) -> Vec<Arc<Socket>> {
+    /// The sockets that a broadcast to this audience reaches, each once. Sockets that are held back
+    /// (pending authentication, docs/behaviour.md "A socket's life" 1) are not among them.
+    pub(crate) fn audience(&self, audience: &Audience) -> Vec<Arc<Socket>> {
         let sockets = self.sockets.read();
         let rooms = self.rooms.lock();
         let members = |room: &RoomNumber| rooms.sockets(*room);

@@ -1,0 +1,48 @@
+'use strict';
+
+/**
+ * Broadcasts that clients are to acknowledge, until the native server says whom it sends them to: only it
+ * decides that, when it gets there.
+ */
+class UnsentBroadcasts {
+  /** @type {Map<string, (receivers: number[]) => void>} by namespace and acknowledgement id */
+  #waiting = new Map();
+
+  /**
+   * @param {number} namespace the number of the namespace
+   * @param {number} ack the id clients acknowledge with
+   * @param {(receivers: number[]) => void} sent called with the sockets that it is sent to
+   * @returns {void}
+   */
+  add(namespace, ack, sent) {
+    this.#waiting.set(`${namespace} ${ack}`, sent);
+  }
+
+  /**
+   * @param {number} namespace the number of the namespace
+   * @param {number} ack the id clients acknowledge with
+   * @param {number[]} receivers the sockets that it is sent to
+   * @returns {void}
+   */
+  sent(namespace, ack, receivers) {
+    const key = `${namespace} ${ack}`;
+    const tell = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    tell?.(receivers);
+  }
+
+  /**
+   * The native server is gone: what it has not sent reaches nobody.
+   *
+   * @returns {void}
+   */
+  drop() {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const tell of waiting) {
+      tell([]);
+    }
+  }
+}
+
+module.exports = { UnsentBroadcasts };
