@@ -53,7 +53,7 @@ function namesTaken(text) {
 }
 
 describe('the protocol between Rust and JavaScript', () => {
-  it('cannot be changed by JavaScript', () => {
+  it('the constants that the addon exports are frozen', () => {
     assert.ok(Object.isFrozen(protocol));
     for (const [group, names] of Object.entries(protocol)) {
       assert.ok(Object.isFrozen(names), group);
@@ -61,7 +61,7 @@ describe('the protocol between Rust and JavaScript', () => {
     assert.ok(constants.length > 50, `${constants.length} constants were found`);
   });
 
-  it('has every name that JavaScript takes from it', () => {
+  it('every name that lib/ takes from the protocol is one that the addon exports', () => {
     let count = 0;
     for (const [file, text] of sources) {
       for (const [group, name] of namesTaken(text)) {
@@ -72,7 +72,7 @@ describe('the protocol between Rust and JavaScript', () => {
     assert.ok(count > 50, `${count} names were found`);
   });
 
-  it('has no name that JavaScript does not use', () => {
+  it('every constant that the addon exports is used in lib/', () => {
     const used = new Set(
       sources.flatMap(([, text]) => namesTaken(text).map(([group, name]) => `${group}.${name}`)),
     );
@@ -86,7 +86,7 @@ describe('the protocol between Rust and JavaScript', () => {
   });
 });
 
-describe('no file of lib/ has a copy of the protocol:', () => {
+describe('copies of the protocol', () => {
   /** Asserts that nothing in any file matches. */
   function none(pattern, isAllowed = () => false) {
     for (const [file, text] of sources) {
@@ -96,16 +96,16 @@ describe('no file of lib/ has a copy of the protocol:', () => {
     }
   }
 
-  it('no constant of its name has a value of its own', () => {
+  it('no constant of lib/ that is called as one of the protocol has a value written out', () => {
     const names = constants.map(({ name }) => name).join('|');
     none(new RegExp(`\\b(?:const|let|var) (?:${names}) = [-\\d'"\`]`, 'g'));
   });
 
-  it('no number below -1 is compared or returned, as the verdicts of Rust are', () => {
+  it('no file of lib/ has a number below -1, as the verdicts of the addon are', () => {
     none(/(?<![\w)\]\s])\s*-(?:[2-9]|\d\d)/g);
   });
 
-  it('no number is shifted or multiplied apart as the fields of a record are', () => {
+  it('no file of lib/ takes a number apart by shifts, or by a radix written out', () => {
     const radices = [protocol.Layout.ATTACHMENT_RADIX, protocol.Layout.METHOD_RADIX];
     none(/\b(\d+) (<<|\*\*) (\d+)\b/g, (base, operator, power) => {
       const value = operator === '**' ? base ** power : base * 2 ** power;
@@ -115,14 +115,14 @@ describe('no file of lib/ has a copy of the protocol:', () => {
     none(/[\w)\]] (?:>>>?|& 0x) ?/g);
   });
 
-  it('no line of a command begins with a letter that is written out', () => {
+  it('no file of lib/ begins the line of a command with a letter written out', () => {
     none(/[`'"][A-Za-z]\\t/g);
     const writer = sources.filter(([file]) => file === 'native/command-writer.js');
     assert.equal(writer.length, 1);
     assert.doesNotMatch(writer[0][1], /[`'"][A-Za-z][`'"]/);
   });
 
-  it('no record is told apart, and no reason or refusal found, by a number that is written out', () => {
+  it('no file of lib/ compares a code of the addon with a number written out', () => {
     none(/\b(?:kind|code|reason|refusal|verdict|action|next|flags) [!=]== -?\d/g);
     none(/\b(?:REASONS|NATIVE|FAULTS)\[/g);
   });

@@ -1,5 +1,7 @@
 //! What a client says to the engine: Engine.IO's packets, by their first character.
 
+use std::fmt;
+
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, Engine as _};
@@ -24,6 +26,14 @@ pub(super) enum Packet<'a> {
 /// What is no packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an Engine.IO packet")
+    }
+}
+
+impl std::error::Error for Unreadable {}
 
 /// Base64 as clients write it: with padding or without.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(

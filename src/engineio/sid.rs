@@ -32,6 +32,14 @@ pub(crate) struct Sid {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct InvalidSid;
 
+impl fmt::Display for InvalidSid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the id of an Engine.IO session")
+    }
+}
+
+impl std::error::Error for InvalidSid {}
+
 impl Sid {
     /// An id that nobody can guess: 120 random bits of a generator that the operating system seeds.
     pub(crate) fn random() -> Self {

@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -415,6 +416,17 @@ pub(crate) enum Rejected {
     /// It is one, but not now.
     OutOfPlace,
 }
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a Socket.IO packet",
+            Self::OutOfPlace => "a Socket.IO packet that may not come now",
+        })
+    }
+}
+
+impl std::error::Error for Rejected {}
 
 impl From<Malformed> for Rejected {
     fn from(_: Malformed) -> Self {

@@ -6,6 +6,7 @@
 //! session saw them.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -68,6 +69,14 @@ pub(crate) struct Incoming {
 /// What a client sent cannot be understood: its connection ends.
 #[derive(Debug)]
 pub(crate) struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message that is no Socket.IO packet")
+    }
+}
+
+impl std::error::Error for Malformed {}
 
 /// How many events may wait while a socket joins.
 const MAX_EARLY_EVENTS: usize = 64;
