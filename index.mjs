@@ -17,6 +17,7 @@ export const {
   InvalidCallbackError,
   InvalidTimeoutError,
   AckTimeoutError,
+  InvalidCommandError,
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,

@@ -480,12 +480,21 @@ mod tests {
             group.constants.iter().map(number).collect()
         };
         assert!(numbers(&Refusal::GROUP).iter().all(|&number| number >= 0));
-        assert!(numbers(&RequestVerdict::GROUP).iter().all(|&number| number < 0));
-        assert!(numbers(&SessionAnswer::GROUP).iter().all(|&number| number < 0));
+        assert!(
+            numbers(&RequestVerdict::GROUP)
+                .iter()
+                .all(|&number| number < 0)
+        );
+        assert!(
+            numbers(&SessionAnswer::GROUP)
+                .iter()
+                .all(|&number| number < 0)
+        );
     }
 
     #[test]
-    fn a_request_that_went_wrong_ends_its_connection_for_the_reason_given_if_there_is_such_a_reason() {
+    fn a_request_that_went_wrong_ends_its_connection_for_the_reason_given_if_there_is_such_a_reason()
+     {
         let reason = CloseReason::DataClosed;
         assert_eq!(CloseReason::of_request(reason.number()), reason);
         for odd in [CloseReason::PingTimeout.number(), -1, 99] {

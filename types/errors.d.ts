@@ -6,6 +6,7 @@ import type { Server } from './server';
 export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT'
   | 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND'
   | 'ERR_LOOPBACK_SOCKET_INVALID_HOST'
   | 'ERR_LOOPBACK_SOCKET_INVALID_NAME'
   | 'ERR_LOOPBACK_SOCKET_INVALID_OPTION'
@@ -122,6 +123,11 @@ export class AckTimeoutError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT';
   /** The answers of other clients, if the event was for several clients. */
   readonly responses?: any[];
+}
+
+/** The addon was sent a command that it cannot read: emitted as a warning of the process. */
+export class InvalidCommandError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND';
 }
 
 /**

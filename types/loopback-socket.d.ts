@@ -486,6 +486,7 @@ declare namespace LoopbackSocket {
   export import InvalidCallbackError = errors.InvalidCallbackError;
   export import InvalidTimeoutError = errors.InvalidTimeoutError;
   export import AckTimeoutError = errors.AckTimeoutError;
+  export import InvalidCommandError = errors.InvalidCommandError;
   export import MalformedMessageError = errors.MalformedMessageError;
   export import UnsendableValueError = errors.UnsendableValueError;
   export import TooManyAttemptsError = errors.TooManyAttemptsError;

@@ -7,6 +7,8 @@ const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { Server: SocketIo } = require('socket.io');
 const LoopbackSocket = require('../..');
+const { InvalidCommandError } = require('../../lib/errors');
+const { UNKNOWN_SESSION } = require('../../lib/native/protocol').Refusal;
 const http = require('node:http');
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -210,6 +212,56 @@ describe('acknowledgements', () => {
       }
       await theirs.close();
       assert.deepEqual(answers[1], answers[0]);
+    }),
+  );
+});
+
+describe('the acknowledgements of a broadcast', () => {
+  it(
+    'a broadcast does not wait for a client that has left, even if JavaScript does not know that yet',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.raw();
+      const { client } = await world.connect();
+      client.on('question', (acknowledge) => acknowledge('answer'));
+      const { id } = raw.socket.conn;
+      raw.terminate();
+      // JavaScript is busy until Rust does not know the session any more.
+      while (world.io._link.native.verify(false, 'websocket', id, true, true) !== UNKNOWN_SESSION);
+      assert.equal(raw.socket.connected, true);
+      const answers = await world.io.timeout(10_000).emitWithAck('question');
+      assert.deepEqual(answers, ['answer']);
+    }),
+  );
+
+  it(
+    'a broadcast that no client gets has no acknowledgements, and neither has one of a closed server',
+    TIMEOUT,
+    served({}, async (world) => {
+      assert.deepEqual(await world.io.to('nobody').emitWithAck('question'), []);
+      const ended = world.io.emitWithAck('question');
+      await world.io.close();
+      assert.deepEqual(await ended, []);
+      assert.deepEqual(await world.io.emitWithAck('question'), []);
+    }),
+  );
+});
+
+describe('a command that the native server cannot read', () => {
+  it(
+    'a command that the native server cannot read becomes a warning of the process, and the others are carried out',
+    TIMEOUT,
+    served({}, async (world) => {
+      const { client, socket } = await world.connect();
+      const warned = once(process, 'warning');
+      const got = once(client, 'after');
+      world.io._link.native.push('?\t1\n');
+      socket.emit('after', 'all is well');
+      const [warning] = await warned;
+      assert.ok(warning instanceof InvalidCommandError);
+      assert.equal(warning.code, 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND');
+      assert.match(warning.message, /the field `code`/);
+      assert.deepEqual(await got, ['all is well']);
     }),
   );
 });

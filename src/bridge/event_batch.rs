@@ -295,7 +295,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             };
             let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
-            record(RecordKind::Event, [socket, ack, first, place], text.as_str());
+            record(
+                RecordKind::Event,
+                [socket, ack, first, place],
+                text.as_str(),
+            );
             for run in runs {
                 match run {
                     Run::Method { instance, method } => {
@@ -335,7 +339,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             record(RecordKind::Released, [id(owner), 0, 0, NONE], NO_PAYLOAD);
         }
         Notice::Upgraded { connection } => {
-            record(RecordKind::Upgraded, [id(connection), 0, 0, NONE], NO_PAYLOAD);
+            record(
+                RecordKind::Upgraded,
+                [id(connection), 0, 0, NONE],
+                NO_PAYLOAD,
+            );
         }
         Notice::Disconnect { socket, reason } => {
             let numbers = [id(socket), reason.number(), 0, NONE];
@@ -382,7 +390,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let place = attach(attachments, vec![body]);
             let numbers = [id(request), status.into(), binary.into(), place];
             let refusal = refusal.map_or(NONE, Refusal::number);
-            record(RecordKind::Response, numbers, itoa::Buffer::new().format(refusal));
+            record(
+                RecordKind::Response,
+                numbers,
+                itoa::Buffer::new().format(refusal),
+            );
         }
         Notice::Packet {
             connection, packet, ..
@@ -395,7 +407,12 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ];
             let flags = flags.map(|(is_so, flag)| i64::from(is_so) * flag.number());
             let place = attach(attachments, vec![bytes]);
-            let numbers = [id(connection), packet.kind.into(), flags.iter().sum(), place];
+            let numbers = [
+                id(connection),
+                packet.kind.into(),
+                flags.iter().sum(),
+                place,
+            ];
             record(RecordKind::Packet, numbers, NO_PAYLOAD);
         }
         Notice::Pump { pump, action } => {
@@ -405,7 +422,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                 PumpAction::End => (RelayAction::End, NONE),
                 PumpAction::Destroy => (RelayAction::Destroy, NONE),
             };
-            record(RecordKind::Relay, [id(pump), action.number(), 0, place], NO_PAYLOAD);
+            record(
+                RecordKind::Relay,
+                [id(pump), action.number(), 0, place],
+                NO_PAYLOAD,
+            );
         }
     }
 }
@@ -413,9 +434,9 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
 /// What there is to say of a reason besides its number.
 fn details(reason: CloseReason) -> Cow<'static, str> {
     match reason {
-        CloseReason::InvalidFrame(error) => {
-            serde_json::Value::String(error.to_string()).to_string().into()
-        }
+        CloseReason::InvalidFrame(error) => serde_json::Value::String(error.to_string())
+            .to_string()
+            .into(),
         _ => NO_PAYLOAD.into(),
     }
 }

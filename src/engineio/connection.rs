@@ -23,7 +23,7 @@ use super::heartbeat::{self, Beat};
 use super::inbound_budget::{Said, Unheard};
 use super::packet::Packet;
 use super::payload;
-use super::send_queue::{SendQueue, Polling, RequestNumber, Series, Websocket};
+use super::send_queue::{Polling, RequestNumber, SendQueue, Series, Websocket};
 use super::{FrameError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
 use crate::io::runtime::Runtime;
@@ -718,7 +718,10 @@ impl Connection {
 
     /// Ends the connection of a client that sent what a websocket may not carry.
     pub(super) fn close_for(self: &Arc<Self>, fault: FrameError) {
-        self.close_with(Reason::InvalidFrame(fault), &fault.close_code().to_be_bytes());
+        self.close_with(
+            Reason::InvalidFrame(fault),
+            &fault.close_code().to_be_bytes(),
+        );
     }
 
     /// Ends the connection of a client that ended its side of the stream.

@@ -27,7 +27,7 @@ use super::events::{Notice, Reason};
 use super::parser::{Frame, Parser};
 use super::server::Server;
 use super::socket::Socket;
-use crate::engineio::connection::{wait_for, Connection, Queued};
+use crate::engineio::connection::{Connection, Queued, wait_for};
 use crate::engineio::send_queue::Series;
 
 /// How many commands the thread that speaks carries out itself, when nothing is before them: the

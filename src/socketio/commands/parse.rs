@@ -37,9 +37,14 @@ pub(super) enum Command<'a> {
         room: RoomNumber,
     },
     /// Lets a socket into its namespace.
-    Accept { socket: SocketNumber },
+    Accept {
+        socket: SocketNumber,
+    },
     /// Refuses a socket, and tells its client why.
-    Refuse { socket: SocketNumber, json: &'a str },
+    Refuse {
+        socket: SocketNumber,
+        json: &'a str,
+    },
     /// Answers a client that asked for a namespace that did not exist.
     AnswerNamespaceRequest {
         sid: Sid,
@@ -47,17 +52,27 @@ pub(super) enum Command<'a> {
         exists: bool,
     },
     /// Broadcasts pass the socket by, or reach it again.
-    Mute { socket: SocketNumber, muted: bool },
+    Mute {
+        socket: SocketNumber,
+        muted: bool,
+    },
     /// Disconnects a socket, or all those of its connection.
     Disconnect {
         socket: SocketNumber,
         whole_connection: bool,
     },
     /// Ends the connection of a socket whose message cannot be read.
-    Malformed { socket: SocketNumber },
-    CloseConnection { sid: Sid },
+    Malformed {
+        socket: SocketNumber,
+    },
+    CloseConnection {
+        sid: Sid,
+    },
     /// Has what is sent on a connection reported.
-    WatchSent { sid: Sid, watched: bool },
+    WatchSent {
+        sid: Sid,
+        watched: bool,
+    },
 }
 
 /// An event for many sockets.
@@ -213,13 +228,13 @@ impl<'a> Fields<'a> {
                 socket: self.value("socket")?,
                 json: self.rest("json")?,
             },
-            Code::AllowNamespace
-            | Code::AllowNamespaceWithAttachments
-            | Code::RefuseNamespace => Command::AnswerNamespaceRequest {
-                sid: self.value("sid")?,
-                request: self.rest("request")?,
-                exists: code != Code::RefuseNamespace,
-            },
+            Code::AllowNamespace | Code::AllowNamespaceWithAttachments | Code::RefuseNamespace => {
+                Command::AnswerNamespaceRequest {
+                    sid: self.value("sid")?,
+                    request: self.rest("request")?,
+                    exists: code != Code::RefuseNamespace,
+                }
+            }
             Code::Mute => Command::Mute {
                 socket: self.value("socket")?,
                 muted: self.last_flag("muted")?,
@@ -444,13 +459,34 @@ mod tests {
     fn a_line_that_cannot_be_read_says_which_field_is_wrong() {
         assert_eq!(error(""), "the field `code` has an impossible value");
         assert_eq!(error("?\t1"), "the field `code` has an impossible value");
-        assert_eq!(error("aa\t1\t1\t[]"), "the field `code` has an impossible value");
+        assert_eq!(
+            error("aa\t1\t1\t[]"),
+            "the field `code` has an impossible value"
+        );
         assert_eq!(error("a\t1\t1"), "the field `json` is missing");
-        assert_eq!(error("a\t-1\t1\t[]"), "the field `socket` has an impossible value");
-        assert_eq!(error("e\t1\tx\t\t[]"), "the field `ack` has an impossible value");
-        assert_eq!(error("e\t1\t\tw\t[]"), "the field `flags` has an impossible value");
-        assert_eq!(error("h\t1\t2"), "the field `muted` has an impossible value");
-        assert_eq!(error("j\t1\t2\t3"), "the field `room` has an impossible value");
-        assert_eq!(error("A\tx\t1\t1\t[]"), "the field `attachments` has an impossible value");
+        assert_eq!(
+            error("a\t-1\t1\t[]"),
+            "the field `socket` has an impossible value"
+        );
+        assert_eq!(
+            error("e\t1\tx\t\t[]"),
+            "the field `ack` has an impossible value"
+        );
+        assert_eq!(
+            error("e\t1\t\tw\t[]"),
+            "the field `flags` has an impossible value"
+        );
+        assert_eq!(
+            error("h\t1\t2"),
+            "the field `muted` has an impossible value"
+        );
+        assert_eq!(
+            error("j\t1\t2\t3"),
+            "the field `room` has an impossible value"
+        );
+        assert_eq!(
+            error("A\tx\t1\t1\t[]"),
+            "the field `attachments` has an impossible value"
+        );
     }
 }

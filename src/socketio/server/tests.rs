@@ -222,7 +222,12 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
         world.server.namespace("/made");
         let sid = world.server.connections.read().keys().copied().next();
         for ask in asks {
-            world.server.answer_ask(sid.unwrap(), &ask, None, true);
+            world.server.answer_ask(
+                sid.unwrap(),
+                serde_json::from_str(&ask).unwrap(),
+                None,
+                true,
+            );
         }
         say(&mut client, "41/made,").await;
         assert_eq!(joins(&mut world).await, 1);
@@ -487,6 +492,76 @@ fn packets_of_another_thread_do_not_overtake_queued_ones() {
         }
         let expected: Vec<_> = (0..100).map(|n| format!(r#"["n",{n}]"#)).collect();
         assert_eq!(texts(&mut client, 100).await, expected);
+    });
+}
+
+#[test]
+fn a_broadcast_that_is_to_be_acknowledged_names_the_sockets_it_is_sent_to() {
+    run(async |mut world| {
+        let (mut client, first) = world.join(1).await;
+        let (_other, second) = world.join(2).await;
+        let (_pending, third) = world.join(3).await;
+        let skip = format!("{{\"exceptSockets\":[{}]}}", second.number);
+        let batch = format!(
+            "h\t{}\t1\nb\t0\t{skip}\t7\t\t[\"q\"]\nb\t99\t{{}}\t8\t\t[\"q\"]\n",
+            third.number
+        );
+        let task = commands::Task::Batch(batch.into_bytes(), Vec::new());
+        world.server.output.send(task);
+        let sent = |notice: &Notice| match notice {
+            Notice::BroadcastSent {
+                namespace,
+                ack,
+                receivers,
+            } => Some((*namespace, *ack, receivers.clone())),
+            _ => None,
+        };
+        assert_eq!(world.until(sent).await, (0, 7, vec![first.number]));
+        assert_eq!(
+            world.until(sent).await,
+            (99, 8, vec![]),
+            "no such namespace"
+        );
+        say(&mut client, "437[]").await;
+        world
+            .until(|notice| matches!(notice, Notice::Acknowledged { ack: 7, .. }).then_some(()))
+            .await;
+    });
+}
+
+#[test]
+fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_place_or_attachments() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let number = socket.number;
+        let lines = [
+            format!("e\t{number}\t\t\t[1]"),
+            "?\t1".to_owned(),
+            "E\t1\tx\t\t\t[]".to_owned(),
+            format!("e\t{number}\t\t\t[2]"),
+            "b\t0\t{]\t\t\t[3]".to_owned(),
+            format!("o\t{}\t{{]", socket.connection.id),
+            format!("E\t1\t{number}\t\t\t[{{\"_placeholder\":true,\"num\":0}}]"),
+        ];
+        let attachments = [&b"not this one"[..], b"this one"].map(Bytes::from_static);
+        let batch = lines.join("\n").into_bytes();
+        let task = commands::Task::Batch(batch, attachments.to_vec());
+        world.server.output.send(task);
+        let invalid = |notice: &Notice| match notice {
+            Notice::InvalidCommand { message } => Some(message.clone()),
+            _ => None,
+        };
+        for part in ["`code`", "`socket`", "`audience`", "`request`"] {
+            let message = world.until(invalid).await;
+            assert!(message.contains(part), "{message}");
+        }
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"this one") {
+            assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+        }
+        let text = String::from_utf8_lossy(&heard);
+        assert!(text.contains("42[1]") && text.contains("42[2]"), "{text}");
+        assert!(!text.contains("not this one"), "{text}");
     });
 }
 
