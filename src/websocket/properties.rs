@@ -16,7 +16,8 @@ use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use super::codec::{self, Fault, Frames, Kind, Said};
+use super::codec::{self, Frames, Kind, Said};
+use crate::protocol::FrameError;
 
 /// Longer than any message but those of [`frames`].
 const NO_LIMIT: usize = 1 << 20;
@@ -369,7 +370,7 @@ proptest! {
         }
         // Both differences are those of `close_codes_are_those_of_tungstenite_and_1014`.
         match (ours.last_mut(), fault) {
-            (_, Some(Fault::CloseCode(_))) => ours.push(violation()),
+            (_, Some(FrameError::CloseCode(_))) => ours.push(violation()),
             (Some(last @ Received::Close(Some((1014, _)))), _) => *last = violation(),
             _ => prop_assert_eq!(fault.is_some(), error.is_some(), "{:?} {:?}", fault, error),
         }
@@ -390,7 +391,7 @@ fn close_codes_are_those_of_tungstenite_and_1014() {
         let is_refused = theirs == [violation()];
         assert_eq!(fault.is_some(), is_refused && code != 1014, "{code}");
         match fault {
-            Some(fault) => assert_eq!((fault, ours), (Fault::CloseCode(code), vec![])),
+            Some(fault) => assert_eq!((fault, ours), (FrameError::CloseCode(code), vec![])),
             None => assert_eq!(ours, [Received::Close(Some((code, String::new())))]),
         }
     }
