@@ -841,7 +841,8 @@ class Socket extends EventEmitter {
       guarded(() =>
         middleware[i](event, (error) => {
           if (error) {
-            process.nextTick(() => this._onError(error));
+            // In its turn: what the client sent behind it is not seen before.
+            guarded(() => this._onError(error));
           } else {
             step(i + 1);
           }

@@ -211,6 +211,32 @@ const DEVIATIONS = [
     },
   },
   {
+    name: 'the heartbeat after an upgrade',
+    is: ({ step, history, native, reference }) =>
+      step.kind === 'expire' &&
+      history.some(({ kind, slot }) => kind === 'upgrade' && slot === step.slot) &&
+      has(native, /"close","ping timeout"/) &&
+      !has(reference, /"close"/),
+  },
+  {
+    name: 'a property `__proto__`, in MessagePack or in a message with bytes',
+    is: ({ history, places, reference, native }) =>
+      has(history, /__proto__/) &&
+      places.every(
+        (where) => JSON.stringify(reference[where]) === withoutProto(JSON.stringify(native[where])),
+      ),
+  },
+  {
+    name: 'an acknowledgement of a socket that has been closed',
+    is: ({ history, places, reference, native }) =>
+      has(history, /ack later/) &&
+      places.every(
+        (where) =>
+          JSON.stringify(reference[where]?.filter((note) => !isLateAnswer(note))) ===
+          JSON.stringify(native[where]),
+      ),
+  },
+  {
     name: 'the query parameter `b64` on a WebSocket',
     is: (found) =>
       only(found, /websocket/) &&
@@ -219,7 +245,10 @@ const DEVIATIONS = [
   },
   {
     name: 'the characters of a namespace in Engine.IO 3',
-    is: (found) => found.eio === 3 && has(found.reference, /%[0-9A-F]{2}/),
+    is: ({ eio, sent, reference }) =>
+      eio === 3 &&
+      (has(reference, /%[0-9A-F]{2}/) ||
+        (/"4\d(\d+-)?\/\//.test(sent) && has(reference, /"malformed"/))),
   },
   {
     name: 'an incomplete POST when its connection is closed',
@@ -340,6 +369,25 @@ const RESERVED = [
  */
 function isEventName(name) {
   return typeof name === 'number' || (typeof name === 'string' && !RESERVED.includes(name));
+}
+
+/**
+ * @param {string} [text] - notes in JSON
+ * @returns {string | undefined} the same without the properties `__proto__` that sequences have
+ */
+function withoutProto(text) {
+  return text
+    ?.replaceAll('81a95f5f70726f746f5f5f81a17801', '80')
+    .replace(/\{\\*"__proto__\\*":\{\\*"x\\*":1\}\}/g, '{}');
+}
+
+/**
+ * @param {any} note
+ * @returns {boolean} whether it is the answer that the application gives a turn later
+ */
+function isLateAnswer(note) {
+  if (note.says !== undefined) return note.says.type === 3 && note.says.data.join() === 'late';
+  return /^43(\/[^,]*,)?\d+\["late"\]$/.test(note.text ?? note);
 }
 
 /**

@@ -74,9 +74,9 @@ class Side {
    * @param {Function} Server - the class of the server
    * @param {object} options - of the server, plain data; and `hasParents`, whether its application has
    *   namespaces that are made on demand, and `isSecure`, whether it is reached over TLS
-   * @param {number} patience - how long something may take that is bound to come, in ms
+   * @param {number} [patience] - how long something may take that is bound to come, in ms
    */
-  constructor(Server, { hasParents = false, isSecure = false, ...options }, patience) {
+  constructor(Server, { hasParents = false, isSecure = false, ...options }, patience = 500) {
     this.#Server = Server;
     this.#patience = patience;
     this.#hasParents = hasParents;
@@ -232,12 +232,12 @@ class Side {
       typeof packet === 'string' ? packet.replaceAll('{question}', slot.question ?? '0') : packet,
     );
     if (this.#isMsgpack) texts = encodeMsgpack(texts);
-    this.#send(slot, texts);
+    this.#send(slot, texts, slot);
   }
 
-  #send(slot, texts, isSilent = false) {
-    if (slot.websocket?.isOpen) {
-      slot.websocket.send(
+  #send(slot, texts, { websocket, isSilent = false }) {
+    if (websocket?.isOpen) {
+      websocket.send(
         texts.map((packet) => {
           if (typeof packet === 'string') return { payload: packet };
           const bytes = Buffer.from(packet.bytes, 'hex');
@@ -358,12 +358,10 @@ class Side {
     }
   }
 
-  /** A ping has come. */
-  #pinged(slot) {
+  /** A ping has come, on a websocket or in a poll, and is answered on the same way. */
+  #pinged(slot, websocket) {
     slot.pings += 1;
-    if (slot.answer.length > 0) {
-      this.#send(slot, slot.answer, true);
-    }
+    if (slot.answer.length > 0) this.#send(slot, slot.answer, { websocket, isSilent: true });
     if (slot.answer.length > 1 || slot.answer[0] !== '3') slot.answer = [];
   }
 
@@ -442,7 +440,7 @@ class Side {
     const websocket = new FuzzWebsocket(options, (what) => {
       if (what.text !== undefined) this.#received(slot, what.text);
       if (this.#beats && what.text === '2') {
-        this.#pinged(slot);
+        this.#pinged(slot, websocket);
         return;
       }
       if (what.binary !== undefined && this.#isMsgpack) {
