@@ -480,10 +480,10 @@ describe('many gated namespaces on the native server', { timeout: 60_000 }, () =
     const namespaces = Array.from({ length: 100 }, (_, i) => io.of(`/gated-${i}`));
     newInstance().start(io);
     let looks = 0;
-    const { _hold: hold } = Socket.prototype;
-    t.mock.method(Socket.prototype, '_hold', function count(...args) {
+    const { _mute: mute } = Socket.prototype;
+    t.mock.method(Socket.prototype, '_mute', function count(...args) {
       looks += 1;
-      return Reflect.apply(hold, this, args);
+      return Reflect.apply(mute, this, args);
     });
     const client = connect();
     await socketOf(io, client);
