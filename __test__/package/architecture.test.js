@@ -8,28 +8,40 @@ const path = require('node:path');
 const { it } = require('node:test');
 
 const ROOT = path.join(__dirname, '..', '..');
+const page = fs.readFileSync(path.join(ROOT, 'docs', 'architecture.md'), 'utf8');
 
-it('docs/architecture.md lists every file of lib/, and no other', () => {
-  const text = fs.readFileSync(path.join(ROOT, 'docs', 'architecture.md'), 'utf8');
-  const [, list] = /### lib\n\n```\n([^]*?)```/.exec(text);
-  // A line names a folder, which the indented lines below it belong to, or it names files, and behind
-  // three spaces or more says what they are for.
-  const listed = [];
-  let folder = '';
-  for (const line of list.split('\n').filter(Boolean)) {
-    const [, indent, names] = /^( *)(\S+(?: {1,2}\S+)*?)(?: {3,}|$)/.exec(line);
-    if (names.endsWith('/')) {
-      folder = names;
-    } else {
-      folder = indent === '' ? '' : folder;
-      for (const name of names.split(/ +/)) {
-        listed.push(`${folder}${name.endsWith('.mjs') ? name : `${name}.js`}`);
-      }
-    }
-  }
-  const files = fs
-    .readdirSync(path.join(ROOT, 'lib'), { recursive: true })
-    .filter((file) => path.extname(file) !== '')
-    .map((file) => file.replaceAll(path.sep, '/'));
-  assert.deepEqual(listed.sort(), files.sort());
+/**
+ * @param {string} folder - `lib` or `src`
+ * @returns {string[]} the files in the tables of its section, sorted
+ */
+function listed(folder) {
+  const [, section] = new RegExp(`^### ${folder}\\n([^]*?)(?=^##)`, 'm').exec(page);
+  return [...section.matchAll(/^\| `([\w./-]+)` *\|/gm)].map(([, file]) => file).sort();
+}
+
+/**
+ * @param {string} folder - at the top of the repository
+ * @returns {string[]} its files, sorted
+ */
+function present(folder) {
+  const top = path.join(ROOT, folder);
+  return fs
+    .readdirSync(top, { recursive: true })
+    .filter((file) => fs.statSync(path.join(top, file)).isFile())
+    .map((file) => file.replaceAll(path.sep, '/'))
+    .sort();
+}
+
+for (const folder of ['lib', 'src']) {
+  it(`docs/architecture.md lists every file of ${folder}/, and no other`, () => {
+    assert.deepEqual(listed(folder), present(folder));
+  });
+}
+
+it('docs/architecture.md names only files that exist', () => {
+  const names = [...page.matchAll(/`((?:[\w-]+\/)+[\w.-]*)`/g)].map(([, name]) => name);
+  const missing = names.filter(
+    (name) => !['', 'src', 'lib'].some((top) => fs.existsSync(path.join(ROOT, top, name))),
+  );
+  assert.deepEqual(missing, []);
 });
