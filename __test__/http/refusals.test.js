@@ -221,6 +221,24 @@ describe('responses to upgrades', () => {
   );
 
   it(
+    'a long run of blanks between subprotocols does not block the event loop',
+    TIMEOUT,
+    served({}, async (world) => {
+      const value = `a${' '.repeat(15_000)}b`;
+      let busy = 0;
+      for (let i = 0; i < 8; i += 1) {
+        const tcp = await world.tcp();
+        const before = performance.eventLoopUtilization();
+        tcp.socket.write(upgradeRequest({ headers: { 'Sec-WebSocket-Protocol': value } }));
+        await tcp.ended;
+        busy += performance.eventLoopUtilization(before).active;
+        assert.match(String(tcp.data), /Invalid Sec-WebSocket-Protocol header$/);
+      }
+      assert.ok(busy < 1000, `${busy} ms`);
+    }),
+  );
+
+  it(
     'an invalid upgrade is answered as by socket.io',
     TIMEOUT,
     compare({}, [
