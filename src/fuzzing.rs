@@ -3,9 +3,11 @@
 #[allow(unused_imports)] // The unit tests call them where they are.
 pub use crate::bridge::fuzzing::batches;
 #[allow(unused_imports)]
-pub use crate::engineio::fuzzing::{frames, payloads};
+pub use crate::engineio::fuzzing::payloads;
 #[allow(unused_imports)]
 pub use crate::socketio::fuzzing::{msgpack, packets};
+#[allow(unused_imports)]
+pub use crate::websocket::fuzzing::frames;
 
 #[cfg(test)]
 pub(crate) mod tests {

@@ -18,11 +18,12 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::engineio::inbound_budget::Said;
+use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::protocol::{
     ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal, RelayAction,
 };
 use crate::session::Instance;
-use crate::socketio::events::{Notice, PumpAction, Run};
+use crate::socketio::events::{self, Inbox as _, Notice, Run};
 use crate::socketio::server::MAX_ATTACHMENTS;
 
 /// Records one turn of the event loop takes at most.
@@ -225,13 +226,23 @@ impl Inbox {
     }
 }
 
-impl crate::socketio::server::Inbox for Inbox {
+impl events::Inbox for Inbox {
     fn push(&self, notice: Notice) {
         self.waiting.lock().push(notice);
         // Whoever holds the queue looks at it afterwards.
         if self.holds.load(Ordering::SeqCst) == 0 {
             self.wake();
         }
+    }
+}
+
+impl Host for Inbox {
+    fn pump(&self, pump: PumpNumber, action: PumpAction) {
+        self.push(Notice::Pump { pump, action });
+    }
+
+    fn released(&self, owner: u64) {
+        self.push(Notice::Released { owner });
     }
 
     fn hold(&self) {
@@ -467,9 +478,8 @@ mod tests {
 
     use super::*;
     use crate::engineio::inbound_budget::{HIGH_WATER, Unheard};
-    use crate::socketio::events::Reason;
+    use crate::protocol::CloseReason as Reason;
     use crate::socketio::packet::Payload;
-    use crate::socketio::server::Inbox as _;
 
     fn event(socket: u64, text: &str) -> Notice {
         Notice::Event {

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::event_batch::Inbox;
-use crate::socketio::events::{Notice, Reason};
+use crate::protocol::CloseReason as Reason;
+use crate::socketio::events::{Inbox as _, Notice};
 use crate::socketio::packet::{self, Payload};
-use crate::socketio::server::Inbox as _;
 
 /// How many values a record has in a batch.
 const FIELDS: usize = 6;

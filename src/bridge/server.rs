@@ -23,18 +23,23 @@ use super::authentication;
 use super::event_batch::Inbox;
 use super::event_loop;
 use super::value::{self, Raw};
+use crate::engineio::config::Config;
 use crate::engineio::polling;
 use crate::engineio::request::{self, Asks, Query};
-use crate::engineio::websocket::{self, Carrier, Websocket};
+use crate::engineio::websocket::{self, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
 #[cfg(unix)]
-use crate::io::adopt_fd::{self, Released};
-use crate::io::relay::{Pump, PumpNumber};
+use crate::io::adopt_fd;
+use crate::io::host::PumpNumber;
+#[cfg(unix)]
+use crate::io::host::Released;
+use crate::io::relay::Pump;
 use crate::io::runtime::Runtime;
-use crate::protocol::{Refusal, RequestVerdict, SessionAnswer};
+use crate::io::transport::Carrier;
+use crate::protocol::{CloseReason, Refusal, RequestVerdict, SessionAnswer};
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 use crate::socketio::commands;
-use crate::socketio::events::Reason;
+use crate::socketio::commands::queue::Task;
 use crate::socketio::options::Options;
 use crate::socketio::packet;
 use crate::socketio::parser::Parser;
@@ -66,18 +71,21 @@ impl From<NativeOptions> for Options {
         let duration = |ms: f64| Duration::from_millis(ms as u64);
         let size = |bytes: f64| bytes as usize;
         let allows = |transport: &str| options.transports.iter().any(|name| name == transport);
-        Self {
+        let engine = Config {
             ping_interval: duration(options.ping_interval),
             ping_timeout: duration(options.ping_timeout),
             upgrade_timeout: duration(options.upgrade_timeout),
             connect_timeout: duration(options.connect_timeout),
             max_http_buffer_size: size(options.max_http_buffer_size),
             max_backpressure: size(options.max_backpressure),
-            parser: Parser::named(&options.parser).unwrap_or_default(),
             polling: allows("polling"),
             websocket: allows("websocket"),
             allow_upgrades: options.allow_upgrades,
             allow_eio3: options.allow_eio3,
+        };
+        Self {
+            engine,
+            parser: Parser::named(&options.parser).unwrap_or_default(),
         }
     }
 }
@@ -160,7 +168,7 @@ impl NativeServer {
             receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })));
         let options = Options::from(options);
-        let server = Server::new(options, inbox.clone(), &runtime);
+        let server = commands::start(options, inbox.clone(), &runtime);
         Ok(Self {
             server,
             inbox,
@@ -236,7 +244,7 @@ impl NativeServer {
             is_get,
             is_upgrade,
         };
-        match request::check(&self.server, &query) {
+        match request::check(&self.server.engine, &query) {
             Ok(asks) => verdict(asks).number(),
             Err(refusal) => refusal.number(),
         }
@@ -358,8 +366,8 @@ impl NativeServer {
         query: &Query,
         id: Option<String>,
     ) -> std::result::Result<(Asks, Option<Sid>), Refusal> {
-        let asks = request::check(&self.server, query)?;
-        request::check_protocol(&self.server, asks, query.protocol)?;
+        let asks = request::check(&self.server.engine, query)?;
+        request::check_protocol(&self.server.engine, asks, query.protocol)?;
         match (asks, id) {
             (Asks::Use(_), _) | (Asks::Open, None) => Ok((asks, None)),
             (Asks::Open, Some(id)) => {
@@ -423,7 +431,7 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn abort_session(&self, sid: String, reason: i64) {
         if let Ok(sid) = sid.parse() {
-            polling::abort_session(&self.server, sid, Reason::of_request(reason));
+            polling::abort_session(&self.server.engine, sid, CloseReason::of_request(reason));
         }
     }
 
@@ -462,8 +470,7 @@ impl NativeServer {
             .iter()
             .map(|buffer| Bytes::copy_from_slice(buffer))
             .collect();
-        let batch = commands::Task::Batch(text, attachments);
-        self.server.output.carry_out(&self.server, batch);
+        commands::carry_out(&self.server, Task::Batch(text, attachments));
         Ok(())
     }
 
@@ -502,7 +509,10 @@ impl NativeServer {
         let timeout = timeout.map(session::timeout_ms);
         for effect in socket.step(Event::Served { timeout }) {
             if let Effect::Timer { at } = effect {
-                socket.arm(&self.runtime.handle, at, self.server.output.clone());
+                let output = self.server.output.clone();
+                socket.arm(&self.runtime.handle, at, move |socket| {
+                    output.send(Task::Expire(socket));
+                });
             }
         }
         i64::from(instance)

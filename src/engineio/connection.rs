@@ -1,7 +1,7 @@
-//! One Engine.IO connection: the sockets it carries, what waits for it, and its end.
+//! One Engine.IO connection: what waits for it, and its end.
 //!
-//! It is owned by its server until it ends; whoever reads its transport or watches its heart holds
-//! it weakly. What must stay true: JavaScript is told once that it ended, after its sockets did;
+//! It is owned by its engine until it ends; whoever reads its transport or watches its heart holds
+//! it weakly. What must stay true: JavaScript is told once that it ended, after [`Data::on_close`];
 //! what was queued before goes out first, unless the client does not take it.
 
 use std::future::{pending, poll_fn};
@@ -14,29 +14,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
-use socketioxide_core::parser::ParserState;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::heartbeat::{self, Beat};
+use super::engine::Engine;
+use super::events::{ConnectionNumber, PacketData, ReportedPacket, RequestNumber};
 use super::inbound_budget::{Said, Unheard};
+use super::liveness::Beat;
+use super::message::{Frame, Message};
 use super::packet::Packet;
 use super::payload;
-use super::send_queue::{Polling, RequestNumber, SendQueue, Series, Websocket};
+use super::send_queue::{Polling, SendQueue, Series, Websocket};
 use super::{FrameError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
-use crate::io::runtime::Runtime;
 use crate::io::transport::WriteHalf;
-use crate::protocol::Refusal;
-use crate::socketio::events::{self, Notice, PacketData, Reason};
-use crate::socketio::parser::{Frame, Message};
-use crate::socketio::server::{Inbox, Server};
-use crate::socketio::socket::Socket;
-use crate::socketio::sockets::Sockets;
-
-/// JavaScript's number for a connection, given before the connection exists.
-pub(crate) type ConnectionNumber = u64;
+use crate::protocol::{CloseReason as Reason, Refusal};
 
 /// How long a client may take to fetch what is queued for it, or to say goodbye, when its
 /// connection ends; that of Engine.IO.
@@ -48,19 +40,36 @@ pub(super) const SOON: Duration = Duration::from_millis(250);
 /// How often it is looked whether a client that is behind has caught up.
 const CATCHING_UP: Duration = Duration::from_millis(1);
 
+/// What the application keeps with a connection, and what it does as that ends. Both are called once at
+/// most, before JavaScript is told.
+pub(crate) trait Data: Send + Sync + Sized + 'static {
+    /// Whether the client uses the connection for nothing: it ends after `connectTimeout`.
+    fn is_idle(&self) -> bool;
+
+    /// The connection is to end as soon as the client has come for what waits for it.
+    fn on_finish(connection: &Arc<Connection<Self>>, reason: Reason);
+
+    /// The connection has ended.
+    fn on_close(connection: &Arc<Connection<Self>>, reason: Reason);
+}
+
+/// By what a connection is known, and how its client speaks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Identity {
+    pub(super) id: Sid,
+    pub(super) number: ConnectionNumber,
+    pub(super) protocol: ProtocolVersion,
+}
+
 /// One connection of a client.
-pub(crate) struct Connection {
+pub(crate) struct Connection<D> {
     pub(crate) id: Sid,
     pub(crate) number: ConnectionNumber,
     pub(crate) protocol: ProtocolVersion,
-    /// Attachments of a message that have not all come.
-    pub(crate) parser: ParserState,
+    pub(crate) data: D,
     pub(super) beat: Beat,
-    server: Weak<Server>,
-    inbox: Arc<dyn Inbox>,
-    runtime: Runtime,
+    engine: Arc<Engine<Self>>,
     unheard: Arc<Unheard>,
-    sockets: Mutex<Sockets<Arc<Socket>>>,
     outgoing: Mutex<SendQueue>,
     reason: OnceLock<Reason>,
     ending: AtomicBool,
@@ -94,7 +103,10 @@ pub(crate) enum Queued {
 }
 
 /// Waits until clients that are behind have caught up or ended.
-pub(crate) async fn wait_for(mut behind: Vec<Arc<Connection>>, max_backpressure: usize) {
+pub(crate) async fn wait_for<D: Data>(
+    mut behind: Vec<Arc<Connection<D>>>,
+    max_backpressure: usize,
+) {
     loop {
         behind.retain(|connection| !connection.has_caught_up(max_backpressure));
         if behind.is_empty() {
@@ -102,6 +114,14 @@ pub(crate) async fn wait_for(mut behind: Vec<Arc<Connection>>, max_backpressure:
         }
         tokio::time::sleep(CATCHING_UP).await;
     }
+}
+
+/// What of a packet of a client is left to do when the engine has done its part.
+#[derive(Debug)]
+pub(super) enum Received<'a> {
+    Message(&'a str),
+    Binary(Bytes),
+    Nothing,
 }
 
 /// How a connection ends.
@@ -126,7 +146,7 @@ pub(super) enum Transport {
     Websocket(WriteHalf, Vec<u8>),
 }
 
-impl std::fmt::Debug for Connection {
+impl<D> std::fmt::Debug for Connection<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
             .field("number", &self.number)
@@ -135,31 +155,40 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-impl Connection {
-    /// Opens a connection; `None`, which JavaScript is told, if the server lets none in any more.
-    pub(super) fn open(
-        server: &Arc<Server>,
-        id: Sid,
-        number: ConnectionNumber,
-        protocol: ProtocolVersion,
+impl<D: Data> Engine<Connection<D>> {
+    /// Ends every connection.
+    pub(crate) fn end_all(&self, reason: Reason) {
+        for connection in self.connections() {
+            connection.close(reason);
+        }
+    }
+}
+
+impl<D: Data> Connection<D> {
+    pub(super) fn new(
+        engine: &Arc<Engine<Self>>,
+        identity: Identity,
         transport: Transport,
         watched: bool,
-    ) -> Option<Arc<Self>> {
+        data: D,
+    ) -> Arc<Self> {
         let outgoing = match transport {
             Transport::Polling { takes_binary } => SendQueue::Polling(Polling::new(takes_binary)),
             Transport::Websocket(half, bytes) => SendQueue::Websocket(Websocket::new(half, bytes)),
         };
-        let connection = Arc::new(Self {
+        let Identity {
             id,
             number,
             protocol,
-            parser: ParserState::default(),
+        } = identity;
+        Arc::new(Self {
+            id,
+            number,
+            protocol,
+            data,
             beat: Beat::new(protocol),
-            server: Arc::downgrade(server),
-            inbox: server.inbox.clone(),
-            runtime: server.runtime.clone(),
+            engine: engine.clone(),
             unheard: Arc::default(),
-            sockets: Mutex::default(),
             outgoing: Mutex::new(outgoing),
             reason: OnceLock::new(),
             ending: AtomicBool::new(false),
@@ -169,14 +198,12 @@ impl Connection {
             watches_received: AtomicBool::new(watched),
             watches_sent: AtomicBool::new(watched),
             tasks: Mutex::default(),
-        });
-        if !server.admit(&connection) {
-            connection.close(Reason::ServerShuttingDown);
-            return None;
-        }
-        let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &server.options);
-        connection.tasks.lock().heart = Some(server.runtime.handle.spawn(watching).abort_handle());
-        Some(connection)
+        })
+    }
+
+    /// Keeps the task that looks whether the client lives.
+    pub(super) fn watched_by(&self, heart: AbortHandle) {
+        self.tasks.lock().heart = Some(heart);
     }
 
     /// Keeps who reads the connection's websocket.
@@ -187,7 +214,7 @@ impl Connection {
             && let Some(reader) = self.tasks.lock().reader.take()
         {
             let until = Instant::now() + FAREWELL;
-            self.runtime.handle.spawn(hear_out(reader, until));
+            self.engine.runtime.handle.spawn(hear_out(reader, until));
         }
     }
 
@@ -270,41 +297,13 @@ impl Connection {
         compress: bool,
         said: Option<Said>,
     ) {
-        self.inbox.push(Notice::Packet {
-            connection: self.number,
-            packet: events::Packet {
-                kind: digit - b'0',
-                data,
-                is_sent,
-                compress,
-            },
-            said,
-        });
-    }
-
-    /// The socket of a namespace, if the client joined it.
-    pub(crate) fn socket(&self, ns: &str) -> Option<Arc<Socket>> {
-        self.sockets.lock().get(ns).cloned()
-    }
-
-    /// Adds a socket, unless there is one of its namespace. Says whether it did.
-    pub(crate) fn add(&self, socket: Arc<Socket>) -> bool {
-        self.sockets.lock().add(socket)
-    }
-
-    /// Forgets a socket.
-    pub(crate) fn remove(&self, socket: &Arc<Socket>) {
-        self.sockets.lock().remove(socket);
-    }
-
-    /// Every socket, in the order they joined.
-    pub(crate) fn sockets(&self) -> SmallVec<[Arc<Socket>; 1]> {
-        self.sockets.lock().all()
-    }
-
-    /// Whether the client joined no namespace, or left them all.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.sockets.lock().is_empty()
+        let packet = ReportedPacket {
+            kind: digit - b'0',
+            data,
+            is_sent,
+            compress,
+        };
+        self.engine.events.packet(self.number, packet, said);
     }
 
     /// The transport, while the connection lives.
@@ -340,14 +339,14 @@ impl Connection {
         // Boxed, since each connection has a task that hardly ever does this. It may end meanwhile.
         Box::pin(async move {
             let with = |look: fn(&Self) -> bool| connection.upgrade().filter(|it| look(it));
-            if let Some(round) = with(Self::is_read_by_node).map(|it| it.inbox.round()) {
+            if let Some(round) = with(Self::is_read_by_node).map(|it| it.engine.events.round()) {
                 let _ = round.await;
             }
-            if let Some(reactor) = with(|_| true).map(|it| it.runtime.reactor.clone()) {
+            if let Some(reactor) = with(|_| true).map(|it| it.engine.runtime.reactor.clone()) {
                 reactor.catch_up().await;
             }
             // Always: what JavaScript has taken counts as heard before it has dealt with it.
-            if let Some(round) = with(|_| true).map(|it| it.inbox.round()) {
+            if let Some(round) = with(|_| true).map(|it| it.engine.events.round()) {
                 let _ = round.await;
             }
             began.elapsed() < SOON
@@ -460,7 +459,7 @@ impl Connection {
     fn take_more(self: &Arc<Self>, outgoing: &mut SendQueue) -> bool {
         match outgoing {
             SendQueue::Polling(polling) => {
-                polling.flush(self.protocol, &*self.inbox);
+                polling.flush(self.protocol, &*self.engine.events);
                 false
             }
             // Whoever waits for the client finds out if nothing can be written any more.
@@ -490,7 +489,7 @@ impl Connection {
             return;
         }
         let connection = self.clone();
-        self.runtime.handle.spawn(async move {
+        self.engine.runtime.handle.spawn(async move {
             wait_for(vec![connection.clone()], max_backpressure).await;
             connection.is_looked_after.store(false, Ordering::Release);
         });
@@ -517,11 +516,14 @@ impl Connection {
 
     fn flush_locked(self: &Arc<Self>, outgoing: &mut SendQueue) -> io::Result<()> {
         match outgoing {
-            SendQueue::Polling(polling) => polling.flush(self.protocol, &*self.inbox),
+            SendQueue::Polling(polling) => polling.flush(self.protocol, &*self.engine.events),
             SendQueue::Websocket(websocket) if !websocket.is_blocked => {
                 websocket.flush()?;
                 if websocket.is_blocked {
-                    self.runtime.handle.spawn(drain(Arc::downgrade(self)));
+                    self.engine
+                        .runtime
+                        .handle
+                        .spawn(drain(Arc::downgrade(self)));
                 }
             }
             SendQueue::Websocket(_) | SendQueue::Closed => {}
@@ -558,15 +560,14 @@ impl Connection {
         }
     }
 
-    /// A packet of the client. Says whether to read on. If it is a ping, [`Connection::flush`] is
-    /// called for.
-    pub(super) fn packet(self: &Arc<Self>, server: &Arc<Server>, packet: Packet<'_>) -> bool {
+    /// A packet of the client. If it is a ping, [`Connection::flush`] is called for.
+    pub(super) fn received<'a>(self: &Arc<Self>, packet: Packet<'a>) -> Received<'a> {
         if self.is_closed() {
-            return false;
+            return Received::Nothing;
         }
         // As in Engine.IO, a connection that is to end hears nothing but that the client ends it.
         if self.is_ending() && packet != Packet::Close {
-            return true;
+            return Received::Nothing;
         }
         if self.protocol == ProtocolVersion::V4 {
             self.beat.heard();
@@ -575,13 +576,13 @@ impl Connection {
             self.tell_received(&packet);
         }
         match (packet, self.protocol) {
-            (Packet::Message(text), _) => server.text(self, Str::copy_from_slice(text)),
-            (Packet::Binary(bytes), _) => server.binary(self, bytes),
+            (Packet::Message(text), _) => return Received::Message(text),
+            (Packet::Binary(bytes), _) => return Received::Binary(bytes),
             (Packet::Close, _) => self.close(Reason::TransportClose),
             (Packet::Ping(_), ProtocolVersion::V3) => {
                 self.beat.answered();
                 // What a client has the server say counts as all else does.
-                if self.outgoing.lock().waiting() > server.options.max_backpressure {
+                if self.outgoing.lock().waiting() > self.engine.config.max_backpressure {
                     self.overflow();
                 } else {
                     self.tell(payload::Packet::Pong);
@@ -594,7 +595,7 @@ impl Connection {
             }
             (Packet::Upgrade | Packet::Noop, _) => {}
         }
-        !self.is_closed()
+        Received::Nothing
     }
 
     /// A request waits for packets.
@@ -622,19 +623,19 @@ impl Connection {
             self.close(reason);
             return Ok(());
         }
-        polling.flush(self.protocol, &*self.inbox);
+        polling.flush(self.protocol, &*self.engine.events);
         Ok(())
     }
 
     /// Has a poll that waits answered with nothing, so that the client can leave polling.
     pub(super) fn release_poll(&self) {
         if let SendQueue::Polling(polling) = &mut *self.outgoing.lock() {
-            polling.answer(self.protocol, &*self.inbox, Some("6"));
+            polling.answer(self.protocol, &*self.engine.events, Some("6"));
         }
     }
 
     /// Begins an upgrade to websocket; `None` while another one is under way.
-    pub(super) fn upgrade(self: &Arc<Self>) -> Option<Upgrading> {
+    pub(super) fn upgrade(self: &Arc<Self>) -> Option<Upgrading<D>> {
         let is_first = !self.upgrading.swap(true, Ordering::AcqRel);
         is_first.then(|| Upgrading(Arc::downgrade(self)))
     }
@@ -660,14 +661,12 @@ impl Connection {
             let mut websocket = Websocket::new(half, unwritten);
             websocket.take_over(polling, self.protocol);
             // What is queued is on its way already.
-            polling.answer(self.protocol, &*self.inbox, Some("1"));
+            polling.answer(self.protocol, &*self.engine.events, Some("1"));
             let ends = polling.ends;
             *outgoing = SendQueue::Websocket(websocket);
             ends
         };
-        self.inbox.push(Notice::Upgraded {
-            connection: self.number,
-        });
+        self.engine.events.upgraded(self.number);
         match ends {
             Some(reason) => self.close(reason),
             None => self.flush(),
@@ -689,21 +688,17 @@ impl Connection {
                     return;
                 }
             };
-            waiting.flush(self.protocol, &*self.inbox);
+            waiting.flush(self.protocol, &*self.engine.events);
             if waiting.ends.replace(reason).is_some() {
                 return;
             }
         }
         self.ending.store(true, Ordering::Release);
-        self.runtime
+        self.engine
+            .runtime
             .handle
             .spawn(close_late(Arc::downgrade(self), reason));
-        // Who has not been let in will not be any more.
-        if let Some(server) = self.server.upgrade() {
-            for socket in self.sockets().iter().filter(|socket| socket.is_joining()) {
-                socket.end(&server, reason);
-            }
-        }
+        D::on_finish(self, reason);
     }
 
     /// Ends the connection; what was queued goes out, as far as the client takes it.
@@ -735,13 +730,9 @@ impl Connection {
             return;
         }
         let reason = self.reason.get().copied().unwrap_or(reason);
-        if let Some(server) = self.server.upgrade() {
-            server.ended(self, reason);
-        }
-        self.inbox.push(Notice::Closed {
-            connection: self.number,
-            reason,
-        });
+        self.engine.remove(self.id, self);
+        D::on_close(self, reason);
+        self.engine.events.closed(self.number, reason);
         let Tasks { heart, reader } = std::mem::take(&mut *self.tasks.lock());
         if let Some(heart) = heart {
             heart.abort();
@@ -754,7 +745,7 @@ impl Connection {
                 } else {
                     "1"
                 };
-                polling.answer(self.protocol, &*self.inbox, Some(last));
+                polling.answer(self.protocol, &*self.engine.events, Some(last));
             }
             (SendQueue::Websocket(websocket), End::AtOnce) => websocket.shut_down(),
             (SendQueue::Websocket(mut websocket), how) => {
@@ -764,7 +755,8 @@ impl Connection {
                 if let End::Said(payload) = how {
                     websocket.close(payload);
                 }
-                self.runtime
+                self.engine
+                    .runtime
                     .handle
                     .spawn(say_goodbye(websocket, reader, waits));
             }
@@ -775,9 +767,9 @@ impl Connection {
 
 /// An upgrade under way; over when dropped.
 #[derive(Debug)]
-pub(super) struct Upgrading(Weak<Connection>);
+pub(super) struct Upgrading<D: Data>(Weak<Connection<D>>);
 
-impl Drop for Upgrading {
+impl<D: Data> Drop for Upgrading<D> {
     fn drop(&mut self) {
         if let Some(connection) = self.0.upgrade() {
             connection.may_leave_polling(false);
@@ -788,12 +780,11 @@ impl Drop for Upgrading {
 
 /// Writes on whenever the client takes more, until nothing waits. A client that takes nothing for as
 /// long as a silent one may live loses its connection: whatever it says, no ping reaches it.
-async fn drain(connection: Weak<Connection>) {
-    let Some(patience) = connection
-        .upgrade()
-        .and_then(|connection| connection.server.upgrade())
-        .map(|server| server.options.ping_interval + server.options.ping_timeout)
-    else {
+async fn drain<D: Data>(connection: Weak<Connection<D>>) {
+    let Some(patience) = connection.upgrade().map(|connection| {
+        let config = &connection.engine.config;
+        config.ping_interval + config.ping_timeout
+    }) else {
         return;
     };
     loop {
@@ -827,8 +818,8 @@ async fn drain(connection: Weak<Connection>) {
 
 /// What comes of something that a client is to bring about within a delay; `None` if it does not.
 /// A thread that serves the client and was busy when the delay ran out has it begin once more.
-pub(super) async fn in_time<T>(
-    connection: &Weak<Connection>,
+pub(super) async fn in_time<T, D: Data>(
+    connection: &Weak<Connection<D>>,
     delay: Duration,
     outcome: impl Future<Output = T>,
 ) -> Option<T> {
@@ -879,7 +870,7 @@ async fn hear_out(reader: Arc<Reader>, until: Instant) {
     }
 }
 
-async fn close_late(connection: Weak<Connection>, reason: Reason) {
+async fn close_late<D: Data>(connection: Weak<Connection<D>>, reason: Reason) {
     let _ = in_time(&connection, FAREWELL, pending::<()>()).await;
     if let Some(connection) = connection.upgrade() {
         connection.close(reason);

@@ -1,18 +1,51 @@
-//! The first packet of a connection, which tells the client how it is run.
+//! How a connection begins: it is let in, and its first packet tells the client how it is run.
 
-use super::{Sid, TransportType};
-use crate::socketio::options::Options;
+use std::sync::Arc;
+
+use super::config::Config;
+use super::connection::{Connection, Identity, Transport};
+use super::events::ConnectionNumber;
+use super::handler::Handler;
+use super::heartbeat;
+use super::{ProtocolVersion, Sid, TransportType};
+use crate::protocol::CloseReason;
+
+/// Opens a connection; `None`, which JavaScript is told, if the server lets none in any more.
+pub(super) fn open<H: Handler>(
+    handler: &Arc<H>,
+    id: Sid,
+    number: ConnectionNumber,
+    protocol: ProtocolVersion,
+    transport: Transport,
+    watched: bool,
+) -> Option<Arc<Connection<H::Data>>> {
+    let engine = handler.engine();
+    let identity = Identity {
+        id,
+        number,
+        protocol,
+    };
+    let connection = Connection::new(engine, identity, transport, watched, handler.data());
+    if !engine.admit(id, &connection) {
+        connection.close(CloseReason::ServerShuttingDown);
+        return None;
+    }
+    handler.on_open(&connection);
+    let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &engine.config);
+    connection.watched_by(engine.runtime.handle.spawn(watching).abort_handle());
+    Some(connection)
+}
 
 /// Engine.IO's open packet.
-pub(crate) fn open_packet(options: &Options, sid: Sid, transport: TransportType) -> String {
+pub(super) fn open_packet(config: &Config, sid: Sid, transport: TransportType) -> String {
     let may_upgrade =
-        transport == TransportType::Polling && options.websocket && options.allow_upgrades;
+        transport == TransportType::Polling && config.websocket && config.allow_upgrades;
     format!(
         r#"0{{"sid":"{sid}","upgrades":[{}],"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
         if may_upgrade { r#""websocket""# } else { "" },
-        options.ping_interval.as_millis(),
-        options.ping_timeout.as_millis(),
-        options.max_http_buffer_size,
+        config.ping_interval.as_millis(),
+        config.ping_timeout.as_millis(),
+        config.max_http_buffer_size,
     )
 }
 
@@ -22,15 +55,14 @@ mod tests {
 
     use super::*;
 
-    fn options() -> Options {
-        Options {
+    fn config() -> Config {
+        Config {
             ping_interval: Duration::from_millis(25_000),
             ping_timeout: Duration::from_millis(20_000),
             upgrade_timeout: Duration::from_millis(10_000),
             connect_timeout: Duration::from_millis(45_000),
             max_http_buffer_size: 1_000_000,
             max_backpressure: 1,
-            parser: Default::default(),
             polling: true,
             websocket: true,
             allow_upgrades: true,
@@ -38,14 +70,14 @@ mod tests {
         }
     }
 
-    fn packet(options: &Options, transport: TransportType) -> String {
-        open_packet(options, "lv_VI97HAXpY6yYWAAAB".parse().unwrap(), transport)
+    fn packet(config: &Config, transport: TransportType) -> String {
+        open_packet(config, "lv_VI97HAXpY6yYWAAAB".parse().unwrap(), transport)
     }
 
     #[test]
     fn the_open_packet_has_the_fields_of_engine_io_in_its_order() {
         assert_eq!(
-            packet(&options(), TransportType::Polling),
+            packet(&config(), TransportType::Polling),
             r#"0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
         );
     }
@@ -53,15 +85,15 @@ mod tests {
     #[test]
     fn only_an_upgrade_that_is_possible_is_offered() {
         let none = r#""upgrades":[]"#;
-        assert!(packet(&options(), TransportType::Websocket).contains(none));
-        let refused = Options {
+        assert!(packet(&config(), TransportType::Websocket).contains(none));
+        let refused = Config {
             allow_upgrades: false,
-            ..options()
+            ..config()
         };
         assert!(packet(&refused, TransportType::Polling).contains(none));
-        let polling_only = Options {
+        let polling_only = Config {
             websocket: false,
-            ..options()
+            ..config()
         };
         assert!(packet(&polling_only, TransportType::Polling).contains(none));
     }

@@ -1,33 +1,46 @@
 //! Engine.IO: connections, and the transports that carry them.
 //!
 //! ```text
-//! request    which requests are for a session   handshake  the first packet of a connection
-//! connection one client, whatever carries it    send_queue what waits for it, and its way out
-//! heartbeat  who has been silent for too long   packet     what a client says to the engine
-//! websocket  reads a client, lets it upgrade    polling    long polling, served in process
-//! payload    many packets in one body           inbound_budget  what JavaScript has yet to hear
-//! sid        session ids
+//! config       what the engine was told               engine        what all connections have in common
+//! handler      what deals with clients' messages      events        what JavaScript is told
+//! request      which requests are for a session       sid           session ids
+//! handshake    how a connection begins                connection    one client, whatever carries it
+//! send_queue   what waits for a client                flush_set     connections to be written to
+//! message      what the application sends             inbound_budget  what JavaScript has yet to hear
+//! heartbeat    who has been silent for too long       liveness      signs of life
+//! websocket    opens a connection, or upgrades one    upgrade       how a client leaves polling
+//! reader       reads a websocket                      polling       long polling, served in process
+//! packet       what a client says to the engine       payload       many packets in one body
 //! ```
 //!
 //! Versions 3 and 4 of the protocol. A connection is written to from any thread, at once if its
-//! transport takes it; it is read by one thread at a time, in the order of the wire. What it says goes to
-//! [`crate::socketio::server::Server`]. What must stay true: what is queued for a client reaches it in
+//! transport takes it; it is read by one thread at a time, in the order of the wire. Of the application
+//! the engine knows [`handler::Handler`]. What must stay true: what is queued for a client reaches it in
 //! order, over an upgrade too, or its connection ends with a reason.
 
+pub(crate) mod config;
 pub(crate) mod connection;
+pub(crate) mod engine;
+pub(crate) mod events;
+pub(crate) mod flush_set;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+pub(crate) mod handler;
 mod handshake;
 mod heartbeat;
 pub(crate) mod inbound_budget;
+mod liveness;
+pub(crate) mod message;
 mod packet;
 mod payload;
 pub(crate) mod polling;
 #[cfg(test)]
 mod properties;
+mod reader;
 pub(crate) mod request;
 pub(crate) mod send_queue;
 mod sid;
+mod upgrade;
 pub(crate) mod websocket;
 
 pub(crate) use crate::protocol::FrameError;

@@ -1,5 +1,5 @@
 //! Long polling, served in process: Node reads the requests and writes the responses, which come to
-//! it as notices.
+//! it through [`super::events`].
 //!
 //! A request is served on the thread that brings it, JavaScript's: it has the bytes, and would have
 //! to wake another thread, and be woken, for less work than that takes.
@@ -11,15 +11,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::connection::{Connection, ConnectionNumber, Transport};
-use super::handshake::open_packet;
+use super::connection::{Connection, Data, Transport};
+use super::engine::Engine;
+use super::events::{ConnectionNumber, RequestNumber};
+use super::handler::{Handler, receive};
+use super::handshake::{self, open_packet};
 use super::payload::{self, Writer};
 use super::request::Asks;
-use super::send_queue::RequestNumber;
 use super::{ProtocolVersion, Sid, TransportType};
-use crate::protocol::Refusal;
-use crate::socketio::events::{Notice, Reason};
-use crate::socketio::server::{Hold, Server};
+use crate::io::host::Hold;
+use crate::protocol::{CloseReason as Reason, Refusal};
 
 /// The type of a body of Engine.IO 3 that holds binary packets.
 const BINARY: &str = "application/octet-stream";
@@ -48,93 +49,100 @@ pub(crate) struct Request {
     pub(crate) watched: bool,
 }
 
-/// Serves a request; its answer comes as a [`Notice::Response`].
-pub(crate) fn serve(server: &Arc<Server>, request: Request) {
+/// Serves a request; its answer comes as a response of [`super::events`].
+pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
+    let engine = handler.engine();
     match (request.asks, &request.body) {
-        (Asks::Open, _) => open(server, request),
-        (Asks::Use(sid), None) => match server.connection(sid) {
+        (Asks::Open, _) => open(handler, request),
+        (Asks::Use(sid), None) => match engine.connection(sid) {
             // What the client said on the websocket before it polled is heard first: it may be that it
             // has left polling.
             Some(connection) if connection.may_have_left_polling() => {
-                let waiting = Arc::downgrade(server);
-                server.runtime.handle.spawn(async move {
+                let waiting = Arc::downgrade(engine);
+                engine.runtime.handle.spawn(async move {
                     sleep(UPGRADE_GRACE).await;
-                    if let Some(server) = waiting.upgrade() {
-                        poll(&server, sid, request.number);
+                    if let Some(engine) = waiting.upgrade() {
+                        poll(&engine, sid, request.number);
                     }
                 });
             }
-            _ => poll(server, sid, request.number),
+            _ => poll(engine, sid, request.number),
         },
         (Asks::Use(sid), Some(body)) => {
-            let Some(connection) = server.connection(sid) else {
-                refuse(server, request.number, Some(Refusal::UnknownSession));
+            let Some(connection) = engine.connection(sid) else {
+                refuse(engine, request.number, Some(Refusal::UnknownSession));
                 return;
             };
             let is_binary = request.content_type.as_deref() == Some(BINARY);
             if is_binary && connection.protocol == ProtocolVersion::V4 {
                 connection.close(Reason::InvalidContent);
-                refuse(server, request.number, None);
+                refuse(engine, request.number, None);
                 return;
             }
-            if !post(server, &connection, body, is_binary) {
-                refuse(server, request.number, None);
+            if !post(handler, &connection, body, is_binary) {
+                refuse(engine, request.number, None);
             } else if connection.unheard().is_high() {
                 let unheard = connection.unheard().clone();
-                let waiting = Arc::downgrade(server);
+                let waiting = Arc::downgrade(engine);
                 // The client sends more when this is answered.
                 connection.beat.pause();
                 let paused = Arc::downgrade(&connection);
-                server.runtime.handle.spawn(async move {
+                engine.runtime.handle.spawn(async move {
                     poll_fn(|cx| unheard.poll_low(cx)).await;
                     if let Some(connection) = paused.upgrade() {
                         connection.beat.resume();
                     }
-                    if let Some(server) = waiting.upgrade() {
-                        accept(&server, request.number);
+                    if let Some(engine) = waiting.upgrade() {
+                        accept(&engine, request.number);
                     }
                 });
             } else {
-                accept(server, request.number);
+                accept(engine, request.number);
             }
         }
     }
 }
 
 /// Has a request wait for packets, or refuses it.
-fn poll(server: &Arc<Server>, sid: Sid, request: RequestNumber) {
-    let polled = match server.connection(sid) {
+fn poll<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, request: RequestNumber) {
+    let polled = match engine.connection(sid) {
         Some(connection) => connection.poll(request),
         None => Err(Some(Refusal::UnknownSession)),
     };
     if let Err(refusal) = polled {
-        refuse(server, request, refusal);
+        refuse(engine, request, refusal);
     }
 }
 
 /// Opens a connection.
-fn open(server: &Arc<Server>, request: Request) {
+fn open<H: Handler>(handler: &Arc<H>, request: Request) {
+    let engine = handler.engine();
     let id = request.id.unwrap_or_else(Sid::random);
     let transport = Transport::Polling {
         takes_binary: !request.base64_only,
     };
     let (number, protocol) = (request.connection, request.protocol);
-    if Connection::open(server, id, number, protocol, transport, request.watched).is_none() {
-        refuse(server, request.number, None);
+    if handshake::open(handler, id, number, protocol, transport, request.watched).is_none() {
+        refuse(engine, request.number, None);
         return;
     }
-    let packet = open_packet(&server.options, id, TransportType::Polling);
+    let packet = open_packet(&engine.config, id, TransportType::Polling);
     let mut payload = Writer::new(protocol, false);
     payload.text("", &packet);
-    respond(server, request.number, payload.finish().0);
+    respond(engine, request.number, payload.finish().0);
 }
 
 /// Takes packets of the client; false if they cannot be read, which ends the connection.
-fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_binary: bool) -> bool {
+fn post<H: Handler>(
+    handler: &Arc<H>,
+    connection: &Arc<Connection<H::Data>>,
+    body: &[u8],
+    is_binary: bool,
+) -> bool {
     let protocol = connection.protocol;
-    let _hold = Hold::new(&*server.inbox);
+    let _hold = Hold::new(&*handler.engine().events);
     let read = payload::read(body, is_binary, protocol, |packet| {
-        connection.packet(server, packet)
+        receive(handler, connection, packet)
     });
     if read.is_err() {
         if connection.is_ending() {
@@ -150,34 +158,24 @@ fn post(server: &Arc<Server>, connection: &Arc<Connection>, body: &[u8], is_bina
 }
 
 /// Answers a request whose packets are taken.
-fn accept(server: &Server, request: RequestNumber) {
-    respond(server, request, Bytes::from_static(b"ok"));
+fn accept<C>(engine: &Engine<C>, request: RequestNumber) {
+    respond(engine, request, Bytes::from_static(b"ok"));
 }
 
-fn respond(server: &Server, request: RequestNumber, body: Bytes) {
-    server.inbox.push(Notice::Response {
-        request,
-        status: 200,
-        binary: false,
-        body,
-        refusal: None,
-    });
+fn respond<C>(engine: &Engine<C>, request: RequestNumber, body: Bytes) {
+    engine.events.response(request, 200, false, body, None);
 }
 
 /// Answers a request that was let in and cannot be served, with the reason if there is one to tell.
-fn refuse(server: &Server, request: RequestNumber, refusal: Option<Refusal>) {
-    server.inbox.push(Notice::Response {
-        request,
-        status: 400,
-        binary: false,
-        body: Bytes::new(),
-        refusal,
-    });
+fn refuse<C>(engine: &Engine<C>, request: RequestNumber, refusal: Option<Refusal>) {
+    engine
+        .events
+        .response(request, 400, false, Bytes::new(), refusal);
 }
 
 /// Ends a connection whose client does not keep to the protocol of polling.
-pub(crate) fn abort_session(server: &Server, sid: Sid, reason: Reason) {
-    if let Some(connection) = server.connection(sid) {
+pub(crate) fn abort_session<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, reason: Reason) {
+    if let Some(connection) = engine.connection(sid) {
         connection.close(reason);
     }
 }

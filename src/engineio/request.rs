@@ -1,8 +1,9 @@
 //! Which HTTP requests may open or use a connection, and what the others are told.
 
+use super::connection::{Connection, Data};
+use super::engine::Engine;
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::protocol::Refusal;
-use crate::socketio::server::Server;
 
 /// What a request for the server's path says, as JavaScript read it from the URL.
 #[derive(Debug)]
@@ -27,10 +28,13 @@ pub(crate) enum Asks {
 ///
 /// # Errors
 /// The refusal a client is to be told.
-pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
+pub(crate) fn check<D: Data>(
+    engine: &Engine<Connection<D>>,
+    query: &Query,
+) -> Result<Asks, Refusal> {
     let transport = match query.transport.as_str() {
-        "polling" if server.options.polling => TransportType::Polling,
-        "websocket" if server.options.websocket => TransportType::Websocket,
+        "polling" if engine.config.polling => TransportType::Polling,
+        "websocket" if engine.config.websocket => TransportType::Websocket,
         _ => return Err(Refusal::UnknownTransport),
     };
     let Some(sid) = &query.sid else {
@@ -43,7 +47,7 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
         };
     };
     let sid = sid.parse().map_err(|_| Refusal::UnknownSession)?;
-    let connection = server.connection(sid).ok_or(Refusal::UnknownSession)?;
+    let connection = engine.connection(sid).ok_or(Refusal::UnknownSession)?;
     let current = connection.transport().ok_or(Refusal::UnknownSession)?;
     if !query.is_upgrade && current != transport {
         return Err(Refusal::TransportMismatch);
@@ -55,7 +59,7 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
         if transport == TransportType::Polling {
             return Err(Refusal::NotAnUpgrade);
         }
-        if !server.options.allow_upgrades {
+        if !engine.config.allow_upgrades {
             return Err(Refusal::UpgradeNotAllowed);
         }
     }
@@ -66,12 +70,12 @@ pub(crate) fn check(server: &Server, query: &Query) -> Result<Asks, Refusal> {
 ///
 /// # Errors
 /// The refusal a client is to be told.
-pub(crate) fn check_protocol(
-    server: &Server,
+pub(crate) fn check_protocol<D: Data>(
+    engine: &Engine<Connection<D>>,
     asks: Asks,
     protocol: ProtocolVersion,
 ) -> Result<(), Refusal> {
-    if asks == Asks::Open && protocol == ProtocolVersion::V3 && !server.options.allow_eio3 {
+    if asks == Asks::Open && protocol == ProtocolVersion::V3 && !engine.config.allow_eio3 {
         return Err(Refusal::UnsupportedProtocol);
     }
     Ok(())

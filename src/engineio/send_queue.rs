@@ -10,17 +10,14 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
+use super::events::{Events, RequestNumber};
+use super::message::{Frame, Message};
 use super::payload::{Packet, Writer};
 use super::{ProtocolVersion, Str, TransportType};
 use crate::io::transport::WriteHalf;
 use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
-use crate::socketio::events::{Notice, Reason};
-use crate::socketio::parser::{Frame, Message};
-use crate::socketio::server::Inbox;
+use crate::protocol::CloseReason as Reason;
 use crate::websocket::codec::{self, Kind};
-
-/// JavaScript's number for a request of long polling.
-pub(crate) type RequestNumber = u64;
 
 /// Bytes that are written at once, however many more are about to be queued.
 const WRITE_AT: usize = 1 << 14;
@@ -128,9 +125,9 @@ impl Polling {
     }
 
     /// Answers the request that waits, if there is anything to say.
-    pub(super) fn flush(&mut self, protocol: ProtocolVersion, inbox: &dyn Inbox) {
+    pub(super) fn flush(&mut self, protocol: ProtocolVersion, events: &dyn Events) {
         if !self.queue.is_empty() {
-            self.answer(protocol, inbox, None);
+            self.answer(protocol, events, None);
         }
     }
 
@@ -138,7 +135,7 @@ impl Polling {
     pub(super) fn answer(
         &mut self,
         protocol: ProtocolVersion,
-        inbox: &dyn Inbox,
+        events: &dyn Events,
         last: Option<&str>,
     ) {
         let Some(request) = self.poll.take() else {
@@ -153,7 +150,7 @@ impl Polling {
             payload.text(last, "");
         }
         let (body, is_binary) = payload.finish();
-        respond(inbox, request, body, is_binary);
+        respond(events, request, body, is_binary);
     }
 
     /// Whether nothing is queued.
@@ -215,18 +212,12 @@ fn write_text(bytes: &mut Vec<u8>, kind: &str, data: &str) {
 
 /// Answers a request of long polling.
 pub(super) fn respond(
-    inbox: &dyn Inbox,
+    events: &dyn Events,
     request: RequestNumber,
     body: impl Into<Bytes>,
     is_binary: bool,
 ) {
-    inbox.push(Notice::Response {
-        request,
-        status: 200,
-        binary: is_binary,
-        body: body.into(),
-        refusal: None,
-    });
+    events.response(request, 200, is_binary, body.into(), None);
 }
 
 /// Bytes for a client on a websocket.
@@ -466,15 +457,29 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::engineio::events::{ConnectionNumber, ReportedPacket};
+    use crate::engineio::inbound_budget::Said;
+    use crate::io::host::{Host, PumpAction, PumpNumber};
+    use crate::protocol::Refusal;
 
     #[derive(Default)]
     struct Told(Mutex<Vec<Bytes>>);
 
-    impl Inbox for Told {
-        fn push(&self, notice: Notice) {
-            if let Notice::Response { body, .. } = notice {
-                self.0.lock().unwrap().push(body);
-            }
+    impl Host for Told {
+        fn pump(&self, _: PumpNumber, _: PumpAction) {}
+
+        fn released(&self, _: u64) {}
+    }
+
+    impl Events for Told {
+        fn upgraded(&self, _: ConnectionNumber) {}
+
+        fn closed(&self, _: ConnectionNumber, _: Reason) {}
+
+        fn packet(&self, _: ConnectionNumber, _: ReportedPacket, _: Option<Said>) {}
+
+        fn response(&self, _: RequestNumber, _: u16, _: bool, body: Bytes, _: Option<Refusal>) {
+            self.0.lock().unwrap().push(body);
         }
     }
 

@@ -15,11 +15,8 @@ use std::sync::Arc;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::reactor::Reactor;
+use super::host::Released;
 use super::stream::{Descriptors, Stream};
-use super::transport::{ReadHalf, WriteEnd, WriteHalf};
-use crate::socketio::events::Notice;
-use crate::socketio::server::Inbox;
 
 /// A descriptor on its way from Node.
 #[derive(Debug)]
@@ -28,32 +25,6 @@ pub(crate) struct Taken {
     kind: Kind,
     // Behind the descriptor: a descriptor that is not opened is closed first.
     released: Option<Released>,
-}
-
-/// Tells JavaScript, when dropped, that a descriptor of one of its servers is closed: that server
-/// counts its connections.
-pub(crate) struct Released {
-    inbox: Arc<dyn Inbox>,
-    owner: u64,
-}
-
-impl Released {
-    /// `owner` is a number of JavaScript's for that server.
-    pub(crate) fn new(inbox: Arc<dyn Inbox>, owner: u64) -> Self {
-        Self { inbox, owner }
-    }
-}
-
-impl std::fmt::Debug for Released {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Released").field(&self.owner).finish()
-    }
-}
-
-impl Drop for Released {
-    fn drop(&mut self) {
-        self.inbox.push(Notice::Released { owner: self.owner });
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -104,16 +75,11 @@ impl Taken {
         }
     }
 
-    /// Writes the first bytes, as many as are taken at once, and has a reactor wait for more. Says how
-    /// many were written.
+    /// The stream, nonblocking, and who is told when it is closed.
     ///
     /// # Errors
     /// The operating system's refusal.
-    pub(crate) fn open(
-        self,
-        reactor: &Reactor,
-        first: &[u8],
-    ) -> io::Result<(ReadHalf, WriteHalf, usize)> {
+    pub(super) fn into_stream(self) -> io::Result<(Stream, Option<Released>)> {
         let stream = match self.kind {
             Kind::Tcp => {
                 let stream = std::net::TcpStream::from(self.fd);
@@ -127,13 +93,7 @@ impl Taken {
                 Stream::Unix(mio::net::UnixStream::from_std(stream))
             }
         };
-        let descriptor = reactor.register(stream, self.released)?;
-        let written = match descriptor.try_write(first) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            result => result?,
-        };
-        let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
-        Ok((ReadHalf::Descriptor(descriptor), write, written))
+        Ok((stream, self.released))
     }
 }
 

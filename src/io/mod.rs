@@ -1,19 +1,24 @@
 //! Bytes of clients: who reads and writes them, on which thread, and what carries them.
 //!
 //! ```text
-//! runtime    the I/O thread                      reactor    who reads which client when
-//! load       how close together messages come    stream     streams of the system, and who waits for them
-//! transport  the two halves of any stream        adopt_fd   takes a descriptor from Node
-//! relay      a stream whose bytes Node carries   write_buffer  bytes that wait, shared with others
+//! runtime       the I/O thread
+//! reactor       which reader is polled when          poller    the thread that polls
+//! load          how close together messages come
+//! transport     both halves of any stream            stream    the operating system's streams
+//! adopt_fd      takes a descriptor from Node         relay     a stream whose bytes Node carries
+//! write_buffer  bytes that wait for a client         host      what Node does, and is told
 //! ```
 //!
 //! Nothing here knows what the bytes mean.
 
 #[cfg(unix)]
 pub(crate) mod adopt_fd;
-// Nobody borrows the reactor's queue elsewhere.
+pub(crate) mod host;
+// No event loop polls elsewhere.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
-pub(crate) mod load;
+mod load;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+mod poller;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod relay;

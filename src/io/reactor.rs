@@ -2,11 +2,10 @@
 //!
 //! A reader is polled when its stream has something to read. That is found out by a turn, which the
 //! I/O thread takes whenever the event queue of the descriptors says so. While messages come one by
-//! one, a JavaScript thread may have the queue on loan: its event loop waits for the clients then,
-//! which saves a thread that is woken by each message to wake another one (docs/performance.md). The
-//! I/O thread takes the queue back when it sees no turn for a while: an application that is busy, or
-//! nothing to hear. Nothing is lent while several JavaScript threads have servers: the clients of one
-//! would wait for what the other one does.
+//! one, a JavaScript thread may acquire the poller: its event loop waits for the clients then, which
+//! saves a thread that is woken by each message to wake another one (docs/performance.md). The I/O
+//! thread reclaims it when it sees no turn for a while: an application that is busy, or nothing to
+//! receive.
 //!
 //! What must stay true: a reader is polled by one thread at a time, and again whenever it was woken;
 //! the readers that became ready first are polled first; somebody waits for the descriptors.
@@ -18,7 +17,7 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
@@ -30,12 +29,15 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
-use super::adopt_fd::{self, Released};
+use super::adopt_fd;
+#[cfg(unix)]
+use super::host::Released;
 use super::load::LoadMonitor;
+use super::poller::Poller;
 #[cfg(unix)]
 use super::stream::{Descriptor, Descriptors, Stream};
 
-/// How often the I/O thread looks whether the thread that has the queue on loan takes turns.
+/// How often the I/O thread looks whether the JavaScript thread that acquired the poller polls.
 const WATCH: Duration = Duration::from_millis(50);
 
 /// How many turns of the I/O thread it takes to catch up: one finds what streams have, one more polls
@@ -54,14 +56,11 @@ pub(crate) trait Task: Send {
 /// The readers of a process, and the descriptors they wait for.
 pub(crate) struct Reactor {
     due: Mutex<Due>,
-    /// Tells the I/O thread that a reader is due, or that the loan began or ended.
-    bell: Notify,
+    /// Tells the I/O thread that a reader is due, or that another thread is the one that polls.
+    bell: Arc<Notify>,
     #[cfg(unix)]
     descriptors: Arc<Descriptors>,
-    /// Who has the queue on loan; 0 is nobody.
-    borrower: AtomicU64,
-    /// How many JavaScript threads have servers and might borrow.
-    threads: AtomicU32,
+    pub(crate) poller: Poller,
     turns: AtomicU64,
     pub(crate) load: LoadMonitor,
 }
@@ -87,13 +86,13 @@ impl Reactor {
     /// The operating system's refusal to open an event queue.
     pub(crate) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let bell = Arc::new(Notify::new());
         let reactor = Arc::new(Self {
             due: Mutex::default(),
-            bell: Notify::new(),
+            bell: bell.clone(),
             #[cfg(unix)]
             descriptors: Descriptors::new()?,
-            borrower: AtomicU64::new(0),
-            threads: AtomicU32::new(0),
+            poller: Poller::new(bell),
             turns: AtomicU64::new(0),
             load: LoadMonitor::new(cores),
         });
@@ -149,8 +148,8 @@ impl Reactor {
     /// Waits on the I/O thread until the readers have read what their streams had when this was
     /// called, or have had a turn to.
     pub(crate) async fn catch_up(&self) {
-        if self.is_on_loan() {
-            // Whoever has the queue takes its turns, or loses it in that time.
+        if self.poller.is_acquired() {
+            // Whoever has the poller polls, or loses it in that time.
             sleep(2 * WATCH).await;
         }
         for _ in 0..TURNS {
@@ -178,67 +177,9 @@ impl Reactor {
         }
     }
 
-    /// A JavaScript thread has its first server.
-    pub(crate) fn thread_serves(&self) {
-        let others = self.threads.fetch_add(1, Ordering::SeqCst);
-        if others > 0 {
-            self.take_back();
-        }
-    }
-
-    /// A JavaScript thread has no server any more.
-    pub(crate) fn thread_leaves(&self) {
-        self.threads.fetch_sub(1, Ordering::SeqCst);
-    }
-
-    /// Whether the event loop of JavaScript may well wait for the clients itself.
-    pub(crate) fn suits_loan(&self) -> bool {
-        self.load.is_light() && self.threads.load(Ordering::Relaxed) <= 1
-    }
-
-    /// Whether a JavaScript thread has the queue on loan.
-    pub(crate) fn is_on_loan(&self) -> bool {
-        self.borrower.load(Ordering::SeqCst) != 0
-    }
-
-    /// Whether that is the one of this number.
-    pub(crate) fn is_on_loan_to(&self, borrower: u64) -> bool {
-        self.borrower.load(Ordering::SeqCst) == borrower
-    }
-
-    /// Lends the queue to a borrower, by a number above 0: it takes a turn from now on whenever the
-    /// queue is readable. False if another one has it, or several threads have servers.
-    pub(crate) fn borrow(&self, borrower: u64) -> bool {
-        let is_lent = self.hand_over(0, borrower);
-        // Only now: a second thread either sees the loan and takes it back, or is seen.
-        let is_alone = self.threads.load(Ordering::SeqCst) <= 1;
-        if is_lent && !is_alone {
-            self.give_back(borrower);
-        }
-        is_lent && is_alone
-    }
-
-    /// A borrower takes no turns any more.
-    pub(crate) fn give_back(&self, borrower: u64) {
-        self.hand_over(borrower, 0);
-    }
-
-    /// Takes the queue from whoever has it, who is told when it takes its next turn.
-    fn take_back(&self) {
-        self.borrower.store(0, Ordering::SeqCst);
-        self.bell.notify_one();
-    }
-
-    fn hand_over(&self, from: u64, to: u64) -> bool {
-        let order = Ordering::SeqCst;
-        let is_handed_over = self
-            .borrower
-            .compare_exchange(from, to, order, order)
-            .is_ok();
-        if is_handed_over {
-            self.bell.notify_one();
-        }
-        is_handed_over
+    /// Whether the event loop of JavaScript may well poll the clients itself.
+    pub(crate) fn suits_event_loop(&self) -> bool {
+        self.load.is_light() && self.poller.has_one_thread()
     }
 }
 
@@ -279,11 +220,11 @@ impl std::os::fd::AsRawFd for Reactor {
 async fn drive(reactor: Arc<Reactor>) {
     loop {
         wait_and_turn(&reactor).await;
-        watch_loan(&reactor).await;
+        watch_owner(&reactor).await;
     }
 }
 
-/// Waits for the clients until the queue is on loan.
+/// Waits for the clients until a JavaScript thread acquires the poller.
 #[cfg(unix)]
 async fn wait_and_turn(reactor: &Arc<Reactor>) {
     let Ok(queue) = adopt_fd::wait_for(&reactor.descriptors) else {
@@ -292,7 +233,7 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
         reactor.turn();
         return;
     };
-    while !reactor.is_on_loan() {
+    while !reactor.poller.is_acquired() {
         let mut bell = pin!(reactor.bell.notified());
         let more = poll_fn(|cx| {
             let rings = bell.as_mut().poll(cx).is_ready();
@@ -327,12 +268,12 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
     }
 }
 
-/// Polls readers that something else than a stream woke, until the queue comes back, or its borrower
-/// takes no turns and has it taken away.
-async fn watch_loan(reactor: &Reactor) {
+/// Polls readers that something else than a stream woke, until the poller is released, or its owner
+/// does not poll and it is reclaimed.
+async fn watch_owner(reactor: &Reactor) {
     let mut turns = reactor.turns.load(Ordering::Relaxed);
     let mut watch = pin!(sleep(WATCH));
-    while reactor.is_on_loan() {
+    while reactor.poller.is_acquired() {
         let mut bell = pin!(reactor.bell.notified());
         let is_time = poll_fn(|cx| match watch.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),
@@ -342,7 +283,7 @@ async fn watch_loan(reactor: &Reactor) {
             let before = turns;
             turns = reactor.turns.load(Ordering::Relaxed);
             if turns == before {
-                reactor.take_back();
+                reactor.poller.reclaim();
             }
             watch.as_mut().reset(Instant::now() + WATCH);
         } else {
@@ -615,9 +556,9 @@ mod tests {
                 let (client, reader) = stream(&reactor);
                 drop(client);
                 reader.ended().await;
-                // Nor the loan from ending.
-                assert!(reactor.borrow(1));
-                until(|| !reactor.is_on_loan()).await;
+                // Nor the I/O thread from reclaiming the poller.
+                assert!(reactor.poller.acquire(1));
+                until(|| !reactor.poller.is_acquired()).await;
             }
         });
     }
@@ -689,14 +630,14 @@ mod tests {
 
         run(|reactor| async move {
             let (mut client, reader) = stream(&reactor);
-            assert!(reactor.borrow(1));
-            assert!(!reactor.borrow(2));
+            assert!(reactor.poller.acquire(1));
+            assert!(!reactor.poller.acquire(2));
             let mut watch = pin!(sleep(4 * WATCH));
             let mut is_over = false;
             while !is_over {
                 client.write_all(b"something").unwrap();
                 reactor.turn();
-                assert!(reactor.is_on_loan_to(1));
+                assert!(reactor.poller.is_acquired_by(1));
                 poll_fn(|cx| {
                     is_over = watch.as_mut().poll(cx).is_ready();
                     Poll::Ready(())
@@ -704,10 +645,10 @@ mod tests {
                 .await;
                 sleep(WATCH / 8).await;
             }
-            reactor.give_back(2);
-            assert!(reactor.is_on_loan_to(1));
-            reactor.give_back(1);
-            assert!(!reactor.is_on_loan());
+            reactor.poller.release(2);
+            assert!(reactor.poller.is_acquired_by(1));
+            reactor.poller.release(1);
+            assert!(!reactor.poller.is_acquired());
             drop(client);
             reader.ended().await;
         });
@@ -725,17 +666,17 @@ mod tests {
                 reactor.load.received(1, 9, 1, 0);
                 reactor.turn();
                 thread::sleep(Duration::from_millis(1));
-                reactor.suits_loan()
+                reactor.suits_event_loop()
             };
-            reactor.thread_serves();
+            reactor.poller.add_thread();
             assert!((0..10_000).any(|_| suits_after_a_message()));
-            assert!(reactor.borrow(1));
-            reactor.thread_serves();
-            assert!(!reactor.is_on_loan());
-            assert!(!reactor.borrow(1));
-            assert!(!reactor.is_on_loan());
+            assert!(reactor.poller.acquire(1));
+            reactor.poller.add_thread();
+            assert!(!reactor.poller.is_acquired());
+            assert!(!reactor.poller.acquire(1));
+            assert!(!reactor.poller.is_acquired());
             assert!((0..100).all(|_| !suits_after_a_message()));
-            reactor.thread_leaves();
+            reactor.poller.remove_thread();
             assert!((0..10_000).any(|_| suits_after_a_message()));
         });
     }
@@ -745,10 +686,10 @@ mod tests {
     fn the_poller_is_reclaimed_from_a_thread_that_does_not_poll() {
         run(|reactor| async move {
             let (client, reader) = stream(&reactor);
-            assert!(reactor.borrow(1));
+            assert!(reactor.poller.acquire(1));
             drop(client);
             reader.ended().await;
-            assert!(!reactor.is_on_loan());
+            assert!(!reactor.poller.is_acquired());
         });
     }
 }

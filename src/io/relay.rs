@@ -13,8 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
-use crate::socketio::events::{Notice, PumpAction};
-use crate::socketio::server::Inbox;
+use super::host::{Host, PumpAction, PumpNumber};
 
 /// Unread bytes beyond which JavaScript pauses the client.
 const MAX_UNREAD: usize = 1 << 18;
@@ -24,13 +23,10 @@ const FEW_UNREAD: usize = MAX_UNREAD / 4;
 /// Node has count as taken.
 const MAX_UNWRITTEN: usize = 1 << 18;
 
-/// JavaScript's number for a pump: that of the connection the request might have opened.
-pub(crate) type PumpNumber = u64;
-
 /// The end of a pump that JavaScript holds.
 pub(crate) struct Pump {
     number: PumpNumber,
-    inbox: Arc<dyn Inbox>,
+    host: Arc<dyn Host>,
     state: Mutex<State>,
 }
 
@@ -90,10 +86,10 @@ impl std::fmt::Debug for Pump {
 
 impl Pump {
     /// Makes a pump and the halves of the stream it feeds.
-    pub(crate) fn new(number: PumpNumber, inbox: Arc<dyn Inbox>) -> (Arc<Self>, Halves) {
+    pub(crate) fn new(number: PumpNumber, host: Arc<dyn Host>) -> (Arc<Self>, Halves) {
         let pump = Arc::new(Self {
             number,
-            inbox,
+            host,
             state: Mutex::default(),
         });
         let halves = (PumpReader(pump.clone()), PumpWriter(pump.clone()));
@@ -142,10 +138,7 @@ impl Pump {
     }
 
     fn tell(&self, action: PumpAction) {
-        self.inbox.push(Notice::Pump {
-            pump: self.number,
-            action,
-        });
+        self.host.pump(self.number, action);
     }
 }
 
@@ -264,12 +257,12 @@ mod tests {
     #[derive(Default)]
     struct Told(Mutex<Vec<PumpAction>>);
 
-    impl Inbox for Told {
-        fn push(&self, notice: Notice) {
-            if let Notice::Pump { action, .. } = notice {
-                self.0.lock().push(action);
-            }
+    impl Host for Told {
+        fn pump(&self, _: PumpNumber, action: PumpAction) {
+            self.0.lock().push(action);
         }
+
+        fn released(&self, _: u64) {}
     }
 
     fn pump() -> (Arc<Told>, Arc<Pump>, Halves) {

@@ -17,7 +17,7 @@ use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use tokio::io::ReadBuf;
 
-use super::adopt_fd::Released;
+use super::host::Released;
 
 /// A read may not block.
 const READABLE: u8 = 1;

@@ -1,19 +1,74 @@
-//! The bytes of a websocket, whoever carries them: a descriptor taken from Node, or Node itself.
+//! A client's stream, whoever carries its bytes: a descriptor taken from Node, or Node itself.
 //!
 //! Two halves: a reader reads from one, any thread writes to the other.
 
 use std::io::{self, IoSlice};
 #[cfg(unix)]
 use std::net::Shutdown;
+use std::pin::Pin;
 #[cfg(unix)]
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, ReadBuf};
 
-use super::relay::{PumpReader, PumpWriter};
+#[cfg(unix)]
+use super::adopt_fd::Taken;
+use super::reactor::Reactor;
+use super::relay::{self, PumpReader, PumpWriter};
 #[cfg(unix)]
 use super::stream::Descriptor;
+
+/// A stream on its way from Node, by what carries it.
+#[derive(Debug)]
+pub(crate) enum Carrier {
+    #[cfg(unix)]
+    Descriptor(Taken),
+    Pump(relay::Halves),
+}
+
+/// A stream whose first bytes are written, as far as they were taken.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) read: ReadHalf,
+    pub(crate) write: WriteHalf,
+    pub(crate) unwritten: Vec<u8>,
+}
+
+impl Carrier {
+    /// Writes the first bytes, as many as are taken at once, and has a reactor wait for what the client
+    /// sends.
+    ///
+    /// # Errors
+    /// The operating system's refusal, or that nothing can be written any more.
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    pub(crate) fn open(self, reactor: &Reactor, mut first: Vec<u8>) -> io::Result<Opened> {
+        let (read, write, written) = match self {
+            #[cfg(unix)]
+            Self::Descriptor(taken) => {
+                let (stream, released) = taken.into_stream()?;
+                let descriptor = reactor.register(stream, released)?;
+                let written = match descriptor.try_write(&first) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+                    result => result?,
+                };
+                let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
+                (ReadHalf::Descriptor(descriptor), write, written)
+            }
+            Self::Pump((read, write)) => {
+                let write = WriteHalf::Pump(write);
+                let written = write.try_write(&first)?;
+                (ReadHalf::Pump(read), write, written)
+            }
+        };
+        first.drain(..written);
+        Ok(Opened {
+            read,
+            write,
+            unwritten: first,
+        })
+    }
+}
 
 /// The half that is read.
 #[derive(Debug)]
@@ -31,14 +86,14 @@ pub(crate) enum WriteHalf {
     Pump(PumpWriter),
 }
 
-impl ReadHalf {
+impl AsyncRead for ReadHalf {
     /// Reads what there is into `buffer`; nothing read means that the peer sends no more.
-    pub(crate) fn poll_read(
-        &mut self,
+    fn poll_read(
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self {
+        match self.get_mut() {
             #[cfg(unix)]
             Self::Descriptor(descriptor) => descriptor.poll_read(cx, buffer),
             Self::Pump(half) => half.poll_read(cx, buffer),
@@ -103,7 +158,7 @@ impl WriteHalf {
 /// The end of a stream's writing: nothing is written behind it.
 #[cfg(unix)]
 #[derive(Debug)]
-pub(crate) struct WriteEnd(pub(super) Arc<Descriptor>);
+pub(crate) struct WriteEnd(Arc<Descriptor>);
 
 #[cfg(unix)]
 impl Drop for WriteEnd {

@@ -11,8 +11,8 @@
 
 use std::num::NonZeroU64;
 
-use super::Instance;
 use super::id_map::IdMap;
+use super::instance::Instance;
 
 /// One `authentication` of a client, on one instance. Its number is never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

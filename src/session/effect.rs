@@ -2,7 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::{Attempt, Instance};
+use super::attempts::Attempt;
+use super::instance::Instance;
 
 /// The effects of one event, in order. Two of them fit without a heap allocation, which is a
 /// call of a method that one or two instances bind.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Attempt, Instance, Methods};
+use super::attempts::Attempt;
+use super::instance::Instance;
+use super::methods::Methods;
 
 /// Something that happened to a socket.
 ///

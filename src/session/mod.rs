@@ -26,6 +26,7 @@ mod attempts;
 mod effect;
 mod event;
 mod id_map;
+mod instance;
 mod methods;
 mod timeout;
 
@@ -41,6 +42,7 @@ use smallvec::SmallVec;
 pub(crate) use attempts::Attempt;
 pub(crate) use effect::{Effect, Effects};
 pub(crate) use event::Event;
+pub(crate) use instance::Instance;
 pub(crate) use methods::Methods;
 pub(crate) use timeout::timeout_ms;
 
@@ -48,11 +50,6 @@ use attempts::{Attempts, Next};
 
 /// The event with which a client hands in its credentials.
 const AUTHENTICATION: &[u8] = b"authentication";
-
-/// One of the LoopbackSockets that serve a socket: its place, from 0, among the
-/// [`Event::Served`] of that socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Instance(pub(crate) u32);
 
 /// A LoopbackSocket that serves the socket. The methods are those of its last successful attempt;
 /// they are also the sign that it has authenticated the socket.

@@ -7,151 +7,77 @@
 //!
 //! ```text
 //! parse   a line of a batch as a command
+//! queue   the tasks that wait, and whose turn it is
 //! ```
 
 mod parse;
+pub(crate) mod queue;
 
-use std::collections::VecDeque;
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::str::Utf8Error;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
-use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 use self::parse::{Broadcast, Command, CommandError, Flags, Line};
-use super::events::{Notice, Reason};
-use super::parser::{Frame, Parser};
-use super::server::Server;
-use super::socket::Socket;
-use crate::engineio::connection::{Connection, Queued, wait_for};
+use self::queue::{Output, Task};
+use super::events::{Inbox, Notice};
+use super::options::Options;
+use super::parser::Parser;
+use super::server::{Server, malformed};
+use super::socket::{Connection, Socket, Touched};
+use crate::engineio::connection::wait_for;
+use crate::engineio::message::Frame;
 use crate::engineio::send_queue::Series;
-
-/// How many commands the thread that speaks carries out itself, when nothing is before them: the
-/// I/O thread would take longer to wake than they take. More of them are worth a thread of their
-/// own (docs/performance.md).
-const MAX_AT_ONCE: usize = 8;
-/// How many bytes such commands hold at most.
-const MAX_BYTES_AT_ONCE: usize = 1 << 13;
+use crate::io::runtime::Runtime;
+use crate::protocol::CloseReason as Reason;
 
 /// How many bytes are broadcast, to all clients together, before other tasks have their turn.
 const YIELD_AT: usize = 1 << 22;
 
-/// Something to carry out.
-#[derive(Debug)]
-pub(crate) enum Task {
-    /// A batch of commands of the application, and the attachments they count.
-    Batch(Vec<u8>, Vec<Bytes>),
-    /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
-    Expire(Arc<Socket>),
-    /// Every connection ends, for this reason.
-    EndAll(Reason),
+/// Makes a server whose commands are carried out, by a task that ends with it.
+pub(crate) fn start(options: Options, inbox: Arc<dyn Inbox>, runtime: &Runtime) -> Arc<Server> {
+    let server = Server::new(options, inbox, runtime);
+    let output = server.output.clone();
+    let running = run(Arc::downgrade(&server), output);
+    runtime.handle.spawn(running);
+    server
 }
 
-impl Task {
-    /// Whether it is no more than a few messages to single sockets.
-    fn is_small(&self) -> bool {
-        let Self::Batch(text, attachments) = self else {
-            return false;
-        };
-        let attached: usize = attachments.iter().map(Bytes::len).sum();
-        text.len() + attached <= MAX_BYTES_AT_ONCE
-            && text
-                .split(|&byte| byte == b'\n')
-                .filter(|line| !line.is_empty())
-                .enumerate()
-                .all(|(at, line)| at < MAX_AT_ONCE && parse::may_be_message(line))
-    }
-}
-
-/// The way out: tasks in the order in which they were given, carried out by one thread at a time.
-#[derive(Debug, Default)]
-pub(crate) struct Output {
-    queue: Mutex<Queue>,
-    bell: Notify,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    tasks: VecDeque<Task>,
-    /// A thread carries out tasks, and looks after the queue when it is done.
-    is_busy: bool,
-}
-
-impl Output {
-    /// Gives a task to the I/O thread.
-    pub(crate) fn send(&self, task: Task) {
-        let mut queue = self.queue.lock();
-        queue.tasks.push_back(task);
-        let rings = !queue.is_busy;
-        drop(queue);
-        if rings {
-            self.bell.notify_one();
-        }
-    }
-
-    /// Carries a task out on this thread if it is small and nothing is before it; else gives it
-    /// to the I/O thread.
-    pub(crate) fn carry_out(&self, server: &Arc<Server>, task: Task) {
-        {
-            let mut queue = self.queue.lock();
-            if queue.is_busy || !queue.tasks.is_empty() || !task.is_small() {
-                drop(queue);
-                self.send(task);
-                return;
-            }
-            queue.is_busy = true;
-        }
+/// Carries a task out on this thread if it is small and nothing is before it; else gives it to the I/O
+/// thread.
+pub(crate) fn carry_out(server: &Arc<Server>, task: Task) {
+    if let Some(task) = server.output.take_small(task) {
         run_one(server, task);
-        let mut queue = self.queue.lock();
-        queue.is_busy = false;
-        let rings = !queue.tasks.is_empty();
-        drop(queue);
-        if rings {
-            self.bell.notify_one();
-        }
+        server.output.done();
     }
+}
 
-    /// Carries out what there is, unless another thread does and will look for more.
-    async fn carry_out_all(&self, server: &Arc<Server>) {
-        loop {
-            let tasks = {
-                let mut queue = self.queue.lock();
-                if queue.is_busy || queue.tasks.is_empty() {
-                    return;
+/// Carries out what there is, unless another thread does and will look for more.
+async fn carry_out_all(server: &Arc<Server>, output: &Output) {
+    while let Some(tasks) = output.take_all() {
+        for task in tasks {
+            match task {
+                Task::Batch(text, attachments) => {
+                    carry_out_patiently(server, Batch::new(text, attachments)).await;
                 }
-                queue.is_busy = true;
-                std::mem::take(&mut queue.tasks)
-            };
-            for task in tasks {
-                match task {
-                    Task::Batch(text, attachments) => {
-                        carry_out_patiently(server, Batch::new(text, attachments)).await;
-                    }
-                    other => run_one(server, other),
-                }
+                other => run_one(server, other),
             }
-            self.queue.lock().is_busy = false;
         }
-    }
-
-    /// Has [`run`] look whether its server is gone.
-    pub(crate) fn close(&self) {
-        self.bell.notify_one();
+        output.done_all();
     }
 }
 
 /// Carries out tasks on the I/O thread until the server is gone.
-pub(crate) async fn run(server: Weak<Server>, output: Arc<Output>) {
+async fn run(server: Weak<Server>, output: Arc<Output>) {
     loop {
-        output.bell.notified().await;
+        output.wait().await;
         let Some(server) = server.upgrade() else {
             return;
         };
-        output.carry_out_all(&server).await;
+        carry_out_all(&server, &output).await;
     }
 }
 
@@ -167,87 +93,11 @@ async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
         if !touched.behind.is_empty() {
             touched.flush();
             let behind = std::mem::take(&mut touched.behind);
-            wait_for(behind, server.options.max_backpressure).await;
+            wait_for(behind, server.max_backpressure()).await;
         } else if touched.bytes >= YIELD_AT {
             touched.bytes = 0;
             yield_now().await;
         }
-    }
-}
-
-/// Connections for which something was queued, to be written when all is queued that is to be: many
-/// messages for one client leave in one write.
-#[derive(Debug, Default)]
-pub(crate) struct Touched {
-    connections: Vec<Arc<Connection>>,
-    /// Those of clients that are behind, to be waited for.
-    behind: Vec<Arc<Connection>>,
-    max_backpressure: usize,
-    /// How much was broadcast since other tasks had their turn.
-    bytes: usize,
-    /// Something was broadcast in this step.
-    is_broadcast: bool,
-}
-
-impl Touched {
-    /// Queues a frame on a connection.
-    pub(crate) fn send(
-        &mut self,
-        connection: &Arc<Connection>,
-        frame: &Frame,
-        max_backpressure: usize,
-    ) {
-        let queued = connection.send(frame, max_backpressure);
-        self.note(connection, queued, max_backpressure);
-    }
-
-    /// Queues a series of frames on a connection.
-    pub(crate) fn send_series(
-        &mut self,
-        connection: &Arc<Connection>,
-        series: &Series,
-        max_backpressure: usize,
-    ) {
-        let queued = connection.send_series(series, max_backpressure);
-        self.note(connection, queued, max_backpressure);
-    }
-
-    fn note(&mut self, connection: &Arc<Connection>, queued: Queued, max_backpressure: usize) {
-        match queued {
-            Queued::Waits => {}
-            Queued::IsToBeFlushed => self.connections.push(connection.clone()),
-            Queued::IsBehind => {
-                self.max_backpressure = max_backpressure;
-                self.behind.push(connection.clone());
-            }
-        }
-    }
-
-    /// Notes how much was broadcast, to all clients together.
-    pub(crate) fn broadcast(&mut self, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.is_broadcast = true;
-    }
-
-    fn flush(&mut self) {
-        for connection in self.connections.drain(..) {
-            connection.flush();
-        }
-    }
-
-    /// Has somebody wait for the clients that are behind.
-    fn look_after(&mut self) {
-        for connection in self.behind.drain(..) {
-            connection.look_after(self.max_backpressure);
-        }
-    }
-}
-
-impl Drop for Touched {
-    /// Writes: after a panic too, since whoever queues next relies on it.
-    fn drop(&mut self) {
-        self.flush();
-        self.look_after();
     }
 }
 
@@ -264,7 +114,7 @@ fn run_one(server: &Arc<Server>, task: Task) {
             Task::Expire(socket) => {
                 disconnect_connection(server, &socket.connection, touched);
             }
-            Task::EndAll(reason) => server.end_all(reason),
+            Task::EndAll(reason) => server.engine.end_all(reason),
         }
     }));
 }
@@ -297,7 +147,7 @@ impl Batch {
         let Some(line) = next_line(text, at) else {
             return false;
         };
-        let parser = server.options.parser;
+        let parser = server.parser;
         let carried_out = catch_unwind(AssertUnwindSafe(|| {
             let line = Line::parse(line.map_err(CommandError::Text)?);
             let attached = attachments.by_ref().take(line.attachments).collect();
@@ -317,7 +167,7 @@ impl Batch {
                         broadcast(server, first, attached, touched)
                     }
                 }
-                command => carry_out(server, command, attached, touched),
+                command => run_command(server, command, attached, touched),
             }
         }));
         if let Ok(Err(error)) = carried_out {
@@ -398,7 +248,7 @@ fn broadcast_series<'a>(
     series: impl Iterator<Item = (Broadcast<'a>, Vec<Bytes>)>,
     touched: &mut Touched,
 ) -> Result<(), CommandError> {
-    let parser = server.options.parser;
+    let parser = server.parser;
     let Some(namespace) = server.namespace_at(first.namespace) else {
         return Ok(());
     };
@@ -410,7 +260,7 @@ fn broadcast_series<'a>(
     let receivers = namespace.audience(&audience);
     touched.broadcast(receivers.len() * series.len());
     for socket in receivers {
-        touched.send_series(&socket.connection, &series, server.options.max_backpressure);
+        touched.send_series(&socket.connection, &series, server.max_backpressure());
     }
     Ok(())
 }
@@ -440,11 +290,11 @@ fn broadcast(
     let Some(namespace) = namespace else {
         return Ok(());
     };
-    let parser = server.options.parser;
+    let parser = server.parser;
     let frame = flagged(parser.event(&namespace.name, json, attached, ack), flags);
     touched.broadcast(receivers.len() * frame.len());
     for socket in receivers {
-        socket.send(&frame, server.options.max_backpressure, touched);
+        socket.send(&frame, server.max_backpressure(), touched);
     }
     Ok(())
 }
@@ -458,14 +308,14 @@ fn flagged(frame: Frame, flags: Flags) -> Frame {
 }
 
 /// Carries out any other command.
-fn carry_out(
+fn run_command(
     server: &Arc<Server>,
     command: Command<'_>,
     attached: Vec<Bytes>,
     touched: &mut Touched,
 ) -> Result<(), CommandError> {
-    let parser = server.options.parser;
-    let max_backpressure = server.options.max_backpressure;
+    let parser = server.parser;
+    let max_backpressure = server.max_backpressure();
     match command {
         Command::Answer { socket, ack, json } => {
             if let Some(socket) = server.socket(socket) {
@@ -508,7 +358,7 @@ fn carry_out(
             if let Some(socket) = server.socket(socket) {
                 let refusal = parser.connect_error(&socket.namespace.name, json, &attached);
                 socket.send(&refusal, max_backpressure, touched);
-                socket.end(server, Reason::Refused);
+                socket.end(Reason::Refused);
             }
         }
         Command::AnswerNamespaceRequest {
@@ -556,37 +406,17 @@ fn carry_out(
 /// Ends one socket, telling its client.
 fn disconnect(server: &Server, socket: &Arc<Socket>, touched: &mut Touched) {
     socket.send(
-        &server.options.parser.disconnect(&socket.namespace.name),
-        server.options.max_backpressure,
+        &server.parser.disconnect(&socket.namespace.name),
+        server.max_backpressure(),
         touched,
     );
-    socket.end(server, Reason::ServerNamespaceDisconnect);
+    socket.end(Reason::ServerNamespaceDisconnect);
 }
 
 /// Ends every socket of a connection, telling the client, and then the connection.
 fn disconnect_connection(server: &Server, connection: &Arc<Connection>, touched: &mut Touched) {
-    for socket in connection.sockets() {
+    for socket in connection.data.sockets() {
         disconnect(server, &socket, touched);
     }
     connection.finish(Reason::ForcedClose);
-}
-
-/// Ends a connection that sent what cannot be understood. Its sockets are told of that at once, and
-/// of the end when it comes: a polling client fetches first what waits for it.
-pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
-    for socket in connection.sockets() {
-        server.inbox.push(Notice::Malformed {
-            socket: socket.number,
-        });
-    }
-    connection.finish(Reason::ForcedClose);
-}
-
-/// Ends a connection that sent a packet which is well formed and out of place, as one for a namespace
-/// that the client is not in. Its sockets end at once.
-pub(crate) fn out_of_place(server: &Server, connection: &Arc<Connection>) {
-    connection.finish(Reason::ForcedClose);
-    for socket in connection.sockets() {
-        socket.end(server, Reason::ForcedServerClose);
-    }
 }

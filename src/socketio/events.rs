@@ -1,19 +1,64 @@
 //! What the native server tells JavaScript, in the order it happened.
 
-use crate::engineio::Str;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::namespace::NamespaceIndex;
 use super::packet::Payload;
-use super::socket::{AckId, SocketNumber};
-use crate::engineio::connection::ConnectionNumber;
+use crate::engineio::events::{ConnectionNumber, Events, ReportedPacket, RequestNumber};
 use crate::engineio::inbound_budget::Said;
-use crate::engineio::send_queue::RequestNumber;
-use crate::io::relay::PumpNumber;
-pub(crate) use crate::protocol::CloseReason as Reason;
-use crate::protocol::Refusal;
+use crate::io::host::{Host, PumpAction, PumpNumber};
+use crate::protocol::{CloseReason as Reason, Refusal};
 use crate::session::{Attempt, Instance};
+
+/// JavaScript's name for a socket: given once, however long the process lives.
+pub(crate) type SocketNumber = u64;
+
+/// A client's acknowledgement request, by the client's own id.
+pub(crate) type AckId = i64;
+
+/// JavaScript's name for a namespace; given once.
+pub(crate) type NamespaceIndex = u64;
+
+/// Where notices go: JavaScript's queue, or a test's list.
+pub(crate) trait Inbox: Host + Events {
+    /// Queues a notice; called on any thread, in order.
+    fn push(&self, notice: Notice);
+}
+
+impl<T: Inbox> Events for T {
+    fn upgraded(&self, connection: ConnectionNumber) {
+        self.push(Notice::Upgraded { connection });
+    }
+
+    fn closed(&self, connection: ConnectionNumber, reason: Reason) {
+        self.push(Notice::Closed { connection, reason });
+    }
+
+    fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, said: Option<Said>) {
+        self.push(Notice::Packet {
+            connection,
+            packet,
+            said,
+        });
+    }
+
+    fn response(
+        &self,
+        request: RequestNumber,
+        status: u16,
+        binary: bool,
+        body: Bytes,
+        refusal: Option<Refusal>,
+    ) {
+        self.push(Notice::Response {
+            request,
+            status,
+            binary,
+            body,
+            refusal,
+        });
+    }
+}
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -65,7 +110,7 @@ pub(crate) enum Notice {
     /// A packet of Engine.IO came or is queued, on a connection whose packets JavaScript watches.
     Packet {
         connection: ConnectionNumber,
-        packet: Packet,
+        packet: ReportedPacket,
         said: Option<Said>,
     },
     /// A socket ended.
@@ -102,55 +147,6 @@ pub(crate) enum Notice {
         pump: PumpNumber,
         action: PumpAction,
     },
-}
-
-/// A packet of Engine.IO, as an application that watches a connection sees it.
-#[derive(Debug)]
-pub(crate) struct Packet {
-    /// The digit of its type in the protocol.
-    pub(crate) kind: u8,
-    pub(crate) data: PacketData,
-    /// Whether the server sends it.
-    pub(crate) is_sent: bool,
-    /// Whether the application would have had it compressed.
-    pub(crate) compress: bool,
-}
-
-/// What a packet carries.
-#[derive(Debug)]
-pub(crate) enum PacketData {
-    Text(Str),
-    Binary(Bytes),
-}
-
-impl PacketData {
-    /// As bytes, and whether they are text.
-    pub(crate) fn into_bytes(self) -> (Bytes, bool) {
-        match self {
-            Self::Text(text) => (text.into(), true),
-            Self::Binary(bytes) => (bytes, false),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-}
-
-/// What JavaScript does with a stream whose bytes it carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PumpAction {
-    /// Write these bytes.
-    Write(Bytes),
-    /// Read on.
-    Resume,
-    /// End it after what was written.
-    End,
-    /// End it at once.
-    Destroy,
 }
 
 /// What JavaScript runs for an event, beside the application's own listeners.

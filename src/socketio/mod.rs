@@ -1,15 +1,18 @@
 //! The native server: Socket.IO on the connections of [`crate::engineio`].
 //!
 //! ```text
-//! server     namespaces, sockets, connections   options    what the server was told
-//! socket     one client in one namespace        namespace  sockets and who hears a broadcast
-//! sockets    those of one connection            rooms      who is in which room
-//! packet     what a packet carries              parser/    how packets look on the wire
-//! commands   the one ordered way out            events     what JavaScript is told
+//! options        what the server was told
+//! server         namespaces and sockets, and what a client's packets do
+//! socket         one client in one namespace          client     the sockets of one connection
+//! namespace      sockets, and who hears a broadcast   sockets    a connection's, by their namespaces
+//! rooms          who is in which room
+//! packet         what a packet carries                parser/    how packets look on the wire
+//! events         what JavaScript is told              commands   what it has done, in its order
 //! ```
 //!
 //! Nothing here touches JavaScript values.
 
+mod client;
 pub(crate) mod commands;
 pub(crate) mod events;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -21,4 +24,4 @@ pub(crate) mod parser;
 mod rooms;
 pub(crate) mod server;
 pub(crate) mod socket;
-pub(crate) mod sockets;
+mod sockets;

@@ -3,36 +3,51 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::engineio::Str;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Deserialize;
 use smallvec::SmallVec;
 
+use super::events::{NamespaceIndex, SocketNumber};
 use super::rooms::{RoomNumber, Rooms};
-use super::socket::{Socket, SocketNumber};
+use crate::engineio::Str;
+
+/// A socket, as far as a namespace is concerned.
+pub(crate) trait Occupant {
+    fn number(&self) -> SocketNumber;
+
+    /// Whether broadcasts pass it by: pending authentication (docs/behaviour.md "A socket's life" 1).
+    fn is_held(&self) -> bool;
+}
 
 /// One namespace of a server.
 #[derive(Debug)]
-pub(crate) struct Namespace {
+pub(crate) struct Namespace<S> {
     pub(crate) name: Str,
-    sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
+    sockets: RwLock<FxHashMap<SocketNumber, Arc<S>>>,
     rooms: Mutex<Rooms>,
 }
 
-/// JavaScript's name for a namespace; given once.
-pub(crate) type NamespaceIndex = u64;
-
 /// The namespaces of a server, by name and by the index JavaScript has for each.
-#[derive(Debug, Default)]
-pub(crate) struct Namespaces {
-    by_index: FxHashMap<NamespaceIndex, Arc<Namespace>>,
+#[derive(Debug)]
+pub(crate) struct Namespaces<S> {
+    by_index: FxHashMap<NamespaceIndex, Arc<Namespace<S>>>,
     /// Where parents make namespaces, clients choose their names: hashed with a random seed.
     by_name: HashMap<Box<str>, NamespaceIndex>,
     next: NamespaceIndex,
 }
 
-impl Namespaces {
+impl<S> Default for Namespaces<S> {
+    fn default() -> Self {
+        Self {
+            by_index: FxHashMap::default(),
+            by_name: HashMap::new(),
+            next: 0,
+        }
+    }
+}
+
+impl<S: Occupant> Namespaces<S> {
     /// The index of a namespace, made on first use; indices are not given out twice.
     pub(crate) fn index(&mut self, name: &str) -> NamespaceIndex {
         if let Some(index) = self.by_name.get(name) {
@@ -58,12 +73,12 @@ impl Namespaces {
     }
 
     /// The namespace of an index.
-    pub(crate) fn at(&self, index: NamespaceIndex) -> Option<Arc<Namespace>> {
+    pub(crate) fn at(&self, index: NamespaceIndex) -> Option<Arc<Namespace<S>>> {
         self.by_index.get(&index).cloned()
     }
 
     /// The namespace of a name.
-    pub(crate) fn named(&self, name: &str) -> Option<Arc<Namespace>> {
+    pub(crate) fn named(&self, name: &str) -> Option<Arc<Namespace<S>>> {
         self.at(*self.by_name.get(name)?)
     }
 }
@@ -82,7 +97,7 @@ pub(crate) struct Audience {
     except_sockets: FxHashSet<SocketNumber>,
 }
 
-impl Namespace {
+impl<S: Occupant> Namespace<S> {
     pub(crate) fn new(name: &str) -> Arc<Self> {
         Arc::new(Self {
             name: Str::copy_from_slice(name),
@@ -92,8 +107,8 @@ impl Namespace {
     }
 
     /// Adds a socket that the application accepted.
-    pub(crate) fn add(&self, socket: Arc<Socket>) {
-        self.sockets.write().insert(socket.number, socket);
+    pub(crate) fn add(&self, socket: Arc<S>) {
+        self.sockets.write().insert(socket.number(), socket);
     }
 
     /// Forgets a socket and its rooms.
@@ -123,13 +138,13 @@ impl Namespace {
 
     /// The sockets that a broadcast to this audience reaches, each once. Sockets that are held back
     /// (pending authentication, docs/behaviour.md "A socket's life" 1) are not among them.
-    pub(crate) fn audience(&self, audience: &Audience) -> Vec<Arc<Socket>> {
+    pub(crate) fn audience(&self, audience: &Audience) -> Vec<Arc<S>> {
         let sockets = self.sockets.read();
         let rooms = self.rooms.lock();
         let members = |room: &RoomNumber| rooms.sockets(*room);
         let except: SmallVec<[_; 4]> = audience.except.iter().filter_map(members).collect();
-        let hears = |socket: &&Arc<Socket>| {
-            let number = &socket.number;
+        let hears = |socket: &&Arc<S>| {
+            let number = &socket.number();
             !socket.is_held()
                 && (audience.except_sockets.is_empty() || !audience.except_sockets.contains(number))
                 && !except.iter().any(|members| members.contains(number))
@@ -175,9 +190,21 @@ mod tests {
 
     use super::*;
 
+    struct Nobody;
+
+    impl Occupant for Nobody {
+        fn number(&self) -> SocketNumber {
+            0
+        }
+
+        fn is_held(&self) -> bool {
+            false
+        }
+    }
+
     /// What decides where a name is kept. Names that an attacker has made to collide in one process,
     /// or with one hash function that is known, do not in another.
-    fn hash(namespaces: &Namespaces) -> u64 {
+    fn hash(namespaces: &Namespaces<Nobody>) -> u64 {
         namespaces.by_name.hasher().hash_one("/name")
     }
 
@@ -189,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_namespace_that_is_made_again_has_another_index() {
-        let mut namespaces = Namespaces::default();
+        let mut namespaces = Namespaces::<Nobody>::default();
         let index = namespaces.index("/a");
         namespaces.remove(index);
         assert!(namespaces.named("/a").is_none());

@@ -1,32 +1,12 @@
 //! What a native server can be told, already validated by the JavaScript face.
 
-use std::time::Duration;
-
 use super::parser::Parser;
+use crate::engineio::config::Config;
 
-/// The options of one native server. Durations come from milliseconds, sizes are bytes.
+/// The options of one native server.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
-    /// How often an Engine.IO 4 client is pinged.
-    pub(crate) ping_interval: Duration,
-    /// How long a client may stay silent after a ping (Engine.IO 3: beyond the interval).
-    pub(crate) ping_timeout: Duration,
-    /// How long an upgrade from polling to websocket may take.
-    pub(crate) upgrade_timeout: Duration,
-    /// How long a connection may live without joining a namespace.
-    pub(crate) connect_timeout: Duration,
-    /// The largest message of a client, on either transport and with its attachments.
-    pub(crate) max_http_buffer_size: usize,
-    /// How much may wait for a client that does not read, before its connection is closed.
-    pub(crate) max_backpressure: usize,
+    pub(crate) engine: Config,
     /// How packets look on the wire.
     pub(crate) parser: Parser,
-    /// Whether clients may poll.
-    pub(crate) polling: bool,
-    /// Whether clients may use websockets.
-    pub(crate) websocket: bool,
-    /// Whether a client that polls may move to a websocket.
-    pub(crate) allow_upgrades: bool,
-    /// Whether clients of Engine.IO 3 are let in.
-    pub(crate) allow_eio3: bool,
 }

@@ -8,7 +8,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::socket::SocketNumber;
+use super::events::SocketNumber;
 
 /// JavaScript's number for a room, given once.
 pub(crate) type RoomNumber = u64;

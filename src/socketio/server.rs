@@ -7,9 +7,6 @@
 #[cfg(unix)]
 mod tests;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -17,112 +14,74 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
-use rustc_hash::FxHashMap;
 use serde_json::value::RawValue;
 use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParseError};
-use tokio::sync::oneshot;
 
-use super::commands;
-use super::events::{Notice, Reason};
-use super::namespace::{Namespace, NamespaceIndex, Namespaces};
+use super::client::Client;
+use super::commands::queue::{Output, Task};
+use super::events::{Inbox, NamespaceIndex, Notice, SocketNumber};
+use super::namespace::{Namespace, Namespaces};
 use super::options::Options;
 use super::packet::Payload;
-use super::socket::{Incoming, Malformed, Socket, SocketNumber};
-use crate::engineio::connection::Connection;
+use super::parser::Parser;
+use super::socket::{Connection, Incoming, Living, Rejected, Socket, Touched};
+use crate::engineio::engine::Engine;
+use crate::engineio::handler::Handler;
 use crate::engineio::{ProtocolVersion, Sid, Str};
 use crate::io::runtime::Runtime;
+use crate::protocol::CloseReason as Reason;
 
 /// How many attachments a message may have.
 pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
 
-/// Where notices go: JavaScript's queue, or a test's list.
-pub(crate) trait Inbox: Send + Sync + 'static {
-    /// Queues a notice; called on any thread, in order.
-    fn push(&self, notice: Notice);
-
-    /// More notices are about to come: JavaScript need not be woken before [`Inbox::release`].
-    fn hold(&self) {}
-
-    /// Those notices have come.
-    fn release(&self) {}
-
-    /// Tells, or is dropped, when JavaScript's event loop has gone round: it has had what was there
-    /// to read when this was called, however busy it was.
-    fn round(&self) -> oneshot::Receiver<()> {
-        oneshot::channel().1
-    }
-}
-
-/// Keeps JavaScript from being woken by the first of many notices, and while locks are held that it
-/// would wait for; until dropped.
-pub(crate) struct Hold<'a>(&'a dyn Inbox);
-
-impl<'a> Hold<'a> {
-    pub(crate) fn new(inbox: &'a dyn Inbox) -> Self {
-        inbox.hold();
-        Self(inbox)
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        self.0.release();
-    }
-}
-
 /// One native server: its namespaces, sockets and connections.
 pub(crate) struct Server {
-    pub(crate) options: Options,
+    pub(crate) engine: Arc<Engine<Connection>>,
     pub(crate) inbox: Arc<dyn Inbox>,
-    pub(crate) output: Arc<commands::Output>,
-    pub(crate) runtime: Runtime,
-    pub(crate) started: Instant,
+    pub(crate) output: Arc<Output>,
+    pub(crate) parser: Parser,
+    started: Instant,
     parsing: ParseConfig,
-    namespaces: RwLock<Namespaces>,
+    namespaces: RwLock<Namespaces<Socket>>,
     asks_for_namespaces: AtomicBool,
-    sockets: RwLock<FxHashMap<SocketNumber, Arc<Socket>>>,
-    /// By session id, which an application may make of what a client sends: hashed with a random seed.
-    connections: RwLock<HashMap<Sid, Arc<Connection>>>,
+    sockets: Arc<Living>,
     last_socket: AtomicU64,
-    closing: AtomicBool,
 }
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server")
-            .field("options", &self.options)
+            .field("parser", &self.parser)
             .finish_non_exhaustive()
     }
 }
 
 impl Server {
-    /// Makes a server; its output task ends with it.
+    /// Makes a server; [`super::commands::start`] has its commands carried out, too.
     pub(crate) fn new(options: Options, inbox: Arc<dyn Inbox>, runtime: &Runtime) -> Arc<Self> {
-        let output = Arc::<commands::Output>::default();
         let parsing = ParseConfig {
-            max_incoming_binary_buf_size: options.max_http_buffer_size,
+            max_incoming_binary_buf_size: options.engine.max_http_buffer_size,
             max_incoming_binaries: MAX_ATTACHMENTS,
             ..ParseConfig::default()
         };
-        let server = Arc::new(Self {
-            options,
+        Arc::new(Self {
+            engine: Engine::new(options.engine, inbox.clone(), runtime.clone()),
             inbox,
-            output: output.clone(),
-            runtime: runtime.clone(),
+            output: Arc::default(),
+            parser: options.parser,
             started: Instant::now(),
             parsing,
             namespaces: RwLock::default(),
             asks_for_namespaces: AtomicBool::new(false),
-            sockets: RwLock::default(),
-            connections: RwLock::default(),
+            sockets: Arc::default(),
             last_socket: AtomicU64::new(0),
-            closing: AtomicBool::new(false),
-        });
-        runtime
-            .handle
-            .spawn(commands::run(Arc::downgrade(&server), output));
-        server
+        })
+    }
+
+    /// How much may wait for a client that does not read, before its connection is closed.
+    pub(crate) fn max_backpressure(&self) -> usize {
+        self.engine.config.max_backpressure
     }
 
     /// The index of a namespace, made on first use.
@@ -136,7 +95,7 @@ impl Server {
     }
 
     /// The namespace of an index.
-    pub(crate) fn namespace_at(&self, index: NamespaceIndex) -> Option<Arc<Namespace>> {
+    pub(crate) fn namespace_at(&self, index: NamespaceIndex) -> Option<Arc<Namespace<Socket>>> {
         self.namespaces.read().at(index)
     }
 
@@ -149,88 +108,30 @@ impl Server {
 
     /// A socket that lives.
     pub(crate) fn socket(&self, number: SocketNumber) -> Option<Arc<Socket>> {
-        self.sockets.read().get(&number).cloned()
+        self.sockets.get(number)
     }
 
     /// A connection that lives, by its Engine.IO session id.
     pub(crate) fn connection(&self, sid: Sid) -> Option<Arc<Connection>> {
-        self.connections.read().get(&sid).cloned()
-    }
-
-    /// Forgets a socket that ended.
-    pub(crate) fn forget(&self, socket: SocketNumber) {
-        self.sockets.write().remove(&socket);
+        self.engine.connection(sid)
     }
 
     /// Ends every connection after what was said before, and lets none in any more.
     pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::Release);
-        self.output
-            .send(commands::Task::EndAll(Reason::ServerShuttingDown));
+        self.engine.close();
+        self.output.send(Task::EndAll(Reason::ServerShuttingDown));
     }
 
     /// Ends the connections there are, after what was said before.
     pub(crate) fn close_connections(&self) {
-        self.output
-            .send(commands::Task::EndAll(Reason::ForcedClose));
-    }
-
-    pub(crate) fn end_all(&self, reason: Reason) {
-        let connections: Vec<_> = self.connections.read().values().cloned().collect();
-        for connection in connections {
-            connection.close(reason);
-        }
-    }
-
-    /// Lets a connection in, unless the server closes or another one that lives has its session id.
-    pub(crate) fn admit(self: &Arc<Self>, connection: &Arc<Connection>) -> bool {
-        if self.closing.load(Ordering::Acquire) {
-            return false;
-        }
-        match self.connections.write().entry(connection.id) {
-            Entry::Occupied(_) => return false,
-            Entry::Vacant(place) => place.insert(connection.clone()),
-        };
-        if connection.protocol == ProtocolVersion::V3 {
-            // A client of Engine.IO 3 is in the default namespace from the start.
-            self.join(connection, "/", None);
-        }
-        true
-    }
-
-    /// A connection ended: so do its sockets.
-    pub(crate) fn ended(&self, connection: &Arc<Connection>, reason: Reason) {
-        if let Entry::Occupied(place) = self.connections.write().entry(connection.id)
-            && Arc::ptr_eq(place.get(), connection)
-        {
-            place.remove();
-        }
-        for socket in connection.sockets() {
-            socket.end(self, reason);
-        }
-    }
-
-    /// A text message of a client.
-    pub(crate) fn text(self: &Arc<Self>, connection: &Arc<Connection>, message: Str) {
-        self.message(connection, || {
-            let parser = self.options.parser;
-            parser.decode_text(&self.parsing, &connection.parser, message)
-        });
-    }
-
-    /// A binary message of a client.
-    pub(crate) fn binary(self: &Arc<Self>, connection: &Arc<Connection>, data: Bytes) {
-        self.message(connection, || {
-            let parser = self.options.parser;
-            parser.decode_binary(&self.parsing, &connection.parser, data)
-        });
+        self.output.send(Task::EndAll(Reason::ForcedClose));
     }
 
     /// A client asks for a namespace.
     fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&Payload>) {
         let (name, query) = name_and_query(path, connection.protocol);
         // A client that asks twice before JavaScript has made the namespace is answered once.
-        if connection.socket(name).is_some() || connection.is_ending() {
+        if connection.data.socket(name).is_some() || connection.is_ending() {
             return;
         }
         let mut request = JoinRequest {
@@ -274,11 +175,19 @@ impl Server {
         };
         request.id = Some(&id);
         let request = request.to_json();
-        let socket = Socket::new(number, id, namespace, connection.clone(), self);
-        self.sockets.write().insert(number, socket.clone());
-        if !connection.add(socket.clone()) {
+        let socket = Socket::new(
+            number,
+            id,
+            namespace,
+            connection.clone(),
+            &self.sockets,
+            &self.inbox,
+            self.started,
+        );
+        self.sockets.add(socket.clone());
+        if !connection.data.add(socket.clone()) {
             // Another thread has let the client in meanwhile, which asked for the namespace twice.
-            self.forget(number);
+            self.sockets.remove(number);
             return;
         }
         self.inbox.push(Notice::Connect {
@@ -294,16 +203,16 @@ impl Server {
         });
         // Another thread may have ended the connection before it had this socket.
         if connection.is_closed() {
-            socket.end(self, connection.reason().unwrap_or(Reason::TransportClose));
+            socket.end(connection.reason().unwrap_or(Reason::TransportClose));
         }
     }
 
     fn refuse(&self, connection: &Arc<Connection>, name: &str) {
-        let parser = self.options.parser;
+        let parser = self.parser;
         let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
         // Before the end of the connection, if what the client sent behind it is its end.
-        let mut touched = commands::Touched::default();
-        touched.send(connection, &frame, self.options.max_backpressure);
+        let mut touched = Touched::default();
+        touched.send(connection, &frame, self.max_backpressure());
     }
 
     /// The application made the namespace a client asked for, or has none of that name. `asked` and
@@ -345,7 +254,9 @@ impl Server {
         ns: &str,
         packet: PacketData,
     ) -> Result<(), Rejected> {
-        let socket = connection.socket(name_and_query(ns, connection.protocol).0);
+        let socket = connection
+            .data
+            .socket(name_and_query(ns, connection.protocol).0);
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.map(Payload::of);
@@ -374,7 +285,7 @@ impl Server {
             (PacketData::Disconnect, Some(socket))
                 if connection.protocol == ProtocolVersion::V3 || !socket.is_joining() =>
             {
-                socket.end(self, Reason::ClientNamespaceDisconnect);
+                socket.end(Reason::ClientNamespaceDisconnect);
                 Ok(())
             }
             (packet, _) if !is_well_formed(&packet) => Err(Rejected::Malformed),
@@ -402,35 +313,9 @@ impl Server {
         }));
         match handled {
             Ok(Ok(())) => {}
-            Ok(Err(Rejected::OutOfPlace)) => commands::out_of_place(self, connection),
-            Ok(Err(Rejected::Malformed)) | Err(_) => commands::malformed(self, connection),
+            Ok(Err(Rejected::OutOfPlace)) => out_of_place(connection),
+            Ok(Err(Rejected::Malformed)) | Err(_) => malformed(self, connection),
         }
-    }
-}
-
-/// Why a packet of a client ends its connection.
-#[derive(Debug)]
-pub(crate) enum Rejected {
-    /// It is no Socket.IO packet.
-    Malformed,
-    /// It is one, but not now.
-    OutOfPlace,
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "not a Socket.IO packet",
-            Self::OutOfPlace => "a Socket.IO packet that may not come now",
-        })
-    }
-}
-
-impl std::error::Error for Rejected {}
-
-impl From<Malformed> for Rejected {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
     }
 }
 
@@ -489,16 +374,64 @@ pub(super) struct Asked<'a> {
     auth: Option<&'a RawValue>,
 }
 
+impl Handler for Server {
+    type Data = Client<Arc<Socket>>;
+
+    fn engine(&self) -> &Arc<Engine<Connection>> {
+        &self.engine
+    }
+
+    fn data(&self) -> Self::Data {
+        Client::default()
+    }
+
+    fn on_open(self: &Arc<Self>, connection: &Arc<Connection>) {
+        if connection.protocol == ProtocolVersion::V3 {
+            // A client of Engine.IO 3 is in the default namespace from the start.
+            self.join(connection, "/", None);
+        }
+    }
+
+    fn on_message(self: &Arc<Self>, connection: &Arc<Connection>, message: Str) {
+        self.message(connection, || {
+            let state = &connection.data.parser;
+            self.parser.decode_text(&self.parsing, state, message)
+        });
+    }
+
+    fn on_binary(self: &Arc<Self>, connection: &Arc<Connection>, message: Bytes) {
+        self.message(connection, || {
+            let state = &connection.data.parser;
+            self.parser.decode_binary(&self.parsing, state, message)
+        });
+    }
+}
+
+/// Ends a connection that sent what cannot be understood. Its sockets are told of that at once, and
+/// of the end when it comes: a polling client fetches first what waits for it.
+pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
+    for socket in connection.data.sockets() {
+        server.inbox.push(Notice::Malformed {
+            socket: socket.number,
+        });
+    }
+    connection.finish(Reason::ForcedClose);
+}
+
+/// Ends a connection that sent a packet which is well formed and out of place, as one for a namespace
+/// that the client is not in. Its sockets end at once.
+fn out_of_place(connection: &Arc<Connection>) {
+    connection.finish(Reason::ForcedClose);
+    for socket in connection.data.sockets() {
+        socket.end(Reason::ForcedServerClose);
+    }
+}
+
 impl Drop for Server {
     /// Nobody can speak to the clients any more.
     fn drop(&mut self) {
         self.output.close();
-        for connection in std::mem::take(self.connections.get_mut()).into_values() {
-            connection.close(Reason::ServerShuttingDown);
-            // It cannot do so itself any more.
-            for socket in connection.sockets() {
-                socket.end(self, Reason::ServerShuttingDown);
-            }
-        }
+        self.engine.close();
+        self.engine.end_all(Reason::ServerShuttingDown);
     }
 }

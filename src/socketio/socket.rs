@@ -11,34 +11,64 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
-use super::commands::{self, Touched};
-use super::events::{Notice, Reason, Run};
-use super::namespace::Namespace;
+use super::client::Client;
+use super::events::{AckId, Inbox, Notice, Run, SocketNumber};
+use super::namespace::{Namespace, Occupant};
 use super::packet::Payload;
-use super::parser::{Frame, Parser};
-use super::server::{Inbox, Rejected, Server};
-use crate::engineio::ProtocolVersion;
-use crate::engineio::connection::Connection;
+use super::parser::Parser;
+use super::sockets::Member;
+use crate::engineio::connection::{self, Data};
+use crate::engineio::flush_set;
 use crate::engineio::inbound_budget::Said;
+use crate::engineio::message::Frame;
+use crate::engineio::{ProtocolVersion, Str};
+use crate::protocol::CloseReason as Reason;
 use crate::session::{Effect, Effects, Event, Session};
 
-/// JavaScript's name for a socket: given once, however long the process lives.
-pub(crate) type SocketNumber = u64;
+/// A connection, which carries sockets.
+pub(crate) type Connection = connection::Connection<Client<Arc<Socket>>>;
 
-/// A client's acknowledgement request, by the client's own id.
-pub(crate) type AckId = i64;
+/// Connections for which something was queued.
+pub(crate) type Touched = flush_set::Touched<Client<Arc<Socket>>>;
+
+/// The sockets of a server that live.
+#[derive(Debug, Default)]
+pub(crate) struct Living(RwLock<FxHashMap<SocketNumber, Arc<Socket>>>);
+
+impl Living {
+    /// A socket that lives.
+    pub(crate) fn get(&self, number: SocketNumber) -> Option<Arc<Socket>> {
+        self.0.read().get(&number).cloned()
+    }
+
+    pub(crate) fn add(&self, socket: Arc<Socket>) {
+        self.0.write().insert(socket.number, socket);
+    }
+
+    /// Forgets a socket that ended.
+    pub(crate) fn remove(&self, number: SocketNumber) {
+        self.0.write().remove(&number);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.read().is_empty()
+    }
+}
 
 /// One client in one namespace.
 pub(crate) struct Socket {
     pub(crate) number: SocketNumber,
     /// What the client knows as `socket.id`.
     pub(crate) id: Box<str>,
-    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) namespace: Arc<Namespace<Self>>,
     pub(crate) connection: Arc<Connection>,
+    living: Weak<Living>,
     inbox: Arc<dyn Inbox>,
     started: Instant,
     held: AtomicBool,
@@ -78,6 +108,32 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
+/// Why a packet of a client ends its connection.
+#[derive(Debug)]
+pub(crate) enum Rejected {
+    /// It is no Socket.IO packet.
+    Malformed,
+    /// It is one, but not now.
+    OutOfPlace,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a Socket.IO packet",
+            Self::OutOfPlace => "a Socket.IO packet that may not come now",
+        })
+    }
+}
+
+impl std::error::Error for Rejected {}
+
+impl From<Malformed> for Rejected {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
 /// How many events may wait while a socket joins.
 const MAX_EARLY_EVENTS: usize = 64;
 
@@ -95,17 +151,20 @@ impl Socket {
     pub(crate) fn new(
         number: SocketNumber,
         id: Box<str>,
-        namespace: Arc<Namespace>,
+        namespace: Arc<Namespace<Self>>,
         connection: Arc<Connection>,
-        server: &Server,
+        living: &Arc<Living>,
+        inbox: &Arc<dyn Inbox>,
+        started: Instant,
     ) -> Arc<Self> {
         Arc::new(Self {
             number,
             id,
             namespace,
             connection,
-            inbox: server.inbox.clone(),
-            started: server.started,
+            living: Arc::downgrade(living),
+            inbox: inbox.clone(),
+            started,
             held: AtomicBool::new(false),
             state: Mutex::new(State {
                 phase: Phase::Joining(VecDeque::new()),
@@ -118,11 +177,6 @@ impl Socket {
     /// Milliseconds since the server began: the session's clock.
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-
-    /// Whether broadcasts pass the socket by.
-    pub(crate) fn is_held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
     }
 
     /// Holds broadcasts back, or lets them through again.
@@ -265,12 +319,12 @@ impl Socket {
         (!state.session.ended()).then(|| state.session.instances())
     }
 
-    /// Arms the timer of pending authentication.
+    /// Arms the timer of pending authentication, at whose end it is to expire.
     pub(crate) fn arm(
         self: &Arc<Self>,
         runtime: &tokio::runtime::Handle,
         at: u64,
-        output: Arc<commands::Output>,
+        expire: impl FnOnce(Arc<Self>) + Send + 'static,
     ) {
         let socket: Weak<Self> = Arc::downgrade(self);
         let deadline = self.started + Duration::from_millis(at);
@@ -295,7 +349,7 @@ impl Socket {
                     .any(|effect| matches!(effect, Effect::DisconnectConnection))
             };
             if expired {
-                output.send(commands::Task::Expire(socket));
+                expire(socket);
             }
         });
         self.state.lock().timers.push(timer.abort_handle());
@@ -308,7 +362,7 @@ impl Socket {
 
     /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
     /// whoever ends it. Says whether it had still been alive.
-    pub(crate) fn end(self: &Arc<Self>, server: &Server, reason: Reason) -> bool {
+    pub(crate) fn end(self: &Arc<Self>, reason: Reason) -> bool {
         {
             let mut state = self.state.lock();
             if matches!(state.phase, Phase::Ended) {
@@ -325,8 +379,51 @@ impl Socket {
             });
         }
         self.namespace.remove(self.number);
-        self.connection.remove(self);
-        server.forget(self.number);
+        self.connection.data.remove(self);
+        if let Some(living) = self.living.upgrade() {
+            living.remove(self.number);
+        }
         true
+    }
+}
+
+impl Member for Arc<Socket> {
+    fn number(&self) -> SocketNumber {
+        self.number
+    }
+
+    fn namespace(&self) -> &Str {
+        &self.namespace.name
+    }
+}
+
+impl Occupant for Socket {
+    fn number(&self) -> SocketNumber {
+        self.number
+    }
+
+    fn is_held(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
+    }
+}
+
+impl Data for Client<Arc<Socket>> {
+    fn is_idle(&self) -> bool {
+        self.has_no_sockets()
+    }
+
+    fn on_finish(connection: &Arc<Connection>, reason: Reason) {
+        // Who has not been let in will not be any more.
+        for socket in connection.data.sockets() {
+            if socket.is_joining() {
+                socket.end(reason);
+            }
+        }
+    }
+
+    fn on_close(connection: &Arc<Connection>, reason: Reason) {
+        for socket in connection.data.sockets() {
+            socket.end(reason);
+        }
     }
 }

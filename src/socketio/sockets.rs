@@ -4,13 +4,11 @@
 //! as many as the client likes. So each step costs O(log n) at most, whatever the client does. Most
 //! connections have one socket, and some have a few: those are kept in a list without any index.
 
+use smallvec::SmallVec;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::socket::{Socket, SocketNumber};
+use super::events::SocketNumber;
 use crate::engineio::Str;
 
 /// How many sockets are looked through one by one.
@@ -22,16 +20,6 @@ pub(crate) trait Member {
     fn number(&self) -> SocketNumber;
     /// The name of its namespace.
     fn namespace(&self) -> &Str;
-}
-
-impl Member for Arc<Socket> {
-    fn number(&self) -> SocketNumber {
-        self.number
-    }
-
-    fn namespace(&self) -> &Str {
-        &self.namespace.name
-    }
 }
 
 /// The sockets of one connection, one a namespace.

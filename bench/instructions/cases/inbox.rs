@@ -5,10 +5,10 @@ use smallvec::smallvec;
 
 use super::count;
 use crate::bridge::event_batch::Inbox;
+use crate::protocol::CloseReason as Reason;
 use crate::session::Instance;
-use crate::socketio::events::{Notice, Reason, Run};
+use crate::socketio::events::{Inbox as _, Notice, Run};
 use crate::socketio::packet::Payload;
-use crate::socketio::server::Inbox as _;
 
 /// A call, as the server hears it.
 fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {

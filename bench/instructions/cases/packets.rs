@@ -8,8 +8,9 @@ use socketioxide_core::parser::{ParseConfig, ParserState};
 
 use super::count;
 use crate::engineio::Str;
+use crate::engineio::message::{Frame, Message};
 use crate::socketio::packet;
-use crate::socketio::parser::{Frame, Message, Parser};
+use crate::socketio::parser::Parser;
 
 const EVENT: &str = r#"["double",{"value":21}]"#;
 const ANSWER: &str = r#"[{"result":{"value":42}}]"#;

@@ -14,23 +14,27 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
+use crate::engineio::config::Config;
 use crate::engineio::polling::{self, Request};
 use crate::engineio::request::Asks;
-use crate::engineio::websocket::{self, Carrier, Websocket};
+use crate::engineio::websocket::{self, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
+use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::io::relay::Pump;
 use crate::io::runtime;
+use crate::io::transport::Carrier;
 use crate::session::{Effect, Event, Instance, Methods};
-use crate::socketio::commands::Task;
-use crate::socketio::events::{Notice, PumpAction};
+use crate::socketio::commands;
+use crate::socketio::commands::queue::Task;
+use crate::socketio::events::{self, Notice};
 use crate::socketio::options::Options;
 use crate::socketio::parser::Parser;
-use crate::socketio::server::{self, Server};
+use crate::socketio::server::Server;
 
 /// What the server told since it was last asked.
 #[derive(Default)]
 pub(super) struct Told {
-    /// What is no [`Notice::Pump`].
+    /// The notices.
     pub(super) notices: Vec<Notice>,
     /// What it wrote, to whomever.
     pub(super) written: usize,
@@ -41,26 +45,38 @@ pub(super) struct Told {
 #[derive(Default)]
 struct Inbox(Mutex<Told>);
 
-impl server::Inbox for Inbox {
-    fn push(&self, notice: Notice) {
+impl Inbox {
+    /// Notes what was told, and wakes who waits for it.
+    fn note(&self, note: impl FnOnce(&mut Told)) {
         let mut told = self.0.lock();
-        match notice {
-            Notice::Pump { pump, action } => {
-                if let PumpAction::Write(bytes) = action {
-                    told.written += bytes.len();
-                    told.unconfirmed.push((pump, bytes.len()));
-                }
-            }
-            mut notice => {
-                // As when JavaScript has it: the client is read on.
-                drop(notice.take_said());
-                told.notices.push(notice);
-            }
-        }
+        note(&mut told);
         if let Some(waker) = told.waker.take() {
             waker.wake();
         }
     }
+}
+
+impl events::Inbox for Inbox {
+    fn push(&self, mut notice: Notice) {
+        self.note(|told| {
+            // As when JavaScript has it: the client is read on.
+            drop(notice.take_said());
+            told.notices.push(notice);
+        });
+    }
+}
+
+impl Host for Inbox {
+    fn pump(&self, pump: PumpNumber, action: PumpAction) {
+        self.note(|told| {
+            if let PumpAction::Write(bytes) = action {
+                told.written += bytes.len();
+                told.unconfirmed.push((pump, bytes.len()));
+            }
+        });
+    }
+
+    fn released(&self, _: u64) {}
 }
 
 /// A server.
@@ -81,22 +97,25 @@ impl World {
             .enable_all()
             .build()
             .expect("the operating system lets us");
-        let options = Options {
+        let engine = Config {
             ping_interval: Duration::from_secs(3600),
             ping_timeout: Duration::from_secs(3600),
             upgrade_timeout: Duration::from_secs(3600),
             connect_timeout: Duration::from_secs(3600),
             max_http_buffer_size: 1_000_000,
             max_backpressure: 64 << 20,
-            parser: Parser::Common,
             polling: true,
             websocket: true,
             allow_upgrades: true,
             allow_eio3: true,
         };
+        let options = Options {
+            engine,
+            parser: Parser::Common,
+        };
         let inbox = Arc::new(Inbox::default());
         let shared = runtime::Runtime::on(runtime.handle()).expect("the operating system lets us");
-        let server = Server::new(options, inbox.clone(), &shared);
+        let server = commands::start(options, inbox.clone(), &shared);
         server.namespace("/");
         Self {
             runtime,
@@ -212,7 +231,7 @@ impl World {
     /// Operations of the application.
     pub(super) fn push(&self, lines: String) {
         let batch = Task::Batch(lines.into_bytes(), Vec::new());
-        self.server.output.carry_out(&self.server, batch);
+        commands::carry_out(&self.server, batch);
     }
 
     /// Authenticates a socket, as the application's side does it: what is told of its credentials

@@ -104,7 +104,7 @@ struct EventLoop {
     poll: Handle,
     leisure: Leisure,
     reactor: Arc<Reactor>,
-    borrower: u64,
+    poller_number: u64,
     listeners: Vec<Rc<Listener>>,
 }
 
@@ -174,7 +174,7 @@ pub(in crate::bridge) fn listen(
         }
         if let (Some(event_loop), Some(listener)) = (&mut **event_loop, listener) {
             if event_loop.listeners.is_empty() {
-                event_loop.reactor.thread_serves();
+                event_loop.reactor.poller.add_thread();
             }
             event_loop.listeners.push(Rc::new(listener));
         }
@@ -199,20 +199,20 @@ pub(in crate::bridge) fn unlisten(inbox: &Arc<Inbox>) {
 
 /// Has this thread's event loop wait for the clients, if that suits them.
 pub(in crate::bridge) fn wait_if_suitable(reactor: &Reactor) {
-    if reactor.is_on_loan() || !reactor.suits_loan() {
+    if reactor.poller.is_acquired() || !reactor.suits_event_loop() {
         return;
     }
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if let Some(event_loop) = &mut **event_loop
             && !event_loop.listeners.is_empty()
             && event_loop.has_time()
-            && reactor.borrow(event_loop.borrower)
+            && reactor.poller.acquire(event_loop.poller_number)
         {
             let start = event_loop.uv.poll_start;
             // SAFETY: the handle was initialized on this thread and is not closed.
             let refused = unsafe { start(event_loop.poll, UV_READABLE, on_readable) };
             if refused != 0 {
-                reactor.give_back(event_loop.borrower);
+                reactor.poller.release(event_loop.poller_number);
             }
         }
     });
@@ -270,7 +270,7 @@ impl EventLoop {
                 poll,
                 leisure: Leisure::new(),
                 reactor: reactor.clone(),
-                borrower: LAST.fetch_add(1, Ordering::Relaxed) + 1,
+                poller_number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
                 listeners: Vec::new(),
             })
         }
@@ -278,8 +278,8 @@ impl EventLoop {
 
     /// This thread has no server any more; the handle stops when it is told next.
     fn leave(&self) {
-        self.reactor.give_back(self.borrower);
-        self.reactor.thread_leaves();
+        self.reactor.poller.release(self.poller_number);
+        self.reactor.poller.remove_thread();
     }
 
     /// Whether the event loop has time to wait for clients, beside what else it does.
@@ -377,22 +377,26 @@ unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
         let known = EVENT_LOOP.with_borrow(|event_loop| {
             let event_loop = event_loop.as_ref()?;
             let Uv { poll_stop, .. } = event_loop.uv;
-            Some((event_loop.reactor.clone(), event_loop.borrower, poll_stop))
+            Some((
+                event_loop.reactor.clone(),
+                event_loop.poller_number,
+                poll_stop,
+            ))
         });
-        let Some((reactor, borrower, poll_stop)) = known else {
+        let Some((reactor, poller_number, poll_stop)) = known else {
             return;
         };
-        if reactor.is_on_loan_to(borrower) {
+        if reactor.poller.is_acquired_by(poller_number) {
             turn(&reactor);
             let has_time = EVENT_LOOP
                 .with_borrow_mut(|event_loop| event_loop.as_mut().is_some_and(EventLoop::has_time));
-            if has_time && reactor.suits_loan() {
+            if has_time && reactor.suits_event_loop() {
                 return;
             }
         }
         // SAFETY: the handle is the one this is called for.
         unsafe { poll_stop(poll) };
-        reactor.give_back(borrower);
+        reactor.poller.release(poller_number);
     }));
 }
 

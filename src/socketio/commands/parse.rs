@@ -5,9 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::super::namespace::{Audience, NamespaceIndex};
+use super::super::events::{AckId, NamespaceIndex, SocketNumber};
+use super::super::namespace::Audience;
 use super::super::rooms::RoomNumber;
-use super::super::socket::{AckId, SocketNumber};
 use crate::engineio::Sid;
 use crate::protocol::{CommandCode, EmitFlag};
 

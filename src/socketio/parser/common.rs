@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 
-use crate::engineio::Str;
 use bytes::Bytes;
 use socketioxide_core::Value;
 use socketioxide_core::packet::{Packet, PacketData};
@@ -11,7 +10,8 @@ use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
 use socketioxide_parser_common::CommonParser;
 
 use super::super::packet;
-use super::{Frame, Message};
+use crate::engineio::Str;
+use crate::engineio::message::{Frame, Message};
 
 pub(super) fn event(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: Option<i64>) -> Frame {
     let mut packet = Packet::event(ns.clone(), value(json, attachments));

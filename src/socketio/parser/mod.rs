@@ -12,51 +12,12 @@
 mod common;
 pub(super) mod msgpack;
 
-use crate::engineio::{ProtocolVersion, Str};
 use bytes::Bytes;
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
 
-/// One packet as it goes out.
-///
-/// Cloning is cheap, so a broadcast is encoded once.
-#[derive(Debug, Clone)]
-pub(crate) struct Frame {
-    pub(crate) message: Message,
-    /// Rather not at all than late: dropped for a client for which something waits already.
-    pub(crate) volatile: bool,
-    /// Whether the application would have it compressed; nothing is, but who watches is told.
-    pub(crate) compress: bool,
-}
-
-/// What the engine sends for a packet.
-#[derive(Debug, Clone)]
-pub(crate) enum Message {
-    /// A text message and the binary messages that belong to it.
-    Text(Str, Vec<Bytes>),
-    /// One binary message.
-    Binary(Bytes),
-}
-
-impl Frame {
-    fn new(message: Message) -> Self {
-        Self {
-            message,
-            volatile: false,
-            compress: true,
-        }
-    }
-
-    /// How many bytes it carries.
-    pub(crate) fn len(&self) -> usize {
-        match &self.message {
-            Message::Text(text, attachments) => {
-                text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
-            }
-            Message::Binary(bytes) => bytes.len(),
-        }
-    }
-}
+use crate::engineio::message::Frame;
+use crate::engineio::{ProtocolVersion, Str};
 
 /// The wire format of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

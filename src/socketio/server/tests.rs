@@ -11,15 +11,16 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::*;
+use crate::engineio::config::Config;
 use crate::engineio::polling;
 use crate::engineio::request::Asks;
-use crate::engineio::websocket::{self, Carrier, Websocket};
+use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
+use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::io::relay::Pump;
+use crate::io::transport::Carrier;
 use crate::session::Event;
-use crate::socketio::commands::Touched;
-use crate::socketio::events::PumpAction;
-use crate::socketio::parser::Parser;
+use crate::socketio::commands;
 
 /// An inbox that a test reads.
 struct Notices(UnboundedSender<Notice>);
@@ -27,6 +28,16 @@ struct Notices(UnboundedSender<Notice>);
 impl Inbox for Notices {
     fn push(&self, notice: Notice) {
         let _ = self.0.send(notice);
+    }
+}
+
+impl Host for Notices {
+    fn pump(&self, pump: PumpNumber, action: PumpAction) {
+        self.push(Notice::Pump { pump, action });
+    }
+
+    fn released(&self, owner: u64) {
+        self.push(Notice::Released { owner });
     }
 }
 
@@ -48,21 +59,24 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
         .unwrap();
     runtime.block_on(async {
         let (sender, notices) = unbounded_channel();
-        let options = Options {
+        let engine = Config {
             ping_interval,
             ping_timeout: ping_interval,
             upgrade_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(45),
             max_http_buffer_size: 1_000_000,
             max_backpressure: 1_000_000,
-            parser: Parser::Common,
             polling: true,
             websocket: true,
             allow_upgrades: true,
             allow_eio3: true,
         };
+        let options = Options {
+            engine,
+            parser: Parser::Common,
+        };
         let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
-        let server = Server::new(options, Arc::new(Notices(sender)), &runtime);
+        let server = commands::start(options, Arc::new(Notices(sender)), &runtime);
         server.namespace("/");
         let world = World { server, notices };
         tokio::time::timeout(Duration::from_secs(20), test(world))
@@ -220,14 +234,10 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
             asks.push(ask.await);
         }
         world.server.namespace("/made");
-        let sid = world.server.connections.read().keys().copied().next();
+        let sid = world.server.engine.connections().first().map(|it| it.id);
         for ask in asks {
-            world.server.answer_ask(
-                sid.unwrap(),
-                serde_json::from_str(&ask).unwrap(),
-                None,
-                true,
-            );
+            let asked = serde_json::from_str(&ask).unwrap();
+            world.server.answer_ask(sid.unwrap(), asked, None, true);
         }
         say(&mut client, "41/made,").await;
         assert_eq!(joins(&mut world).await, 1);
@@ -359,11 +369,11 @@ fn no_memory_is_kept_of_connections_that_have_ended() {
             match number % 4 {
                 0 => drop(client),
                 1 => {
-                    commands::malformed(&world.server, &socket.connection);
+                    malformed(&world.server, &socket.connection);
                     clients.push(client);
                 }
                 2 => {
-                    socket.end(&world.server, Reason::ServerNamespaceDisconnect);
+                    socket.end(Reason::ServerNamespaceDisconnect);
                     socket.connection.close(Reason::TransportClose);
                     clients.push(client);
                 }
@@ -384,8 +394,8 @@ fn no_memory_is_kept_of_connections_that_have_ended() {
                 tokio::task::yield_now().await;
             }
         }
-        assert!(world.server.sockets.read().is_empty());
-        assert!(world.server.connections.read().is_empty());
+        assert!(world.server.sockets.is_empty());
+        assert!(world.server.engine.connections().is_empty());
         assert!(world.server.namespace_at(0).unwrap().is_empty());
     });
 }
@@ -397,7 +407,7 @@ fn a_connection_that_opens_while_the_server_closes_is_reported_as_closed() {
         let mut client = world.open(7).await;
         world.closed(7).await;
         told_the_end(&mut client).await;
-        assert!(world.server.connections.read().is_empty());
+        assert!(world.server.engine.connections().is_empty());
     });
 }
 
@@ -464,7 +474,7 @@ fn batched_broadcasts_keep_their_order_among_other_packets() {
         world
             .server
             .output
-            .send(commands::Task::Batch(batch.into_bytes(), Vec::new()));
+            .send(Task::Batch(batch.into_bytes(), Vec::new()));
         let (one, two) = tokio::join!(
             texts(&mut client, hears.len()),
             texts(&mut other, expected.len())
@@ -480,14 +490,14 @@ fn packets_of_another_thread_do_not_overtake_queued_ones() {
         let (mut client, socket) = world.join(1).await;
         let emit = |n: usize| {
             let line = format!("e\t{}\t\t\t[\"n\",{n}]\n", socket.number);
-            commands::Task::Batch(line.into_bytes(), Vec::new())
+            Task::Batch(line.into_bytes(), Vec::new())
         };
         // By turns for the I/O thread, which has not begun, and at once: which has to wait then.
         for n in 0..100 {
             if n % 3 == 0 {
                 world.server.output.send(emit(n));
             } else {
-                world.server.output.carry_out(&world.server, emit(n));
+                commands::carry_out(&world.server, emit(n));
             }
         }
         let expected: Vec<_> = (0..100).map(|n| format!(r#"["n",{n}]"#)).collect();
@@ -506,7 +516,7 @@ fn a_broadcast_that_is_to_be_acknowledged_names_the_sockets_it_is_sent_to() {
             "h\t{}\t1\nb\t0\t{skip}\t7\t\t[\"q\"]\nb\t99\t{{}}\t8\t\t[\"q\"]\n",
             third.number
         );
-        let task = commands::Task::Batch(batch.into_bytes(), Vec::new());
+        let task = Task::Batch(batch.into_bytes(), Vec::new());
         world.server.output.send(task);
         let sent = |notice: &Notice| match notice {
             Notice::BroadcastSent {
@@ -545,7 +555,7 @@ fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_plac
         ];
         let attachments = [&b"not this one"[..], b"this one"].map(Bytes::from_static);
         let batch = lines.join("\n").into_bytes();
-        let task = commands::Task::Batch(batch, attachments.to_vec());
+        let task = Task::Batch(batch, attachments.to_vec());
         world.server.output.send(task);
         let invalid = |notice: &Notice| match notice {
             Notice::InvalidCommand { message } => Some(message.clone()),
@@ -644,7 +654,7 @@ fn a_client_that_joins_while_another_thread_ends_its_connection_leaves_nothing_b
                 _ => None,
             })
             .await;
-        assert!(world.server.sockets.read().is_empty());
+        assert!(world.server.sockets.is_empty());
     });
 }
 

@@ -7,12 +7,13 @@ use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{ParseConfig, ParseError};
 
 use super::data::{self, check, integer};
+use super::packet_type;
 use super::read::{Item, Reader};
 
-const CONNECT: u64 = super::CONNECT as u64;
-const DISCONNECT: u64 = super::DISCONNECT as u64;
-const EVENT: u64 = super::EVENT as u64;
-const ACK: u64 = super::ACK as u64;
+const CONNECT: u64 = packet_type::CONNECT as u64;
+const DISCONNECT: u64 = packet_type::DISCONNECT as u64;
+const EVENT: u64 = packet_type::EVENT as u64;
+const ACK: u64 = packet_type::ACK as u64;
 /// Packets of Socket.IO 2 that carry binary are numbered apart.
 const BINARY_EVENT: u64 = 5;
 const BINARY_ACK: u64 = 6;
@@ -88,8 +89,8 @@ pub(in super::super) fn decode_text(message: &str) -> Result<Packet, ParseError>
     let fields: Fields =
         serde_json::from_str(message).map_err(|_| ParseError::UnexpectedStringPacket)?;
     let inner = match fields.r#type {
-        super::CONNECT => PacketData::Connect(None),
-        super::DISCONNECT => PacketData::Disconnect,
+        packet_type::CONNECT => PacketData::Connect(None),
+        packet_type::DISCONNECT => PacketData::Disconnect,
         _ => return Err(ParseError::UnexpectedStringPacket),
     };
     Ok(Packet {

@@ -9,22 +9,25 @@
 //! decode   a message of a client: its packet, the data checked to be whole
 //! data     what is looked at in the data: its shape, the name of an event
 //! read     the values of MessagePack, one by one
+//! packet_type  Socket.IO's numbers of packets
 //! ```
 //!
 //! Nothing here recurses, whatever a client nests.
 
 mod data;
 mod decode;
+mod packet_type;
 mod read;
 #[cfg(test)]
 mod tests;
 
 use std::convert::Infallible;
 
-use crate::engineio::{ProtocolVersion, Str};
 use rmp::encode::{ByteBuf, RmpWrite, ValueWriteError, write_map_len, write_sint, write_str};
 
-use super::{Frame, Message};
+use self::packet_type::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
+use crate::engineio::message::{Frame, Message};
+use crate::engineio::{ProtocolVersion, Str};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in super::super) use data::is_one_value;
@@ -33,12 +36,6 @@ pub(super) use decode::{decode, decode_text};
 
 /// Writing to memory cannot fail.
 type Written = Result<(), ValueWriteError<Infallible>>;
-
-const CONNECT: u8 = 0;
-const DISCONNECT: u8 = 1;
-const EVENT: u8 = 2;
-const ACK: u8 = 3;
-const CONNECT_ERROR: u8 = 4;
 
 /// How the encoder of `socket.io-msgpack-parser` writes `undefined`.
 const UNDEFINED: [u8; 3] = [0xd4, 0, 0];

@@ -9,8 +9,8 @@ use socketioxide_core::Value;
 use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{ParseConfig, ParseError};
 
-use super::super::{Frame, Message};
 use super::*;
+use crate::engineio::message::{Frame, Message};
 
 fn read(message: &[u8]) -> Result<Packet, ParseError> {
     decode(&ParseConfig::default(), &Bytes::copy_from_slice(message))

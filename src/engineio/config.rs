@@ -1,0 +1,28 @@
+//! What the engine can be told, already validated by the JavaScript face.
+
+use std::time::Duration;
+
+/// The options of the engine of one server. Durations come from milliseconds, sizes are bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// How often an Engine.IO 4 client is pinged.
+    pub(crate) ping_interval: Duration,
+    /// How long a client may stay silent after a ping (Engine.IO 3: beyond the interval).
+    pub(crate) ping_timeout: Duration,
+    /// How long an upgrade from polling to websocket may take.
+    pub(crate) upgrade_timeout: Duration,
+    /// How long a connection may live without joining a namespace.
+    pub(crate) connect_timeout: Duration,
+    /// The largest message of a client, on either transport and with its attachments.
+    pub(crate) max_http_buffer_size: usize,
+    /// How much may wait for a client that does not read, before its connection is closed.
+    pub(crate) max_backpressure: usize,
+    /// Whether clients may poll.
+    pub(crate) polling: bool,
+    /// Whether clients may use websockets.
+    pub(crate) websocket: bool,
+    /// Whether a client that polls may move to a websocket.
+    pub(crate) allow_upgrades: bool,
+    /// Whether clients of Engine.IO 3 are let in.
+    pub(crate) allow_eio3: bool,
+}

@@ -1,0 +1,74 @@
+//! What all connections of one server have in common, and which there are.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::RwLock;
+
+use super::Sid;
+use super::config::Config;
+use super::events::Events;
+use crate::io::runtime::Runtime;
+
+/// The engine of one server. It owns its connections, of the type `C`, until they end.
+pub(crate) struct Engine<C> {
+    pub(crate) config: Config,
+    pub(crate) events: Arc<dyn Events>,
+    pub(crate) runtime: Runtime,
+    /// By session id, which an application may make of what a client sends: hashed with a random seed.
+    connections: RwLock<HashMap<Sid, Arc<C>>>,
+    is_closing: AtomicBool,
+}
+
+impl<C> Engine<C> {
+    pub(crate) fn new(config: Config, events: Arc<dyn Events>, runtime: Runtime) -> Arc<Self> {
+        Arc::new(Self {
+            config,
+            events,
+            runtime,
+            connections: RwLock::default(),
+            is_closing: AtomicBool::new(false),
+        })
+    }
+
+    /// A connection that lives, by its session id.
+    pub(crate) fn connection(&self, id: Sid) -> Option<Arc<C>> {
+        self.connections.read().get(&id).cloned()
+    }
+
+    /// Every connection that lives.
+    pub(crate) fn connections(&self) -> Vec<Arc<C>> {
+        self.connections.read().values().cloned().collect()
+    }
+
+    /// Lets no connection in any more.
+    pub(crate) fn close(&self) {
+        self.is_closing.store(true, Ordering::Release);
+    }
+
+    /// Lets a connection in, unless the server closes or another one that lives has its session id.
+    pub(super) fn admit(&self, id: Sid, connection: &Arc<C>) -> bool {
+        let mut connections = self.connections.write();
+        if self.is_closing.load(Ordering::Acquire) {
+            return false;
+        }
+        match connections.entry(id) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(connection.clone());
+                true
+            }
+        }
+    }
+
+    /// Forgets a connection that ended.
+    pub(super) fn remove(&self, id: Sid, connection: &Arc<C>) {
+        if let Entry::Occupied(place) = self.connections.write().entry(id)
+            && Arc::ptr_eq(place.get(), connection)
+        {
+            place.remove();
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the engine tells JavaScript: of connections, and of requests of long polling.
+
+use bytes::Bytes;
+
+use super::Str;
+use super::inbound_budget::Said;
+use crate::io::host::Host;
+use crate::protocol::{CloseReason as Reason, Refusal};
+
+/// JavaScript's number for a connection, given before the connection exists.
+pub(crate) type ConnectionNumber = u64;
+
+/// JavaScript's number for a request of long polling.
+pub(crate) type RequestNumber = u64;
+
+/// Where that goes; called on any thread, in order.
+pub(crate) trait Events: Host {
+    /// A connection has moved from polling to websocket.
+    fn upgraded(&self, connection: ConnectionNumber);
+
+    /// A connection ended, after what it carried did.
+    fn closed(&self, connection: ConnectionNumber, reason: Reason);
+
+    /// A packet came or is queued, on a connection whose packets JavaScript watches.
+    fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, said: Option<Said>);
+
+    /// The answer to a request of long polling; `binary` if its body is of bytes, and why the request is
+    /// refused, if there is a reason to tell.
+    fn response(
+        &self,
+        request: RequestNumber,
+        status: u16,
+        binary: bool,
+        body: Bytes,
+        refusal: Option<Refusal>,
+    );
+}
+
+/// A packet of Engine.IO, as an application that watches a connection sees it.
+#[derive(Debug)]
+pub(crate) struct ReportedPacket {
+    /// The digit of its type in the protocol.
+    pub(crate) kind: u8,
+    pub(crate) data: PacketData,
+    /// Whether the server sends it.
+    pub(crate) is_sent: bool,
+    /// Whether the application would have had it compressed.
+    pub(crate) compress: bool,
+}
+
+/// What a packet carries.
+#[derive(Debug)]
+pub(crate) enum PacketData {
+    Text(Str),
+    Binary(Bytes),
+}
+
+impl PacketData {
+    /// As bytes, and whether they are text.
+    pub(crate) fn into_bytes(self) -> (Bytes, bool) {
+        match self {
+            Self::Text(text) => (text.into(), true),
+            Self::Binary(bytes) => (bytes, false),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}

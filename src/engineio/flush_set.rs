@@ -1,0 +1,95 @@
+//! What is to be written when all is queued that is to be.
+
+use std::sync::Arc;
+
+use super::connection::{Connection, Data, Queued};
+use super::message::Frame;
+use super::send_queue::Series;
+
+/// Connections for which something was queued, to be written when all is queued that is to be: many
+/// messages for one client leave in one write.
+#[derive(Debug)]
+pub(crate) struct Touched<D: Data> {
+    connections: Vec<Arc<Connection<D>>>,
+    /// Those of clients that are behind, to be waited for.
+    pub(crate) behind: Vec<Arc<Connection<D>>>,
+    max_backpressure: usize,
+    /// How much was broadcast since other tasks had their turn.
+    pub(crate) bytes: usize,
+    /// Something was broadcast in this step.
+    pub(crate) is_broadcast: bool,
+}
+
+impl<D: Data> Default for Touched<D> {
+    fn default() -> Self {
+        Self {
+            connections: Vec::new(),
+            behind: Vec::new(),
+            max_backpressure: 0,
+            bytes: 0,
+            is_broadcast: false,
+        }
+    }
+}
+
+impl<D: Data> Touched<D> {
+    /// Queues a frame on a connection.
+    pub(crate) fn send(
+        &mut self,
+        connection: &Arc<Connection<D>>,
+        frame: &Frame,
+        max_backpressure: usize,
+    ) {
+        let queued = connection.send(frame, max_backpressure);
+        self.note(connection, queued, max_backpressure);
+    }
+
+    /// Queues a series of frames on a connection.
+    pub(crate) fn send_series(
+        &mut self,
+        connection: &Arc<Connection<D>>,
+        series: &Series,
+        max_backpressure: usize,
+    ) {
+        let queued = connection.send_series(series, max_backpressure);
+        self.note(connection, queued, max_backpressure);
+    }
+
+    fn note(&mut self, connection: &Arc<Connection<D>>, queued: Queued, max_backpressure: usize) {
+        match queued {
+            Queued::Waits => {}
+            Queued::IsToBeFlushed => self.connections.push(connection.clone()),
+            Queued::IsBehind => {
+                self.max_backpressure = max_backpressure;
+                self.behind.push(connection.clone());
+            }
+        }
+    }
+
+    /// Notes how much was broadcast, to all clients together.
+    pub(crate) fn broadcast(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.is_broadcast = true;
+    }
+
+    pub(crate) fn flush(&mut self) {
+        for connection in self.connections.drain(..) {
+            connection.flush();
+        }
+    }
+
+    /// Has somebody wait for the clients that are behind.
+    pub(crate) fn look_after(&mut self) {
+        for connection in self.behind.drain(..) {
+            connection.look_after(self.max_backpressure);
+        }
+    }
+}
+
+impl<D: Data> Drop for Touched<D> {
+    /// Writes: after a panic too, since whoever queues next relies on it.
+    fn drop(&mut self) {
+        self.flush();
+        self.look_after();
+    }
+}

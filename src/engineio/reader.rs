@@ -1,0 +1,180 @@
+//! Reads the websocket of a connection.
+
+use std::cell::RefCell;
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::ProtocolVersion;
+use super::connection::Connection;
+use super::handler::{Handler, receive};
+use super::packet::Packet;
+use crate::io::host::Hold;
+use crate::io::reactor::Task;
+use crate::protocol::CloseReason as Reason;
+use crate::websocket::codec::{Frames, Said};
+
+/// What is read of a stream at once.
+const READ: usize = 1 << 13;
+
+/// How often in a row, before it is [`others_first`].
+pub(super) const READS: usize = 16;
+
+thread_local! {
+    /// Where a stream is read to: one for all that are read on a thread, since nothing stays there.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
+
+/// Has a task that could go on wait for its next turn: whoever always has more to say keeps nobody
+/// else waiting.
+pub(super) fn others_first<T>(cx: &Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// The reading of a websocket, as long as its connection lives; what comes behind its end is read and
+/// not looked at, until the client has said goodbye.
+pub(super) struct Reading<H: Handler, R> {
+    pub(super) connection: Weak<Connection<H::Data>>,
+    pub(super) handler: Weak<H>,
+    pub(super) stream: R,
+    pub(super) frames: Frames,
+    pub(super) peer_has_closed: bool,
+}
+
+impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
+    pub(super) fn new(handler: &Arc<H>, connection: &Arc<Connection<H::Data>>, stream: R) -> Self {
+        Self {
+            connection: Arc::downgrade(connection),
+            handler: Arc::downgrade(handler),
+            stream,
+            frames: Frames::new(handler.engine().config.max_http_buffer_size),
+            peer_has_closed: false,
+        }
+    }
+
+    /// Reads what comes; ready when nothing will any more.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..READS {
+            if self.peer_has_closed {
+                return Poll::Ready(());
+            }
+            if let Some(connection) = self.connection.upgrade() {
+                if connection.unheard().poll_low(cx).is_pending() {
+                    connection.beat.pause();
+                    return Poll::Pending;
+                }
+                connection.beat.resume();
+            }
+            let read = BUFFER.with_borrow_mut(|buffer| {
+                let mut into = ReadBuf::new(buffer);
+                ready!(Pin::new(&mut self.stream).poll_read(cx, &mut into))?;
+                let bytes = into.filled_mut();
+                let is_end = bytes.is_empty();
+                self.heard(bytes);
+                Poll::Ready(io::Result::Ok(is_end))
+            });
+            if ready!(read).unwrap_or(true) {
+                return Poll::Ready(());
+            }
+        }
+        others_first(cx)
+    }
+
+    /// Takes bytes of the client.
+    fn heard(&mut self, bytes: &mut [u8]) {
+        let living = self.connection.upgrade().zip(self.handler.upgrade());
+        let Some((connection, handler)) = living.filter(|(connection, _)| !connection.is_closed())
+        else {
+            // Nothing is heard any more but the client's goodbye.
+            self.look_for_close(bytes);
+            return;
+        };
+        let _hold = Hold::new(&*handler.engine().events);
+        let length = bytes.len();
+        let closed = &mut self.peer_has_closed;
+        let mut pinged = connection.protocol == ProtocolVersion::V3;
+        let (mut messages, mut beats) = (0, 0);
+        let fed = self.frames.feed(bytes, |said| {
+            *closed |= matches!(said, Said::Close(_));
+            pinged |= matches!(said, Said::Ping(_));
+            messages += 1;
+            beats += u64::from(matches!(
+                said,
+                Said::Ping(_) | Said::Pong | Said::Text("2" | "3")
+            ));
+            handle(&handler, &connection, said)
+        });
+        let load = &handler.engine().runtime.reactor.load;
+        load.received(connection.number, length, messages, beats);
+        match fed {
+            Err(fault) => connection.close_for(fault),
+            // Its pings are answered, all in one write.
+            Ok(()) if pinged => connection.flush(),
+            Ok(()) => {}
+        }
+    }
+
+    /// Notes whether a client whose messages nobody takes any more ends its side of the websocket.
+    pub(super) fn look_for_close(&mut self, bytes: &mut [u8]) {
+        let closed = &mut self.peer_has_closed;
+        let fed = self.frames.feed(bytes, |said| {
+            *closed |= matches!(said, Said::Close(_));
+            ControlFlow::Continue(())
+        });
+        // Behind what is no frame there can be no goodbye.
+        *closed |= fed.is_err();
+    }
+}
+
+impl<H: Handler, R: AsyncRead + Unpin + Send> Task for Reading<H, R> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_read(cx));
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close_unsaid();
+        }
+        Poll::Ready(())
+    }
+
+    fn failed(&mut self) {
+        if let Some(connection) = self.connection.upgrade() {
+            connection.close(Reason::TransportError);
+        }
+    }
+}
+
+/// What a client says on the websocket of its connection.
+pub(super) fn handle<H: Handler>(
+    handler: &Arc<H>,
+    connection: &Arc<Connection<H::Data>>,
+    said: Said<'_>,
+) -> ControlFlow<()> {
+    let protocol = connection.protocol;
+    let packet = match said {
+        Said::Text(text) => Packet::of_text(text, protocol),
+        Said::Binary(bytes) => Ok(Packet::of_bytes(bytes, protocol)),
+        Said::Ping(data) => {
+            connection.pong(data);
+            return ControlFlow::Continue(());
+        }
+        Said::Pong => return ControlFlow::Continue(()),
+        Said::Close(closing) => {
+            let payload = closing.map_or(&[][..], |closing| closing.0);
+            connection.close_with(Reason::TransportClose, payload);
+            return ControlFlow::Break(());
+        }
+    };
+    let Ok(packet) = packet else {
+        connection.close(Reason::ParseError);
+        return ControlFlow::Break(());
+    };
+    if receive(handler, connection, packet) {
+        ControlFlow::Continue(())
+    } else {
+        ControlFlow::Break(())
+    }
+}

@@ -1,0 +1,292 @@
+//! The upgrade of a connection from polling to a websocket.
+//!
+//! The client probes the websocket (`2probe`), is answered (`3probe`), and says that it has left polling
+//! (`5`). What must stay true: a client that begins an upgrade and does not finish it loses nothing,
+//! since polling goes on as if nothing were.
+
+use std::future::poll_fn;
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::{Instant, interval_at, timeout};
+
+use super::TransportType;
+use super::connection::{Connection, Data, FAREWELL, in_time};
+use super::handler::Handler;
+use super::reader::{READS, Reading, handle, others_first};
+use crate::io::transport::{Opened, ReadHalf, WriteHalf};
+use crate::websocket::codec::{self, Kind, Said};
+use crate::websocket::rewind::Rewind;
+
+/// How often a poll that waits is released while a client upgrades.
+const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long a client that gets no connection may take to say goodbye.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What may wait for a client that has not agreed on its upgrade.
+const MAX_UNWRITTEN: usize = 1 << 12;
+
+/// How far the upgrade is.
+#[derive(Debug)]
+enum State {
+    /// The client has not probed the websocket yet.
+    Opened(Unused),
+    /// Its probe is answered: it may leave polling at any time.
+    Probed(Unused),
+    /// It has left polling, and its connection writes to the websocket.
+    Upgraded,
+    /// It did something else, and is turned away with a closing frame that holds these bytes.
+    Refused(Unused, Vec<u8>),
+}
+
+/// The half of a websocket to which no connection writes yet.
+#[derive(Debug)]
+struct Unused {
+    half: WriteHalf,
+    unwritten: Vec<u8>,
+}
+
+impl Unused {
+    /// Writes what is to be said, as far as it is taken; false if nothing will be any more.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
+        while !self.unwritten.is_empty() {
+            match self.half.try_write(&self.unwritten) {
+                Ok(written) => drop(self.unwritten.drain(..written)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match self.half.poll_writable(cx) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(_)) => return false,
+                        Poll::Pending => return true,
+                    }
+                }
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    fn queue(&mut self, kind: Kind, payload: &[u8]) {
+        codec::write(&mut self.unwritten, kind, payload);
+    }
+}
+
+impl State {
+    /// The half that the connection does not have yet.
+    fn unused(&mut self) -> Option<&mut Unused> {
+        match self {
+            Self::Opened(unused) | Self::Probed(unused) | Self::Refused(unused, _) => Some(unused),
+            Self::Upgraded => None,
+        }
+    }
+
+    /// Goes on to [`State::Upgraded`], and gives the half away that the connection did not have.
+    fn upgrade(&mut self) -> Option<Unused> {
+        match std::mem::replace(self, Self::Upgraded) {
+            Self::Opened(unused) | Self::Probed(unused) | Self::Refused(unused, _) => Some(unused),
+            Self::Upgraded => None,
+        }
+    }
+
+    fn probed(&mut self) {
+        if let Some(unused) = self.upgrade() {
+            *self = Self::Probed(unused);
+        }
+    }
+
+    fn refuse(&mut self, closing: &[u8]) {
+        if let Some(unused) = self.upgrade() {
+            *self = Self::Refused(unused, closing.to_vec());
+        }
+    }
+}
+
+/// Takes a connection over from polling, once the client says that it has left that. The websocket's
+/// first bytes are on their way; `head` is what was read of it already.
+pub(super) async fn take_over<H: Handler>(
+    (handler, connection): (Weak<H>, Weak<Connection<H::Data>>),
+    opened: Opened,
+    head: Bytes,
+) {
+    let Some((strong, living)) = handler.upgrade().zip(connection.upgrade()) else {
+        return;
+    };
+    let mut upgrade = Upgrade {
+        reading: Reading::new(&strong, &living, Rewind::new(head, opened.read)),
+        state: State::Opened(Unused {
+            half: opened.write,
+            unwritten: opened.unwritten,
+        }),
+    };
+    let patience = strong.engine().config.upgrade_timeout;
+    let reactor = strong.engine().runtime.reactor.clone();
+    let polls = living.transport() == Some(TransportType::Polling);
+    // As Engine.IO does, a second websocket of a session is turned away.
+    let upgrading = polls.then(|| living.upgrade()).flatten();
+    drop((strong, living));
+    let is_agreed =
+        upgrading.is_some() && in_time(&connection, patience, upgrade.agree()).await == Some(true);
+    // Another websocket may take the connection over from now on, if this one does not.
+    drop(upgrading);
+    if !is_agreed {
+        upgrade.turn_away().await;
+        return;
+    }
+    let mut reading = upgrade.reading;
+    match connection.upgrade().filter(|living| !living.is_closed()) {
+        Some(connection) => connection.read_by(reactor.read(reading)),
+        None => {
+            let _ = timeout(FAREWELL, poll_fn(|cx| reading.poll_read(cx))).await;
+        }
+    }
+}
+
+/// A client that may be about to leave polling.
+struct Upgrade<H: Handler> {
+    reading: Reading<H, Rewind<ReadHalf>>,
+    state: State,
+}
+
+impl<H: Handler> Upgrade<H> {
+    /// Hears a client out until it says that it has left polling. Meanwhile a poll that waits is
+    /// released now and then, since the client cannot leave before its poll is answered.
+    ///
+    /// False if the client says anything else or leaves, or the connection ends.
+    async fn agree(&mut self) -> bool {
+        let mut releases = interval_at(Instant::now() + RELEASE_INTERVAL, RELEASE_INTERVAL);
+        poll_fn(|cx| {
+            while releases.poll_tick(cx).is_ready() {
+                match self.reading.connection.upgrade() {
+                    Some(connection) if matches!(self.state, State::Probed(_)) => {
+                        connection.release_poll();
+                    }
+                    Some(_) => {}
+                    None => return Poll::Ready(false),
+                }
+            }
+            for _ in 0..READS {
+                match &mut self.state {
+                    State::Upgraded => return Poll::Ready(true),
+                    State::Refused(..) => return Poll::Ready(false),
+                    State::Opened(unused) | State::Probed(unused) => {
+                        if !unused.poll_write(cx) {
+                            return Poll::Ready(false);
+                        }
+                    }
+                }
+                let mut buffer = [0; 1024];
+                let mut into = ReadBuf::new(&mut buffer);
+                if ready!(self.poll_read(cx, &mut into)).is_err() || into.filled().is_empty() {
+                    return Poll::Ready(false);
+                }
+                self.heard(into.filled_mut());
+            }
+            others_first(cx)
+        })
+        .await
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.reading.stream).poll_read(cx, into)
+    }
+
+    /// Takes bytes of the client: what comes behind the `5` is for the connection already.
+    fn heard(&mut self, bytes: &mut [u8]) {
+        let Self { reading, state } = self;
+        let living = reading.connection.upgrade().zip(reading.handler.upgrade());
+        let Some((connection, handler)) = living else {
+            state.refuse(&[]);
+            return;
+        };
+        let closed = &mut reading.peer_has_closed;
+        let fed = reading.frames.feed(bytes, |said| {
+            *closed |= matches!(said, Said::Close(_));
+            match state {
+                State::Upgraded => handle(&handler, &connection, said),
+                _ => step(state, &connection, said),
+            }
+        });
+        match (fed, state.unused()) {
+            (Ok(()), None) => connection.flush(),
+            (Err(fault), None) => connection.close_for(fault),
+            // A client that only pings and reads nothing is not about to leave polling.
+            (Ok(()), Some(unused)) => {
+                if unused.unwritten.len() > MAX_UNWRITTEN {
+                    state.refuse(&[]);
+                }
+            }
+            (Err(fault), Some(_)) => state.refuse(&fault.close_code().to_be_bytes()),
+        }
+    }
+
+    /// Ends a websocket that no connection gets. The client's answer is waited for, since a stream
+    /// that is closed with bytes unread takes back what was written on it.
+    async fn turn_away(mut self) {
+        let closing = match &mut self.state {
+            State::Refused(_, closing) => std::mem::take(closing),
+            _ => Vec::new(),
+        };
+        let Some(mut unused) = self.state.upgrade() else {
+            return;
+        };
+        unused.queue(Kind::Close, &closing);
+        let goodbye = poll_fn(|cx| {
+            for _ in 0..READS {
+                if !unused.poll_write(cx) {
+                    return Poll::Ready(());
+                }
+                if unused.unwritten.is_empty() && self.reading.peer_has_closed {
+                    return Poll::Ready(());
+                }
+                let mut buffer = [0; 1024];
+                let mut into = ReadBuf::new(&mut buffer);
+                if ready!(self.poll_read(cx, &mut into)).is_err() || into.filled().is_empty() {
+                    return Poll::Ready(());
+                }
+                self.reading.look_for_close(into.filled_mut());
+            }
+            others_first(cx)
+        });
+        let _ = timeout(PATIENCE, goodbye).await;
+    }
+}
+
+/// What a client does on a websocket that its connection does not have yet.
+fn step<D: Data>(
+    state: &mut State,
+    connection: &Arc<Connection<D>>,
+    said: Said<'_>,
+) -> ControlFlow<()> {
+    let Some(unused) = state.unused() else {
+        return ControlFlow::Break(());
+    };
+    match said {
+        Said::Text("2probe") => {
+            unused.queue(Kind::Text, b"3probe");
+            connection.may_leave_polling(true);
+            state.probed();
+        }
+        Said::Text(text) if text.starts_with('5') => {
+            if let Some(Unused { half, unwritten }) = state.upgrade() {
+                connection.upgraded(half, unwritten);
+            }
+        }
+        Said::Ping(data) => unused.queue(Kind::Pong, data),
+        Said::Pong => {}
+        Said::Close(closing) => {
+            state.refuse(closing.map_or(&[][..], |closing| closing.0));
+            return ControlFlow::Break(());
+        }
+        Said::Text(_) | Said::Binary(_) => {
+            state.refuse(&[]);
+            return ControlFlow::Break(());
+        }
+    }
+    ControlFlow::Continue(())
+}

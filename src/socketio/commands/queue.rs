@@ -1,0 +1,123 @@
+//! The tasks that wait, in the order in which they were given.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::super::socket::Socket;
+use super::parse;
+use crate::protocol::CloseReason as Reason;
+
+/// How many commands the thread that speaks carries out itself, when nothing is before them: the
+/// I/O thread would take longer to wake than they take. More of them are worth a thread of their
+/// own (docs/performance.md).
+const MAX_AT_ONCE: usize = 8;
+/// How many bytes such commands hold at most.
+const MAX_BYTES_AT_ONCE: usize = 1 << 13;
+
+/// Something to carry out.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// A batch of commands of the application, and the attachments they count.
+    Batch(Vec<u8>, Vec<Bytes>),
+    /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
+    Expire(Arc<Socket>),
+    /// Every connection ends, for this reason.
+    EndAll(Reason),
+}
+
+impl Task {
+    /// Whether it is no more than a few messages to single sockets.
+    fn is_small(&self) -> bool {
+        let Self::Batch(text, attachments) = self else {
+            return false;
+        };
+        let attached: usize = attachments.iter().map(Bytes::len).sum();
+        text.len() + attached <= MAX_BYTES_AT_ONCE
+            && text
+                .split(|&byte| byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .enumerate()
+                .all(|(at, line)| at < MAX_AT_ONCE && parse::may_be_message(line))
+    }
+}
+
+/// The way out: tasks in the order in which they were given, carried out by one thread at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    queue: Mutex<Queue>,
+    bell: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    tasks: VecDeque<Task>,
+    /// A thread carries out tasks, and looks after the queue when it is done.
+    is_busy: bool,
+}
+
+impl Output {
+    /// Gives a task to the I/O thread.
+    pub(crate) fn send(&self, task: Task) {
+        let mut queue = self.queue.lock();
+        queue.tasks.push_back(task);
+        let rings = !queue.is_busy;
+        drop(queue);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Has [`Output::wait`] look whether the server is gone.
+    pub(crate) fn close(&self) {
+        self.bell.notify_one();
+    }
+
+    /// Waits until there may be tasks for the I/O thread.
+    pub(super) async fn wait(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Takes a task back that the thread which gives it may carry out itself: a small one, before
+    /// which there is nothing; that thread says [`Output::done`]. Any other waits for the I/O thread.
+    pub(super) fn take_small(&self, task: Task) -> Option<Task> {
+        let mut queue = self.queue.lock();
+        if queue.is_busy || !queue.tasks.is_empty() || !task.is_small() {
+            drop(queue);
+            self.send(task);
+            return None;
+        }
+        queue.is_busy = true;
+        Some(task)
+    }
+
+    /// Takes what there is, unless another thread carries out tasks and will look for more. Who
+    /// takes some says [`Output::done_all`].
+    pub(super) fn take_all(&self) -> Option<VecDeque<Task>> {
+        let mut queue = self.queue.lock();
+        if queue.is_busy || queue.tasks.is_empty() {
+            return None;
+        }
+        queue.is_busy = true;
+        Some(std::mem::take(&mut queue.tasks))
+    }
+
+    /// A small task is carried out.
+    pub(super) fn done(&self) {
+        let mut queue = self.queue.lock();
+        queue.is_busy = false;
+        let rings = !queue.tasks.is_empty();
+        drop(queue);
+        if rings {
+            self.bell.notify_one();
+        }
+    }
+
+    /// All that was taken is carried out, and the I/O thread takes more if there is.
+    pub(super) fn done_all(&self) {
+        self.queue.lock().is_busy = false;
+    }
+}

@@ -1,0 +1,77 @@
+//! What must stay true for every input of the codec of frames; `fuzz/` and the unit tests run it. A
+//! function panics where it does not.
+
+use std::ops::ControlFlow;
+
+use super::codec::{Frames, Said};
+use crate::protocol::FrameError;
+
+/// A frame's content, kept.
+#[derive(Debug, PartialEq, Eq)]
+enum Received {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong,
+    Close(Option<Vec<u8>>),
+}
+
+/// Reads the frames of a stream that comes in chunks of these sizes, over and over.
+fn frames_of(stream: &[u8], limit: usize, sizes: &[usize]) -> (Vec<Received>, Option<FrameError>) {
+    let mut frames = Frames::new(limit);
+    let mut received = Vec::new();
+    let mut left = stream;
+    for &size in sizes.iter().cycle() {
+        if left.is_empty() {
+            break;
+        }
+        let (chunk, rest) = left.split_at(size.clamp(1, left.len()));
+        left = rest;
+        let read = frames.feed(&mut chunk.to_vec(), |said| {
+            received.push(match said {
+                Said::Text(text) => Received::Text(text.to_owned()),
+                Said::Binary(bytes) => Received::Binary(bytes.to_vec()),
+                Said::Ping(data) => Received::Ping(data.to_vec()),
+                Said::Pong => Received::Pong,
+                Said::Close(closing) => Received::Close(closing.map(|closing| closing.0.to_vec())),
+            });
+            ControlFlow::Continue(())
+        });
+        if let Err(fault) = read {
+            return (received, Some(fault));
+        }
+    }
+    (received, None)
+}
+
+/// The frames of a client: a stream means the same however it is cut up, and no message is larger than
+/// the limit. The first bytes are the limit and the sizes of the chunks.
+pub fn frames(input: &[u8]) {
+    let Some((&[limit, first, second], stream)) = input.split_first_chunk::<3>() else {
+        return;
+    };
+    let limit = usize::from(limit) * 4;
+    let whole = frames_of(stream, limit, &[stream.len()]);
+    for received in &whole.0 {
+        match received {
+            Received::Text(text) => assert!(text.len() <= limit),
+            Received::Binary(bytes) => assert!(bytes.len() <= limit),
+            Received::Ping(data) => assert!(data.len() <= 125),
+            Received::Pong | Received::Close(_) => {}
+        }
+    }
+    assert_eq!(whole, frames_of(stream, limit, &[1]));
+    let sizes = [usize::from(first), usize::from(second)];
+    assert_eq!(whole, frames_of(stream, limit, &sizes));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fuzzing::tests::replay;
+
+    #[test]
+    fn streams_of_frames_of_the_corpus_mean_the_same_however_they_are_cut_up() {
+        replay("frames", frames);
+    }
+}
