@@ -271,14 +271,12 @@ const NO_PAYLOAD: &str = "0";
 
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
     let mut digits = itoa::Buffer::new();
-    let mut record = |kind: RecordKind, numbers: [i64; 4], payload: &str| {
+    let mut record = |kind: RecordKind, [subject, a, b, place]: [i64; 4], payload: &str| {
         let text = &mut taking.text;
         if !taking.ends.is_empty() {
             text.push(b',');
         }
-        text.extend_from_slice(digits.format(kind.number()).as_bytes());
-        text.push(b',');
-        for number in numbers {
+        for number in [kind.number(), subject, a, b, place] {
             text.extend_from_slice(digits.format(number).as_bytes());
             text.push(b',');
         }
