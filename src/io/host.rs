@@ -30,6 +30,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn pump(&self, pump: PumpNumber, action: PumpAction);
 
     /// Tells that a descriptor which was adopted from it is closed.
+    #[cfg_attr(not(unix), allow(dead_code))]
     fn released(&self, owner: u64);
 
     /// More is about to be told: JavaScript need not be woken before [`Host::release`].

@@ -20,6 +20,7 @@
 //! event.rs     what a host reports          attempts.rs  authentication, attempt by attempt
 //! effect.rs    what a host must do          timeout.rs   what a timeout given in JavaScript means
 //! methods.rs   the methods of one binding   id_map.rs    values under numbers that are used once
+//! instance.rs  which LoopbackSocket it is
 //! ```
 
 mod attempts;
