@@ -476,7 +476,7 @@ mod tests {
 
     use super::*;
     use crate::engineio::inbound_budget::{HIGH_WATER, Unheard};
-    use crate::protocol::CloseReason as Reason;
+    use crate::protocol::CloseReason;
     use crate::socketio::packet::Payload;
 
     fn event(socket: u64, text: &str) -> Notice {
@@ -499,7 +499,7 @@ mod tests {
         inbox.push(event(7, r#"["m",1]"#));
         inbox.push(Notice::Disconnect {
             socket: 7,
-            reason: Reason::TransportClose,
+            reason: CloseReason::TransportClose,
         });
         let portion = inbox.take();
         assert!(portion.attachments.is_empty() && !portion.more);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::event_batch::Inbox;
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 use crate::socketio::events::{Inbox as _, Notice};
 use crate::socketio::packet::{self, Payload};
 
@@ -46,7 +46,7 @@ pub fn batches(input: &[u8]) {
         }
         inbox.push(Notice::Disconnect {
             socket: 8,
-            reason: Reason::TransportClose,
+            reason: CloseReason::TransportClose,
         });
         pushed.push(("0", 0));
     }

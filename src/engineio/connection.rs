@@ -28,7 +28,7 @@ use super::send_queue::{Polling, SendQueue, Series, Websocket};
 use super::{FrameError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
-use crate::protocol::{CloseReason as Reason, Refusal};
+use crate::protocol::{CloseReason, Refusal};
 
 /// How long a client may take to fetch what is queued for it, or to say goodbye, when its
 /// connection ends; that of Engine.IO.
@@ -47,10 +47,10 @@ pub(crate) trait Data: Send + Sync + Sized + 'static {
     fn is_idle(&self) -> bool;
 
     /// The connection is to end as soon as the client has come for what waits for it.
-    fn on_finish(connection: &Arc<Connection<Self>>, reason: Reason);
+    fn on_finish(connection: &Arc<Connection<Self>>, reason: CloseReason);
 
     /// The connection has ended.
-    fn on_close(connection: &Arc<Connection<Self>>, reason: Reason);
+    fn on_close(connection: &Arc<Connection<Self>>, reason: CloseReason);
 }
 
 /// By what a connection is known, and how its client speaks.
@@ -71,7 +71,7 @@ pub(crate) struct Connection<D> {
     engine: Arc<Engine<Self>>,
     unheard: Arc<Unheard>,
     outgoing: Mutex<SendQueue>,
-    reason: OnceLock<Reason>,
+    reason: OnceLock<CloseReason>,
     ending: AtomicBool,
     upgrading: AtomicBool,
     is_looked_after: AtomicBool,
@@ -157,7 +157,7 @@ impl<D> std::fmt::Debug for Connection<D> {
 
 impl<D: Data> Engine<Connection<D>> {
     /// Ends every connection.
-    pub(crate) fn end_all(&self, reason: Reason) {
+    pub(crate) fn end_all(&self, reason: CloseReason) {
         for connection in self.connections() {
             connection.close(reason);
         }
@@ -359,12 +359,12 @@ impl<D: Data> Connection<D> {
     }
 
     /// The reason somebody gave for its end, if any.
-    pub(crate) fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<CloseReason> {
         self.reason.get().copied()
     }
 
     /// Says why the connection is about to end; the first reason stays.
-    pub(crate) fn ends_because(&self, reason: Reason) {
+    pub(crate) fn ends_because(&self, reason: CloseReason) {
         let _ = self.reason.set(reason);
     }
 
@@ -505,13 +505,13 @@ impl<D: Data> Connection<D> {
 
     /// The client takes less than it is to get, and nothing is lost in silence.
     fn overflow(self: &Arc<Self>) {
-        self.ends_because(Reason::Backpressure);
-        self.end(Reason::Backpressure, End::AtOnce);
+        self.ends_because(CloseReason::Backpressure);
+        self.end(CloseReason::Backpressure, End::AtOnce);
     }
 
     /// The peer is gone, or is to be: nothing is written to it any more.
     pub(crate) fn lost(self: &Arc<Self>) {
-        self.end(Reason::TransportClose, End::AtOnce);
+        self.end(CloseReason::TransportClose, End::AtOnce);
     }
 
     fn flush_locked(self: &Arc<Self>, outgoing: &mut SendQueue) -> io::Result<()> {
@@ -578,7 +578,7 @@ impl<D: Data> Connection<D> {
         match (packet, self.protocol) {
             (Packet::Message(text), _) => return Received::Message(text),
             (Packet::Binary(bytes), _) => return Received::Binary(bytes),
-            (Packet::Close, _) => self.close(Reason::TransportClose),
+            (Packet::Close, _) => self.close(CloseReason::TransportClose),
             (Packet::Ping(_), ProtocolVersion::V3) => {
                 self.beat.answered();
                 // What a client has the server say counts as all else does.
@@ -591,7 +591,7 @@ impl<D: Data> Connection<D> {
             (Packet::Pong, ProtocolVersion::V4) => self.beat.answered(),
             // A heartbeat in the wrong direction.
             (Packet::Ping(_), ProtocolVersion::V4) | (Packet::Pong, ProtocolVersion::V3) => {
-                self.close(Reason::HeartbeatDirection);
+                self.close(CloseReason::HeartbeatDirection);
             }
             (Packet::Upgrade | Packet::Noop, _) => {}
         }
@@ -611,7 +611,7 @@ impl<D: Data> Connection<D> {
         };
         if polling.poll.is_some() {
             drop(outgoing);
-            self.close(Reason::PollOverlap);
+            self.close(CloseReason::PollOverlap);
             return Err(None);
         }
         polling.poll = Some(request);
@@ -675,7 +675,7 @@ impl<D: Data> Connection<D> {
 
     /// Ends the connection when its client has what was queued: a polling client comes and fetches
     /// it, with the end behind.
-    pub(crate) fn finish(self: &Arc<Self>, reason: Reason) {
+    pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason) {
         {
             let mut outgoing = self.outgoing.lock();
             let waiting = match &mut *outgoing {
@@ -702,29 +702,29 @@ impl<D: Data> Connection<D> {
     }
 
     /// Ends the connection; what was queued goes out, as far as the client takes it.
-    pub(crate) fn close(self: &Arc<Self>, reason: Reason) {
+    pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) {
         self.end(reason, End::Said(&[]));
     }
 
     /// Ends the connection with a closing frame that holds these bytes.
-    pub(super) fn close_with(self: &Arc<Self>, reason: Reason, payload: &[u8]) {
+    pub(super) fn close_with(self: &Arc<Self>, reason: CloseReason, payload: &[u8]) {
         self.end(reason, End::Said(payload));
     }
 
     /// Ends the connection of a client that sent what a websocket may not carry.
     pub(super) fn close_for(self: &Arc<Self>, fault: FrameError) {
         self.close_with(
-            Reason::InvalidFrame(fault),
+            CloseReason::InvalidFrame(fault),
             &fault.close_code().to_be_bytes(),
         );
     }
 
     /// Ends the connection of a client that ended its side of the stream.
     pub(super) fn close_unsaid(self: &Arc<Self>) {
-        self.end(Reason::TransportClose, End::Unsaid);
+        self.end(CloseReason::TransportClose, End::Unsaid);
     }
 
-    fn end(self: &Arc<Self>, reason: Reason, how: End<'_>) {
+    fn end(self: &Arc<Self>, reason: CloseReason, how: End<'_>) {
         let transport = std::mem::replace(&mut *self.outgoing.lock(), SendQueue::Closed);
         if matches!(transport, SendQueue::Closed) {
             return;
@@ -740,7 +740,7 @@ impl<D: Data> Connection<D> {
         match (transport, how) {
             (SendQueue::Polling(mut polling), _) => {
                 // A client that said that it leaves is not told that the server does.
-                let last = if reason == Reason::TransportClose {
+                let last = if reason == CloseReason::TransportClose {
                     "6"
                 } else {
                     "1"
@@ -808,7 +808,7 @@ async fn drain<D: Data>(connection: Weak<Connection<D>>) {
             Some(false) => {}
             None => {
                 if let Some(connection) = connection.upgrade() {
-                    connection.end(Reason::PingTimeout, End::AtOnce);
+                    connection.end(CloseReason::PingTimeout, End::AtOnce);
                 }
                 return;
             }
@@ -870,7 +870,7 @@ async fn hear_out(reader: Arc<Reader>, until: Instant) {
     }
 }
 
-async fn close_late<D: Data>(connection: Weak<Connection<D>>, reason: Reason) {
+async fn close_late<D: Data>(connection: Weak<Connection<D>>, reason: CloseReason) {
     let _ = in_time(&connection, FAREWELL, pending::<()>()).await;
     if let Some(connection) = connection.upgrade() {
         connection.close(reason);

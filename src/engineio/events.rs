@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Str;
 use super::inbound_budget::Said;
 use crate::io::host::Host;
-use crate::protocol::{CloseReason as Reason, Refusal};
+use crate::protocol::{CloseReason, Refusal};
 
 /// JavaScript's number for a connection, given before the connection exists.
 pub(crate) type ConnectionNumber = u64;
@@ -19,7 +19,7 @@ pub(crate) trait Events: Host {
     fn upgraded(&self, connection: ConnectionNumber);
 
     /// A connection ended, after what it carried did.
-    fn closed(&self, connection: ConnectionNumber, reason: Reason);
+    fn closed(&self, connection: ConnectionNumber, reason: CloseReason);
 
     /// A packet came or is queued, on a connection whose packets JavaScript watches.
     fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, said: Option<Said>);

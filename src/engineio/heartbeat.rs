@@ -16,7 +16,7 @@ use super::ProtocolVersion;
 use super::config::Config;
 use super::connection::{Connection, Data, SOON};
 use super::liveness::{Beat, QUIET};
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 
 /// The delays of one server.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +77,7 @@ impl Doubt {
     }
 }
 
-fn close<D: Data>(connection: &Weak<Connection<D>>, reason: Reason) {
+fn close<D: Data>(connection: &Weak<Connection<D>>, reason: CloseReason) {
     if let Some(connection) = connection.upgrade() {
         connection.close(reason);
     }
@@ -105,7 +105,7 @@ async fn listen<D: Data>(connection: Weak<Connection<D>>, Delays { interval, tim
         look = next_look(&strong.beat, since + delay, delay);
         drop(strong);
         if look <= Instant::now() && !doubt.gives_more(&connection, since, delay).await {
-            close(&connection, Reason::PingTimeout);
+            close(&connection, CloseReason::PingTimeout);
             return;
         }
     }
@@ -137,7 +137,7 @@ async fn ping<D: Data>(
             if !was_soon && std::mem::take(&mut may_join_late) {
                 joins_until = Some(Instant::now() + joins_within);
             } else if let Some(idle) = connection.upgrade().filter(|it| it.data.is_idle()) {
-                idle.finish(Reason::ForcedClose);
+                idle.finish(CloseReason::ForcedClose);
                 return;
             }
             continue;
@@ -177,7 +177,7 @@ async fn ping<D: Data>(
         }
         drop(strong);
         if !doubt.gives_more(&connection, since, timeout).await {
-            close(&connection, Reason::PingTimeout);
+            close(&connection, CloseReason::PingTimeout);
             return;
         }
         next = Instant::now();

@@ -20,7 +20,7 @@ use super::payload::{self, Writer};
 use super::request::Asks;
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::host::Hold;
-use crate::protocol::{CloseReason as Reason, Refusal};
+use crate::protocol::{CloseReason, Refusal};
 
 /// The type of a body of Engine.IO 3 that holds binary packets.
 const BINARY: &str = "application/octet-stream";
@@ -75,7 +75,7 @@ pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
             };
             let is_binary = request.content_type.as_deref() == Some(BINARY);
             if is_binary && connection.protocol == ProtocolVersion::V4 {
-                connection.close(Reason::InvalidContent);
+                connection.close(CloseReason::InvalidContent);
                 refuse(engine, request.number, None);
                 return;
             }
@@ -149,7 +149,7 @@ fn post<H: Handler>(
             // Nothing is read any more but that the client leaves.
             return true;
         }
-        connection.close(Reason::ParseError);
+        connection.close(CloseReason::ParseError);
     } else if protocol == ProtocolVersion::V3 {
         // Its pings are answered.
         connection.flush();
@@ -174,7 +174,11 @@ fn refuse<C>(engine: &Engine<C>, request: RequestNumber, refusal: Option<Refusal
 }
 
 /// Ends a connection whose client does not keep to the protocol of polling.
-pub(crate) fn abort_session<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, reason: Reason) {
+pub(crate) fn abort_session<D: Data>(
+    engine: &Engine<Connection<D>>,
+    sid: Sid,
+    reason: CloseReason,
+) {
     if let Some(connection) = engine.connection(sid) {
         connection.close(reason);
     }

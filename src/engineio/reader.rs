@@ -15,7 +15,7 @@ use super::handler::{Handler, receive};
 use super::packet::Packet;
 use crate::io::host::Hold;
 use crate::io::reactor::Task;
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 use crate::websocket::codec::{Frames, Said};
 
 /// What is read of a stream at once.
@@ -142,7 +142,7 @@ impl<H: Handler, R: AsyncRead + Unpin + Send> Task for Reading<H, R> {
 
     fn failed(&mut self) {
         if let Some(connection) = self.connection.upgrade() {
-            connection.close(Reason::TransportError);
+            connection.close(CloseReason::TransportError);
         }
     }
 }
@@ -164,12 +164,12 @@ pub(super) fn handle<H: Handler>(
         Said::Pong => return ControlFlow::Continue(()),
         Said::Close(closing) => {
             let payload = closing.map_or(&[][..], |closing| closing.0);
-            connection.close_with(Reason::TransportClose, payload);
+            connection.close_with(CloseReason::TransportClose, payload);
             return ControlFlow::Break(());
         }
     };
     let Ok(packet) = packet else {
-        connection.close(Reason::ParseError);
+        connection.close(CloseReason::ParseError);
         return ControlFlow::Break(());
     };
     if receive(handler, connection, packet) {

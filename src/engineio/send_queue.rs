@@ -16,7 +16,7 @@ use super::payload::{Packet, Writer};
 use super::{ProtocolVersion, Str, TransportType};
 use crate::io::transport::WriteHalf;
 use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 use crate::websocket::codec::{self, Kind};
 
 /// Bytes that are written at once, however many more are about to be queued.
@@ -85,7 +85,7 @@ pub(super) struct Polling {
     pub(super) poll: Option<RequestNumber>,
     takes_binary: bool,
     /// Why the connection ends when the client has what is queued.
-    pub(super) ends: Option<Reason>,
+    pub(super) ends: Option<CloseReason>,
 }
 
 impl Polling {
@@ -474,7 +474,7 @@ mod tests {
     impl Events for Told {
         fn upgraded(&self, _: ConnectionNumber) {}
 
-        fn closed(&self, _: ConnectionNumber, _: Reason) {}
+        fn closed(&self, _: ConnectionNumber, _: CloseReason) {}
 
         fn packet(&self, _: ConnectionNumber, _: ReportedPacket, _: Option<Said>) {}
 

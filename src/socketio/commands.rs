@@ -32,7 +32,7 @@ use crate::engineio::connection::wait_for;
 use crate::engineio::message::Frame;
 use crate::engineio::send_queue::Series;
 use crate::io::runtime::Runtime;
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 
 /// How many bytes are broadcast, to all clients together, before other tasks have their turn.
 const YIELD_AT: usize = 1 << 22;
@@ -358,7 +358,7 @@ fn run_command(
             if let Some(socket) = server.socket(socket) {
                 let refusal = parser.connect_error(&socket.namespace.name, json, &attached);
                 socket.send(&refusal, max_backpressure, touched);
-                socket.end(Reason::Refused);
+                socket.end(CloseReason::Refused);
             }
         }
         Command::AnswerNamespaceRequest {
@@ -391,7 +391,7 @@ fn run_command(
         }
         Command::CloseConnection { sid } => {
             if let Some(connection) = server.connection(sid) {
-                connection.finish(Reason::ForcedClose);
+                connection.finish(CloseReason::ForcedClose);
             }
         }
         Command::WatchSent { sid, watched } => {
@@ -410,7 +410,7 @@ fn disconnect(server: &Server, socket: &Arc<Socket>, touched: &mut Touched) {
         server.max_backpressure(),
         touched,
     );
-    socket.end(Reason::ServerNamespaceDisconnect);
+    socket.end(CloseReason::ServerNamespaceDisconnect);
 }
 
 /// Ends every socket of a connection, telling the client, and then the connection.
@@ -418,5 +418,5 @@ fn disconnect_connection(server: &Server, connection: &Arc<Connection>, touched:
     for socket in connection.data.sockets() {
         disconnect(server, &socket, touched);
     }
-    connection.finish(Reason::ForcedClose);
+    connection.finish(CloseReason::ForcedClose);
 }

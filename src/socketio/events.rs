@@ -7,7 +7,7 @@ use super::packet::Payload;
 use crate::engineio::events::{ConnectionNumber, Events, ReportedPacket, RequestNumber};
 use crate::engineio::inbound_budget::Said;
 use crate::io::host::{Host, PumpAction, PumpNumber};
-use crate::protocol::{CloseReason as Reason, Refusal};
+use crate::protocol::{CloseReason, Refusal};
 use crate::session::{Attempt, Instance};
 
 /// JavaScript's name for a socket: given once, however long the process lives.
@@ -30,7 +30,7 @@ impl<T: Inbox> Events for T {
         self.push(Notice::Upgraded { connection });
     }
 
-    fn closed(&self, connection: ConnectionNumber, reason: Reason) {
+    fn closed(&self, connection: ConnectionNumber, reason: CloseReason) {
         self.push(Notice::Closed { connection, reason });
     }
 
@@ -116,7 +116,7 @@ pub(crate) enum Notice {
     /// A socket ended.
     Disconnect {
         socket: SocketNumber,
-        reason: Reason,
+        reason: CloseReason,
     },
     /// A client sent what is no Socket.IO packet: its connection is to end.
     Malformed { socket: SocketNumber },
@@ -131,7 +131,7 @@ pub(crate) enum Notice {
     /// A connection ended, after its sockets did.
     Closed {
         connection: ConnectionNumber,
-        reason: Reason,
+        reason: CloseReason,
     },
     /// The answer to a request of long polling.
     Response {

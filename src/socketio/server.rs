@@ -30,7 +30,7 @@ use crate::engineio::engine::Engine;
 use crate::engineio::handler::Handler;
 use crate::engineio::{ProtocolVersion, Sid, Str};
 use crate::io::runtime::Runtime;
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 
 /// How many attachments a message may have.
 pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
@@ -119,12 +119,13 @@ impl Server {
     /// Ends every connection after what was said before, and lets none in any more.
     pub(crate) fn close(&self) {
         self.engine.close();
-        self.output.send(Task::EndAll(Reason::ServerShuttingDown));
+        self.output
+            .send(Task::EndAll(CloseReason::ServerShuttingDown));
     }
 
     /// Ends the connections there are, after what was said before.
     pub(crate) fn close_connections(&self) {
-        self.output.send(Task::EndAll(Reason::ForcedClose));
+        self.output.send(Task::EndAll(CloseReason::ForcedClose));
     }
 
     /// A client asks for a namespace.
@@ -203,7 +204,7 @@ impl Server {
         });
         // Another thread may have ended the connection before it had this socket.
         if connection.is_closed() {
-            socket.end(connection.reason().unwrap_or(Reason::TransportClose));
+            socket.end(connection.reason().unwrap_or(CloseReason::TransportClose));
         }
     }
 
@@ -285,7 +286,7 @@ impl Server {
             (PacketData::Disconnect, Some(socket))
                 if connection.protocol == ProtocolVersion::V3 || !socket.is_joining() =>
             {
-                socket.end(Reason::ClientNamespaceDisconnect);
+                socket.end(CloseReason::ClientNamespaceDisconnect);
                 Ok(())
             }
             (packet, _) if !is_well_formed(&packet) => Err(Rejected::Malformed),
@@ -415,15 +416,15 @@ pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
             socket: socket.number,
         });
     }
-    connection.finish(Reason::ForcedClose);
+    connection.finish(CloseReason::ForcedClose);
 }
 
 /// Ends a connection that sent a packet which is well formed and out of place, as one for a namespace
 /// that the client is not in. Its sockets end at once.
 fn out_of_place(connection: &Arc<Connection>) {
-    connection.finish(Reason::ForcedClose);
+    connection.finish(CloseReason::ForcedClose);
     for socket in connection.data.sockets() {
-        socket.end(Reason::ForcedServerClose);
+        socket.end(CloseReason::ForcedServerClose);
     }
 }
 
@@ -432,6 +433,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.output.close();
         self.engine.close();
-        self.engine.end_all(Reason::ServerShuttingDown);
+        self.engine.end_all(CloseReason::ServerShuttingDown);
     }
 }

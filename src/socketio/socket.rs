@@ -27,7 +27,7 @@ use crate::engineio::flush_set;
 use crate::engineio::inbound_budget::Said;
 use crate::engineio::message::Frame;
 use crate::engineio::{ProtocolVersion, Str};
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 use crate::session::{Effect, Effects, Event, Session};
 
 /// A connection, which carries sockets.
@@ -362,7 +362,7 @@ impl Socket {
 
     /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
     /// whoever ends it. Says whether it had still been alive.
-    pub(crate) fn end(self: &Arc<Self>, reason: Reason) -> bool {
+    pub(crate) fn end(self: &Arc<Self>, reason: CloseReason) -> bool {
         {
             let mut state = self.state.lock();
             if matches!(state.phase, Phase::Ended) {
@@ -412,7 +412,7 @@ impl Data for Client<Arc<Socket>> {
         self.has_no_sockets()
     }
 
-    fn on_finish(connection: &Arc<Connection>, reason: Reason) {
+    fn on_finish(connection: &Arc<Connection>, reason: CloseReason) {
         // Who has not been let in will not be any more.
         for socket in connection.data.sockets() {
             if socket.is_joining() {
@@ -421,7 +421,7 @@ impl Data for Client<Arc<Socket>> {
         }
     }
 
-    fn on_close(connection: &Arc<Connection>, reason: Reason) {
+    fn on_close(connection: &Arc<Connection>, reason: CloseReason) {
         for socket in connection.data.sockets() {
             socket.end(reason);
         }

@@ -5,7 +5,7 @@ use smallvec::smallvec;
 
 use super::count;
 use crate::bridge::event_batch::Inbox;
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 use crate::session::Instance;
 use crate::socketio::events::{Inbox as _, Notice, Run};
 use crate::socketio::packet::Payload;
@@ -109,11 +109,11 @@ pub(super) fn come_and_go(n: u32) {
         };
         let disconnect = Notice::Disconnect {
             socket: number,
-            reason: Reason::TransportClose,
+            reason: CloseReason::TransportClose,
         };
         let closed = Notice::Closed {
             connection: number,
-            reason: Reason::TransportClose,
+            reason: CloseReason::TransportClose,
         };
         [connect, disconnect, closed]
     };

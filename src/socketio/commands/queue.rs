@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::super::socket::Socket;
 use super::parse;
-use crate::protocol::CloseReason as Reason;
+use crate::protocol::CloseReason;
 
 /// How many commands the thread that speaks carries out itself, when nothing is before them: the
 /// I/O thread would take longer to wake than they take. More of them are worth a thread of their
@@ -26,7 +26,7 @@ pub(crate) enum Task {
     /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
     /// Every connection ends, for this reason.
-    EndAll(Reason),
+    EndAll(CloseReason),
 }
 
 impl Task {

@@ -147,7 +147,7 @@ impl World {
         .await;
     }
 
-    async fn ended(&mut self, socket: &Socket) -> Reason {
+    async fn ended(&mut self, socket: &Socket) -> CloseReason {
         self.until(|notice| match notice {
             Notice::Disconnect {
                 socket: ended,
@@ -181,7 +181,7 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
         let (mut other, _other_socket) = world.join(2).await;
         let connection = socket.connection.clone();
         world.server.message(&connection, || panic!("on purpose"));
-        assert_eq!(world.ended(&socket).await, Reason::ForcedClose);
+        assert_eq!(world.ended(&socket).await, CloseReason::ForcedClose);
         drop((connection, socket));
         world.closed(1).await;
         told_the_end(&mut client).await;
@@ -349,7 +349,7 @@ fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
         let much = format!("[\"{}\"]", "x".repeat(4_000_000));
         let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
         socket.send(&frame, 1_000_000, &mut Touched::default());
-        assert_eq!(world.ended(&socket).await, Reason::PingTimeout);
+        assert_eq!(world.ended(&socket).await, CloseReason::PingTimeout);
         drop(socket);
         world.closed(1).await;
         drop(client);
@@ -373,8 +373,8 @@ fn no_memory_is_kept_of_connections_that_have_ended() {
                     clients.push(client);
                 }
                 2 => {
-                    socket.end(Reason::ServerNamespaceDisconnect);
-                    socket.connection.close(Reason::TransportClose);
+                    socket.end(CloseReason::ServerNamespaceDisconnect);
+                    socket.connection.close(CloseReason::TransportClose);
                     clients.push(client);
                 }
                 _ => {
@@ -599,7 +599,7 @@ fn a_client_that_stops_reading_does_not_block_the_writer_below_max_backpressure(
         while !connection.has_caught_up(limit - 1) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert_eq!(world.ended(&socket).await, Reason::Backpressure);
+        assert_eq!(world.ended(&socket).await, CloseReason::Backpressure);
     });
 }
 
@@ -628,7 +628,7 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
         let waited =
             tokio::task::spawn_blocking(move || is_done.recv_timeout(Duration::from_secs(10)));
         waited.await.unwrap().unwrap();
-        assert_eq!(world.ended(&socket).await, Reason::Backpressure);
+        assert_eq!(world.ended(&socket).await, CloseReason::Backpressure);
         world.closed(1).await;
         assert!(world.server.namespace_at(0).unwrap().is_empty());
     });
@@ -639,7 +639,7 @@ fn a_client_that_joins_while_another_thread_ends_its_connection_leaves_nothing_b
     run(async |mut world| {
         let (_client, socket) = world.join(1).await;
         let connection = socket.connection.clone();
-        connection.close(Reason::PingTimeout);
+        connection.close(CloseReason::PingTimeout);
         world.server.namespace("/late");
         world.server.join(&connection, "/late", None);
         let late = world
