@@ -1,30 +1,30 @@
 'use strict';
 
 /**
- * Carries the bytes of sockets that the native server cannot read by itself. Neither side is sent
- * more than the other takes.
+ * Relays the bytes of sockets that the native server cannot read by itself, TLS for example. Each side is
+ * read only as fast as the other one takes what it sends.
  */
 
 const { END, RESUME, WRITE } = require('../native/protocol').RelayAction;
 
-/** How long a client may take to read what is left for it, in ms. */
-const FAREWELL = 30_000;
+/** How many ms a client may take to read what is left for it when its connection closes. */
+const CLOSE_TIMEOUT = 30_000;
 
-/** @type {WeakMap<import('./front').HttpFront, Map<number, import('net').Socket>>} what is carried */
-const carried = new WeakMap();
+/** @type {WeakMap<import('./front').HttpFront, Map<number, import('net').Socket>>} by number */
+const relayed = new WeakMap();
 
 /**
- * Begins to carry.
+ * Begins to relay a socket.
  *
- * @param {import('./front').HttpFront} front where to
- * @param {number} number the pump's number there
+ * @param {import('./front').HttpFront} front where the socket came
+ * @param {number} number the relay's number
  * @param {import('stream').Duplex} socket the socket
  * @returns {void}
  */
 function pump(front, number, socket) {
   const native = front.native;
-  const sockets = carried.get(front) ?? new Map();
-  carried.set(front, sockets.set(number, socket));
+  const sockets = relayed.get(front) ?? new Map();
+  relayed.set(front, sockets.set(number, socket));
   socket.setTimeout?.(0);
   socket.setNoDelay?.(true);
   socket.once('end', () => native.pumpEnd(number));
@@ -40,16 +40,16 @@ function pump(front, number, socket) {
 }
 
 /**
- * Does what the native server says.
+ * Does what the native server asks for.
  *
- * @param {import('./front').HttpFront} front who says it
- * @param {number} number the pump's number
+ * @param {import('./front').HttpFront} front where the socket came
+ * @param {number} number the relay's number
  * @param {number} action what to do
  * @param {Buffer} [bytes] what to write
  * @returns {void}
  */
 function pumped(front, number, action, bytes) {
-  const socket = carried.get(front)?.get(number);
+  const socket = relayed.get(front)?.get(number);
   if (socket === undefined) {
     return;
   }
@@ -59,7 +59,7 @@ function pumped(front, number, action, bytes) {
     socket.resume();
   } else if (action === END) {
     // A client that does not read would keep its socket, and with it the http.Server, for ever.
-    const timer = setTimeout(() => socket.destroy(), FAREWELL).unref();
+    const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT).unref();
     socket.once('close', () => clearTimeout(timer));
     socket.end(() => socket.destroy());
   } else {

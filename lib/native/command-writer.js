@@ -1,14 +1,14 @@
 'use strict';
 
 /**
- * Everything the application sends, in its order, as text for the native server: a line an
- * operation, parted by tabs, which JSON always escapes (`src/protocol.rs` has the list). What
- * gathers goes over in one call, for each is the price of a wake-up: what the handlers of a batch are
- * done with at its end, what comes after a pause when its tick is over, and what follows that before
- * the event loop has gone round together.
+ * Everything that the application has the native server do, in order, as text: a line for each command,
+ * its fields separated by tabs, which JSON always escapes (`src/protocol.rs` lists the commands). A call
+ * of the native server may have to wake a thread, so commands are handed over together: those of the
+ * handlers of a batch at its end, the first ones after a pause at the end of their tick, and those that
+ * follow when the event loop has gone round.
  */
 
-// As it is now: the tests of an application may put a clock of their own in its place.
+// Taken once: the fake timers of an application's tests may replace it later.
 const { setImmediate } = require('timers');
 const { UnsendableValueError } = require('../errors');
 const { hasBinary, deconstruct } = require('./attachments');
@@ -41,7 +41,7 @@ const { UNCOMPRESSED, VOLATILE } = protocol.EmitFlag;
 /** How the line of an answer begins, in one piece: there is one for each call. */
 const ANSWER_TO = `${ANSWER}\t`;
 
-/** Above this many characters a batch does not wait for the end of the turn. */
+/** Above this many characters commands are handed over at once. */
 const FLUSH_AT = 1 << 16;
 
 /** How many numbers share their first digits. */
@@ -49,13 +49,13 @@ const TAIL = 1000;
 /** The last three digits of every number. */
 const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3, '0'));
 
-class Output {
+class CommandWriter {
   #native;
   /** Whether values travel as MessagePack, and not as JSON. */
   #isPacked;
   #text = '';
   #attachments = [];
-  /** Whether somebody will flush. */
+  /** Whether a flush is coming. */
   #scheduled = false;
   /** Whether the event loop has yet to go round after the last flush of a tick. */
   #resting = false;
@@ -82,7 +82,7 @@ class Output {
   }
 
   /**
-   * Hands over what has gathered.
+   * Hands over the commands.
    *
    * @returns {void}
    */
@@ -103,7 +103,7 @@ class Output {
   }
 
   /**
-   * What comes until the next `flush` waits for that. Whoever says so calls it, whatever happens.
+   * Has commands wait for the next `flush`, which the caller must call even if something throws.
    *
    * @returns {void}
    */
@@ -132,7 +132,7 @@ class Output {
     } catch (error) {
       throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
     }
-    // As JSON has it, a value that has none is left out.
+    // As in any object of JSON, a value that JSON cannot express is left out.
     const key = failed ? 'error' : 'result';
     const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
     this.#add(`${ANSWER_TO}${socket}\t${digits(ack)}\t[${answer}]\n`);
@@ -262,11 +262,11 @@ class Output {
 
   /**
    * @param {number} socket the socket
-   * @param {boolean} held whether broadcasts pass it by
+   * @param {boolean} isMuted whether broadcasts pass it by
    * @returns {void}
    */
-  hold(socket, held) {
-    this.#add(`${MUTE}\t${socket}\t${held ? 1 : 0}\n`);
+  mute(socket, isMuted) {
+    this.#add(`${MUTE}\t${socket}\t${isMuted ? 1 : 0}\n`);
   }
 
   /**
@@ -287,9 +287,9 @@ class Output {
   }
 
   /**
-   * Adds an operation that carries values.
+   * Adds a command that carries values.
    *
-   * @param {string} kind the operation
+   * @param {string} kind the command
    * @param {string} kindWithAttachments the same with attachments
    * @param {string} fields its fields before the values
    * @param {unknown[]} args the values
@@ -322,9 +322,9 @@ class Output {
   }
 
   /**
-   * Adds an operation that carries MessagePack: its one attachment, beside which there is no JSON.
+   * Adds a command that carries MessagePack: its one attachment, beside which there is no JSON.
    *
-   * @param {string} kind the operation with attachments
+   * @param {string} kind the command with attachments
    * @param {string} fields its fields before the value
    * @param {unknown} value the value
    * @returns {void}
@@ -342,7 +342,7 @@ class Output {
   }
 
   /**
-   * @param {string} line an operation
+   * @param {string} line a command
    * @returns {void}
    */
   #add(line) {
@@ -357,7 +357,7 @@ class Output {
 }
 
 /**
- * The digits of a number of which there is another one each time. V8 keeps the strings of the last
+ * The digits of a number that is another one each time. V8 keeps the strings of the last
  * 16,384 numbers it was asked for, and every collection of young garbage would have to look at them.
  *
  * @param {number} number a whole number
@@ -371,7 +371,7 @@ function digits(number) {
 
 /**
  * @param {{volatile?: boolean, compress?: boolean}} flags how something is sent
- * @returns {string} the same as an operation has it
+ * @returns {string} the same as a field of a command
  */
 function flagsOf({ volatile, compress }) {
   return `${volatile === true ? VOLATILE : ''}${compress === false ? UNCOMPRESSED : ''}`;
@@ -400,4 +400,4 @@ function jsonOf(value) {
   }
 }
 
-module.exports = { Output };
+module.exports = { CommandWriter };

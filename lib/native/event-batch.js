@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Takes batches of what happened on the native server apart (`src/protocol.rs` has the records)
- * and hands each record to whom it is for.
+ * Takes the batches of events of the native server apart (`src/protocol.rs` defines their records) and
+ * calls the handler of each event.
  */
 
 const { reconstruct } = require('./attachments');
@@ -73,7 +73,7 @@ function assembler(parser) {
  * Hands the records of a batch over, in their order. What an application's listener throws reaches
  * the process as it would from any emitter, and no other record suffers for it.
  *
- * @param {object} server takes each kind of record
+ * @param {object} server has a method for each kind of record: see `lib/socketio/event-handlers.js`
  * @param {unknown[]} values from `parseBatch`
  * @param {Buffer[]} [attachments] the binary values of all records
  * @param {(payload: unknown, attachments: Buffer[]) => unknown} [assemble] from `assembler`

@@ -9,7 +9,7 @@ const { UnsentBroadcasts } = require('./unsent-broadcasts');
 class NativeLink {
   /** @type {import('../../binding').NativeServer | undefined} the native server */
   native;
-  /** @type {import('./command-writer').Output | undefined} what is sent to it */
+  /** @type {import('./command-writer').CommandWriter | undefined} sends it commands */
   commands;
   /** Broadcasts that clients are to acknowledge and that are not sent yet. */
   broadcasts = new UnsentBroadcasts();

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Broadcasts that clients are to acknowledge, until the native server says whom it sends them to: only it
- * decides that, when it gets there.
+ * Broadcasts that clients are to acknowledge, until the native server reports which sockets it has sent
+ * them to, which only it decides.
  */
 class UnsentBroadcasts {
   /** @type {Map<string, (receivers: number[]) => void>} by namespace and acknowledgement id */
@@ -26,21 +26,21 @@ class UnsentBroadcasts {
    */
   sent(namespace, ack, receivers) {
     const key = `${namespace} ${ack}`;
-    const tell = this.#waiting.get(key);
+    const report = this.#waiting.get(key);
     this.#waiting.delete(key);
-    tell?.(receivers);
+    report?.(receivers);
   }
 
   /**
-   * The native server is gone: what it has not sent reaches nobody.
+   * The native server has stopped: what it has not sent has no receivers.
    *
    * @returns {void}
    */
   drop() {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const tell of waiting) {
-      tell([]);
+    for (const report of waiting) {
+      report([]);
     }
   }
 }

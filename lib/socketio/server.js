@@ -23,7 +23,7 @@ const { kindOf } = require('../host-kinds');
 const { NativeLink } = require('../native/link');
 const { Namespaces } = require('./namespaces');
 const { serverOptions } = require('./options');
-const { Output } = require('../native/command-writer');
+const { CommandWriter } = require('../native/command-writer');
 
 const SERVE = Symbol.for('loopback-socket.serve');
 const SERVER_ON = Symbol.for('loopback-socket.server-on');
@@ -296,13 +296,13 @@ class Server extends EventEmitter {
     const assemble = assembler(this._options.parser);
     const receive = (batch, attachments, more, isLarge) => {
       const values = parseBatch(batch, () => native.records(), handlers.malformed);
-      output.gather();
+      commands.gather();
       try {
         dispatch(handlers, values, attachments, assemble);
       } finally {
         try {
           // Not in a tick of its own: what handlers that are done have answered is complete.
-          output.flush();
+          commands.flush();
         } finally {
           if (isLarge) {
             native.heard();
@@ -314,9 +314,9 @@ class Server extends EventEmitter {
       }
     };
     const native = new NativeServer(this._options, receive, HAS_LIBUV);
-    const output = new Output(native, this._options.parser);
+    const commands = new CommandWriter(native, this._options.parser);
     this._link.native = native;
-    this._link.commands = output;
+    this._link.commands = commands;
     this.#namespaces.begin();
   }
 

@@ -86,7 +86,7 @@ class Socket extends EventEmitter {
     return this.nsp.server;
   }
 
-  /** @returns {import('../native/command-writer').Output} what is sent to the native server */
+  /** @returns {import('../native/command-writer').CommandWriter} sends commands to the native server */
   get #commands() {
     return this.nsp._link.commands;
   }
@@ -820,7 +820,7 @@ class Socket extends EventEmitter {
   _mute(isMuted) {
     if (this._isMuted !== isMuted) {
       this._isMuted = isMuted;
-      this.#commands.hold(this._number, isMuted);
+      this.#commands.mute(this._number, isMuted);
     }
   }
 
