@@ -4,6 +4,7 @@
 //! it weakly. What must stay true: JavaScript is told once that it ended, after [`Data::on_close`];
 //! what was queued before goes out first, unless the client does not take it.
 
+use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -88,6 +89,33 @@ pub(crate) struct Connection<D> {
 struct Tasks {
     heart: Option<AbortHandle>,
     reader: Option<Arc<Reader>>,
+}
+
+/// Why a request of long polling cannot wait for packets.
+#[derive(Debug)]
+pub(super) enum PollError {
+    /// The client is told why.
+    Refused(Refusal),
+    /// Another request waits already, so the connection has ended.
+    Overlap,
+}
+
+impl fmt::Display for PollError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused(_) => "the request is refused",
+            Self::Overlap => "another request of the client waits for packets",
+        })
+    }
+}
+
+impl std::error::Error for PollError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Overlap => None,
+        }
+    }
 }
 
 /// What became of something that was to be sent.
@@ -601,18 +629,18 @@ impl<D: Data> Connection<D> {
     /// A request waits for packets.
     ///
     /// # Errors
-    /// What the client is to be told if there are none to wait for.
-    pub(super) fn poll(self: &Arc<Self>, request: RequestNumber) -> Result<(), Option<Refusal>> {
+    /// Why it cannot.
+    pub(super) fn poll(self: &Arc<Self>, request: RequestNumber) -> Result<(), PollError> {
         let mut outgoing = self.outgoing.lock();
         let polling = match &mut *outgoing {
             SendQueue::Polling(polling) => polling,
-            SendQueue::Websocket(_) => return Err(Some(Refusal::TransportMismatch)),
-            SendQueue::Closed => return Err(Some(Refusal::UnknownSession)),
+            SendQueue::Websocket(_) => return Err(PollError::Refused(Refusal::TransportMismatch)),
+            SendQueue::Closed => return Err(PollError::Refused(Refusal::UnknownSession)),
         };
         if polling.poll.is_some() {
             drop(outgoing);
             self.close(CloseReason::PollOverlap);
-            return Err(None);
+            return Err(PollError::Overlap);
         }
         polling.poll = Some(request);
         if let Some(reason) = polling.ends

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::sleep;
 
-use super::connection::{Connection, Data, Transport};
+use super::connection::{Connection, Data, PollError, Transport};
 use super::engine::Engine;
 use super::events::{ConnectionNumber, RequestNumber};
 use super::handler::{Handler, receive};
@@ -107,10 +107,12 @@ pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
 fn poll<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, request: RequestNumber) {
     let polled = match engine.connection(sid) {
         Some(connection) => connection.poll(request),
-        None => Err(Some(Refusal::UnknownSession)),
+        None => Err(PollError::Refused(Refusal::UnknownSession)),
     };
-    if let Err(refusal) = polled {
-        refuse(engine, request, refusal);
+    match polled {
+        Ok(()) => {}
+        Err(PollError::Refused(refusal)) => refuse(engine, request, Some(refusal)),
+        Err(PollError::Overlap) => refuse(engine, request, None),
     }
 }
 
