@@ -233,7 +233,7 @@ numbers! {
         /// `transport error`: a ping where the server pings, or a pong where the client does
         HEARTBEAT_DIRECTION: HeartbeatDirection = 17,
         /// `transport error`: what a websocket may not carry
-        INVALID_FRAME: InvalidFrame(FrameError) = 18,
+        INVALID_FRAME: InvalidFrame(ProtocolError) = 18,
     }
 }
 
@@ -255,7 +255,7 @@ impl CloseReason {
 
 /// What a websocket may not carry. JavaScript gets it as text, in the words of the npm package `ws`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FrameError {
+pub(crate) enum ProtocolError {
     /// `RSV2` or `RSV3` is set.
     ReservedBits,
     /// `RSV1` is set, and no extension was agreed on.
@@ -277,7 +277,7 @@ pub(crate) enum FrameError {
     LengthTooLarge,
 }
 
-impl fmt::Display for FrameError {
+impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const INVALID: &str = "RangeError: Invalid WebSocket frame";
         match self {
@@ -297,7 +297,7 @@ impl fmt::Display for FrameError {
     }
 }
 
-impl std::error::Error for FrameError {}
+impl std::error::Error for ProtocolError {}
 
 numbers! {
     /// What is so of an Engine.IO packet that JavaScript watches.

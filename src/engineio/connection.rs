@@ -26,7 +26,7 @@ use super::message::{Frame, Message};
 use super::packet::Packet;
 use super::payload;
 use super::send_queue::{Polling, SendQueue, Series, Websocket};
-use super::{FrameError, ProtocolVersion, Sid, Str, TransportType};
+use super::{ProtocolError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
 use crate::protocol::{CloseReason, Refusal};
@@ -740,7 +740,7 @@ impl<D: Data> Connection<D> {
     }
 
     /// Ends the connection of a client that sent what a websocket may not carry.
-    pub(super) fn close_for(self: &Arc<Self>, fault: FrameError) {
+    pub(super) fn close_for(self: &Arc<Self>, fault: ProtocolError) {
         self.close_with(
             CloseReason::InvalidFrame(fault),
             &fault.close_code().to_be_bytes(),

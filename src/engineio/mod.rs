@@ -43,7 +43,7 @@ mod sid;
 mod upgrade;
 pub(crate) mod websocket;
 
-pub(crate) use crate::protocol::FrameError;
+pub(crate) use crate::protocol::ProtocolError;
 
 pub(crate) use engineioxide_core::{ProtocolVersion, Str, TransportType};
 pub(crate) use sid::Sid;

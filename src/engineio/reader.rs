@@ -16,7 +16,7 @@ use super::packet::Packet;
 use crate::io::host::Hold;
 use crate::io::reactor::Task;
 use crate::protocol::CloseReason;
-use crate::websocket::codec::{Frames, Said};
+use crate::websocket::codec::{Frames, Message};
 
 /// What is read of a stream at once.
 const READ: usize = 1 << 13;
@@ -99,15 +99,15 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;
         let (mut messages, mut beats) = (0, 0);
-        let fed = self.frames.feed(bytes, |said| {
-            *closed |= matches!(said, Said::Close(_));
-            pinged |= matches!(said, Said::Ping(_));
+        let fed = self.frames.feed(bytes, |message| {
+            *closed |= matches!(message, Message::Close(_));
+            pinged |= matches!(message, Message::Ping(_));
             messages += 1;
             beats += u64::from(matches!(
-                said,
-                Said::Ping(_) | Said::Pong | Said::Text("2" | "3")
+                message,
+                Message::Ping(_) | Message::Pong | Message::Text("2" | "3")
             ));
-            handle(&handler, &connection, said)
+            handle(&handler, &connection, message)
         });
         let load = &handler.engine().runtime.reactor.load;
         load.received(connection.number, length, messages, beats);
@@ -122,8 +122,8 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
     /// Notes whether a client whose messages nobody takes any more ends its side of the websocket.
     pub(super) fn look_for_close(&mut self, bytes: &mut [u8]) {
         let closed = &mut self.peer_has_closed;
-        let fed = self.frames.feed(bytes, |said| {
-            *closed |= matches!(said, Said::Close(_));
+        let fed = self.frames.feed(bytes, |message| {
+            *closed |= matches!(message, Message::Close(_));
             ControlFlow::Continue(())
         });
         // Behind what is no frame there can be no goodbye.
@@ -151,19 +151,19 @@ impl<H: Handler, R: AsyncRead + Unpin + Send> Task for Reading<H, R> {
 pub(super) fn handle<H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,
-    said: Said<'_>,
+    message: Message<'_>,
 ) -> ControlFlow<()> {
     let protocol = connection.protocol;
-    let packet = match said {
-        Said::Text(text) => Packet::of_text(text, protocol),
-        Said::Binary(bytes) => Ok(Packet::of_bytes(bytes, protocol)),
-        Said::Ping(data) => {
+    let packet = match message {
+        Message::Text(text) => Packet::of_text(text, protocol),
+        Message::Binary(bytes) => Ok(Packet::of_bytes(bytes, protocol)),
+        Message::Ping(data) => {
             connection.pong(data);
             return ControlFlow::Continue(());
         }
-        Said::Pong => return ControlFlow::Continue(()),
-        Said::Close(closing) => {
-            let payload = closing.map_or(&[][..], |closing| closing.0);
+        Message::Pong => return ControlFlow::Continue(()),
+        Message::Close(close_frame) => {
+            let payload = close_frame.map_or(&[][..], |close_frame| close_frame.0);
             connection.close_with(CloseReason::TransportClose, payload);
             return ControlFlow::Break(());
         }

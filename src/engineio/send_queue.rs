@@ -17,7 +17,7 @@ use super::{ProtocolVersion, Str, TransportType};
 use crate::io::transport::WriteHalf;
 use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
 use crate::protocol::CloseReason;
-use crate::websocket::codec::{self, Kind};
+use crate::websocket::codec::{self, OpCode};
 
 /// Bytes that are written at once, however many more are about to be queued.
 const WRITE_AT: usize = 1 << 14;
@@ -175,7 +175,7 @@ impl Series {
             match &frame.message {
                 Message::Text(text, _) => write_text(&mut bytes, "4", text.as_str()),
                 // Engine.IO 3 has these otherwise; see `Websocket::push_series`.
-                Message::Binary(message) => codec::write(&mut bytes, Kind::Binary, message),
+                Message::Binary(message) => codec::write_frame(&mut bytes, OpCode::Binary, message),
             }
             frames.push(frame);
             if bytes.len() >= SERIES {
@@ -205,7 +205,7 @@ impl Series {
 }
 
 fn write_text(bytes: &mut Vec<u8>, kind: &str, data: &str) {
-    codec::begin(bytes, Kind::Text, kind.len() + data.len());
+    codec::begin_frame(bytes, OpCode::Text, kind.len() + data.len());
     bytes.extend_from_slice(kind.as_bytes());
     bytes.extend_from_slice(data.as_bytes());
 }
@@ -385,7 +385,7 @@ impl Websocket {
             return;
         }
         self.queue.append(|bytes| {
-            codec::begin(bytes, Kind::Text, 1 + data.len());
+            codec::begin_frame(bytes, OpCode::Text, 1 + data.len());
             bytes.push(b'4');
         });
         self.queue.add(&data.clone().into());
@@ -394,10 +394,10 @@ impl Websocket {
     fn binary(&mut self, data: &Bytes, protocol: ProtocolVersion) {
         self.queue.append(|bytes| match protocol {
             ProtocolVersion::V3 => {
-                codec::begin(bytes, Kind::Binary, data.len() + 1);
+                codec::begin_frame(bytes, OpCode::Binary, data.len() + 1);
                 bytes.push(4);
             }
-            ProtocolVersion::V4 => codec::begin(bytes, Kind::Binary, data.len()),
+            ProtocolVersion::V4 => codec::begin_frame(bytes, OpCode::Binary, data.len()),
         });
         self.queue.add(data);
     }
@@ -405,7 +405,7 @@ impl Websocket {
     /// Queues the end of the websocket: a closing frame that holds `payload`.
     pub(super) fn close(&mut self, payload: &[u8]) {
         self.queue
-            .append(|bytes| codec::write(bytes, Kind::Close, payload));
+            .append(|bytes| codec::write_frame(bytes, OpCode::Close, payload));
     }
 
     /// Queues the answer to a ping of the websocket's own, unless the client takes nothing: then it
@@ -413,7 +413,7 @@ impl Websocket {
     pub(super) fn pong(&mut self, payload: &[u8]) {
         if !self.is_blocked {
             self.queue
-                .append(|bytes| codec::write(bytes, Kind::Pong, payload));
+                .append(|bytes| codec::write_frame(bytes, OpCode::Pong, payload));
         }
     }
 

@@ -21,7 +21,7 @@ use super::connection::{Connection, Data, FAREWELL, in_time};
 use super::handler::Handler;
 use super::reader::{READS, Reading, handle, others_first};
 use crate::io::transport::{Opened, ReadHalf, WriteHalf};
-use crate::websocket::codec::{self, Kind, Said};
+use crate::websocket::codec::{self, Message, OpCode};
 use crate::websocket::rewind::Rewind;
 
 /// How often a poll that waits is released while a client upgrades.
@@ -72,8 +72,8 @@ impl Unused {
         true
     }
 
-    fn queue(&mut self, kind: Kind, payload: &[u8]) {
-        codec::write(&mut self.unwritten, kind, payload);
+    fn queue(&mut self, kind: OpCode, payload: &[u8]) {
+        codec::write_frame(&mut self.unwritten, kind, payload);
     }
 }
 
@@ -100,9 +100,9 @@ impl State {
         }
     }
 
-    fn refuse(&mut self, closing: &[u8]) {
+    fn refuse(&mut self, close_frame: &[u8]) {
         if let Some(unused) = self.upgrade() {
-            *self = Self::Refused(unused, closing.to_vec());
+            *self = Self::Refused(unused, close_frame.to_vec());
         }
     }
 }
@@ -205,37 +205,37 @@ impl<H: Handler> Upgrade<H> {
             return;
         };
         let closed = &mut reading.peer_has_closed;
-        let fed = reading.frames.feed(bytes, |said| {
-            *closed |= matches!(said, Said::Close(_));
+        let fed = reading.frames.feed(bytes, |message| {
+            *closed |= matches!(message, Message::Close(_));
             match state {
-                State::Upgraded => handle(&handler, &connection, said),
-                _ => step(state, &connection, said),
+                State::Upgraded => handle(&handler, &connection, message),
+                _ => step(state, &connection, message),
             }
         });
         match (fed, state.unused()) {
             (Ok(()), None) => connection.flush(),
-            (Err(fault), None) => connection.close_for(fault),
+            (Err(error), None) => connection.close_for(error),
             // A client that only pings and reads nothing is not about to leave polling.
             (Ok(()), Some(unused)) => {
                 if unused.unwritten.len() > MAX_UNWRITTEN {
                     state.refuse(&[]);
                 }
             }
-            (Err(fault), Some(_)) => state.refuse(&fault.close_code().to_be_bytes()),
+            (Err(error), Some(_)) => state.refuse(&error.close_code().to_be_bytes()),
         }
     }
 
     /// Ends a websocket that no connection gets. The client's answer is waited for, since a stream
     /// that is closed with bytes unread takes back what was written on it.
     async fn turn_away(mut self) {
-        let closing = match &mut self.state {
-            State::Refused(_, closing) => std::mem::take(closing),
+        let close_frame = match &mut self.state {
+            State::Refused(_, close_frame) => std::mem::take(close_frame),
             _ => Vec::new(),
         };
         let Some(mut unused) = self.state.upgrade() else {
             return;
         };
-        unused.queue(Kind::Close, &closing);
+        unused.queue(OpCode::Close, &close_frame);
         let goodbye = poll_fn(|cx| {
             for _ in 0..READS {
                 if !unused.poll_write(cx) {
@@ -261,29 +261,29 @@ impl<H: Handler> Upgrade<H> {
 fn step<D: Data>(
     state: &mut State,
     connection: &Arc<Connection<D>>,
-    said: Said<'_>,
+    message: Message<'_>,
 ) -> ControlFlow<()> {
     let Some(unused) = state.unused() else {
         return ControlFlow::Break(());
     };
-    match said {
-        Said::Text("2probe") => {
-            unused.queue(Kind::Text, b"3probe");
+    match message {
+        Message::Text("2probe") => {
+            unused.queue(OpCode::Text, b"3probe");
             connection.may_leave_polling(true);
             state.probed();
         }
-        Said::Text(text) if text.starts_with('5') => {
+        Message::Text(text) if text.starts_with('5') => {
             if let Some(Unused { half, unwritten }) = state.upgrade() {
                 connection.upgraded(half, unwritten);
             }
         }
-        Said::Ping(data) => unused.queue(Kind::Pong, data),
-        Said::Pong => {}
-        Said::Close(closing) => {
-            state.refuse(closing.map_or(&[][..], |closing| closing.0));
+        Message::Ping(data) => unused.queue(OpCode::Pong, data),
+        Message::Pong => {}
+        Message::Close(close_frame) => {
+            state.refuse(close_frame.map_or(&[][..], |close_frame| close_frame.0));
             return ControlFlow::Break(());
         }
-        Said::Text(_) | Said::Binary(_) => {
+        Message::Text(_) | Message::Binary(_) => {
             state.refuse(&[]);
             return ControlFlow::Break(());
         }

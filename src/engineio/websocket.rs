@@ -14,7 +14,7 @@ use super::upgrade;
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::transport::Carrier;
 use crate::protocol::CloseReason;
-use crate::websocket::codec::{self, Kind};
+use crate::websocket::codec::{self, OpCode};
 use crate::websocket::handshake::switching_protocols;
 use crate::websocket::rewind::Rewind;
 
@@ -65,7 +65,7 @@ fn open<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
     let id = websocket.id.unwrap_or_else(Sid::random);
     let mut first = switching_protocols(&websocket.key, &websocket.headers);
     let packet = open_packet(&engine.config, id, TransportType::Websocket);
-    codec::write(&mut first, Kind::Text, packet.as_bytes());
+    codec::write_frame(&mut first, OpCode::Text, packet.as_bytes());
     let number = websocket.number;
     let Ok(opened) = websocket.carrier.open(reactor, first) else {
         engine.events.closed(number, CloseReason::TransportClose);

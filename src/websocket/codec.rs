@@ -6,25 +6,25 @@
 
 use std::ops::ControlFlow;
 
-use crate::protocol::FrameError;
+use crate::protocol::ProtocolError;
 
 /// What a client's frames say.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Said<'a> {
+pub(crate) enum Message<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
     /// To be answered with a pong of the same bytes.
     Ping(&'a [u8]),
     Pong,
     /// The client ends the websocket, and says why or not.
-    Close(Option<Closing<'a>>),
+    Close(Option<CloseFrame<'a>>),
 }
 
 /// What a closing frame holds: a code and a reason, which the server sends back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Closing<'a>(pub(crate) &'a [u8]);
+pub(crate) struct CloseFrame<'a>(pub(crate) &'a [u8]);
 
-impl FrameError {
+impl ProtocolError {
     /// The code of the closing frame that answers it (section 7.4.1).
     pub(crate) fn close_code(self) -> u16 {
         match self {
@@ -38,7 +38,7 @@ impl FrameError {
 /// What kind of frame the server writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum Kind {
+pub(crate) enum OpCode {
     Text = TEXT,
     Binary = BINARY,
     Close = CLOSE,
@@ -71,7 +71,7 @@ const MAX_LENGTH: u64 = 1 << 53;
 const RESERVE: usize = 4;
 
 /// The bytes of a frame of the server with so much in it.
-pub(crate) fn framed(payload: usize) -> usize {
+pub(crate) fn frame_len(payload: usize) -> usize {
     payload
         + match payload {
             0..=125 => 2,
@@ -81,9 +81,9 @@ pub(crate) fn framed(payload: usize) -> usize {
 }
 
 /// Begins a frame of the server: its payload, of that length, is to follow.
-pub(crate) fn begin(bytes: &mut Vec<u8>, kind: Kind, length: usize) {
-    bytes.reserve(framed(length));
-    bytes.push(FINAL | kind as u8);
+pub(crate) fn begin_frame(bytes: &mut Vec<u8>, opcode: OpCode, length: usize) {
+    bytes.reserve(frame_len(length));
+    bytes.push(FINAL | opcode as u8);
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(length), _) if length < EXTENDED => bytes.push(length),
         (_, Ok(length)) => {
@@ -98,8 +98,8 @@ pub(crate) fn begin(bytes: &mut Vec<u8>, kind: Kind, length: usize) {
 }
 
 /// Adds a whole frame of the server.
-pub(crate) fn write(bytes: &mut Vec<u8>, kind: Kind, payload: &[u8]) {
-    begin(bytes, kind, payload.len());
+pub(crate) fn write_frame(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
+    begin_frame(bytes, opcode, payload.len());
     bytes.extend_from_slice(payload);
 }
 
@@ -116,7 +116,7 @@ struct Header {
 
 /// Reads a header; `None` while it is not all there. What is wrong with it is found in the order in
 /// which `ws` looks.
-fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, FrameError> {
+fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, ProtocolError> {
     let (&[first, second], rest) = match bytes.split_first_chunk::<2>() {
         Some(split) => split,
         None => return Ok(None),
@@ -125,26 +125,26 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
     let is_final = first & FINAL != 0;
     let short = second & !MASKED;
     if first & RESERVED != 0 {
-        return Err(FrameError::ReservedBits);
+        return Err(ProtocolError::ReservedBits);
     }
     if first & COMPRESSION != 0 {
-        return Err(FrameError::CompressionBit);
+        return Err(ProtocolError::CompressionBit);
     }
     match opcode {
         CONTINUATION if in_fragments => {}
         TEXT | BINARY if !in_fragments => {}
         CLOSE..=PONG => {
             if !is_final {
-                return Err(FrameError::FragmentedControl);
+                return Err(ProtocolError::FragmentedControl);
             }
             if short > MAX_CONTROL || (opcode == CLOSE && short == 1) {
-                return Err(FrameError::ControlLength(short));
+                return Err(ProtocolError::ControlLength(short));
             }
         }
-        _ => return Err(FrameError::Opcode(opcode)),
+        _ => return Err(ProtocolError::Opcode(opcode)),
     }
     if second & MASKED == 0 {
-        return Err(FrameError::Unmasked);
+        return Err(ProtocolError::Unmasked);
     }
     let (length, rest, size) = match short {
         EXTENDED => match rest.split_first_chunk::<2>() {
@@ -158,12 +158,12 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
         length => (u64::from(length), rest, 6),
     };
     if length >= MAX_LENGTH {
-        return Err(FrameError::LengthTooLarge);
+        return Err(ProtocolError::LengthTooLarge);
     }
-    let length = usize::try_from(length).map_err(|_| FrameError::TooBig)?;
+    let length = usize::try_from(length).map_err(|_| ProtocolError::TooBig)?;
     // A control frame is bounded by itself.
     if opcode & CONTROL == 0 && length > limit {
-        return Err(FrameError::TooBig);
+        return Err(ProtocolError::TooBig);
     }
     let Some(&mask) = rest.first_chunk::<4>() else {
         return Ok(None);
@@ -231,8 +231,8 @@ impl Frames {
     pub(crate) fn feed(
         &mut self,
         bytes: &mut [u8],
-        mut each: impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<(), FrameError> {
+        mut each: impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<(), ProtocolError> {
         if self.begun.is_empty() {
             let whole = self.split(bytes, &mut each)?;
             self.keep(&bytes[whole.end..], whole.next);
@@ -260,8 +260,8 @@ impl Frames {
     fn split(
         &mut self,
         bytes: &mut [u8],
-        each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<Whole, FrameError> {
+        each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<Whole, ProtocolError> {
         let mut end = 0;
         loop {
             let rest = &mut bytes[end..];
@@ -287,12 +287,12 @@ impl Frames {
         &mut self,
         header: Header,
         payload: &[u8],
-        each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, FrameError> {
+        each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ProtocolError> {
         Ok(match header.opcode {
-            PING => each(Said::Ping(payload)),
-            PONG => each(Said::Pong),
-            CLOSE => each(Said::Close(closing(payload)?)),
+            PING => each(Message::Ping(payload)),
+            PONG => each(Message::Pong),
+            CLOSE => each(Message::Close(close_frame(payload)?)),
             CONTINUATION => {
                 if let Some(message) = &mut self.fragments {
                     message.1.extend_from_slice(payload);
@@ -305,9 +305,9 @@ impl Frames {
                     None => ControlFlow::Continue(()),
                 }
             }
-            kind if header.is_final => whole(kind == TEXT, payload, each)?,
-            kind => {
-                self.fragments = Some(Box::new((kind == TEXT, payload.to_vec())));
+            opcode if header.is_final => whole(opcode == TEXT, payload, each)?,
+            opcode => {
+                self.fragments = Some(Box::new((opcode == TEXT, payload.to_vec())));
                 ControlFlow::Continue(())
             }
         })
@@ -317,27 +317,27 @@ impl Frames {
 fn whole(
     is_text: bool,
     message: &[u8],
-    each: &mut impl FnMut(Said<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, FrameError> {
+    each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, ProtocolError> {
     if !is_text {
-        return Ok(each(Said::Binary(message)));
+        return Ok(each(Message::Binary(message)));
     }
-    let text = std::str::from_utf8(message).map_err(|_| FrameError::Text)?;
-    Ok(each(Said::Text(text)))
+    let text = std::str::from_utf8(message).map_err(|_| ProtocolError::Text)?;
+    Ok(each(Message::Text(text)))
 }
 
 /// What a closing frame holds, a code and a reason, if it holds anything (section 7.4).
-fn closing(payload: &[u8]) -> Result<Option<Closing<'_>>, FrameError> {
+fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, ProtocolError> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return Ok(None);
     };
     let code = u16::from_be_bytes(*code);
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        return Err(FrameError::CloseCode(code));
+        return Err(ProtocolError::CloseCode(code));
     }
     match std::str::from_utf8(reason) {
-        Ok(_) => Ok(Some(Closing(payload))),
-        Err(_) => Err(FrameError::Text),
+        Ok(_) => Ok(Some(CloseFrame(payload))),
+        Err(_) => Err(ProtocolError::Text),
     }
 }
 
@@ -349,7 +349,7 @@ mod tests {
     fn client(first: u8, payload: &[u8]) -> Vec<u8> {
         let mask = [0x1d, 0xc4, 0x05, 0x9a];
         let mut bytes = Vec::new();
-        begin(&mut bytes, Kind::Text, payload.len());
+        begin_frame(&mut bytes, OpCode::Text, payload.len());
         bytes[0] = first;
         bytes[1] |= MASKED;
         bytes.extend_from_slice(&mask);
@@ -358,27 +358,27 @@ mod tests {
         bytes
     }
 
-    fn say(said: &Said<'_>) -> String {
-        match said {
-            Said::Text(text) => format!("text {text}"),
-            Said::Binary(bytes) => format!("binary {bytes:?}"),
-            Said::Ping(bytes) => format!("ping {bytes:?}"),
-            Said::Pong => "pong".to_owned(),
-            Said::Close(closing) => format!("close {closing:?}"),
+    fn describe(message: &Message<'_>) -> String {
+        match message {
+            Message::Text(text) => format!("text {text}"),
+            Message::Binary(bytes) => format!("binary {bytes:?}"),
+            Message::Ping(bytes) => format!("ping {bytes:?}"),
+            Message::Pong => "pong".to_owned(),
+            Message::Close(close_frame) => format!("close {close_frame:?}"),
         }
     }
 
     /// What is said when the bytes come in pieces of that size.
-    fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<FrameError>) {
+    fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<ProtocolError>) {
         let mut frames = Frames::new(limit);
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         for piece in bytes.to_vec().chunks_mut(piece) {
-            let fed = frames.feed(piece, |said| {
-                heard.push(say(&said));
+            let fed = frames.feed(piece, |message| {
+                received.push(describe(&message));
                 ControlFlow::Continue(())
             });
-            if let Err(fault) = fed {
-                return (heard, Some(fault));
+            if let Err(error) = fed {
+                return (received, Some(error));
             }
         }
         assert!(frames.begun.is_empty() && frames.fragments.is_none());
@@ -387,7 +387,7 @@ mod tests {
             0,
             "nothing is held between messages"
         );
-        (heard, None)
+        (received, None)
     }
 
     #[test]
@@ -416,7 +416,7 @@ mod tests {
             "text ".to_owned(),
             format!("text {long}"),
             format!("text {}", "y".repeat(300)),
-            "close Some(Closing([3, 232, 111, 107]))".to_owned(),
+            "close Some(CloseFrame([3, 232, 111, 107]))".to_owned(),
         ];
         for piece in [1, 2, 3, 7, 64, 1000, bytes.len()] {
             assert_eq!(read(&bytes, piece, 100_000), (expected.clone(), None));
@@ -426,39 +426,39 @@ mod tests {
     #[test]
     fn invalid_frames_are_refused_with_their_close_code() {
         let unmasked = b"\x81\x01x".to_vec();
-        for (bytes, fault) in [
-            (unmasked, FrameError::Unmasked),
-            (client(0xc1, b"x"), FrameError::CompressionBit),
-            (client(0xa1, b"x"), FrameError::ReservedBits),
-            (client(0xd1, b"x"), FrameError::ReservedBits),
-            (client(0x83, b"x"), FrameError::Opcode(3)),
-            (client(0x09, b"x"), FrameError::FragmentedControl),
-            (client(0x89, &[0; 126]), FrameError::ControlLength(126)),
-            (client(0x80, b"x"), FrameError::Opcode(0)),
+        for (bytes, error) in [
+            (unmasked, ProtocolError::Unmasked),
+            (client(0xc1, b"x"), ProtocolError::CompressionBit),
+            (client(0xa1, b"x"), ProtocolError::ReservedBits),
+            (client(0xd1, b"x"), ProtocolError::ReservedBits),
+            (client(0x83, b"x"), ProtocolError::Opcode(3)),
+            (client(0x09, b"x"), ProtocolError::FragmentedControl),
+            (client(0x89, &[0; 126]), ProtocolError::ControlLength(126)),
+            (client(0x80, b"x"), ProtocolError::Opcode(0)),
             (
                 [client(0x01, b"x"), client(0x81, b"y")].concat(),
-                FrameError::Opcode(1),
+                ProtocolError::Opcode(1),
             ),
-            (client(0x88, b"x"), FrameError::ControlLength(1)),
-            (client(0x88, &[0x03, 0xed]), FrameError::CloseCode(1005)),
-            (client(0x81, b"\xff"), FrameError::Text),
-            (client(0x81, &[b'x'; 101]), FrameError::TooBig),
+            (client(0x88, b"x"), ProtocolError::ControlLength(1)),
+            (client(0x88, &[0x03, 0xed]), ProtocolError::CloseCode(1005)),
+            (client(0x81, b"\xff"), ProtocolError::Text),
+            (client(0x81, &[b'x'; 101]), ProtocolError::TooBig),
             (
                 [client(0x01, &[b'x'; 60]), client(0x80, &[b'x'; 60])].concat(),
-                FrameError::TooBig,
+                ProtocolError::TooBig,
             ),
             (
                 b"\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff".to_vec(),
-                FrameError::LengthTooLarge,
+                ProtocolError::LengthTooLarge,
             ),
             (
                 b"\x82\xff\x00\x1f\xff\xff\xff\xff\xff\xff".to_vec(),
-                FrameError::TooBig,
+                ProtocolError::TooBig,
             ),
         ] {
             assert_eq!(
                 read(&bytes, bytes.len(), 100),
-                (vec![], Some(fault)),
+                (vec![], Some(error)),
                 "{bytes:?}"
             );
         }
@@ -498,13 +498,13 @@ mod tests {
     #[test]
     fn frames_after_a_stop_are_not_read() {
         let mut bytes = [client(0x81, b"a"), client(0x81, b"b")].concat();
-        let mut heard = 0;
+        let mut received = 0;
         let mut frames = Frames::new(10);
         let fed = frames.feed(&mut bytes, |_| {
-            heard += 1;
+            received += 1;
             ControlFlow::Break(())
         });
-        assert_eq!((fed, heard), (Ok(()), 1));
+        assert_eq!((fed, received), (Ok(()), 1));
         assert!(frames.begun.is_empty());
     }
 
@@ -512,8 +512,8 @@ mod tests {
     fn the_computed_length_of_a_frame_is_that_of_the_written_one() {
         for length in [0, 1, 125, 126, 65_535, 65_536, 70_000] {
             let mut bytes = Vec::new();
-            write(&mut bytes, Kind::Binary, &vec![7; length]);
-            assert_eq!(bytes.len(), framed(length), "{length}");
+            write_frame(&mut bytes, OpCode::Binary, &vec![7; length]);
+            assert_eq!(bytes.len(), frame_len(length), "{length}");
         }
     }
 }

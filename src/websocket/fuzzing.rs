@@ -3,8 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use super::codec::{Frames, Said};
-use crate::protocol::FrameError;
+use super::codec::{Frames, Message};
+use crate::protocol::ProtocolError;
 
 /// A frame's content, kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +17,11 @@ enum Received {
 }
 
 /// Reads the frames of a stream that comes in chunks of these sizes, over and over.
-fn frames_of(stream: &[u8], limit: usize, sizes: &[usize]) -> (Vec<Received>, Option<FrameError>) {
+fn frames_of(
+    stream: &[u8],
+    limit: usize,
+    sizes: &[usize],
+) -> (Vec<Received>, Option<ProtocolError>) {
     let mut frames = Frames::new(limit);
     let mut received = Vec::new();
     let mut left = stream;
@@ -27,18 +31,20 @@ fn frames_of(stream: &[u8], limit: usize, sizes: &[usize]) -> (Vec<Received>, Op
         }
         let (chunk, rest) = left.split_at(size.clamp(1, left.len()));
         left = rest;
-        let read = frames.feed(&mut chunk.to_vec(), |said| {
-            received.push(match said {
-                Said::Text(text) => Received::Text(text.to_owned()),
-                Said::Binary(bytes) => Received::Binary(bytes.to_vec()),
-                Said::Ping(data) => Received::Ping(data.to_vec()),
-                Said::Pong => Received::Pong,
-                Said::Close(closing) => Received::Close(closing.map(|closing| closing.0.to_vec())),
+        let read = frames.feed(&mut chunk.to_vec(), |message| {
+            received.push(match message {
+                Message::Text(text) => Received::Text(text.to_owned()),
+                Message::Binary(bytes) => Received::Binary(bytes.to_vec()),
+                Message::Ping(data) => Received::Ping(data.to_vec()),
+                Message::Pong => Received::Pong,
+                Message::Close(close_frame) => {
+                    Received::Close(close_frame.map(|close_frame| close_frame.0.to_vec()))
+                }
             });
             ControlFlow::Continue(())
         });
-        if let Err(fault) = read {
-            return (received, Some(fault));
+        if let Err(error) = read {
+            return (received, Some(error));
         }
     }
     (received, None)

@@ -10,14 +10,14 @@ use std::ops::ControlFlow;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use tungstenite::error::ProtocolError;
+use tungstenite::error;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use super::codec::{self, Frames, Kind, Said};
-use crate::protocol::FrameError;
+use super::codec::{self, Frames};
+use crate::protocol::ProtocolError;
 
 /// Longer than any message but those of [`frames`].
 const NO_LIMIT: usize = 1 << 20;
@@ -57,21 +57,23 @@ impl Received {
 }
 
 /// Reads the stream of a client in pieces of this size, up to a close frame.
-fn read_by_us(stream: &[u8], piece: usize, limit: usize) -> (Vec<Received>, Option<FrameError>) {
+fn read_by_us(stream: &[u8], piece: usize, limit: usize) -> (Vec<Received>, Option<ProtocolError>) {
     let mut frames = Frames::new(limit);
     let mut received = Vec::new();
     for piece in stream.to_vec().chunks_mut(piece) {
-        let read = frames.feed(piece, |said| {
-            received.push(match said {
-                Said::Text(text) => Received::Text(text.to_owned()),
-                Said::Binary(bytes) => Received::Binary(bytes.to_vec()),
-                Said::Ping(data) => Received::Ping(data.to_vec()),
-                Said::Pong => Received::Pong,
-                Said::Close(closing) => Received::Close(closing.map(|closing| {
-                    let (code, reason) = closing.0.split_first_chunk().unwrap();
-                    let reason = String::from_utf8(reason.to_vec()).unwrap();
-                    (u16::from_be_bytes(*code), reason)
-                })),
+        let read = frames.feed(piece, |message| {
+            received.push(match message {
+                codec::Message::Text(text) => Received::Text(text.to_owned()),
+                codec::Message::Binary(bytes) => Received::Binary(bytes.to_vec()),
+                codec::Message::Ping(data) => Received::Ping(data.to_vec()),
+                codec::Message::Pong => Received::Pong,
+                codec::Message::Close(close_frame) => {
+                    Received::Close(close_frame.map(|close_frame| {
+                        let (code, reason) = close_frame.0.split_first_chunk().unwrap();
+                        let reason = String::from_utf8(reason.to_vec()).unwrap();
+                        (u16::from_be_bytes(*code), reason)
+                    }))
+                }
             });
             match received.last() {
                 Some(Received::Close(_)) => ControlFlow::Break(()),
@@ -122,13 +124,14 @@ fn read_by_tungstenite(stream: &[u8], role: Role, limit: usize) -> (Vec<Received
             Ok(Message::Binary(bytes)) => Received::Binary(bytes.to_vec()),
             Ok(Message::Ping(data)) => Received::Ping(data.to_vec()),
             Ok(Message::Pong(_)) => Received::Pong,
-            Ok(Message::Close(closing)) => {
-                let closing = closing.map(|frame| (frame.code.into(), frame.reason.to_string()));
-                received.push(Received::Close(closing));
+            Ok(Message::Close(close_frame)) => {
+                let close_frame =
+                    close_frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                received.push(Received::Close(close_frame));
                 return (received, None);
             }
             Ok(Message::Frame(_)) => unreachable!("tungstenite reads no raw frames"),
-            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
+            Err(Error::Protocol(error::ProtocolError::ResetWithoutClosingHandshake)) => {
                 return (received, None);
             }
             Err(error) => return (received, Some(error)),
@@ -177,8 +180,8 @@ fn ping_or_pong() -> impl Strategy<Value = Received> {
 
 fn close() -> impl Strategy<Value = Received> {
     let code = prop_oneof![1000..=1003u16, 1007..=1013u16, 3000..=4999u16,];
-    let closing = (code, text(0..=123usize));
-    prop::option::of(closing).prop_map(Received::Close)
+    let close_frame = (code, text(0..=123usize));
+    prop::option::of(close_frame).prop_map(Received::Close)
 }
 
 /// A message of a client in fragments that end there, with control frames between them.
@@ -328,12 +331,12 @@ proptest! {
         let mut stream = Vec::new();
         for message in &expected {
             let kind = match message {
-                Received::Text(_) => Kind::Text,
-                Received::Binary(_) => Kind::Binary,
-                Received::Ping(_) | Received::Pong => Kind::Pong,
-                Received::Close(_) => Kind::Close,
+                Received::Text(_) => codec::OpCode::Text,
+                Received::Binary(_) => codec::OpCode::Binary,
+                Received::Ping(_) | Received::Pong => codec::OpCode::Pong,
+                Received::Close(_) => codec::OpCode::Close,
             };
-            codec::write(&mut stream, kind, &message.parts().1);
+            codec::write_frame(&mut stream, kind, &message.parts().1);
         }
         let (received, error) = read_by_tungstenite(&stream, Role::Client, NO_LIMIT);
         prop_assert!(error.is_none(), "{error:?}");
@@ -370,7 +373,7 @@ proptest! {
         }
         // Both differences are those of `close_codes_are_those_of_tungstenite_and_1014`.
         match (ours.last_mut(), fault) {
-            (_, Some(FrameError::CloseCode(_))) => ours.push(violation()),
+            (_, Some(ProtocolError::CloseCode(_))) => ours.push(violation()),
             (Some(last @ Received::Close(Some((1014, _)))), _) => *last = violation(),
             _ => prop_assert_eq!(fault.is_some(), error.is_some(), "{:?} {:?}", fault, error),
         }
@@ -391,7 +394,7 @@ fn close_codes_are_those_of_tungstenite_and_1014() {
         let is_refused = theirs == [violation()];
         assert_eq!(fault.is_some(), is_refused && code != 1014, "{code}");
         match fault {
-            Some(fault) => assert_eq!((fault, ours), (FrameError::CloseCode(code), vec![])),
+            Some(fault) => assert_eq!((fault, ours), (ProtocolError::CloseCode(code), vec![])),
             None => assert_eq!(ours, [Received::Close(Some((code, String::new())))]),
         }
     }
