@@ -17,7 +17,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::engineio::inbound_budget::Said;
+use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::protocol::{
     ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal, RelayAction,
@@ -64,7 +64,7 @@ struct Taking {
     records_left: usize,
     bytes_left: usize,
     /// What clients said in a portion that JavaScript has not dealt with yet.
-    said: Vec<Said>,
+    permits: Vec<Permit>,
     /// Who waits for the event loop to go round, and how often it still has to.
     rounds: Vec<(u8, oneshot::Sender<()>)>,
 }
@@ -104,7 +104,7 @@ impl Inbox {
                 ends: Vec::new(),
                 records_left: MAX_RECORDS,
                 bytes_left: MAX_BYTES,
-                said: Vec::new(),
+                permits: Vec::new(),
                 rounds: Vec::new(),
             }),
         }
@@ -153,7 +153,7 @@ impl Inbox {
             }
             taking.records_left -= 1;
             taking.bytes_left = taking.bytes_left.saturating_sub(bytes);
-            taking.said.extend(notice.take_said());
+            taking.permits.extend(notice.take_permit());
             write(taking, &mut attachments, notice);
         }
         taking.text.push(b']');
@@ -165,7 +165,7 @@ impl Inbox {
         }
         let is_large = taking.ends.len() >= LARGE;
         if !is_large {
-            taking.said.clear();
+            taking.permits.clear();
         }
         Portion {
             attachments,
@@ -175,8 +175,8 @@ impl Inbox {
     }
 
     /// JavaScript has dealt with a large portion: who said much of it may say more.
-    pub(crate) fn heard(&self) {
-        self.taking.lock().said.clear();
+    pub(crate) fn processed(&self) {
+        self.taking.lock().permits.clear();
     }
 
     fn next(&self, left: &mut Vec<Notice>) -> Option<Notice> {
@@ -475,7 +475,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::engineio::inbound_budget::{HIGH_WATER, Unheard};
+    use crate::engineio::inbound_budget::{HIGH_WATER, InboundBudget};
     use crate::protocol::CloseReason;
     use crate::socketio::packet::Payload;
 
@@ -485,7 +485,7 @@ mod tests {
             ack: None,
             runs: Default::default(),
             payload: Payload::Json(text.to_owned().into(), Vec::new()),
-            said: None,
+            permit: None,
         }
     }
 
@@ -521,7 +521,7 @@ mod tests {
                     "[]".to_owned().into(),
                     vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")],
                 ),
-                said: None,
+                permit: None,
             });
         }
         let Portion { attachments, .. } = inbox.take();
@@ -588,26 +588,29 @@ mod tests {
 
     #[test]
     fn a_client_that_sends_much_is_read_again_when_javascript_has_handled_it() {
-        let unheard = Arc::new(Unheard::default());
-        let said = |words: usize| Notice::Connect {
+        let inbound_budget = Arc::new(InboundBudget::default());
+        let permit = |words: usize| Notice::Connect {
             socket: 1,
             connection: 1,
             request: "{}".to_owned(),
             auth: None,
-            said: Some(unheard.count(words)),
+            permit: Some(inbound_budget.permit(words)),
         };
         let inbox = Inbox::new();
-        inbox.push(said(HIGH_WATER));
-        assert!(unheard.is_high());
+        inbox.push(permit(HIGH_WATER));
+        assert!(inbound_budget.is_exceeded());
         assert!(!inbox.take().is_large);
-        assert!(!unheard.is_high(), "a small portion is heard at once");
+        assert!(
+            !inbound_budget.is_exceeded(),
+            "a small portion is heard at once"
+        );
         for _ in 0..LARGE {
-            inbox.push(said(HIGH_WATER));
+            inbox.push(permit(HIGH_WATER));
         }
         assert!(inbox.take().is_large);
-        assert!(unheard.is_high());
-        inbox.heard();
-        assert!(!unheard.is_high());
+        assert!(inbound_budget.is_exceeded());
+        inbox.processed();
+        assert!(!inbound_budget.is_exceeded());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn batches(input: &[u8]) {
                 ack: None,
                 runs: Default::default(),
                 payload: Payload::Json(line.to_owned().into(), attachments.clone()),
-                said: None,
+                permit: None,
             });
             pushed.push((line, attachments.len()));
         }
@@ -40,7 +40,7 @@ pub fn batches(input: &[u8]) {
                 socket: 7,
                 ack: -3,
                 payload: Payload::Json(line.to_owned().into(), attachments.clone()),
-                said: None,
+                permit: None,
             });
             pushed.push((line, attachments.len()));
         }
@@ -69,7 +69,7 @@ pub fn batches(input: &[u8]) {
         });
         assert_eq!(attached, 0);
         if portion.is_large {
-            inbox.heard();
+            inbox.processed();
         }
         if !portion.more {
             break;

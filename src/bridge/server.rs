@@ -187,7 +187,7 @@ impl NativeServer {
     /// A large batch is dealt with.
     #[napi(catch_unwind)]
     pub fn heard(&self) {
-        self.inbox.heard();
+        self.inbox.processed();
     }
 
     /// The records of the last batch, each as JSON of its own.

@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::engine::Engine;
 use super::events::{ConnectionNumber, PacketData, ReportedPacket, RequestNumber};
-use super::inbound_budget::{Said, Unheard};
+use super::inbound_budget::{InboundBudget, Permit};
 use super::liveness::Beat;
 use super::message::{Frame, Message};
 use super::packet::Packet;
@@ -70,7 +70,7 @@ pub(crate) struct Connection<D> {
     pub(crate) data: D,
     pub(super) beat: Beat,
     engine: Arc<Engine<Self>>,
-    unheard: Arc<Unheard>,
+    inbound_budget: Arc<InboundBudget>,
     outgoing: Mutex<SendQueue>,
     reason: OnceLock<CloseReason>,
     ending: AtomicBool,
@@ -157,12 +157,12 @@ pub(super) enum Received<'a> {
 enum End<'a> {
     /// The client gets what was queued, and the end of its transport behind: on a websocket a closing
     /// frame that holds these bytes.
-    Said(&'a [u8]),
+    CloseFrame(&'a [u8]),
     /// The client gets what was queued. It ended its side of the stream without a closing frame, and
     /// gets none.
-    Unsaid,
+    NoCloseFrame,
     /// The client takes nothing any more.
-    AtOnce,
+    Abort,
 }
 
 /// What a connection begins with.
@@ -216,7 +216,7 @@ impl<D: Data> Connection<D> {
             data,
             beat: Beat::new(protocol),
             engine: engine.clone(),
-            unheard: Arc::default(),
+            inbound_budget: Arc::default(),
             outgoing: Mutex::new(outgoing),
             reason: OnceLock::new(),
             ending: AtomicBool::new(false),
@@ -247,13 +247,13 @@ impl<D: Data> Connection<D> {
     }
 
     /// What the client says and JavaScript has not heard yet.
-    pub(crate) fn unheard(&self) -> &Arc<Unheard> {
-        &self.unheard
+    pub(crate) fn inbound_budget(&self) -> &Arc<InboundBudget> {
+        &self.inbound_budget
     }
 
     /// Counts a message of the client until JavaScript has heard it.
-    pub(crate) fn said(&self, text: &str, attachments: &[Bytes]) -> Said {
-        self.unheard.count_message(text.len(), attachments)
+    pub(crate) fn permit(&self, text: &str, attachments: &[Bytes]) -> Permit {
+        self.inbound_budget.permit_message(text.len(), attachments)
     }
 
     /// Has JavaScript told of every packet of the client from now on, or of none any more.
@@ -285,8 +285,8 @@ impl<D: Data> Connection<D> {
             Packet::Noop => (b'6', text("")),
         };
         // Counted like what it is about: a client that floods is not read on for it.
-        let said = Some(self.unheard.count(0));
-        self.tell_packet(kind, data, false, true, said);
+        let permit = Some(self.inbound_budget.permit(0));
+        self.tell_packet(kind, data, false, true, permit);
     }
 
     /// Tells JavaScript of a packet that is queued; not of those that only keep a request from waiting.
@@ -323,7 +323,7 @@ impl<D: Data> Connection<D> {
         data: PacketData,
         is_sent: bool,
         compress: bool,
-        said: Option<Said>,
+        permit: Option<Permit>,
     ) {
         let packet = ReportedPacket {
             kind: digit - b'0',
@@ -331,7 +331,7 @@ impl<D: Data> Connection<D> {
             is_sent,
             compress,
         };
-        self.engine.events.packet(self.number, packet, said);
+        self.engine.events.packet(self.number, packet, permit);
     }
 
     /// The transport, while the connection lives.
@@ -534,12 +534,12 @@ impl<D: Data> Connection<D> {
     /// The client takes less than it is to get, and nothing is lost in silence.
     fn overflow(self: &Arc<Self>) {
         self.ends_because(CloseReason::Backpressure);
-        self.end(CloseReason::Backpressure, End::AtOnce);
+        self.end(CloseReason::Backpressure, End::Abort);
     }
 
     /// The peer is gone, or is to be: nothing is written to it any more.
     pub(crate) fn lost(self: &Arc<Self>) {
-        self.end(CloseReason::TransportClose, End::AtOnce);
+        self.end(CloseReason::TransportClose, End::Abort);
     }
 
     fn flush_locked(self: &Arc<Self>, outgoing: &mut SendQueue) -> io::Result<()> {
@@ -598,7 +598,7 @@ impl<D: Data> Connection<D> {
             return Received::Nothing;
         }
         if self.protocol == ProtocolVersion::V4 {
-            self.beat.heard();
+            self.beat.received();
         }
         if self.watches_received.load(Ordering::Relaxed) {
             self.tell_received(&packet);
@@ -731,12 +731,12 @@ impl<D: Data> Connection<D> {
 
     /// Ends the connection; what was queued goes out, as far as the client takes it.
     pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) {
-        self.end(reason, End::Said(&[]));
+        self.end(reason, End::CloseFrame(&[]));
     }
 
     /// Ends the connection with a closing frame that holds these bytes.
     pub(super) fn close_with(self: &Arc<Self>, reason: CloseReason, payload: &[u8]) {
-        self.end(reason, End::Said(payload));
+        self.end(reason, End::CloseFrame(payload));
     }
 
     /// Ends the connection of a client that sent what a websocket may not carry.
@@ -748,8 +748,8 @@ impl<D: Data> Connection<D> {
     }
 
     /// Ends the connection of a client that ended its side of the stream.
-    pub(super) fn close_unsaid(self: &Arc<Self>) {
-        self.end(CloseReason::TransportClose, End::Unsaid);
+    pub(super) fn close_without_frame(self: &Arc<Self>) {
+        self.end(CloseReason::TransportClose, End::NoCloseFrame);
     }
 
     fn end(self: &Arc<Self>, reason: CloseReason, how: End<'_>) {
@@ -775,12 +775,12 @@ impl<D: Data> Connection<D> {
                 };
                 polling.answer(self.protocol, &*self.engine.events, Some(last));
             }
-            (SendQueue::Websocket(websocket), End::AtOnce) => websocket.shut_down(),
+            (SendQueue::Websocket(websocket), End::Abort) => websocket.shut_down(),
             (SendQueue::Websocket(mut websocket), how) => {
                 // The stream stays open for the client's closing frame, unless it sent that already or
                 // cannot be understood.
-                let waits = matches!(how, End::Said([]));
-                if let End::Said(payload) = how {
+                let waits = matches!(how, End::CloseFrame([]));
+                if let End::CloseFrame(payload) = how {
                     websocket.close(payload);
                 }
                 self.engine
@@ -836,7 +836,7 @@ async fn drain<D: Data>(connection: Weak<Connection<D>>) {
             Some(false) => {}
             None => {
                 if let Some(connection) = connection.upgrade() {
-                    connection.end(CloseReason::PingTimeout, End::AtOnce);
+                    connection.end(CloseReason::PingTimeout, End::Abort);
                 }
                 return;
             }

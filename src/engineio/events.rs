@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Str;
-use super::inbound_budget::Said;
+use super::inbound_budget::Permit;
 use crate::io::host::Host;
 use crate::protocol::{CloseReason, Refusal};
 
@@ -22,7 +22,7 @@ pub(crate) trait Events: Host {
     fn closed(&self, connection: ConnectionNumber, reason: CloseReason);
 
     /// A packet came or is queued, on a connection whose packets JavaScript watches.
-    fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, said: Option<Said>);
+    fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, permit: Option<Permit>);
 
     /// The answer to a request of long polling; `binary` if its body is of bytes, and why the request is
     /// refused, if there is a reason to tell.

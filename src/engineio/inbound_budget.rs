@@ -21,29 +21,29 @@ const RECORD: usize = 160;
 
 /// How much of one connection waits.
 #[derive(Debug, Default)]
-pub(crate) struct Unheard {
+pub(crate) struct InboundBudget {
     bytes: AtomicUsize,
     waiting: Mutex<Vec<Waker>>,
 }
 
-impl Unheard {
+impl InboundBudget {
     /// Counts words of the client until what is returned is dropped.
-    pub(crate) fn count(self: &Arc<Self>, bytes: usize) -> Said {
+    pub(crate) fn permit(self: &Arc<Self>, bytes: usize) -> Permit {
         let bytes = bytes.saturating_add(RECORD);
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
-        let unheard = self.clone();
-        Said { unheard, bytes }
+        let budget = self.clone();
+        Permit { budget, bytes }
     }
 
-    /// Counts a message of the client, as [`Unheard::count`].
-    pub(crate) fn count_message(self: &Arc<Self>, text: usize, attachments: &[Bytes]) -> Said {
+    /// Counts a message of the client, as [`InboundBudget::permit`].
+    pub(crate) fn permit_message(self: &Arc<Self>, text: usize, attachments: &[Bytes]) -> Permit {
         let attached = attachments.iter().map(|it| it.len() + RECORD);
-        self.count(text + attached.sum::<usize>())
+        self.permit(text + attached.sum::<usize>())
     }
 
     /// Ready while more may be read.
-    pub(crate) fn poll_low(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_high() {
+    pub(crate) fn poll_available(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_exceeded() {
             return Poll::Ready(());
         }
         {
@@ -53,7 +53,7 @@ impl Unheard {
             }
         }
         // All may have been heard before the waker was there.
-        if self.is_high() {
+        if self.is_exceeded() {
             Poll::Pending
         } else {
             Poll::Ready(())
@@ -61,11 +61,11 @@ impl Unheard {
     }
 
     /// Whether nothing more is to be read.
-    pub(crate) fn is_high(&self) -> bool {
+    pub(crate) fn is_exceeded(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) > HIGH_WATER
     }
 
-    fn heard(&self, bytes: usize) {
+    fn release(&self, bytes: usize) {
         let before = self.bytes.fetch_sub(bytes, Ordering::SeqCst);
         if before >= LOW_WATER && before - bytes < LOW_WATER {
             let waiting = std::mem::take(&mut *self.waiting.lock());
@@ -76,14 +76,14 @@ impl Unheard {
 
 /// Words of a client; heard when dropped.
 #[derive(Debug)]
-pub(crate) struct Said {
-    unheard: Arc<Unheard>,
+pub(crate) struct Permit {
+    budget: Arc<InboundBudget>,
     bytes: usize,
 }
 
-impl Drop for Said {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.unheard.heard(self.bytes);
+        self.budget.release(self.bytes);
     }
 }
 
@@ -105,32 +105,32 @@ mod tests {
 
     #[test]
     fn empty_attachments_count_for_the_memory_they_take() {
-        let unheard = Arc::new(Unheard::default());
-        let message = unheard.count_message(5, &[const { Bytes::new() }; 100]);
-        assert!(unheard.is_high());
+        let budget = Arc::new(InboundBudget::default());
+        let message = budget.permit_message(5, &[const { Bytes::new() }; 100]);
+        assert!(budget.is_exceeded());
         drop(message);
-        assert_eq!(unheard.bytes.load(Ordering::SeqCst), 0);
+        assert_eq!(budget.bytes.load(Ordering::SeqCst), 0);
     }
 
     #[test]
     fn a_waiting_reader_is_woken_when_most_of_the_budget_is_free() {
-        let unheard = Arc::new(Unheard::default());
+        let budget = Arc::new(InboundBudget::default());
         let woken = Arc::new(Woken::default());
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
-        let most = unheard.count(HIGH_WATER - LOW_WATER);
-        assert!(unheard.poll_low(&mut cx).is_ready());
-        let some = unheard.count(LOW_WATER / 2);
-        let more = unheard.count(LOW_WATER);
-        assert!(unheard.poll_low(&mut cx).is_pending());
-        assert!(unheard.poll_low(&mut cx).is_pending());
+        let most = budget.permit(HIGH_WATER - LOW_WATER);
+        assert!(budget.poll_available(&mut cx).is_ready());
+        let some = budget.permit(LOW_WATER / 2);
+        let more = budget.permit(LOW_WATER);
+        assert!(budget.poll_available(&mut cx).is_pending());
+        assert!(budget.poll_available(&mut cx).is_pending());
         drop(more);
         assert!(!woken.0.load(Ordering::SeqCst));
         drop(most);
         assert!(woken.0.load(Ordering::SeqCst));
-        assert!(unheard.poll_low(&mut cx).is_ready());
+        assert!(budget.poll_available(&mut cx).is_ready());
         drop(some);
-        assert_eq!(unheard.bytes.load(Ordering::SeqCst), 0);
-        assert!(unheard.waiting.lock().is_empty());
+        assert_eq!(budget.bytes.load(Ordering::SeqCst), 0);
+        assert!(budget.waiting.lock().is_empty());
     }
 }

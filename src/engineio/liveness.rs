@@ -86,7 +86,7 @@ impl Beat {
     }
 
     /// A packet came that is no sign of life by itself.
-    pub(super) fn heard(&self) {
+    pub(super) fn received(&self) {
         if self.state.load(Ordering::Relaxed) == AWAITED {
             self.at.store(millis(Instant::now()), Ordering::Relaxed);
             self.state.store(REFRESHED, Ordering::Relaxed);

@@ -204,7 +204,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use super::packet::Packet as Said;
+    use super::packet::Packet as Received;
     use super::*;
 
     const V3: ProtocolVersion = ProtocolVersion::V3;
@@ -218,10 +218,10 @@ mod tests {
         let mut packets = Vec::new();
         read(body, is_binary, protocol, |packet| {
             packets.push(match packet {
-                Said::Message(text) => format!("4{text}"),
-                Said::Ping(data) => format!("2{data}"),
-                Said::Pong => "3".to_owned(),
-                Said::Binary(bytes) => format!("{bytes:?}"),
+                Received::Message(text) => format!("4{text}"),
+                Received::Ping(data) => format!("2{data}"),
+                Received::Pong => "3".to_owned(),
+                Received::Binary(bytes) => format!("{bytes:?}"),
                 other => format!("{other:?}"),
             });
             true

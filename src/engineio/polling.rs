@@ -81,14 +81,14 @@ pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
             }
             if !post(handler, &connection, body, is_binary) {
                 refuse(engine, request.number, None);
-            } else if connection.unheard().is_high() {
-                let unheard = connection.unheard().clone();
+            } else if connection.inbound_budget().is_exceeded() {
+                let inbound_budget = connection.inbound_budget().clone();
                 let waiting = Arc::downgrade(engine);
                 // The client sends more when this is answered.
                 connection.beat.pause();
                 let paused = Arc::downgrade(&connection);
                 engine.runtime.handle.spawn(async move {
-                    poll_fn(|cx| unheard.poll_low(cx)).await;
+                    poll_fn(|cx| inbound_budget.poll_available(cx)).await;
                     if let Some(connection) = paused.upgrade() {
                         connection.beat.resume();
                     }

@@ -64,7 +64,7 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
                 return Poll::Ready(());
             }
             if let Some(connection) = self.connection.upgrade() {
-                if connection.unheard().poll_low(cx).is_pending() {
+                if connection.inbound_budget().poll_available(cx).is_pending() {
                     connection.beat.pause();
                     return Poll::Pending;
                 }
@@ -75,7 +75,7 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
                 ready!(Pin::new(&mut self.stream).poll_read(cx, &mut into))?;
                 let bytes = into.filled_mut();
                 let is_end = bytes.is_empty();
-                self.heard(bytes);
+                self.receive(bytes);
                 Poll::Ready(io::Result::Ok(is_end))
             });
             if ready!(read).unwrap_or(true) {
@@ -86,7 +86,7 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
     }
 
     /// Takes bytes of the client.
-    fn heard(&mut self, bytes: &mut [u8]) {
+    fn receive(&mut self, bytes: &mut [u8]) {
         let living = self.connection.upgrade().zip(self.handler.upgrade());
         let Some((connection, handler)) = living.filter(|(connection, _)| !connection.is_closed())
         else {
@@ -135,7 +135,7 @@ impl<H: Handler, R: AsyncRead + Unpin + Send> Task for Reading<H, R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.poll_read(cx));
         if let Some(connection) = self.connection.upgrade() {
-            connection.close_unsaid();
+            connection.close_without_frame();
         }
         Poll::Ready(())
     }

@@ -458,7 +458,7 @@ mod tests {
 
     use super::*;
     use crate::engineio::events::{ConnectionNumber, ReportedPacket};
-    use crate::engineio::inbound_budget::Said;
+    use crate::engineio::inbound_budget::Permit;
     use crate::io::host::{Host, PumpAction, PumpNumber};
     use crate::protocol::Refusal;
 
@@ -476,7 +476,7 @@ mod tests {
 
         fn closed(&self, _: ConnectionNumber, _: CloseReason) {}
 
-        fn packet(&self, _: ConnectionNumber, _: ReportedPacket, _: Option<Said>) {}
+        fn packet(&self, _: ConnectionNumber, _: ReportedPacket, _: Option<Permit>) {}
 
         fn response(&self, _: RequestNumber, _: u16, _: bool, body: Bytes, _: Option<Refusal>) {
             self.0.lock().unwrap().push(body);

@@ -185,7 +185,7 @@ impl<H: Handler> Upgrade<H> {
                 if ready!(self.poll_read(cx, &mut into)).is_err() || into.filled().is_empty() {
                     return Poll::Ready(false);
                 }
-                self.heard(into.filled_mut());
+                self.receive(into.filled_mut());
             }
             others_first(cx)
         })
@@ -197,7 +197,7 @@ impl<H: Handler> Upgrade<H> {
     }
 
     /// Takes bytes of the client: what comes behind the `5` is for the connection already.
-    fn heard(&mut self, bytes: &mut [u8]) {
+    fn receive(&mut self, bytes: &mut [u8]) {
         let Self { reading, state } = self;
         let living = reading.connection.upgrade().zip(reading.handler.upgrade());
         let Some((connection, handler)) = living else {

@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 
 use super::packet::Payload;
 use crate::engineio::events::{ConnectionNumber, Events, ReportedPacket, RequestNumber};
-use crate::engineio::inbound_budget::Said;
+use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::protocol::{CloseReason, Refusal};
 use crate::session::{Attempt, Instance};
@@ -34,11 +34,11 @@ impl<T: Inbox> Events for T {
         self.push(Notice::Closed { connection, reason });
     }
 
-    fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, said: Option<Said>) {
+    fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, permit: Option<Permit>) {
         self.push(Notice::Packet {
             connection,
             packet,
-            said,
+            permit,
         });
     }
 
@@ -72,7 +72,7 @@ pub(crate) enum Notice {
         /// The MessagePack of `auth`, which then is not in `request`.
         auth: Option<Bytes>,
         /// Counts the notice until JavaScript has heard it; so below.
-        said: Option<Said>,
+        permit: Option<Permit>,
     },
     /// A client asks to join a namespace that does not exist; JavaScript may make it.
     Ask {
@@ -81,7 +81,7 @@ pub(crate) enum Notice {
         request: String,
         /// As for `Connect`.
         auth: Option<Bytes>,
-        said: Option<Said>,
+        permit: Option<Permit>,
     },
     /// The descriptor of a websocket is closed, which a server of JavaScript's had accepted.
     #[cfg_attr(not(unix), allow(dead_code))]
@@ -97,7 +97,7 @@ pub(crate) enum Notice {
         runs: SmallVec<[Run; 1]>,
         /// The raw `["name",args…]`, checked to be exactly one array.
         payload: Payload,
-        said: Option<Said>,
+        permit: Option<Permit>,
     },
     /// A client acknowledged an event of ours.
     Acknowledged {
@@ -105,13 +105,13 @@ pub(crate) enum Notice {
         ack: AckId,
         /// The raw array of arguments, checked like an event's.
         payload: Payload,
-        said: Option<Said>,
+        permit: Option<Permit>,
     },
     /// A packet of Engine.IO came or is queued, on a connection whose packets JavaScript watches.
     Packet {
         connection: ConnectionNumber,
         packet: ReportedPacket,
-        said: Option<Said>,
+        permit: Option<Permit>,
     },
     /// A socket ended.
     Disconnect {
@@ -163,13 +163,13 @@ pub(crate) enum Run {
 
 impl Notice {
     /// Takes out what counts the words of the client.
-    pub(crate) fn take_said(&mut self) -> Option<Said> {
+    pub(crate) fn take_permit(&mut self) -> Option<Permit> {
         match self {
-            Self::Connect { said, .. }
-            | Self::Ask { said, .. }
-            | Self::Event { said, .. }
-            | Self::Packet { said, .. }
-            | Self::Acknowledged { said, .. } => said.take(),
+            Self::Connect { permit, .. }
+            | Self::Ask { permit, .. }
+            | Self::Event { permit, .. }
+            | Self::Packet { permit, .. }
+            | Self::Acknowledged { permit, .. } => permit.take(),
             _ => None,
         }
     }

@@ -156,10 +156,10 @@ impl Server {
             }
             self.inbox.push(Notice::Ask {
                 connection: connection.number,
-                said: Some(
+                permit: Some(
                     connection
-                        .unheard()
-                        .count(path.len() + auth.map_or(0, Payload::len)),
+                        .inbound_budget()
+                        .permit(path.len() + auth.map_or(0, Payload::len)),
                 ),
                 request: request.to_json(),
                 auth: packed,
@@ -194,10 +194,10 @@ impl Server {
         self.inbox.push(Notice::Connect {
             socket: number,
             connection: connection.number,
-            said: Some(
+            permit: Some(
                 connection
-                    .unheard()
-                    .count(request.len() + packed.as_ref().map_or(0, Bytes::len)),
+                    .inbound_budget()
+                    .permit(request.len() + packed.as_ref().map_or(0, Bytes::len)),
             ),
             request,
             auth: packed,

@@ -24,7 +24,7 @@ use super::parser::Parser;
 use super::sockets::Member;
 use crate::engineio::connection::{self, Data};
 use crate::engineio::flush_set;
-use crate::engineio::inbound_budget::Said;
+use crate::engineio::inbound_budget::Permit;
 use crate::engineio::message::Frame;
 use crate::engineio::{ProtocolVersion, Str};
 use crate::protocol::CloseReason;
@@ -85,7 +85,7 @@ struct State {
 enum Phase {
     /// Asked to join; what the client sends meanwhile waits here. Only an Engine.IO 3 client,
     /// which is in its namespace from the start, has reason to send anything.
-    Joining(VecDeque<(Incoming, Said)>),
+    Joining(VecDeque<(Incoming, Permit)>),
     Joined,
     Ended,
 }
@@ -233,8 +233,8 @@ impl Socket {
             Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
                 // Counted as unheard: a client is not read on for ever while middleware takes its time.
                 let (text, attachments) = incoming.payload.parts();
-                let said = self.connection.said(text, attachments);
-                early.push_back((incoming, said));
+                let permit = self.connection.permit(text, attachments);
+                early.push_back((incoming, permit));
                 Ok(())
             }
             Phase::Joining(_) => Err(Rejected::OutOfPlace),
@@ -266,7 +266,7 @@ impl Socket {
             socket: self.number,
             ack,
             runs,
-            said: Some(self.connection.said(text, attachments)),
+            permit: Some(self.connection.permit(text, attachments)),
             payload,
         });
         Ok(())
@@ -290,7 +290,7 @@ impl Socket {
             self.inbox.push(Notice::Acknowledged {
                 socket: self.number,
                 ack,
-                said: Some(self.connection.said(text, attachments)),
+                permit: Some(self.connection.permit(text, attachments)),
                 payload,
             });
         }

@@ -21,7 +21,7 @@ fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
             method: 3
         }],
         payload: Payload::Json(text.to_owned().into(), attachments),
-        said: None,
+        permit: None,
     }
 }
 
@@ -45,7 +45,7 @@ fn through(inbox: &Inbox, notices: Vec<Notice>) -> (usize, usize) {
         attached += portion.attachments.len();
         bytes += inbox.with_text(<[u8]>::len);
         if portion.is_large {
-            inbox.heard();
+            inbox.processed();
         }
         if !portion.more {
             return (bytes, attached);
@@ -105,7 +105,7 @@ pub(super) fn come_and_go(n: u32) {
             connection: number,
             request: request.to_owned(),
             auth: None,
-            said: None,
+            permit: None,
         };
         let disconnect = Notice::Disconnect {
             socket: number,

@@ -60,7 +60,7 @@ impl events::Inbox for Inbox {
     fn push(&self, mut notice: Notice) {
         self.note(|told| {
             // As when JavaScript has it: the client is read on.
-            drop(notice.take_said());
+            drop(notice.take_permit());
             told.notices.push(notice);
         });
     }

@@ -265,14 +265,14 @@ fn a_client_whose_messages_are_not_handled_is_not_read_until_they_are() {
     const MESSAGES: usize = 100_000;
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
-        let unheard = socket.connection.unheard().clone();
+        let inbound_budget = socket.connection.inbound_budget().clone();
         drop(socket);
         let flooding = tokio::spawn(async move {
             let flood = b"\x81\x87\0\0\0\x0042[\"m\"]".repeat(MESSAGES);
             client.write_all(&flood).await.unwrap();
             client
         });
-        while !unheard.is_high() {
+        while !inbound_budget.is_exceeded() {
             tokio::task::yield_now().await;
         }
         // Many times what it takes to read all there is.
@@ -297,14 +297,14 @@ fn a_client_that_only_pongs_is_not_read_while_its_packets_are_reported_and_not_h
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
         socket.connection.watch_received(true);
-        let unheard = socket.connection.unheard().clone();
+        let inbound_budget = socket.connection.inbound_budget().clone();
         drop(socket);
         let flooding = tokio::spawn(async move {
             let flood = b"\x81\x81\0\0\0\x003".repeat(PONGS);
             client.write_all(&flood).await.unwrap();
             client
         });
-        while !unheard.is_high() {
+        while !inbound_budget.is_exceeded() {
             tokio::task::yield_now().await;
         }
         for _ in 0..10_000 {
