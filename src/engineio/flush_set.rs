@@ -9,7 +9,7 @@ use super::send_queue::Series;
 /// Connections for which something was queued, to be written when all is queued that is to be: many
 /// messages for one client leave in one write.
 #[derive(Debug)]
-pub(crate) struct Touched<D: Data> {
+pub(crate) struct FlushSet<D: Data> {
     connections: Vec<Arc<Connection<D>>>,
     /// Those of clients that are behind, to be waited for.
     pub(crate) behind: Vec<Arc<Connection<D>>>,
@@ -20,7 +20,7 @@ pub(crate) struct Touched<D: Data> {
     pub(crate) is_broadcast: bool,
 }
 
-impl<D: Data> Default for Touched<D> {
+impl<D: Data> Default for FlushSet<D> {
     fn default() -> Self {
         Self {
             connections: Vec::new(),
@@ -32,7 +32,7 @@ impl<D: Data> Default for Touched<D> {
     }
 }
 
-impl<D: Data> Touched<D> {
+impl<D: Data> FlushSet<D> {
     /// Queues a frame on a connection.
     pub(crate) fn send(
         &mut self,
@@ -41,7 +41,7 @@ impl<D: Data> Touched<D> {
         max_backpressure: usize,
     ) {
         let queued = connection.send(frame, max_backpressure);
-        self.note(connection, queued, max_backpressure);
+        self.add(connection, queued, max_backpressure);
     }
 
     /// Queues a series of frames on a connection.
@@ -52,10 +52,10 @@ impl<D: Data> Touched<D> {
         max_backpressure: usize,
     ) {
         let queued = connection.send_series(series, max_backpressure);
-        self.note(connection, queued, max_backpressure);
+        self.add(connection, queued, max_backpressure);
     }
 
-    fn note(&mut self, connection: &Arc<Connection<D>>, queued: Queued, max_backpressure: usize) {
+    fn add(&mut self, connection: &Arc<Connection<D>>, queued: Queued, max_backpressure: usize) {
         match queued {
             Queued::Waits => {}
             Queued::IsToBeFlushed => self.connections.push(connection.clone()),
@@ -86,7 +86,7 @@ impl<D: Data> Touched<D> {
     }
 }
 
-impl<D: Data> Drop for Touched<D> {
+impl<D: Data> Drop for FlushSet<D> {
     /// Writes: after a panic too, since whoever queues next relies on it.
     fn drop(&mut self) {
         self.flush();

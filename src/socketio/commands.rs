@@ -27,7 +27,7 @@ use super::events::{Inbox, Notice};
 use super::options::Options;
 use super::parser::Parser;
 use super::server::{Server, malformed};
-use super::socket::{Connection, Socket, Touched};
+use super::socket::{Connection, FlushSet, Socket};
 use crate::engineio::connection::wait_for;
 use crate::engineio::message::Frame;
 use crate::engineio::send_queue::Series;
@@ -85,17 +85,17 @@ async fn run(server: Weak<Server>, output: Arc<Output>) {
 /// what is queued for them may be a copy for each, and has other tasks have their turn amid what is
 /// much. A message to one client never waits: nobody's answers are late because of another client.
 async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
-    let mut touched = Touched::default();
-    while batch.step(server, &mut touched) {
-        if !std::mem::take(&mut touched.is_broadcast) {
-            touched.look_after();
+    let mut flush_set = FlushSet::default();
+    while batch.step(server, &mut flush_set) {
+        if !std::mem::take(&mut flush_set.is_broadcast) {
+            flush_set.look_after();
         }
-        if !touched.behind.is_empty() {
-            touched.flush();
-            let behind = std::mem::take(&mut touched.behind);
+        if !flush_set.behind.is_empty() {
+            flush_set.flush();
+            let behind = std::mem::take(&mut flush_set.behind);
             wait_for(behind, server.max_backpressure()).await;
-        } else if touched.bytes >= YIELD_AT {
-            touched.bytes = 0;
+        } else if flush_set.bytes >= YIELD_AT {
+            flush_set.bytes = 0;
             yield_now().await;
         }
     }
@@ -105,14 +105,14 @@ async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
 fn run_one(server: &Arc<Server>, task: Task) {
     // A panic would end the one way out there is, so it costs one task.
     let _ = catch_unwind(AssertUnwindSafe(|| {
-        let touched = &mut Touched::default();
+        let flush_set = &mut FlushSet::default();
         match task {
             Task::Batch(text, attachments) => {
                 let mut batch = Batch::new(text, attachments);
-                while batch.step(server, touched) {}
+                while batch.step(server, flush_set) {}
             }
             Task::Expire(socket) => {
-                disconnect_connection(server, &socket.connection, touched);
+                disconnect_connection(server, &socket.connection, flush_set);
             }
             Task::EndAll(reason) => server.engine.end_all(reason),
         }
@@ -138,7 +138,7 @@ impl Batch {
 
     /// Carries out the next command, or the broadcasts to one audience that go out together; false
     /// if there is none. A panic costs that command, or those broadcasts.
-    fn step(&mut self, server: &Arc<Server>, touched: &mut Touched) -> bool {
+    fn step(&mut self, server: &Arc<Server>, flush_set: &mut FlushSet) -> bool {
         let Self {
             text,
             at,
@@ -162,12 +162,12 @@ impl Batch {
                     };
                     if more.peek().is_some() {
                         let series = std::iter::once((first, attached)).chain(more);
-                        broadcast_series(server, first, series, touched)
+                        broadcast_series(server, first, series, flush_set)
                     } else {
-                        broadcast(server, first, attached, touched)
+                        broadcast(server, first, attached, flush_set)
                     }
                 }
-                command => run_command(server, command, attached, touched),
+                command => run_command(server, command, attached, flush_set),
             }
         }));
         if let Ok(Err(error)) = carried_out {
@@ -246,7 +246,7 @@ fn broadcast_series<'a>(
     server: &Arc<Server>,
     first: Broadcast<'_>,
     series: impl Iterator<Item = (Broadcast<'a>, Vec<Bytes>)>,
-    touched: &mut Touched,
+    flush_set: &mut FlushSet,
 ) -> Result<(), CommandError> {
     let parser = server.parser;
     let Some(namespace) = server.namespace_at(first.namespace) else {
@@ -258,9 +258,9 @@ fn broadcast_series<'a>(
     // Those that are too many for one series are of the next.
     let series = Series::gather(frames);
     let receivers = namespace.audience(&audience);
-    touched.broadcast(receivers.len() * series.len());
+    flush_set.broadcast(receivers.len() * series.len());
     for socket in receivers {
-        touched.send_series(&socket.connection, &series, server.max_backpressure());
+        flush_set.send_series(&socket.connection, &series, server.max_backpressure());
     }
     Ok(())
 }
@@ -269,7 +269,7 @@ fn broadcast(
     server: &Arc<Server>,
     broadcast: Broadcast<'_>,
     attached: Vec<Bytes>,
-    touched: &mut Touched,
+    flush_set: &mut FlushSet,
 ) -> Result<(), CommandError> {
     let Broadcast {
         ack, flags, json, ..
@@ -292,9 +292,9 @@ fn broadcast(
     };
     let parser = server.parser;
     let frame = flagged(parser.event(&namespace.name, json, attached, ack), flags);
-    touched.broadcast(receivers.len() * frame.len());
+    flush_set.broadcast(receivers.len() * frame.len());
     for socket in receivers {
-        socket.send(&frame, server.max_backpressure(), touched);
+        socket.send(&frame, server.max_backpressure(), flush_set);
     }
     Ok(())
 }
@@ -312,7 +312,7 @@ fn run_command(
     server: &Arc<Server>,
     command: Command<'_>,
     attached: Vec<Bytes>,
-    touched: &mut Touched,
+    flush_set: &mut FlushSet,
 ) -> Result<(), CommandError> {
     let parser = server.parser;
     let max_backpressure = server.max_backpressure();
@@ -320,7 +320,7 @@ fn run_command(
         Command::Answer { socket, ack, json } => {
             if let Some(socket) = server.socket(socket) {
                 let frame = parser.ack(&socket.namespace.name, json, attached, ack);
-                socket.send(&frame, max_backpressure, touched);
+                socket.send(&frame, max_backpressure, flush_set);
             }
         }
         Command::Emit {
@@ -331,11 +331,11 @@ fn run_command(
         } => {
             if let Some(socket) = server.socket(socket) {
                 let frame = parser.event(&socket.namespace.name, json, attached, ack);
-                socket.send(&flagged(frame, flags), max_backpressure, touched);
+                socket.send(&flagged(frame, flags), max_backpressure, flush_set);
             }
         }
         Command::Broadcast(broadcast) => {
-            self::broadcast(server, broadcast, attached, touched)?;
+            self::broadcast(server, broadcast, attached, flush_set)?;
         }
         Command::Join { socket, room } => {
             if let Some(socket) = server.socket(socket) {
@@ -349,7 +349,7 @@ fn run_command(
         }
         Command::Accept { socket } => {
             if let Some(socket) = server.socket(socket)
-                && socket.joined(parser, max_backpressure, touched).is_err()
+                && socket.joined(parser, max_backpressure, flush_set).is_err()
             {
                 malformed(server, &socket.connection);
             }
@@ -357,7 +357,7 @@ fn run_command(
         Command::Refuse { socket, json } => {
             if let Some(socket) = server.socket(socket) {
                 let refusal = parser.connect_error(&socket.namespace.name, json, &attached);
-                socket.send(&refusal, max_backpressure, touched);
+                socket.send(&refusal, max_backpressure, flush_set);
                 socket.end(CloseReason::Refused);
             }
         }
@@ -379,9 +379,9 @@ fn run_command(
             whole_connection,
         } => match server.socket(socket) {
             Some(socket) if whole_connection => {
-                disconnect_connection(server, &socket.connection, touched);
+                disconnect_connection(server, &socket.connection, flush_set);
             }
-            Some(socket) => disconnect(server, &socket, touched),
+            Some(socket) => disconnect(server, &socket, flush_set),
             None => {}
         },
         Command::Malformed { socket } => {
@@ -404,19 +404,19 @@ fn run_command(
 }
 
 /// Ends one socket, telling its client.
-fn disconnect(server: &Server, socket: &Arc<Socket>, touched: &mut Touched) {
+fn disconnect(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
     socket.send(
         &server.parser.disconnect(&socket.namespace.name),
         server.max_backpressure(),
-        touched,
+        flush_set,
     );
     socket.end(CloseReason::ServerNamespaceDisconnect);
 }
 
 /// Ends every socket of a connection, telling the client, and then the connection.
-fn disconnect_connection(server: &Server, connection: &Arc<Connection>, touched: &mut Touched) {
+fn disconnect_connection(server: &Server, connection: &Arc<Connection>, flush_set: &mut FlushSet) {
     for socket in connection.data.sockets() {
-        disconnect(server, &socket, touched);
+        disconnect(server, &socket, flush_set);
     }
     connection.finish(CloseReason::ForcedClose);
 }

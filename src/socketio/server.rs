@@ -25,7 +25,7 @@ use super::namespace::{Namespace, Namespaces};
 use super::options::Options;
 use super::packet::Payload;
 use super::parser::Parser;
-use super::socket::{Connection, Incoming, Living, Rejected, Socket, Touched};
+use super::socket::{Connection, FlushSet, Incoming, Living, Rejected, Socket};
 use crate::engineio::engine::Engine;
 use crate::engineio::handler::Handler;
 use crate::engineio::{ProtocolVersion, Sid, Str};
@@ -212,8 +212,8 @@ impl Server {
         let parser = self.parser;
         let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
         // Before the end of the connection, if what the client sent behind it is its end.
-        let mut touched = Touched::default();
-        touched.send(connection, &frame, self.max_backpressure());
+        let mut flush_set = FlushSet::default();
+        flush_set.send(connection, &frame, self.max_backpressure());
     }
 
     /// The application made the namespace a client asked for, or has none of that name. `asked` and

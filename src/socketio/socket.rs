@@ -34,7 +34,7 @@ use crate::session::{Effect, Effects, Event, Session};
 pub(crate) type Connection = connection::Connection<Client<Arc<Socket>>>;
 
 /// Connections for which something was queued.
-pub(crate) type Touched = flush_set::Touched<Client<Arc<Socket>>>;
+pub(crate) type FlushSet = flush_set::FlushSet<Client<Arc<Socket>>>;
 
 /// The sockets of a server that live.
 #[derive(Debug, Default)]
@@ -193,14 +193,14 @@ impl Socket {
         self: &Arc<Self>,
         parser: Parser,
         max_backpressure: usize,
-        touched: &mut Touched,
+        flush_set: &mut FlushSet,
     ) -> Result<(), Malformed> {
         if !self.is_joining() {
             return Ok(());
         }
         let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
         // Before the state is locked: a client that takes nothing ends here, and this socket with it.
-        self.send(&welcome, max_backpressure, touched);
+        self.send(&welcome, max_backpressure, flush_set);
         let mut state = self.state.lock();
         let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
             Phase::Joining(early) => early,
@@ -356,8 +356,8 @@ impl Socket {
     }
 
     /// Queues a frame for the client, whose connection is then among those to be flushed.
-    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize, touched: &mut Touched) {
-        touched.send(&self.connection, frame, max_backpressure);
+    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize, flush_set: &mut FlushSet) {
+        flush_set.send(&self.connection, frame, max_backpressure);
     }
 
     /// Ends the socket: its session, its rooms, its place in the connection. The client is told by

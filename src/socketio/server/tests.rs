@@ -122,9 +122,9 @@ impl World {
             })
             .await;
         let socket = self.server.socket(socket).unwrap();
-        let mut touched = Touched::default();
+        let mut flush_set = FlushSet::default();
         socket
-            .joined(Parser::Common, 1_000_000, &mut touched)
+            .joined(Parser::Common, 1_000_000, &mut flush_set)
             .unwrap();
         (client, socket)
     }
@@ -331,7 +331,7 @@ fn packets_are_reported_while_they_are_watched_and_no_longer() {
         for watched in [false, true, false] {
             socket.connection.watch_received(watched);
             socket.connection.watch_sent(watched);
-            socket.send(&frame, 1_000_000, &mut Touched::default());
+            socket.send(&frame, 1_000_000, &mut FlushSet::default());
             say(&mut client, r#"42["m"]"#).await;
             let mut packets = 0;
             while !matches!(world.notices.recv().await.unwrap(), Notice::Event { .. }) {
@@ -348,7 +348,7 @@ fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
         let (client, socket) = world.join(1).await;
         let much = format!("[\"{}\"]", "x".repeat(4_000_000));
         let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
-        socket.send(&frame, 1_000_000, &mut Touched::default());
+        socket.send(&frame, 1_000_000, &mut FlushSet::default());
         assert_eq!(world.ended(&socket).await, CloseReason::PingTimeout);
         drop(socket);
         world.closed(1).await;
@@ -620,9 +620,9 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
         let (done, is_done) = std::sync::mpsc::channel();
         let letting_in = socket.clone();
         std::thread::spawn(move || {
-            let mut touched = Touched::default();
-            let _ = letting_in.joined(Parser::Common, 1_000_000, &mut touched);
-            drop(touched);
+            let mut flush_set = FlushSet::default();
+            let _ = letting_in.joined(Parser::Common, 1_000_000, &mut flush_set);
+            drop(flush_set);
             let _ = done.send(());
         });
         let waited =
