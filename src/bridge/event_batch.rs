@@ -23,7 +23,7 @@ use crate::protocol::{
     ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal, RelayAction,
 };
 use crate::session::Instance;
-use crate::socketio::events::{self, Inbox as _, Notice, Run};
+use crate::socketio::events::{self, Event, EventSink as _, Run};
 use crate::socketio::server::MAX_ATTACHMENTS;
 
 /// Records one turn of the event loop takes at most.
@@ -44,8 +44,8 @@ const _: () = assert!(MAX_ATTACHMENTS < ATTACHMENT_RADIX as usize);
 pub(crate) type Wake = Box<dyn Fn() + Send>;
 
 /// The queue.
-pub(crate) struct Inbox {
-    waiting: Mutex<Vec<Notice>>,
+pub(crate) struct EventQueue {
+    waiting: Mutex<Vec<Event>>,
     /// JavaScript is awake or will wake: nobody need wake it.
     armed: AtomicBool,
     /// How many are about to queue more, and wake when they have.
@@ -57,7 +57,7 @@ pub(crate) struct Inbox {
 /// What the JavaScript thread is in the middle of.
 struct Taking {
     /// Taken from the queue and not yet given to JavaScript, the next one last.
-    left: Vec<Notice>,
+    left: Vec<Event>,
     text: Vec<u8>,
     /// Where each record of `text` ends.
     ends: Vec<usize>,
@@ -81,7 +81,7 @@ impl Taking {
     }
 }
 
-/// A portion of notices; its text is in [`Inbox::with_text`].
+/// A portion of notices; its text is in [`EventQueue::with_text`].
 #[derive(Debug)]
 pub(crate) struct Portion {
     pub(crate) attachments: Vec<Bytes>,
@@ -91,7 +91,7 @@ pub(crate) struct Portion {
     pub(crate) is_large: bool,
 }
 
-impl Inbox {
+impl EventQueue {
     pub(crate) fn new() -> Self {
         Self {
             waiting: Mutex::default(),
@@ -145,16 +145,16 @@ impl Inbox {
         self.armed.store(false, Ordering::SeqCst);
         let mut attachments = Vec::new();
         taking.text.push(b'[');
-        while let Some(mut notice) = self.next(&mut taking.left) {
-            let bytes = notice.len();
+        while let Some(mut event) = self.next(&mut taking.left) {
+            let bytes = event.len();
             if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
-                taking.left.push(notice);
+                taking.left.push(event);
                 break;
             }
             taking.records_left -= 1;
             taking.bytes_left = taking.bytes_left.saturating_sub(bytes);
-            taking.permits.extend(notice.take_permit());
-            write(taking, &mut attachments, notice);
+            taking.permits.extend(event.take_permit());
+            write(taking, &mut attachments, event);
         }
         taking.text.push(b']');
         let spent = taking.records_left == 0 || taking.bytes_left == 0;
@@ -179,7 +179,7 @@ impl Inbox {
         self.taking.lock().permits.clear();
     }
 
-    fn next(&self, left: &mut Vec<Notice>) -> Option<Notice> {
+    fn next(&self, left: &mut Vec<Event>) -> Option<Event> {
         if left.is_empty() {
             std::mem::swap(left, &mut *self.waiting.lock());
             left.reverse();
@@ -226,9 +226,9 @@ impl Inbox {
     }
 }
 
-impl events::Inbox for Inbox {
-    fn push(&self, notice: Notice) {
-        self.waiting.lock().push(notice);
+impl events::EventSink for EventQueue {
+    fn push(&self, event: Event) {
+        self.waiting.lock().push(event);
         // Whoever holds the queue looks at it afterwards.
         if self.holds.load(Ordering::SeqCst) == 0 {
             self.wake();
@@ -236,13 +236,13 @@ impl events::Inbox for Inbox {
     }
 }
 
-impl Host for Inbox {
+impl Host for EventQueue {
     fn pump(&self, pump: PumpNumber, action: PumpAction) {
-        self.push(Notice::Pump { pump, action });
+        self.push(Event::Pump { pump, action });
     }
 
     fn released(&self, owner: u64) {
-        self.push(Notice::Released { owner });
+        self.push(Event::Released { owner });
     }
 
     fn hold(&self) {
@@ -269,7 +269,7 @@ impl Host for Inbox {
 /// What stands in the place of a payload that a record does not have.
 const NO_PAYLOAD: &str = "0";
 
-fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
+fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
     let mut digits = itoa::Buffer::new();
     let mut record = |kind: RecordKind, [subject, a, b, place]: [i64; 4], payload: &str| {
         let text = &mut taking.text;
@@ -283,8 +283,8 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
         text.extend_from_slice(payload.as_bytes());
         taking.ends.push(text.len());
     };
-    match notice {
-        Notice::Event {
+    match event {
+        Event::Emitted {
             socket,
             ack,
             runs,
@@ -323,7 +323,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                 }
             }
         }
-        Notice::Connect {
+        Event::Connect {
             socket,
             connection,
             request,
@@ -334,7 +334,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let numbers = [id(socket), id(connection), 0, place];
             record(RecordKind::Connect, numbers, &request);
         }
-        Notice::Ask {
+        Event::NamespaceRequest {
             connection,
             request,
             auth,
@@ -344,21 +344,21 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let numbers = [id(connection), 0, 0, place];
             record(RecordKind::NamespaceRequest, numbers, &request);
         }
-        Notice::Released { owner } => {
+        Event::Released { owner } => {
             record(RecordKind::Released, [id(owner), 0, 0, NONE], NO_PAYLOAD);
         }
-        Notice::Upgraded { connection } => {
+        Event::Upgraded { connection } => {
             record(
                 RecordKind::Upgraded,
                 [id(connection), 0, 0, NONE],
                 NO_PAYLOAD,
             );
         }
-        Notice::Disconnect { socket, reason } => {
+        Event::Disconnect { socket, reason } => {
             let numbers = [id(socket), reason.number(), 0, NONE];
             record(RecordKind::Disconnect, numbers, &details(reason));
         }
-        Notice::Acknowledged {
+        Event::Acknowledged {
             socket,
             ack,
             payload,
@@ -369,10 +369,10 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let numbers = [id(socket), ack, 0, place];
             record(RecordKind::Acknowledgement, numbers, text.as_str());
         }
-        Notice::Malformed { socket } => {
+        Event::Malformed { socket } => {
             record(RecordKind::Malformed, [id(socket), 0, 0, NONE], NO_PAYLOAD);
         }
-        Notice::BroadcastSent {
+        Event::BroadcastSent {
             namespace,
             ack,
             receivers,
@@ -381,15 +381,15 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             let receivers = serde_json::to_string(&receivers).unwrap_or_default();
             record(RecordKind::BroadcastSent, numbers, &receivers);
         }
-        Notice::InvalidCommand { message } => {
+        Event::InvalidCommand { message } => {
             let message = serde_json::Value::String(message).to_string();
             record(RecordKind::InvalidCommand, [0, 0, 0, NONE], &message);
         }
-        Notice::Closed { connection, reason } => {
+        Event::Closed { connection, reason } => {
             let numbers = [id(connection), reason.number(), 0, NONE];
             record(RecordKind::Closed, numbers, &details(reason));
         }
-        Notice::Response {
+        Event::Response {
             request,
             status,
             binary,
@@ -405,7 +405,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
                 itoa::Buffer::new().format(refusal),
             );
         }
-        Notice::Packet {
+        Event::Packet {
             connection, packet, ..
         } => {
             let (bytes, is_text) = packet.data.into_bytes();
@@ -424,7 +424,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, notice: Notice) {
             ];
             record(RecordKind::Packet, numbers, NO_PAYLOAD);
         }
-        Notice::Pump { pump, action } => {
+        Event::Pump { pump, action } => {
             let (action, place) = match action {
                 PumpAction::Write(bytes) => (RelayAction::Write, attach(attachments, vec![bytes])),
                 PumpAction::Resume => (RelayAction::Resume, NONE),
@@ -479,8 +479,8 @@ mod tests {
     use crate::protocol::CloseReason;
     use crate::socketio::packet::Payload;
 
-    fn event(socket: u64, text: &str) -> Notice {
-        Notice::Event {
+    fn event(socket: u64, text: &str) -> Event {
+        Event::Emitted {
             socket,
             ack: None,
             runs: Default::default(),
@@ -489,32 +489,32 @@ mod tests {
         }
     }
 
-    fn text(inbox: &Inbox) -> String {
-        inbox.with_text(|text| String::from_utf8(text.to_vec()).unwrap())
+    fn text(queue: &EventQueue) -> String {
+        queue.with_text(|text| String::from_utf8(text.to_vec()).unwrap())
     }
 
     #[test]
     fn events_arrive_in_one_batch_and_in_order() {
-        let inbox = Inbox::new();
-        inbox.push(event(7, r#"["m",1]"#));
-        inbox.push(Notice::Disconnect {
+        let queue = EventQueue::new();
+        queue.push(event(7, r#"["m",1]"#));
+        queue.push(Event::Disconnect {
             socket: 7,
             reason: CloseReason::TransportClose,
         });
-        let portion = inbox.take();
+        let portion = queue.take();
         assert!(portion.attachments.is_empty() && !portion.more);
-        assert_eq!(text(&inbox), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
+        assert_eq!(text(&queue), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
         assert_eq!(
-            inbox.records(),
+            queue.records(),
             [r#"[1,7,-1,-1,-1,["m",1]]"#, "[5,7,2,0,-1,0]"]
         );
     }
 
     #[test]
     fn attachments_are_found_by_place_and_count() {
-        let inbox = Inbox::new();
+        let queue = EventQueue::new();
         for socket in 0..2 {
-            inbox.push(Notice::Acknowledged {
+            queue.push(Event::Acknowledged {
                 socket,
                 ack: 3,
                 payload: Payload::Json(
@@ -524,106 +524,106 @@ mod tests {
                 permit: None,
             });
         }
-        let Portion { attachments, .. } = inbox.take();
+        let Portion { attachments, .. } = queue.take();
         assert_eq!(attachments.len(), 4);
         let second = 2 * ATTACHMENT_RADIX + 2;
-        assert_eq!(text(&inbox), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
+        assert_eq!(text(&queue), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
     }
 
     #[test]
     fn a_flood_of_events_is_delivered_in_portions_that_let_the_event_loop_run() {
-        let inbox = Inbox::new();
+        let queue = EventQueue::new();
         for socket in 0..2500 {
-            inbox.push(event(socket, "[\"m\"]"));
+            queue.push(event(socket, "[\"m\"]"));
         }
         let mut sizes = Vec::new();
         loop {
-            let more = inbox.take().more;
-            sizes.push(inbox.records().len());
+            let more = queue.take().more;
+            sizes.push(queue.records().len());
             if !more {
                 break;
             }
             // Without going round there is nothing more to take.
-            let still = inbox.take();
-            assert!(still.more && inbox.records().is_empty());
-            inbox.resume();
+            let still = queue.take();
+            assert!(still.more && queue.records().is_empty());
+            queue.resume();
         }
         assert_eq!(sizes, [1024, 1024, 452]);
-        assert!(!inbox.armed.load(Ordering::SeqCst), "what comes next wakes");
+        assert!(!queue.armed.load(Ordering::SeqCst), "what comes next wakes");
     }
 
     #[test]
     fn a_requested_iteration_is_reported_after_the_event_loop_has_run_twice() {
-        let inbox = Inbox::new();
-        let mut none = inbox.round();
+        let queue = EventQueue::new();
+        let mut none = queue.round();
         assert!(none.try_recv().is_err(), "nobody goes round");
-        inbox.set_wake(Some(Box::new(|| {})));
-        let mut told = inbox.round();
+        queue.set_wake(Some(Box::new(|| {})));
+        let mut told = queue.round();
         for is_told in [false, true] {
-            assert!(inbox.armed.load(Ordering::SeqCst), "JavaScript is woken");
+            assert!(queue.armed.load(Ordering::SeqCst), "JavaScript is woken");
             assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Empty));
-            assert!(inbox.take().more);
-            inbox.resume();
+            assert!(queue.take().more);
+            queue.resume();
             assert_eq!(told.try_recv().is_ok(), is_told);
         }
-        assert!(!inbox.take().more);
-        let mut told = inbox.round();
-        inbox.set_wake(None);
+        assert!(!queue.take().more);
+        let mut told = queue.round();
+        queue.set_wake(None);
         assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }
 
     #[test]
     fn a_large_event_is_delivered_in_a_batch_of_its_own() {
-        let inbox = Inbox::new();
+        let queue = EventQueue::new();
         let large = format!("[\"{}\"]", "x".repeat(2 * MAX_BYTES));
-        inbox.push(event(1, &large));
-        inbox.push(event(2, "[\"m\"]"));
-        let more = inbox.take().more;
+        queue.push(event(1, &large));
+        queue.push(event(2, "[\"m\"]"));
+        let more = queue.take().more;
         assert!(more);
-        assert_eq!(inbox.records().len(), 1);
-        inbox.resume();
-        assert!(!inbox.take().more);
-        assert_eq!(inbox.records().len(), 1);
+        assert_eq!(queue.records().len(), 1);
+        queue.resume();
+        assert!(!queue.take().more);
+        assert_eq!(queue.records().len(), 1);
     }
 
     #[test]
     fn a_client_that_sends_much_is_read_again_when_javascript_has_handled_it() {
         let inbound_budget = Arc::new(InboundBudget::default());
-        let permit = |words: usize| Notice::Connect {
+        let permit = |words: usize| Event::Connect {
             socket: 1,
             connection: 1,
             request: "{}".to_owned(),
             auth: None,
             permit: Some(inbound_budget.permit(words)),
         };
-        let inbox = Inbox::new();
-        inbox.push(permit(HIGH_WATER));
+        let queue = EventQueue::new();
+        queue.push(permit(HIGH_WATER));
         assert!(inbound_budget.is_exceeded());
-        assert!(!inbox.take().is_large);
+        assert!(!queue.take().is_large);
         assert!(
             !inbound_budget.is_exceeded(),
             "a small portion is heard at once"
         );
         for _ in 0..LARGE {
-            inbox.push(permit(HIGH_WATER));
+            queue.push(permit(HIGH_WATER));
         }
-        assert!(inbox.take().is_large);
+        assert!(queue.take().is_large);
         assert!(inbound_budget.is_exceeded());
-        inbox.processed();
+        queue.processed();
         assert!(!inbound_budget.is_exceeded());
     }
 
     #[test]
     fn events_queued_while_javascript_is_busy_do_not_wake_it_again() {
-        let inbox = Inbox::new();
-        inbox.push(event(1, "[\"m\"]"));
-        assert!(inbox.armed.load(Ordering::SeqCst));
-        inbox.take();
-        assert!(!inbox.armed.load(Ordering::SeqCst));
+        let queue = EventQueue::new();
+        queue.push(event(1, "[\"m\"]"));
+        assert!(queue.armed.load(Ordering::SeqCst));
+        queue.take();
+        assert!(!queue.armed.load(Ordering::SeqCst));
         for socket in 0..2000 {
-            inbox.push(event(socket, "[\"m\"]"));
+            queue.push(event(socket, "[\"m\"]"));
         }
-        inbox.take();
-        assert!(inbox.armed.load(Ordering::SeqCst), "a portion is spent");
+        queue.take();
+        assert!(queue.armed.load(Ordering::SeqCst), "a portion is spent");
     }
 }

@@ -7,9 +7,9 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
-use super::event_batch::Inbox;
+use super::event_batch::EventQueue;
 use crate::protocol::CloseReason;
-use crate::socketio::events::{Inbox as _, Notice};
+use crate::socketio::events::{Event, EventSink as _};
 use crate::socketio::packet::{self, Payload};
 
 /// How many values a record has in a batch.
@@ -18,7 +18,7 @@ const FIELDS: usize = 6;
 /// Messages of clients, a line each, as records of a batch: each stands in its own record, whole, and
 /// its attachments are those it came with.
 pub fn batches(input: &[u8]) {
-    let inbox = Inbox::new();
+    let queue = EventQueue::new();
     let mut pushed = Vec::new();
     for line in input.split(|&byte| byte == b'\n') {
         let Ok(line) = std::str::from_utf8(line) else {
@@ -26,7 +26,7 @@ pub fn batches(input: &[u8]) {
         };
         let attachments = vec![Bytes::from_static(b"attached"); line.len() % 3];
         if packet::event_name(line).is_some() {
-            inbox.push(Notice::Event {
+            queue.push(Event::Emitted {
                 socket: 7,
                 ack: None,
                 runs: Default::default(),
@@ -36,7 +36,7 @@ pub fn batches(input: &[u8]) {
             pushed.push((line, attachments.len()));
         }
         if packet::is_array(line) {
-            inbox.push(Notice::Acknowledged {
+            queue.push(Event::Acknowledged {
                 socket: 7,
                 ack: -3,
                 payload: Payload::Json(line.to_owned().into(), attachments.clone()),
@@ -44,7 +44,7 @@ pub fn batches(input: &[u8]) {
             });
             pushed.push((line, attachments.len()));
         }
-        inbox.push(Notice::Disconnect {
+        queue.push(Event::Disconnect {
             socket: 8,
             reason: CloseReason::TransportClose,
         });
@@ -52,10 +52,10 @@ pub fn batches(input: &[u8]) {
     }
     let mut pushed = pushed.into_iter();
     loop {
-        let portion = inbox.take();
-        let records = inbox.records();
+        let portion = queue.take();
+        let records = queue.records();
         let mut attached = portion.attachments.len();
-        inbox.with_text(|text| {
+        queue.with_text(|text| {
             let values: Vec<&RawValue> = serde_json::from_slice(text).expect("a batch that parses");
             assert_eq!(values.len(), FIELDS * records.len());
             for (values, record) in values.chunks(FIELDS).zip(&records) {
@@ -69,12 +69,12 @@ pub fn batches(input: &[u8]) {
         });
         assert_eq!(attached, 0);
         if portion.is_large {
-            inbox.processed();
+            queue.processed();
         }
         if !portion.more {
             break;
         }
-        inbox.resume();
+        queue.resume();
     }
     assert_eq!(pushed.next(), None, "every record comes");
 }

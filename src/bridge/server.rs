@@ -1,7 +1,7 @@
 //! The native server, as JavaScript drives it.
 //!
 //! `lib/socketio/server.js` and its neighbours call these methods with numbers they were given and text they
-//! wrote; what comes the other way goes through the [`Inbox`]. What must stay true: no method
+//! wrote; what comes the other way goes through the [`EventQueue`]. What must stay true: no method
 //! panics or throws for a number that names nothing any more, since sockets end at any time. A number
 //! that names something is 64 bits wide here and exact as a double there: none is given twice,
 //! however long the process lives.
@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use super::authentication;
-use super::event_batch::Inbox;
+use super::event_batch::EventQueue;
 use super::event_loop;
 use super::value::{self, Raw};
 use crate::engineio::config::Config;
@@ -106,7 +106,7 @@ type Receive = ThreadsafeFunction<
 #[napi]
 pub struct NativeServer {
     server: Arc<Server>,
-    inbox: Arc<Inbox>,
+    queue: Arc<EventQueue>,
     pumps: Mutex<FxHashMap<PumpNumber, Arc<Pump>>>,
     runtime: Runtime,
     tables: Mutex<Tables>,
@@ -135,21 +135,21 @@ impl NativeServer {
         has_libuv: bool,
     ) -> Result<Self> {
         let runtime = Runtime::shared().map_err(|error| Error::from_reason(error.to_string()))?;
-        let inbox = Arc::new(Inbox::new());
-        let taker = Arc::downgrade(&inbox);
+        let queue = Arc::new(EventQueue::new());
+        let taker = Arc::downgrade(&queue);
         let function = receive.raw();
         let reactor = runtime.reactor.clone();
         let receive: Receive = receive
             .build_threadsafe_function::<()>()
             .weak::<true>()
             .build_callback(move |context: ThreadsafeCallContext<()>| {
-                let inbox = taker
+                let queue = taker
                     .upgrade()
                     .ok_or_else(|| Error::from_reason("The server is gone."))?;
                 let env = context.env.raw();
                 event_loop::wait_if_suitable(&reactor);
-                let portion = inbox.take();
-                let text = inbox.with_text(|text| value::string(env, text))?;
+                let portion = queue.take();
+                let text = queue.with_text(|text| value::string(env, text))?;
                 Ok(FnArgs::from((
                     text,
                     value::buffers(env, &portion.attachments)?,
@@ -158,20 +158,20 @@ impl NativeServer {
                 )))
             })?;
         if has_libuv {
-            event_loop::listen(env.raw(), &inbox, function, &runtime.reactor);
+            event_loop::listen(env.raw(), &queue, function, &runtime.reactor);
         }
-        let found_by = Arc::downgrade(&inbox);
-        inbox.set_wake(Some(Box::new(move || {
+        let found_by = Arc::downgrade(&queue);
+        queue.set_wake(Some(Box::new(move || {
             if event_loop::gather(&found_by) {
                 return;
             }
             receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
         })));
         let options = Options::from(options);
-        let server = commands::start(options, inbox.clone(), &runtime);
+        let server = commands::start(options, queue.clone(), &runtime);
         Ok(Self {
             server,
-            inbox,
+            queue,
             pumps: Mutex::default(),
             runtime,
             tables: Mutex::default(),
@@ -181,19 +181,19 @@ impl NativeServer {
     /// The event loop has gone round after `more`: the next portion may come.
     #[napi(catch_unwind)]
     pub fn resume(&self) {
-        self.inbox.resume();
+        self.queue.resume();
     }
 
     /// A large batch is dealt with.
     #[napi(catch_unwind)]
     pub fn heard(&self) {
-        self.inbox.processed();
+        self.queue.processed();
     }
 
     /// The records of the last batch, each as JSON of its own.
     #[napi(catch_unwind)]
     pub fn records(&self) -> Vec<String> {
-        self.inbox.records()
+        self.queue.records()
     }
 
     /// The index of a namespace, made on first use. Clients may join it from now on.
@@ -310,14 +310,14 @@ impl NativeServer {
     #[cfg_attr(not(unix), allow(unused_variables))]
     fn carrier(&self, fd: i32, number: PumpNumber, owner: i64) -> Option<Carrier> {
         if fd < 0 {
-            let (pump, halves) = Pump::new(number, self.inbox.clone());
+            let (pump, halves) = Pump::new(number, self.queue.clone());
             self.pumps.lock().insert(number, pump);
             return Some(Carrier::Pump(halves));
         }
         #[cfg(unix)]
         return adopt_fd::take(fd).ok().map(|taken| {
             Carrier::Descriptor(
-                taken.released(Released::new(self.inbox.clone(), owner.cast_unsigned())),
+                taken.released(Released::new(self.queue.clone(), owner.cast_unsigned())),
             )
         });
         #[cfg(not(unix))]
@@ -597,8 +597,8 @@ impl NativeServer {
     /// Lets go of `receive`: after `close` has ended every connection nothing more is reported.
     #[napi(catch_unwind)]
     pub fn release(&self) {
-        self.inbox.set_wake(None);
-        event_loop::unlisten(&self.inbox);
+        self.queue.set_wake(None);
+        event_loop::unlisten(&self.queue);
     }
 
     fn step(&self, socket: i64, event: Event<'_>) -> Effects {

@@ -23,7 +23,7 @@ use tokio::task::yield_now;
 
 use self::parse::{Broadcast, Command, CommandError, Flags, Line};
 use self::queue::{Output, Task};
-use super::events::{Inbox, Notice};
+use super::events::{Event, EventSink};
 use super::options::Options;
 use super::parser::Parser;
 use super::server::{Server, malformed};
@@ -38,8 +38,12 @@ use crate::protocol::CloseReason;
 const YIELD_AT: usize = 1 << 22;
 
 /// Makes a server whose commands are carried out, by a task that ends with it.
-pub(crate) fn start(options: Options, inbox: Arc<dyn Inbox>, runtime: &Runtime) -> Arc<Server> {
-    let server = Server::new(options, inbox, runtime);
+pub(crate) fn start(
+    options: Options,
+    events: Arc<dyn EventSink>,
+    runtime: &Runtime,
+) -> Arc<Server> {
+    let server = Server::new(options, events, runtime);
     let output = server.output.clone();
     let running = run(Arc::downgrade(&server), output);
     runtime.handle.spawn(running);
@@ -183,7 +187,7 @@ fn report(server: &Server, error: &CommandError) {
         Some(source) => format!("{error} ({source})"),
         None => error.to_string(),
     };
-    server.inbox.push(Notice::InvalidCommand { message });
+    server.events.push(Event::InvalidCommand { message });
 }
 
 /// Whether a frame of a command with so many attachments is one message on the wire.
@@ -281,7 +285,7 @@ fn broadcast(
         .map_or_else(Vec::new, |namespace| namespace.audience(&audience));
     if let Some(ack) = ack {
         // Before a client can have acknowledged it.
-        server.inbox.push(Notice::BroadcastSent {
+        server.events.push(Event::BroadcastSent {
             namespace: broadcast.namespace,
             ack,
             receivers: receivers.iter().map(|socket| socket.number).collect(),

@@ -20,22 +20,22 @@ pub(crate) type AckId = i64;
 pub(crate) type NamespaceIndex = u64;
 
 /// Where notices go: JavaScript's queue, or a test's list.
-pub(crate) trait Inbox: Host + Events {
+pub(crate) trait EventSink: Host + Events {
     /// Queues a notice; called on any thread, in order.
-    fn push(&self, notice: Notice);
+    fn push(&self, event: Event);
 }
 
-impl<T: Inbox> Events for T {
+impl<T: EventSink> Events for T {
     fn upgraded(&self, connection: ConnectionNumber) {
-        self.push(Notice::Upgraded { connection });
+        self.push(Event::Upgraded { connection });
     }
 
     fn closed(&self, connection: ConnectionNumber, reason: CloseReason) {
-        self.push(Notice::Closed { connection, reason });
+        self.push(Event::Closed { connection, reason });
     }
 
     fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, permit: Option<Permit>) {
-        self.push(Notice::Packet {
+        self.push(Event::Packet {
             connection,
             packet,
             permit,
@@ -50,7 +50,7 @@ impl<T: Inbox> Events for T {
         body: Bytes,
         refusal: Option<Refusal>,
     ) {
-        self.push(Notice::Response {
+        self.push(Event::Response {
             request,
             status,
             binary,
@@ -62,7 +62,7 @@ impl<T: Inbox> Events for T {
 
 /// One thing that happened.
 #[derive(Debug)]
-pub(crate) enum Notice {
+pub(crate) enum Event {
     /// A client asks to join a namespace; JavaScript accepts.
     Connect {
         socket: SocketNumber,
@@ -75,7 +75,7 @@ pub(crate) enum Notice {
         permit: Option<Permit>,
     },
     /// A client asks to join a namespace that does not exist; JavaScript may make it.
-    Ask {
+    NamespaceRequest {
         connection: ConnectionNumber,
         /// JSON, as for `Connect` but without an id.
         request: String,
@@ -89,7 +89,7 @@ pub(crate) enum Notice {
     /// A connection has moved from polling to websocket.
     Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
-    Event {
+    Emitted {
         socket: SocketNumber,
         /// What the client wants it acknowledged with, if it does. Nobody keeps it but JavaScript: it goes
         /// with what may acknowledge.
@@ -161,13 +161,13 @@ pub(crate) enum Run {
     Method { instance: Instance, method: u32 },
 }
 
-impl Notice {
+impl Event {
     /// Takes out what counts the words of the client.
     pub(crate) fn take_permit(&mut self) -> Option<Permit> {
         match self {
             Self::Connect { permit, .. }
-            | Self::Ask { permit, .. }
-            | Self::Event { permit, .. }
+            | Self::NamespaceRequest { permit, .. }
+            | Self::Emitted { permit, .. }
             | Self::Packet { permit, .. }
             | Self::Acknowledged { permit, .. } => permit.take(),
             _ => None,
@@ -179,10 +179,11 @@ impl Notice {
         const RECORD: usize = 24;
         RECORD
             + match self {
-                Self::Connect { request, auth, .. } | Self::Ask { request, auth, .. } => {
+                Self::Connect { request, auth, .. }
+                | Self::NamespaceRequest { request, auth, .. } => {
                     request.len() + auth.as_ref().map_or(0, Bytes::len)
                 }
-                Self::Event { payload, .. } | Self::Acknowledged { payload, .. } => payload.len(),
+                Self::Emitted { payload, .. } | Self::Acknowledged { payload, .. } => payload.len(),
                 Self::Packet { packet, .. } => packet.data.len(),
                 Self::Response { body, .. } => body.len(),
                 Self::Pump {

@@ -1,7 +1,7 @@
 //! The native server: its namespaces, sockets and connections, and what a client's packets do.
 //!
 //! The engine calls [`Server`] on the thread that reads the client, in the order of the wire;
-//! JavaScript is told by notices through an [`Inbox`] and speaks through [`super::commands`].
+//! JavaScript is told by notices through an [`EventSink`] and speaks through [`super::commands`].
 
 #[cfg(test)]
 #[cfg(unix)]
@@ -20,7 +20,7 @@ use socketioxide_core::parser::{ParseConfig, ParseError};
 
 use super::client::Client;
 use super::commands::queue::{Output, Task};
-use super::events::{Inbox, NamespaceIndex, Notice, SocketNumber};
+use super::events::{Event, EventSink, NamespaceIndex, SocketNumber};
 use super::namespace::{Namespace, Namespaces};
 use super::options::Options;
 use super::packet::Payload;
@@ -38,7 +38,7 @@ pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
 /// One native server: its namespaces, sockets and connections.
 pub(crate) struct Server {
     pub(crate) engine: Arc<Engine<Connection>>,
-    pub(crate) inbox: Arc<dyn Inbox>,
+    pub(crate) events: Arc<dyn EventSink>,
     pub(crate) output: Arc<Output>,
     pub(crate) parser: Parser,
     started: Instant,
@@ -59,15 +59,19 @@ impl std::fmt::Debug for Server {
 
 impl Server {
     /// Makes a server; [`super::commands::start`] has its commands carried out, too.
-    pub(crate) fn new(options: Options, inbox: Arc<dyn Inbox>, runtime: &Runtime) -> Arc<Self> {
+    pub(crate) fn new(
+        options: Options,
+        events: Arc<dyn EventSink>,
+        runtime: &Runtime,
+    ) -> Arc<Self> {
         let parsing = ParseConfig {
             max_incoming_binary_buf_size: options.engine.max_http_buffer_size,
             max_incoming_binaries: MAX_ATTACHMENTS,
             ..ParseConfig::default()
         };
         Arc::new(Self {
-            engine: Engine::new(options.engine, inbox.clone(), runtime.clone()),
-            inbox,
+            engine: Engine::new(options.engine, events.clone(), runtime.clone()),
+            events,
             output: Arc::default(),
             parser: options.parser,
             started: Instant::now(),
@@ -154,7 +158,7 @@ impl Server {
                 self.refuse(connection, name);
                 return;
             }
-            self.inbox.push(Notice::Ask {
+            self.events.push(Event::NamespaceRequest {
                 connection: connection.number,
                 permit: Some(
                     connection
@@ -182,7 +186,7 @@ impl Server {
             namespace,
             connection.clone(),
             &self.sockets,
-            &self.inbox,
+            &self.events,
             self.started,
         );
         self.sockets.add(socket.clone());
@@ -191,7 +195,7 @@ impl Server {
             self.sockets.remove(number);
             return;
         }
-        self.inbox.push(Notice::Connect {
+        self.events.push(Event::Connect {
             socket: number,
             connection: connection.number,
             permit: Some(
@@ -217,7 +221,7 @@ impl Server {
     }
 
     /// The application made the namespace a client asked for, or has none of that name. `asked` and
-    /// `packed` are what [`Notice::Ask`] had.
+    /// `packed` are what [`Event::NamespaceRequest`] had.
     pub(super) fn answer_ask(
         self: &Arc<Self>,
         connection: Sid,
@@ -412,7 +416,7 @@ impl Handler for Server {
 /// of the end when it comes: a polling client fetches first what waits for it.
 pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
     for socket in connection.data.sockets() {
-        server.inbox.push(Notice::Malformed {
+        server.events.push(Event::Malformed {
             socket: socket.number,
         });
     }

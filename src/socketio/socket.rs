@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
 use super::client::Client;
-use super::events::{AckId, Inbox, Notice, Run, SocketNumber};
+use super::events::{AckId, Event, EventSink, Run, SocketNumber};
 use super::namespace::{Namespace, Occupant};
 use super::packet::Payload;
 use super::parser::Parser;
@@ -28,7 +28,7 @@ use crate::engineio::inbound_budget::Permit;
 use crate::engineio::message::Frame;
 use crate::engineio::{ProtocolVersion, Str};
 use crate::protocol::CloseReason;
-use crate::session::{Effect, Effects, Event, Session};
+use crate::session::{self, Effect, Effects, Session};
 
 /// A connection, which carries sockets.
 pub(crate) type Connection = connection::Connection<Client<Arc<Socket>>>;
@@ -69,7 +69,7 @@ pub(crate) struct Socket {
     pub(crate) namespace: Arc<Namespace<Self>>,
     pub(crate) connection: Arc<Connection>,
     living: Weak<Living>,
-    inbox: Arc<dyn Inbox>,
+    events: Arc<dyn EventSink>,
     started: Instant,
     held: AtomicBool,
     state: Mutex<State>,
@@ -154,7 +154,7 @@ impl Socket {
         namespace: Arc<Namespace<Self>>,
         connection: Arc<Connection>,
         living: &Arc<Living>,
-        inbox: &Arc<dyn Inbox>,
+        events: &Arc<dyn EventSink>,
         started: Instant,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -163,7 +163,7 @@ impl Socket {
             namespace,
             connection,
             living: Arc::downgrade(living),
-            inbox: inbox.clone(),
+            events: events.clone(),
             started,
             held: AtomicBool::new(false),
             state: Mutex::new(State {
@@ -248,7 +248,7 @@ impl Socket {
         let mut runs = SmallVec::new();
         for effect in state
             .session
-            .handle(Event::Incoming { name: &name }, self.now())
+            .handle(session::Event::Incoming { name: &name }, self.now())
         {
             match effect {
                 Effect::RunAuth { instance, attempt } => {
@@ -262,7 +262,7 @@ impl Socket {
         }
         drop(name);
         let (text, attachments) = payload.parts();
-        self.inbox.push(Notice::Event {
+        self.events.push(Event::Emitted {
             socket: self.number,
             ack,
             runs,
@@ -287,7 +287,7 @@ impl Socket {
         }
         if matches!(state.phase, Phase::Joined) {
             let (text, attachments) = payload.parts();
-            self.inbox.push(Notice::Acknowledged {
+            self.events.push(Event::Acknowledged {
                 socket: self.number,
                 ack,
                 permit: Some(self.connection.permit(text, attachments)),
@@ -298,7 +298,7 @@ impl Socket {
     }
 
     /// One step of the session that JavaScript takes.
-    pub(crate) fn step(&self, event: Event<'_>) -> Effects {
+    pub(crate) fn step(&self, event: session::Event<'_>) -> Effects {
         let mut state = self.state.lock();
         let effects = state.session.handle(event, self.now());
         if state.session.deadline().is_none() {
@@ -343,7 +343,7 @@ impl Socket {
             let expired = {
                 let mut state = socket.state.lock();
                 let now = socket.now().max(at);
-                let effects = state.session.handle(Event::Tick, now);
+                let effects = state.session.handle(session::Event::Tick, now);
                 effects
                     .iter()
                     .any(|effect| matches!(effect, Effect::DisconnectConnection))
@@ -370,10 +370,10 @@ impl Socket {
             }
             state.phase = Phase::Ended;
             let now = self.now();
-            state.session.handle(Event::Disconnected, now);
+            state.session.handle(session::Event::Disconnected, now);
             debug_assert!(state.session.is_empty());
             state.timers.drain(..).for_each(|timer| timer.abort());
-            self.inbox.push(Notice::Disconnect {
+            self.events.push(Event::Disconnect {
                 socket: self.number,
                 reason,
             });

@@ -14,7 +14,7 @@
 // A case that cannot do its work ends the program, which nobody but the guard runs.
 #![allow(clippy::expect_used)]
 
-mod inbox;
+mod event_queue;
 mod packets;
 mod server;
 mod session;
@@ -65,12 +65,24 @@ pub const CASES: &[Case] = &[
     Case::new("session/call", 1000, session::call),
     Case::new("session/call-of-1000-methods", 1000, session::call_of_many),
     Case::new("session/disconnect", 1000, session::disconnect),
-    Case::new("inbox/calls-in-one-batch", 1000, inbox::batch),
-    Case::new("inbox/calls-one-by-one", 1000, inbox::one_by_one),
-    Case::new("inbox/calls-of-1-kib", 1000, inbox::large),
-    Case::new("inbox/calls-with-attachments", 1000, inbox::attachments),
-    Case::new("inbox/sockets-come-and-go", 1000, inbox::come_and_go),
-    Case::new("inbox/records-of-a-batch", 1000, inbox::records),
+    Case::new("event-queue/calls-in-one-batch", 1000, event_queue::batch),
+    Case::new(
+        "event-queue/calls-one-by-one",
+        1000,
+        event_queue::one_by_one,
+    ),
+    Case::new("event-queue/calls-of-1-kib", 1000, event_queue::large),
+    Case::new(
+        "event-queue/calls-with-attachments",
+        1000,
+        event_queue::attachments,
+    ),
+    Case::new(
+        "event-queue/sockets-come-and-go",
+        1000,
+        event_queue::come_and_go,
+    ),
+    Case::new("event-queue/records-of-a-batch", 1000, event_queue::records),
     Case::new("packets/event-name", 1000, packets::name),
     Case::new("packets/event-name-of-1-kib", 1000, packets::name_large),
     Case::new("packets/event-name-escaped", 1000, packets::name_escaped),

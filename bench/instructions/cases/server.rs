@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::count;
 use super::world::{World, frame, frame_length};
-use crate::socketio::events::Notice;
+use crate::socketio::events::Event;
 
 const CLIENTS: u32 = 10;
 /// Calls that come in one breath.
@@ -19,8 +19,8 @@ pub(super) fn connect_and_leave(n: u32) {
             world.client(number.into());
             world.leave(number.into());
             closed += world.until(|told| {
-                let is_closed = |notice: &&Notice| matches!(notice, Notice::Closed { .. });
-                told.notices.iter().find(is_closed).map(|_| 1)
+                let is_closed = |event: &&Event| matches!(event, Event::Closed { .. });
+                told.events.iter().find(is_closed).map(|_| 1)
             });
             world.forget();
         }
@@ -46,7 +46,7 @@ fn calls(n: u32, extra: usize) {
                 world.say(1 + client % u64::from(CLIENTS), frame);
             }
             world.until_told(window.len());
-            called += world.told(|told| told.notices.iter().filter(|n| runs(n)).count());
+            called += world.told(|told| told.events.iter().filter(|n| runs(n)).count());
             world.forget();
         }
         called
@@ -54,8 +54,8 @@ fn calls(n: u32, extra: usize) {
     assert_eq!(called, n as usize);
 }
 
-fn runs(notice: &Notice) -> bool {
-    matches!(notice, Notice::Event { runs, ack: Some(_), .. } if runs.len() == 1)
+fn runs(event: &Event) -> bool {
+    matches!(event, Event::Emitted { runs, ack: Some(_), .. } if runs.len() == 1)
 }
 
 /// Calls of a few bytes, up to what JavaScript is told.
@@ -184,9 +184,9 @@ pub(super) fn polling_calls(n: u32) {
     let socket = world.admit();
     world.ask(3, 1, None);
     world.until(|told| {
-        told.notices
+        told.events
             .iter()
-            .find_map(|notice| body(notice, 3))
+            .find_map(|event| body(event, 3))
             .map(drop)
     });
     world.forget();
@@ -205,7 +205,7 @@ pub(super) fn polling_calls(n: u32) {
             while answered < (window + 1) * WINDOW {
                 world.ask(poll, 1, None);
                 answered += world.until(|told| {
-                    let bodies = told.notices.iter().find_map(|notice| body(notice, poll));
+                    let bodies = told.events.iter().find_map(|event| body(event, poll));
                     bodies.map(|body| 1 + body.iter().filter(|&&byte| byte == 0x1e).count() as u32)
                 });
                 world.forget();
@@ -217,9 +217,9 @@ pub(super) fn polling_calls(n: u32) {
 }
 
 /// The body of the response to this request.
-fn body(notice: &Notice, number: u64) -> Option<&[u8]> {
-    match notice {
-        Notice::Response { request, body, .. } if *request == number => Some(body),
+fn body(event: &Event, number: u64) -> Option<&[u8]> {
+    match event {
+        Event::Response { request, body, .. } if *request == number => Some(body),
         _ => None,
     }
 }

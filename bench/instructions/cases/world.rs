@@ -23,10 +23,10 @@ use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::io::relay::Pump;
 use crate::io::runtime;
 use crate::io::transport::Carrier;
-use crate::session::{Effect, Event, Instance, Methods};
+use crate::session::{self, Effect, Instance, Methods};
 use crate::socketio::commands;
 use crate::socketio::commands::queue::Task;
-use crate::socketio::events::{self, Notice};
+use crate::socketio::events::{self, Event};
 use crate::socketio::options::Options;
 use crate::socketio::parser::Parser;
 use crate::socketio::server::Server;
@@ -35,7 +35,7 @@ use crate::socketio::server::Server;
 #[derive(Default)]
 pub(super) struct Told {
     /// The notices.
-    pub(super) notices: Vec<Notice>,
+    pub(super) events: Vec<Event>,
     /// What it wrote, to whomever.
     pub(super) written: usize,
     unconfirmed: Vec<(u64, usize)>,
@@ -43,9 +43,9 @@ pub(super) struct Told {
 }
 
 #[derive(Default)]
-struct Inbox(Mutex<Told>);
+struct EventLog(Mutex<Told>);
 
-impl Inbox {
+impl EventLog {
     /// Notes what was told, and wakes who waits for it.
     fn note(&self, note: impl FnOnce(&mut Told)) {
         let mut told = self.0.lock();
@@ -56,17 +56,17 @@ impl Inbox {
     }
 }
 
-impl events::Inbox for Inbox {
-    fn push(&self, mut notice: Notice) {
+impl events::EventSink for EventLog {
+    fn push(&self, mut event: Event) {
         self.note(|told| {
             // As when JavaScript has it: the client is read on.
-            drop(notice.take_permit());
-            told.notices.push(notice);
+            drop(event.take_permit());
+            told.events.push(event);
         });
     }
 }
 
-impl Host for Inbox {
+impl Host for EventLog {
     fn pump(&self, pump: PumpNumber, action: PumpAction) {
         self.note(|told| {
             if let PumpAction::Write(bytes) = action {
@@ -83,7 +83,7 @@ impl Host for Inbox {
 pub(super) struct World {
     runtime: Runtime,
     server: Arc<Server>,
-    inbox: Arc<Inbox>,
+    log: Arc<EventLog>,
     pumps: HashMap<u64, Arc<Pump>>,
     /// The connections of clients that poll.
     sessions: HashMap<u64, Sid>,
@@ -113,14 +113,14 @@ impl World {
             engine,
             parser: Parser::Common,
         };
-        let inbox = Arc::new(Inbox::default());
+        let log = Arc::new(EventLog::default());
         let shared = runtime::Runtime::on(runtime.handle()).expect("the operating system lets us");
-        let server = commands::start(options, inbox.clone(), &shared);
+        let server = commands::start(options, log.clone(), &shared);
         server.namespace("/");
         Self {
             runtime,
             server,
-            inbox,
+            log,
             pumps: HashMap::new(),
             sessions: HashMap::new(),
             methods: Arc::new(Methods::named(["double", "blob"])),
@@ -129,7 +129,7 @@ impl World {
 
     /// Begins a websocket by this number.
     pub(super) fn open(&mut self, number: u64) {
-        let (pump, halves) = Pump::new(number, self.inbox.clone());
+        let (pump, halves) = Pump::new(number, self.log.clone());
         self.pumps.insert(number, pump);
         let websocket = Websocket {
             carrier: Carrier::Pump(halves),
@@ -166,8 +166,8 @@ impl World {
         polling::serve(&self.server, request);
         if asks == Asks::Open {
             self.until(|told| {
-                let is_answer = |notice: &Notice| matches!(notice, Notice::Response { .. });
-                told.notices.iter().any(is_answer).then_some(())
+                let is_answer = |event: &Event| matches!(event, Event::Response { .. });
+                told.events.iter().any(is_answer).then_some(())
             });
             self.sessions.insert(connection, id);
             self.forget();
@@ -176,9 +176,9 @@ impl World {
 
     /// Runs the server until what it told is as wished. The clients take what is written.
     pub(super) fn until<T>(&self, wished: impl Fn(&Told) -> Option<T>) -> T {
-        let (pumps, inbox) = (&self.pumps, &self.inbox.0);
+        let (pumps, log) = (&self.pumps, &self.log.0);
         self.runtime.block_on(poll_fn(|cx| {
-            let mut told = inbox.lock();
+            let mut told = log.lock();
             let unconfirmed = std::mem::take(&mut told.unconfirmed);
             let found = wished(&told);
             told.waker = Some(cx.waker().clone());
@@ -193,8 +193,8 @@ impl World {
     }
 
     /// Runs the server until it has told that many things.
-    pub(super) fn until_told(&self, notices: usize) {
-        self.until(|told| (told.notices.len() >= notices).then_some(()));
+    pub(super) fn until_told(&self, events: usize) {
+        self.until(|told| (told.events.len() >= events).then_some(()));
     }
 
     /// Runs the server until it has written that many bytes.
@@ -204,13 +204,13 @@ impl World {
 
     /// Looks at what the server told.
     pub(super) fn told<T>(&self, look: impl FnOnce(&Told) -> T) -> T {
-        look(&self.inbox.0.lock())
+        look(&self.log.0.lock())
     }
 
     /// Forgets what the server told: JavaScript has heard it.
     pub(super) fn forget(&self) {
-        let mut told = self.inbox.0.lock();
-        told.notices.clear();
+        let mut told = self.log.0.lock();
+        told.events.clear();
         told.written = 0;
     }
 
@@ -239,19 +239,19 @@ impl World {
     pub(super) fn authenticate(&self, socket: u64) {
         let socket = self.server.socket(socket).expect("the socket lives");
         let instance = Instance(0);
-        socket.step(Event::Served { timeout: None });
-        let effects = socket.step(Event::Credentials { instance });
+        socket.step(session::Event::Served { timeout: None });
+        let effects = socket.step(session::Event::Credentials { instance });
         let Some(&Effect::RunAuth { attempt, .. }) = effects.first() else {
             return;
         };
-        socket.step(Event::Outcome {
+        socket.step(session::Event::Outcome {
             instance,
             attempt,
             accepted: true,
             handlers: 0,
         });
         let methods = self.methods.clone();
-        let effects = socket.step(Event::Bound {
+        let effects = socket.step(session::Event::Bound {
             instance,
             attempt,
             methods,
@@ -265,8 +265,8 @@ impl World {
     /// Lets in, and authenticates, the socket that asks; its number.
     pub(super) fn admit(&self) -> u64 {
         let socket = self.until(|told| {
-            told.notices.iter().find_map(|notice| match notice {
-                Notice::Connect { socket, .. } => Some(*socket),
+            told.events.iter().find_map(|event| match event {
+                Event::Connect { socket, .. } => Some(*socket),
                 _ => None,
             })
         });

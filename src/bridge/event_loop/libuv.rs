@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use napi::sys;
 
-use crate::bridge::event_batch::Inbox;
+use crate::bridge::event_batch::EventQueue;
 use crate::bridge::value;
 use crate::io::reactor::Reactor;
 
@@ -143,7 +143,7 @@ impl Leisure {
 
 /// Whom the notices of an inbox go to; it lives until the call that lets go of it is over.
 struct Listener {
-    inbox: Weak<Inbox>,
+    queue: Weak<EventQueue>,
     env: sys::napi_env,
     receive: sys::napi_ref,
     /// That of the call that made the server, in which `receive` is called.
@@ -155,19 +155,19 @@ thread_local! {
     static EVENT_LOOP: RefCell<ManuallyDrop<Option<EventLoop>>> =
         const { RefCell::new(ManuallyDrop::new(None)) };
     /// The inboxes with notices for JavaScript, while this thread takes a turn.
-    static GATHERED: RefCell<Option<Vec<Weak<Inbox>>>> = const { RefCell::new(None) };
+    static GATHERED: RefCell<Option<Vec<Weak<EventQueue>>>> = const { RefCell::new(None) };
 }
 
 /// Notices of an inbox go to `receive` when they are found on this thread, that of `env`. Nothing
 /// happens where there is no such event loop.
 pub(in crate::bridge) fn listen(
     env: sys::napi_env,
-    inbox: &Arc<Inbox>,
+    queue: &Arc<EventQueue>,
     receive: sys::napi_value,
     reactor: &Arc<Reactor>,
 ) {
     // First, since an application's `async_hooks` may be told.
-    let listener = Listener::new(env, inbox, receive);
+    let listener = Listener::new(env, queue, receive);
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if event_loop.is_none() {
             **event_loop = EventLoop::new(env, reactor);
@@ -182,11 +182,11 @@ pub(in crate::bridge) fn listen(
 }
 
 /// Undoes [`listen`].
-pub(in crate::bridge) fn unlisten(inbox: &Arc<Inbox>) {
+pub(in crate::bridge) fn unlisten(queue: &Arc<EventQueue>) {
     let listener = EVENT_LOOP.with_borrow_mut(|event_loop| {
         let event_loop = event_loop.as_mut()?;
         let listeners = &mut event_loop.listeners;
-        let is_it = |listener: &Rc<Listener>| listener.inbox.as_ptr() == Arc::as_ptr(inbox);
+        let is_it = |listener: &Rc<Listener>| listener.queue.as_ptr() == Arc::as_ptr(queue);
         let at = listeners.iter().position(is_it)?;
         let listener = listeners.swap_remove(at);
         if listeners.is_empty() {
@@ -221,18 +221,18 @@ pub(in crate::bridge) fn wait_if_suitable(reactor: &Reactor) {
 /// Notes an inbox that would have JavaScript woken, to be given to it when the turn of this thread
 /// is over; false if it takes none, or the inbox is another thread's, which is not to wait for what
 /// JavaScript does on this one.
-pub(in crate::bridge) fn gather(inbox: &Weak<Inbox>) -> bool {
+pub(in crate::bridge) fn gather(queue: &Weak<EventQueue>) -> bool {
     let gathered = GATHERED.try_with(|gathered| {
         let gathered = &mut *gathered.borrow_mut();
-        let gathered = gathered.as_mut().filter(|_| is_of_this_thread(inbox));
-        gathered.map(|gathered| gathered.push(inbox.clone()))
+        let gathered = gathered.as_mut().filter(|_| is_of_this_thread(queue));
+        gathered.map(|gathered| gathered.push(queue.clone()))
     });
     matches!(gathered, Ok(Some(())))
 }
 
-fn is_of_this_thread(inbox: &Weak<Inbox>) -> bool {
+fn is_of_this_thread(queue: &Weak<EventQueue>) -> bool {
     EVENT_LOOP.with_borrow(|event_loop| {
-        let listener = event_loop.as_ref().and_then(|it| it.listener(inbox));
+        let listener = event_loop.as_ref().and_then(|it| it.listener(queue));
         listener.is_some()
     })
 }
@@ -290,17 +290,17 @@ impl EventLoop {
         self.leisure.is_enough(Instant::now(), idle_time)
     }
 
-    fn listener(&self, inbox: &Weak<Inbox>) -> Option<&Rc<Listener>> {
+    fn listener(&self, queue: &Weak<EventQueue>) -> Option<&Rc<Listener>> {
         let mut listeners = self.listeners.iter();
-        listeners.find(|listener| listener.inbox.ptr_eq(inbox))
+        listeners.find(|listener| listener.queue.ptr_eq(queue))
     }
 }
 
 impl Listener {
-    fn new(env: sys::napi_env, inbox: &Arc<Inbox>, receive: sys::napi_value) -> Option<Self> {
+    fn new(env: sys::napi_env, queue: &Arc<EventQueue>, receive: sys::napi_value) -> Option<Self> {
         let name = value::string(env, b"loopback-socket").ok()?.raw();
         let mut listener = Self {
-            inbox: Arc::downgrade(inbox),
+            queue: Arc::downgrade(queue),
             env,
             receive: null_mut(),
             context: null_mut(),
@@ -315,18 +315,18 @@ impl Listener {
     }
 
     /// Gives JavaScript a portion of what an inbox holds.
-    fn deliver(&self, inbox: &Inbox) {
+    fn deliver(&self, queue: &EventQueue) {
         let env = self.env;
         let mut scope = null_mut();
         // SAFETY: this is called by the event loop of `env`, in which no call is under way. Every
         // value lives in the scope, which is closed behind the call.
         unsafe {
             if sys::napi_open_handle_scope(env, &raw mut scope) != sys::Status::napi_ok {
-                inbox.wake_again();
+                queue.wake_again();
                 return;
             }
-            let portion = inbox.take();
-            let text = inbox.with_text(|text| value::string(env, text));
+            let portion = queue.take();
+            let text = queue.with_text(|text| value::string(env, text));
             let attachments = value::buffers(env, &portion.attachments);
             if let (Ok(text), Ok(attachments)) = (text, attachments) {
                 let mut function = null_mut();
@@ -407,16 +407,16 @@ fn turn(reactor: &Reactor) {
     let gathered = GATHERED.take().unwrap_or_default();
     drop(turned);
     for weak in gathered {
-        let Some(inbox) = weak.upgrade() else {
+        let Some(queue) = weak.upgrade() else {
             continue;
         };
         // Not borrowed during the call, in which servers come and go.
         let listener =
             EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.listener(&weak).cloned());
         match listener {
-            Some(listener) => listener.deliver(&inbox),
+            Some(listener) => listener.deliver(&queue),
             // Let go of by what JavaScript was just told.
-            None => inbox.wake_again(),
+            None => queue.wake_again(),
         }
     }
 }

@@ -5,22 +5,22 @@ use std::sync::{Arc, Weak};
 
 use napi::sys;
 
-use crate::bridge::event_batch::Inbox;
+use crate::bridge::event_batch::EventQueue;
 use crate::io::reactor::Reactor;
 
 pub(in crate::bridge) fn listen(
     _: sys::napi_env,
-    _: &Arc<Inbox>,
+    _: &Arc<EventQueue>,
     _: sys::napi_value,
     _: &Arc<Reactor>,
 ) {
 }
 
-pub(in crate::bridge) fn unlisten(_: &Arc<Inbox>) {}
+pub(in crate::bridge) fn unlisten(_: &Arc<EventQueue>) {}
 
 pub(in crate::bridge) fn wait_if_suitable(_: &Reactor) {}
 
 /// False: JavaScript is to be woken.
-pub(in crate::bridge) fn gather(_: &Weak<Inbox>) -> bool {
+pub(in crate::bridge) fn gather(_: &Weak<EventQueue>) -> bool {
     false
 }

@@ -19,31 +19,31 @@ use crate::io::adopt_fd;
 use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::io::relay::Pump;
 use crate::io::transport::Carrier;
-use crate::session::Event;
+use crate::session;
 use crate::socketio::commands;
 
 /// An inbox that a test reads.
-struct Notices(UnboundedSender<Notice>);
+struct EventSender(UnboundedSender<Event>);
 
-impl Inbox for Notices {
-    fn push(&self, notice: Notice) {
-        let _ = self.0.send(notice);
+impl EventSink for EventSender {
+    fn push(&self, event: Event) {
+        let _ = self.0.send(event);
     }
 }
 
-impl Host for Notices {
+impl Host for EventSender {
     fn pump(&self, pump: PumpNumber, action: PumpAction) {
-        self.push(Notice::Pump { pump, action });
+        self.push(Event::Pump { pump, action });
     }
 
     fn released(&self, owner: u64) {
-        self.push(Notice::Released { owner });
+        self.push(Event::Released { owner });
     }
 }
 
 struct World {
     server: Arc<Server>,
-    notices: UnboundedReceiver<Notice>,
+    events: UnboundedReceiver<Event>,
 }
 
 /// Runs a test on a runtime of its own, and not for ever.
@@ -58,7 +58,7 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (sender, notices) = unbounded_channel();
+        let (sender, events) = unbounded_channel();
         let engine = Config {
             ping_interval,
             ping_timeout: ping_interval,
@@ -76,9 +76,9 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
             parser: Parser::Common,
         };
         let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
-        let server = commands::start(options, Arc::new(Notices(sender)), &runtime);
+        let server = commands::start(options, Arc::new(EventSender(sender)), &runtime);
         server.namespace("/");
-        let world = World { server, notices };
+        let world = World { server, events };
         tokio::time::timeout(Duration::from_secs(20), test(world))
             .await
             .expect("the promise is kept in time");
@@ -116,8 +116,8 @@ impl World {
         let mut client = self.open(number).await;
         say(&mut client, "40").await;
         let socket = self
-            .until(|notice| match notice {
-                Notice::Connect { socket, .. } => Some(*socket),
+            .until(|event| match event {
+                Event::Connect { socket, .. } => Some(*socket),
                 _ => None,
             })
             .await;
@@ -130,26 +130,25 @@ impl World {
     }
 
     /// What the first notice that fits holds.
-    async fn until<T>(&mut self, fits: impl Fn(&Notice) -> Option<T>) -> T {
+    async fn until<T>(&mut self, fits: impl Fn(&Event) -> Option<T>) -> T {
         loop {
-            let notice = self.notices.recv().await.unwrap();
-            if let Some(found) = fits(&notice) {
+            let event = self.events.recv().await.unwrap();
+            if let Some(found) = fits(&event) {
                 return found;
             }
         }
     }
 
     async fn closed(&mut self, number: u64) {
-        self.until(|notice| {
-            matches!(notice, Notice::Closed { connection, .. } if *connection == number)
-                .then_some(())
+        self.until(|event| {
+            matches!(event, Event::Closed { connection, .. } if *connection == number).then_some(())
         })
         .await;
     }
 
     async fn ended(&mut self, socket: &Socket) -> CloseReason {
-        self.until(|notice| match notice {
-            Notice::Disconnect {
+        self.until(|event| match event {
+            Event::Disconnect {
                 socket: ended,
                 reason,
             } if *ended == socket.number => Some(*reason),
@@ -187,8 +186,8 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
         told_the_end(&mut client).await;
         say(&mut other, r#"42["still here"]"#).await;
         let text = world
-            .until(|notice| match notice {
-                Notice::Event { payload, .. } => Some(payload.parts().0.to_owned()),
+            .until(|event| match event {
+                Event::Emitted { payload, .. } => Some(payload.parts().0.to_owned()),
                 _ => None,
             })
             .await;
@@ -200,9 +199,9 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
 async fn joins(world: &mut World) -> usize {
     let mut joins = 0;
     loop {
-        match world.notices.recv().await.unwrap() {
-            Notice::Connect { .. } => joins += 1,
-            Notice::Disconnect { .. } => return joins,
+        match world.events.recv().await.unwrap() {
+            Event::Connect { .. } => joins += 1,
+            Event::Disconnect { .. } => return joins,
             _ => {}
         }
     }
@@ -227,8 +226,8 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
         let mut asks = Vec::new();
         for text in ["40/made,", "40/made?a=1,"] {
             say(&mut client, text).await;
-            let ask = world.until(|notice| match notice {
-                Notice::Ask { request, .. } => Some(request.clone()),
+            let ask = world.until(|event| match event {
+                Event::NamespaceRequest { request, .. } => Some(request.clone()),
                 _ => None,
             });
             asks.push(ask.await);
@@ -250,8 +249,8 @@ fn no_memory_is_kept_for_an_acknowledgement_that_a_client_requests() {
         let (mut client, socket) = world.join(1).await;
         for ack in [0, 1, i64::MAX] {
             say(&mut client, &format!("42{ack}[\"m\"]")).await;
-            let wanted = world.until(|notice| match notice {
-                Notice::Event { ack, .. } => Some(*ack),
+            let wanted = world.until(|event| match event {
+                Event::Emitted { ack, .. } => Some(*ack),
                 _ => None,
             });
             assert_eq!(wanted.await, Some(ack));
@@ -279,11 +278,11 @@ fn a_client_whose_messages_are_not_handled_is_not_read_until_they_are() {
         for _ in 0..10_000 {
             tokio::task::yield_now().await;
         }
-        let waiting = world.notices.len();
+        let waiting = world.events.len();
         assert!(waiting < MESSAGES / 5, "{waiting} messages wait");
         for _ in 0..MESSAGES {
             world
-                .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
+                .until(|event| matches!(event, Event::Emitted { .. }).then_some(()))
                 .await;
         }
         drop(flooding.await.unwrap());
@@ -310,11 +309,11 @@ fn a_client_that_only_pongs_is_not_read_while_its_packets_are_reported_and_not_h
         for _ in 0..10_000 {
             tokio::task::yield_now().await;
         }
-        let waiting = world.notices.len();
+        let waiting = world.events.len();
         assert!(waiting < PONGS / 5, "{waiting} packets wait");
         for _ in 0..PONGS {
             world
-                .until(|notice| matches!(notice, Notice::Packet { .. }).then_some(()))
+                .until(|event| matches!(event, Event::Packet { .. }).then_some(()))
                 .await;
         }
         drop(flooding.await.unwrap());
@@ -334,7 +333,7 @@ fn packets_are_reported_while_they_are_watched_and_no_longer() {
             socket.send(&frame, 1_000_000, &mut FlushSet::default());
             say(&mut client, r#"42["m"]"#).await;
             let mut packets = 0;
-            while !matches!(world.notices.recv().await.unwrap(), Notice::Event { .. }) {
+            while !matches!(world.events.recv().await.unwrap(), Event::Emitted { .. }) {
                 packets += 1;
             }
             assert_eq!(packets, if watched { 2 } else { 0 });
@@ -363,7 +362,7 @@ fn no_memory_is_kept_of_connections_that_have_ended() {
         for number in 0..12 {
             let (client, socket) = world.join(number).await;
             socket.namespace.join(socket.number, 1);
-            socket.step(Event::Served {
+            socket.step(session::Event::Served {
                 timeout: Some(60_000),
             });
             match number % 4 {
@@ -518,8 +517,8 @@ fn a_broadcast_that_is_to_be_acknowledged_names_the_sockets_it_is_sent_to() {
         );
         let task = Task::Batch(batch.into_bytes(), Vec::new());
         world.server.output.send(task);
-        let sent = |notice: &Notice| match notice {
-            Notice::BroadcastSent {
+        let sent = |event: &Event| match event {
+            Event::BroadcastSent {
                 namespace,
                 ack,
                 receivers,
@@ -534,7 +533,7 @@ fn a_broadcast_that_is_to_be_acknowledged_names_the_sockets_it_is_sent_to() {
         );
         say(&mut client, "437[]").await;
         world
-            .until(|notice| matches!(notice, Notice::Acknowledged { ack: 7, .. }).then_some(()))
+            .until(|event| matches!(event, Event::Acknowledged { ack: 7, .. }).then_some(()))
             .await;
     });
 }
@@ -557,8 +556,8 @@ fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_plac
         let batch = lines.join("\n").into_bytes();
         let task = Task::Batch(batch, attachments.to_vec());
         world.server.output.send(task);
-        let invalid = |notice: &Notice| match notice {
-            Notice::InvalidCommand { message } => Some(message.clone()),
+        let invalid = |event: &Event| match event {
+            Event::InvalidCommand { message } => Some(message.clone()),
             _ => None,
         };
         for part in ["`code`", "`socket`", "`audience`", "`request`"] {
@@ -609,8 +608,8 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
         let mut client = world.open(1).await;
         say(&mut client, "40").await;
         let number = world
-            .until(|notice| match notice {
-                Notice::Connect { socket, .. } => Some(*socket),
+            .until(|event| match event {
+                Event::Connect { socket, .. } => Some(*socket),
                 _ => None,
             })
             .await;
@@ -643,14 +642,14 @@ fn a_client_that_joins_while_another_thread_ends_its_connection_leaves_nothing_b
         world.server.namespace("/late");
         world.server.join(&connection, "/late", None);
         let late = world
-            .until(|notice| match notice {
-                Notice::Connect { socket, .. } => Some(*socket),
+            .until(|event| match event {
+                Event::Connect { socket, .. } => Some(*socket),
                 _ => None,
             })
             .await;
         world
-            .until(|notice| match notice {
-                Notice::Disconnect { socket, .. } => (*socket == late).then_some(()),
+            .until(|event| match event {
+                Event::Disconnect { socket, .. } => (*socket == late).then_some(()),
                 _ => None,
             })
             .await;
@@ -671,7 +670,7 @@ fn a_client_that_pings_and_never_reads_does_not_grow_the_send_queue() {
             std::future::pending::<()>().await;
         });
         world
-            .until(|notice| matches!(notice, Notice::Event { .. }).then_some(()))
+            .until(|event| matches!(event, Event::Emitted { .. }).then_some(()))
             .await;
         assert!(socket.connection.waiting() < 1 << 20);
     });
@@ -683,16 +682,16 @@ const RAMBLING: usize = 1 << 22;
 /// Has a client that rambles begin a second websocket of a connection, and says whether another
 /// task has its turn before all of that was read.
 async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
-    let (pump, halves) = Pump::new(9, world.server.inbox.clone());
+    let (pump, halves) = Pump::new(9, world.server.events.clone());
     let pong = [0x8a, 0x80, 0, 0, 0, 0];
     assert!(!pump.arrived(&pong.repeat(RAMBLING / pong.len())));
     let websocket = websocket(Carrier::Pump(halves), Asks::Use(sid), 9);
     let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
     tokio::task::yield_now().await;
     let mut is_read = false;
-    while let Ok(notice) = world.notices.try_recv() {
-        let action = match notice {
-            Notice::Pump { action, .. } => Some(action),
+    while let Ok(event) = world.events.try_recv() {
+        let action = match event {
+            Event::Pump { action, .. } => Some(action),
             _ => None,
         };
         is_read |= action == Some(PumpAction::Resume);
@@ -736,7 +735,7 @@ fn a_client_that_keeps_sending_while_it_is_refused_does_not_delay_others() {
 fn no_memory_is_kept_of_a_server_that_is_dropped() {
     run(async |mut world| {
         let (client, socket) = world.join(1).await;
-        socket.step(Event::Served {
+        socket.step(session::Event::Served {
             timeout: Some(60_000),
         });
         let socket = {

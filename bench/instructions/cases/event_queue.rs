@@ -4,16 +4,16 @@ use bytes::Bytes;
 use smallvec::smallvec;
 
 use super::count;
-use crate::bridge::event_batch::Inbox;
+use crate::bridge::event_batch::EventQueue;
 use crate::protocol::CloseReason;
 use crate::session::Instance;
-use crate::socketio::events::{Inbox as _, Notice, Run};
+use crate::socketio::events::{Event, EventSink as _, Run};
 use crate::socketio::packet::Payload;
 
 /// A call, as the server hears it.
-fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
+fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Event {
     let instance = Instance(0);
-    Notice::Event {
+    Event::Emitted {
         socket: u64::from(number % 50),
         ack: Some(i64::from(number)),
         runs: smallvec![Run::Method {
@@ -27,7 +27,7 @@ fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Notice {
 
 const SMALL: &str = r#"["double",{"value":21}]"#;
 
-fn calls(n: u32, text: &str) -> Vec<Notice> {
+fn calls(n: u32, text: &str) -> Vec<Event> {
     (0..n)
         .map(|number| call(number, text, Vec::new()))
         .collect()
@@ -35,44 +35,44 @@ fn calls(n: u32, text: &str) -> Vec<Notice> {
 
 /// Queues everything, takes what there is until there is no more; the bytes of text and the
 /// attachments that came.
-fn through(inbox: &Inbox, notices: Vec<Notice>) -> (usize, usize) {
-    for notice in notices {
-        inbox.push(notice);
+fn through(queue: &EventQueue, events: Vec<Event>) -> (usize, usize) {
+    for event in events {
+        queue.push(event);
     }
     let (mut bytes, mut attached) = (0, 0);
     loop {
-        let portion = inbox.take();
+        let portion = queue.take();
         attached += portion.attachments.len();
-        bytes += inbox.with_text(<[u8]>::len);
+        bytes += queue.with_text(<[u8]>::len);
         if portion.is_large {
-            inbox.processed();
+            queue.processed();
         }
         if !portion.more {
             return (bytes, attached);
         }
-        inbox.resume();
+        queue.resume();
     }
 }
 
-fn inbox() -> Inbox {
-    let inbox = Inbox::new();
-    inbox.set_wake(Some(Box::new(|| {})));
-    inbox
+fn queue() -> EventQueue {
+    let queue = EventQueue::new();
+    queue.set_wake(Some(Box::new(|| {})));
+    queue
 }
 
 /// What has gathered is taken at once.
 pub(super) fn batch(n: u32) {
-    let (inbox, notices) = (inbox(), calls(n, SMALL));
-    let (bytes, _) = count(|| through(&inbox, notices));
+    let (queue, events) = (queue(), calls(n, SMALL));
+    let (bytes, _) = count(|| through(&queue, events));
     assert!(bytes > n as usize * SMALL.len());
 }
 
 /// Each call is taken before the next one comes.
 pub(super) fn one_by_one(n: u32) {
-    let (inbox, notices) = (inbox(), calls(n, SMALL));
+    let (queue, events) = (queue(), calls(n, SMALL));
     let bytes = count(|| {
-        let one = |notice| through(&inbox, vec![notice]).0;
-        notices.into_iter().map(one).sum::<usize>()
+        let one = |event| through(&queue, vec![event]).0;
+        events.into_iter().map(one).sum::<usize>()
     });
     assert!(bytes > n as usize * SMALL.len());
 }
@@ -80,55 +80,55 @@ pub(super) fn one_by_one(n: u32) {
 /// Calls that carry a kibibyte.
 pub(super) fn large(n: u32) {
     let text = format!(r#"["double",{{"value":21,"data":"{}"}}]"#, "x".repeat(1024));
-    let (inbox, notices) = (inbox(), calls(n, &text));
-    let (bytes, _) = count(|| through(&inbox, notices));
+    let (queue, events) = (queue(), calls(n, &text));
+    let (bytes, _) = count(|| through(&queue, events));
     assert!(bytes > n as usize * text.len());
 }
 
 /// Calls with two buffers each.
 pub(super) fn attachments(n: u32) {
-    let inbox = inbox();
+    let queue = queue();
     let text = r#"["blob",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
     let buffers = || vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
-    let notices = (0..n).map(|number| call(number, text, buffers())).collect();
-    let (_, attached) = count(|| through(&inbox, notices));
+    let events = (0..n).map(|number| call(number, text, buffers())).collect();
+    let (_, attached) = count(|| through(&queue, events));
     assert_eq!(attached, 2 * n as usize);
 }
 
 /// Each socket connects and ends, and its connection is closed.
 pub(super) fn come_and_go(n: u32) {
-    let inbox = inbox();
+    let queue = queue();
     let request = r#"{"id":"aaaaaaaaaaaaaaaaaaaa","nsp":"/"}"#;
     let life = |number: u64| {
-        let connect = Notice::Connect {
+        let connect = Event::Connect {
             socket: number,
             connection: number,
             request: request.to_owned(),
             auth: None,
             permit: None,
         };
-        let disconnect = Notice::Disconnect {
+        let disconnect = Event::Disconnect {
             socket: number,
             reason: CloseReason::TransportClose,
         };
-        let closed = Notice::Closed {
+        let closed = Event::Closed {
             connection: number,
             reason: CloseReason::TransportClose,
         };
         [connect, disconnect, closed]
     };
-    let notices = (0..u64::from(n)).flat_map(life).collect();
-    let (bytes, _) = count(|| through(&inbox, notices));
+    let events = (0..u64::from(n)).flat_map(life).collect();
+    let (bytes, _) = count(|| through(&queue, events));
     assert!(bytes > n as usize * request.len());
 }
 
 /// The records of a batch, one by one: what JavaScript asks for when a batch cannot be parsed.
 pub(super) fn records(n: u32) {
-    let inbox = inbox();
-    for notice in calls(n, SMALL) {
-        inbox.push(notice);
+    let queue = queue();
+    for event in calls(n, SMALL) {
+        queue.push(event);
     }
-    inbox.take();
-    let records = count(|| inbox.records());
+    queue.take();
+    let records = count(|| queue.records());
     assert_eq!(records.len(), n as usize);
 }
