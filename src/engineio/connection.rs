@@ -33,7 +33,7 @@ use crate::protocol::{CloseReason, Refusal};
 
 /// How long a client may take to fetch what is queued for it, or to say goodbye, when its
 /// connection ends; that of Engine.IO.
-pub(super) const FAREWELL: Duration = Duration::from_secs(30);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Threads that are not busy catch up in less, and notice as soon that a delay has run out.
 pub(super) const SOON: Duration = Duration::from_millis(250);
@@ -241,8 +241,8 @@ impl<D: Data> Connection<D> {
         if self.is_closed()
             && let Some(reader) = self.tasks.lock().reader.take()
         {
-            let until = Instant::now() + FAREWELL;
-            self.engine.runtime.handle.spawn(hear_out(reader, until));
+            let until = Instant::now() + CLOSE_TIMEOUT;
+            self.engine.runtime.handle.spawn(await_close(reader, until));
         }
     }
 
@@ -786,7 +786,7 @@ impl<D: Data> Connection<D> {
                 self.engine
                     .runtime
                     .handle
-                    .spawn(say_goodbye(websocket, reader, waits));
+                    .spawn(finish_close(websocket, reader, waits));
             }
             (SendQueue::Closed, _) => {}
         }
@@ -809,7 +809,7 @@ impl<D: Data> Drop for Upgrading<D> {
 /// Writes on whenever the client takes more, until nothing waits. A client that takes nothing for as
 /// long as a silent one may live loses its connection: whatever it says, no ping reaches it.
 async fn drain<D: Data>(connection: Weak<Connection<D>>) {
-    let Some(patience) = connection.upgrade().map(|connection| {
+    let Some(time_limit) = connection.upgrade().map(|connection| {
         let config = &connection.engine.config;
         config.ping_interval + config.ping_timeout
     }) else {
@@ -831,7 +831,7 @@ async fn drain<D: Data>(connection: Weak<Connection<D>>) {
             }
             Poll::Ready(!websocket.is_blocked)
         });
-        match in_time(&connection, patience, drained).await {
+        match in_time(&connection, time_limit, drained).await {
             Some(true) => return,
             Some(false) => {}
             None => {
@@ -874,8 +874,8 @@ pub(super) async fn in_time<T, D: Data>(
 ///
 /// The stream ends when both sides have said goodbye (RFC 6455, section 7.1.1), unless the client
 /// did so already or cannot be understood.
-async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>, waits: bool) {
-    let until = Instant::now() + FAREWELL;
+async fn finish_close(mut websocket: Websocket, reader: Option<Arc<Reader>>, waits: bool) {
+    let until = Instant::now() + CLOSE_TIMEOUT;
     let written = async {
         while websocket.flush().is_ok() && websocket.is_blocked {
             if poll_fn(|cx| websocket.poll_writable(cx)).await.is_err() {
@@ -886,20 +886,20 @@ async fn say_goodbye(mut websocket: Websocket, reader: Option<Arc<Reader>>, wait
     let _ = timeout_at(until, written).await;
     let websocket = waits.then_some(websocket);
     if let Some(reader) = reader {
-        hear_out(reader, until).await;
+        await_close(reader, until).await;
     }
     drop(websocket);
 }
 
 /// Hears a client whose connection has ended, until it has said goodbye.
-async fn hear_out(reader: Arc<Reader>, until: Instant) {
+async fn await_close(reader: Arc<Reader>, until: Instant) {
     if timeout_at(until, reader.ended()).await.is_err() {
         reader.stop();
     }
 }
 
 async fn close_late<D: Data>(connection: Weak<Connection<D>>, reason: CloseReason) {
-    let _ = in_time(&connection, FAREWELL, pending::<()>()).await;
+    let _ = in_time(&connection, CLOSE_TIMEOUT, pending::<()>()).await;
     if let Some(connection) = connection.upgrade() {
         connection.close(reason);
     }

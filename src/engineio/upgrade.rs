@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::TransportType;
-use super::connection::{Connection, Data, FAREWELL, in_time};
+use super::connection::{CLOSE_TIMEOUT, Connection, Data, in_time};
 use super::handler::Handler;
 use super::reader::{READS, Reading, handle, others_first};
 use crate::io::transport::{Opened, ReadHalf, WriteHalf};
@@ -28,7 +28,7 @@ use crate::websocket::rewind::Rewind;
 const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How long a client that gets no connection may take to say goodbye.
-const PATIENCE: Duration = Duration::from_secs(1);
+const REFUSED_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What may wait for a client that has not agreed on its upgrade.
 const MAX_UNWRITTEN: usize = 1 << 12;
@@ -124,14 +124,14 @@ pub(super) async fn take_over<H: Handler>(
             unwritten: opened.unwritten,
         }),
     };
-    let patience = strong.engine().config.upgrade_timeout;
+    let time_limit = strong.engine().config.upgrade_timeout;
     let reactor = strong.engine().runtime.reactor.clone();
     let polls = living.transport() == Some(TransportType::Polling);
     // As Engine.IO does, a second websocket of a session is turned away.
     let upgrading = polls.then(|| living.upgrade()).flatten();
     drop((strong, living));
-    let is_agreed =
-        upgrading.is_some() && in_time(&connection, patience, upgrade.agree()).await == Some(true);
+    let is_agreed = upgrading.is_some()
+        && in_time(&connection, time_limit, upgrade.agree()).await == Some(true);
     // Another websocket may take the connection over from now on, if this one does not.
     drop(upgrading);
     if !is_agreed {
@@ -142,7 +142,7 @@ pub(super) async fn take_over<H: Handler>(
     match connection.upgrade().filter(|living| !living.is_closed()) {
         Some(connection) => connection.read_by(reactor.read(reading)),
         None => {
-            let _ = timeout(FAREWELL, poll_fn(|cx| reading.poll_read(cx))).await;
+            let _ = timeout(CLOSE_TIMEOUT, poll_fn(|cx| reading.poll_read(cx))).await;
         }
     }
 }
@@ -253,7 +253,7 @@ impl<H: Handler> Upgrade<H> {
             }
             others_first(cx)
         });
-        let _ = timeout(PATIENCE, goodbye).await;
+        let _ = timeout(REFUSED_CLOSE_TIMEOUT, goodbye).await;
     }
 }
 
