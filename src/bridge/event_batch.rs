@@ -49,7 +49,7 @@ pub(crate) struct EventQueue {
     /// JavaScript is awake or will wake: nobody need wake it.
     armed: AtomicBool,
     /// How many are about to queue more, and wake when they have.
-    holds: AtomicUsize,
+    wake_guards: AtomicUsize,
     wake: Mutex<Option<Wake>>,
     taking: Mutex<Taking>,
 }
@@ -96,7 +96,7 @@ impl EventQueue {
         Self {
             waiting: Mutex::default(),
             armed: AtomicBool::new(false),
-            holds: AtomicUsize::new(0),
+            wake_guards: AtomicUsize::new(0),
             wake: Mutex::new(None),
             taking: Mutex::new(Taking {
                 left: Vec::new(),
@@ -230,7 +230,7 @@ impl events::EventSink for EventQueue {
     fn push(&self, event: Event) {
         self.waiting.lock().push(event);
         // Whoever holds the queue looks at it afterwards.
-        if self.holds.load(Ordering::SeqCst) == 0 {
+        if self.wake_guards.load(Ordering::SeqCst) == 0 {
             self.wake();
         }
     }
@@ -245,12 +245,12 @@ impl Host for EventQueue {
         self.push(Event::Released { owner });
     }
 
-    fn hold(&self) {
-        self.holds.fetch_add(1, Ordering::SeqCst);
+    fn defer_wake(&self) {
+        self.wake_guards.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn release(&self) {
-        self.holds.fetch_sub(1, Ordering::SeqCst);
+    fn allow_wake(&self) {
+        self.wake_guards.fetch_sub(1, Ordering::SeqCst);
         if !self.waiting.lock().is_empty() {
             self.wake();
         }

@@ -19,7 +19,7 @@ use super::handshake::{self, open_packet};
 use super::payload::{self, Writer};
 use super::request::Asks;
 use super::{ProtocolVersion, Sid, TransportType};
-use crate::io::host::Hold;
+use crate::io::host::WakeGuard;
 use crate::protocol::{CloseReason, Refusal};
 
 /// The type of a body of Engine.IO 3 that holds binary packets.
@@ -142,7 +142,7 @@ fn post<H: Handler>(
     is_binary: bool,
 ) -> bool {
     let protocol = connection.protocol;
-    let _hold = Hold::new(&*handler.engine().events);
+    let _wake_guard = WakeGuard::new(&*handler.engine().events);
     let read = payload::read(body, is_binary, protocol, |packet| {
         receive(handler, connection, packet)
     });

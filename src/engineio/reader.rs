@@ -13,7 +13,7 @@ use super::ProtocolVersion;
 use super::connection::Connection;
 use super::handler::{Handler, receive};
 use super::packet::Packet;
-use crate::io::host::Hold;
+use crate::io::host::WakeGuard;
 use crate::io::reactor::Task;
 use crate::protocol::CloseReason;
 use crate::websocket::codec::{Frames, Message};
@@ -94,7 +94,7 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
             self.look_for_close(bytes);
             return;
         };
-        let _hold = Hold::new(&*handler.engine().events);
+        let _wake_guard = WakeGuard::new(&*handler.engine().events);
         let length = bytes.len();
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;

@@ -33,11 +33,11 @@ pub(crate) trait Host: Send + Sync + 'static {
     #[cfg_attr(not(unix), allow(dead_code))]
     fn released(&self, owner: u64);
 
-    /// More is about to be told: JavaScript need not be woken before [`Host::release`].
-    fn hold(&self) {}
+    /// More is about to be told: JavaScript need not be woken before [`Host::allow_wake`].
+    fn defer_wake(&self) {}
 
     /// All of that has been told.
-    fn release(&self) {}
+    fn allow_wake(&self) {}
 
     /// Tells, or is dropped, when JavaScript's event loop has gone round: it has had what was there
     /// to read when this was called, however busy it was.
@@ -48,18 +48,18 @@ pub(crate) trait Host: Send + Sync + 'static {
 
 /// Keeps JavaScript from being woken by the first of many things it is told, and while locks are held
 /// that it would wait for; until dropped.
-pub(crate) struct Hold<'a>(&'a dyn Host);
+pub(crate) struct WakeGuard<'a>(&'a dyn Host);
 
-impl<'a> Hold<'a> {
+impl<'a> WakeGuard<'a> {
     pub(crate) fn new(host: &'a dyn Host) -> Self {
-        host.hold();
+        host.defer_wake();
         Self(host)
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for WakeGuard<'_> {
     fn drop(&mut self) {
-        self.0.release();
+        self.0.allow_wake();
     }
 }
 

@@ -375,7 +375,7 @@ fn run_command(
         }
         Command::Mute { socket, muted } => {
             if let Some(socket) = server.socket(socket) {
-                socket.hold(muted);
+                socket.mute(muted);
             }
         }
         Command::Disconnect {

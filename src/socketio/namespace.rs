@@ -17,7 +17,7 @@ pub(crate) trait Occupant {
     fn number(&self) -> SocketNumber;
 
     /// Whether broadcasts pass it by: pending authentication (docs/behaviour.md "A socket's life" 1).
-    fn is_held(&self) -> bool;
+    fn is_muted(&self) -> bool;
 }
 
 /// One namespace of a server.
@@ -143,20 +143,20 @@ impl<S: Occupant> Namespace<S> {
         let rooms = self.rooms.lock();
         let members = |room: &RoomNumber| rooms.sockets(*room);
         let except: SmallVec<[_; 4]> = audience.except.iter().filter_map(members).collect();
-        let hears = |socket: &&Arc<S>| {
+        let receives = |socket: &&Arc<S>| {
             let number = &socket.number();
-            !socket.is_held()
+            !socket.is_muted()
                 && (audience.except_sockets.is_empty() || !audience.except_sockets.contains(number))
                 && !except.iter().any(|members| members.contains(number))
         };
         let named = audience.sockets.as_deref().unwrap_or_default();
         match (audience.rooms.as_deref(), named) {
             (None, []) if audience.sockets.is_none() => {
-                sockets.values().filter(hears).cloned().collect()
+                sockets.values().filter(receives).cloned().collect()
             }
             (None | Some([]), [one]) => sockets
                 .get(one)
-                .filter(hears)
+                .filter(receives)
                 .cloned()
                 .into_iter()
                 .collect(),
@@ -165,7 +165,7 @@ impl<S: Occupant> Namespace<S> {
                 .into_iter()
                 .flatten()
                 .filter_map(|number| sockets.get(number))
-                .filter(hears)
+                .filter(receives)
                 .cloned()
                 .collect(),
             (several, named) => several
@@ -177,7 +177,7 @@ impl<S: Occupant> Namespace<S> {
                 .collect::<FxHashSet<_>>()
                 .into_iter()
                 .filter_map(|number| sockets.get(number))
-                .filter(hears)
+                .filter(receives)
                 .cloned()
                 .collect(),
         }
@@ -197,7 +197,7 @@ mod tests {
             0
         }
 
-        fn is_held(&self) -> bool {
+        fn is_muted(&self) -> bool {
             false
         }
     }

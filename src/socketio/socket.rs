@@ -71,7 +71,7 @@ pub(crate) struct Socket {
     living: Weak<Living>,
     events: Arc<dyn EventSink>,
     started: Instant,
-    held: AtomicBool,
+    muted: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -165,7 +165,7 @@ impl Socket {
             living: Arc::downgrade(living),
             events: events.clone(),
             started,
-            held: AtomicBool::new(false),
+            muted: AtomicBool::new(false),
             state: Mutex::new(State {
                 phase: Phase::Joining(VecDeque::new()),
                 session: Session::new(),
@@ -180,8 +180,8 @@ impl Socket {
     }
 
     /// Holds broadcasts back, or lets them through again.
-    pub(crate) fn hold(&self, held: bool) {
-        self.held.store(held, Ordering::Relaxed);
+    pub(crate) fn mute(&self, muted: bool) {
+        self.muted.store(muted, Ordering::Relaxed);
     }
 
     /// The application accepted the socket: it is of its namespace, the client is told, and what
@@ -402,8 +402,8 @@ impl Occupant for Socket {
         self.number
     }
 
-    fn is_held(&self) -> bool {
-        self.held.load(Ordering::Relaxed)
+    fn is_muted(&self) -> bool {
+        self.muted.load(Ordering::Relaxed)
     }
 }
 
