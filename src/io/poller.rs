@@ -17,15 +17,15 @@ pub(crate) struct Poller {
     /// How many JavaScript threads have servers and might acquire it.
     threads: AtomicU32,
     /// Tells the I/O thread that the owner is another one.
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
 }
 
 impl Poller {
-    pub(super) fn new(bell: Arc<Notify>) -> Self {
+    pub(super) fn new(wake: Arc<Notify>) -> Self {
         Self {
             owner: AtomicU64::new(0),
             threads: AtomicU32::new(0),
-            bell,
+            wake,
         }
     }
 
@@ -77,14 +77,14 @@ impl Poller {
     /// Takes it from whoever has it, who finds out when it is to poll next.
     pub(super) fn reclaim(&self) {
         self.owner.store(0, Ordering::SeqCst);
-        self.bell.notify_one();
+        self.wake.notify_one();
     }
 
     fn hand_over(&self, from: u64, to: u64) -> bool {
         let order = Ordering::SeqCst;
         let is_handed_over = self.owner.compare_exchange(from, to, order, order).is_ok();
         if is_handed_over {
-            self.bell.notify_one();
+            self.wake.notify_one();
         }
         is_handed_over
     }

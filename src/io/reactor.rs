@@ -38,11 +38,11 @@ use super::poller::Poller;
 use super::stream::{Descriptor, Descriptors, Stream};
 
 /// How often the I/O thread looks whether the JavaScript thread that acquired the poller polls.
-const WATCH: Duration = Duration::from_millis(50);
+const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How many turns of the I/O thread it takes to catch up: one finds what streams have, one more polls
 /// readers that something else than their stream woke.
-const TURNS: usize = 3;
+const CATCH_UP_POLLS: usize = 3;
 
 /// What a reader does.
 pub(crate) trait Task: Send {
@@ -57,11 +57,11 @@ pub(crate) trait Task: Send {
 pub(crate) struct Reactor {
     due: Mutex<Due>,
     /// Tells the I/O thread that a reader is due, or that another thread is the one that polls.
-    bell: Arc<Notify>,
+    wake: Arc<Notify>,
     #[cfg(unix)]
     descriptors: Arc<Descriptors>,
     pub(crate) poller: Poller,
-    turns: AtomicU64,
+    poll_count: AtomicU64,
     pub(crate) load: LoadMonitor,
 }
 
@@ -70,7 +70,7 @@ pub(crate) struct Reactor {
 struct Due {
     readers: VecDeque<Arc<Reader>>,
     /// How many threads are about to look at them.
-    turning: u32,
+    polling: u32,
 }
 
 impl std::fmt::Debug for Reactor {
@@ -86,14 +86,14 @@ impl Reactor {
     /// The operating system's refusal to open an event queue.
     pub(crate) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let bell = Arc::new(Notify::new());
+        let wake = Arc::new(Notify::new());
         let reactor = Arc::new(Self {
             due: Mutex::default(),
-            bell: bell.clone(),
+            wake: wake.clone(),
             #[cfg(unix)]
             descriptors: Descriptors::new()?,
-            poller: Poller::new(bell),
-            turns: AtomicU64::new(0),
+            poller: Poller::new(wake),
+            poll_count: AtomicU64::new(0),
             load: LoadMonitor::new(cores),
         });
         runtime.spawn(drive(reactor.clone()));
@@ -134,12 +134,12 @@ impl Reactor {
     ///
     /// Says whether more may have something.
     #[cfg(unix)]
-    pub(crate) fn turn(&self) -> bool {
-        let turning = self.turning();
+    pub(crate) fn poll_once(&self) -> bool {
+        let polling = self.polling();
         let found = self.descriptors.poll();
-        turning.poll_due();
+        polling.poll_due();
         if found.changes > 0 {
-            self.turns.fetch_add(1, Ordering::Relaxed);
+            self.poll_count.fetch_add(1, Ordering::Relaxed);
             self.load.polled();
         }
         found.more
@@ -150,30 +150,30 @@ impl Reactor {
     pub(crate) async fn catch_up(&self) {
         if self.poller.is_acquired() {
             // Whoever has the poller polls, or loses it in that time.
-            sleep(2 * WATCH).await;
+            sleep(2 * OWNER_CHECK_INTERVAL).await;
         }
-        for _ in 0..TURNS {
+        for _ in 0..CATCH_UP_POLLS {
             yield_now().await;
         }
     }
 
     /// Polls readers that something else than their stream woke.
-    fn turn_to_due(&self) {
-        self.turning().poll_due();
+    fn poll_due(&self) {
+        self.polling().poll_due();
     }
 
-    fn turning(&self) -> Turning<'_> {
-        self.due.lock().turning += 1;
-        Turning(self)
+    fn polling(&self) -> PollGuard<'_> {
+        self.due.lock().polling += 1;
+        PollGuard(self)
     }
 
-    fn is_due(&self, reader: Arc<Reader>) {
+    fn schedule(&self, reader: Arc<Reader>) {
         let mut due = self.due.lock();
         due.readers.push_back(reader);
-        let rings = due.turning == 0;
+        let rings = due.polling == 0;
         drop(due);
         if rings {
-            self.bell.notify_one();
+            self.wake.notify_one();
         }
     }
 
@@ -184,9 +184,9 @@ impl Reactor {
 }
 
 /// A thread about to look at the readers that are due.
-struct Turning<'a>(&'a Reactor);
+struct PollGuard<'a>(&'a Reactor);
 
-impl Turning<'_> {
+impl PollGuard<'_> {
     fn poll_due(self) {
         let readers = std::mem::take(&mut self.0.due.lock().readers);
         for reader in readers {
@@ -196,14 +196,14 @@ impl Turning<'_> {
     }
 }
 
-impl Drop for Turning<'_> {
+impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         let mut due = self.0.due.lock();
-        due.turning -= 1;
-        let rings = !due.readers.is_empty() && due.turning == 0;
+        due.polling -= 1;
+        let rings = !due.readers.is_empty() && due.polling == 0;
         drop(due);
         if rings {
-            self.0.bell.notify_one();
+            self.0.wake.notify_one();
         }
     }
 }
@@ -219,34 +219,34 @@ impl std::os::fd::AsRawFd for Reactor {
 /// Takes the turns of the I/O thread.
 async fn drive(reactor: Arc<Reactor>) {
     loop {
-        wait_and_turn(&reactor).await;
+        poll_until_acquired(&reactor).await;
         watch_owner(&reactor).await;
     }
 }
 
 /// Waits for the clients until a JavaScript thread acquires the poller.
 #[cfg(unix)]
-async fn wait_and_turn(reactor: &Arc<Reactor>) {
+async fn poll_until_acquired(reactor: &Arc<Reactor>) {
     let Ok(queue) = adopt_fd::wait_for(&reactor.descriptors) else {
         // The operating system is short of something: later.
-        sleep(WATCH).await;
-        reactor.turn();
+        sleep(OWNER_CHECK_INTERVAL).await;
+        reactor.poll_once();
         return;
     };
     while !reactor.poller.is_acquired() {
-        let mut bell = pin!(reactor.bell.notified());
+        let mut wake = pin!(reactor.wake.notified());
         let more = poll_fn(|cx| {
-            let rings = bell.as_mut().poll(cx).is_ready();
+            let rings = wake.as_mut().poll(cx).is_ready();
             match queue.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
-                    let more = reactor.turn();
+                    let more = reactor.poll_once();
                     if !more {
                         ready.clear_ready();
                     }
                     Poll::Ready(more || rings)
                 }
                 _ if rings => {
-                    reactor.turn_to_due();
+                    reactor.poll_due();
                     Poll::Ready(true)
                 }
                 _ => Poll::Pending,
@@ -260,10 +260,10 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
 }
 
 #[cfg(not(unix))]
-async fn wait_and_turn(reactor: &Arc<Reactor>) {
+async fn poll_until_acquired(reactor: &Arc<Reactor>) {
     loop {
-        reactor.bell.notified().await;
-        reactor.turn_to_due();
+        reactor.wake.notified().await;
+        reactor.poll_due();
         yield_now().await;
     }
 }
@@ -271,23 +271,23 @@ async fn wait_and_turn(reactor: &Arc<Reactor>) {
 /// Polls readers that something else than a stream woke, until the poller is released, or its owner
 /// does not poll and it is reclaimed.
 async fn watch_owner(reactor: &Reactor) {
-    let mut turns = reactor.turns.load(Ordering::Relaxed);
-    let mut watch = pin!(sleep(WATCH));
+    let mut poll_count = reactor.poll_count.load(Ordering::Relaxed);
+    let mut watch = pin!(sleep(OWNER_CHECK_INTERVAL));
     while reactor.poller.is_acquired() {
-        let mut bell = pin!(reactor.bell.notified());
+        let mut wake = pin!(reactor.wake.notified());
         let is_time = poll_fn(|cx| match watch.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending => bell.as_mut().poll(cx).map(|()| false),
+            Poll::Pending => wake.as_mut().poll(cx).map(|()| false),
         });
         if is_time.await {
-            let before = turns;
-            turns = reactor.turns.load(Ordering::Relaxed);
-            if turns == before {
+            let before = poll_count;
+            poll_count = reactor.poll_count.load(Ordering::Relaxed);
+            if poll_count == before {
                 reactor.poller.reclaim();
             }
-            watch.as_mut().reset(Instant::now() + WATCH);
+            watch.as_mut().reset(Instant::now() + OWNER_CHECK_INTERVAL);
         } else {
-            reactor.turn_to_due();
+            reactor.poll_due();
             yield_now().await;
         }
     }
@@ -341,7 +341,7 @@ impl Reader {
             .compare_exchange(RUNNING, IDLE, Ordering::SeqCst, Ordering::SeqCst);
         if rests.is_err() {
             self.state.store(DUE, Ordering::SeqCst);
-            self.reactor.is_due(self.clone());
+            self.reactor.schedule(self.clone());
         }
     }
 
@@ -376,7 +376,7 @@ impl Wake for Reader {
                     _ => None,
                 });
         if woken == Ok(IDLE) {
-            self.reactor.is_due(self.clone());
+            self.reactor.schedule(self.clone());
         }
     }
 }
@@ -499,7 +499,7 @@ mod tests {
                     for _ in 0..WAKES {
                         woken.fetch_add(1, Ordering::SeqCst);
                         reader.wake_by_ref();
-                        reactor.turn_to_due();
+                        reactor.poll_due();
                     }
                 })
             });
@@ -598,10 +598,10 @@ mod tests {
         /// More than one look finds.
         const MANY: usize = 300;
         run(|reactor| async move {
-            let said = Arc::new(AtomicUsize::new(0));
+            let reads = Arc::new(AtomicUsize::new(0));
             for _ in 0..MANY {
                 let (mut client, descriptor) = pair(&reactor);
-                let said = said.clone();
+                let reads = reads.clone();
                 read(&reactor, move |cx, _| {
                     let mut bytes = [0; 16];
                     let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
@@ -610,15 +610,15 @@ mod tests {
                     }
                     // Whatever was heard, there is something new.
                     client.write_all(b"more").unwrap();
-                    said.fetch_add(1, Ordering::SeqCst);
+                    reads.fetch_add(1, Ordering::SeqCst);
                     Poll::Pending
                 });
             }
-            until(|| said.load(Ordering::SeqCst) > 4 * MANY).await;
+            until(|| reads.load(Ordering::SeqCst) > 4 * MANY).await;
             for _ in 0..100 {
-                let before = said.load(Ordering::SeqCst);
+                let before = reads.load(Ordering::SeqCst);
                 yield_now().await;
-                assert!(said.load(Ordering::SeqCst) - before < 8 * MANY);
+                assert!(reads.load(Ordering::SeqCst) - before < 8 * MANY);
             }
         });
     }
@@ -632,18 +632,18 @@ mod tests {
             let (mut client, reader) = stream(&reactor);
             assert!(reactor.poller.acquire(1));
             assert!(!reactor.poller.acquire(2));
-            let mut watch = pin!(sleep(4 * WATCH));
+            let mut watch = pin!(sleep(4 * OWNER_CHECK_INTERVAL));
             let mut is_over = false;
             while !is_over {
                 client.write_all(b"something").unwrap();
-                reactor.turn();
+                reactor.poll_once();
                 assert!(reactor.poller.is_acquired_by(1));
                 poll_fn(|cx| {
                     is_over = watch.as_mut().poll(cx).is_ready();
                     Poll::Ready(())
                 })
                 .await;
-                sleep(WATCH / 8).await;
+                sleep(OWNER_CHECK_INTERVAL / 8).await;
             }
             reactor.poller.release(2);
             assert!(reactor.poller.is_acquired_by(1));
@@ -664,7 +664,7 @@ mod tests {
             let mut suits_after_a_message = || {
                 client.write_all(b"something").unwrap();
                 reactor.load.received(1, 9, 1, 0);
-                reactor.turn();
+                reactor.poll_once();
                 thread::sleep(Duration::from_millis(1));
                 reactor.suits_event_loop()
             };

@@ -387,7 +387,7 @@ unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
             return;
         };
         if reactor.poller.is_acquired_by(poller_number) {
-            turn(&reactor);
+            poll_once(&reactor);
             let has_time = EVENT_LOOP
                 .with_borrow_mut(|event_loop| event_loop.as_mut().is_some_and(EventLoop::has_time));
             if has_time && reactor.suits_event_loop() {
@@ -401,11 +401,11 @@ unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
 }
 
 /// Hears the clients, and tells JavaScript what they said.
-fn turn(reactor: &Reactor) {
+fn poll_once(reactor: &Reactor) {
     GATHERED.set(Some(Vec::new()));
-    let turned = catch_unwind(AssertUnwindSafe(|| reactor.turn()));
+    let polled = catch_unwind(AssertUnwindSafe(|| reactor.poll_once()));
     let gathered = GATHERED.take().unwrap_or_default();
-    drop(turned);
+    drop(polled);
     for weak in gathered {
         let Some(queue) = weak.upgrade() else {
             continue;
