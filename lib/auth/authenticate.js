@@ -111,7 +111,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
    */
   function accept() {
     const methods = methodsOf(loopbackSocket);
-    // Bound before the session knows: no call can come in between.
+    // Bound before the session allows calls, so that no call finds a method missing.
     host.bind(instance, methods, credentials);
     if (!session.bound(instance, attempt)) {
       return;

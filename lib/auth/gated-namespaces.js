@@ -76,7 +76,7 @@ function warnOfMuted(namespace, isMuted) {
   considered.add(namespace);
   setTimeout(() => {
     if (!isMuted()) {
-      // It has joined the default namespace, or is gone: the next one is looked at.
+      // It has joined the default namespace, or left. The next client may be the one to warn of.
       considered.delete(namespace);
       return;
     }

@@ -81,7 +81,7 @@ function resolveHandler(ref) {
 function invoke(handler, self, args, settle) {
   let value;
   try {
-    // Not `length > args.length`: a length that is no number asks for the callback.
+    // Not `length > args.length`: a handler whose length is not a number gets the callback.
     if (!(handler.length <= args.length)) {
       invokeWithCallback(handler, self, args, settle);
       return;
@@ -209,7 +209,7 @@ function answer(ack, failed, value, encodable = (it) => it) {
   try {
     ack({ error: { code: value.code, message: value.message } });
   } catch {
-    // Not the value then: the acknowledgement itself throws. Nobody is left to answer.
+    // The acknowledgement itself throws, so there is no way to answer.
   }
 }
 

@@ -104,7 +104,7 @@ function networkOf(address) {
   return network.map((group) => Number.parseInt(group, 16).toString(16)).join(':');
 }
 
-/** Nothing was counted. */
+/** Does nothing, for a socket that is not counted. */
 function ignore() {}
 
 module.exports = { AuthenticationLimits, networkOf };

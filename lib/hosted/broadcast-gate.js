@@ -114,7 +114,7 @@ class BroadcastGate {
       return;
     }
     connection.isServed = true;
-    // Those that were there before `start()`.
+    // For sockets that joined before `start()`.
     for (const other of listed(socket.client && socket.client.sockets)) {
       if (this.#gated.has(other.nsp) && !isAdminUi(other.nsp)) {
         muteWith(connection, other);

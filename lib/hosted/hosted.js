@@ -38,7 +38,7 @@ const AUTH = {
   },
 };
 
-/** Handlers run after the listeners of the event that caused them, as if awaited. */
+/** Handlers run in a microtask, after all listeners of the event that caused them. */
 const resolved = Promise.resolve();
 
 /**
@@ -358,7 +358,7 @@ class HostedSocket {
    */
   count(index, by) {
     const serving = this.#byIndex[index];
-    // It ended while its handlers ran.
+    // The socket ended while its handlers ran.
     if (serving === undefined) {
       return false;
     }

@@ -27,7 +27,7 @@ function currentOptions(options) {
     );
   }
   if (origins !== undefined && origins !== null) {
-    // As in socket.io 2, every page may read the answer; who may connect is asked apart.
+    // As in socket.io 2, every page may read the answers. `allowRequest` decides which may connect.
     current.cors ??= { origin: true, credentials: true };
     current.allowRequest ??= originCheck(origins);
   }

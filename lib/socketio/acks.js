@@ -93,7 +93,7 @@ class BroadcastAcks {
    */
   #expire() {
     this.#isOver = true;
-    // Until it is sent, it may be that nobody is to answer.
+    // Not yet sent: whether it has receivers that could answer is only known then.
     if (this.#receivers !== undefined) {
       for (const socket of this.#receivers) {
         socket?._awaitAck(this.#ack, undefined);

@@ -259,7 +259,7 @@ class Connection {
     }
     if (nsp.name === DEFAULT && socket._isPending && !this.#isServed) {
       this.#isServed = true;
-      // Those that were there before `start()`.
+      // For sockets that joined before `start()`.
       this.#updateMuted();
     }
   }

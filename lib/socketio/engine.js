@@ -13,7 +13,7 @@ const { refuse } = require('./unsupported');
 /** How many random bytes an id has: 20 characters, which `@socket.io/sticky` and adapters count on. */
 const RANDOM_BYTES = 15;
 
-/** What an id may be, as in `src/engineio/sid.rs`: the same in JSON, in an operation and in a header. */
+/** What an id may be, as in `src/engineio/sid.rs`: the same in JSON, in a command and in a header. */
 const SESSION_ID = /^[!#-[\]-~]{1,63}$/;
 
 class Engine extends EventEmitter {

@@ -24,7 +24,7 @@ function handshakeOf(connection, asked) {
     issued,
     url,
     query: { ...Object.fromEntries(new URLSearchParams(query)), ...asks },
-    // A client of protocol 4 has nothing but the query to say who it is with.
+    // Clients of protocol 4 send no `auth`: they identify themselves by the query.
     auth: asked.auth ?? (connection.protocol === 3 ? asks : {}),
   };
 }

@@ -1,10 +1,10 @@
 'use strict';
 
 /**
- * What listens to a native socket without being a function there: the attempts to authenticate and
- * the methods of each LoopbackSocket, which Rust knows by name. On a hosted server these are listeners
- * of the socket. Here an application that looks at the listeners of a socket gets functions that stand
- * for them, each the same for as long as what it stands for is there.
+ * The methods of each LoopbackSocket, and what begins an attempt to authenticate, as listeners of a
+ * native socket. On a hosted server they are listeners. On the native server Rust knows them by name, and
+ * an application that asks for the listeners of a socket gets functions in their place, always the same
+ * ones.
  *
  * What must stay true: a socket costs nothing here until the application asks for its listeners.
  */
@@ -16,7 +16,7 @@ const loopback = require('./loopback');
 /** The event with which a client hands in its credentials. */
 const AUTHENTICATION = 'authentication';
 
-/** Handlers run after the listeners of the event that caused them, as if awaited. */
+/** Handlers run in a microtask, after all listeners of the event that caused them. */
 const resolved = Promise.resolve();
 
 /**

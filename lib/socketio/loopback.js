@@ -53,7 +53,7 @@ function tableOf(native, instance, methods) {
  * @returns {boolean} whether it may stay: not if too many sockets of its address are pending
  */
 function serve(socket) {
-  // Those of the namespace may be more by now, behind those of the socket.
+  // In the order of `_instances`. The namespace may have been given more since, which come last.
   const { _limits: limits } = socket.nsp;
   let mayStay = true;
   socket._instances.forEach((instance, i) => {
@@ -87,7 +87,8 @@ function attempt(socket, instance, index, attempt, credentials) {
   const host = {
     socket,
     session: {
-      // A socket that the application has ended is live over there until the output is handed over.
+      // A socket that the application has ended lives on in the native server until the command to end it
+      // is handed over.
       outcome: (i, a, accepted, handlers) =>
         socket.connected ? native.outcome(number, i, a, accepted, handlers) : NOTHING,
       bound: (i, a) => native.bound(number, i, a, table),

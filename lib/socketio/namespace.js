@@ -19,9 +19,9 @@ const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
 class Namespace extends EventEmitter {
   /** Middleware, in its order; the name is that of Socket.IO 4. */
   _fns = [];
-  /** The LoopbackSockets that serve this namespace. Replaced, never changed: sockets keep it. */
+  /** The LoopbackSockets that serve this namespace. The array is replaced, never changed: sockets keep it. */
   _instances = [];
-  /** The limits that each of them was started with. Replaced, never changed. */
+  /** The limits that each of them was started with, in the same order. */
   _limits = [];
   /**
    * Existed when a LoopbackSocket began to serve the whole server, and was not left out: its
@@ -382,7 +382,7 @@ class Namespace extends EventEmitter {
 reserveEmitterEvents(Namespace.prototype);
 delegateOperators(Namespace.prototype, (namespace) => new BroadcastOperator(namespace));
 
-// What Socket.IO before version 1 had, and version 2 or 3 took away.
+// Members of Socket.IO before version 1, which version 2 or 3 removed.
 refuse(Namespace.prototype, {
   set: "the options of new Server(), or the namespace's own events",
   get: "the options of new Server(), or the socket's data",

@@ -119,7 +119,7 @@ const RULES = {
   destroyUpgradeTimeout: { ...DELAY, fallback: 1000, or: true },
 };
 
-/** What Socket.IO has and the native server cannot do, with what to do instead. */
+/** Options of Socket.IO that the native server does not support, and what to do instead. */
 const UNSUPPORTED = {
   adapter: 'Use a Socket.IO server with that adapter, and pass it to start(io).',
   connectionStateRecovery: 'Use a Socket.IO server, and pass it to start(io).',
@@ -127,7 +127,7 @@ const UNSUPPORTED = {
   origins: "Use the option 'cors', and 'allowRequest' to refuse connections.",
 };
 
-/** What Socket.IO has and what changes nothing for clients if it is missing. */
+/** Options of Socket.IO that the native server ignores, since no client depends on them. */
 const IGNORED = {
   perMessageDeflate: 'it sends messages uncompressed',
   httpCompression: 'it sends polling responses uncompressed',

@@ -28,10 +28,10 @@ const { CommandWriter } = require('../native/command-writer');
 const SERVE = Symbol.for('loopback-socket.serve');
 const SERVER_ON = Symbol.for('loopback-socket.server-on');
 
-/** @type {WeakMap<import('net').Server, Server>} those that were made for an http.Server alone */
+/** @type {WeakMap<import('net').Server, Server>} the servers that `start(httpServer)` has made */
 const serversOn = new WeakMap();
 
-/** Bun has symbols of libuv, but most of them end the process. */
+/** Bun exports symbols of libuv, but calling most of them ends the process. */
 const HAS_LIBUV = process.versions.bun === undefined;
 
 /** The longest delay of a timer, in ms: that of the one that keeps the process alive. */
@@ -40,7 +40,7 @@ const LONGEST = 2 ** 31 - 1;
 class Server extends EventEmitter {
   /** The native server and what is sent to it, shared with everything that this server owns. */
   _link = new NativeLink();
-  /** Where clients come. */
+  /** Takes the requests of clients; see `lib/http/front.js`. */
   _front;
   /** @type {Map<number, Connection>} by number */
   _connections = new Map();
@@ -70,7 +70,7 @@ class Server extends EventEmitter {
     const isOptions = options === undefined && isPlainObject(where);
     this.#given = (isOptions ? where : options) ?? {};
     this._options = serverOptions(this.#given);
-    /** What is above a single connection. */
+    /** Engine.IO's part: middleware and events of all connections. */
     this.engine = new Engine(
       () => this._connections.size,
       () => this._link.native?.closeConnections(),
@@ -230,7 +230,7 @@ class Server extends EventEmitter {
     const isFirst = !this._link.isClosing;
     if (isFirst) {
       this._link.isClosing = true;
-      // There before anything is closed: a listener of a socket that ends may call this again.
+      // Set before anything is closed: a listener of a socket that ends may call `close()` again.
       let closed;
       this.#closed = new Promise((resolve) => {
         closed = resolve;
@@ -301,7 +301,7 @@ class Server extends EventEmitter {
         dispatch(handlers, values, attachments, assemble);
       } finally {
         try {
-          // Not in a tick of its own: what handlers that are done have answered is complete.
+          // The handlers that are done have answered: no need to wait for another tick.
           commands.flush();
         } finally {
           if (isLarge) {
@@ -386,7 +386,7 @@ class Server extends EventEmitter {
   }
 }
 
-// Settings that Socket.IO lets be changed later are options here.
+// Socket.IO lets these settings be changed later. Here they are options, and can only be read.
 for (const option of ['path', 'serveClient', 'connectTimeout']) {
   Server.prototype[option] = function setting(...value) {
     if (value.length > 0 && value[0] !== undefined) {

@@ -43,7 +43,7 @@ class Socket extends EventEmitter {
   /** Whether it is ending; its `disconnecting` listeners may try to end it again. */
   #isEnding = false;
   #auth;
-  /** Its rooms, if they are not just that of its own id, in which it is while it is connected. */
+  /** Its rooms; not set while it is only in that of its own id. */
   #rooms;
   #data;
   #handshake;
@@ -204,7 +204,7 @@ class Socket extends EventEmitter {
       }
       this.#commands.emit(this._number, ack, flags, packet);
     }
-    // Not before: nothing waits for the answer to what could not be sent.
+    // After sending: if that throws, no callback waits for an answer.
     if (callback !== undefined) {
       this._awaitAck(
         ack,
