@@ -1,4 +1,4 @@
-//! What the engine can be told, already validated by the JavaScript face.
+//! The options of the engine, validated by JavaScript.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) struct Config {
     pub(crate) connect_timeout: Duration,
     /// The largest message of a client, on either transport and with its attachments.
     pub(crate) max_http_buffer_size: usize,
-    /// How much may wait for a client that does not read, before its connection is closed.
+    /// How many bytes may be queued for a client that does not read, before its connection is closed.
     pub(crate) max_backpressure: usize,
     /// Whether clients may poll.
     pub(crate) polling: bool,
@@ -23,6 +23,6 @@ pub(crate) struct Config {
     pub(crate) websocket: bool,
     /// Whether a client that polls may move to a websocket.
     pub(crate) allow_upgrades: bool,
-    /// Whether clients of Engine.IO 3 are let in.
+    /// Whether clients of Engine.IO 3 are accepted.
     pub(crate) allow_eio3: bool,
 }

@@ -1,8 +1,8 @@
-//! One Engine.IO connection: what waits for it, and its end.
+//! One Engine.IO connection: its send queue, and its end.
 //!
-//! It is owned by its engine until it ends; whoever reads its transport or watches its heart holds
-//! it weakly. What must stay true: JavaScript is told once that it ended, after [`Data::on_close`];
-//! what was queued before goes out first, unless the client does not take it.
+//! Its engine owns it until it ends; its reader and its heartbeat hold it weakly. What must stay true:
+//! JavaScript is told once that it ended, after [`Data::on_close`]; what was queued before is sent
+//! first, unless the client does not take it.
 
 use std::fmt;
 use std::future::{pending, poll_fn};
@@ -21,7 +21,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::engine::Engine;
 use super::events::{ConnectionNumber, PacketData, ReportedPacket, RequestNumber};
 use super::inbound_budget::{InboundBudget, Permit};
-use super::liveness::Beat;
+use super::liveness::Liveness;
 use super::message::{Frame, Message};
 use super::packet::Packet;
 use super::payload;
@@ -31,30 +31,30 @@ use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
 use crate::protocol::{CloseReason, Refusal};
 
-/// How long a client may take to fetch what is queued for it, or to say goodbye, when its
-/// connection ends; that of Engine.IO.
+/// How long a client may take, when its connection ends, to fetch what is queued for it or to close
+/// the websocket. The value is Engine.IO's.
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Threads that are not busy catch up in less, and notice as soon that a delay has run out.
+/// A thread that takes longer than this to catch up, or to notice that a timer is due, counts as busy.
 pub(super) const SOON: Duration = Duration::from_millis(250);
 
-/// How often it is looked whether a client that is behind has caught up.
+/// How often a client that is behind is checked for whether it has caught up.
 const CATCHING_UP: Duration = Duration::from_millis(1);
 
-/// What the application keeps with a connection, and what it does as that ends. Both are called once at
-/// most, before JavaScript is told.
+/// What the application stores with a connection, and what it does when the connection ends. Each is
+/// called at most once, before JavaScript is told.
 pub(crate) trait Data: Send + Sync + Sized + 'static {
-    /// Whether the client uses the connection for nothing: it ends after `connectTimeout`.
+    /// Whether the client makes no use of the connection, which then ends after `connectTimeout`.
     fn is_idle(&self) -> bool;
 
-    /// The connection is to end as soon as the client has come for what waits for it.
+    /// The connection ends as soon as the client has fetched what is queued for it.
     fn on_finish(connection: &Arc<Connection<Self>>, reason: CloseReason);
 
     /// The connection has ended.
     fn on_close(connection: &Arc<Connection<Self>>, reason: CloseReason);
 }
 
-/// By what a connection is known, and how its client speaks.
+/// What identifies a connection, and the protocol that its client uses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Identity {
     pub(super) id: Sid,
@@ -68,7 +68,7 @@ pub(crate) struct Connection<D> {
     pub(crate) number: ConnectionNumber,
     pub(crate) protocol: ProtocolVersion,
     pub(crate) data: D,
-    pub(super) beat: Beat,
+    pub(super) liveness: Liveness,
     engine: Arc<Engine<Self>>,
     inbound_budget: Arc<InboundBudget>,
     outgoing: Mutex<SendQueue>,
@@ -76,11 +76,11 @@ pub(crate) struct Connection<D> {
     ending: AtomicBool,
     upgrading: AtomicBool,
     is_looked_after: AtomicBool,
-    /// The client of an upgrade was told that it may leave polling.
+    /// The probe of an upgrade was answered, so the client may leave polling.
     probed: AtomicBool,
-    /// Whether JavaScript is told of every packet of the client.
+    /// Whether JavaScript is told of every packet that the client sends.
     watches_received: AtomicBool,
-    /// Whether JavaScript is told of every packet for the client.
+    /// Whether JavaScript is told of every packet that is sent to the client.
     watches_sent: AtomicBool,
     tasks: Mutex<Tasks>,
 }
@@ -118,15 +118,15 @@ impl std::error::Error for PollError {
     }
 }
 
-/// What became of something that was to be sent.
+/// The outcome of queueing something for a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Queued {
-    /// It goes out by itself, or never, since the connection has ended.
+    /// It is sent without further calls, or never, since the connection has ended.
     Waits,
-    /// [`Connection::flush`] is called for.
+    /// The caller must call [`Connection::flush`].
     IsToBeFlushed,
-    /// It goes out by itself. More waits than may, of which the client takes more all the time: whoever
-    /// has more for it waits, or [has somebody do so](Connection::look_after).
+    /// It is sent without further calls. More is queued than may be, but the client keeps reading:
+    /// the caller waits before it queues more, or [has a task wait](Connection::look_after).
     IsBehind,
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn wait_for<D: Data>(
     }
 }
 
-/// What of a packet of a client is left to do when the engine has done its part.
+/// What the application has to do about a packet, after the engine has done its part.
 #[derive(Debug)]
 pub(super) enum Received<'a> {
     Message(&'a str),
@@ -155,22 +155,21 @@ pub(super) enum Received<'a> {
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End<'a> {
-    /// The client gets what was queued, and the end of its transport behind: on a websocket a closing
-    /// frame that holds these bytes.
+    /// The client gets what was queued, and then the end of its transport: on a websocket, a closing
+    /// frame with this payload.
     CloseFrame(&'a [u8]),
-    /// The client gets what was queued. It ended its side of the stream without a closing frame, and
-    /// gets none.
+    /// The client gets what was queued, but no closing frame, since it ended the stream without one.
     NoCloseFrame,
-    /// The client takes nothing any more.
+    /// The client gets nothing any more: the stream is aborted.
     Abort,
 }
 
-/// What a connection begins with.
+/// The transport with which a connection begins.
 #[derive(Debug)]
 pub(super) enum Transport {
-    /// Long polling; whether packets may go out as bytes.
+    /// Long polling; whether the client takes binary packets as bytes.
     Polling { takes_binary: bool },
-    /// A websocket, and bytes that wait for it.
+    /// A websocket, and bytes that are to be written to it.
     Websocket(WriteHalf, Vec<u8>),
 }
 
@@ -214,7 +213,7 @@ impl<D: Data> Connection<D> {
             number,
             protocol,
             data,
-            beat: Beat::new(protocol),
+            liveness: Liveness::new(protocol),
             engine: engine.clone(),
             inbound_budget: Arc::default(),
             outgoing: Mutex::new(outgoing),
@@ -229,15 +228,15 @@ impl<D: Data> Connection<D> {
         })
     }
 
-    /// Keeps the task that looks whether the client lives.
+    /// Stores the heartbeat task, which is aborted when the connection ends.
     pub(super) fn watched_by(&self, heart: AbortHandle) {
         self.tasks.lock().heart = Some(heart);
     }
 
-    /// Keeps who reads the connection's websocket.
+    /// Stores the reader of the connection's websocket.
     pub(super) fn read_by(&self, reader: Arc<Reader>) {
         self.tasks.lock().reader = Some(reader);
-        // It may have ended meanwhile, and nobody waits for this reader.
+        // The connection may have ended meanwhile: then its end has not waited for this reader.
         if self.is_closed()
             && let Some(reader) = self.tasks.lock().reader.take()
         {
@@ -246,22 +245,22 @@ impl<D: Data> Connection<D> {
         }
     }
 
-    /// What the client says and JavaScript has not heard yet.
+    /// Limits what is received from the client and not delivered to JavaScript yet.
     pub(crate) fn inbound_budget(&self) -> &Arc<InboundBudget> {
         &self.inbound_budget
     }
 
-    /// Counts a message of the client until JavaScript has heard it.
+    /// Counts a received message until JavaScript has processed it.
     pub(crate) fn permit(&self, text: &str, attachments: &[Bytes]) -> Permit {
         self.inbound_budget.permit_message(text.len(), attachments)
     }
 
-    /// Has JavaScript told of every packet of the client from now on, or of none any more.
+    /// Whether JavaScript is told of every packet that the client sends, from now on.
     pub(crate) fn watch_received(&self, watched: bool) {
         self.watches_received.store(watched, Ordering::Relaxed);
     }
 
-    /// Has JavaScript told of every packet for the client from now on, or of none any more.
+    /// Whether JavaScript is told of every packet that is sent to the client, from now on.
     pub(crate) fn watch_sent(&self, watched: bool) {
         self.watches_sent.store(watched, Ordering::Relaxed);
     }
@@ -274,7 +273,7 @@ impl<D: Data> Connection<D> {
     fn tell_received(&self, packet: &Packet<'_>) {
         let text = |text: &str| PacketData::Text(Str::copy_from_slice(text));
         let (kind, data) = match packet {
-            // As Engine.IO has it: polling deals with the end itself.
+            // Engine.IO's polling transport handles this packet itself and does not report it.
             Packet::Close if self.transport() == Some(TransportType::Polling) => return,
             Packet::Close => (b'1', text("")),
             Packet::Ping(data) => (b'2', text(data)),
@@ -284,12 +283,12 @@ impl<D: Data> Connection<D> {
             Packet::Upgrade => (b'5', text("")),
             Packet::Noop => (b'6', text("")),
         };
-        // Counted like what it is about: a client that floods is not read on for it.
+        // The report counts like the packet itself, so that a flood of packets pauses the reader.
         let permit = Some(self.inbound_budget.permit(0));
         self.tell_packet(kind, data, false, true, permit);
     }
 
-    /// Tells JavaScript of a packet that is queued; not of those that only keep a request from waiting.
+    /// Tells JavaScript of a packet that is queued, except a noop that only ends a poll.
     fn tell_queued(&self, packet: &payload::Packet, compress: bool) {
         let text = |text: &str| PacketData::Text(Str::copy_from_slice(text));
         let (kind, data) = match packet {
@@ -339,7 +338,7 @@ impl<D: Data> Connection<D> {
         self.outgoing.lock().transport()
     }
 
-    /// Bytes that wait for the client.
+    /// Bytes that are queued for the client.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
         self.outgoing.lock().waiting()
@@ -350,7 +349,7 @@ impl<D: Data> Connection<D> {
         self.transport().is_none()
     }
 
-    /// Whether Node reads what the client sends, which it does not while JavaScript is busy.
+    /// Whether Node reads what the client sends. It does not while JavaScript is busy.
     pub(super) fn is_read_by_node(&self) -> bool {
         match &*self.outgoing.lock() {
             SendQueue::Polling(_) => true,
@@ -359,12 +358,12 @@ impl<D: Data> Connection<D> {
         }
     }
 
-    /// Waits until what the client had sent when this was called is read, and JavaScript has heard it,
-    /// however busy either thread is. Says whether that was soon.
+    /// Waits until everything that the client has sent so far is read and delivered to JavaScript,
+    /// however busy the threads are. Returns whether they were not busy.
     pub(crate) fn catch_up(connection: &Weak<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
         let began = Instant::now();
         let connection = connection.clone();
-        // Boxed, since each connection has a task that hardly ever does this. It may end meanwhile.
+        // Boxed: every connection has a task that rarely does this, and its future stays small.
         Box::pin(async move {
             let with = |look: fn(&Self) -> bool| connection.upgrade().filter(|it| look(it));
             if let Some(round) = with(Self::is_read_by_node).map(|it| it.engine.events.round()) {
@@ -373,7 +372,7 @@ impl<D: Data> Connection<D> {
             if let Some(reactor) = with(|_| true).map(|it| it.engine.runtime.reactor.clone()) {
                 reactor.catch_up().await;
             }
-            // Always: what JavaScript has taken counts as heard before it has dealt with it.
+            // Always: what JavaScript has taken counts as delivered before it has been processed.
             if let Some(round) = with(|_| true).map(|it| it.engine.events.round()) {
                 let _ = round.await;
             }
@@ -381,29 +380,28 @@ impl<D: Data> Connection<D> {
         })
     }
 
-    /// Whether the connection is to end, and the client not heard any more.
+    /// Whether the connection is about to end, so that nothing more is received from the client.
     pub(crate) fn is_ending(&self) -> bool {
         self.ending.load(Ordering::Acquire)
     }
 
-    /// The reason somebody gave for its end, if any.
+    /// The reason given for its end in advance, if any.
     pub(crate) fn reason(&self) -> Option<CloseReason> {
         self.reason.get().copied()
     }
 
-    /// Says why the connection is about to end; the first reason stays.
-    pub(crate) fn ends_because(&self, reason: CloseReason) {
+    /// Sets the reason for which the connection is about to end; the first one stays.
+    pub(crate) fn set_reason(&self, reason: CloseReason) {
         let _ = self.reason.set(reason);
     }
 
-    /// Queues a frame. A client that lets more than `max_backpressure` bytes wait loses its connection,
-    /// unless it takes them fast enough to be waited for: a message is delivered or its connection
-    /// ends.
+    /// Queues a frame. If more than `max_backpressure` bytes are queued, the connection ends, unless
+    /// the client reads fast enough to be waited for: a message is sent or its connection ends.
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> Queued {
         self.queue(max_backpressure, |outgoing, _| {
             match outgoing {
                 _ if frame.volatile && !outgoing.is_writable() => return Ok(()),
-                // What is said after the end was decided on is not for the client any more.
+                // Messages that come after the decision to end are not sent any more.
                 SendQueue::Polling(polling) if polling.ends.is_some() => return Ok(()),
                 SendQueue::Polling(polling) => polling.push_frame(frame),
                 SendQueue::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
@@ -450,7 +448,7 @@ impl<D: Data> Connection<D> {
         let mut waiting = outgoing.waiting();
         let mut is_behind = false;
         if waiting > max_backpressure {
-            // It may take more by now, which nobody had the time to see.
+            // The client may have read more since the last write.
             let may_wait = self.take_more(&mut outgoing);
             waiting = outgoing.waiting();
             is_behind = waiting > max_backpressure;
@@ -469,7 +467,7 @@ impl<D: Data> Connection<D> {
         if is_full && pushed.is_ok() {
             pushed = self.flush_locked(&mut outgoing);
         }
-        // What waits for a client that is blocked goes out without being asked for.
+        // If the stream is blocked, the task that waits for it writes what is queued.
         let calls_for_flush = waiting == 0 && outgoing.is_flushable();
         drop(outgoing);
         if pushed.is_err() {
@@ -483,14 +481,14 @@ impl<D: Data> Connection<D> {
         }
     }
 
-    /// Has a client for which too much waits take what it does; says whether it may be waited for.
+    /// Writes to a client for which too much is queued. Returns whether it may be waited for.
     fn take_more(self: &Arc<Self>, outgoing: &mut SendQueue) -> bool {
         match outgoing {
             SendQueue::Polling(polling) => {
                 polling.flush(self.protocol, &*self.engine.events);
                 false
             }
-            // Whoever waits for the client finds out if nothing can be written any more.
+            // An error is found again by the task that waits for the client.
             SendQueue::Websocket(websocket) => {
                 websocket.flush_blocked().is_ok() && websocket.is_read()
             }
@@ -498,8 +496,8 @@ impl<D: Data> Connection<D> {
         }
     }
 
-    /// Whether a client that [is behind](Queued::IsBehind) is not waited for any more: it has taken a
-    /// good part of what waits, or it does not take it, and ends if that is too much.
+    /// Whether the wait for a client that [is behind](Queued::IsBehind) is over: it has taken a good
+    /// part of its queue, or it does not read, and its connection ends if too much is queued.
     pub(crate) fn has_caught_up(self: &Arc<Self>, max_backpressure: usize) -> bool {
         let mut outgoing = self.outgoing.lock();
         let may_wait = self.take_more(&mut outgoing);
@@ -511,7 +509,7 @@ impl<D: Data> Connection<D> {
         !may_wait || waiting <= max_backpressure / 2
     }
 
-    /// Has somebody wait for a client that is behind.
+    /// Has a task wait for a client that is behind.
     pub(crate) fn look_after(self: &Arc<Self>, max_backpressure: usize) {
         if self.is_looked_after.swap(true, Ordering::AcqRel) {
             return;
@@ -523,7 +521,7 @@ impl<D: Data> Connection<D> {
         });
     }
 
-    /// Has what is queued go out, as far as the client takes it.
+    /// Writes what is queued, as far as the client takes it.
     pub(crate) fn flush(self: &Arc<Self>) {
         let flushed = self.flush_locked(&mut self.outgoing.lock());
         if flushed.is_err() {
@@ -531,13 +529,13 @@ impl<D: Data> Connection<D> {
         }
     }
 
-    /// The client takes less than it is to get, and nothing is lost in silence.
+    /// Ends a connection whose client does not take what is queued: no message is dropped silently.
     fn overflow(self: &Arc<Self>) {
-        self.ends_because(CloseReason::Backpressure);
+        self.set_reason(CloseReason::Backpressure);
         self.end(CloseReason::Backpressure, End::Abort);
     }
 
-    /// The peer is gone, or is to be: nothing is written to it any more.
+    /// Ends the connection without writing to the client any more.
     pub(crate) fn lost(self: &Arc<Self>) {
         self.end(CloseReason::TransportClose, End::Abort);
     }
@@ -559,7 +557,7 @@ impl<D: Data> Connection<D> {
         Ok(())
     }
 
-    /// Queues a packet of the engine's own.
+    /// Queues a packet of the engine itself.
     fn tell(self: &Arc<Self>, packet: payload::Packet) {
         let mut outgoing = self.outgoing.lock();
         match &mut *outgoing {
@@ -581,24 +579,24 @@ impl<D: Data> Connection<D> {
         self.flush();
     }
 
-    /// Queues the answer to a ping of the websocket's own; [`Connection::flush`] is called for.
+    /// Queues the answer to a ping frame; the caller must call [`Connection::flush`].
     pub(super) fn pong(&self, data: &[u8]) {
         if let SendQueue::Websocket(websocket) = &mut *self.outgoing.lock() {
             websocket.pong(data);
         }
     }
 
-    /// A packet of the client. If it is a ping, [`Connection::flush`] is called for.
+    /// Handles a packet of the client. After a ping, the caller must call [`Connection::flush`].
     pub(super) fn received<'a>(self: &Arc<Self>, packet: Packet<'a>) -> Received<'a> {
         if self.is_closed() {
             return Received::Nothing;
         }
-        // As in Engine.IO, a connection that is to end hears nothing but that the client ends it.
+        // As in Engine.IO, a connection that is about to end accepts nothing but a close packet.
         if self.is_ending() && packet != Packet::Close {
             return Received::Nothing;
         }
         if self.protocol == ProtocolVersion::V4 {
-            self.beat.received();
+            self.liveness.received();
         }
         if self.watches_received.load(Ordering::Relaxed) {
             self.tell_received(&packet);
@@ -608,15 +606,15 @@ impl<D: Data> Connection<D> {
             (Packet::Binary(bytes), _) => return Received::Binary(bytes),
             (Packet::Close, _) => self.close(CloseReason::TransportClose),
             (Packet::Ping(_), ProtocolVersion::V3) => {
-                self.beat.answered();
-                // What a client has the server say counts as all else does.
+                self.liveness.pong_received();
+                // Answers that the client asks for count as backpressure like any other packet.
                 if self.outgoing.lock().waiting() > self.engine.config.max_backpressure {
                     self.overflow();
                 } else {
                     self.tell(payload::Packet::Pong);
                 }
             }
-            (Packet::Pong, ProtocolVersion::V4) => self.beat.answered(),
+            (Packet::Pong, ProtocolVersion::V4) => self.liveness.pong_received(),
             // A heartbeat in the wrong direction.
             (Packet::Ping(_), ProtocolVersion::V4) | (Packet::Pong, ProtocolVersion::V3) => {
                 self.close(CloseReason::HeartbeatDirection);
@@ -626,10 +624,10 @@ impl<D: Data> Connection<D> {
         Received::Nothing
     }
 
-    /// A request waits for packets.
+    /// Has a poll request wait for packets.
     ///
     /// # Errors
-    /// Why it cannot.
+    /// Why it cannot wait.
     pub(super) fn poll(self: &Arc<Self>, request: RequestNumber) -> Result<(), PollError> {
         let mut outgoing = self.outgoing.lock();
         let polling = match &mut *outgoing {
@@ -655,7 +653,7 @@ impl<D: Data> Connection<D> {
         Ok(())
     }
 
-    /// Has a poll that waits answered with nothing, so that the client can leave polling.
+    /// Answers a waiting poll with a noop, so that the client can leave polling.
     pub(super) fn release_poll(&self) {
         if let SendQueue::Polling(polling) = &mut *self.outgoing.lock() {
             polling.answer(self.protocol, &*self.engine.events, Some("6"));
@@ -668,18 +666,18 @@ impl<D: Data> Connection<D> {
         is_first.then(|| Upgrading(Arc::downgrade(self)))
     }
 
-    /// The client of an upgrade is told that it may leave polling, or it is not about to any more.
+    /// Notes that the probe of an upgrade was answered, or that the upgrade is over.
     pub(super) fn may_leave_polling(&self, may: bool) {
         self.probed.store(may, Ordering::Release);
     }
 
-    /// Whether the client may have left polling already, and the websocket that says so is unread.
+    /// Whether the client may have left polling already, with its `5` still unread.
     pub(super) fn may_have_left_polling(&self) -> bool {
         self.probed.load(Ordering::Acquire)
     }
 
-    /// The client is on a websocket from now on, and gets there what waits, behind what waits for the
-    /// websocket itself.
+    /// Moves the connection to a websocket: what is queued is sent there, after the bytes that wait for
+    /// the websocket itself.
     pub(super) fn upgraded(self: &Arc<Self>, half: WriteHalf, unwritten: Vec<u8>) {
         let ends = {
             let mut outgoing = self.outgoing.lock();
@@ -688,7 +686,7 @@ impl<D: Data> Connection<D> {
             };
             let mut websocket = Websocket::new(half, unwritten);
             websocket.take_over(polling, self.protocol);
-            // What is queued is on its way already.
+            // The queue has moved to the websocket, so the poll gets none of it.
             polling.answer(self.protocol, &*self.engine.events, Some("1"));
             let ends = polling.ends;
             *outgoing = SendQueue::Websocket(websocket);
@@ -701,8 +699,8 @@ impl<D: Data> Connection<D> {
         }
     }
 
-    /// Ends the connection when its client has what was queued: a polling client comes and fetches
-    /// it, with the end behind.
+    /// Ends the connection after the client has what was queued: a polling client still fetches it,
+    /// followed by the end.
     pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason) {
         {
             let mut outgoing = self.outgoing.lock();
@@ -729,25 +727,25 @@ impl<D: Data> Connection<D> {
         D::on_finish(self, reason);
     }
 
-    /// Ends the connection; what was queued goes out, as far as the client takes it.
+    /// Ends the connection; what was queued is sent, as far as the client takes it.
     pub(crate) fn close(self: &Arc<Self>, reason: CloseReason) {
         self.end(reason, End::CloseFrame(&[]));
     }
 
-    /// Ends the connection with a closing frame that holds these bytes.
+    /// Ends the connection with a closing frame with this payload.
     pub(super) fn close_with(self: &Arc<Self>, reason: CloseReason, payload: &[u8]) {
         self.end(reason, End::CloseFrame(payload));
     }
 
-    /// Ends the connection of a client that sent what a websocket may not carry.
-    pub(super) fn close_for(self: &Arc<Self>, fault: ProtocolError) {
+    /// Ends the connection of a client that violated the WebSocket protocol.
+    pub(super) fn close_for(self: &Arc<Self>, error: ProtocolError) {
         self.close_with(
-            CloseReason::InvalidFrame(fault),
-            &fault.close_code().to_be_bytes(),
+            CloseReason::InvalidFrame(error),
+            &error.close_code().to_be_bytes(),
         );
     }
 
-    /// Ends the connection of a client that ended its side of the stream.
+    /// Ends the connection of a client that ended the stream without a closing frame.
     pub(super) fn close_without_frame(self: &Arc<Self>) {
         self.end(CloseReason::TransportClose, End::NoCloseFrame);
     }
@@ -767,7 +765,7 @@ impl<D: Data> Connection<D> {
         }
         match (transport, how) {
             (SendQueue::Polling(mut polling), _) => {
-                // A client that said that it leaves is not told that the server does.
+                // A client that has closed the connection itself gets a noop, as in Engine.IO.
                 let last = if reason == CloseReason::TransportClose {
                     "6"
                 } else {
@@ -777,8 +775,8 @@ impl<D: Data> Connection<D> {
             }
             (SendQueue::Websocket(websocket), End::Abort) => websocket.shut_down(),
             (SendQueue::Websocket(mut websocket), how) => {
-                // The stream stays open for the client's closing frame, unless it sent that already or
-                // cannot be understood.
+                // The stream stays open for the client's closing frame, unless the client has sent it
+                // or has violated the protocol.
                 let waits = matches!(how, End::CloseFrame([]));
                 if let End::CloseFrame(payload) = how {
                     websocket.close(payload);
@@ -793,7 +791,7 @@ impl<D: Data> Connection<D> {
     }
 }
 
-/// An upgrade under way; over when dropped.
+/// An upgrade under way, which ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Upgrading<D: Data>(Weak<Connection<D>>);
 
@@ -806,8 +804,8 @@ impl<D: Data> Drop for Upgrading<D> {
     }
 }
 
-/// Writes on whenever the client takes more, until nothing waits. A client that takes nothing for as
-/// long as a silent one may live loses its connection: whatever it says, no ping reaches it.
+/// Writes whenever the client takes more, until nothing is queued. The connection ends if the client
+/// takes nothing for the time of a heartbeat, since no ping reaches it, whatever it sends.
 async fn drain<D: Data>(connection: Weak<Connection<D>>) {
     let Some(time_limit) = connection.upgrade().map(|connection| {
         let config = &connection.engine.config;
@@ -844,8 +842,8 @@ async fn drain<D: Data>(connection: Weak<Connection<D>>) {
     }
 }
 
-/// What comes of something that a client is to bring about within a delay; `None` if it does not.
-/// A thread that serves the client and was busy when the delay ran out has it begin once more.
+/// Waits for something that the client has to do within a delay; `None` if it does not. If a thread
+/// that serves the client was busy when the delay ran out, the delay starts once more.
 pub(super) async fn in_time<T, D: Data>(
     connection: &Weak<Connection<D>>,
     delay: Duration,
@@ -869,11 +867,11 @@ pub(super) async fn in_time<T, D: Data>(
     }
 }
 
-/// Writes what is left, with the end behind, and lets the client answer: a stream that is closed with
-/// bytes unread takes back what was written on it.
+/// Writes what is queued, closes the websocket, and waits for the client's answer: a stream that is
+/// closed with bytes unread is reset, which discards what was written to it.
 ///
-/// The stream ends when both sides have said goodbye (RFC 6455, section 7.1.1), unless the client
-/// did so already or cannot be understood.
+/// The stream ends when both sides have sent a closing frame (RFC 6455, section 7.1.1), unless the
+/// client has done so already or has violated the protocol.
 async fn finish_close(mut websocket: Websocket, reader: Option<Arc<Reader>>, waits: bool) {
     let until = Instant::now() + CLOSE_TIMEOUT;
     let written = async {
@@ -891,7 +889,7 @@ async fn finish_close(mut websocket: Websocket, reader: Option<Arc<Reader>>, wai
     drop(websocket);
 }
 
-/// Hears a client whose connection has ended, until it has said goodbye.
+/// Reads from a client whose connection has ended, until it has closed the websocket.
 async fn await_close(reader: Arc<Reader>, until: Instant) {
     if timeout_at(until, reader.ended()).await.is_err() {
         reader.stop();

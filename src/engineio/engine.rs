@@ -17,7 +17,7 @@ pub(crate) struct Engine<C> {
     pub(crate) config: Config,
     pub(crate) events: Arc<dyn Events>,
     pub(crate) runtime: Runtime,
-    /// By session id, which an application may make of what a client sends: hashed with a random seed.
+    /// By session id. An application may derive it from what a client sends, so the hash is seeded.
     connections: RwLock<HashMap<Sid, Arc<C>>>,
     is_closing: AtomicBool,
 }
@@ -33,22 +33,22 @@ impl<C> Engine<C> {
         })
     }
 
-    /// A connection that lives, by its session id.
+    /// The open connection with this session id.
     pub(crate) fn connection(&self, id: Sid) -> Option<Arc<C>> {
         self.connections.read().get(&id).cloned()
     }
 
-    /// Every connection that lives.
+    /// Every open connection.
     pub(crate) fn connections(&self) -> Vec<Arc<C>> {
         self.connections.read().values().cloned().collect()
     }
 
-    /// Lets no connection in any more.
+    /// Accepts no more connections.
     pub(crate) fn close(&self) {
         self.is_closing.store(true, Ordering::Release);
     }
 
-    /// Lets a connection in, unless the server closes or another one that lives has its session id.
+    /// Adds a connection, unless the server is closing or an open connection has its session id.
     pub(super) fn admit(&self, id: Sid, connection: &Arc<C>) -> bool {
         let mut connections = self.connections.write();
         if self.is_closing.load(Ordering::Acquire) {
@@ -63,7 +63,7 @@ impl<C> Engine<C> {
         }
     }
 
-    /// Forgets a connection that ended.
+    /// Removes a connection that has ended.
     pub(super) fn remove(&self, id: Sid, connection: &Arc<C>) {
         if let Entry::Occupied(place) = self.connections.write().entry(id)
             && Arc::ptr_eq(place.get(), connection)

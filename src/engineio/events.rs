@@ -13,7 +13,7 @@ pub(crate) type ConnectionNumber = u64;
 /// JavaScript's number for a request of long polling.
 pub(crate) type RequestNumber = u64;
 
-/// Where that goes; called on any thread, in order.
+/// Takes what JavaScript is told; called on any thread, in order.
 pub(crate) trait Events: Host {
     /// A connection has moved from polling to websocket.
     fn upgraded(&self, connection: ConnectionNumber);
@@ -21,11 +21,11 @@ pub(crate) trait Events: Host {
     /// A connection ended, after what it carried did.
     fn closed(&self, connection: ConnectionNumber, reason: CloseReason);
 
-    /// A packet came or is queued, on a connection whose packets JavaScript watches.
+    /// A packet was received or queued, on a connection whose packets JavaScript watches.
     fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, permit: Option<Permit>);
 
-    /// The answer to a request of long polling; `binary` if its body is of bytes, and why the request is
-    /// refused, if there is a reason to tell.
+    /// The response to a request of long polling: `binary` if its body is not text, and the refusal that
+    /// JavaScript reports, if any.
     fn response(
         &self,
         request: RequestNumber,

@@ -1,4 +1,4 @@
-//! What is to be written when all is queued that is to be.
+//! The connections to flush after a batch of commands.
 
 use std::sync::Arc;
 
@@ -6,17 +6,17 @@ use super::connection::{Connection, Data, Queued};
 use super::message::Frame;
 use super::send_queue::Series;
 
-/// Connections for which something was queued, to be written when all is queued that is to be: many
+/// Connections for which something was queued. They are flushed at the end of a batch, so that many
 /// messages for one client leave in one write.
 #[derive(Debug)]
 pub(crate) struct FlushSet<D: Data> {
     connections: Vec<Arc<Connection<D>>>,
-    /// Those of clients that are behind, to be waited for.
+    /// Those of clients that are behind and are to be waited for.
     pub(crate) behind: Vec<Arc<Connection<D>>>,
     max_backpressure: usize,
-    /// How much was broadcast since other tasks had their turn.
+    /// Bytes that were broadcast since the task last yielded.
     pub(crate) bytes: usize,
-    /// Something was broadcast in this step.
+    /// Whether the current step was a broadcast.
     pub(crate) is_broadcast: bool,
 }
 
@@ -66,7 +66,7 @@ impl<D: Data> FlushSet<D> {
         }
     }
 
-    /// Notes how much was broadcast, to all clients together.
+    /// Counts the bytes of a broadcast, to all clients together.
     pub(crate) fn broadcast(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.is_broadcast = true;
@@ -78,7 +78,7 @@ impl<D: Data> FlushSet<D> {
         }
     }
 
-    /// Has somebody wait for the clients that are behind.
+    /// Has a task wait for each client that is behind.
     pub(crate) fn look_after(&mut self) {
         for connection in self.behind.drain(..) {
             connection.look_after(self.max_backpressure);
@@ -87,7 +87,7 @@ impl<D: Data> FlushSet<D> {
 }
 
 impl<D: Data> Drop for FlushSet<D> {
-    /// Writes: after a panic too, since whoever queues next relies on it.
+    /// Flushes even after a panic: a connection that is not empty is not added to a set again.
     fn drop(&mut self) {
         self.flush();
         self.look_after();

@@ -5,7 +5,7 @@ use super::packet::Packet;
 use super::payload::{self, Writer};
 use super::{ProtocolVersion, Str};
 
-/// What a server and a client can both send in a payload.
+/// A packet that both a server and a client can send in a payload.
 fn both_ways(packet: &Packet<'_>) -> Option<payload::Packet> {
     Some(match packet {
         Packet::Message(text) => payload::Packet::Text(Str::copy_from_slice(text)),
@@ -27,7 +27,7 @@ fn shown(packet: &payload::Packet) -> String {
 
 fn packets_of(body: &[u8], is_binary: bool, protocol: ProtocolVersion) -> Vec<payload::Packet> {
     let mut packets = Vec::new();
-    // What comes before something unreadable has been handed on, and counts.
+    // Packets before an unreadable one have been passed on, so they count.
     let _ = payload::read(body, is_binary, protocol, |packet| {
         packets.extend(both_ways(&packet));
         true

@@ -1,4 +1,4 @@
-//! What the engine knows of the application that it serves clients for.
+//! The interface between the engine and the application above it.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::connection::{Connection, Data, Received};
 use super::engine::Engine;
 use super::packet::Packet;
 
-/// What deals with the messages of clients. It is called on the thread that reads the client, in the
-/// order of the wire.
+/// The application. It is called on the thread that reads the client, in the order in which messages
+/// were received.
 pub(crate) trait Handler: Send + Sync + Sized + 'static {
-    /// What it keeps with each connection, and what is done as that ends.
+    /// What it stores with each connection.
     type Data: Data;
 
-    /// The engine that it has.
+    /// The engine that calls it.
     fn engine(&self) -> &Arc<Engine<Connection<Self::Data>>>;
 
-    /// What it keeps with a new connection.
+    /// The data of a new connection.
     fn data(&self) -> Self::Data;
 
     /// A client has opened a connection.
@@ -31,8 +31,8 @@ pub(crate) trait Handler: Send + Sync + Sized + 'static {
     fn on_binary(self: &Arc<Self>, connection: &Arc<Connection<Self::Data>>, message: Bytes);
 }
 
-/// Deals with a packet of a client. Says whether to read on. If it is a ping, [`Connection::flush`] is
-/// called for.
+/// Handles a packet of a client. Returns whether to read on. After a ping, the caller must call
+/// [`Connection::flush`].
 pub(super) fn receive<H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,

@@ -1,4 +1,4 @@
-//! How a connection begins: it is let in, and its first packet tells the client how it is run.
+//! How a connection begins: it is accepted, and its open packet tells the client its settings.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::heartbeat;
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::protocol::CloseReason;
 
-/// Opens a connection; `None`, which JavaScript is told, if the server lets none in any more.
+/// Opens a connection; `None`, after telling JavaScript, if the server accepts none any more.
 pub(super) fn open<H: Handler>(
     handler: &Arc<H>,
     id: Sid,

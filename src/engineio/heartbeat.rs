@@ -1,11 +1,11 @@
-//! Who has been silent for too long.
+//! Closes connections whose heartbeat times out.
 //!
-//! In Engine.IO 4 the server pings and waits for an answer, which the first other packet of the
-//! client puts off once; in Engine.IO 3 the client pings. A connection that is used for nothing
-//! ends after `connectTimeout`. A task per connection looks at its [`Beat`].
+//! In Engine.IO 4 the server pings, and the first other packet of the client extends the time for its
+//! answer once; in Engine.IO 3 the client pings. A connection that is not used ends after
+//! `connectTimeout`. Each connection has a task that checks its [`Liveness`].
 //!
-//! What must stay true: silence counts only while the client is read. That is not so while too much
-//! of what it said waits for JavaScript, nor, where Node reads it, while JavaScript is busy.
+//! What must stay true: silence counts only while the client is read. It is not read while too much
+//! of what it sent is not delivered, nor, where Node reads it, while JavaScript is busy.
 
 use std::sync::Weak;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use super::ProtocolVersion;
 use super::config::Config;
 use super::connection::{Connection, Data, SOON};
-use super::liveness::{Beat, QUIET};
+use super::liveness::{IDLE, Liveness};
 use crate::protocol::CloseReason;
 
 /// The delays of one server.
@@ -25,7 +25,7 @@ struct Delays {
     timeout: Duration,
 }
 
-/// Watches a connection until it ends, or ends it.
+/// Watches a connection until it ends, and ends it when its heartbeat times out.
 pub(super) fn watch<D: Data>(
     connection: Weak<Connection<D>>,
     protocol: ProtocolVersion,
@@ -44,18 +44,18 @@ pub(super) fn watch<D: Data>(
     }
 }
 
-/// What is held in favour of a client that was silent for as long as it may be.
+/// Whether a client whose time is over gets more, because the server was busy.
 #[derive(Debug, Default)]
-struct Doubt {
-    /// Since when it has been given that time anew.
-    given: Option<Instant>,
+struct Grace {
+    /// The start of the period that it got in addition.
+    extended: Option<Instant>,
 }
 
-impl Doubt {
-    /// Whether the client, not heard since then, has more time: it is heard as soon as the threads
-    /// that read it have caught up; or one of them was busy, so that what it said may be on its way.
-    /// That is held in its favour once.
-    async fn gives_more<D: Data>(
+impl Grace {
+    /// Whether the client, silent since `since`, gets more time. It does if something was received once
+    /// the threads that read it had caught up, and, only once, if one of them was busy: then what it sent
+    /// may still be on its way.
+    async fn extends<D: Data>(
         &mut self,
         connection: &Weak<Connection<D>>,
         since: Instant,
@@ -66,14 +66,14 @@ impl Doubt {
         let Some(connection) = connection.upgrade() else {
             return false;
         };
-        if connection.beat.state().1 != since {
+        if connection.liveness.state().1 != since {
             return true;
         }
-        let gives_more = self.given != Some(since) && (is_late || !was_soon);
-        if gives_more {
-            self.given = Some(connection.beat.begins_anew());
+        let extends = self.extended != Some(since) && (is_late || !was_soon);
+        if extends {
+            self.extended = Some(connection.liveness.restart());
         }
-        gives_more
+        extends
     }
 }
 
@@ -83,9 +83,9 @@ fn close<D: Data>(connection: &Weak<Connection<D>>, reason: CloseReason) {
     }
 }
 
-/// When to look whether a delay has run out, which it does not while the client is not read.
-fn next_look(beat: &Beat, runs_out: Instant, delay: Duration) -> Instant {
-    match beat.is_paused() {
+/// When to check a delay again: it does not run out while the client is not read.
+fn next_check_at(liveness: &Liveness, runs_out: Instant, delay: Duration) -> Instant {
+    match liveness.is_paused() {
         true => runs_out.max(Instant::now() + delay),
         false => runs_out,
     }
@@ -94,17 +94,17 @@ fn next_look(beat: &Beat, runs_out: Instant, delay: Duration) -> Instant {
 /// Engine.IO 3: waits for the client's pings.
 async fn listen<D: Data>(connection: Weak<Connection<D>>, Delays { interval, timeout }: Delays) {
     let delay = interval + timeout;
-    let mut doubt = Doubt::default();
-    let mut look = Instant::now() + delay;
+    let mut grace = Grace::default();
+    let mut next_check = Instant::now() + delay;
     loop {
-        sleep_until(look).await;
+        sleep_until(next_check).await;
         let Some(strong) = connection.upgrade() else {
             return;
         };
-        let since = strong.beat.state().1;
-        look = next_look(&strong.beat, since + delay, delay);
+        let since = strong.liveness.state().1;
+        next_check = next_check_at(&strong.liveness, since + delay, delay);
         drop(strong);
-        if look <= Instant::now() && !doubt.gives_more(&connection, since, delay).await {
+        if next_check <= Instant::now() && !grace.extends(&connection, since, delay).await {
             close(&connection, CloseReason::PingTimeout);
             return;
         }
@@ -119,7 +119,7 @@ async fn ping<D: Data>(
 ) {
     let mut joins_until = Some(Instant::now() + joins_within);
     let mut may_join_late = true;
-    let mut doubt = Doubt::default();
+    let mut grace = Grace::default();
     let mut pinged = Instant::now();
     let mut next = pinged + interval;
     loop {
@@ -145,14 +145,14 @@ async fn ping<D: Data>(
         if now < next {
             continue;
         }
-        let (state, since) = strong.beat.state();
-        if state == QUIET {
-            // The client has answered the ping before; the next comes an interval later.
+        let (state, since) = strong.liveness.state();
+        if state == IDLE {
+            // The client has answered the last ping, so the next one is due an interval later.
             if since + interval > now + Duration::from_millis(1) {
                 next = since + interval;
                 continue;
             }
-            strong.beat.awaits();
+            strong.liveness.ping_sent();
             strong.ping();
             pinged = now;
             next = now + timeout.min(interval);
@@ -164,19 +164,19 @@ async fn ping<D: Data>(
         }
         let runs_out = since + timeout;
         if runs_out > now {
-            if strong.beat.is_paused() && pinged + interval <= now {
-                // The answer to the last one is not read for a while, and a client that gets no more
-                // of them leaves.
+            if strong.liveness.is_paused() && pinged + interval <= now {
+                // The answer to the last ping is not read for now, and a client that gets no pings
+                // disconnects.
                 strong.ping();
                 pinged = now;
             }
-            // Looked at again when the answer may be due, or the next ping.
+            // Checked again when the answer or the next ping is due.
             let delay = timeout.min(interval);
-            next = next_look(&strong.beat, runs_out.min(now + interval), delay);
+            next = next_check_at(&strong.liveness, runs_out.min(now + interval), delay);
             continue;
         }
         drop(strong);
-        if !doubt.gives_more(&connection, since, timeout).await {
+        if !grace.extends(&connection, since, timeout).await {
             close(&connection, CloseReason::PingTimeout);
             return;
         }
@@ -184,12 +184,12 @@ async fn ping<D: Data>(
     }
 }
 
-/// Has silence count from when a ping has left, which JavaScript sends when it is not busy.
+/// Restarts the timeout when the ping has left: Node sends it once JavaScript is not busy.
 async fn sent<D: Data>(connection: &Weak<Connection<D>>) {
     Connection::catch_up(connection).await;
     if let Some(connection) = connection.upgrade()
-        && connection.beat.state().0 != QUIET
+        && connection.liveness.state().0 != IDLE
     {
-        connection.beat.begins_anew();
+        connection.liveness.restart();
     }
 }

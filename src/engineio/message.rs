@@ -1,22 +1,20 @@
-//! What the application has the engine send: the same for a client that polls and one on a websocket.
+//! Messages that the application sends, the same on every transport.
 
 use bytes::Bytes;
 
 use super::Str;
 
-/// A message as it goes out.
-///
-/// Cloning is cheap, so a broadcast is encoded once.
+/// A message to send. Cloning is cheap, so a broadcast is encoded once.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
     pub(crate) message: Message,
-    /// Rather not at all than late: dropped for a client for which something waits already.
+    /// Whether it is dropped for a client that has something else queued.
     pub(crate) volatile: bool,
-    /// Whether the application would have it compressed; nothing is, but who watches is told.
+    /// Whether the application wants it compressed. Nothing is, but events of packets tell of it.
     pub(crate) compress: bool,
 }
 
-/// What the engine sends for it.
+/// The content of a frame.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
     /// A text message and the binary messages that belong to it.

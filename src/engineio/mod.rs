@@ -1,16 +1,16 @@
 //! Engine.IO: connections, and the transports that carry them.
 //!
 //! ```text
-//! config       what the engine was told               engine        what all connections have in common
-//! handler      what deals with clients' messages      events        what JavaScript is told
+//! config       the options of the engine              engine        what all connections have in common
+//! handler      the application above the engine       events        what JavaScript is told
 //! request      which requests are for a session       sid           session ids
 //! handshake    how a connection begins                connection    one client, whatever carries it
-//! send_queue   what waits for a client                flush_set     connections to be written to
-//! message      what the application sends             inbound_budget  what JavaScript has yet to hear
-//! heartbeat    who has been silent for too long       liveness      signs of life
+//! send_queue   what is queued for a client            flush_set     connections to be written to
+//! message      what the application sends             inbound_budget  what is not delivered yet
+//! heartbeat    closes connections that time out       liveness      when the client was last alive
 //! websocket    opens a connection, or upgrades one    upgrade       how a client leaves polling
 //! reader       reads a websocket                      polling       long polling, served in process
-//! packet       what a client says to the engine       payload       many packets in one body
+//! packet       the packets of a client                payload       several packets in one body
 //! ```
 //!
 //! Versions 3 and 4 of the protocol. A connection is written to from any thread, at once if its

@@ -1,4 +1,4 @@
-//! What a client says to the engine: Engine.IO's packets, by their first character.
+//! The Engine.IO packets of a client, by their first character.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::ProtocolVersion;
 
-/// A packet of a client, or a part of what the server has to say.
+/// A packet of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     Close,
@@ -19,11 +19,11 @@ pub(super) enum Packet<'a> {
     Binary(Bytes),
     /// The client has left polling for a websocket.
     Upgrade,
-    /// Of no meaning from a client, and no harm.
+    /// Has no meaning from a client, and is ignored.
     Noop,
 }
 
-/// What is no packet.
+/// The input is not a packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
@@ -42,15 +42,15 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 impl<'a> Packet<'a> {
-    /// Reads a packet that came as text.
+    /// Parses a packet that was received as text.
     ///
     /// # Errors
-    /// `Unreadable` if it is none.
+    /// `Unreadable` if it is not a packet.
     pub(super) fn of_text(text: &'a str, protocol: ProtocolVersion) -> Result<Self, Unreadable> {
         let Some(kind) = text.as_bytes().first() else {
             return Err(Unreadable);
         };
-        // The first byte of what is read on is a character of its own.
+        // Every type that is accepted below is one ASCII character, so `text[1..]` is valid.
         let data = || text.get(1..).unwrap_or_default();
         Ok(match kind {
             b'4' => Self::Message(data()),
@@ -73,7 +73,7 @@ impl<'a> Packet<'a> {
         })
     }
 
-    /// Reads a packet that came as bytes.
+    /// Parses a packet that was received as bytes.
     pub(super) fn of_bytes(bytes: &[u8], protocol: ProtocolVersion) -> Self {
         let (kind, data) = match protocol {
             ProtocolVersion::V3 => (bytes.first().copied(), bytes.get(1..).unwrap_or_default()),
@@ -82,7 +82,7 @@ impl<'a> Packet<'a> {
         Self::of_kind(kind, Bytes::copy_from_slice(data))
     }
 
-    /// A packet that carries bytes. Engine.IO passes over those of a kind that it does not know.
+    /// A packet with bytes. Engine.IO ignores those of an unknown type.
     fn of_kind(kind: Option<u8>, data: Bytes) -> Self {
         match kind {
             Some(1) => Self::Close,

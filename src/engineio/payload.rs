@@ -1,8 +1,7 @@
-//! Many packets in one body: what long polling carries, either way.
+//! Payloads of long polling: several packets in one request or response body.
 //!
-//! Engine.IO 4 parts packets with a separator. Engine.IO 3 writes their lengths in front, counted as
-//! JavaScript counts a string's; and if one of them is binary, and the client takes that, all of
-//! them as bytes.
+//! Engine.IO 4 separates packets with a character. Engine.IO 3 puts the length before each packet, in
+//! UTF-16 units; if one packet is binary, and the client accepts that, all of them are encoded as bytes.
 
 use base64::engine::Engine as _;
 use bytes::Bytes;
@@ -14,21 +13,21 @@ const SEPARATOR: char = '\x1e';
 /// Ends the length of a packet of a binary payload.
 const LENGTH_END: u8 = 0xff;
 
-/// What a client that polls is to be told.
+/// A packet for a client.
 #[derive(Debug, Clone)]
 pub(super) enum Packet {
     /// A message.
     Text(Str),
-    /// A message of bytes.
+    /// A binary message.
     Binary(Bytes),
     Ping,
     Pong,
-    /// Nothing, so that the client comes back.
+    /// Nothing: it only ends a poll, so that the client polls again.
     Noop,
 }
 
 impl Packet {
-    /// About how many bytes wait with it.
+    /// About how many bytes it takes in the queue.
     pub(super) fn len(&self) -> usize {
         1 + match self {
             Self::Text(text) => text.len(),
@@ -37,16 +36,16 @@ impl Packet {
         }
     }
 
-    /// Whether it is a message of bytes.
+    /// Whether it is a binary message.
     pub(super) fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
     }
 }
 
-/// Reads the packets of a body, each in its turn, until told to stop.
+/// Parses the packets of a body in order, and passes each to `each` until that returns false.
 ///
 /// # Errors
-/// `Unreadable` at what is no packet; those before it have been handed on.
+/// `Unreadable` at the first that is not a packet; those before it have been passed on.
 pub(super) fn read(
     body: &[u8],
     is_binary: bool,
@@ -65,13 +64,13 @@ pub(super) fn read(
         (packet, left) = match protocol {
             ProtocolVersion::V3 => split_by_length(left).ok_or(Unreadable)?,
             ProtocolVersion::V4 => match left.split_once(SEPARATOR) {
-                // A separator has a packet on either side.
+                // There is a packet on either side of a separator.
                 Some((_, "")) => return Err(Unreadable),
                 Some(split) => split,
                 None => (left, ""),
             },
         };
-        // An empty one is none in Engine.IO 3.
+        // Engine.IO 3 has no empty packets.
         if packet.is_empty() && protocol == ProtocolVersion::V3 {
             continue;
         }
@@ -82,7 +81,7 @@ pub(super) fn read(
     Ok(())
 }
 
-/// The first packet of a text of Engine.IO 3, and the rest; `None` if there is no whole one.
+/// The first packet of an Engine.IO 3 text payload, and the rest; `None` if it is incomplete.
 fn split_by_length(payload: &str) -> Option<(&str, &str)> {
     let (length, rest) = payload.split_once(':')?;
     let length = decimal(length.bytes().map(|digit| digit.wrapping_sub(b'0')))?;
@@ -113,7 +112,7 @@ fn read_binary(
     mut each: impl FnMut(packet::Packet<'_>) -> bool,
 ) -> Result<(), Unreadable> {
     while let Some((&kind, rest)) = left.split_first() {
-        // As many digits as any length has.
+        // No valid length has more digits.
         let digits = rest.iter().take(20).position(|&byte| byte == LENGTH_END);
         let (length, rest) = rest.split_at(digits.ok_or(Unreadable)?);
         let length = decimal(length.iter().copied()).ok_or(Unreadable)?;
@@ -143,7 +142,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// A payload; `is_binary` if it is to hold packets as bytes, which only Engine.IO 3 knows.
+    /// A payload; `is_binary` if packets are encoded as bytes, which only Engine.IO 3 does.
     pub(super) fn new(protocol: ProtocolVersion, is_binary: bool) -> Self {
         Self {
             bytes: Vec::new(),
@@ -174,7 +173,7 @@ impl Writer {
         }
     }
 
-    /// Adds a packet of text, whose type comes first.
+    /// Adds a text packet of this type.
     pub(super) fn text(&mut self, kind: &str, data: &str) {
         if self.is_binary {
             self.length(0, kind.len() + data.len());

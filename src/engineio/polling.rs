@@ -1,8 +1,8 @@
-//! Long polling, served in process: Node reads the requests and writes the responses, which come to
-//! it through [`super::events`].
+//! Long polling: Node reads the requests and writes the responses, which it gets through
+//! [`super::events`].
 //!
-//! A request is served on the thread that brings it, JavaScript's: it has the bytes, and would have
-//! to wake another thread, and be woken, for less work than that takes.
+//! A request is served on the JavaScript thread, which brings it: to wake another thread would take
+//! longer than the work itself.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::host::WakeGuard;
 use crate::protocol::{CloseReason, Refusal};
 
-/// The type of a body of Engine.IO 3 that holds binary packets.
+/// The content type of an Engine.IO 3 body with binary packets.
 const BINARY: &str = "application/octet-stream";
 
-/// How long a poll of a client that may leave polling waits for the websocket to be read: a websocket
-/// and a request are read by two threads. Far below the 50 ms after which such a poll is released.
+/// How long a poll waits for the websocket to be read, if the client may have left polling: another
+/// thread reads the websocket. It is far below the 50 ms after which such a poll is released.
 const UPGRADE_GRACE: Duration = Duration::from_millis(10);
 
 /// A request of long polling, checked by [`super::request::check`].
@@ -49,14 +49,14 @@ pub(crate) struct Request {
     pub(crate) watched: bool,
 }
 
-/// Serves a request; its answer comes as a response of [`super::events`].
+/// Serves a request. The response is an event of [`super::events`].
 pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
     let engine = handler.engine();
     match (request.asks, &request.body) {
         (Asks::Open, _) => open(handler, request),
         (Asks::Use(sid), None) => match engine.connection(sid) {
-            // What the client said on the websocket before it polled is heard first: it may be that it
-            // has left polling.
+            // What the client sent on the websocket before this poll is read first: it may have left
+            // polling.
             Some(connection) if connection.may_have_left_polling() => {
                 let waiting = Arc::downgrade(engine);
                 engine.runtime.handle.spawn(async move {
@@ -84,13 +84,13 @@ pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
             } else if connection.inbound_budget().is_exceeded() {
                 let inbound_budget = connection.inbound_budget().clone();
                 let waiting = Arc::downgrade(engine);
-                // The client sends more when this is answered.
-                connection.beat.pause();
+                // The client sends no more before this is answered.
+                connection.liveness.pause();
                 let paused = Arc::downgrade(&connection);
                 engine.runtime.handle.spawn(async move {
                     poll_fn(|cx| inbound_budget.poll_available(cx)).await;
                     if let Some(connection) = paused.upgrade() {
-                        connection.beat.resume();
+                        connection.liveness.resume();
                     }
                     if let Some(engine) = waiting.upgrade() {
                         accept(&engine, request.number);
@@ -134,7 +134,7 @@ fn open<H: Handler>(handler: &Arc<H>, request: Request) {
     respond(engine, request.number, payload.finish().0);
 }
 
-/// Takes packets of the client; false if they cannot be read, which ends the connection.
+/// Receives packets of the client; false if they cannot be parsed, which ends the connection.
 fn post<H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,
@@ -148,18 +148,18 @@ fn post<H: Handler>(
     });
     if read.is_err() {
         if connection.is_ending() {
-            // Nothing is read any more but that the client leaves.
+            // Only a close packet counts any more.
             return true;
         }
         connection.close(CloseReason::ParseError);
     } else if protocol == ProtocolVersion::V3 {
-        // Its pings are answered.
+        // Sends the answers to its pings.
         connection.flush();
     }
     read.is_ok()
 }
 
-/// Answers a request whose packets are taken.
+/// Answers a request whose packets were accepted.
 fn accept<C>(engine: &Engine<C>, request: RequestNumber) {
     respond(engine, request, Bytes::from_static(b"ok"));
 }
@@ -168,14 +168,14 @@ fn respond<C>(engine: &Engine<C>, request: RequestNumber, body: Bytes) {
     engine.events.response(request, 200, false, body, None);
 }
 
-/// Answers a request that was let in and cannot be served, with the reason if there is one to tell.
+/// Answers a request that cannot be served, with the refusal that JavaScript reports, if any.
 fn refuse<C>(engine: &Engine<C>, request: RequestNumber, refusal: Option<Refusal>) {
     engine
         .events
         .response(request, 400, false, Bytes::new(), refusal);
 }
 
-/// Ends a connection whose client does not keep to the protocol of polling.
+/// Ends a connection whose client violates the polling protocol.
 pub(crate) fn abort_session<D: Data>(
     engine: &Engine<Connection<D>>,
     sid: Sid,

@@ -1,5 +1,4 @@
-//! The codec of payloads compared with that of engineioxide-core, which was written from the protocol of
-//! Engine.IO by others.
+//! Compares the payload codec with that of engineioxide-core, an independent implementation of Engine.IO.
 //!
 //! Payloads that one of them writes are read by the other as the same packets, and what one refuses the
 //! other refuses. Where they differ on purpose, a test says how and why. `PROPTEST_CASES` in the
@@ -24,7 +23,7 @@ use super::{ProtocolVersion, Str};
 
 const NO_LIMIT: u64 = 1 << 20;
 
-/// A form of payload: of which version, and whether it is binary.
+/// The form of a payload: its protocol version, and whether it is binary.
 #[derive(Clone, Copy, Debug)]
 struct Form {
     protocol: ProtocolVersion,
@@ -44,7 +43,7 @@ const V3_BINARY: Form = Form {
     is_binary: true,
 };
 
-/// What a reader hands on; what a ping or pong carries is nobody's business in a payload.
+/// A packet as a decoder passes it on. The data of a ping or pong is ignored in a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Received {
     Close,

@@ -1,11 +1,11 @@
-//! Which HTTP requests may open or use a connection, and what the others are told.
+//! Which HTTP requests may open or use a connection, and how others are refused.
 
 use super::connection::{Connection, Data};
 use super::engine::Engine;
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::protocol::Refusal;
 
-/// What a request for the server's path says, as JavaScript read it from the URL.
+/// The query of a request for the server's path, as JavaScript read it from the URL.
 #[derive(Debug)]
 pub(crate) struct Query {
     pub(crate) protocol: ProtocolVersion,
@@ -66,7 +66,7 @@ pub(crate) fn check<D: Data>(
     Ok(Asks::Use(sid))
 }
 
-/// Checks, when everything else allows a connection to be opened, that its protocol is let in.
+/// Checks, after everything else, that connections of this protocol version are accepted.
 ///
 /// # Errors
 /// The refusal a client is to be told.

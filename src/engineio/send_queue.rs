@@ -1,8 +1,8 @@
-//! What waits for a client, and its way out.
+//! What is queued for a client, and how it is written.
 //!
-//! Owns the writing side of a connection's transport. On a websocket, what waits is the bytes of its
-//! frames, so that many messages leave in one write; on polling it is the packets, until the client
-//! asks. The connection that owns it locks it.
+//! Owns the writing side of a connection's transport. For a websocket it queues the bytes of frames, so
+//! that many messages leave in one write; for polling it queues packets until the client polls. The
+//! connection that owns it locks it.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -19,17 +19,17 @@ use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
 use crate::protocol::CloseReason;
 use crate::websocket::codec::{self, OpCode};
 
-/// Bytes that are written at once, however many more are about to be queued.
+/// From this many bytes on, the queue is written without waiting for a flush.
 const WRITE_AT: usize = 1 << 14;
-/// How many bytes a second a client takes that is waited for when too much waits for it. A whole batch
-/// goes no slower because of it.
-const FAST: f64 = (8 << 20) as f64;
-/// For how long it is looked at how many they are.
-const PACE_WINDOW: Duration = Duration::from_millis(200);
-/// A client that has taken nothing for so long is not waited for: it does not read.
-const STALLED: Duration = Duration::from_millis(100);
-/// About how many bytes a series has at most: a client that does not read is noticed between two.
-const SERIES: usize = 1 << 16;
+/// Bytes per second that a client has to read to be waited for when too much is queued for it. At 8 MiB/s
+/// it hardly delays a batch.
+const MIN_READ_RATE: f64 = (8 << 20) as f64;
+/// The period over which that rate is measured.
+const RATE_PERIOD: Duration = Duration::from_millis(200);
+/// A client that has taken nothing for this long does not read, so it is not waited for.
+const STALL_TIMEOUT: Duration = Duration::from_millis(100);
+/// Bytes after which a series ends, so that a client that does not read is noticed between two series.
+const MAX_SERIES: usize = 1 << 16;
 
 /// The transport of a connection.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl SendQueue {
         }
     }
 
-    /// Whether something waits that a flush would have go out.
+    /// Whether something is queued that a flush would send.
     pub(super) fn is_flushable(&self) -> bool {
         match self {
             Self::Polling(polling) => !polling.is_empty(),
@@ -57,7 +57,7 @@ impl SendQueue {
         }
     }
 
-    /// Whether what is queued now leaves at once, and not when the client comes for it.
+    /// Whether a message that is queued now is sent at once.
     pub(super) fn is_writable(&self) -> bool {
         match self {
             Self::Polling(polling) => polling.poll.is_some() && polling.is_empty(),
@@ -66,7 +66,7 @@ impl SendQueue {
         }
     }
 
-    /// Bytes that wait.
+    /// Bytes that are queued.
     pub(super) fn waiting(&self) -> usize {
         match self {
             Self::Polling(polling) => polling.bytes,
@@ -81,10 +81,10 @@ impl SendQueue {
 pub(super) struct Polling {
     queue: Vec<Packet>,
     bytes: usize,
-    /// The request that waits for an answer.
+    /// The poll request that waits for packets.
     pub(super) poll: Option<RequestNumber>,
     takes_binary: bool,
-    /// Why the connection ends when the client has what is queued.
+    /// Why the connection ends once the client has fetched what is queued.
     pub(super) ends: Option<CloseReason>,
 }
 
@@ -104,7 +104,7 @@ impl Polling {
             (&packet, self.queue.last()),
             (Packet::Pong, Some(Packet::Pong))
         ) {
-            // One answer says what several do.
+            // One pong answers several pings.
             return;
         }
         self.bytes += packet.len();
@@ -124,14 +124,14 @@ impl Polling {
         }
     }
 
-    /// Answers the request that waits, if there is anything to say.
+    /// Answers the waiting request, if anything is queued.
     pub(super) fn flush(&mut self, protocol: ProtocolVersion, events: &dyn Events) {
         if !self.queue.is_empty() {
             self.answer(protocol, events, None);
         }
     }
 
-    /// Answers the request that waits with what is queued and a last packet, by its type.
+    /// Answers the waiting request with what is queued and, if given, a last packet of this type.
     pub(super) fn answer(
         &mut self,
         protocol: ProtocolVersion,
@@ -159,7 +159,7 @@ impl Polling {
     }
 }
 
-/// Frames that go out together to many clients: what a websocket carries of them is made once.
+/// Frames that are broadcast together: their bytes on a websocket are made once.
 #[derive(Debug)]
 pub(crate) struct Series {
     frames: Vec<Frame>,
@@ -167,18 +167,18 @@ pub(crate) struct Series {
 }
 
 impl Series {
-    /// Takes frames of one message each until they are long, or there are no more.
+    /// Takes frames of one message each, until they have enough bytes or there are no more.
     pub(crate) fn gather(each: impl Iterator<Item = Frame>) -> Self {
         let mut frames = Vec::new();
         let mut bytes = Vec::new();
         for frame in each {
             match &frame.message {
                 Message::Text(text, _) => write_text(&mut bytes, "4", text.as_str()),
-                // Engine.IO 3 has these otherwise; see `Websocket::push_series`.
+                // Engine.IO 3 encodes these differently; see `Websocket::push_series`.
                 Message::Binary(message) => codec::write_frame(&mut bytes, OpCode::Binary, message),
             }
             frames.push(frame);
-            if bytes.len() >= SERIES {
+            if bytes.len() >= MAX_SERIES {
                 break;
             }
         }
@@ -188,7 +188,7 @@ impl Series {
         }
     }
 
-    /// How many bytes a websocket carries of them.
+    /// How many bytes they are on a websocket.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -225,23 +225,23 @@ pub(super) fn respond(
 pub(super) struct Websocket {
     half: WriteHalf,
     queue: WriteBuffer,
-    /// The client took nothing when it was last tried: what is queued waits for [`super::connection`]
-    /// to be told that it does.
+    /// The last write would have blocked: a task of [`super::connection`] waits until the stream takes
+    /// more.
     pub(super) is_blocked: bool,
-    pace: ReadingPace,
+    read_rate: ReadRate,
 }
 
-/// How fast a client reads for which something waits.
+/// How fast a client reads while something is queued for it.
 #[derive(Debug)]
-struct ReadingPace {
+struct ReadRate {
     since: Instant,
     /// Bytes it has taken since then.
     taken: usize,
-    /// When it last took some.
+    /// When it last took any.
     last: Instant,
 }
 
-impl ReadingPace {
+impl ReadRate {
     fn new() -> Self {
         let now = Instant::now();
         Self {
@@ -258,45 +258,45 @@ impl ReadingPace {
         }
     }
 
-    /// Whether the client reads, as far as can be known: it does while it has not been asked for long.
+    /// Whether the client reads fast enough; true until there has been time to measure it.
     fn is_fast(&mut self) -> bool {
-        if self.last.elapsed() >= STALLED {
+        if self.last.elapsed() >= STALL_TIMEOUT {
             return false;
         }
         let lasted = self.since.elapsed();
-        if lasted < PACE_WINDOW {
+        if lasted < RATE_PERIOD {
             return true;
         }
-        let is_fast = self.taken as f64 >= FAST * lasted.as_secs_f64();
+        let is_fast = self.taken as f64 >= MIN_READ_RATE * lasted.as_secs_f64();
         (self.since, self.taken) = (Instant::now(), 0);
         is_fast
     }
 }
 
 impl Websocket {
-    /// A websocket for which some bytes wait already.
+    /// A websocket for which some bytes are queued already.
     pub(super) fn new(half: WriteHalf, bytes: Vec<u8>) -> Self {
         Self {
             half,
             queue: bytes.into(),
             is_blocked: false,
-            pace: ReadingPace::new(),
+            read_rate: ReadRate::new(),
         }
     }
 
-    /// Takes over what waits for a client that polled.
+    /// Takes over what is queued for a client that polled.
     pub(super) fn take_over(&mut self, polling: &mut Polling, protocol: ProtocolVersion) {
         for packet in std::mem::take(&mut polling.queue) {
             self.push(&packet, protocol);
         }
     }
 
-    /// Ready when a client that took nothing may take more.
+    /// Ready when a blocked stream may take more.
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.half.poll_writable(cx)
     }
 
-    /// Ends the stream at once, whatever waits.
+    /// Ends the stream at once, whatever is queued.
     pub(super) fn shut_down(&self) {
         self.half.shut_down();
     }
@@ -306,14 +306,14 @@ impl Websocket {
         self.half.is_pumped()
     }
 
-    /// Bytes that wait; those that wait for others, too, count for each.
+    /// Bytes that are queued; bytes shared with other clients count for each of them.
     pub(super) fn waiting(&self) -> usize {
         self.queue.len()
     }
 
-    /// Whether a client for which too much waits takes it fast enough to be waited for.
+    /// Whether the client reads fast enough to be waited for.
     pub(super) fn is_read(&mut self) -> bool {
-        self.pace.is_fast()
+        self.read_rate.is_fast()
     }
 
     pub(super) fn push(&mut self, packet: &Packet, protocol: ProtocolVersion) {
@@ -339,10 +339,10 @@ impl Websocket {
         }
     }
 
-    /// Queues the messages of a series, or writes them at once if nothing waits and they are worth it.
+    /// Queues the messages of a series, or writes them at once if nothing is queued and they are large.
     ///
     /// # Errors
-    /// That of the stream, on which nothing can be written any more.
+    /// The stream's error, after which it cannot be written to.
     pub(super) fn push_series(
         &mut self,
         series: &Series,
@@ -370,7 +370,7 @@ impl Websocket {
         Ok(())
     }
 
-    /// Whether so much waits that it is to be written at once.
+    /// Whether so much is queued that it should be written at once.
     pub(super) fn is_full(&self) -> bool {
         !self.is_blocked && self.waiting() >= WRITE_AT
     }
@@ -402,14 +402,14 @@ impl Websocket {
         self.queue.add(data);
     }
 
-    /// Queues the end of the websocket: a closing frame that holds `payload`.
+    /// Queues a closing frame with this payload.
     pub(super) fn close(&mut self, payload: &[u8]) {
         self.queue
             .append(|bytes| codec::write_frame(bytes, OpCode::Close, payload));
     }
 
-    /// Queues the answer to a ping of the websocket's own, unless the client takes nothing: then it
-    /// need not have one (RFC 6455, section 5.5.3).
+    /// Queues the answer to a ping frame. A client that does not read need not get one (RFC 6455,
+    /// section 5.5.3).
     pub(super) fn pong(&mut self, payload: &[u8]) {
         if !self.is_blocked {
             self.queue
@@ -417,30 +417,29 @@ impl Websocket {
         }
     }
 
-    /// Writes what is taken at once.
+    /// Writes as much as the stream takes without blocking.
     ///
     /// # Errors
-    /// That of the stream, on which nothing can be written any more.
+    /// The stream's error, after which it cannot be written to.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         let was_blocked = self.is_blocked;
         let taken = self.write()?;
         self.is_blocked = !self.queue.is_empty();
         if self.is_blocked && !was_blocked {
-            self.pace = ReadingPace::new();
+            self.read_rate = ReadRate::new();
         } else {
-            self.pace.take(taken);
+            self.read_rate.take(taken);
         }
         Ok(())
     }
 
-    /// Writes what is taken at once by a client that took nothing; whoever waits for it to take more
-    /// waits on.
+    /// Writes as much as a blocked stream takes; the task that waits for the stream continues to wait.
     ///
     /// # Errors
     /// See [`Websocket::flush`].
     pub(super) fn flush_blocked(&mut self) -> io::Result<()> {
         let taken = self.write()?;
-        self.pace.take(taken);
+        self.read_rate.take(taken);
         Ok(())
     }
 

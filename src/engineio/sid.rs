@@ -1,7 +1,7 @@
 //! Session ids.
 //!
-//! Ours are as those of npm `base64id`, which Engine.IO and Socket.IO use: 20 characters of base64url.
-//! `@socket.io/sticky` finds sessions by that length, and adapters tell sockets' ids from rooms by it.
+//! They look like those of npm `base64id`, which Engine.IO and Socket.IO use: 20 characters of base64url.
+//! `@socket.io/sticky` relies on that length, and adapters tell socket ids from rooms by it.
 //! An application may give Engine.IO sessions ids of its own (`io.engine.generateId`).
 
 use std::fmt;
@@ -11,24 +11,24 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-/// How many characters an id of ours has.
+/// The length of a generated id.
 const LENGTH: usize = 20;
-/// How many random bytes are in it.
+/// Random bytes in a generated id.
 const RANDOM: usize = 15;
 const _: () = assert!(RANDOM * 4 == LENGTH * 3);
-/// How many characters an id of the application may have; `lib/socketio/engine.js` says so to it.
+/// The maximum length of an id that the application chooses; `lib/socketio/engine.js` documents it.
 const MAX_LENGTH: usize = 63;
 
 /// A session id: 1 to [`MAX_LENGTH`] characters of visible ASCII without quotes and backslashes, so
 /// that it is the same in JSON, in a line of the output and in a header.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sid {
-    /// Zeros behind the id, so that equal ids are equal bytes.
+    /// Padded with zeros, so that equal ids are equal bytes.
     bytes: [u8; MAX_LENGTH],
     length: u8,
 }
 
-/// A text is no session id.
+/// The text is not a session id.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct InvalidSid;
 
@@ -44,7 +44,7 @@ impl Sid {
     /// An id that nobody can guess: 120 random bits of a generator that the operating system seeds.
     pub(crate) fn random() -> Self {
         let mut bytes = [0; MAX_LENGTH];
-        // Cannot fail: the place is exactly as long as the text.
+        // Cannot fail: the buffer is exactly as long as the text.
         let _ = BASE64_URL_SAFE_NO_PAD
             .encode_slice(rand::random::<[u8; RANDOM]>(), &mut bytes[..LENGTH]);
         Self {
@@ -67,7 +67,7 @@ impl Sid {
 
 impl Hash for Sid {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // It is the whole key of a map: nothing comes behind it that its length would have to part.
+        // The id is a whole map key, so no length is needed to separate it from what follows.
         state.write(self.as_bytes());
     }
 }

@@ -1,8 +1,8 @@
 //! The upgrade of a connection from polling to a websocket.
 //!
-//! The client probes the websocket (`2probe`), is answered (`3probe`), and says that it has left polling
-//! (`5`). What must stay true: a client that begins an upgrade and does not finish it loses nothing,
-//! since polling goes on as if nothing were.
+//! The client probes the websocket (`2probe`), is answered (`3probe`), and announces that it has left
+//! polling (`5`). What must stay true: a client that begins an upgrade and does not finish it loses
+//! nothing, since polling continues unchanged.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,30 +19,30 @@ use tokio::time::{Instant, interval_at, timeout};
 use super::TransportType;
 use super::connection::{CLOSE_TIMEOUT, Connection, Data, in_time};
 use super::handler::Handler;
-use super::reader::{READS, Reading, handle, others_first};
+use super::reader::{MAX_READS, Reading, handle, yield_to_others};
 use crate::io::transport::{Opened, ReadHalf, WriteHalf};
 use crate::websocket::codec::{self, Message, OpCode};
 use crate::websocket::rewind::Rewind;
 
-/// How often a poll that waits is released while a client upgrades.
+/// How often a waiting poll is answered with a noop while a client upgrades.
 const RELEASE_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a client that gets no connection may take to say goodbye.
+/// How long a client whose upgrade was refused may take to close the websocket.
 const REFUSED_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What may wait for a client that has not agreed on its upgrade.
+/// Bytes that may be queued for a client that has not finished its upgrade.
 const MAX_UNWRITTEN: usize = 1 << 12;
 
-/// How far the upgrade is.
+/// The state of an upgrade.
 #[derive(Debug)]
 enum State {
     /// The client has not probed the websocket yet.
     Opened(Unused),
-    /// Its probe is answered: it may leave polling at any time.
+    /// Its probe is answered, so it may leave polling at any time.
     Probed(Unused),
     /// It has left polling, and its connection writes to the websocket.
     Upgraded,
-    /// It did something else, and is turned away with a closing frame that holds these bytes.
+    /// It did something else, and is refused with a closing frame with this payload.
     Refused(Unused, Vec<u8>),
 }
 
@@ -54,7 +54,7 @@ struct Unused {
 }
 
 impl Unused {
-    /// Writes what is to be said, as far as it is taken; false if nothing will be any more.
+    /// Writes what is queued, as far as the stream takes it; false after an error.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> bool {
         while !self.unwritten.is_empty() {
             match self.half.try_write(&self.unwritten) {
@@ -72,8 +72,8 @@ impl Unused {
         true
     }
 
-    fn queue(&mut self, kind: OpCode, payload: &[u8]) {
-        codec::write_frame(&mut self.unwritten, kind, payload);
+    fn queue(&mut self, opcode: OpCode, payload: &[u8]) {
+        codec::write_frame(&mut self.unwritten, opcode, payload);
     }
 }
 
@@ -107,8 +107,8 @@ impl State {
     }
 }
 
-/// Takes a connection over from polling, once the client says that it has left that. The websocket's
-/// first bytes are on their way; `head` is what was read of it already.
+/// Moves a connection from polling to a websocket, once the client announces that it has left polling.
+/// `head` is what was already read from the websocket, which has begun.
 pub(super) async fn take_over<H: Handler>(
     (handler, connection): (Weak<H>, Weak<Connection<H::Data>>),
     opened: Opened,
@@ -127,7 +127,7 @@ pub(super) async fn take_over<H: Handler>(
     let time_limit = strong.engine().config.upgrade_timeout;
     let reactor = strong.engine().runtime.reactor.clone();
     let polls = living.transport() == Some(TransportType::Polling);
-    // As Engine.IO does, a second websocket of a session is turned away.
+    // As Engine.IO does, refuse a second websocket of a session.
     let upgrading = polls.then(|| living.upgrade()).flatten();
     drop((strong, living));
     let is_agreed = upgrading.is_some()
@@ -135,7 +135,7 @@ pub(super) async fn take_over<H: Handler>(
     // Another websocket may take the connection over from now on, if this one does not.
     drop(upgrading);
     if !is_agreed {
-        upgrade.turn_away().await;
+        upgrade.refuse_websocket().await;
         return;
     }
     let mut reading = upgrade.reading;
@@ -147,17 +147,17 @@ pub(super) async fn take_over<H: Handler>(
     }
 }
 
-/// A client that may be about to leave polling.
+/// A client that may leave polling.
 struct Upgrade<H: Handler> {
     reading: Reading<H, Rewind<ReadHalf>>,
     state: State,
 }
 
 impl<H: Handler> Upgrade<H> {
-    /// Hears a client out until it says that it has left polling. Meanwhile a poll that waits is
-    /// released now and then, since the client cannot leave before its poll is answered.
+    /// Reads until the client announces that it has left polling. Meanwhile a waiting poll is answered
+    /// at intervals, since the client cannot leave before its poll is answered.
     ///
-    /// False if the client says anything else or leaves, or the connection ends.
+    /// False if the client sends anything else or disconnects, or the connection ends.
     async fn agree(&mut self) -> bool {
         let mut releases = interval_at(Instant::now() + RELEASE_INTERVAL, RELEASE_INTERVAL);
         poll_fn(|cx| {
@@ -170,7 +170,7 @@ impl<H: Handler> Upgrade<H> {
                     None => return Poll::Ready(false),
                 }
             }
-            for _ in 0..READS {
+            for _ in 0..MAX_READS {
                 match &mut self.state {
                     State::Upgraded => return Poll::Ready(true),
                     State::Refused(..) => return Poll::Ready(false),
@@ -187,7 +187,7 @@ impl<H: Handler> Upgrade<H> {
                 }
                 self.receive(into.filled_mut());
             }
-            others_first(cx)
+            yield_to_others(cx)
         })
         .await
     }
@@ -196,7 +196,7 @@ impl<H: Handler> Upgrade<H> {
         Pin::new(&mut self.reading.stream).poll_read(cx, into)
     }
 
-    /// Takes bytes of the client: what comes behind the `5` is for the connection already.
+    /// Handles received bytes: what follows the `5` is for the connection.
     fn receive(&mut self, bytes: &mut [u8]) {
         let Self { reading, state } = self;
         let living = reading.connection.upgrade().zip(reading.handler.upgrade());
@@ -225,9 +225,9 @@ impl<H: Handler> Upgrade<H> {
         }
     }
 
-    /// Ends a websocket that no connection gets. The client's answer is waited for, since a stream
-    /// that is closed with bytes unread takes back what was written on it.
-    async fn turn_away(mut self) {
+    /// Closes a websocket whose upgrade failed, and waits for the client's answer: a stream that is
+    /// closed with bytes unread is reset, which discards what was written to it.
+    async fn refuse_websocket(mut self) {
         let close_frame = match &mut self.state {
             State::Refused(_, close_frame) => std::mem::take(close_frame),
             _ => Vec::new(),
@@ -236,8 +236,8 @@ impl<H: Handler> Upgrade<H> {
             return;
         };
         unused.queue(OpCode::Close, &close_frame);
-        let goodbye = poll_fn(|cx| {
-            for _ in 0..READS {
+        let close = poll_fn(|cx| {
+            for _ in 0..MAX_READS {
                 if !unused.poll_write(cx) {
                     return Poll::Ready(());
                 }
@@ -251,13 +251,13 @@ impl<H: Handler> Upgrade<H> {
                 }
                 self.reading.look_for_close(into.filled_mut());
             }
-            others_first(cx)
+            yield_to_others(cx)
         });
-        let _ = timeout(REFUSED_CLOSE_TIMEOUT, goodbye).await;
+        let _ = timeout(REFUSED_CLOSE_TIMEOUT, close).await;
     }
 }
 
-/// What a client does on a websocket that its connection does not have yet.
+/// Handles a message on a websocket that the connection does not use yet.
 fn step<D: Data>(
     state: &mut State,
     connection: &Arc<Connection<D>>,

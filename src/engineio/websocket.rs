@@ -22,7 +22,7 @@ use crate::websocket::rewind::Rewind;
 #[derive(Debug)]
 pub(crate) struct Websocket {
     pub(crate) carrier: Carrier,
-    /// What Node had read behind the request.
+    /// What Node has read after the request.
     pub(crate) head: Bytes,
     /// The client's `Sec-WebSocket-Key`.
     pub(crate) key: String,
@@ -51,7 +51,7 @@ pub(crate) async fn serve<H: Handler>(handler: Arc<H>, websocket: Websocket) {
             let Ok(opened) = websocket.carrier.open(&reactor, first) else {
                 return;
             };
-            // Both are held by what owns them alone from here on.
+            // From here on, only their owners keep them alive.
             let weak = (Arc::downgrade(&handler), Arc::downgrade(&connection));
             drop((handler, connection));
             upgrade::take_over(weak, opened, websocket.head).await;
