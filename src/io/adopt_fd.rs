@@ -1,9 +1,9 @@
-//! Takes a descriptor from Node: from then on its bytes never touch the event loop.
+//! Takes the descriptor of a websocket from Node, so that Rust reads and writes it.
 //!
-//! JavaScript stops reading and we duplicate the descriptor; then Node destroys its half, which
-//! closes its descriptor and leaves ours.
+//! JavaScript stops reading, and Rust duplicates the descriptor; then Node destroys its socket, which
+//! closes Node's descriptor and leaves the duplicate open.
 //!
-//! What must stay true: the descriptor is closed exactly once, by the stream that owns it; nobody waits
+//! What must stay true: the duplicate is closed exactly once, by the stream that owns it; nothing waits
 //! for an event queue that is closed.
 
 #![allow(unsafe_code)]
@@ -18,25 +18,25 @@ use tokio::io::unix::AsyncFd;
 use super::host::Released;
 use super::stream::{Descriptors, Stream};
 
-/// A descriptor on its way from Node.
+/// A descriptor taken from Node.
 #[derive(Debug)]
 pub(crate) struct Taken {
     fd: OwnedFd,
-    kind: Kind,
-    // Behind the descriptor: a descriptor that is not opened is closed first.
+    kind: SocketKind,
+    // After the descriptor, so that one that is never opened is closed before this is dropped.
     released: Option<Released>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum SocketKind {
     Tcp,
     Unix,
 }
 
-/// Duplicates Node's descriptor. Node's own can then be closed.
+/// Duplicates Node's descriptor, which can then be closed.
 ///
 /// # Errors
-/// The operating system's refusal, or `Unsupported` for what is neither TCP nor a Unix socket.
+/// The error of the operating system, or `Unsupported` for what is neither a TCP nor a Unix socket.
 pub(crate) fn take(fd: RawFd) -> io::Result<Taken> {
     // SAFETY: fcntl and getsockname are told nothing but a number and a buffer of the size given;
     // a number that is no open descriptor is an error they return.
@@ -55,8 +55,8 @@ pub(crate) fn take(fd: RawFd) -> io::Result<Taken> {
         (copy, i32::from(address.ss_family))
     };
     let kind = match family {
-        libc::AF_INET | libc::AF_INET6 => Kind::Tcp,
-        libc::AF_UNIX => Kind::Unix,
+        libc::AF_INET | libc::AF_INET6 => SocketKind::Tcp,
+        libc::AF_UNIX => SocketKind::Unix,
         _ => return Err(io::ErrorKind::Unsupported.into()),
     };
     Ok(Taken {
@@ -67,7 +67,7 @@ pub(crate) fn take(fd: RawFd) -> io::Result<Taken> {
 }
 
 impl Taken {
-    /// Has what is given dropped when the descriptor is closed.
+    /// Sets what is dropped when the descriptor is closed.
     pub(crate) fn released(self, released: Released) -> Self {
         Self {
             released: Some(released),
@@ -75,19 +75,19 @@ impl Taken {
         }
     }
 
-    /// The stream, nonblocking, and who is told when it is closed.
+    /// The nonblocking stream, and what is dropped when it is closed.
     ///
     /// # Errors
-    /// The operating system's refusal.
+    /// The error of the operating system.
     pub(super) fn into_stream(self) -> io::Result<(Stream, Option<Released>)> {
         let stream = match self.kind {
-            Kind::Tcp => {
+            SocketKind::Tcp => {
                 let stream = std::net::TcpStream::from(self.fd);
                 stream.set_nonblocking(true)?;
                 stream.set_nodelay(true)?;
                 Stream::Tcp(mio::net::TcpStream::from_std(stream))
             }
-            Kind::Unix => {
+            SocketKind::Unix => {
                 let stream = std::os::unix::net::UnixStream::from(self.fd);
                 stream.set_nonblocking(true)?;
                 Stream::Unix(mio::net::UnixStream::from_std(stream))
@@ -97,7 +97,7 @@ impl Taken {
     }
 }
 
-/// The event queue of all descriptors, as tokio waits for it.
+/// The event queue of all descriptors, as tokio registers it.
 pub(super) struct Queue(Arc<Descriptors>);
 
 impl AsRawFd for Queue {
@@ -106,10 +106,10 @@ impl AsRawFd for Queue {
     }
 }
 
-/// Has the runtime of the current task wait for descriptors to change.
+/// Registers the event queue of the descriptors with the runtime of the current task.
 ///
 /// # Errors
-/// The operating system's refusal.
+/// The error of the operating system.
 pub(super) fn wait_for(descriptors: &Arc<Descriptors>) -> io::Result<AsyncFd<Queue>> {
     let queue = Queue(descriptors.clone());
     // SAFETY: what is registered owns the queue, which is closed after it is dropped.

@@ -1,22 +1,22 @@
 //! What Node does for streams, and is told of them.
 //!
-//! Node accepted their sockets, carries the bytes of those that could not be taken from it, and reads
-//! the requests of long polling. All of that happens on JavaScript's thread.
+//! Node accepts connections, relays the bytes of those whose descriptor cannot be taken from it, and
+//! reads the requests of long polling. It does all of that on the JavaScript thread.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-/// JavaScript's number for a pump: that of the connection the request might have opened.
+/// JavaScript's number for a relay: that of the connection that the request would open.
 pub(crate) type PumpNumber = u64;
 
-/// What JavaScript does with a stream whose bytes it carries.
+/// What JavaScript does with a stream that it relays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PumpAction {
     /// Write these bytes.
     Write(Bytes),
-    /// Read on.
+    /// Continue to read.
     Resume,
     /// End it after what was written.
     End,
@@ -24,30 +24,30 @@ pub(crate) enum PumpAction {
     Destroy,
 }
 
-/// JavaScript's thread; called on any thread, in order.
+/// The JavaScript thread. Its methods are called on any thread; the order of calls is kept.
 pub(crate) trait Host: Send + Sync + 'static {
-    /// Has it do something with a stream whose bytes it carries.
+    /// Tells it what to do with a stream that it relays.
     fn pump(&self, pump: PumpNumber, action: PumpAction);
 
-    /// Tells that a descriptor which was adopted from it is closed.
+    /// Tells it that a descriptor that was adopted from it is closed.
     #[cfg_attr(not(unix), allow(dead_code))]
     fn released(&self, owner: u64);
 
-    /// More is about to be told: JavaScript need not be woken before [`Host::allow_wake`].
+    /// More events follow: JavaScript is not woken before [`Host::allow_wake`].
     fn defer_wake(&self) {}
 
-    /// All of that has been told.
+    /// Ends [`Host::defer_wake`].
     fn allow_wake(&self) {}
 
-    /// Tells, or is dropped, when JavaScript's event loop has gone round: it has had what was there
-    /// to read when this was called, however busy it was.
+    /// Resolves, or is dropped, after a full iteration of JavaScript's event loop: then it has read what
+    /// was there when this was called, however busy it was.
     fn round(&self) -> oneshot::Receiver<()> {
         oneshot::channel().1
     }
 }
 
-/// Keeps JavaScript from being woken by the first of many things it is told, and while locks are held
-/// that it would wait for; until dropped.
+/// Delays the wake-up of JavaScript until it is dropped, so that one wake-up is enough for many events,
+/// and JavaScript does not wake to wait for a lock that is held meanwhile.
 pub(crate) struct WakeGuard<'a>(&'a dyn Host);
 
 impl<'a> WakeGuard<'a> {
@@ -63,8 +63,8 @@ impl Drop for WakeGuard<'_> {
     }
 }
 
-/// Tells JavaScript, when dropped, that a descriptor of one of its servers is closed: that server
-/// counts its connections.
+/// Tells JavaScript, when dropped, that a descriptor is closed: the HTTP server that accepted it counts
+/// its connections.
 #[cfg_attr(not(unix), allow(dead_code))]
 pub(crate) struct Released {
     host: Arc<dyn Host>,
@@ -73,7 +73,7 @@ pub(crate) struct Released {
 
 #[cfg_attr(not(unix), allow(dead_code))]
 impl Released {
-    /// `owner` is a number of JavaScript's for that server.
+    /// `owner` is JavaScript's number for that HTTP server.
     pub(crate) fn new(host: Arc<dyn Host>, owner: u64) -> Self {
         Self { host, owner }
     }

@@ -1,4 +1,4 @@
-//! Bytes of clients: who reads and writes them, on which thread, and what carries them.
+//! The streams of clients, and the threads that read and write them.
 //!
 //! ```text
 //! runtime       the I/O thread

@@ -1,8 +1,8 @@
-//! Who polls the clients' streams: the I/O thread, or the event loop of a JavaScript thread.
+//! Which thread polls the streams of clients: the I/O thread, or a JavaScript thread.
 //!
-//! A JavaScript thread acquires the poller, by a number of its own, and releases it; the I/O thread
-//! polls while nobody has it, and reclaims it from one that does not poll. While several JavaScript
-//! threads have servers nobody acquires it: the clients of one would wait for what the other one does.
+//! A JavaScript thread acquires the poller, under a number of its own, and releases it; the I/O thread
+//! polls while nobody has it, and reclaims it from an owner that does not poll. While several JavaScript
+//! threads have servers nobody can acquire it, since one would delay the clients of the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -12,11 +12,11 @@ use tokio::sync::Notify;
 /// The right to poll, which one thread has at a time.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    /// The JavaScript thread that has it; 0 is none.
+    /// The number of the JavaScript thread that has it, or 0.
     owner: AtomicU64,
-    /// How many JavaScript threads have servers and might acquire it.
+    /// How many JavaScript threads have servers.
     threads: AtomicU32,
-    /// Tells the I/O thread that the owner is another one.
+    /// Wakes the I/O thread when the owner changes.
     wake: Arc<Notify>,
 }
 
@@ -52,16 +52,16 @@ impl Poller {
         self.owner.load(Ordering::SeqCst) != 0
     }
 
-    /// Whether that is the one of this number.
+    /// Whether the JavaScript thread with this number has it.
     pub(crate) fn is_acquired_by(&self, owner: u64) -> bool {
         self.owner.load(Ordering::SeqCst) == owner
     }
 
-    /// Gives it to a JavaScript thread, by a number above 0: it polls from now on whenever the queue of
-    /// the reactor is readable. False if another one has it, or several threads have servers.
+    /// Acquires it for a JavaScript thread, by a number above 0, which must then poll whenever the event
+    /// queue is readable. False if another thread has it, or several threads have servers.
     pub(crate) fn acquire(&self, owner: u64) -> bool {
-        let is_acquired = self.hand_over(0, owner);
-        // Only now: a second thread either sees the owner and reclaims it, or is seen.
+        let is_acquired = self.change_owner(0, owner);
+        // After the exchange: either a second thread sees the owner and reclaims it, or it is seen here.
         let is_alone = self.threads.load(Ordering::SeqCst) <= 1;
         if is_acquired && !is_alone {
             self.release(owner);
@@ -69,23 +69,23 @@ impl Poller {
         is_acquired && is_alone
     }
 
-    /// A JavaScript thread polls no more.
+    /// Releases it, if this JavaScript thread has it.
     pub(crate) fn release(&self, owner: u64) {
-        self.hand_over(owner, 0);
+        self.change_owner(owner, 0);
     }
 
-    /// Takes it from whoever has it, who finds out when it is to poll next.
+    /// Takes it from its owner, which finds out when it would poll next.
     pub(super) fn reclaim(&self) {
         self.owner.store(0, Ordering::SeqCst);
         self.wake.notify_one();
     }
 
-    fn hand_over(&self, from: u64, to: u64) -> bool {
+    fn change_owner(&self, from: u64, to: u64) -> bool {
         let order = Ordering::SeqCst;
-        let is_handed_over = self.owner.compare_exchange(from, to, order, order).is_ok();
-        if is_handed_over {
+        let is_changed = self.owner.compare_exchange(from, to, order, order).is_ok();
+        if is_changed {
             self.wake.notify_one();
         }
-        is_handed_over
+        is_changed
     }
 }

@@ -1,14 +1,13 @@
-//! Reads clients, on whichever thread looks for what they say.
+//! Polls the readers of clients, on the I/O thread or on a JavaScript thread.
 //!
-//! A reader is polled when its stream has something to read. That is found out by a turn, which the
-//! I/O thread takes whenever the event queue of the descriptors says so. While messages come one by
-//! one, a JavaScript thread may acquire the poller: its event loop waits for the clients then, which
-//! saves a thread that is woken by each message to wake another one (docs/performance.md). The I/O
-//! thread reclaims it when it sees no turn for a while: an application that is busy, or nothing to
-//! receive.
+//! A reader is polled when its stream is readable, which [`Reactor::poll_once`] finds out. The I/O
+//! thread calls that whenever the event queue of the descriptors is readable. Under light load, a
+//! JavaScript thread may acquire the poller: then its event loop does so, which saves waking the I/O
+//! thread for each message only to wake JavaScript (docs/performance.md). The I/O thread reclaims the
+//! poller when nobody has polled for a while, since the application is busy or no messages come.
 //!
 //! What must stay true: a reader is polled by one thread at a time, and again whenever it was woken;
-//! the readers that became ready first are polled first; somebody waits for the descriptors.
+//! the readers that became ready first are polled first; one thread always waits for the descriptors.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -37,26 +36,26 @@ use super::poller::Poller;
 #[cfg(unix)]
 use super::stream::{Descriptor, Descriptors, Stream};
 
-/// How often the I/O thread looks whether the JavaScript thread that acquired the poller polls.
+/// How often the I/O thread checks that the owner of the poller polls.
 const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How many turns of the I/O thread it takes to catch up: one finds what streams have, one more polls
-/// readers that something else than their stream woke.
+/// How often the I/O thread yields to catch up: one poll of the streams, one of the readers that
+/// something else has woken, and one in reserve.
 const CATCH_UP_POLLS: usize = 3;
 
-/// What a reader does.
+/// What a reader runs.
 pub(crate) trait Task: Send {
-    /// Goes on; ready when there is nothing more to do, ever.
+    /// Continues; ready when it is done for good.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// It panicked, and is not polled again.
+    /// Called after a panic; it is not polled again.
     fn failed(&mut self);
 }
 
 /// The readers of a process, and the descriptors they wait for.
 pub(crate) struct Reactor {
     due: Mutex<Due>,
-    /// Tells the I/O thread that a reader is due, or that another thread is the one that polls.
+    /// Wakes the I/O thread when a reader is due or the poller has another owner.
     wake: Arc<Notify>,
     #[cfg(unix)]
     descriptors: Arc<Descriptors>,
@@ -69,7 +68,7 @@ pub(crate) struct Reactor {
 #[derive(Default)]
 struct Due {
     readers: VecDeque<Arc<Reader>>,
-    /// How many threads are about to look at them.
+    /// How many threads are about to poll them.
     polling: u32,
 }
 
@@ -80,10 +79,10 @@ impl std::fmt::Debug for Reactor {
 }
 
 impl Reactor {
-    /// Makes a reactor whose turns are taken on a runtime.
+    /// Makes a reactor that polls on this runtime.
     ///
     /// # Errors
-    /// The operating system's refusal to open an event queue.
+    /// The error of the operating system when it opens the event queue.
     pub(crate) fn start(runtime: &Handle) -> io::Result<Arc<Self>> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let wake = Arc::new(Notify::new());
@@ -97,7 +96,7 @@ impl Reactor {
             load: LoadMonitor::new(cores),
         });
         runtime.spawn(drive(reactor.clone()));
-        // On one core the thread would only keep JavaScript from answering.
+        // On one core, busy-polling would only keep JavaScript from running.
         if cores > 1 {
             let reactor = reactor.clone();
             runtime.spawn(async move { reactor.load.stay_awake().await });
@@ -105,10 +104,10 @@ impl Reactor {
         Ok(reactor)
     }
 
-    /// Registers a stream, for a reader to wait for, and who is told when it is closed.
+    /// Registers a stream for a reader; `released` is dropped when it is closed.
     ///
     /// # Errors
-    /// The operating system's refusal.
+    /// The error of the operating system.
     #[cfg(unix)]
     pub(super) fn register(
         &self,
@@ -118,7 +117,7 @@ impl Reactor {
         self.descriptors.register(stream, released)
     }
 
-    /// Begins to read.
+    /// Starts a reader.
     pub(crate) fn read(self: &Arc<Self>, task: impl Task + 'static) -> Arc<Reader> {
         let reader = Arc::new(Reader {
             reactor: self.clone(),
@@ -130,9 +129,8 @@ impl Reactor {
         reader
     }
 
-    /// Polls the readers whose streams have something, once each.
-    ///
-    /// Says whether more may have something.
+    /// Polls the event queue, and then each reader that is due once. Returns whether there may be more
+    /// events.
     #[cfg(unix)]
     pub(crate) fn poll_once(&self) -> bool {
         let polling = self.polling();
@@ -145,11 +143,11 @@ impl Reactor {
         found.more
     }
 
-    /// Waits on the I/O thread until the readers have read what their streams had when this was
-    /// called, or have had a turn to.
+    /// Waits on the I/O thread until every reader has been polled for what its stream had when this was
+    /// called.
     pub(crate) async fn catch_up(&self) {
         if self.poller.is_acquired() {
-            // Whoever has the poller polls, or loses it in that time.
+            // In that time the owner polls, or the poller is reclaimed.
             sleep(2 * OWNER_CHECK_INTERVAL).await;
         }
         for _ in 0..CATCH_UP_POLLS {
@@ -157,7 +155,7 @@ impl Reactor {
         }
     }
 
-    /// Polls readers that something else than their stream woke.
+    /// Polls readers that something other than their stream has woken.
     fn poll_due(&self) {
         self.polling().poll_due();
     }
@@ -177,20 +175,20 @@ impl Reactor {
         }
     }
 
-    /// Whether the event loop of JavaScript may well poll the clients itself.
+    /// Whether the load is light enough for the event loop to poll the clients itself.
     pub(crate) fn suits_event_loop(&self) -> bool {
         self.load.is_light() && self.poller.has_one_thread()
     }
 }
 
-/// A thread about to look at the readers that are due.
+/// Marks a thread as about to poll the readers that are due, so that none is woken for them.
 struct PollGuard<'a>(&'a Reactor);
 
 impl PollGuard<'_> {
     fn poll_due(self) {
         let readers = std::mem::take(&mut self.0.due.lock().readers);
         for reader in readers {
-            // The others are polled in any case.
+            // A panic must not keep the other readers from being polled.
             let _ = catch_unwind(AssertUnwindSafe(|| reader.run()));
         }
     }
@@ -210,13 +208,13 @@ impl Drop for PollGuard<'_> {
 
 #[cfg(unix)]
 impl std::os::fd::AsRawFd for Reactor {
-    /// The event queue: readable when a turn is to be taken.
+    /// The event queue: readable when [`Reactor::poll_once`] has something to do.
     fn as_raw_fd(&self) -> std::os::fd::RawFd {
         self.descriptors.as_raw_fd()
     }
 }
 
-/// Takes the turns of the I/O thread.
+/// The loop of the I/O thread.
 async fn drive(reactor: Arc<Reactor>) {
     loop {
         poll_until_acquired(&reactor).await;
@@ -224,11 +222,11 @@ async fn drive(reactor: Arc<Reactor>) {
     }
 }
 
-/// Waits for the clients until a JavaScript thread acquires the poller.
+/// Polls the clients until a JavaScript thread acquires the poller.
 #[cfg(unix)]
 async fn poll_until_acquired(reactor: &Arc<Reactor>) {
     let Ok(queue) = adopt_fd::wait_for(&reactor.descriptors) else {
-        // The operating system is short of something: later.
+        // The operating system lacks a resource: try again later.
         sleep(OWNER_CHECK_INTERVAL).await;
         reactor.poll_once();
         return;
@@ -253,7 +251,7 @@ async fn poll_until_acquired(reactor: &Arc<Reactor>) {
             }
         });
         if more.await {
-            // There may be more again and again, of one who never stops talking or of many.
+            // Clients that never stop sending must not keep other tasks waiting.
             yield_now().await;
         }
     }
@@ -268,8 +266,8 @@ async fn poll_until_acquired(reactor: &Arc<Reactor>) {
     }
 }
 
-/// Polls readers that something else than a stream woke, until the poller is released, or its owner
-/// does not poll and it is reclaimed.
+/// Polls readers that something other than their stream has woken, until the poller is released, or
+/// is reclaimed because its owner does not poll.
 async fn watch_owner(reactor: &Reactor) {
     let mut poll_count = reactor.poll_count.load(Ordering::Relaxed);
     let mut watch = pin!(sleep(OWNER_CHECK_INTERVAL));
@@ -351,12 +349,12 @@ impl Reader {
         self.ended.notify_one();
     }
 
-    /// Reads no more, as soon as what is being read is dealt with.
+    /// Stops the reader, after the poll that is under way.
     pub(crate) fn stop(&self) {
         self.end(&mut self.task.lock());
     }
 
-    /// When the task is done, for the one who waits for it.
+    /// Waits for the end of the task. Only one caller may wait.
     pub(crate) async fn ended(&self) {
         self.ended.notified().await;
     }
@@ -391,7 +389,7 @@ mod tests {
 
     use super::*;
 
-    /// What a test's task does when polled; it counts how often that was, and how often it failed.
+    /// A task with the behaviour that a test gives it. It counts its polls and failures.
     struct Does<F>(F, Arc<Polls>);
 
     #[derive(Default)]
@@ -538,8 +536,8 @@ mod tests {
         });
     }
 
-    /// Has a reader that always has more to say.
-    fn ramble(reactor: &Arc<Reactor>) {
+    /// Adds a reader that is always ready.
+    fn add_busy_reader(reactor: &Arc<Reactor>) {
         let _ = read(reactor, |cx, _| {
             cx.waker().wake_by_ref();
             Poll::Pending
@@ -549,21 +547,21 @@ mod tests {
     #[test]
     fn a_reader_that_is_always_ready_does_not_starve_others() {
         run(|reactor| async move {
-            ramble(&reactor);
+            add_busy_reader(&reactor);
             sleep(Duration::from_millis(1)).await;
             #[cfg(unix)]
             {
                 let (client, reader) = stream(&reactor);
                 drop(client);
                 reader.ended().await;
-                // Nor the I/O thread from reclaiming the poller.
+                // The I/O thread can still reclaim the poller.
                 assert!(reactor.poller.acquire(1));
                 until(|| !reactor.poller.is_acquired()).await;
             }
         });
     }
 
-    /// A client, and the descriptor of its stream.
+    /// A client, and the registered stream of the server.
     #[cfg(unix)]
     fn pair(reactor: &Reactor) -> (std::os::unix::net::UnixStream, Arc<Descriptor>) {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
@@ -572,7 +570,7 @@ mod tests {
         (client, reactor.register(stream, None).unwrap())
     }
 
-    /// A stream that something has come on, and a reader that reads it to its end.
+    /// A client, and a reader that reads its stream to the end.
     #[cfg(unix)]
     fn stream(reactor: &Arc<Reactor>) -> (std::os::unix::net::UnixStream, Arc<Reader>) {
         let (client, descriptor) = pair(reactor);
@@ -595,7 +593,7 @@ mod tests {
     fn many_readers_that_are_always_ready_do_not_starve_the_runtime() {
         use std::io::Write;
 
-        /// More than one look finds.
+        /// More streams than one poll returns events for.
         const MANY: usize = 300;
         run(|reactor| async move {
             let reads = Arc::new(AtomicUsize::new(0));
@@ -608,7 +606,7 @@ mod tests {
                     while descriptor.poll_read(cx, &mut buffer).is_ready() {
                         buffer.clear();
                     }
-                    // Whatever was heard, there is something new.
+                    // Each read makes the stream readable again.
                     client.write_all(b"more").unwrap();
                     reads.fetch_add(1, Ordering::SeqCst);
                     Poll::Pending

@@ -1,9 +1,9 @@
-//! A stream whose bytes Node carries: TLS, and sockets without a descriptor that could be taken.
+//! A stream that Node relays: TLS, and sockets without a descriptor that can be taken.
 //!
-//! JavaScript feeds in what the client sent and writes out what it is told to; the rest of the
-//! server sees a stream like any other. What must stay true: bytes keep their order; neither side
-//! buffers without bound: JavaScript is told to pause while too much is unread, a writer waits
-//! while too much is unwritten; whoever waits learns of the end.
+//! JavaScript passes in what the client sends and writes what it is told to; the rest of the server
+//! sees a stream like any other. What must stay true: bytes keep their order; neither side buffers
+//! without bound, since JavaScript pauses while too much is unread and a writer waits while too much
+//! is unwritten; a waiting reader or writer is woken at the end.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use super::host::{Host, PumpAction, PumpNumber};
 const MAX_UNREAD: usize = 1 << 18;
 /// Unread bytes below which a paused client is resumed.
 const FEW_UNREAD: usize = MAX_UNREAD / 4;
-/// Unwritten bytes from which on a writer waits, and how many are written at once at most: those that
-/// Node has count as taken.
+/// Unwritten bytes from which on a writer waits, and the maximum of one write. Bytes that Node has not
+/// written yet count as unwritten.
 const MAX_UNWRITTEN: usize = 1 << 18;
 
-/// The end of a pump that JavaScript holds.
+/// JavaScript's end of a relayed stream.
 pub(crate) struct Pump {
     number: PumpNumber,
     host: Arc<dyn Host>,
@@ -32,7 +32,7 @@ pub(crate) struct Pump {
 
 #[derive(Default)]
 struct State {
-    /// What the client sent, as one run of bytes: it may come in pieces of one byte each.
+    /// What the client sent, in one buffer, since it may come in pieces of one byte each.
     arrived: Vec<u8>,
     /// How much of that has been read.
     read: usize,
@@ -52,7 +52,7 @@ impl State {
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        // What is moved is never more than what has been read since the last time.
+        // Never moves more bytes than have been read since the last time, so the cost is linear.
         if self.read > self.arrived.len() / 2 {
             self.arrived.drain(..self.read);
             self.read = 0;
@@ -69,7 +69,7 @@ impl State {
         }
     }
 
-    /// Forgets what came; a stream at rest holds nothing.
+    /// Frees the buffer: an idle stream allocates nothing.
     fn clear(&mut self) {
         self.arrived = Vec::new();
         self.read = 0;
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Pump {
 }
 
 impl Pump {
-    /// Makes a pump and the halves of the stream it feeds.
+    /// Makes a relay, and both halves of its stream.
     pub(crate) fn new(number: PumpNumber, host: Arc<dyn Host>) -> (Arc<Self>, Halves) {
         let pump = Arc::new(Self {
             number,
@@ -96,7 +96,7 @@ impl Pump {
         (pump, halves)
     }
 
-    /// Bytes of the client. Says whether more may come; otherwise a notice says when.
+    /// Adds bytes of the client. False if JavaScript must pause until it is told to resume.
     pub(crate) fn arrived(&self, bytes: &[u8]) -> bool {
         let mut state = self.state.lock();
         if state.is_closed {
@@ -108,7 +108,7 @@ impl Pump {
         !state.is_paused
     }
 
-    /// Bytes handed to JavaScript have left it.
+    /// JavaScript has written this many bytes.
     pub(crate) fn written(&self, bytes: usize) {
         let mut state = self.state.lock();
         state.unwritten = state.unwritten.saturating_sub(bytes);
@@ -122,7 +122,7 @@ impl Pump {
         wake(&mut state.reader);
     }
 
-    /// The client is gone, or Node's half is: what it sent before can still be read.
+    /// The socket is closed. What the client sent before can still be read.
     pub(crate) fn closed(&self) {
         let mut state = self.state.lock();
         state.has_ended = true;
@@ -148,15 +148,15 @@ fn wake(waker: &mut Option<Waker>) {
     }
 }
 
-/// Both halves of the stream a pump feeds.
+/// Both halves of a relayed stream.
 pub(crate) type Halves = (PumpReader, PumpWriter);
 
-/// The half of a pump's stream that the server reads.
+/// The half of a relayed stream that the server reads.
 #[derive(Debug)]
 pub(crate) struct PumpReader(Arc<Pump>);
 
 impl PumpReader {
-    /// Reads what there is into `buffer`; nothing read means that the client sends no more.
+    /// Reads available bytes into `buffer`; none means that the client sends no more.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -183,12 +183,13 @@ impl PumpReader {
     }
 }
 
-/// The half of a pump's stream that the server writes. Dropped, it has JavaScript end the stream.
+/// The half of a relayed stream that the server writes. When dropped, it has JavaScript end the
+/// stream.
 #[derive(Debug)]
 pub(crate) struct PumpWriter(Arc<Pump>);
 
 impl PumpWriter {
-    /// Writes what is taken at once.
+    /// Writes as many bytes as fit without waiting.
     ///
     /// # Errors
     /// `WouldBlock` while too much is unwritten, `BrokenPipe` when the stream is closed.
@@ -199,10 +200,10 @@ impl PumpWriter {
         Ok(length)
     }
 
-    /// Writes several parts, as far as they are taken at once.
+    /// Writes several parts; see [`PumpWriter::try_write`].
     ///
     /// # Errors
-    /// See [`PumpWriter::try_write`].
+    /// The same.
     pub(super) fn try_write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         let length = self.take_up(parts.iter().map(|part| part.len()).sum())?;
         let mut bytes = Vec::with_capacity(length);
@@ -214,7 +215,7 @@ impl PumpWriter {
         Ok(length)
     }
 
-    /// Counts so many bytes as unwritten, or as many of them as may be: how many those are.
+    /// Counts bytes as unwritten, up to the maximum of one write. Returns how many those are.
     fn take_up(&self, length: usize) -> io::Result<usize> {
         let mut state = self.0.state.lock();
         if state.is_closed {
@@ -228,7 +229,7 @@ impl PumpWriter {
         Ok(length)
     }
 
-    /// Ready when more may be taken.
+    /// Ready when more may be written.
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.0.state.lock();
         if state.is_closed || state.unwritten < MAX_UNWRITTEN {
@@ -271,7 +272,7 @@ mod tests {
         (told, pump, halves)
     }
 
-    /// What is read at once: `None` if nothing has come, empty at the end.
+    /// Reads without waiting: `None` if there is nothing to read, empty at the end.
     fn read(reader: &mut PumpReader, most: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; most];
         let mut buffer = ReadBuf::new(&mut bytes);
@@ -324,7 +325,7 @@ mod tests {
         }
         assert_eq!(read(&mut reader, 10_000).unwrap().len(), 9_999);
         assert_eq!(pump.state.lock().arrived.capacity(), 0);
-        // A reader that is always a little behind does not have it grow.
+        // Nor does the buffer grow while a reader is always a little behind.
         assert!(pump.arrived(b"xx"));
         for _ in 0..10_000 {
             assert!(pump.arrived(b"xx"));

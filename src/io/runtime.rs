@@ -1,9 +1,9 @@
-//! The runtime every native server of the process shares.
+//! The runtime that all native servers of the process share.
 //!
-//! One I/O thread: on two cores a second one took cycles from the JavaScript thread and gave nothing
-//! back. It runs what is ready in the order in which it became ready, so that clients are served in
-//! the order in which they come; a runtime made for several threads runs the latest first. It is
-//! started on first use and lives as long as the process.
+//! It has one I/O thread: on two cores, a second one took CPU time from the JavaScript thread without
+//! any gain. Tasks run in the order in which they became ready, so that clients are served in the order
+//! in which they come; tokio's multi-threaded runtime would run the latest first. It starts on first use
+//! and lives as long as the process.
 
 use std::future::pending;
 use std::io;
@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Handle};
 
 use super::reactor::Reactor;
 
-/// What runs the tasks of servers, and reads their clients.
+/// Runs the tasks of servers, and the readers of their clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     pub(crate) handle: Handle,
@@ -22,10 +22,10 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// The one of the process.
+    /// The runtime of the process.
     ///
     /// # Errors
-    /// The operating system's refusal to start a thread or to open an event queue.
+    /// The error of the operating system when it starts the thread or opens the event queue.
     pub(crate) fn shared() -> io::Result<Self> {
         static SHARED: OnceLock<Runtime> = OnceLock::new();
         if let Some(shared) = SHARED.get() {
@@ -39,10 +39,10 @@ impl Runtime {
         Ok(SHARED.get_or_init(|| shared).clone())
     }
 
-    /// One whose clients are read on a tokio runtime.
+    /// A runtime on an existing tokio runtime.
     ///
     /// # Errors
-    /// The operating system's refusal to open an event queue.
+    /// The error of the operating system when it opens the event queue.
     pub(crate) fn on(handle: &Handle) -> io::Result<Self> {
         Ok(Self {
             handle: handle.clone(),

@@ -83,7 +83,7 @@ impl std::fmt::Debug for Descriptor {
 
 impl Descriptors {
     /// # Errors
-    /// The operating system's refusal to open an event queue.
+    /// The error of the operating system when it opens the event queue.
     pub(super) fn new() -> io::Result<Arc<Self>> {
         let poll = mio::Poll::new()?;
         Ok(Arc::new(Self {
@@ -101,7 +101,7 @@ impl Descriptors {
     /// Registers a stream; `released` is dropped when it is closed.
     ///
     /// # Errors
-    /// The operating system's refusal.
+    /// The error of the operating system.
     pub(super) fn register(
         self: &Arc<Self>,
         mut stream: Stream,

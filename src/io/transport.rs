@@ -1,4 +1,4 @@
-//! A client's stream, whoever carries its bytes: a descriptor taken from Node, or Node itself.
+//! The stream of a client: a descriptor taken from Node, or a stream that Node relays.
 //!
 //! Two halves: a reader reads from one, any thread writes to the other.
 
@@ -19,7 +19,7 @@ use super::relay::{self, PumpReader, PumpWriter};
 #[cfg(unix)]
 use super::stream::Descriptor;
 
-/// A stream on its way from Node, by what carries it.
+/// A stream that Node hands over.
 #[derive(Debug)]
 pub(crate) enum Carrier {
     #[cfg(unix)]
@@ -27,7 +27,7 @@ pub(crate) enum Carrier {
     Pump(relay::Halves),
 }
 
-/// A stream whose first bytes are written, as far as they were taken.
+/// A stream whose first bytes have been written, except those in `unwritten`.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) read: ReadHalf,
@@ -36,11 +36,11 @@ pub(crate) struct Opened {
 }
 
 impl Carrier {
-    /// Writes the first bytes, as many as are taken at once, and has a reactor wait for what the client
-    /// sends.
+    /// Registers the stream with a reactor, and writes as many of the first bytes as it takes without
+    /// blocking.
     ///
     /// # Errors
-    /// The operating system's refusal, or that nothing can be written any more.
+    /// The error of the operating system, or of a stream that is closed.
     #[cfg_attr(not(unix), allow(unused_variables))]
     pub(crate) fn open(self, reactor: &Reactor, mut first: Vec<u8>) -> io::Result<Opened> {
         let (read, write, written) = match self {
@@ -78,7 +78,7 @@ pub(crate) enum ReadHalf {
     Pump(PumpReader),
 }
 
-/// The half that is written. Dropped, it ends the stream behind what was written.
+/// The half that is written. When dropped, it ends the stream after what was written.
 #[derive(Debug)]
 pub(crate) enum WriteHalf {
     #[cfg(unix)]
@@ -87,7 +87,7 @@ pub(crate) enum WriteHalf {
 }
 
 impl AsyncRead for ReadHalf {
-    /// Reads what there is into `buffer`; nothing read means that the peer sends no more.
+    /// Reads available bytes into `buffer`; none means that the client sends no more.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -102,10 +102,10 @@ impl AsyncRead for ReadHalf {
 }
 
 impl WriteHalf {
-    /// Writes what is taken at once.
+    /// Writes as many bytes as the stream takes without blocking.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing is; any other when nothing will be any more.
+    /// `WouldBlock` when it takes none now; any other error is final.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             #[cfg(unix)]
@@ -114,7 +114,7 @@ impl WriteHalf {
         }
     }
 
-    /// Writes several parts, as far as they are taken at once; see [`WriteHalf::try_write`].
+    /// Writes several parts; see [`WriteHalf::try_write`].
     ///
     /// # Errors
     /// The same.
@@ -127,7 +127,7 @@ impl WriteHalf {
         }
     }
 
-    /// Ready when more may be taken.
+    /// Ready when a write may not block.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             #[cfg(unix)]
@@ -136,7 +136,7 @@ impl WriteHalf {
         }
     }
 
-    /// Whether Node carries the bytes.
+    /// Whether Node relays the bytes.
     pub(crate) fn is_pumped(&self) -> bool {
         match self {
             #[cfg(unix)]
@@ -145,7 +145,7 @@ impl WriteHalf {
         }
     }
 
-    /// Ends the stream at once, whatever is being read or written on it.
+    /// Ends the stream at once, in both directions.
     pub(crate) fn shut_down(&self) {
         match self {
             #[cfg(unix)]
@@ -155,7 +155,7 @@ impl WriteHalf {
     }
 }
 
-/// The end of a stream's writing: nothing is written behind it.
+/// Ends the writing side of a stream when it is dropped.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct WriteEnd(Arc<Descriptor>);

@@ -1,26 +1,26 @@
-//! The frames of a websocket (RFC 6455, section 5), taken apart and put together.
+//! Decodes and encodes the frames of a websocket (RFC 6455, section 5).
 //!
-//! Works on bytes that others carry. What must stay true: a message is handed on whole, once and in
-//! order, however the stream cut it up; a control frame amid the fragments of a message is seen at
-//! once; nothing larger than the limit is ever gathered; between whole messages nothing is held.
+//! It works on bytes that others read and write. What must stay true: a message is passed on complete,
+//! once and in order, however the stream is split; a control frame between the fragments of a message is
+//! passed on at once; nothing larger than the limit is buffered; between messages nothing is buffered.
 
 use std::ops::ControlFlow;
 
 use crate::protocol::ProtocolError;
 
-/// What a client's frames say.
+/// A message of a client, or a control frame.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Message<'a> {
     Text(&'a str),
     Binary(&'a [u8]),
-    /// To be answered with a pong of the same bytes.
+    /// Must be answered with a pong with the same payload.
     Ping(&'a [u8]),
     Pong,
-    /// The client ends the websocket, and says why or not.
+    /// The client closes the websocket, perhaps with a code and a reason.
     Close(Option<CloseFrame<'a>>),
 }
 
-/// What a closing frame holds: a code and a reason, which the server sends back.
+/// The payload of a closing frame: a code and a reason, which the server sends back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CloseFrame<'a>(pub(crate) &'a [u8]);
 
@@ -35,7 +35,7 @@ impl ProtocolError {
     }
 }
 
-/// What kind of frame the server writes.
+/// The opcodes of frames that the server writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum OpCode {
@@ -58,19 +58,19 @@ const RESERVED: u8 = 0x30;
 const OPCODE: u8 = 0x0f;
 const CONTROL: u8 = 0x08;
 const MASKED: u8 = 0x80;
-/// A length that says that the two bytes behind it are the length.
-const EXTENDED: u8 = 126;
-/// A length that says that the eight bytes behind it are the length.
-const LONG: u8 = 127;
-/// The most a control frame may carry.
+/// Means that the next two bytes are the length.
+const LENGTH_16: u8 = 126;
+/// Means that the next eight bytes are the length.
+const LENGTH_64: u8 = 127;
+/// The maximum payload of a control frame.
 const MAX_CONTROL: u8 = 125;
-/// What the length of a frame stays below: `ws` takes no length that JavaScript cannot count.
+/// Lengths from here on are refused, as in `ws`: a JavaScript number cannot hold all of them exactly.
 const MAX_LENGTH: u64 = 1 << 53;
-/// What is set aside for a frame that has begun, in multiples of what came of it: its length alone is
-/// no reason to, since a client may announce what it never sends.
-const RESERVE: usize = 4;
+/// The capacity reserved for an incomplete frame, as a multiple of the bytes received of it. Its length
+/// alone does not count, since a client may announce bytes that it never sends.
+const RESERVE_FACTOR: usize = 4;
 
-/// The bytes of a frame of the server with so much in it.
+/// The length of a server frame with a payload of this length.
 pub(crate) fn frame_len(payload: usize) -> usize {
     payload
         + match payload {
@@ -80,30 +80,30 @@ pub(crate) fn frame_len(payload: usize) -> usize {
         }
 }
 
-/// Begins a frame of the server: its payload, of that length, is to follow.
+/// Writes the header of a server frame, whose payload of this length must follow.
 pub(crate) fn begin_frame(bytes: &mut Vec<u8>, opcode: OpCode, length: usize) {
     bytes.reserve(frame_len(length));
     bytes.push(FINAL | opcode as u8);
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(length), _) if length < EXTENDED => bytes.push(length),
+        (Ok(length), _) if length < LENGTH_16 => bytes.push(length),
         (_, Ok(length)) => {
-            bytes.push(EXTENDED);
+            bytes.push(LENGTH_16);
             bytes.extend_from_slice(&length.to_be_bytes());
         }
         _ => {
-            bytes.push(LONG);
+            bytes.push(LENGTH_64);
             bytes.extend_from_slice(&(length as u64).to_be_bytes());
         }
     }
 }
 
-/// Adds a whole frame of the server.
+/// Writes a complete server frame.
 pub(crate) fn write_frame(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
     begin_frame(bytes, opcode, payload.len());
     bytes.extend_from_slice(payload);
 }
 
-/// A client's frame, as its header has it.
+/// The header of a client's frame.
 #[derive(Debug, Clone, Copy)]
 struct Header {
     is_final: bool,
@@ -114,8 +114,8 @@ struct Header {
     end: usize,
 }
 
-/// Reads a header; `None` while it is not all there. What is wrong with it is found in the order in
-/// which `ws` looks.
+/// Parses a header; `None` while it is incomplete. Errors are found in the order in which `ws` checks
+/// for them.
 fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, ProtocolError> {
     let (&[first, second], rest) = match bytes.split_first_chunk::<2>() {
         Some(split) => split,
@@ -147,11 +147,11 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
         return Err(ProtocolError::Unmasked);
     }
     let (length, rest, size) = match short {
-        EXTENDED => match rest.split_first_chunk::<2>() {
+        LENGTH_16 => match rest.split_first_chunk::<2>() {
             Some((length, rest)) => (u64::from(u16::from_be_bytes(*length)), rest, 8),
             None => return Ok(None),
         },
-        LONG => match rest.split_first_chunk::<8>() {
+        LENGTH_64 => match rest.split_first_chunk::<8>() {
             Some((length, rest)) => (u64::from_be_bytes(*length), rest, 14),
             None => return Ok(None),
         },
@@ -161,7 +161,7 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
         return Err(ProtocolError::LengthTooLarge);
     }
     let length = usize::try_from(length).map_err(|_| ProtocolError::TooBig)?;
-    // A control frame is bounded by itself.
+    // Control frames have a limit of their own.
     if opcode & CONTROL == 0 && length > limit {
         return Err(ProtocolError::TooBig);
     }
@@ -177,7 +177,7 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
     }))
 }
 
-/// Takes a client's mask off.
+/// Removes a client's mask.
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let wide = u64::from_ne_bytes([
         mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
@@ -193,92 +193,92 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     }
 }
 
-/// The whole frames at the front of some bytes.
+/// The complete frames at the start of some bytes.
 #[derive(Debug, Clone, Copy)]
-struct Whole {
+struct Complete {
     /// Where they end.
     end: usize,
-    /// How long the frame behind them is; 0 if that is not known.
+    /// The length of the frame after them; 0 if it is not known.
     next: usize,
 }
 
-/// The frames of one client, as they come.
+/// Decodes the frames of one client.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    /// The most a message may hold.
+    /// The maximum length of a message.
     limit: usize,
-    /// The beginning of a frame whose rest has not come.
-    begun: Vec<u8>,
-    /// The fragments of a message whose rest has not come, and whether it is a text.
+    /// The beginning of an incomplete frame.
+    partial: Vec<u8>,
+    /// The fragments of an incomplete message, and whether it is a text.
     fragments: Option<Box<(bool, Vec<u8>)>>,
 }
 
 impl Frames {
-    /// Frames of messages of `limit` bytes at most.
+    /// A decoder for messages of `limit` bytes at most.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
-            begun: Vec::new(),
+            partial: Vec::new(),
             fragments: None,
         }
     }
 
-    /// Takes bytes, in whose place the unmasked ones are written, and hands on what they complete,
-    /// until told to stop: then what is behind is gone.
+    /// Decodes bytes, which it unmasks in place, and passes each message that they complete to `each`,
+    /// until that breaks: then the rest is discarded.
     ///
     /// # Errors
-    /// What the client may not send; nothing behind it is looked at.
+    /// A violation of the protocol; nothing after it is decoded.
     pub(crate) fn feed(
         &mut self,
         bytes: &mut [u8],
         mut each: impl FnMut(Message<'_>) -> ControlFlow<()>,
     ) -> Result<(), ProtocolError> {
-        if self.begun.is_empty() {
-            let whole = self.split(bytes, &mut each)?;
-            self.keep(&bytes[whole.end..], whole.next);
+        if self.partial.is_empty() {
+            let complete = self.split(bytes, &mut each)?;
+            self.store(&bytes[complete.end..], complete.next);
             return Ok(());
         }
-        let mut gathered = std::mem::take(&mut self.begun);
+        let mut gathered = std::mem::take(&mut self.partial);
         gathered.extend_from_slice(bytes);
-        let whole = self.split(&mut gathered, &mut each)?;
-        if whole.end == 0 {
-            self.begun = gathered;
+        let complete = self.split(&mut gathered, &mut each)?;
+        if complete.end == 0 {
+            self.partial = gathered;
         } else {
-            self.keep(&gathered[whole.end..], whole.next);
+            self.store(&gathered[complete.end..], complete.next);
         }
         Ok(())
     }
 
-    /// Keeps the beginning of a frame that will have so many bytes, as far as that is known.
-    fn keep(&mut self, begun: &[u8], length: usize) {
-        let reserve = length.min(begun.len() * RESERVE);
-        self.begun.reserve_exact(reserve.max(begun.len()));
-        self.begun.extend_from_slice(begun);
+    /// Stores the beginning of a frame of this length; 0 if it is not known.
+    fn store(&mut self, partial: &[u8], length: usize) {
+        let reserve = length.min(partial.len() * RESERVE_FACTOR);
+        self.partial.reserve_exact(reserve.max(partial.len()));
+        self.partial.extend_from_slice(partial);
     }
 
-    /// Handles the whole frames at the front of some bytes.
+    /// Decodes the complete frames at the start of some bytes.
     fn split(
         &mut self,
         bytes: &mut [u8],
         each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-    ) -> Result<Whole, ProtocolError> {
+    ) -> Result<Complete, ProtocolError> {
         let mut end = 0;
         loop {
             let rest = &mut bytes[end..];
             let gathered = self.fragments.as_ref().map(|message| message.1.len());
             let limit = self.limit.saturating_sub(gathered.unwrap_or(0));
             let Some(header) = header(rest, limit, gathered.is_some())? else {
-                return Ok(Whole { end, next: 0 });
+                return Ok(Complete { end, next: 0 });
             };
             let Some(payload) = rest.get_mut(header.start..header.end) else {
                 let next = header.end;
-                return Ok(Whole { end, next });
+                return Ok(Complete { end, next });
             };
             unmask(payload, header.mask);
             end += header.end;
             if self.frame(header, payload, each)?.is_break() {
                 let end = bytes.len();
-                return Ok(Whole { end, next: 0 });
+                return Ok(Complete { end, next: 0 });
             }
         }
     }
@@ -301,11 +301,11 @@ impl Frames {
                     return Ok(ControlFlow::Continue(()));
                 }
                 match self.fragments.take() {
-                    Some(message) => whole(message.0, &message.1, each)?,
+                    Some(message) => complete(message.0, &message.1, each)?,
                     None => ControlFlow::Continue(()),
                 }
             }
-            opcode if header.is_final => whole(opcode == TEXT, payload, each)?,
+            opcode if header.is_final => complete(opcode == TEXT, payload, each)?,
             opcode => {
                 self.fragments = Some(Box::new((opcode == TEXT, payload.to_vec())));
                 ControlFlow::Continue(())
@@ -314,7 +314,7 @@ impl Frames {
     }
 }
 
-fn whole(
+fn complete(
     is_text: bool,
     message: &[u8],
     each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
@@ -326,7 +326,7 @@ fn whole(
     Ok(each(Message::Text(text)))
 }
 
-/// What a closing frame holds, a code and a reason, if it holds anything (section 7.4).
+/// Parses the payload of a closing frame, a code and a reason, if there is any (section 7.4).
 fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, ProtocolError> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return Ok(None);
@@ -345,7 +345,7 @@ fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, ProtocolError> 
 mod tests {
     use super::*;
 
-    /// A client's frame, masked.
+    /// A masked frame of a client.
     fn client(first: u8, payload: &[u8]) -> Vec<u8> {
         let mask = [0x1d, 0xc4, 0x05, 0x9a];
         let mut bytes = Vec::new();
@@ -368,7 +368,7 @@ mod tests {
         }
     }
 
-    /// What is said when the bytes come in pieces of that size.
+    /// Decodes bytes in pieces of this size.
     fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<ProtocolError>) {
         let mut frames = Frames::new(limit);
         let mut received = Vec::new();
@@ -381,11 +381,11 @@ mod tests {
                 return (received, Some(error));
             }
         }
-        assert!(frames.begun.is_empty() && frames.fragments.is_none());
+        assert!(frames.partial.is_empty() && frames.fragments.is_none());
         assert_eq!(
-            frames.begun.capacity(),
+            frames.partial.capacity(),
             0,
-            "nothing is held between messages"
+            "nothing is buffered between messages"
         );
         (received, None)
     }
@@ -471,15 +471,15 @@ mod tests {
         frames
             .feed(announced, |_| unreachable!())
             .expect("a beginning is no fault");
-        assert!(frames.begun.capacity() <= 14 * RESERVE);
+        assert!(frames.partial.capacity() <= 14 * RESERVE_FACTOR);
         let mut frames = Frames::new(1_000_000);
         for (at, byte) in client(0x81, &[b'x'; 10_000]).iter_mut().enumerate() {
             let piece = std::slice::from_mut(byte);
             let fed = frames.feed(piece, |_| ControlFlow::Continue(()));
             assert_eq!(fed, Ok(()));
-            assert!(frames.begun.capacity() <= 2 * (at + 1).max(8));
+            assert!(frames.partial.capacity() <= 2 * (at + 1).max(8));
         }
-        assert_eq!(frames.begun.capacity(), 0);
+        assert_eq!(frames.partial.capacity(), 0);
     }
 
     #[test]
@@ -491,7 +491,7 @@ mod tests {
             assert_eq!(fed, Ok(()));
             let kept = frames.fragments.as_ref().map(|it| it.1.capacity());
             assert!(kept.is_some_and(|kept| kept <= 2 * (at + 1).max(8)));
-            assert_eq!(frames.begun.capacity(), 0);
+            assert_eq!(frames.partial.capacity(), 0);
         }
     }
 
@@ -505,7 +505,7 @@ mod tests {
             ControlFlow::Break(())
         });
         assert_eq!((fed, received), (Ok(()), 1));
-        assert!(frames.begun.is_empty());
+        assert!(frames.partial.is_empty());
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What must stay true for every input of the codec of frames; `fuzz/` and the unit tests run it. A
-//! function panics where it does not.
+//! Properties of the frame codec that hold for every input; `fuzz/` and the unit tests run them. A
+//! function panics if its property does not hold.
 
 use std::ops::ControlFlow;
 
 use super::codec::{Frames, Message};
 use crate::protocol::ProtocolError;
 
-/// A frame's content, kept.
+/// An owned message.
 #[derive(Debug, PartialEq, Eq)]
 enum Received {
     Text(String),
@@ -16,7 +16,7 @@ enum Received {
     Close(Option<Vec<u8>>),
 }
 
-/// Reads the frames of a stream that comes in chunks of these sizes, over and over.
+/// Decodes a stream in chunks of these sizes, repeated.
 fn frames_of(
     stream: &[u8],
     limit: usize,
@@ -50,8 +50,8 @@ fn frames_of(
     (received, None)
 }
 
-/// The frames of a client: a stream means the same however it is cut up, and no message is larger than
-/// the limit. The first bytes are the limit and the sizes of the chunks.
+/// A client's stream decodes to the same messages however it is split, and no message is larger than the
+/// limit. The first bytes are the limit and the sizes of the chunks.
 pub fn frames(input: &[u8]) {
     let Some((&[limit, first, second], stream)) = input.split_first_chunk::<3>() else {
         return;

@@ -1,11 +1,11 @@
-//! The answer to a request that asks for a websocket.
+//! The response to a WebSocket handshake.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha1::{Digest, Sha1};
 
-/// The head of the answer (RFC 6455, section 4.2.2), by the client's `Sec-WebSocket-Key`. `headers`
-/// are more lines for it, each with its line break.
+/// The head of the response (RFC 6455, section 4.2.2) to a client's `Sec-WebSocket-Key`. `headers` are
+/// additional lines, each with its line break.
 pub(crate) fn switching_protocols(key: &str, headers: &str) -> Vec<u8> {
     const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     let accept = Sha1::new().chain_update(key).chain_update(GUID).finalize();

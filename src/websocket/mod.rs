@@ -1,11 +1,11 @@
-//! Websockets (RFC 6455), as far as they are bytes.
+//! The WebSocket protocol (RFC 6455) on bytes.
 //!
 //! ```text
-//! handshake  the answer to an upgrade       codec  frames, taken apart and put together
-//! rewind     a stream with bytes in front
+//! handshake  the response to an upgrade     codec  decodes and encodes frames
+//! rewind     a stream with bytes read before
 //! ```
 //!
-//! Knows nothing of what is in a frame.
+//! Nothing here knows what messages mean.
 
 pub(crate) mod codec;
 #[cfg(any(test, feature = "fuzzing"))]

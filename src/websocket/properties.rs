@@ -1,4 +1,4 @@
-//! The codec of frames compared with that of tungstenite, which was written from RFC 6455 by others.
+//! Compares the frame codec with that of tungstenite, an independent implementation of RFC 6455.
 //!
 //! Frames that one of them writes are read by the other as the same messages, and what one refuses the
 //! other refuses. Where they differ on purpose, a test says how and why. `PROPTEST_CASES` in the
@@ -22,10 +22,10 @@ use crate::protocol::ProtocolError;
 /// Longer than any message but those of [`frames`].
 const NO_LIMIT: usize = 1 << 20;
 
-/// The most a message of [`frames`] may hold.
+/// The maximum length of a message of [`frames`].
 const LIMIT: usize = 200;
 
-/// What a reader hands on.
+/// A message as a decoder passes it on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Received {
     Text(String),
@@ -307,7 +307,7 @@ impl AnyFrame {
     }
 }
 
-/// What tungstenite hands on in the place of a close code that it does not know.
+/// What tungstenite returns in place of an unknown close code.
 fn violation() -> Received {
     Received::Close(Some((1002, "Protocol violation".to_owned())))
 }
@@ -366,7 +366,7 @@ proptest! {
         let (mut ours, fault) = read_by_us(&stream, usize::MAX, LIMIT);
         let (theirs, error) = read_by_tungstenite(&stream, Role::Server, LIMIT);
         if let Some(Error::Utf8(_)) = error {
-            // It is seen in a fragment, and by us when the message is whole.
+            // tungstenite finds it in a fragment, and our codec in the complete message.
             prop_assert!(ours.starts_with(&theirs), "{ours:?} {theirs:?}");
             prop_assert!(ours[theirs.len()..].iter().all(Received::is_control));
             return Ok(());
@@ -381,8 +381,8 @@ proptest! {
     }
 }
 
-/// A close code that may not be sent is an error for us, as it is for `ws`; tungstenite hands on another
-/// one. Of 1014, "bad gateway", which IANA has registered, tungstenite does not know.
+/// A close code that may not be sent is an error for our codec, as for `ws`; tungstenite replaces it.
+/// tungstenite does not know 1014, "bad gateway", which IANA has registered.
 #[test]
 fn close_codes_are_those_of_tungstenite_and_1014() {
     for code in 0..=u16::MAX {

@@ -1,4 +1,4 @@
-//! A stream of which some bytes were read already, put back in front.
+//! A stream that first returns bytes that were read before.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, ReadBuf};
 
-/// Reads `prefix` first, then `inner`: Node may read beyond the request it hands over.
+/// Reads `prefix` first, then `inner`: Node may have read beyond the request that it hands over.
 #[derive(Debug)]
 pub(crate) struct Rewind<T> {
     prefix: Bytes,
@@ -34,7 +34,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Rewind<T> {
         buffer.put_slice(&prefix[..length]);
         prefix.advance(length);
         if prefix.is_empty() {
-            // A stream at rest holds nothing.
+            // An idle stream allocates nothing.
             *prefix = Bytes::new();
         }
         Poll::Ready(Ok(()))
