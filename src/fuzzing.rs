@@ -1,4 +1,4 @@
-//! The properties that `fuzz/` looks for counterexamples to, by the name of their target.
+//! The properties that `fuzz/` tests, by the name of their target.
 
 #[allow(unused_imports)] // The unit tests call them where they are.
 pub use crate::bridge::fuzzing::batches;

@@ -4,9 +4,9 @@
 //! - [`session`]: the life of one socket and of its calls, as a pure state machine. No threads, no
 //!   clock, no JavaScript: what may happen when is decided here, for every host.
 //! - [`protocol`]: the numbers, names and letters that Rust and JavaScript share.
-//! - [`bridge`]: the one border with V8. What JavaScript calls, the queue that wakes it, and the
-//!   only JavaScript values there are.
-//! - [`io`]: bytes of clients, who reads and writes them, and what carries them.
+//! - [`bridge`]: the boundary with V8. What JavaScript calls, the queue that wakes it, and all
+//!   JavaScript values.
+//! - [`io`]: the streams of clients, and the threads that read and write them.
 //! - [`websocket`]: the frames of websockets.
 //! - [`engineio`]: Engine.IO, the connections of clients.
 //! - [`socketio`]: the native Socket.IO server on these connections.

@@ -305,7 +305,7 @@ class Server extends EventEmitter {
           commands.flush();
         } finally {
           if (isLarge) {
-            native.heard();
+            native.processed();
           }
           if (more) {
             setImmediate(() => native.resume());

@@ -1,14 +1,14 @@
-//! What JavaScript reports of an attempt to authenticate, and what the session answers, for both kinds
-//! of host: a socket of a JavaScript server ([`super::session`]) and one of ours ([`super::server`]).
+//! What JavaScript reports of an attempt to authenticate, and what the session answers, for both kinds of
+//! socket: those of a JavaScript server ([`super::session`]) and native ones ([`super::server`]).
 //!
-//! Each function takes `handle`, which hands the event to the session of the socket.
+//! Each function takes `handle`, which passes the event to the session of the socket.
 
 use std::sync::Arc;
 
 use crate::protocol::SessionAnswer;
 use crate::session::{Attempt, Effect, Effects, Event, Instance, Methods};
 
-/// The client handed credentials to this instance. Answers with the number of the attempt that begins.
+/// The client sent credentials to this instance. Returns the number of the attempt that begins.
 pub(super) fn credentials(instance: Instance, handle: impl FnOnce(Event<'_>) -> Effects) -> i64 {
     match first(handle(Event::Credentials { instance })) {
         Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
@@ -16,8 +16,8 @@ pub(super) fn credentials(instance: Instance, handle: impl FnOnce(Event<'_>) -> 
     }
 }
 
-/// The handler that the attempt waits for is done. Answers with the index of the onConnected handler
-/// to run, or with a [`SessionAnswer`].
+/// The handler that the attempt waits for is done. Returns the index of the onConnected handler to run,
+/// or a [`SessionAnswer`].
 pub(super) fn outcome(
     instance: Instance,
     attempt: Attempt,
@@ -39,7 +39,7 @@ pub(super) fn outcome(
     }
 }
 
-/// The attempt has bound these methods. Answers whether the socket is authenticated.
+/// The attempt has bound these methods. Returns whether the socket is authenticated.
 pub(super) fn bound(
     instance: Instance,
     attempt: Attempt,
@@ -54,8 +54,7 @@ pub(super) fn bound(
     matches!(first(handle(event)), Some(Effect::Authenticated { .. }))
 }
 
-/// The client acknowledged the `unauthorized` of the attempt. Answers whether to disconnect the
-/// socket.
+/// The client acknowledged the `unauthorized` of the attempt. Returns whether to disconnect the socket.
 pub(super) fn acknowledged(
     instance: Instance,
     attempt: Attempt,
@@ -65,7 +64,7 @@ pub(super) fn acknowledged(
     matches!(first(handle(event)), Some(Effect::Disconnect))
 }
 
-/// The first of these effects: those of one attempt come alone.
+/// The only effect: an attempt has one at a time.
 pub(super) fn first(effects: Effects) -> Option<Effect> {
     effects.into_iter().next()
 }

@@ -1,12 +1,12 @@
-//! The queue of notices for JavaScript, and the one wake-up for many of them.
+//! The queue of events for JavaScript, and one wake-up for many of them.
 //!
-//! The I/O thread queues; the first notice after a quiet moment wakes the JavaScript thread, which
-//! then takes what has gathered as one joined JSON text. What must stay true:
-//! - notices arrive in the order in which they were queued, each once;
-//! - a flood cannot starve the application's event loop: one turn of it takes at most
-//!   [`MAX_RECORDS`] or [`MAX_BYTES`], and the next portion only after the loop has gone round;
-//! - a text of a client never reaches beyond its own record. It was checked to be one JSON value
-//!   when it came; if a batch still cannot be parsed, JavaScript asks for its records one by one.
+//! The first event that the I/O thread queues wakes the JavaScript thread, which then takes all queued
+//! events as one JSON text. What must stay true:
+//! - events arrive in the order in which they were queued, each once;
+//! - a flood cannot starve the application: one iteration of the event loop takes at most
+//!   [`MAX_RECORDS`] or [`MAX_BYTES`], and the next batch comes in a later iteration;
+//! - a client's text cannot extend beyond its own record. It was checked to be one JSON value; if a
+//!   batch still cannot be parsed, JavaScript asks for its records one by one.
 //!
 //! [`crate::protocol`] says what a record is.
 
@@ -26,68 +26,71 @@ use crate::session::Instance;
 use crate::socketio::events::{self, Event, EventSink as _, Run};
 use crate::socketio::server::MAX_ATTACHMENTS;
 
-/// Records one turn of the event loop takes at most.
+/// The maximum number of records in one iteration of the event loop.
 const MAX_RECORDS: usize = 1024;
-/// Bytes of payload one turn of the event loop takes at most, unless one record is larger.
+/// The maximum payload in one iteration of the event loop, unless one record is larger.
 const MAX_BYTES: usize = 1 << 20;
-/// A portion of so many records is large: JavaScript has heard it when it has dealt with it, not
-/// before. So one that floods is read while JavaScript rests, and does not keep two threads busy.
-const LARGE: usize = 32;
+/// A batch of at least this many records is large: its permits are released when JavaScript has
+/// processed it, not when it takes it. So a flooding client is read only as fast as JavaScript processes.
+const MIN_LARGE_BATCH: usize = 32;
 /// A text buffer larger than this is not kept for the next batch.
-const KEEP_BYTES: usize = 1 << 20;
-/// How often the event loop goes round until what clients had sent has been read: once to accept
-/// their connections, and once to read those.
-const ROUNDS: u8 = 2;
+const MAX_KEPT_BYTES: usize = 1 << 20;
+/// Iterations of the event loop after which it has read what clients had sent: one to accept their
+/// connections, and one to read from them.
+const READ_ITERATIONS: u8 = 2;
 const _: () = assert!(MAX_ATTACHMENTS < ATTACHMENT_RADIX as usize);
 
-/// Wakes JavaScript, which then takes.
+/// Wakes JavaScript, which then takes a batch.
 pub(crate) type Wake = Box<dyn Fn() + Send>;
 
-/// The queue.
+/// The queue of events.
 pub(crate) struct EventQueue {
     waiting: Mutex<Vec<Event>>,
-    /// JavaScript is awake or will wake: nobody need wake it.
+    /// JavaScript is awake or about to wake, so it need not be woken.
     armed: AtomicBool,
-    /// How many are about to queue more, and wake when they have.
+    /// How many [`WakeGuard`](crate::io::host::WakeGuard)s delay the wake-up.
     wake_guards: AtomicUsize,
     wake: Mutex<Option<Wake>>,
     taking: Mutex<Taking>,
 }
 
-/// What the JavaScript thread is in the middle of.
+/// The state of the JavaScript thread.
 struct Taking {
-    /// Taken from the queue and not yet given to JavaScript, the next one last.
-    left: Vec<Event>,
+    /// Events that were taken from the queue and not delivered yet, the next one last.
+    undelivered: Vec<Event>,
     text: Vec<u8>,
-    /// Where each record of `text` ends.
+    /// The end of each record in `text`.
     ends: Vec<usize>,
     records_left: usize,
     bytes_left: usize,
-    /// What clients said in a portion that JavaScript has not dealt with yet.
+    /// The permits of a large batch that JavaScript has not processed yet.
     permits: Vec<Permit>,
-    /// Who waits for the event loop to go round, and how often it still has to.
-    rounds: Vec<(u8, oneshot::Sender<()>)>,
+    /// Tasks that wait for iterations of the event loop, with the number of those that are missing.
+    iterations: Vec<(u8, oneshot::Sender<()>)>,
 }
 
 impl Taking {
-    fn gone_round(&mut self) {
-        for (left, _) in &mut self.rounds {
-            *left -= 1;
+    fn iterated(&mut self) {
+        for (undelivered, _) in &mut self.iterations {
+            *undelivered -= 1;
         }
-        for (_, tell) in self.rounds.extract_if(.., |(left, _)| *left == 0) {
-            // Who waited may have left.
+        for (_, tell) in self
+            .iterations
+            .extract_if(.., |(undelivered, _)| *undelivered == 0)
+        {
+            // The receiver may have been dropped.
             let _ = tell.send(());
         }
     }
 }
 
-/// A portion of notices; its text is in [`EventQueue::with_text`].
+/// A batch of events. [`EventQueue::with_text`] has its text.
 #[derive(Debug)]
-pub(crate) struct Portion {
+pub(crate) struct Batch {
     pub(crate) attachments: Vec<Bytes>,
-    /// JavaScript has to come back for more after its event loop has gone round.
+    /// JavaScript must call `resume` in the next iteration of its event loop.
     pub(crate) more: bool,
-    /// JavaScript has to say when it has dealt with it.
+    /// JavaScript must call `processed` when it has processed the batch.
     pub(crate) is_large: bool,
 }
 
@@ -99,24 +102,24 @@ impl EventQueue {
             wake_guards: AtomicUsize::new(0),
             wake: Mutex::new(None),
             taking: Mutex::new(Taking {
-                left: Vec::new(),
+                undelivered: Vec::new(),
                 text: Vec::new(),
                 ends: Vec::new(),
                 records_left: MAX_RECORDS,
                 bytes_left: MAX_BYTES,
                 permits: Vec::new(),
-                rounds: Vec::new(),
+                iterations: Vec::new(),
             }),
         }
     }
 
-    /// Gives the queue its way to wake JavaScript, or takes it away.
+    /// Sets or removes the function that wakes JavaScript.
     pub(crate) fn set_wake(&self, wake: Option<Wake>) {
         let is_gone = wake.is_none();
         *self.wake.lock() = wake;
         if is_gone {
-            // It goes round for nobody any more.
-            self.taking.lock().rounds.clear();
+            // Its iterations are not reported any more.
+            self.taking.lock().iterations.clear();
         }
     }
 
@@ -128,7 +131,7 @@ impl EventQueue {
         }
     }
 
-    /// Wakes JavaScript anew: it was to be told otherwise, which could not be done.
+    /// Wakes JavaScript after the event loop could not deliver a batch itself.
     #[cfg(target_os = "linux")]
     pub(super) fn wake_again(&self) {
         if let Some(wake) = &*self.wake.lock() {
@@ -136,19 +139,19 @@ impl EventQueue {
         }
     }
 
-    /// The next portion. What clients said in a small one counts as heard.
-    pub(crate) fn take(&self) -> Portion {
+    /// Takes the next batch. The events of a small one count as delivered.
+    pub(crate) fn take(&self) -> Batch {
         let taking = &mut *self.taking.lock();
         taking.text.clear();
         taking.ends.clear();
-        // Cleared before the queue is looked at: what comes later wakes again.
+        // Cleared before the queue is read, so that later events wake JavaScript again.
         self.armed.store(false, Ordering::SeqCst);
         let mut attachments = Vec::new();
         taking.text.push(b'[');
-        while let Some(mut event) = self.next(&mut taking.left) {
+        while let Some(mut event) = self.next(&mut taking.undelivered) {
             let bytes = event.len();
             if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
-                taking.left.push(event);
+                taking.undelivered.push(event);
                 break;
             }
             taking.records_left -= 1;
@@ -158,43 +161,43 @@ impl EventQueue {
         }
         taking.text.push(b']');
         let spent = taking.records_left == 0 || taking.bytes_left == 0;
-        let more = spent || !taking.left.is_empty() || !taking.rounds.is_empty();
+        let more = spent || !taking.undelivered.is_empty() || !taking.iterations.is_empty();
         if more {
-            // Until JavaScript comes back nobody else wakes it.
+            // JavaScript is not woken before it calls `resume`.
             self.armed.store(true, Ordering::SeqCst);
         }
-        let is_large = taking.ends.len() >= LARGE;
+        let is_large = taking.ends.len() >= MIN_LARGE_BATCH;
         if !is_large {
             taking.permits.clear();
         }
-        Portion {
+        Batch {
             attachments,
             more,
             is_large,
         }
     }
 
-    /// JavaScript has dealt with a large portion: who said much of it may say more.
+    /// JavaScript has processed a large batch, so its clients are read again.
     pub(crate) fn processed(&self) {
         self.taking.lock().permits.clear();
     }
 
-    fn next(&self, left: &mut Vec<Event>) -> Option<Event> {
-        if left.is_empty() {
-            std::mem::swap(left, &mut *self.waiting.lock());
-            left.reverse();
+    fn next(&self, undelivered: &mut Vec<Event>) -> Option<Event> {
+        if undelivered.is_empty() {
+            std::mem::swap(undelivered, &mut *self.waiting.lock());
+            undelivered.reverse();
         }
-        left.pop()
+        undelivered.pop()
     }
 
-    /// JavaScript's event loop has gone round: the next portion may come.
+    /// The next iteration of the event loop has begun, so the next batch may be taken.
     pub(crate) fn resume(&self) {
         let idle = {
             let taking = &mut *self.taking.lock();
             taking.records_left = MAX_RECORDS;
             taking.bytes_left = MAX_BYTES;
-            taking.gone_round();
-            taking.left.is_empty() && taking.rounds.is_empty()
+            taking.iterated();
+            taking.undelivered.is_empty() && taking.iterations.is_empty()
         };
         self.armed.store(false, Ordering::SeqCst);
         if !idle || !self.waiting.lock().is_empty() {
@@ -202,17 +205,17 @@ impl EventQueue {
         }
     }
 
-    /// The text of the portion taken last.
+    /// Passes the text of the last batch to `read`.
     pub(crate) fn with_text<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
         let taking = &mut *self.taking.lock();
         let result = read(&taking.text);
-        if taking.text.capacity() > KEEP_BYTES && taking.ends.is_empty() {
+        if taking.text.capacity() > MAX_KEPT_BYTES && taking.ends.is_empty() {
             taking.text = Vec::new();
         }
         result
     }
 
-    /// The records of the portion taken last, each as a JSON array of its own.
+    /// The records of the last batch, each as a JSON array.
     pub(crate) fn records(&self) -> Vec<String> {
         let taking = self.taking.lock();
         let mut start = 1;
@@ -229,7 +232,7 @@ impl EventQueue {
 impl events::EventSink for EventQueue {
     fn push(&self, event: Event) {
         self.waiting.lock().push(event);
-        // Whoever holds the queue looks at it afterwards.
+        // Otherwise the last guard wakes JavaScript when it is dropped.
         if self.wake_guards.load(Ordering::SeqCst) == 0 {
             self.wake();
         }
@@ -259,14 +262,14 @@ impl Host for EventQueue {
     fn round(&self) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         if self.wake.lock().is_some() {
-            self.taking.lock().rounds.push((ROUNDS, tell));
+            self.taking.lock().iterations.push((READ_ITERATIONS, tell));
             self.wake();
         }
         told
     }
 }
 
-/// What stands in the place of a payload that a record does not have.
+/// The payload of a record that has none.
 const NO_PAYLOAD: &str = "0";
 
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
@@ -292,7 +295,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             ..
         } => {
             let socket = id(socket);
-            // Ids below 0, which only MessagePack has, make room for `NONE`.
+            // Negative ids, which only MessagePack has, are moved by one to leave room for `NONE`.
             let ack = ack.map_or(NONE, |ack| ack.saturating_add(ack >> 63));
             let mut runs = runs.into_iter().peekable();
             let first = match runs.peek() {
@@ -440,7 +443,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
     }
 }
 
-/// What there is to say of a reason besides its number.
+/// The details of a reason besides its number.
 fn details(reason: CloseReason) -> Cow<'static, str> {
     match reason {
         CloseReason::InvalidFrame(error) => serde_json::Value::String(error.to_string())
@@ -450,8 +453,8 @@ fn details(reason: CloseReason) -> Cow<'static, str> {
     }
 }
 
-/// A number as JavaScript gets it. It counts from 0 and has a place in a double for longer than any
-/// process lives: at a million a second for 285 years.
+/// A number for JavaScript. Numbers count up from 0, and stay exact as doubles for 285 years at a million
+/// a second.
 fn id(number: u64) -> i64 {
     number.cast_signed()
 }
@@ -501,8 +504,8 @@ mod tests {
             socket: 7,
             reason: CloseReason::TransportClose,
         });
-        let portion = queue.take();
-        assert!(portion.attachments.is_empty() && !portion.more);
+        let batch = queue.take();
+        assert!(batch.attachments.is_empty() && !batch.more);
         assert_eq!(text(&queue), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
         assert_eq!(
             queue.records(),
@@ -524,7 +527,7 @@ mod tests {
                 permit: None,
             });
         }
-        let Portion { attachments, .. } = queue.take();
+        let Batch { attachments, .. } = queue.take();
         assert_eq!(attachments.len(), 4);
         let second = 2 * ATTACHMENT_RADIX + 2;
         assert_eq!(text(&queue), format!("[6,0,3,0,2,[],6,1,3,0,{second},[]]"));
@@ -543,7 +546,7 @@ mod tests {
             if !more {
                 break;
             }
-            // Without going round there is nothing more to take.
+            // In the same iteration there is nothing more to take.
             let still = queue.take();
             assert!(still.more && queue.records().is_empty());
             queue.resume();
@@ -602,9 +605,9 @@ mod tests {
         assert!(!queue.take().is_large);
         assert!(
             !inbound_budget.is_exceeded(),
-            "a small portion is heard at once"
+            "a small batch counts as delivered at once"
         );
-        for _ in 0..LARGE {
+        for _ in 0..MIN_LARGE_BATCH {
             queue.push(permit(HIGH_WATER));
         }
         assert!(queue.take().is_large);
@@ -624,6 +627,6 @@ mod tests {
             queue.push(event(socket, "[\"m\"]"));
         }
         queue.take();
-        assert!(queue.armed.load(Ordering::SeqCst), "a portion is spent");
+        assert!(queue.armed.load(Ordering::SeqCst), "the limits are used up");
     }
 }

@@ -1,5 +1,5 @@
-//! What must stay true for every batch of records for JavaScript; `fuzz/` and the unit tests run it. A
-//! function panics where it does not.
+//! Properties that hold for every batch of records for JavaScript; `fuzz/` and the unit tests run them.
+//! A function panics if its property does not hold.
 
 // A property that does not hold panics; only the fuzz targets and the unit tests run them.
 #![allow(clippy::expect_used)]
@@ -15,8 +15,8 @@ use crate::socketio::packet::{self, Payload};
 /// How many values a record has in a batch.
 const FIELDS: usize = 6;
 
-/// Messages of clients, a line each, as records of a batch: each stands in its own record, whole, and
-/// its attachments are those it came with.
+/// Messages of clients, one for each line, become records of a batch: each is complete in its own record,
+/// with its own attachments.
 pub fn batches(input: &[u8]) {
     let queue = EventQueue::new();
     let mut pushed = Vec::new();
@@ -52,9 +52,9 @@ pub fn batches(input: &[u8]) {
     }
     let mut pushed = pushed.into_iter();
     loop {
-        let portion = queue.take();
+        let batch = queue.take();
         let records = queue.records();
-        let mut attached = portion.attachments.len();
+        let mut attached = batch.attachments.len();
         queue.with_text(|text| {
             let values: Vec<&RawValue> = serde_json::from_slice(text).expect("a batch that parses");
             assert_eq!(values.len(), FIELDS * records.len());
@@ -68,10 +68,10 @@ pub fn batches(input: &[u8]) {
             }
         });
         assert_eq!(attached, 0);
-        if portion.is_large {
+        if batch.is_large {
             queue.processed();
         }
-        if !portion.more {
+        if !batch.more {
             break;
         }
         queue.resume();

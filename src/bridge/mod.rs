@@ -1,17 +1,17 @@
-//! The one border with V8.
+//! The boundary with V8.
 //!
 //! ```text
 //! session      Session: the state of a socket that a JavaScript server owns
 //! server       NativeServer: the server in Rust, as JavaScript drives it
-//! event_batch  the queue of notices, and the one wake-up for many of them
-//! event_loop/  Node's, waiting for clients that say little
-//! authentication  what both ask a session, and its answers as numbers
+//! event_batch  the queue of events, and one wake-up for many of them
+//! event_loop/  Node's event loop, which polls the clients under light load
+//! authentication  what both report to a session, and its answers as numbers
 //! protocol     the numbers that JavaScript shares, as an object
-//! value        strings and buffers of JavaScript, in and out
+//! value        converts strings and buffers of JavaScript
 //! ```
 //!
-//! Only here do JavaScript values exist. Every function that JavaScript calls catches panics: one
-//! that crossed the border would end the process.
+//! JavaScript values exist only here. Every function that JavaScript calls catches panics, since a panic
+//! that reached JavaScript would end the process.
 
 #[cfg(not(feature = "no-node"))]
 mod authentication;

@@ -1,10 +1,9 @@
 //! The native server, as JavaScript drives it.
 //!
-//! `lib/socketio/server.js` and its neighbours call these methods with numbers they were given and text they
-//! wrote; what comes the other way goes through the [`EventQueue`]. What must stay true: no method
-//! panics or throws for a number that names nothing any more, since sockets end at any time. A number
-//! that names something is 64 bits wide here and exact as a double there: none is given twice,
-//! however long the process lives.
+//! `lib/socketio/` calls these methods with numbers that it was given and text that it wrote; events for
+//! JavaScript go through the [`EventQueue`]. What must stay true: no method panics or throws for a number
+//! whose socket has ended, since sockets end at any time. Numbers have 64 bits here and are exact as
+//! doubles in JavaScript; none is used twice in a process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,8 +89,8 @@ impl From<NativeOptions> for Options {
     }
 }
 
-/// The function that wakes JavaScript: it carries nothing, does not keep the process alive, and is
-/// called with a batch, its attachments, whether more waits, and whether it is large.
+/// The function that wakes JavaScript. It does not keep the process alive, and calls `receive` with a
+/// batch, its attachments, whether there is more, and whether the batch is large.
 type Receive = ThreadsafeFunction<
     (),
     UnknownReturnValue,
@@ -102,7 +101,7 @@ type Receive = ThreadsafeFunction<
     0,
 >;
 
-/// A Socket.IO server in Rust, on its own thread.
+/// A Socket.IO server in Rust, with its own I/O thread.
 #[napi]
 pub struct NativeServer {
     server: Arc<Server>,
@@ -112,7 +111,7 @@ pub struct NativeServer {
     tables: Mutex<Tables>,
 }
 
-/// The method tables applications have, by number.
+/// The method tables of the application, by number.
 #[derive(Default)]
 struct Tables {
     last: u64,
@@ -121,9 +120,9 @@ struct Tables {
 
 #[napi]
 impl NativeServer {
-    /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with what happens;
-    /// with `more` it is not called again before `resume`, with `isLarge` it calls `heard` at its end.
-    /// Without `hasLibuv` no event loop waits for clients: the I/O thread does.
+    /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with batches of events. After
+    /// one with `more` it is not called again before `resume`; after one with `isLarge`, `processed` must be
+    /// called. Without `hasLibuv`, only the I/O thread polls clients.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
@@ -147,14 +146,14 @@ impl NativeServer {
                     .upgrade()
                     .ok_or_else(|| Error::from_reason("The server is gone."))?;
                 let env = context.env.raw();
-                event_loop::wait_if_suitable(&reactor);
-                let portion = queue.take();
+                event_loop::acquire_if_suitable(&reactor);
+                let batch = queue.take();
                 let text = queue.with_text(|text| value::string(env, text))?;
                 Ok(FnArgs::from((
                     text,
-                    value::buffers(env, &portion.attachments)?,
-                    portion.more,
-                    portion.is_large,
+                    value::buffers(env, &batch.attachments)?,
+                    batch.more,
+                    batch.is_large,
                 )))
             })?;
         if has_libuv {
@@ -162,7 +161,7 @@ impl NativeServer {
         }
         let found_by = Arc::downgrade(&queue);
         queue.set_wake(Some(Box::new(move || {
-            if event_loop::gather(&found_by) {
+            if event_loop::note(&found_by) {
                 return;
             }
             receive.call((), ThreadsafeFunctionCallMode::NonBlocking);
@@ -178,38 +177,38 @@ impl NativeServer {
         })
     }
 
-    /// The event loop has gone round after `more`: the next portion may come.
+    /// The next iteration of the event loop after `more` has begun: the next batch may come.
     #[napi(catch_unwind)]
     pub fn resume(&self) {
         self.queue.resume();
     }
 
-    /// A large batch is dealt with.
+    /// A large batch has been processed.
     #[napi(catch_unwind)]
-    pub fn heard(&self) {
+    pub fn processed(&self) {
         self.queue.processed();
     }
 
-    /// The records of the last batch, each as JSON of its own.
+    /// The records of the last batch, each as a JSON array.
     #[napi(catch_unwind)]
     pub fn records(&self) -> Vec<String> {
         self.queue.records()
     }
 
-    /// The index of a namespace, made on first use. Clients may join it from now on.
+    /// The index of a namespace, which is created on first use. Clients may join it from now on.
     #[napi(catch_unwind)]
     pub fn namespace(&self, name: String) -> i64 {
         self.server.namespace(&name).cast_signed()
     }
 
-    /// Forgets a namespace that has no sockets.
+    /// Removes a namespace that has no sockets.
     #[napi(catch_unwind)]
     pub fn remove_namespace(&self, index: i64) {
         self.server.remove_namespace(index.cast_unsigned());
     }
 
-    /// Has the numbers of sockets, namespaces and tables that are given from now on begin behind this
-    /// one. For tests, which show that none of them is taken for another after very many.
+    /// Has the numbers of new sockets, namespaces and tables begin after this one. For tests of very
+    /// long-lived processes.
     #[napi(catch_unwind)]
     pub fn skip_numbers(&self, to: i64) {
         let to = to.cast_unsigned();
@@ -218,14 +217,13 @@ impl NativeServer {
         tables.last = tables.last.max(to);
     }
 
-    /// From now on a client that wants a namespace that does not exist is reported as an ask,
-    /// instead of being refused.
+    /// Reports clients that ask for a namespace that does not exist, instead of refusing them.
     #[napi(catch_unwind)]
     pub fn ask_for_namespaces(&self) {
-        self.server.ask_for_namespaces();
+        self.server.report_namespace_requests();
     }
 
-    /// Checks a request by what its URL and its method say; a `sid` that is given is not empty.
+    /// Checks a request by its URL and its method; `sid` is not empty.
     ///
     /// @returns a `RequestVerdict`, or the `Refusal` of the request
     #[napi(catch_unwind)]
@@ -250,16 +248,15 @@ impl NativeServer {
         }
     }
 
-    /// Takes a websocket. With a descriptor Node has stopped reading, and the caller destroys its
-    /// own half after a result below 0; without one (-1) the caller carries the bytes: `pumpData`,
-    /// `pumpWritten`, `pumpEnd` and `pumpClose`, and the records of a pump, all by the number
-    /// `connection`.
+    /// Takes a websocket. With a descriptor, Node has stopped reading, and the caller destroys its own
+    /// socket after a result below 0. Without one (-1), the caller relays the bytes: with `pumpData`,
+    /// `pumpWritten`, `pumpEnd`, `pumpClose` and the records of a relay, all by the number `connection`.
     ///
-    /// @param headers more lines for the head of the answer, each with its line break
+    /// @param headers additional lines for the head of the response, each with its line break
     /// @param id the id of the session that it opens
     /// @param watched whether every packet of that is reported
-    /// @param owner a number of the caller's for what had accepted the descriptor; a record tells when
-    /// it is closed
+    /// @param owner the caller's number for the HTTP server that accepted the descriptor; a record tells
+    /// when it is closed
     /// @returns a `RequestVerdict`, or the `Refusal` of the websocket
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
@@ -324,16 +321,16 @@ impl NativeServer {
         None
     }
 
-    /// Bytes of the client that sends over a pump.
+    /// Passes in bytes of a client whose stream is relayed.
     ///
-    /// @returns whether more may come at once; otherwise a record says when
+    /// @returns whether to continue reading; otherwise a record tells when
     #[napi(catch_unwind)]
     pub fn pump_data(&self, pump: i64, data: Buffer) -> bool {
         let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
         pump.is_none_or(|pump| pump.arrived(&data))
     }
 
-    /// Bytes that a record said to write have left.
+    /// Bytes that a record has passed have been written.
     #[napi(catch_unwind)]
     pub fn pump_written(&self, pump: i64, bytes: u32) {
         let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
@@ -342,7 +339,7 @@ impl NativeServer {
         }
     }
 
-    /// The client that sends over a pump sends no more.
+    /// A client whose stream is relayed sends no more.
     #[napi(catch_unwind)]
     pub fn pump_end(&self, pump: i64) {
         let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
@@ -351,7 +348,7 @@ impl NativeServer {
         }
     }
 
-    /// The socket behind a pump is closed.
+    /// The socket of a relayed stream is closed.
     #[napi(catch_unwind)]
     pub fn pump_close(&self, pump: i64) {
         let pump = self.pumps.lock().remove(&pump.cast_unsigned());
@@ -360,7 +357,7 @@ impl NativeServer {
         }
     }
 
-    /// Checks a request: what it asks for, and the id of the session that it opens.
+    /// Checks what a request asks for, and the id of the session that it opens.
     fn admit(
         &self,
         query: &Query,
@@ -426,8 +423,8 @@ impl NativeServer {
         verdict(asks).number()
     }
 
-    /// The client of a session does not keep to the protocol of polling, or left before it was
-    /// answered: its connection ends, for this `CloseReason`.
+    /// Ends a session whose client violates the polling protocol, or left before it was answered, for this
+    /// `CloseReason`.
     #[napi(catch_unwind)]
     pub fn abort_session(&self, sid: String, reason: i64) {
         if let Ok(sid) = sid.parse() {
@@ -435,7 +432,7 @@ impl NativeServer {
         }
     }
 
-    /// Ends a session at once, as if its client had gone.
+    /// Ends a session at once, as if its client had disconnected.
     #[napi(catch_unwind)]
     pub fn terminate(&self, sid: String) {
         if let Ok(sid) = sid.parse()
@@ -445,8 +442,8 @@ impl NativeServer {
         }
     }
 
-    /// Has every packet that comes on a session reported from now on, or none any more. For what is
-    /// sent there is an operation, which has its place among the others.
+    /// Whether every packet that is received on a session is reported, from now on. For sent packets there
+    /// is a command, which is executed in order with the others.
     #[napi(catch_unwind)]
     pub fn watch_received(&self, sid: String, watched: bool) {
         if let Ok(sid) = sid.parse()
@@ -456,7 +453,7 @@ impl NativeServer {
         }
     }
 
-    /// Carries out commands, in order: a line each, as `src/protocol.rs` has them.
+    /// Executes commands in order, one for each line, as `src/protocol.rs` defines them.
     #[napi(catch_unwind)]
     pub fn push(
         &self,
@@ -470,7 +467,7 @@ impl NativeServer {
             .iter()
             .map(|buffer| Bytes::copy_from_slice(buffer))
             .collect();
-        commands::carry_out(&self.server, Task::Batch(text, attachments));
+        commands::execute(&self.server, Task::Batch(text, attachments));
         Ok(())
     }
 
@@ -489,7 +486,7 @@ impl NativeServer {
         Ok(number.cast_signed())
     }
 
-    /// Forgets a table that is bound to no more sockets.
+    /// Removes a table that is not bound to any socket any more.
     #[napi(catch_unwind)]
     pub fn forget_methods(&self, table: i64) {
         self.tables.lock().by_number.remove(&table.cast_unsigned());
@@ -518,7 +515,7 @@ impl NativeServer {
         i64::from(instance)
     }
 
-    /// The application hands credentials to a LoopbackSocket in the client's place; as
+    /// The application passes credentials to a LoopbackSocket in place of the client; as
     /// `Session.credentials`.
     #[napi(catch_unwind)]
     pub fn credentials(&self, socket: i64, instance: u32) -> i64 {
@@ -575,26 +572,26 @@ impl NativeServer {
         })
     }
 
-    /// The application vouches for a socket: no timeout ends it any more.
+    /// The application exempts a socket from authentication: no timeout ends it any more.
     #[napi(catch_unwind)]
     pub fn exempt(&self, socket: i64) {
         self.step(socket, Event::Exempt);
     }
 
-    /// Ends every connection, after what was pushed before; each is reported as closed. Lets none
-    /// in any more.
+    /// Ends every connection, after the commands given before; each is reported as closed. Accepts no more
+    /// connections.
     #[napi(catch_unwind)]
     pub fn close(&self) {
         self.server.close();
     }
 
-    /// Ends the connections there are; others may come.
+    /// Ends all current connections. New ones are still accepted.
     #[napi(catch_unwind)]
     pub fn close_connections(&self) {
         self.server.close_connections();
     }
 
-    /// Lets go of `receive`: after `close` has ended every connection nothing more is reported.
+    /// Releases `receive`: after `close` has ended every connection, nothing more is reported.
     #[napi(catch_unwind)]
     pub fn release(&self) {
         self.queue.set_wake(None);
@@ -610,14 +607,14 @@ impl NativeServer {
 }
 
 impl Drop for NativeServer {
-    /// Nobody can speak to the clients any more: a worker thread ended, or the server was let go of.
+    /// Ends all connections: a worker thread ended, or the server was garbage collected.
     fn drop(&mut self) {
         self.release();
         self.server.close();
     }
 }
 
-/// What becomes of a request that asks for this.
+/// The verdict on a request that asks for this.
 fn verdict(asks: Asks) -> RequestVerdict {
     match asks {
         Asks::Use(_) => RequestVerdict::Served,

@@ -1,9 +1,9 @@
 //! The session of a socket that a JavaScript Socket.IO server owns.
 //!
-//! `lib/hosted/hosted.js` reports what happens to its socket and does what the answers say; values and
-//! acknowledgements stay in JavaScript. This file only turns numbers into the core's types and
-//! back. What must stay true: no method throws or panics, whatever it is given. A number that
-//! names nothing is answered like a report that comes too late.
+//! `lib/hosted/hosted.js` reports what happens to its socket, and does what the answers say; values and
+//! acknowledgements stay in JavaScript. This file only converts numbers to the session's types and back.
+//! What must stay true: no method throws or panics, whatever it is given. An unknown number is answered
+//! like a report that comes too late.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::session::{self, Attempt, Effect, Effects, Event, Instance};
 
 const NOTHING: i64 = SessionAnswer::Nothing.number();
 
-/// A number from JavaScript; `NaN` for whatever else was given.
+/// A number from JavaScript; `NaN` for any other value.
 pub struct Number(f64);
 
 impl FromNapiValue for Number {
@@ -29,7 +29,7 @@ impl FromNapiValue for Number {
     }
 }
 
-/// `true` from JavaScript; whatever else was given is false.
+/// Whether a value from JavaScript is `true`.
 pub struct Flag(bool);
 
 impl FromNapiValue for Flag {
@@ -42,19 +42,19 @@ impl FromNapiValue for Flag {
 }
 
 impl Number {
-    /// The number, if it is one that counts or names a place in a list.
+    /// The number, if it is a valid count or index.
     fn whole(&self) -> Option<u32> {
         let number = self.0 as u32;
         (f64::from(number) == self.0).then_some(number)
     }
 
-    /// The number, if it is one by which something is named: whole, and exact as a double.
+    /// The number, if it is a valid id: an integer that is exact as a double.
     fn name(&self) -> Option<u64> {
         const MOST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
         (self.0.fract() == 0.0 && (0.0..MOST).contains(&self.0)).then_some(self.0 as u64)
     }
 
-    /// The number as a time; what is none is the beginning of time.
+    /// The number as a time; 0 if it is not one.
     fn time(&self) -> u64 {
         self.0 as u64
     }
@@ -68,8 +68,8 @@ impl Number {
     }
 }
 
-/// The state of one socket of a JavaScript Socket.IO server: its authentication and its timeout.
-/// Decides; the caller does.
+/// The state of one socket of a JavaScript Socket.IO server: its authentication and its timeout. It only
+/// decides; the caller acts.
 #[napi]
 pub struct Session {
     core: session::Session,
@@ -89,8 +89,7 @@ impl Session {
     /// A LoopbackSocket begins to serve the socket. The caller arms a `setTimeout` of `timeoutMs`
     /// (none for `null`) and calls `tick` when it fires.
     ///
-    /// @returns the index by which the LoopbackSocket is named from now on, or -1 if the socket has
-    /// ended
+    /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
     #[napi(catch_unwind)]
     pub fn serve(
         &mut self,
@@ -151,7 +150,7 @@ impl Session {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return false;
         };
-        // Their names are the listeners' here.
+        // JavaScript listens to their names itself.
         let methods = Arc::default();
         authentication::bound(instance, attempt, methods, |event| self.handle(event))
     }
@@ -171,8 +170,8 @@ impl Session {
         authentication::acknowledged(instance, attempt, |event| self.handle(event))
     }
 
-    /// A timer armed after `serve` fired. It is the clock here: a `setTimeout` may fire a little
-    /// before `now` has advanced by its delay, and the socket's time is up all the same.
+    /// A timer that was started after `serve` has fired. Its time counts, not that of `now`: a `setTimeout`
+    /// may fire a little early, and the socket's time is up all the same.
     ///
     /// @returns true: the socket is still pending, close its connection
     #[napi(catch_unwind)]
@@ -185,13 +184,14 @@ impl Session {
         )
     }
 
-    /// The application vouches for the socket (`socket.auth = true`): no timeout ends it any more.
+    /// The application exempts the socket from authentication (`socket.auth = true`): no timeout ends it
+    /// any more.
     #[napi(catch_unwind)]
     pub fn exempt(&mut self) {
         self.handle(Event::Exempt);
     }
 
-    /// The socket is gone. Everything is released; no later report has an effect.
+    /// The socket has ended. Everything is released; no later report has an effect.
     #[napi(catch_unwind)]
     pub fn disconnected(&mut self) {
         self.handle(Event::Disconnected);
@@ -220,14 +220,14 @@ mod tests {
         Number(number.into())
     }
 
-    /// A session served with a timeout of 50 at time 0, and its instance.
+    /// A session that is served at time 0 with a timeout of 50, and its instance.
     fn served() -> (Session, i64) {
         let mut session = Session::new();
         let instance = session.serve(Some(n(50)), n(0));
         (session, instance)
     }
 
-    /// As [`served`], authenticated.
+    /// As [`served`], and authenticated.
     fn authenticated() -> Session {
         let (mut session, _) = served();
         let attempt = session.credentials(n(0));

@@ -1,4 +1,4 @@
-//! Strings and buffers of JavaScript, made and read with as little copying as there can be.
+//! Converts strings and buffers of JavaScript with as little copying as possible.
 
 #![allow(unsafe_code)]
 
@@ -51,7 +51,7 @@ fn check(status: sys::napi_status) -> Result<()> {
     }
 }
 
-/// A string of UTF-8 text; one that is ASCII costs JavaScript a byte a character and no decoding.
+/// A JavaScript string of UTF-8 text. JavaScript stores ASCII text as it is, without decoding.
 pub(super) fn string(env: sys::napi_env, text: &[u8]) -> Result<Raw> {
     let mut value = std::ptr::null_mut();
     let length = isize::try_from(text.len()).unwrap_or(isize::MAX);

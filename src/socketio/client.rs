@@ -1,4 +1,4 @@
-//! What a connection carries of Socket.IO: its client's sockets, one a namespace.
+//! The sockets of one connection, one for each namespace.
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -8,7 +8,7 @@ use super::sockets::{Member, Sockets};
 
 /// One client; `S` is a socket.
 pub(crate) struct Client<S> {
-    /// Attachments of a message that have not all come.
+    /// The attachments of an incomplete message.
     pub(crate) parser: ParserState,
     sockets: Mutex<Sockets<S>>,
 }
@@ -28,12 +28,12 @@ impl<S: Member + Clone> Client<S> {
         self.sockets.lock().get(ns).cloned()
     }
 
-    /// Adds a socket, unless there is one of its namespace. Says whether it did.
+    /// Adds a socket, and returns true, unless there is one of its namespace.
     pub(crate) fn add(&self, socket: S) -> bool {
         self.sockets.lock().add(socket)
     }
 
-    /// Forgets a socket.
+    /// Removes a socket.
     pub(crate) fn remove(&self, socket: &S) {
         self.sockets.lock().remove(socket);
     }

@@ -1,13 +1,13 @@
-//! The one ordered way out: everything the application sends, in the order in which it did.
+//! Executes the commands of JavaScript in their order.
 //!
-//! JavaScript writes commands as text ([`crate::protocol`]) and hands over a batch per turn of its event
-//! loop. One thread at a time carries them out, so an answer given before a broadcast reaches the client
-//! before it, and a room joined before an emit hears that emit. A command that cannot be read is
-//! reported to JavaScript; one for a socket that has ended does nothing.
+//! JavaScript writes commands as text ([`crate::protocol`]) and passes a batch in each iteration of its
+//! event loop. One thread at a time executes them, so an answer given before a broadcast reaches the
+//! client before it, and a socket that joins a room before an emit receives that emit. A command that
+//! cannot be parsed is reported to JavaScript; one for a socket that has ended does nothing.
 //!
 //! ```text
-//! parse   a line of a batch as a command
-//! queue   the tasks that wait, and whose turn it is
+//! parse   parses a line of a batch
+//! queue   the queued tasks, and which thread executes them
 //! ```
 
 mod parse;
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use tokio::task::yield_now;
 
 use self::parse::{Broadcast, Command, CommandError, Flags, Line};
-use self::queue::{Output, Task};
+use self::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
 use super::parser::Parser;
@@ -34,10 +34,10 @@ use crate::engineio::send_queue::Series;
 use crate::io::runtime::Runtime;
 use crate::protocol::CloseReason;
 
-/// How many bytes are broadcast, to all clients together, before other tasks have their turn.
+/// Bytes broadcast to all clients together, after which the task yields to others.
 const YIELD_AT: usize = 1 << 22;
 
-/// Makes a server whose commands are carried out, by a task that ends with it.
+/// Makes a server, and starts the task that executes its commands until the server is dropped.
 pub(crate) fn start(
     options: Options,
     events: Arc<dyn EventSink>,
@@ -50,45 +50,45 @@ pub(crate) fn start(
     server
 }
 
-/// Carries a task out on this thread if it is small and nothing is before it; else gives it to the I/O
-/// thread.
-pub(crate) fn carry_out(server: &Arc<Server>, task: Task) {
+/// Executes a small task on this thread, if nothing is queued before it. Any other task is queued for
+/// the I/O thread.
+pub(crate) fn execute(server: &Arc<Server>, task: Task) {
     if let Some(task) = server.output.take_small(task) {
-        run_one(server, task);
+        execute_now(server, task);
         server.output.done();
     }
 }
 
-/// Carries out what there is, unless another thread does and will look for more.
-async fn carry_out_all(server: &Arc<Server>, output: &Output) {
+/// Executes the queued tasks, unless another thread is doing so and will check for more.
+async fn execute_all(server: &Arc<Server>, output: &CommandQueue) {
     while let Some(tasks) = output.take_all() {
         for task in tasks {
             match task {
                 Task::Batch(text, attachments) => {
-                    carry_out_patiently(server, Batch::new(text, attachments)).await;
+                    execute_and_wait(server, Batch::new(text, attachments)).await;
                 }
-                other => run_one(server, other),
+                other => execute_now(server, other),
             }
         }
         output.done_all();
     }
 }
 
-/// Carries out tasks on the I/O thread until the server is gone.
-async fn run(server: Weak<Server>, output: Arc<Output>) {
+/// Executes tasks on the I/O thread until the server is dropped.
+async fn run(server: Weak<Server>, output: Arc<CommandQueue>) {
     loop {
         output.wait().await;
         let Some(server) = server.upgrade() else {
             return;
         };
-        carry_out_all(&server, &output).await;
+        execute_all(&server, &output).await;
     }
 }
 
-/// Carries out a batch on the I/O thread. A broadcast waits for clients that read and are behind, since
-/// what is queued for them may be a copy for each, and has other tasks have their turn amid what is
-/// much. A message to one client never waits: nobody's answers are late because of another client.
-async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
+/// Executes a batch on the I/O thread. A broadcast waits for clients that read but are behind, since
+/// each may hold its own copy of what is queued, and yields to other tasks after many bytes. A message
+/// to one client never waits: no answer is late because of another client.
+async fn execute_and_wait(server: &Arc<Server>, mut batch: Batch) {
     let mut flush_set = FlushSet::default();
     while batch.step(server, &mut flush_set) {
         if !std::mem::take(&mut flush_set.is_broadcast) {
@@ -105,9 +105,9 @@ async fn carry_out_patiently(server: &Arc<Server>, mut batch: Batch) {
     }
 }
 
-/// Carries a task out at once.
-fn run_one(server: &Arc<Server>, task: Task) {
-    // A panic would end the one way out there is, so it costs one task.
+/// Executes a task without waiting.
+fn execute_now(server: &Arc<Server>, task: Task) {
+    // A panic would stop all later commands, so it is confined to one task.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let flush_set = &mut FlushSet::default();
         match task {
@@ -123,10 +123,10 @@ fn run_one(server: &Arc<Server>, task: Task) {
     }));
 }
 
-/// A batch of commands of the application, carried out one after the other.
+/// A batch of commands, executed one after the other.
 struct Batch {
     text: Vec<u8>,
-    /// Where the next line begins.
+    /// The start of the next line.
     at: usize,
     attachments: std::vec::IntoIter<Bytes>,
 }
@@ -140,8 +140,8 @@ impl Batch {
         }
     }
 
-    /// Carries out the next command, or the broadcasts to one audience that go out together; false
-    /// if there is none. A panic costs that command, or those broadcasts.
+    /// Executes the next command, or the next series of broadcasts to one audience; false if there is
+    /// none. A panic costs that command or series.
     fn step(&mut self, server: &Arc<Server>, flush_set: &mut FlushSet) -> bool {
         let Self {
             text,
@@ -152,7 +152,7 @@ impl Batch {
             return false;
         };
         let parser = server.parser;
-        let carried_out = catch_unwind(AssertUnwindSafe(|| {
+        let executed = catch_unwind(AssertUnwindSafe(|| {
             let line = Line::parse(line.map_err(CommandError::Text)?);
             let attached = attachments.by_ref().take(line.attachments).collect();
             match line.command? {
@@ -171,17 +171,17 @@ impl Batch {
                         broadcast(server, first, attached, flush_set)
                     }
                 }
-                command => run_command(server, command, attached, flush_set),
+                command => execute_command(server, command, attached, flush_set),
             }
         }));
-        if let Ok(Err(error)) = carried_out {
+        if let Ok(Err(error)) = executed {
             report(server, &error);
         }
         true
     }
 }
 
-/// Tells JavaScript of a command that cannot be carried out.
+/// Reports to JavaScript a command that cannot be executed.
 fn report(server: &Server, error: &CommandError) {
     let message = match error.source() {
         Some(source) => format!("{error} ({source})"),
@@ -190,12 +190,12 @@ fn report(server: &Server, error: &CommandError) {
     server.events.push(Event::InvalidCommand { message });
 }
 
-/// Whether a frame of a command with so many attachments is one message on the wire.
+/// Whether a frame with this many attachments is one message on the wire.
 fn is_one_message(attachments: usize, parser: Parser) -> bool {
     attachments == 0 || parser == Parser::Msgpack
 }
 
-/// The line that begins there, behind which the next one does.
+/// The line that starts at `at`, which moves on to the next one.
 fn next_line<'a>(text: &'a [u8], at: &mut usize) -> Option<Result<&'a str, Utf8Error>> {
     let rest = text.get(*at..).filter(|rest| !rest.is_empty())?;
     let length = rest.iter().position(|&byte| byte == b'\n');
@@ -204,10 +204,10 @@ fn next_line<'a>(text: &'a [u8], at: &mut usize) -> Option<Result<&'a str, Utf8E
     Some(std::str::from_utf8(&rest[..length]))
 }
 
-/// The broadcasts that follow and are like the first: they go out together.
+/// The broadcasts after the first that have the same audience, and are sent together with it.
 struct Alike<'a, 'b> {
     text: &'a [u8],
-    /// Where the next line begins.
+    /// The start of the next line.
     at: &'b mut usize,
     attachments: &'b mut std::vec::IntoIter<Bytes>,
     first: Broadcast<'a>,
@@ -215,7 +215,7 @@ struct Alike<'a, 'b> {
 }
 
 impl<'a> Alike<'a, '_> {
-    /// The next one, how many attachments it has, and where its line ends.
+    /// The next one, the number of its attachments, and the end of its line.
     fn peek(&self) -> Option<(Broadcast<'a>, usize, usize)> {
         let mut end = *self.at;
         let line = next_line(self.text, &mut end)?.ok()?;
@@ -245,7 +245,7 @@ impl<'a> Iterator for Alike<'a, '_> {
     }
 }
 
-/// Broadcasts to one audience, as many as go out together.
+/// Sends a series of broadcasts to one audience.
 fn broadcast_series<'a>(
     server: &Arc<Server>,
     first: Broadcast<'_>,
@@ -259,7 +259,7 @@ fn broadcast_series<'a>(
     let audience = first.audience()?;
     let frames =
         series.map(|(each, attached)| parser.event(&namespace.name, each.json, attached, None));
-    // Those that are too many for one series are of the next.
+    // Takes as many as fit; the rest form the next series.
     let series = Series::gather(frames);
     let receivers = namespace.audience(&audience);
     flush_set.broadcast(receivers.len() * series.len());
@@ -284,7 +284,7 @@ fn broadcast(
         .as_ref()
         .map_or_else(Vec::new, |namespace| namespace.audience(&audience));
     if let Some(ack) = ack {
-        // Before a client can have acknowledged it.
+        // Queued before the broadcast is sent, so that it comes before any acknowledgement.
         server.events.push(Event::BroadcastSent {
             namespace: broadcast.namespace,
             ack,
@@ -311,8 +311,8 @@ fn flagged(frame: Frame, flags: Flags) -> Frame {
     }
 }
 
-/// Carries out any other command.
-fn run_command(
+/// Executes any other command.
+fn execute_command(
     server: &Arc<Server>,
     command: Command<'_>,
     attached: Vec<Bytes>,
@@ -371,7 +371,7 @@ fn run_command(
             exists,
         } => {
             let packed = attached.into_iter().next();
-            server.answer_ask(sid, parse::json("request", request)?, packed, exists);
+            server.answer_namespace_request(sid, parse::json("request", request)?, packed, exists);
         }
         Command::Mute { socket, muted } => {
             if let Some(socket) = server.socket(socket) {
@@ -407,7 +407,7 @@ fn run_command(
     Ok(())
 }
 
-/// Ends one socket, telling its client.
+/// Ends a socket and tells its client.
 fn disconnect(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
     socket.send(
         &server.parser.disconnect(&socket.namespace.name),
@@ -417,7 +417,7 @@ fn disconnect(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
     socket.end(CloseReason::ServerNamespaceDisconnect);
 }
 
-/// Ends every socket of a connection, telling the client, and then the connection.
+/// Ends every socket of a connection and tells the client, and then ends the connection.
 fn disconnect_connection(server: &Server, connection: &Arc<Connection>, flush_set: &mut FlushSet) {
     for socket in connection.data.sockets() {
         disconnect(server, &socket, flush_set);

@@ -1,4 +1,4 @@
-//! What the native server tells JavaScript, in the order it happened.
+//! The events that the native server tells JavaScript, in their order.
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -10,18 +10,18 @@ use crate::io::host::{Host, PumpAction, PumpNumber};
 use crate::protocol::{CloseReason, Refusal};
 use crate::session::{Attempt, Instance};
 
-/// JavaScript's name for a socket: given once, however long the process lives.
+/// The number of a socket, which is used once in a process.
 pub(crate) type SocketNumber = u64;
 
 /// A client's acknowledgement request, by the client's own id.
 pub(crate) type AckId = i64;
 
-/// JavaScript's name for a namespace; given once.
+/// The number of a namespace, which is used once.
 pub(crate) type NamespaceIndex = u64;
 
-/// Where notices go: JavaScript's queue, or a test's list.
+/// Takes events: the queue for JavaScript, or the list of a test.
 pub(crate) trait EventSink: Host + Events {
-    /// Queues a notice; called on any thread, in order.
+    /// Queues an event; called on any thread. The order of calls is kept.
     fn push(&self, event: Event);
 }
 
@@ -60,7 +60,7 @@ impl<T: EventSink> Events for T {
     }
 }
 
-/// One thing that happened.
+/// Something that JavaScript is told.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A client asks to join a namespace; JavaScript accepts.
@@ -71,10 +71,10 @@ pub(crate) enum Event {
         request: String,
         /// The MessagePack of `auth`, which then is not in `request`.
         auth: Option<Bytes>,
-        /// Counts the notice until JavaScript has heard it; so below.
+        /// Counts the event as received and not delivered, as in the events below.
         permit: Option<Permit>,
     },
-    /// A client asks to join a namespace that does not exist; JavaScript may make it.
+    /// A client asks to join a namespace that does not exist; JavaScript may create it.
     NamespaceRequest {
         connection: ConnectionNumber,
         /// JSON, as for `Connect` but without an id.
@@ -83,7 +83,7 @@ pub(crate) enum Event {
         auth: Option<Bytes>,
         permit: Option<Permit>,
     },
-    /// The descriptor of a websocket is closed, which a server of JavaScript's had accepted.
+    /// The descriptor of a websocket that Node has accepted is closed.
     #[cfg_attr(not(unix), allow(dead_code))]
     Released { owner: u64 },
     /// A connection has moved from polling to websocket.
@@ -91,15 +91,15 @@ pub(crate) enum Event {
     /// An event of a client, with what the session decided about it.
     Emitted {
         socket: SocketNumber,
-        /// What the client wants it acknowledged with, if it does. Nobody keeps it but JavaScript: it goes
-        /// with what may acknowledge.
+        /// The client's id for the acknowledgement, if it wants one. Only JavaScript keeps it, with the
+        /// function that acknowledges.
         ack: Option<AckId>,
         runs: SmallVec<[Run; 1]>,
         /// The raw `["name",args…]`, checked to be exactly one array.
         payload: Payload,
         permit: Option<Permit>,
     },
-    /// A client acknowledged an event of ours.
+    /// A client acknowledged an event of the server.
     Acknowledged {
         socket: SocketNumber,
         ack: AckId,
@@ -107,7 +107,7 @@ pub(crate) enum Event {
         payload: Payload,
         permit: Option<Permit>,
     },
-    /// A packet of Engine.IO came or is queued, on a connection whose packets JavaScript watches.
+    /// An Engine.IO packet was received or queued, on a connection whose packets JavaScript watches.
     Packet {
         connection: ConnectionNumber,
         packet: ReportedPacket,
@@ -118,7 +118,7 @@ pub(crate) enum Event {
         socket: SocketNumber,
         reason: CloseReason,
     },
-    /// A client sent what is no Socket.IO packet: its connection is to end.
+    /// A client sent something that is not a Socket.IO packet, so its connection ends.
     Malformed { socket: SocketNumber },
     /// A broadcast that clients are to acknowledge is about to be sent to these sockets.
     BroadcastSent {
@@ -126,23 +126,23 @@ pub(crate) enum Event {
         ack: AckId,
         receivers: Vec<SocketNumber>,
     },
-    /// A command of JavaScript's cannot be carried out.
+    /// A command of JavaScript cannot be executed.
     InvalidCommand { message: String },
     /// A connection ended, after its sockets did.
     Closed {
         connection: ConnectionNumber,
         reason: CloseReason,
     },
-    /// The answer to a request of long polling.
+    /// The response to a request of long polling.
     Response {
         request: RequestNumber,
         status: u16,
         binary: bool,
         body: Bytes,
-        /// Why the request is refused, if there is a reason to tell.
+        /// The refusal that JavaScript reports, if any.
         refusal: Option<Refusal>,
     },
-    /// What JavaScript is to do with a stream whose bytes it carries.
+    /// What JavaScript does with a stream that it relays.
     Pump {
         pump: PumpNumber,
         action: PumpAction,
@@ -162,7 +162,7 @@ pub(crate) enum Run {
 }
 
 impl Event {
-    /// Takes out what counts the words of the client.
+    /// Takes the permit, if there is one.
     pub(crate) fn take_permit(&mut self) -> Option<Permit> {
         match self {
             Self::Connect { permit, .. }
@@ -174,7 +174,7 @@ impl Event {
         }
     }
 
-    /// About how many bytes the notice adds to a batch.
+    /// About how many bytes the event adds to a batch.
     pub(crate) fn len(&self) -> usize {
         const RECORD: usize = 24;
         RECORD

@@ -1,5 +1,5 @@
-//! What must stay true for every message of a client, read by the parsers of Socket.IO; `fuzz/` and
-//! the unit tests run it. A function panics where it does not.
+//! Properties of the Socket.IO parsers that hold for every message of a client; `fuzz/` and the unit
+//! tests run them. A function panics if its property does not hold.
 
 // A property that does not hold panics; only the fuzz targets and the unit tests run them.
 #![allow(clippy::expect_used)]
@@ -17,8 +17,8 @@ use crate::engineio::Str;
 /// Ends a message of [`packets`]: a text if it is followed by a 0, bytes if by anything else.
 const END: u8 = 0xff;
 
-/// A text that is taken for an event or an acknowledgement stands in a batch of records for JavaScript:
-/// it must be one value there, whatever comes before and after it.
+/// A text that is accepted as an event or an acknowledgement becomes part of a batch of records for
+/// JavaScript: it must be exactly one value there, whatever comes before and after it.
 fn is_one_value(text: &str) {
     let batch = format!("[1,{text},2]");
     let values: Vec<&RawValue> = serde_json::from_str(&batch).expect("a batch that parses");
@@ -48,7 +48,7 @@ fn read(parser: Parser, messages: &[u8]) {
         };
         let Ok(packet) = packet else { return };
         match packet.inner {
-            // Goes on to JavaScript as it is.
+            // Passed to JavaScript unchanged.
             PacketData::Event(Value::Bytes(data), _)
             | PacketData::EventAck(Value::Bytes(data), _)
             | PacketData::Connect(Some(Value::Bytes(data))) => {

@@ -1,13 +1,13 @@
 //! The native server: Socket.IO on the connections of [`crate::engineio`].
 //!
 //! ```text
-//! options        what the server was told
+//! options        the options of a server
 //! server         namespaces and sockets, and what a client's packets do
 //! socket         one client in one namespace          client     the sockets of one connection
-//! namespace      sockets, and who hears a broadcast   sockets    a connection's, by their namespaces
+//! namespace      sockets, and who gets a broadcast    sockets    a connection's, by their namespaces
 //! rooms          who is in which room
-//! packet         what a packet carries                parser/    how packets look on the wire
-//! events         what JavaScript is told              commands   what it has done, in its order
+//! packet         the payload of a packet             parser/    the encoding of packets
+//! events         what JavaScript is told              commands   what JavaScript tells the server
 //! ```
 //!
 //! Nothing here touches JavaScript values.

@@ -1,4 +1,4 @@
-//! A namespace: its sockets and rooms, and who hears a broadcast.
+//! A namespace: its sockets and rooms, and which sockets receive a broadcast.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use super::events::{NamespaceIndex, SocketNumber};
 use super::rooms::{RoomNumber, Rooms};
 use crate::engineio::Str;
 
-/// A socket, as far as a namespace is concerned.
+/// What a namespace has to know of a socket.
 pub(crate) trait Occupant {
     fn number(&self) -> SocketNumber;
 
-    /// Whether broadcasts pass it by: pending authentication (docs/behaviour.md "A socket's life" 1).
+    /// Whether it receives no broadcasts: it is pending (docs/behaviour.md "A socket's life" 1).
     fn is_muted(&self) -> bool;
 }
 
@@ -28,11 +28,11 @@ pub(crate) struct Namespace<S> {
     rooms: Mutex<Rooms>,
 }
 
-/// The namespaces of a server, by name and by the index JavaScript has for each.
+/// The namespaces of a server, by name and by index.
 #[derive(Debug)]
 pub(crate) struct Namespaces<S> {
     by_index: FxHashMap<NamespaceIndex, Arc<Namespace<S>>>,
-    /// Where parents make namespaces, clients choose their names: hashed with a random seed.
+    /// Parent namespaces let clients choose names, so the hash has a random seed.
     by_name: HashMap<Box<str>, NamespaceIndex>,
     next: NamespaceIndex,
 }
@@ -48,7 +48,7 @@ impl<S> Default for Namespaces<S> {
 }
 
 impl<S: Occupant> Namespaces<S> {
-    /// The index of a namespace, made on first use; indices are not given out twice.
+    /// The index of a namespace, which is created on first use. No index is used twice.
     pub(crate) fn index(&mut self, name: &str) -> NamespaceIndex {
         if let Some(index) = self.by_name.get(name) {
             return *index;
@@ -60,40 +60,40 @@ impl<S: Occupant> Namespaces<S> {
         index
     }
 
-    /// Has indices begin here.
+    /// Has the next index be at least this one.
     pub(crate) fn skip_indices(&mut self, to: NamespaceIndex) {
         self.next = self.next.max(to);
     }
 
-    /// Forgets a namespace.
+    /// Removes a namespace.
     pub(crate) fn remove(&mut self, index: NamespaceIndex) {
         if let Some(namespace) = self.by_index.remove(&index) {
             self.by_name.remove(namespace.name.as_str());
         }
     }
 
-    /// The namespace of an index.
+    /// The namespace with this index.
     pub(crate) fn at(&self, index: NamespaceIndex) -> Option<Arc<Namespace<S>>> {
         self.by_index.get(&index).cloned()
     }
 
-    /// The namespace of a name.
+    /// The namespace with this name.
     pub(crate) fn named(&self, name: &str) -> Option<Arc<Namespace<S>>> {
         self.at(*self.by_name.get(name)?)
     }
 }
 
-/// Whom a broadcast is for: everybody, unless `rooms` or `sockets` are given.
+/// The audience of a broadcast: all sockets, unless `rooms` or `sockets` are given.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Audience {
-    /// Who is in at least one of these rooms.
+    /// Sockets in at least one of these rooms.
     rooms: Option<Vec<RoomNumber>>,
     /// These sockets: each is in the room of its own id.
     sockets: Option<Vec<SocketNumber>>,
-    /// Nobody who is in one of these rooms.
+    /// No sockets in one of these rooms.
     except: Vec<RoomNumber>,
-    /// None of these sockets: the one that broadcasts, and those whose own ids were left out.
+    /// None of these sockets: the one that broadcasts, and those that are excluded by their ids.
     except_sockets: FxHashSet<SocketNumber>,
 }
 
@@ -111,13 +111,13 @@ impl<S: Occupant> Namespace<S> {
         self.sockets.write().insert(socket.number(), socket);
     }
 
-    /// Forgets a socket and its rooms.
+    /// Removes a socket and its rooms.
     pub(crate) fn remove(&self, socket: SocketNumber) {
         self.sockets.write().remove(&socket);
         self.rooms.lock().leave_all(socket);
     }
 
-    /// Puts a socket that is here in a room.
+    /// Adds a socket of this namespace to a room.
     pub(crate) fn join(&self, socket: SocketNumber, room: RoomNumber) {
         let sockets = self.sockets.read();
         if sockets.contains_key(&socket) {
@@ -125,19 +125,19 @@ impl<S: Occupant> Namespace<S> {
         }
     }
 
-    /// Takes a socket out of a room.
+    /// Removes a socket from a room.
     pub(crate) fn leave(&self, socket: SocketNumber, room: RoomNumber) {
         self.rooms.lock().leave(socket, room);
     }
 
-    /// Whether nobody is here and no room is.
+    /// Whether there are no sockets and no rooms.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.sockets.read().is_empty() && self.rooms.lock().is_empty()
     }
 
-    /// The sockets that a broadcast to this audience reaches, each once. Sockets that are held back
-    /// (pending authentication, docs/behaviour.md "A socket's life" 1) are not among them.
+    /// The sockets that receive a broadcast to this audience, each once. Muted sockets do not
+    /// (docs/behaviour.md "A socket's life" 1).
     pub(crate) fn audience(&self, audience: &Audience) -> Vec<Arc<S>> {
         let sockets = self.sockets.read();
         let rooms = self.rooms.lock();
@@ -202,8 +202,8 @@ mod tests {
         }
     }
 
-    /// What decides where a name is kept. Names that an attacker has made to collide in one process,
-    /// or with one hash function that is known, do not in another.
+    /// The hash of a name. Names that collide in one process, or with a known hash function, must not
+    /// collide in another process.
     fn hash(namespaces: &Namespaces<Nobody>) -> u64 {
         namespaces.by_name.hasher().hash_one("/name")
     }

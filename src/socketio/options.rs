@@ -1,4 +1,4 @@
-//! What a native server can be told, already validated by the JavaScript face.
+//! The options of a native server, validated by JavaScript.
 
 use super::parser::Parser;
 use crate::engineio::config::Config;
@@ -7,6 +7,6 @@ use crate::engineio::config::Config;
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) engine: Config,
-    /// How packets look on the wire.
+    /// The encoding of packets.
     pub(crate) parser: Parser,
 }

@@ -1,9 +1,9 @@
-//! What a client's packet carries: what its event is called, and the check that its text is exactly
-//! one JSON value.
+//! The payload of a client's packet: the name of its event, and the check that its text is exactly one
+//! JSON value.
 //!
-//! That check is what keeps a batch of events for JavaScript safe to join: a text that is more than
-//! one value could speak for another connection. MessagePack goes beside the batch, each in a buffer of
-//! its own. How packets look on the wire is [`super::parser`]'s.
+//! That check makes it safe to join the texts of many clients into a batch for JavaScript: a text of
+//! more than one value could forge the record of another connection. MessagePack is passed beside the
+//! batch, each in a buffer of its own. [`super::parser`] has the encoding of packets.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,17 +15,17 @@ use socketioxide_core::Value;
 use super::parser::msgpack;
 use crate::engineio::Str;
 
-/// What an event, an acknowledgement or a client that joins carries.
+/// The payload of an event, an acknowledgement or a CONNECT packet.
 #[derive(Debug, Clone)]
 pub(crate) enum Payload {
-    /// JSON, with placeholders where its attachments belong.
+    /// JSON, with placeholders for its attachments.
     Json(Str, Vec<Bytes>),
-    /// One whole value of MessagePack.
+    /// One complete MessagePack value.
     Msgpack(Bytes),
 }
 
 impl Payload {
-    /// What a parser read.
+    /// The value that a parser has decoded.
     pub(crate) fn of(value: Value) -> Self {
         match value {
             Value::Str(text, attachments) => {
@@ -43,7 +43,7 @@ impl Payload {
         }
     }
 
-    /// Whether it is exactly one array: what an acknowledgement carries.
+    /// Whether it is exactly one array, as in an acknowledgement.
     pub(crate) fn is_array(&self) -> bool {
         match self {
             Self::Json(text, _) => is_array(text.as_str()),
@@ -51,7 +51,7 @@ impl Payload {
         }
     }
 
-    /// Whether it is exactly one object: what CONNECT may carry.
+    /// Whether it is exactly one object, as in a CONNECT packet.
     pub(crate) fn is_object(&self) -> bool {
         match self {
             Self::Json(text, _) => is_object(text.as_str()),
@@ -59,7 +59,7 @@ impl Payload {
         }
     }
 
-    /// What stands for it in a batch, and what goes beside that.
+    /// Its text in a batch, and its attachments.
     pub(crate) fn parts(&self) -> (&str, &[Bytes]) {
         match self {
             Self::Json(text, attachments) => (text.as_str(), attachments),
@@ -67,7 +67,7 @@ impl Payload {
         }
     }
 
-    /// The same, given away.
+    /// The same, owned.
     pub(crate) fn into_parts(self) -> (Str, Vec<Bytes>) {
         match self {
             Self::Json(text, attachments) => (text, attachments),
@@ -75,14 +75,14 @@ impl Payload {
         }
     }
 
-    /// Bytes of all of it.
+    /// Its length in bytes, with attachments.
     pub(crate) fn len(&self) -> usize {
         let (text, attachments) = self.parts();
         text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
     }
 }
 
-/// What stands in a batch for MessagePack that goes beside it.
+/// The placeholder in a batch for MessagePack, which is passed beside it.
 const IN_PLACE: &str = "0";
 
 /// Names a client may not use: they are events of the socket itself (Socket.IO parser 4).
@@ -143,12 +143,12 @@ fn has_raw_control(text: &str) -> bool {
         .any(|byte| is_control(&byte))
 }
 
-/// Whether a text is exactly one JSON array: what an acknowledgement carries.
+/// Whether a text is exactly one JSON array, as in an acknowledgement.
 pub(crate) fn is_array(text: &str) -> bool {
     text.starts_with('[') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// Whether a text is exactly one JSON object: what CONNECT may carry.
+/// Whether a text is exactly one JSON object, as in a CONNECT packet.
 pub(crate) fn is_object(text: &str) -> bool {
     text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }

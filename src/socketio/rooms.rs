@@ -1,16 +1,15 @@
-//! Who is in which room of a namespace.
+//! The rooms of a namespace, and the sockets in them.
 //!
 //! Owns both directions of the relation (room to sockets, socket to rooms) and keeps them equal;
-//! a room without sockets does not exist. Rooms go by numbers: their names, which may be any values of
-//! JavaScript's and are often a client's choice, never come here (`lib/socketio/rooms.js` has them). Nor does
-//! the room of a socket's own id, in which it is from the start. Pure data: the namespace that owns it
-//! locks it.
+//! a room without sockets does not exist. Rooms have numbers: their names can be any JavaScript values,
+//! and stay in `lib/socketio/rooms.js`. The room of a socket's own id, in which it always is, is not
+//! stored here. Pure data: the namespace that owns it locks it.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::events::SocketNumber;
 
-/// JavaScript's number for a room, given once.
+/// JavaScript's number for a room, which is used once.
 pub(crate) type RoomNumber = u64;
 
 /// Rooms and their sockets.
@@ -21,13 +20,13 @@ pub(crate) struct Rooms {
 }
 
 impl Rooms {
-    /// Puts a socket in a room; being there already changes nothing.
+    /// Adds a socket to a room, if it is not in it.
     pub(crate) fn join(&mut self, socket: SocketNumber, room: RoomNumber) {
         self.sockets_of.entry(room).or_default().insert(socket);
         self.rooms_of.entry(socket).or_default().insert(room);
     }
 
-    /// Takes a socket out of a room.
+    /// Removes a socket from a room.
     pub(crate) fn leave(&mut self, socket: SocketNumber, room: RoomNumber) {
         self.remove_from(socket, room);
         if let Some(rooms) = self.rooms_of.get_mut(&socket) {
@@ -38,19 +37,19 @@ impl Rooms {
         }
     }
 
-    /// Takes a socket out of every room it is in.
+    /// Removes a socket from all its rooms.
     pub(crate) fn leave_all(&mut self, socket: SocketNumber) {
         for room in self.rooms_of.remove(&socket).into_iter().flatten() {
             self.remove_from(socket, room);
         }
     }
 
-    /// The sockets of a room, if there are any.
+    /// The sockets in a room, if there are any.
     pub(crate) fn sockets(&self, room: RoomNumber) -> Option<&FxHashSet<SocketNumber>> {
         self.sockets_of.get(&room)
     }
 
-    /// Whether there is no room.
+    /// Whether there are no rooms.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.sockets_of.is_empty() && self.rooms_of.is_empty()

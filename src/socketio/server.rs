@@ -1,7 +1,7 @@
 //! The native server: its namespaces, sockets and connections, and what a client's packets do.
 //!
-//! The engine calls [`Server`] on the thread that reads the client, in the order of the wire;
-//! JavaScript is told by notices through an [`EventSink`] and speaks through [`super::commands`].
+//! The engine calls [`Server`] on the thread that reads the client, in the order in which messages were
+//! received. JavaScript gets events through an [`EventSink`] and answers through [`super::commands`].
 
 #[cfg(test)]
 #[cfg(unix)]
@@ -19,33 +19,33 @@ use socketioxide_core::packet::PacketData;
 use socketioxide_core::parser::{ParseConfig, ParseError};
 
 use super::client::Client;
-use super::commands::queue::{Output, Task};
+use super::commands::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink, NamespaceIndex, SocketNumber};
 use super::namespace::{Namespace, Namespaces};
 use super::options::Options;
 use super::packet::Payload;
 use super::parser::Parser;
-use super::socket::{Connection, FlushSet, Incoming, Living, Rejected, Socket};
+use super::socket::{Connection, FlushSet, Incoming, OpenSockets, Rejected, Socket};
 use crate::engineio::engine::Engine;
 use crate::engineio::handler::Handler;
 use crate::engineio::{ProtocolVersion, Sid, Str};
 use crate::io::runtime::Runtime;
 use crate::protocol::CloseReason;
 
-/// How many attachments a message may have.
+/// The maximum number of attachments of a message.
 pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
 
 /// One native server: its namespaces, sockets and connections.
 pub(crate) struct Server {
     pub(crate) engine: Arc<Engine<Connection>>,
     pub(crate) events: Arc<dyn EventSink>,
-    pub(crate) output: Arc<Output>,
+    pub(crate) output: Arc<CommandQueue>,
     pub(crate) parser: Parser,
     started: Instant,
     parsing: ParseConfig,
     namespaces: RwLock<Namespaces<Socket>>,
-    asks_for_namespaces: AtomicBool,
-    sockets: Arc<Living>,
+    reports_namespace_requests: AtomicBool,
+    sockets: Arc<OpenSockets>,
     last_socket: AtomicU64,
 }
 
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Makes a server; [`super::commands::start`] has its commands carried out, too.
+    /// Makes a server; [`super::commands::start`] also starts to execute its commands.
     pub(crate) fn new(
         options: Options,
         events: Arc<dyn EventSink>,
@@ -77,65 +77,65 @@ impl Server {
             started: Instant::now(),
             parsing,
             namespaces: RwLock::default(),
-            asks_for_namespaces: AtomicBool::new(false),
+            reports_namespace_requests: AtomicBool::new(false),
             sockets: Arc::default(),
             last_socket: AtomicU64::new(0),
         })
     }
 
-    /// How much may wait for a client that does not read, before its connection is closed.
+    /// How many bytes may be queued for a client that does not read, before its connection is closed.
     pub(crate) fn max_backpressure(&self) -> usize {
         self.engine.config.max_backpressure
     }
 
-    /// The index of a namespace, made on first use.
+    /// The index of a namespace, which is created on first use.
     pub(crate) fn namespace(&self, name: &str) -> NamespaceIndex {
         self.namespaces.write().index(name)
     }
 
-    /// Forgets a namespace that has no sockets.
+    /// Removes a namespace that has no sockets.
     pub(crate) fn remove_namespace(&self, index: NamespaceIndex) {
         self.namespaces.write().remove(index);
     }
 
-    /// The namespace of an index.
+    /// The namespace with this index.
     pub(crate) fn namespace_at(&self, index: NamespaceIndex) -> Option<Arc<Namespace<Socket>>> {
         self.namespaces.read().at(index)
     }
 
-    /// Has the numbers that are given from now on begin behind this one, as if as many sockets and
-    /// namespaces had been before. For tests: what is named later must be told apart from what lives.
+    /// Has the numbers of new sockets and namespaces begin after this one. For tests of very long-lived
+    /// processes: numbers must stay distinct.
     pub(crate) fn skip_numbers(&self, to: u64) {
         self.last_socket.fetch_max(to, Ordering::Relaxed);
         self.namespaces.write().skip_indices(to);
     }
 
-    /// A socket that lives.
+    /// The open socket with this number.
     pub(crate) fn socket(&self, number: SocketNumber) -> Option<Arc<Socket>> {
         self.sockets.get(number)
     }
 
-    /// A connection that lives, by its Engine.IO session id.
+    /// The open connection with this session id.
     pub(crate) fn connection(&self, sid: Sid) -> Option<Arc<Connection>> {
         self.engine.connection(sid)
     }
 
-    /// Ends every connection after what was said before, and lets none in any more.
+    /// Ends every connection, after the commands given before, and accepts no more.
     pub(crate) fn close(&self) {
         self.engine.close();
         self.output
             .send(Task::EndAll(CloseReason::ServerShuttingDown));
     }
 
-    /// Ends the connections there are, after what was said before.
+    /// Ends all current connections, after the commands given before.
     pub(crate) fn close_connections(&self) {
         self.output.send(Task::EndAll(CloseReason::ForcedClose));
     }
 
-    /// A client asks for a namespace.
+    /// A client asks to join a namespace.
     fn join(self: &Arc<Self>, connection: &Arc<Connection>, path: &str, auth: Option<&Payload>) {
         let (name, query) = name_and_query(path, connection.protocol);
-        // A client that asks twice before JavaScript has made the namespace is answered once.
+        // A client that asks twice before JavaScript has created the namespace is answered once.
         if connection.data.socket(name).is_some() || connection.is_ending() {
             return;
         }
@@ -154,7 +154,7 @@ impl Server {
         };
         let namespace = self.namespaces.read().named(name);
         let Some(namespace) = namespace else {
-            if !self.asks_for_namespaces.load(Ordering::Relaxed) {
+            if !self.reports_namespace_requests.load(Ordering::Relaxed) {
                 self.refuse(connection, name);
                 return;
             }
@@ -171,8 +171,8 @@ impl Server {
             return;
         };
         let number = self.last_socket.fetch_add(1, Ordering::Relaxed) + 1;
-        // A client of protocol 4 makes the id of its socket from the connection's; in protocol 5
-        // the connection's id is a secret between client and server.
+        // In protocol 4 the client derives the id of its socket from the session id; in protocol 5 the
+        // session id is a secret between client and server.
         let id: Box<str> = match connection.protocol {
             ProtocolVersion::V3 if name == "/" => connection.id.as_str().into(),
             ProtocolVersion::V3 => format!("{name}#{}", connection.id).into_boxed_str(),
@@ -191,7 +191,7 @@ impl Server {
         );
         self.sockets.add(socket.clone());
         if !connection.data.add(socket.clone()) {
-            // Another thread has let the client in meanwhile, which asked for the namespace twice.
+            // The client asked twice, and another thread has added its socket meanwhile.
             self.sockets.remove(number);
             return;
         }
@@ -206,7 +206,7 @@ impl Server {
             request,
             auth: packed,
         });
-        // Another thread may have ended the connection before it had this socket.
+        // Another thread may have ended the connection before the socket was added.
         if connection.is_closed() {
             socket.end(connection.reason().unwrap_or(CloseReason::TransportClose));
         }
@@ -215,14 +215,14 @@ impl Server {
     fn refuse(&self, connection: &Arc<Connection>, name: &str) {
         let parser = self.parser;
         let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
-        // Before the end of the connection, if what the client sent behind it is its end.
+        // Flushed now, since the client's next packet may end the connection.
         let mut flush_set = FlushSet::default();
         flush_set.send(connection, &frame, self.max_backpressure());
     }
 
-    /// The application made the namespace a client asked for, or has none of that name. `asked` and
-    /// `packed` are what [`Event::NamespaceRequest`] had.
-    pub(super) fn answer_ask(
+    /// Answers a [`Event::NamespaceRequest`], whose values are `asked` and `packed`: the application has
+    /// created the namespace, or there is none of that name.
+    pub(super) fn answer_namespace_request(
         self: &Arc<Self>,
         connection: Sid,
         asked: Asked<'_>,
@@ -248,11 +248,12 @@ impl Server {
     }
 
     /// Whether JavaScript is asked about namespaces that do not exist.
-    pub(crate) fn ask_for_namespaces(&self) {
-        self.asks_for_namespaces.store(true, Ordering::Relaxed);
+    pub(crate) fn report_namespace_requests(&self) {
+        self.reports_namespace_requests
+            .store(true, Ordering::Relaxed);
     }
 
-    /// One decoded packet of a client.
+    /// Handles a decoded packet of a client.
     fn packet(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
@@ -268,12 +269,12 @@ impl Server {
                 if auth.as_ref().is_some_and(|auth| !auth.is_object()) {
                     return Err(Rejected::Malformed);
                 }
-                // Clients of protocol 4 put into a query what those of protocol 5 put here.
+                // Clients of protocol 4 send this data in the query instead.
                 let auth = auth.filter(|_| connection.protocol == ProtocolVersion::V4);
                 self.join(connection, ns, auth.as_ref());
                 Ok(())
             }
-            // A client whose manager is open already asks twice in one breath.
+            // A client whose manager is already open sends CONNECT twice.
             (PacketData::Connect(_), Some(socket)) if socket.is_joining() => Ok(()),
             (PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack), Some(socket)) => {
                 let payload = Payload::of(value);
@@ -294,15 +295,15 @@ impl Server {
                 Ok(())
             }
             (packet, _) if !is_well_formed(&packet) => Err(Rejected::Malformed),
-            // Socket.IO 2 is patient with packets for a namespace the client is not in, and its
-            // clients send CONNECT again; Socket.IO 3 and later end the connection.
+            // Socket.IO 2 ignores packets for a namespace that the client is not in, and its clients
+            // send CONNECT again; Socket.IO 3 and later end the connection.
             _ if connection.protocol == ProtocolVersion::V3 => Ok(()),
             _ => Err(Rejected::OutOfPlace),
         }
     }
 
-    /// Decodes and handles one message. A panic would leave a connection that nobody reads any
-    /// more, so it ends the connection instead.
+    /// Decodes and handles a message. After a panic the connection would not be read any more, so it
+    /// ends.
     fn message(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
@@ -324,7 +325,7 @@ impl Server {
     }
 }
 
-/// The name of a namespace, and the query with which a client of protocol 4 asks for it.
+/// The name of a namespace, and the query that a client of protocol 4 appends to it.
 fn name_and_query(path: &str, protocol: ProtocolVersion) -> (&str, Option<&str>) {
     match path.split_once('?') {
         Some((name, query)) if protocol == ProtocolVersion::V3 => (name, Some(query)),
@@ -332,7 +333,7 @@ fn name_and_query(path: &str, protocol: ProtocolVersion) -> (&str, Option<&str>)
     }
 }
 
-/// Whether what a packet carries is what its kind may, if it carries anything.
+/// Whether a packet's payload, if it has one, fits its type.
 fn is_well_formed(packet: &PacketData) -> bool {
     let has = |value: &socketioxide_core::Value, check: fn(&Payload) -> bool| {
         let payload = Payload::of(value.clone());
@@ -352,7 +353,7 @@ fn is_well_formed(packet: &PacketData) -> bool {
     }
 }
 
-/// What a client asks with to join a namespace, as JavaScript reads it.
+/// A client's request to join a namespace, as JavaScript reads it.
 #[derive(serde::Serialize)]
 struct JoinRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -370,7 +371,7 @@ impl JoinRequest<'_> {
     }
 }
 
-/// The request of a client that asked for a namespace which did not exist, as JavaScript hands it back.
+/// The request to join a namespace that did not exist, as JavaScript passes it back.
 #[derive(serde::Deserialize)]
 pub(super) struct Asked<'a> {
     nsp: String,
@@ -392,7 +393,7 @@ impl Handler for Server {
 
     fn on_open(self: &Arc<Self>, connection: &Arc<Connection>) {
         if connection.protocol == ProtocolVersion::V3 {
-            // A client of Engine.IO 3 is in the default namespace from the start.
+            // A client of Engine.IO 3 joins the default namespace without asking.
             self.join(connection, "/", None);
         }
     }
@@ -412,8 +413,8 @@ impl Handler for Server {
     }
 }
 
-/// Ends a connection that sent what cannot be understood. Its sockets are told of that at once, and
-/// of the end when it comes: a polling client fetches first what waits for it.
+/// Ends a connection that sent something that is not a Socket.IO packet. Its sockets are told of that at
+/// once, and of the end when it comes: a polling client first fetches what is queued for it.
 pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
     for socket in connection.data.sockets() {
         server.events.push(Event::Malformed {
@@ -423,8 +424,8 @@ pub(crate) fn malformed(server: &Server, connection: &Arc<Connection>) {
     connection.finish(CloseReason::ForcedClose);
 }
 
-/// Ends a connection that sent a packet which is well formed and out of place, as one for a namespace
-/// that the client is not in. Its sockets end at once.
+/// Ends a connection that sent a valid packet that may not come now, for example for a namespace that
+/// the client is not in. Its sockets end at once.
 fn out_of_place(connection: &Arc<Connection>) {
     connection.finish(CloseReason::ForcedClose);
     for socket in connection.data.sockets() {
@@ -433,7 +434,7 @@ fn out_of_place(connection: &Arc<Connection>) {
 }
 
 impl Drop for Server {
-    /// Nobody can speak to the clients any more.
+    /// Ends all connections: nothing can be sent to the clients any more.
     fn drop(&mut self) {
         self.output.close();
         self.engine.close();

@@ -1,9 +1,8 @@
-//! A client in a namespace: its session, and the way of its events.
+//! A client in a namespace: its session, and its events.
 //!
-//! Its state is entered from two threads, the I/O thread (what the client sends) and the
-//! JavaScript thread (what the application decides), each for the length of one step under the
-//! lock. Notices are pushed under that lock, so JavaScript hears of them in the order in which the
-//! session saw them.
+//! Two threads change its state, the I/O thread (for what the client sends) and the JavaScript thread
+//! (for what the application decides), each under a lock for one step. Events are queued under that
+//! lock, so JavaScript gets them in the order in which the session handled them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -30,18 +29,18 @@ use crate::engineio::{ProtocolVersion, Str};
 use crate::protocol::CloseReason;
 use crate::session::{self, Effect, Effects, Session};
 
-/// A connection, which carries sockets.
+/// A connection with its sockets.
 pub(crate) type Connection = connection::Connection<Client<Arc<Socket>>>;
 
-/// Connections for which something was queued.
+/// The connections to flush after a batch of commands.
 pub(crate) type FlushSet = flush_set::FlushSet<Client<Arc<Socket>>>;
 
-/// The sockets of a server that live.
+/// The open sockets of a server.
 #[derive(Debug, Default)]
-pub(crate) struct Living(RwLock<FxHashMap<SocketNumber, Arc<Socket>>>);
+pub(crate) struct OpenSockets(RwLock<FxHashMap<SocketNumber, Arc<Socket>>>);
 
-impl Living {
-    /// A socket that lives.
+impl OpenSockets {
+    /// The open socket with this number.
     pub(crate) fn get(&self, number: SocketNumber) -> Option<Arc<Socket>> {
         self.0.read().get(&number).cloned()
     }
@@ -50,7 +49,7 @@ impl Living {
         self.0.write().insert(socket.number, socket);
     }
 
-    /// Forgets a socket that ended.
+    /// Removes a socket that has ended.
     pub(crate) fn remove(&self, number: SocketNumber) {
         self.0.write().remove(&number);
     }
@@ -68,7 +67,7 @@ pub(crate) struct Socket {
     pub(crate) id: Box<str>,
     pub(crate) namespace: Arc<Namespace<Self>>,
     pub(crate) connection: Arc<Connection>,
-    living: Weak<Living>,
+    open_sockets: Weak<OpenSockets>,
     events: Arc<dyn EventSink>,
     started: Instant,
     muted: AtomicBool,
@@ -78,25 +77,25 @@ pub(crate) struct Socket {
 struct State {
     phase: Phase,
     session: Session,
-    /// Timers of pending authentication; ended with it.
+    /// The timers of pending authentication, which are aborted with it.
     timers: SmallVec<[AbortHandle; 1]>,
 }
 
 enum Phase {
-    /// Asked to join; what the client sends meanwhile waits here. Only an Engine.IO 3 client,
-    /// which is in its namespace from the start, has reason to send anything.
+    /// The application has not accepted the socket yet; events that the client sends meanwhile wait
+    /// here. Only a client of Engine.IO 3, which joins the default namespace without asking, sends any.
     Joining(VecDeque<(Incoming, Permit)>),
     Joined,
     Ended,
 }
 
-/// An event as it came from the wire.
+/// An event as it was received.
 pub(crate) struct Incoming {
     pub(crate) payload: Payload,
     pub(crate) ack: Option<AckId>,
 }
 
-/// What a client sent cannot be understood: its connection ends.
+/// What a client sent is not a Socket.IO packet, so its connection ends.
 #[derive(Debug)]
 pub(crate) struct Malformed;
 
@@ -111,9 +110,9 @@ impl std::error::Error for Malformed {}
 /// Why a packet of a client ends its connection.
 #[derive(Debug)]
 pub(crate) enum Rejected {
-    /// It is no Socket.IO packet.
+    /// It is not a Socket.IO packet.
     Malformed,
-    /// It is one, but not now.
+    /// It is one that may not come now.
     OutOfPlace,
 }
 
@@ -134,7 +133,7 @@ impl From<Malformed> for Rejected {
     }
 }
 
-/// How many events may wait while a socket joins.
+/// The maximum number of events that wait while a socket joins.
 const MAX_EARLY_EVENTS: usize = 64;
 
 impl std::fmt::Debug for Socket {
@@ -153,7 +152,7 @@ impl Socket {
         id: Box<str>,
         namespace: Arc<Namespace<Self>>,
         connection: Arc<Connection>,
-        living: &Arc<Living>,
+        open_sockets: &Arc<OpenSockets>,
         events: &Arc<dyn EventSink>,
         started: Instant,
     ) -> Arc<Self> {
@@ -162,7 +161,7 @@ impl Socket {
             id,
             namespace,
             connection,
-            living: Arc::downgrade(living),
+            open_sockets: Arc::downgrade(open_sockets),
             events: events.clone(),
             started,
             muted: AtomicBool::new(false),
@@ -179,16 +178,16 @@ impl Socket {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Holds broadcasts back, or lets them through again.
+    /// Mutes the socket, which then receives no broadcasts, or unmutes it.
     pub(crate) fn mute(&self, muted: bool) {
         self.muted.store(muted, Ordering::Relaxed);
     }
 
-    /// The application accepted the socket: it is of its namespace, the client is told, and what
-    /// waited is seen.
+    /// The application accepted the socket: adds it to its namespace, tells the client, and handles the
+    /// events that waited.
     ///
     /// # Errors
-    /// `Malformed` if something that waited cannot be read.
+    /// `Malformed` if an event that waited is not valid.
     pub(crate) fn joined(
         self: &Arc<Self>,
         parser: Parser,
@@ -199,7 +198,7 @@ impl Socket {
             return Ok(());
         }
         let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
-        // Before the state is locked: a client that takes nothing ends here, and this socket with it.
+        // Before the state is locked, since this may end a client that does not read, and its sockets.
         self.send(&welcome, max_backpressure, flush_set);
         let mut state = self.state.lock();
         let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
@@ -212,26 +211,26 @@ impl Socket {
         self.namespace.add(self.clone());
         early
             .into_iter()
-            .try_for_each(|(incoming, _)| self.see(&mut state, incoming))
+            .try_for_each(|(incoming, _)| self.handle_event(&mut state, incoming))
     }
 
-    /// Whether the application has not let the socket in yet.
+    /// Whether the application has not accepted the socket yet.
     pub(crate) fn is_joining(&self) -> bool {
         matches!(self.state.lock().phase, Phase::Joining(_))
     }
 
-    /// An event of the client.
+    /// Handles an event of the client.
     ///
     /// # Errors
     /// `Malformed` if its payload is not exactly one `["name",…]`; `OutOfPlace` if it comes from a client
-    /// of Engine.IO 4 that has not been let in.
+    /// of Engine.IO 4 that has not been accepted.
     pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Rejected> {
         let mut state = self.state.lock();
         let may_be_early = self.connection.protocol == ProtocolVersion::V3;
         match &mut state.phase {
-            Phase::Joined => Ok(self.see(&mut state, incoming)?),
+            Phase::Joined => Ok(self.handle_event(&mut state, incoming)?),
             Phase::Joining(early) if may_be_early && early.len() < MAX_EARLY_EVENTS => {
-                // Counted as unheard: a client is not read on for ever while middleware takes its time.
+                // Counted as not delivered, so that a client cannot send without limit while middleware runs.
                 let (text, attachments) = incoming.payload.parts();
                 let permit = self.connection.permit(text, attachments);
                 early.push_back((incoming, permit));
@@ -242,7 +241,7 @@ impl Socket {
         }
     }
 
-    fn see(&self, state: &mut State, incoming: Incoming) -> Result<(), Malformed> {
+    fn handle_event(&self, state: &mut State, incoming: Incoming) -> Result<(), Malformed> {
         let Incoming { payload, ack } = incoming;
         let name = payload.event_name().ok_or(Malformed)?;
         let mut runs = SmallVec::new();
@@ -272,7 +271,7 @@ impl Socket {
         Ok(())
     }
 
-    /// The client answers an event of ours.
+    /// Handles the client's acknowledgement of an event of the server.
     ///
     /// # Errors
     /// `Malformed` if the payload is not exactly one array; `OutOfPlace` as for an event.
@@ -297,7 +296,7 @@ impl Socket {
         Ok(())
     }
 
-    /// One step of the session that JavaScript takes.
+    /// Passes an event of JavaScript to the session.
     pub(crate) fn step(&self, event: session::Event<'_>) -> Effects {
         let mut state = self.state.lock();
         let effects = state.session.handle(event, self.now());
@@ -307,19 +306,19 @@ impl Socket {
         effects
     }
 
-    /// Whether the session holds nothing: no LoopbackSocket serves the socket.
+    /// Whether the session is empty: no LoopbackSocket serves the socket.
     #[cfg(test)]
     pub(crate) fn holds_nothing(&self) -> bool {
         self.state.lock().session.is_empty()
     }
 
-    /// The index the next LoopbackSocket that serves the socket gets; `None` after its end.
+    /// The index of the next LoopbackSocket that serves the socket; `None` after its end.
     pub(crate) fn next_instance(&self) -> Option<u32> {
         let state = self.state.lock();
         (!state.session.ended()).then(|| state.session.instances())
     }
 
-    /// Arms the timer of pending authentication, at whose end it is to expire.
+    /// Starts the timer of pending authentication; `expire` is called if it runs out.
     pub(crate) fn arm(
         self: &Arc<Self>,
         runtime: &tokio::runtime::Handle,
@@ -330,7 +329,7 @@ impl Socket {
         let deadline = self.started + Duration::from_millis(at);
         let timer = runtime.spawn(async move {
             tokio::time::sleep_until(deadline.into()).await;
-            // What the client said in time counts, however late JavaScript hears it.
+            // What the client sent in time counts, however late it is delivered.
             let connection = socket
                 .upgrade()
                 .map(|socket| Arc::downgrade(&socket.connection));
@@ -355,13 +354,13 @@ impl Socket {
         self.state.lock().timers.push(timer.abort_handle());
     }
 
-    /// Queues a frame for the client, whose connection is then among those to be flushed.
+    /// Queues a frame for the client, and adds its connection to those to flush.
     pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize, flush_set: &mut FlushSet) {
         flush_set.send(&self.connection, frame, max_backpressure);
     }
 
-    /// Ends the socket: its session, its rooms, its place in the connection. The client is told by
-    /// whoever ends it. Says whether it had still been alive.
+    /// Ends the socket, and removes it from its namespace and its connection. The caller tells the
+    /// client. Returns whether the socket was still open.
     pub(crate) fn end(self: &Arc<Self>, reason: CloseReason) -> bool {
         {
             let mut state = self.state.lock();
@@ -380,8 +379,8 @@ impl Socket {
         }
         self.namespace.remove(self.number);
         self.connection.data.remove(self);
-        if let Some(living) = self.living.upgrade() {
-            living.remove(self.number);
+        if let Some(open_sockets) = self.open_sockets.upgrade() {
+            open_sockets.remove(self.number);
         }
         true
     }
@@ -413,7 +412,7 @@ impl Data for Client<Arc<Socket>> {
     }
 
     fn on_finish(connection: &Arc<Connection>, reason: CloseReason) {
-        // Who has not been let in will not be any more.
+        // A socket that has not been accepted cannot be accepted any more.
         for socket in connection.data.sockets() {
             if socket.is_joining() {
                 socket.end(reason);

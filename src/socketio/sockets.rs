@@ -1,8 +1,8 @@
-//! The sockets of one connection: found by their namespace, listed in the order in which they came.
+//! The sockets of one connection, by namespace and in the order in which they joined.
 //!
-//! A client joins as many namespaces as the application has, and where it has parents for namespaces,
-//! as many as the client likes. So each step costs O(log n) at most, whatever the client does. Most
-//! connections have one socket, and some have a few: those are kept in a list without any index.
+//! A client can join every namespace, and any number of them where parent namespaces create them. So
+//! each operation costs O(log n) at most. Most connections have one socket or a few, which are kept in a
+//! list without an index.
 
 use smallvec::SmallVec;
 use std::collections::hash_map::Entry;
@@ -11,18 +11,18 @@ use std::collections::{BTreeMap, HashMap};
 use super::events::SocketNumber;
 use crate::engineio::Str;
 
-/// How many sockets are looked through one by one.
-const FEW: usize = 8;
+/// Up to this many sockets are searched one by one.
+const MAX_UNINDEXED: usize = 8;
 
-/// A socket, as far as a connection tells its sockets apart.
+/// What a connection has to know of a socket.
 pub(crate) trait Member {
-    /// Grows from one socket of a connection to the next.
+    /// Its number, greater than that of every earlier socket.
     fn number(&self) -> SocketNumber;
     /// The name of its namespace.
     fn namespace(&self) -> &Str;
 }
 
-/// The sockets of one connection, one a namespace.
+/// The sockets of one connection, one for each namespace.
 #[derive(Debug)]
 pub(crate) enum Sockets<M> {
     Few(SmallVec<[M; 1]>),
@@ -31,7 +31,7 @@ pub(crate) enum Sockets<M> {
 
 #[derive(Debug)]
 pub(crate) struct Indexed<M> {
-    /// Names are the client's choice: hashed with a random seed.
+    /// Clients choose names, so the hash has a random seed.
     numbers: HashMap<Str, SocketNumber>,
     sockets: BTreeMap<SocketNumber, M>,
 }
@@ -53,7 +53,7 @@ impl<M: Member + Clone> Sockets<M> {
         }
     }
 
-    /// Adds a socket, unless there is one of its namespace. Says whether it did.
+    /// Adds a socket, and returns true, unless there is one of its namespace.
     pub(crate) fn add(&mut self, socket: M) -> bool {
         match self {
             Self::Few(sockets) => {
@@ -61,7 +61,7 @@ impl<M: Member + Clone> Sockets<M> {
                 if sockets.iter().any(|other| other.namespace() == name) {
                     return false;
                 }
-                if sockets.len() < FEW {
+                if sockets.len() < MAX_UNINDEXED {
                     sockets.push(socket);
                     return true;
                 }
@@ -88,8 +88,9 @@ impl<M: Member + Clone> Sockets<M> {
                 if indexed.sockets.remove(&socket.number()).is_some() {
                     indexed.numbers.remove(socket.namespace());
                 }
-                // Far below what made it grow: a client cannot have it rebuilt at each step.
-                if indexed.sockets.len() <= FEW / 2 {
+                // Well below the size at which it grew, so that a client cannot cause a rebuild at each
+                // step.
+                if indexed.sockets.len() <= MAX_UNINDEXED / 2 {
                     let left = std::mem::take(&mut indexed.sockets);
                     *self = Self::Few(left.into_values().collect());
                 }
@@ -97,7 +98,7 @@ impl<M: Member + Clone> Sockets<M> {
         }
     }
 
-    /// Every socket, in the order in which they came.
+    /// Every socket, in the order in which they joined.
     pub(crate) fn all(&self) -> SmallVec<[M; 1]> {
         match self {
             Self::Few(sockets) => sockets.clone(),
@@ -134,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// A socket that counts how often it is looked at.
+    /// A socket that counts how often it is accessed.
     #[derive(Debug, Clone)]
     struct Counting {
         number: SocketNumber,
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn sockets_are_found_by_namespace_and_listed_in_order_for_any_number_of_sockets() {
-        for count in [1, 2, FEW as u64, FEW as u64 + 1, 100] {
+        for count in [1, 2, MAX_UNINDEXED as u64, MAX_UNINDEXED as u64 + 1, 100] {
             let all = sockets_of(count, &Rc::default());
             let mut sockets = Sockets::default();
             assert!(sockets.is_empty());

@@ -10,7 +10,7 @@ use crate::session::Instance;
 use crate::socketio::events::{Event, EventSink as _, Run};
 use crate::socketio::packet::Payload;
 
-/// A call, as the server hears it.
+/// A call, as the server receives it.
 fn call(number: u32, text: &str, attachments: Vec<Bytes>) -> Event {
     let instance = Instance(0);
     Event::Emitted {
@@ -33,21 +33,21 @@ fn calls(n: u32, text: &str) -> Vec<Event> {
         .collect()
 }
 
-/// Queues everything, takes what there is until there is no more; the bytes of text and the
-/// attachments that came.
+/// Queues all events and takes batches until there are no more. Returns the bytes of text and the number
+/// of attachments.
 fn through(queue: &EventQueue, events: Vec<Event>) -> (usize, usize) {
     for event in events {
         queue.push(event);
     }
     let (mut bytes, mut attached) = (0, 0);
     loop {
-        let portion = queue.take();
-        attached += portion.attachments.len();
+        let batch = queue.take();
+        attached += batch.attachments.len();
         bytes += queue.with_text(<[u8]>::len);
-        if portion.is_large {
+        if batch.is_large {
             queue.processed();
         }
-        if !portion.more {
+        if !batch.more {
             return (bytes, attached);
         }
         queue.resume();
@@ -60,14 +60,14 @@ fn queue() -> EventQueue {
     queue
 }
 
-/// What has gathered is taken at once.
+/// All calls are taken in one batch.
 pub(super) fn batch(n: u32) {
     let (queue, events) = (queue(), calls(n, SMALL));
     let (bytes, _) = count(|| through(&queue, events));
     assert!(bytes > n as usize * SMALL.len());
 }
 
-/// Each call is taken before the next one comes.
+/// Each call is taken before the next one is queued.
 pub(super) fn one_by_one(n: u32) {
     let (queue, events) = (queue(), calls(n, SMALL));
     let bytes = count(|| {
@@ -77,7 +77,7 @@ pub(super) fn one_by_one(n: u32) {
     assert!(bytes > n as usize * SMALL.len());
 }
 
-/// Calls that carry a kibibyte.
+/// Calls of 1 KiB.
 pub(super) fn large(n: u32) {
     let text = format!(r#"["double",{{"value":21,"data":"{}"}}]"#, "x".repeat(1024));
     let (queue, events) = (queue(), calls(n, &text));

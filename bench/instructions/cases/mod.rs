@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! session   the state machine            packets   checks and wire formats
-//! inbox     records for JavaScript       server    the way from bytes to bytes
+//! event_queue  records for JavaScript    server    the way from bytes to bytes
 //! world     a native server with clients, for `server`
 //! ```
 //!
 //! What must stay true: a case does the same work in every run, on every machine: no clock, no
-//! randomness and no input or output of the operating system in what is counted. A case checks
-//! what it did, so that a count of work not done is no success. The entries a case uses are few
-//! and those of the module's neighbours, so that what is behind them can change.
+//! randomness and no input or output of the operating system is counted. A case checks what it did, so
+//! that work that was not done is not counted as a success. Cases use few functions of each module, so
+//! that its internals can change.
 
-// A case that cannot do its work ends the program, which nobody but the guard runs.
+// A case that cannot do its work panics: only the guard runs this program.
 #![allow(clippy::expect_used)]
 
 mod event_queue;
@@ -23,7 +23,7 @@ mod world;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Some work, as often as it says.
+/// Work that is repeated.
 #[derive(Debug)]
 pub struct Case {
     /// `<module>/<work>`.

@@ -7,7 +7,7 @@ use super::world::{World, frame, frame_length};
 use crate::socketio::events::Event;
 
 const CLIENTS: u32 = 10;
-/// Calls that come in one breath.
+/// Calls in one read.
 const WINDOW: u32 = 10;
 
 /// A websocket opens, joins, authenticates and leaves.
@@ -116,7 +116,7 @@ pub(super) fn answers_out_large(n: u32) {
 }
 
 /// Carries out these lines, which write that many bytes.
-fn carry_out(world: &World, lines: String, expected: usize) {
+fn execute(world: &World, lines: String, expected: usize) {
     count(|| {
         world.push(lines);
         world.until_written(expected);
@@ -132,7 +132,7 @@ pub(super) fn emits_out(n: u32) {
     let sockets = world.clients(CLIENTS.into());
     let line = |(_, socket): (u32, &u64)| format!("e\t{socket}\t\t\t{NEWS}\n");
     let lines = (0..n).zip(sockets.iter().cycle()).map(line).collect();
-    carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
+    execute(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
 
 /// One event to everybody.
@@ -140,7 +140,7 @@ pub(super) fn broadcast(n: u32) {
     let mut world = World::new();
     world.clients(n.into());
     let lines = format!("b\t0\t{{}}\t\t\t{NEWS}");
-    carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
+    execute(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
 
 /// Events to a room of ten, among a hundred sockets.
@@ -155,7 +155,7 @@ pub(super) fn broadcast_to_room(n: u32) {
     world.push(joins);
     let line = format!("b\t0\t{{\"rooms\":[1]}}\t\t\t{NEWS}\n");
     let lines = line.repeat(n as usize / 10);
-    carry_out(&world, lines, n as usize * frame_length(2 + NEWS.len()));
+    execute(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
 
 /// Sockets join a room each and leave it again.
@@ -172,7 +172,7 @@ pub(super) fn rooms(n: u32) {
     // The event shows that everything before it is done.
     let last = format!("e\t{}\t\t\t{NEWS}", sockets[0]);
     let lines = lines('j') + &lines('l') + &last;
-    carry_out(&world, lines, frame_length(2 + NEWS.len()));
+    execute(&world, lines, frame_length(2 + NEWS.len()));
 }
 
 /// Calls over long polling: posted in windows, their answers fetched by one poll.

@@ -1,8 +1,8 @@
-//! A native server and its clients, without an operating system between: a client's bytes come as
-//! those of a stream that Node carries, and what the server writes is a notice.
+//! A native server and its clients without an operating system between them: clients use streams that
+//! Node would relay, and what the server writes is an event.
 //!
-//! Everything happens on the caller's thread, inside [`World::until`]. What the server's insides
-//! are is known to [`World::new`], [`World::open`] and [`World::ask`] only.
+//! Everything happens on the caller's thread, inside [`World::until`]. Only [`World::new`],
+//! [`World::open`] and [`World::ask`] know the internals of the server.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -34,9 +34,9 @@ use crate::socketio::server::Server;
 /// What the server told since it was last asked.
 #[derive(Default)]
 pub(super) struct Told {
-    /// The notices.
+    /// The events.
     pub(super) events: Vec<Event>,
-    /// What it wrote, to whomever.
+    /// The bytes it wrote to all clients.
     pub(super) written: usize,
     unconfirmed: Vec<(u64, usize)>,
     waker: Option<Waker>,
@@ -46,7 +46,7 @@ pub(super) struct Told {
 struct EventLog(Mutex<Told>);
 
 impl EventLog {
-    /// Notes what was told, and wakes who waits for it.
+    /// Records what was told, and wakes the test that waits for it.
     fn note(&self, note: impl FnOnce(&mut Told)) {
         let mut told = self.0.lock();
         note(&mut told);
@@ -59,7 +59,7 @@ impl EventLog {
 impl events::EventSink for EventLog {
     fn push(&self, mut event: Event) {
         self.note(|told| {
-            // As when JavaScript has it: the client is read on.
+            // As after delivery to JavaScript, so that the client is read on.
             drop(event.take_permit());
             told.events.push(event);
         });
@@ -174,7 +174,7 @@ impl World {
         }
     }
 
-    /// Runs the server until what it told is as wished. The clients take what is written.
+    /// Runs the server until `wished` returns something for what it told. Clients read what is written.
     pub(super) fn until<T>(&self, wished: impl Fn(&Told) -> Option<T>) -> T {
         let (pumps, log) = (&self.pumps, &self.log.0);
         self.runtime.block_on(poll_fn(|cx| {
@@ -207,7 +207,7 @@ impl World {
         look(&self.log.0.lock())
     }
 
-    /// Forgets what the server told: JavaScript has heard it.
+    /// Clears what the server told.
     pub(super) fn forget(&self) {
         let mut told = self.log.0.lock();
         told.events.clear();
@@ -221,21 +221,20 @@ impl World {
         }
     }
 
-    /// The client of this websocket is gone.
+    /// The client of this websocket disconnects.
     pub(super) fn leave(&mut self, number: u64) {
         if let Some(pump) = self.pumps.remove(&number) {
             pump.closed();
         }
     }
 
-    /// Operations of the application.
+    /// Commands of the application.
     pub(super) fn push(&self, lines: String) {
         let batch = Task::Batch(lines.into_bytes(), Vec::new());
-        commands::carry_out(&self.server, batch);
+        commands::execute(&self.server, batch);
     }
 
-    /// Authenticates a socket, as the application's side does it: what is told of its credentials
-    /// plays no part.
+    /// Authenticates a socket from the application's side, without credentials of the client.
     pub(super) fn authenticate(&self, socket: u64) {
         let socket = self.server.socket(socket).expect("the socket lives");
         let instance = Instance(0);
@@ -262,7 +261,7 @@ impl World {
         ));
     }
 
-    /// Lets in, and authenticates, the socket that asks; its number.
+    /// Accepts and authenticates the socket that asks to join, and returns its number.
     pub(super) fn admit(&self) -> u64 {
         let socket = self.until(|told| {
             told.events.iter().find_map(|event| match event {
@@ -276,7 +275,7 @@ impl World {
         socket
     }
 
-    /// A websocket by this number, joined and authenticated; the number of its socket.
+    /// Opens a websocket with this number, joins and authenticates. Returns the number of its socket.
     pub(super) fn client(&mut self, number: u64) -> u64 {
         self.open(number);
         self.say(number, &frame("40"));
@@ -292,7 +291,7 @@ impl World {
     }
 }
 
-/// How long the packet is that welcomes a socket: `40{"sid":"…"}`.
+/// The length of the packet that accepts a socket: `40{"sid":"…"}`.
 const WELCOME: usize = 28;
 
 /// A text frame of a client, masked with zeros.
@@ -311,7 +310,7 @@ pub(super) fn frame(text: &str) -> Bytes {
     frame.into()
 }
 
-/// How long a frame of the server is that holds so much.
+/// The length of a server frame with this payload.
 pub(super) fn frame_length(payload: usize) -> usize {
     payload + if payload < 126 { 2 } else { 4 }
 }

@@ -1,13 +1,12 @@
-//! Node's event loop, waiting for the clients itself while their messages come one by one.
+//! Node's event loop polls the clients itself under light load.
 //!
-//! Every such message has to reach JavaScript before the next one comes. Read on the I/O thread it
-//! wakes that one, which wakes JavaScript; read here it wakes JavaScript alone, for which that is
-//! less work than to be woken by another thread (docs/performance.md). As soon as more come, the I/O
-//! thread has the clients back; [`Reactor`] decides. It does not lend them to one of several threads
-//! that have servers. Nor does an event loop take them that has too much else to do.
+//! A message that the I/O thread reads wakes that thread, which wakes JavaScript; one that is read here
+//! wakes JavaScript alone, which costs it less than to be woken by another thread (docs/performance.md).
+//! When the load grows, the I/O thread polls again; [`Reactor`] decides. Nor does an event loop poll that
+//! is busy otherwise, or that of one of several threads with servers.
 //!
-//! What must stay true: notices reach JavaScript as they do otherwise, in order, each once; the
-//! event loop is not kept alive by it; nothing of it is left when the thread's environment ends.
+//! What must stay true: events reach JavaScript in order, each once, as they do otherwise; polling does
+//! not keep the event loop alive; nothing of it is left when the thread's environment ends.
 
 #![allow(unsafe_code)]
 
@@ -33,10 +32,10 @@ const UV_POLL: c_int = 8;
 /// `UV_READABLE` of `uv_poll_event`.
 const UV_READABLE: c_int = 1;
 
-/// How often it is looked how busy the event loop is.
-const LOOK: Duration = Duration::from_millis(100);
-/// It has time for clients while it is idle for this share of its time.
-const LEISURE: f64 = 0.25;
+/// How often the idle time of the event loop is measured.
+const MEASURE_INTERVAL: Duration = Duration::from_millis(100);
+/// The event loop polls clients only if it is idle for this share of its time.
+const MIN_IDLE_SHARE: f64 = 0.25;
 
 type Handle = *mut c_void;
 type OnPoll = unsafe extern "C" fn(Handle, c_int, c_int);
@@ -51,7 +50,7 @@ type SetData = unsafe extern "C" fn(Handle, *mut c_void);
 type GetData = unsafe extern "C" fn(Handle) -> *mut c_void;
 type IdleTime = unsafe extern "C" fn(*mut sys::uv_loop_s) -> u64;
 
-/// What is called of libuv, which lives in the executable that loaded us.
+/// The functions of libuv, which is part of the executable that loaded the addon.
 #[derive(Clone, Copy)]
 struct Uv {
     poll_init: PollInit,
@@ -98,26 +97,26 @@ impl Uv {
 /// The event loop of this thread.
 struct EventLoop {
     uv: Uv,
-    /// Libuv's.
+    /// The `uv_loop_t`.
     uv_loop: *mut sys::uv_loop_s,
-    /// Waits for the reactor's queue, when started.
+    /// The `uv_poll_t` of the reactor's event queue.
     poll: Handle,
-    leisure: Leisure,
+    idle_share: IdleShare,
     reactor: Arc<Reactor>,
     poller_number: u64,
     listeners: Vec<Rc<Listener>>,
 }
 
-/// How much of its time the event loop has nothing to do.
-struct Leisure {
-    /// Since when that is looked at.
+/// Measures how much of its time the event loop is idle.
+struct IdleShare {
+    /// The start of the measurement.
     since: Instant,
-    /// How long the event loop had been idle then, in nanoseconds.
+    /// The idle time of the event loop at that start, in nanoseconds.
     idle: u64,
     is_enough: bool,
 }
 
-impl Leisure {
+impl IdleShare {
     fn new() -> Self {
         Self {
             since: Instant::now(),
@@ -126,47 +125,47 @@ impl Leisure {
         }
     }
 
-    /// Whether it was enough when it was last looked at, which is done at most every [`LOOK`].
-    /// `idle_time` says for how long the event loop has been idle in its life.
+    /// Whether the last measurement was enough; there is one at most every [`MEASURE_INTERVAL`]. `idle_time` returns
+    /// the total idle time of the event loop.
     fn is_enough(&mut self, now: Instant, idle_time: impl FnOnce() -> u64) -> bool {
         let lasted = now.saturating_duration_since(self.since);
-        if lasted >= LOOK {
+        if lasted >= MEASURE_INTERVAL {
             let idle = idle_time();
             let rested = Duration::from_nanos(idle.saturating_sub(self.idle));
-            // An executable that does not measure it says 0.
-            self.is_enough = idle == 0 || rested >= lasted.mul_f64(LEISURE);
+            // An executable that does not measure it returns 0.
+            self.is_enough = idle == 0 || rested >= lasted.mul_f64(MIN_IDLE_SHARE);
             (self.since, self.idle) = (now, idle);
         }
         self.is_enough
     }
 }
 
-/// Whom the notices of an inbox go to; it lives until the call that lets go of it is over.
+/// The function that gets the events of a queue. It lives until the call that removes it is over.
 struct Listener {
     queue: Weak<EventQueue>,
     env: sys::napi_env,
     receive: sys::napi_ref,
-    /// That of the call that made the server, in which `receive` is called.
+    /// The async context of the call that made the server, in which `receive` is called.
     context: sys::napi_async_context,
 }
 
 thread_local! {
-    /// Nothing is done about it when the thread ends: what JavaScript had is gone before that.
+    /// Not dropped when the thread ends: its values of JavaScript have been released by then.
     static EVENT_LOOP: RefCell<ManuallyDrop<Option<EventLoop>>> =
         const { RefCell::new(ManuallyDrop::new(None)) };
-    /// The inboxes with notices for JavaScript, while this thread takes a turn.
-    static GATHERED: RefCell<Option<Vec<Weak<EventQueue>>>> = const { RefCell::new(None) };
+    /// The queues with events for JavaScript, while this thread polls.
+    static NOTED: RefCell<Option<Vec<Weak<EventQueue>>>> = const { RefCell::new(None) };
 }
 
-/// Notices of an inbox go to `receive` when they are found on this thread, that of `env`. Nothing
-/// happens where there is no such event loop.
+/// Has events of a queue that come while this thread polls, that of `env`, passed to `receive`. Does
+/// nothing if the thread has no event loop.
 pub(in crate::bridge) fn listen(
     env: sys::napi_env,
     queue: &Arc<EventQueue>,
     receive: sys::napi_value,
     reactor: &Arc<Reactor>,
 ) {
-    // First, since an application's `async_hooks` may be told.
+    // Before the event loop is borrowed, since `async_hooks` of the application may be called.
     let listener = Listener::new(env, queue, receive);
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if event_loop.is_none() {
@@ -181,7 +180,7 @@ pub(in crate::bridge) fn listen(
     });
 }
 
-/// Undoes [`listen`].
+/// The inverse of [`listen`].
 pub(in crate::bridge) fn unlisten(queue: &Arc<EventQueue>) {
     let listener = EVENT_LOOP.with_borrow_mut(|event_loop| {
         let event_loop = event_loop.as_mut()?;
@@ -197,8 +196,8 @@ pub(in crate::bridge) fn unlisten(queue: &Arc<EventQueue>) {
     drop(listener);
 }
 
-/// Has this thread's event loop wait for the clients, if that suits them.
-pub(in crate::bridge) fn wait_if_suitable(reactor: &Reactor) {
+/// Has this thread's event loop acquire the poller, if the load suits it.
+pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
     if reactor.poller.is_acquired() || !reactor.suits_event_loop() {
         return;
     }
@@ -218,16 +217,16 @@ pub(in crate::bridge) fn wait_if_suitable(reactor: &Reactor) {
     });
 }
 
-/// Notes an inbox that would have JavaScript woken, to be given to it when the turn of this thread
-/// is over; false if it takes none, or the inbox is another thread's, which is not to wait for what
-/// JavaScript does on this one.
-pub(in crate::bridge) fn gather(queue: &Weak<EventQueue>) -> bool {
-    let gathered = GATHERED.try_with(|gathered| {
-        let gathered = &mut *gathered.borrow_mut();
-        let gathered = gathered.as_mut().filter(|_| is_of_this_thread(queue));
-        gathered.map(|gathered| gathered.push(queue.clone()))
+/// Notes a queue whose events are delivered after the poll of this thread, instead of a wake-up. False
+/// if this thread does not poll, or the queue belongs to another thread, which must not wait for the
+/// JavaScript of this one.
+pub(in crate::bridge) fn note(queue: &Weak<EventQueue>) -> bool {
+    let noted = NOTED.try_with(|noted| {
+        let noted = &mut *noted.borrow_mut();
+        let noted = noted.as_mut().filter(|_| is_of_this_thread(queue));
+        noted.map(|noted| noted.push(queue.clone()))
     });
-    matches!(gathered, Ok(Some(())))
+    matches!(noted, Ok(Some(())))
 }
 
 fn is_of_this_thread(queue: &Weak<EventQueue>) -> bool {
@@ -257,7 +256,7 @@ impl EventLoop {
                 return None;
             }
             (uv.unref)(poll);
-            // The environment ends when its hook is done: see `on_closed`.
+            // Node waits for the hook before it ends the environment: see `on_closed`.
             let hook =
                 sys::napi_add_async_cleanup_hook(env, Some(on_cleanup), null_mut(), null_mut());
             if hook != sys::Status::napi_ok {
@@ -268,7 +267,7 @@ impl EventLoop {
                 uv,
                 uv_loop,
                 poll,
-                leisure: Leisure::new(),
+                idle_share: IdleShare::new(),
                 reactor: reactor.clone(),
                 poller_number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
                 listeners: Vec::new(),
@@ -276,18 +275,18 @@ impl EventLoop {
         }
     }
 
-    /// This thread has no server any more; the handle stops when it is told next.
+    /// This thread has no server any more. The handle stops at its next event.
     fn leave(&self) {
         self.reactor.poller.release(self.poller_number);
         self.reactor.poller.remove_thread();
     }
 
-    /// Whether the event loop has time to wait for clients, beside what else it does.
+    /// Whether the event loop is idle enough to poll clients.
     fn has_time(&mut self) -> bool {
         let (idle_time, uv_loop) = (self.uv.idle_time, self.uv_loop);
         // SAFETY: the loop is this thread's, and outlives its environment.
         let idle_time = || unsafe { idle_time(uv_loop) };
-        self.leisure.is_enough(Instant::now(), idle_time)
+        self.idle_share.is_enough(Instant::now(), idle_time)
     }
 
     fn listener(&self, queue: &Weak<EventQueue>) -> Option<&Rc<Listener>> {
@@ -307,14 +306,14 @@ impl Listener {
         };
         // SAFETY: `env` and the values are of the call under way.
         let made = unsafe {
-            // Without a context JavaScript is called all the same.
+            // If this fails, `receive` is called without a context.
             sys::napi_async_init(env, null_mut(), name, &raw mut listener.context);
             sys::napi_create_reference(env, receive, 1, &raw mut listener.receive)
         };
         (made == sys::Status::napi_ok).then_some(listener)
     }
 
-    /// Gives JavaScript a portion of what an inbox holds.
+    /// Passes a batch of a queue to JavaScript.
     fn deliver(&self, queue: &EventQueue) {
         let env = self.env;
         let mut scope = null_mut();
@@ -325,15 +324,15 @@ impl Listener {
                 queue.wake_again();
                 return;
             }
-            let portion = queue.take();
+            let batch = queue.take();
             let text = queue.with_text(|text| value::string(env, text));
-            let attachments = value::buffers(env, &portion.attachments);
+            let attachments = value::buffers(env, &batch.attachments);
             if let (Ok(text), Ok(attachments)) = (text, attachments) {
                 let mut function = null_mut();
                 let (mut more, mut is_large) = (null_mut(), null_mut());
                 sys::napi_get_reference_value(env, self.receive, &raw mut function);
-                sys::napi_get_boolean(env, portion.more, &raw mut more);
-                sys::napi_get_boolean(env, portion.is_large, &raw mut is_large);
+                sys::napi_get_boolean(env, batch.more, &raw mut more);
+                sys::napi_get_boolean(env, batch.is_large, &raw mut is_large);
                 let arguments = [text.raw(), attachments.raw(), more, is_large];
                 let called = sys::napi_make_callback(
                     env,
@@ -370,7 +369,7 @@ impl Drop for Listener {
     }
 }
 
-/// A client may have said something.
+/// Called by libuv when the event queue of the reactor is readable.
 unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
     // A panic must not reach libuv.
     let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -400,28 +399,28 @@ unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
     }));
 }
 
-/// Hears the clients, and tells JavaScript what they said.
+/// Polls the clients, and then delivers their events to JavaScript.
 fn poll_once(reactor: &Reactor) {
-    GATHERED.set(Some(Vec::new()));
+    NOTED.set(Some(Vec::new()));
     let polled = catch_unwind(AssertUnwindSafe(|| reactor.poll_once()));
-    let gathered = GATHERED.take().unwrap_or_default();
+    let noted = NOTED.take().unwrap_or_default();
     drop(polled);
-    for weak in gathered {
+    for weak in noted {
         let Some(queue) = weak.upgrade() else {
             continue;
         };
-        // Not borrowed during the call, in which servers come and go.
+        // Not borrowed during the call, in which servers may be made and closed.
         let listener =
             EVENT_LOOP.with_borrow(|event_loop| event_loop.as_ref()?.listener(&weak).cloned());
         match listener {
             Some(listener) => listener.deliver(&queue),
-            // Let go of by what JavaScript was just told.
+            // JavaScript has removed the listener in a call just before.
             None => queue.wake_again(),
         }
     }
 }
 
-/// The environment is about to end.
+/// Called by Node before the environment ends.
 unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *mut c_void) {
     let event_loop = EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.take());
     if let Some(event_loop) = event_loop {
@@ -437,7 +436,7 @@ unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *m
     }
 }
 
-/// Nothing of libuv's is left: the environment may end.
+/// Called by libuv when the handle is closed: the environment may end.
 unsafe extern "C" fn on_closed(poll: Handle) {
     // SAFETY: `on_cleanup` left its hook with the handle, which has none where the hook was refused.
     // libuv is done with the memory, which `EventLoop::new` allocated.
@@ -456,23 +455,23 @@ mod tests {
 
     #[test]
     fn an_event_loop_is_idle_if_it_waits_for_a_good_part_of_the_time() {
-        let mut leisure = Leisure::new();
-        let mut now = leisure.since;
+        let mut idle_share = IdleShare::new();
+        let mut now = idle_share.since;
         let mut idle = 0;
         for (share, is_enough) in [(0.9, true), (0.2, false), (0.26, true), (0.0, false)] {
             for _ in 0..3 {
-                now += LOOK;
-                idle += u64::try_from(LOOK.mul_f64(share).as_nanos()).unwrap();
-                assert_eq!(leisure.is_enough(now, || idle), is_enough, "{share}");
+                now += MEASURE_INTERVAL;
+                idle += u64::try_from(MEASURE_INTERVAL.mul_f64(share).as_nanos()).unwrap();
+                assert_eq!(idle_share.is_enough(now, || idle), is_enough, "{share}");
             }
         }
-        assert!(!leisure.is_enough(now + LOOK / 2, || unreachable!()));
+        assert!(!idle_share.is_enough(now + MEASURE_INTERVAL / 2, || unreachable!()));
     }
 
     #[test]
     fn an_event_loop_without_metrics_counts_as_idle() {
-        let mut leisure = Leisure::new();
-        let now = leisure.since;
-        assert!(leisure.is_enough(now + LOOK, || 0));
+        let mut idle_share = IdleShare::new();
+        let now = idle_share.since;
+        assert!(idle_share.is_enough(now + MEASURE_INTERVAL, || 0));
     }
 }

@@ -1,11 +1,11 @@
-//! Node's event loop, which waits for the clients itself while they say little.
+//! Node's event loop, which polls the clients itself under light load.
 //!
 //! ```text
-//! libuv        how it does, on Linux
-//! unsupported  elsewhere it does not: the I/O thread always waits
+//! libuv        does so on Linux
+//! unsupported  on other systems, where only the I/O thread polls
 //! ```
 
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 mod libuv;
 
-pub(super) use libuv::{gather, listen, unlisten, wait_if_suitable};
+pub(super) use libuv::{acquire_if_suitable, listen, note, unlisten};

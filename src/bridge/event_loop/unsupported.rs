@@ -1,5 +1,4 @@
-//! What stands in the place of `libuv.rs` on systems other than Linux, where the I/O thread
-//! always waits for the clients.
+//! Replaces `libuv.rs` on systems other than Linux, where only the I/O thread polls clients.
 
 use std::sync::{Arc, Weak};
 
@@ -18,9 +17,9 @@ pub(in crate::bridge) fn listen(
 
 pub(in crate::bridge) fn unlisten(_: &Arc<EventQueue>) {}
 
-pub(in crate::bridge) fn wait_if_suitable(_: &Reactor) {}
+pub(in crate::bridge) fn acquire_if_suitable(_: &Reactor) {}
 
-/// False: JavaScript is to be woken.
-pub(in crate::bridge) fn gather(_: &Weak<EventQueue>) -> bool {
+/// False: JavaScript must be woken.
+pub(in crate::bridge) fn note(_: &Weak<EventQueue>) -> bool {
     false
 }

@@ -1,6 +1,6 @@
-//! The commands that JavaScript writes, read into types; [`CommandCode`] has their fields.
+//! Parses the commands that JavaScript writes; [`CommandCode`] has their fields.
 //!
-//! Reading a command allocates nothing: its JSON stays where it is in the batch.
+//! Parsing allocates nothing: the JSON of a command is borrowed from the batch.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use super::super::rooms::RoomNumber;
 use crate::engineio::Sid;
 use crate::protocol::{CommandCode, EmitFlag};
 
-/// Something the application does.
+/// A command of the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Command<'a> {
     /// Answers a client's event, by the client's id for its acknowledgement.
@@ -36,7 +36,7 @@ pub(super) enum Command<'a> {
         socket: SocketNumber,
         room: RoomNumber,
     },
-    /// Lets a socket into its namespace.
+    /// Accepts a socket into its namespace.
     Accept {
         socket: SocketNumber,
     },
@@ -51,7 +51,7 @@ pub(super) enum Command<'a> {
         request: &'a str,
         exists: bool,
     },
-    /// Broadcasts pass the socket by, or reach it again.
+    /// Mutes a socket, which then receives no broadcasts, or unmutes it.
     Mute {
         socket: SocketNumber,
         muted: bool,

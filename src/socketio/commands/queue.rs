@@ -15,22 +15,22 @@ use crate::protocol::CloseReason;
 /// I/O thread would take longer to wake than they take. More of them are worth a thread of their
 /// own (docs/performance.md).
 const MAX_AT_ONCE: usize = 8;
-/// How many bytes such commands hold at most.
+/// The maximum length of a small batch.
 const MAX_BYTES_AT_ONCE: usize = 1 << 13;
 
-/// Something to carry out.
+/// Something to execute.
 #[derive(Debug)]
 pub(crate) enum Task {
-    /// A batch of commands of the application, and the attachments they count.
+    /// A batch of commands, and their attachments.
     Batch(Vec<u8>, Vec<Bytes>),
     /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
-    /// Every connection ends, for this reason.
+    /// End every connection, for this reason.
     EndAll(CloseReason),
 }
 
 impl Task {
-    /// Whether it is no more than a few messages to single sockets.
+    /// Whether it is only a few messages to single sockets.
     fn is_small(&self) -> bool {
         let Self::Batch(text, attachments) = self else {
             return false;
@@ -45,9 +45,9 @@ impl Task {
     }
 }
 
-/// The way out: tasks in the order in which they were given, carried out by one thread at a time.
+/// The queued tasks, executed in order by one thread at a time.
 #[derive(Debug, Default)]
-pub(crate) struct Output {
+pub(crate) struct CommandQueue {
     queue: Mutex<Queue>,
     bell: Notify,
 }
@@ -55,12 +55,12 @@ pub(crate) struct Output {
 #[derive(Debug, Default)]
 struct Queue {
     tasks: VecDeque<Task>,
-    /// A thread carries out tasks, and looks after the queue when it is done.
+    /// A thread executes tasks, and checks the queue again when it is done.
     is_busy: bool,
 }
 
-impl Output {
-    /// Gives a task to the I/O thread.
+impl CommandQueue {
+    /// Queues a task for the I/O thread.
     pub(crate) fn send(&self, task: Task) {
         let mut queue = self.queue.lock();
         queue.tasks.push_back(task);
@@ -71,7 +71,7 @@ impl Output {
         }
     }
 
-    /// Has [`Output::wait`] look whether the server is gone.
+    /// Wakes [`CommandQueue::wait`], so that it checks whether the server has been dropped.
     pub(crate) fn close(&self) {
         self.bell.notify_one();
     }
@@ -81,8 +81,8 @@ impl Output {
         self.bell.notified().await;
     }
 
-    /// Takes a task back that the thread which gives it may carry out itself: a small one, before
-    /// which there is nothing; that thread says [`Output::done`]. Any other waits for the I/O thread.
+    /// Returns a task that the calling thread may execute itself: a small one, with nothing queued before
+    /// it. That thread then calls [`CommandQueue::done`]. Any other task is queued for the I/O thread.
     pub(super) fn take_small(&self, task: Task) -> Option<Task> {
         let mut queue = self.queue.lock();
         if queue.is_busy || !queue.tasks.is_empty() || !task.is_small() {
@@ -94,8 +94,8 @@ impl Output {
         Some(task)
     }
 
-    /// Takes what there is, unless another thread carries out tasks and will look for more. Who
-    /// takes some says [`Output::done_all`].
+    /// Takes the queued tasks, unless another thread executes tasks and will check for more. The caller
+    /// then calls [`CommandQueue::done_all`].
     pub(super) fn take_all(&self) -> Option<VecDeque<Task>> {
         let mut queue = self.queue.lock();
         if queue.is_busy || queue.tasks.is_empty() {
@@ -105,7 +105,7 @@ impl Output {
         Some(std::mem::take(&mut queue.tasks))
     }
 
-    /// A small task is carried out.
+    /// A small task has been executed.
     pub(super) fn done(&self) {
         let mut queue = self.queue.lock();
         queue.is_busy = false;
@@ -116,7 +116,7 @@ impl Output {
         }
     }
 
-    /// All that was taken is carried out, and the I/O thread takes more if there is.
+    /// All tasks that were taken have been executed; the I/O thread may take more.
     pub(super) fn done_all(&self) {
         self.queue.lock().is_busy = false;
     }

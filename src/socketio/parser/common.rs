@@ -1,5 +1,4 @@
-//! The default wire format: the common parser of socketioxide does the framing; here is only what
-//! it cannot do, a refusal with any JSON.
+//! The default encoding. The common parser of socketioxide does the work; here is what it cannot do.
 
 use std::collections::VecDeque;
 
@@ -57,7 +56,7 @@ pub(super) fn decode_text(
         _ if !has_blanks(text.as_str()) => return CommonParser.decode_str(config, state, text),
         _ => CommonParser.decode_str(config, state, text.clone())?,
     };
-    // Blanks are digits of an acknowledgement's id to Socket.IO.
+    // Socket.IO accepts blanks among the digits of an acknowledgement's id.
     if let PacketData::Event(Value::Str(data, _), ack @ None) = &mut packet.inner
         && data.as_str().starts_with(' ')
     {
@@ -68,8 +67,8 @@ pub(super) fn decode_text(
     Ok(packet)
 }
 
-/// Reads what is told to be malformed by its first text, without its attachments, and what clients do
-/// not send.
+/// Refuses packets that are malformed already without their attachments, and those that clients may not
+/// send.
 fn decode_rare(config: &ParseConfig, state: &ParserState, text: Str) -> Result<Packet, ParseError> {
     let decoded = CommonParser.decode_str(config, state, text.clone());
     if matches!(decoded, Err(ParseError::UnexpectedStringPacket)) {
@@ -95,14 +94,14 @@ fn decode_rare(config: &ParseConfig, state: &ParserState, text: Str) -> Result<P
     }
 }
 
-/// How many attachments a packet says that it has; `None` if its kind has none.
+/// The number of attachments that a packet declares; `None` if its type has none.
 fn attachments_of(text: &str) -> Option<usize> {
     let rest = text.strip_prefix(['5', '6'])?;
     rest.split_once('-')
         .and_then(|(count, _)| count.parse().ok())
 }
 
-/// What a packet carries, behind its kind, its attachments, its namespace and its id.
+/// The payload of a packet, after its type, its number of attachments, its namespace and its id.
 fn payload_of(text: &str) -> &str {
     let mut rest = text.get(1..).unwrap_or_default();
     if text.starts_with(['5', '6']) {
@@ -126,11 +125,11 @@ fn has_blanks(text: &str) -> bool {
     false
 }
 
-/// The digits right before what a packet carries.
+/// The digits right before the payload of a packet.
 fn digits_of<'a>(text: &'a str, data: &str) -> &'a str {
     let head = &text[..text.len() - data.len()];
     let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
-    // The first digit of all is the kind.
+    // The first digit is the packet's type.
     &head[(head.len() - digits).max(1)..]
 }
 
@@ -139,10 +138,10 @@ fn is_string(text: &str) -> bool {
     text.starts_with('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// The id of an acknowledgement that has none, or one that no event of ours has: nothing waits for it.
+/// Stands for a missing or impossible acknowledgement id: no event has it.
 const NO_ID: &str = "9223372036854775807";
 
-/// An acknowledgement as the parser is to get it: for Socket.IO it may lack its id or its arguments.
+/// An acknowledgement as the parser expects it: in Socket.IO it may lack its id or its arguments.
 fn completed(text: Str) -> Str {
     let mut rest = &text.as_str()[1..];
     if text.starts_with('6') {

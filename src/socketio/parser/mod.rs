@@ -1,13 +1,13 @@
-//! How packets look on the wire: one parser for a server and all its clients.
+//! The encoding of packets: one parser for a server and all its clients.
 //!
 //! ```text
-//! common    text with JSON, attachments beside it: what every client speaks unless told otherwise
-//! msgpack   one binary message a packet: clients made with socket.io-msgpack-parser
+//! common    text with JSON, and attachments: the default
+//! msgpack   one binary message for each packet, as in socket.io-msgpack-parser
 //! ```
 //!
-//! Between a parser and JavaScript a packet's data is what it is on the wire: JSON text, with placeholders
-//! where its attachments belong, or MessagePack. Only what is checked to be exactly one value may pass
-//! that way (see [`super::packet`]).
+//! Between a parser and JavaScript, the data of a packet stays encoded: JSON text, with placeholders for
+//! its attachments, or MessagePack. Only data that is exactly one value may pass (see
+//! [`super::packet`]).
 
 mod common;
 pub(super) mod msgpack;
@@ -19,24 +19,23 @@ use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
 use crate::engineio::message::Frame;
 use crate::engineio::{ProtocolVersion, Str};
 
-/// The wire format of a server.
+/// The parser of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Parser {
-    /// Socket.IO's own.
+    /// The default one of Socket.IO.
     #[default]
     Common,
-    /// MessagePack, as `socket.io-msgpack-parser` has it.
+    /// MessagePack, as in `socket.io-msgpack-parser`.
     Msgpack,
 }
 
-/// The MessagePack that came beside an operation; none would be a mistake of our own JavaScript, and is
-/// `null` then.
+/// The MessagePack of a command. If it is missing, which would be a mistake in `lib/`, it is `null`.
 fn only(attachments: &[Bytes]) -> &[u8] {
     attachments.first().map_or(&[0xc0], |data| &data[..])
 }
 
 impl Parser {
-    /// The parser of a name: `json` or `msgpack`.
+    /// The parser with this name: `json` or `msgpack`.
     pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "json" => Some(Self::Common),
@@ -45,8 +44,8 @@ impl Parser {
         }
     }
 
-    /// An event; `json` is `["name",args…]`, with placeholders where attachments belong. In MessagePack the
-    /// one attachment is that array, and there is no JSON; so below.
+    /// An event; `json` is `["name",args…]`, with placeholders for attachments. In MessagePack the only
+    /// attachment is that array, and there is no JSON, here and below.
     pub(crate) fn event(
         self,
         ns: &Str,
@@ -60,7 +59,7 @@ impl Parser {
         }
     }
 
-    /// The answer to an acknowledgement request; `json` is the array of its arguments.
+    /// An acknowledgement; `json` is the array of its arguments.
     pub(crate) fn ack(self, ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
         match self {
             Self::Common => common::ack(ns, json, attachments, ack),
@@ -68,7 +67,7 @@ impl Parser {
         }
     }
 
-    /// The end of a socket, said by the server.
+    /// The server's DISCONNECT packet.
     pub(crate) fn disconnect(self, ns: &Str) -> Frame {
         match self {
             Self::Common => common::disconnect(ns),
@@ -76,7 +75,7 @@ impl Parser {
         }
     }
 
-    /// The welcome to a namespace: protocol 5 carries the socket's id.
+    /// The server's CONNECT packet; in protocol 5 it has the socket's id.
     pub(crate) fn connect(self, ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
         match (self, protocol) {
             (Self::Common, ProtocolVersion::V3) => common::connect(ns, None),
@@ -87,8 +86,8 @@ impl Parser {
         }
     }
 
-    /// A refusal to join a namespace. `json` is what the client's error handler gets: an object
-    /// with `message` in protocol 5, any value in protocol 4, or nothing, which is no text.
+    /// A CONNECT_ERROR packet. `json` is what the client's error handler gets: an object with `message`
+    /// in protocol 5, any value in protocol 4, or an empty text for no value.
     pub(crate) fn connect_error(self, ns: &Str, json: &str, attachments: &[Bytes]) -> Frame {
         match self {
             Self::Common => common::connect_error(ns, json),
@@ -96,7 +95,7 @@ impl Parser {
         }
     }
 
-    /// A refusal to join a namespace that does not exist.
+    /// A CONNECT_ERROR packet for a namespace that does not exist.
     pub(crate) fn no_namespace(self, ns: &Str, protocol: ProtocolVersion) -> Frame {
         const MESSAGE: &str = "Invalid namespace";
         match self {
@@ -105,8 +104,8 @@ impl Parser {
         }
     }
 
-    /// Reads a text message of a client. Its data comes as `Value::Str`, JSON that is not checked
-    /// yet, or as `Value::Bytes`, MessagePack that is.
+    /// Decodes a text message of a client. Its data is a `Value::Str`, JSON that is not checked yet, or a
+    /// `Value::Bytes`, checked MessagePack.
     ///
     /// # Errors
     /// `NeedsMoreBinaryData` if attachments are to follow; any other if it is not a packet.
@@ -122,7 +121,7 @@ impl Parser {
         }
     }
 
-    /// Reads a binary message of a client; see [`Parser::decode_text`].
+    /// Decodes a binary message of a client; see [`Parser::decode_text`].
     ///
     /// # Errors
     /// The same.

@@ -1,7 +1,7 @@
-//! What can only be shown from inside: that a panic costs one connection, that nothing is kept of
-//! what ended, and that every connection is reported as closed.
+//! Tests that need access to the server's internals: a panic costs one connection, nothing is kept after
+//! an end, and every connection is reported as closed.
 //!
-//! Clients are the other ends of sockets of the operating system, so everything but them is real.
+//! Clients are the other ends of Unix sockets; everything else is real.
 
 use std::future::Future;
 use std::time::Duration;
@@ -22,7 +22,7 @@ use crate::io::transport::Carrier;
 use crate::session;
 use crate::socketio::commands;
 
-/// An inbox that a test reads.
+/// Sends events to a test.
 struct EventSender(UnboundedSender<Event>);
 
 impl EventSink for EventSender {
@@ -46,12 +46,12 @@ struct World {
     events: UnboundedReceiver<Event>,
 }
 
-/// Runs a test on a runtime of its own, and not for ever.
+/// Runs a test on a runtime of its own, with a time limit.
 fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     run_with(Duration::from_secs(25), test);
 }
 
-/// As [`run`], with a server that pings so often.
+/// As [`run`], with this interval of pings.
 fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(World) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -85,7 +85,7 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
     });
 }
 
-/// A websocket on its way from Node.
+/// A websocket that Node hands over.
 fn websocket(carrier: Carrier, asks: Asks, number: u64) -> Websocket {
     Websocket {
         carrier,
@@ -129,7 +129,7 @@ impl World {
         (client, socket)
     }
 
-    /// What the first notice that fits holds.
+    /// The first result of `fits`, which is called with each event.
     async fn until<T>(&mut self, fits: impl Fn(&Event) -> Option<T>) -> T {
         loop {
             let event = self.events.recv().await.unwrap();
@@ -167,9 +167,9 @@ async fn say(client: &mut UnixStream, text: &str) {
 
 /// Reads until the server ends the websocket.
 async fn told_the_end(client: &mut UnixStream) {
-    let mut heard = Vec::new();
-    while !heard.ends_with(&[0x88, 0]) {
-        assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+    let mut received = Vec::new();
+    while !received.ends_with(&[0x88, 0]) {
+        assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
     }
 }
 
@@ -195,7 +195,7 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
     });
 }
 
-/// How many namespaces were joined before the first socket left one.
+/// The number of namespaces that were joined before the first socket left one.
 async fn joins(world: &mut World) -> usize {
     let mut joins = 0;
     loop {
@@ -221,7 +221,7 @@ fn a_client_is_in_a_namespace_once_whatever_query_it_asks_with() {
 #[test]
 fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
     run(async |mut world| {
-        world.server.ask_for_namespaces();
+        world.server.report_namespace_requests();
         let mut client = world.open(1).await;
         let mut asks = Vec::new();
         for text in ["40/made,", "40/made?a=1,"] {
@@ -236,7 +236,9 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
         let sid = world.server.engine.connections().first().map(|it| it.id);
         for ask in asks {
             let asked = serde_json::from_str(&ask).unwrap();
-            world.server.answer_ask(sid.unwrap(), asked, None, true);
+            world
+                .server
+                .answer_namespace_request(sid.unwrap(), asked, None, true);
         }
         say(&mut client, "41/made,").await;
         assert_eq!(joins(&mut world).await, 1);
@@ -274,7 +276,7 @@ fn a_client_whose_messages_are_not_handled_is_not_read_until_they_are() {
         while !inbound_budget.is_exceeded() {
             tokio::task::yield_now().await;
         }
-        // Many times what it takes to read all there is.
+        // Many times what it would take to read everything.
         for _ in 0..10_000 {
             tokio::task::yield_now().await;
         }
@@ -410,12 +412,12 @@ fn a_connection_that_opens_while_the_server_closes_is_reported_as_closed() {
     });
 }
 
-/// What the server sends in so many text frames, without the packets of the engine.
+/// The next `count` text frames of the server, without packets of the engine.
 async fn texts(client: &mut UnixStream, count: usize) -> Vec<String> {
     let mut bytes = Vec::new();
     loop {
         let mut texts = Vec::new();
-        // Behind the answer to the upgrade.
+        // After the response to the upgrade.
         let head = bytes.windows(4).position(|end| end == b"\r\n\r\n");
         let mut frames = head.map_or(&[][..], |head| &bytes[head + 4..]);
         while let [0x81, length, rest @ ..] = frames {
@@ -448,7 +450,7 @@ fn batched_broadcasts_keep_their_order_among_other_packets() {
         let mut batch = String::new();
         let mut expected = Vec::new();
         let broadcast = |batch: &mut String, name: &str| {
-            // Some in all are more than is written at once.
+            // Together they are more than one write takes.
             let json = format!(r#"["{name}","{}"]"#, "x".repeat(200));
             batch.push_str(&format!("b\t0\t{{}}\t\t\t{json}\n"));
             json
@@ -460,14 +462,14 @@ fn batched_broadcasts_keep_their_order_among_other_packets() {
         batch.push_str(&format!("e\t{first}\t\t\t[\"only you\"]\n"));
         let skip = format!("{{\"exceptSockets\":[{}]}}", second.number);
         batch.push_str(&format!("b\t0\t{skip}\t\t\t[\"not the second\"]\n"));
-        let mut hears = expected.clone();
-        hears.extend([
+        let mut received_texts = expected.clone();
+        received_texts.extend([
             r#"["only you"]"#.to_owned(),
             r#"["not the second"]"#.to_owned(),
         ]);
         for n in 0..LONG {
             let json = broadcast(&mut batch, &format!("b{n}"));
-            hears.push(json.clone());
+            received_texts.push(json.clone());
             expected.push(json);
         }
         world
@@ -475,10 +477,10 @@ fn batched_broadcasts_keep_their_order_among_other_packets() {
             .output
             .send(Task::Batch(batch.into_bytes(), Vec::new()));
         let (one, two) = tokio::join!(
-            texts(&mut client, hears.len()),
+            texts(&mut client, received_texts.len()),
             texts(&mut other, expected.len())
         );
-        assert_eq!(one, hears);
+        assert_eq!(one, received_texts);
         assert_eq!(two, expected);
     });
 }
@@ -491,12 +493,12 @@ fn packets_of_another_thread_do_not_overtake_queued_ones() {
             let line = format!("e\t{}\t\t\t[\"n\",{n}]\n", socket.number);
             Task::Batch(line.into_bytes(), Vec::new())
         };
-        // By turns for the I/O thread, which has not begun, and at once: which has to wait then.
+        // Alternately for the I/O thread, which has not begun, and for this thread, which then has to wait.
         for n in 0..100 {
             if n % 3 == 0 {
                 world.server.output.send(emit(n));
             } else {
-                commands::carry_out(&world.server, emit(n));
+                commands::execute(&world.server, emit(n));
             }
         }
         let expected: Vec<_> = (0..100).map(|n| format!(r#"["n",{n}]"#)).collect();
@@ -564,17 +566,17 @@ fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_plac
             let message = world.until(invalid).await;
             assert!(message.contains(part), "{message}");
         }
-        let mut heard = Vec::new();
-        while !heard.ends_with(b"this one") {
-            assert_ne!(client.read_buf(&mut heard).await.unwrap(), 0);
+        let mut received = Vec::new();
+        while !received.ends_with(b"this one") {
+            assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
         }
-        let text = String::from_utf8_lossy(&heard);
+        let text = String::from_utf8_lossy(&received);
         assert!(text.contains("42[1]") && text.contains("42[2]"), "{text}");
         assert!(!text.contains("not this one"), "{text}");
     });
 }
 
-/// Has more wait for a client than it may let wait.
+/// Queues more for a client than may be queued.
 fn overfill(connection: &Arc<Connection>) {
     let much = format!("[\"{}\"]", "x".repeat(8_000_000));
     let frame = Parser::Common.event(&Str::from("/"), &much, Vec::new(), None);
@@ -615,7 +617,7 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
             .await;
         let socket = world.server.socket(number).unwrap();
         overfill(&socket.connection);
-        // On a thread of its own: if it stopped for ever, the test would too.
+        // On another thread, so that a deadlock fails the test instead of blocking it.
         let (done, is_done) = std::sync::mpsc::channel();
         let letting_in = socket.clone();
         std::thread::spawn(move || {
@@ -666,7 +668,7 @@ fn a_client_that_pings_and_never_reads_does_not_grow_the_send_queue() {
         tokio::spawn(async move {
             let _ = client.write_all(&flood).await;
             say(&mut client, "42[\"after\"]").await;
-            // Open, and never read.
+            // Kept open, and never read.
             std::future::pending::<()>().await;
         });
         world
@@ -676,11 +678,11 @@ fn a_client_that_pings_and_never_reads_does_not_grow_the_send_queue() {
     });
 }
 
-/// More than is read before the others have their turn, of pongs that nobody asked for.
+/// Unsolicited pongs, more than the server reads before it yields to other tasks.
 const RAMBLING: usize = 1 << 22;
 
-/// Has a client that rambles begin a second websocket of a connection, and says whether another
-/// task has its turn before all of that was read.
+/// Has a client that never stops sending begin a second websocket of a connection. Returns whether
+/// another task runs before all of that was read.
 async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     let (pump, halves) = Pump::new(9, world.server.events.clone());
     let pong = [0x8a, 0x80, 0, 0, 0, 0];

@@ -1,5 +1,5 @@
-//! What a packet carries: checked to be one whole value, and looked into no further than the name of an
-//! event. Its values are for JavaScript.
+//! The data of a packet: checks that it is one complete value, and reads the name of an event. JavaScript
+//! decodes the rest.
 
 use std::borrow::Cow;
 
@@ -7,19 +7,19 @@ use socketioxide_core::parser::ParseError;
 
 use super::read::{Item, Reader};
 
-/// How deep values may lie in each other: more than JavaScript's own encoder manages.
+/// The maximum nesting depth: more than the JavaScript encoder supports.
 const MAX_DEPTH: usize = 10_000;
 
 /// Integers beyond which a JavaScript number is not exact.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// Passes over one value with all that is in it, which is then safe for `lib/native/msgpack.js` to read.
+/// Skips one value with everything in it, and checks that `lib/native/msgpack.js` can decode it.
 ///
 /// # Errors
-/// When it is not whole, lies too deep, names something in a way that no property of JavaScript is
-/// named, or holds more than so many binary values.
+/// If it is incomplete, nested too deeply, has a key that is not a JavaScript property name, or has too
+/// many binary values.
 pub(super) fn check(reader: &mut Reader<'_>, max_binaries: usize) -> Result<(), ParseError> {
-    // Values that are still to come, by container; of a map, names and values.
+    // The containers that are open, with the number of their missing values; in a map, keys count too.
     let mut open: Vec<Open> = Vec::new();
     let mut binaries = 0;
     loop {
@@ -58,7 +58,7 @@ pub(super) fn check(reader: &mut Reader<'_>, max_binaries: usize) -> Result<(), 
     }
 }
 
-/// A container whose end has not come.
+/// A container that is not complete.
 struct Open {
     left: u64,
     is_map: bool,
@@ -126,7 +126,7 @@ fn float_name(number: f64) -> Option<String> {
     serde_json::Number::from_f64(number).map(|number| number.to_string())
 }
 
-/// The integer a value is, as JavaScript sees it: `2.0` is one.
+/// The value as an integer, as in JavaScript, where `2.0` is one.
 pub(super) fn integer(item: Item<'_>) -> Option<i64> {
     match item {
         Item::Unsigned(number) => i64::try_from(number).ok(),

@@ -1,5 +1,5 @@
-//! A message of a client: its packet. Bounded by the message, by depth and by the count of binary
-//! values; a message that claims more than it carries ends where its bytes end.
+//! Decodes a client's message into a packet. The work is bounded by the length of the message, by depth
+//! and by the number of binary values, whatever lengths the message declares.
 
 use bytes::Bytes;
 use socketioxide_core::Value;
@@ -14,11 +14,11 @@ const CONNECT: u64 = packet_type::CONNECT as u64;
 const DISCONNECT: u64 = packet_type::DISCONNECT as u64;
 const EVENT: u64 = packet_type::EVENT as u64;
 const ACK: u64 = packet_type::ACK as u64;
-/// Packets of Socket.IO 2 that carry binary are numbered apart.
+/// In Socket.IO 2, packets with binary data have types of their own.
 const BINARY_EVENT: u64 = 5;
 const BINARY_ACK: u64 = 6;
 
-/// Reads one message. Its data comes as `Value::Bytes`, one whole value of MessagePack.
+/// Decodes a binary message. Its data is a `Value::Bytes` with one complete MessagePack value.
 ///
 /// # Errors
 /// When it is not exactly one packet that a client may send, or exceeds a limit.
@@ -76,7 +76,7 @@ pub(in super::super) fn decode(
     })
 }
 
-/// Reads one text message: version 2 of the parser joins and leaves namespaces in JSON.
+/// Decodes a text message: version 2 of the parser joins and leaves namespaces in JSON.
 ///
 /// # Errors
 /// When it is anything else.

@@ -1,18 +1,18 @@
-//! MessagePack on the wire, as `socket.io-msgpack-parser` 3 has it: a packet is one binary message,
-//! a map of `type`, `nsp` and, where they belong, `data` and `id`. Version 2, of Socket.IO 2 clients,
-//! numbers packets with binary apart and joins and leaves namespaces in JSON; both are understood.
+//! MessagePack as in `socket.io-msgpack-parser` 3: a packet is one binary message, a map of `type`,
+//! `nsp` and, if there are any, `data` and `id`. In version 2, of Socket.IO 2 clients, packets with
+//! binary data have types of their own, and clients join and leave namespaces in JSON; both are accepted.
 //!
-//! What a packet carries stays MessagePack between here and JavaScript, where `lib/native/msgpack.js` turns
-//! it into values and back: a `Date` or `undefined` would not survive in JSON.
+//! The data of a packet stays MessagePack between here and `lib/native/msgpack.js`, which decodes and
+//! encodes it: a `Date` or `undefined` would not survive in JSON.
 //!
 //! ```text
-//! decode   a message of a client: its packet, the data checked to be whole
-//! data     what is looked at in the data: its shape, the name of an event
-//! read     the values of MessagePack, one by one
-//! packet_type  Socket.IO's numbers of packets
+//! decode   decodes a client's message into a packet, and checks its data
+//! data     the shape of the data, and the name of an event
+//! read     reads MessagePack value by value
+//! packet_type  Socket.IO's packet types
 //! ```
 //!
-//! Nothing here recurses, whatever a client nests.
+//! Nothing here recurses, however deeply a client nests values.
 
 mod data;
 mod decode;
@@ -37,15 +37,15 @@ pub(super) use decode::{decode, decode_text};
 /// Writing to memory cannot fail.
 type Written = Result<(), ValueWriteError<Infallible>>;
 
-/// How the encoder of `socket.io-msgpack-parser` writes `undefined`.
+/// `undefined`, as the encoder of `socket.io-msgpack-parser` writes it.
 const UNDEFINED: [u8; 3] = [0xd4, 0, 0];
 
-/// A field of a packet. They are written in the order in which `socket.io` 4 has them, and those that
-/// do not apply are left out: the parser of the client tells that from `null`.
+/// A field of a packet. Fields are written in the order of `socket.io` 4. Those that do not apply are
+/// left out, which the client's parser distinguishes from `null`.
 enum Field<'a> {
     Type(u8),
     Namespace(&'a str),
-    /// MessagePack already.
+    /// Encoded already.
     Data(&'a [u8]),
     Id(i64),
 }
@@ -76,7 +76,7 @@ pub(super) fn connect(ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
     packet(&[Type(CONNECT), Data(data.as_slice()), Namespace(ns)])
 }
 
-/// The id of the socket, and that of its private session, which it has none of.
+/// The id of the socket, and that of its private session, which does not exist.
 fn write_welcome(out: &mut ByteBuf, id: &str) -> Written {
     write_map_len(out, 2)?;
     write_str(out, "sid")?;

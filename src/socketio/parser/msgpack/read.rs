@@ -1,7 +1,7 @@
-//! The values of MessagePack, one by one: a container is announced, its items follow.
+//! Reads MessagePack value by value: after the header of a container, its items follow.
 //!
-//! What the JavaScript encoder (notepack.io) makes of values that MessagePack lacks is read as it
-//! reads it itself: extension 0 is `undefined`, a `Date` or an `ArrayBuffer`, by its size.
+//! Values that MessagePack lacks are read as the JavaScript encoder (notepack.io) writes them: extension
+//! 0 is `undefined`, a `Date` or an `ArrayBuffer`, by its size.
 
 use rmp::Marker;
 use socketioxide_core::parser::ParseError;
@@ -18,9 +18,9 @@ pub(super) enum Item<'a> {
     /// Text that is not checked to be UTF-8.
     Str(&'a [u8]),
     Bin(&'a [u8]),
-    /// A moment.
+    /// A date.
     Date(&'a [u8]),
-    /// An extension we know nothing about.
+    /// An unknown extension.
     Ext(i8, &'a [u8]),
     /// This many values follow.
     Array(u32),
@@ -28,7 +28,7 @@ pub(super) enum Item<'a> {
     Map(u32),
 }
 
-/// What is left of a message.
+/// The rest of a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -42,7 +42,7 @@ impl<'a> Reader<'a> {
         self.0.len()
     }
 
-    /// The next value. Takes at least one byte, so whoever reads on comes to an end.
+    /// The next value. It takes at least one byte, so a loop over values ends.
     ///
     /// # Errors
     /// `InvalidData` if there is none.
