@@ -73,8 +73,25 @@ describe('the package', () => {
       'register.js',
       'register.d.ts',
     ];
-    const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
-    assert.deepEqual(files, [...faces, ...library, ...types, ...papers].sort());
+    const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
+    const docs = ['api.md', 'behaviour.md', 'options.md', 'overview.svg', 'security.md'];
+    const pages = [...docs, 'socketio-api.md'].map((name) => `docs/${name}`);
+    assert.deepEqual(files, [...faces, ...library, ...types, ...pages, ...papers].sort());
+  });
+
+  it('the pages of docs/ in the package link to no file outside of it', () => {
+    const files = packed(ROOT);
+    const broken = files
+      .filter((file) => /^docs\/.*\.md$/.test(file))
+      .flatMap((page) => {
+        const text = fs.readFileSync(path.join(ROOT, page), 'utf8');
+        return [...text.matchAll(/\]\(([^)\s#]+)/g)]
+          .filter(([, link]) => !/^[a-z]+:/.test(link))
+          .map(([, link]) => path.posix.join('docs', link))
+          .filter((target) => !files.includes(target))
+          .map((target) => `${page}: ${target}`);
+      });
+    assert.deepEqual(broken, []);
   });
 
   it("the package depends on cookie, cors and the application's socket.io", () => {
