@@ -76,7 +76,7 @@ describe('the protocol between Rust and JavaScript', () => {
     const used = new Set(
       sources.flatMap(([, text]) => namesTaken(text).map(([group, name]) => `${group}.${name}`)),
     );
-    // Said by what is left when it is none of the others.
+    // JavaScript compares with the other values only, and these are what remains.
     const implied = ['RelayAction.DESTROY', 'RequestVerdict.SERVED'];
     const unused = constants.map(({ group, name }) => `${group}.${name}`);
     assert.deepEqual(

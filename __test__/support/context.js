@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const { io: connectTo } = require('socket.io-client');
 
 /** What each probe may wait for altogether, in ms. */
-const PATIENCE = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
  * @typedef {object} Peer
@@ -97,7 +97,7 @@ class Context {
  * @returns {Promise<unknown[][][]>} the events of each
  */
 async function heard(...peers) {
-  await Promise.all(peers.map(({ socket }) => socket.timeout(PATIENCE).emitWithAck('ask', 'end')));
+  await Promise.all(peers.map(({ socket }) => socket.timeout(TIMEOUT_MS).emitWithAck('ask', 'end')));
   return peers.map(({ log }) => log.filter(([event, what]) => event !== 'ask' || what !== 'end'));
 }
 
@@ -124,7 +124,7 @@ async function run(Server, probe, options) {
     await once(io.httpServer, 'listening');
   }
   const context = new Context(Server, io);
-  const signal = AbortSignal.timeout(PATIENCE);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   const expired = once(signal, 'abort').then(() => {
     throw new Error('the probe did not end');
   });

@@ -8,7 +8,7 @@
 const http = require('node:http');
 const { once } = require('node:events');
 const LoopbackSocket = require('../../..');
-const { Inbox } = require('./inbox');
+const { EventQueue } = require('./event-queue');
 
 /** Names that are hard to write in JSON, or that objects have already. */
 const NAMES = ['ünï✓ 😀', 'a"b\\c', 'line\nbreak\u2028', '\u0000\u001f', 'constructor', ''];
@@ -17,7 +17,7 @@ let made = 0;
 
 class App {
   /** The sockets that connected, by the name of their namespace. */
-  connected = new Inbox();
+  connected = new EventQueue();
 
   /**
    * @param {(text: string) => string} [say] writes text as the client can read it

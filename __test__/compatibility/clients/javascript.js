@@ -2,7 +2,7 @@
 
 /** The official clients, each behind the same few methods. */
 
-const { Inbox } = require('./inbox');
+const { EventQueue } = require('./event-queue');
 
 const CLIENTS = {
   1.7: () => require('socket.io-client-1'),
@@ -13,7 +13,7 @@ const CLIENTS = {
 
 class JavaScriptClient {
   /** Events that arrived, by name, each with its arguments. */
-  inbox = new Inbox();
+  events = new EventQueue();
 
   /**
    * @param {any} socket a Socket of the client
@@ -24,16 +24,16 @@ class JavaScriptClient {
     for (const name of events) {
       socket.on(name, (...args) => {
         const acknowledge = typeof args.at(-1) === 'function' ? args.pop() : undefined;
-        this.inbox.push(name, args);
+        this.events.push(name, args);
         acknowledge?.(...args);
       });
     }
-    socket.on('connect', () => this.inbox.push('connect', []));
-    socket.on('disconnect', (reason) => this.inbox.push('disconnect', reason));
+    socket.on('connect', () => this.events.push('connect', []));
+    socket.on('disconnect', (reason) => this.events.push('disconnect', reason));
     // Until 3.0 a namespace refuses with `error`, whose value is the error's data or message.
-    socket.on('error', (error) => this.inbox.push('refused', error));
+    socket.on('error', (error) => this.events.push('refused', error));
     socket.on('connect_error', ({ message, data }) =>
-      this.inbox.push('refused', { message, data }),
+      this.events.push('refused', { message, data }),
     );
   }
 
@@ -62,7 +62,7 @@ class JavaScriptClient {
 
   /** @returns {Promise<any[]>} the arguments of the next event of that name */
   next(name) {
-    return this.inbox.next(name);
+    return this.events.next(name);
   }
 
   disconnect() {

@@ -169,8 +169,8 @@ function describeTransport(clientName, kind, transport) {
     for (const one of [client, other.client]) {
       assert.deepEqual(await one.next('done'), ['for all']);
     }
-    assert.deepEqual(client.inbox.untaken('news'), [['for the room', BYTES], ['from another']]);
-    assert.deepEqual(other.client.inbox.untaken('news'), []);
+    assert.deepEqual(client.events.untaken('news'), [['for the room', BYTES], ['from another']]);
+    assert.deepEqual(other.client.events.untaken('news'), []);
   });
 
   promise('receives no broadcast before it has authenticated', async () => {

@@ -8,7 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
 const { after, before, describe, it } = require('node:test');
-const { Inbox } = require('./inbox');
+const { EventQueue } = require('./event-queue');
 const { describePromises } = require('./promises');
 
 const COMMANDS = process.platform === 'win32' ? ['python', 'py'] : ['python3', 'python'];
@@ -125,7 +125,7 @@ class Driver {
 
 class PythonClient {
   /** Events that arrived, by name, each with its arguments. */
-  inbox = new Inbox();
+  events = new EventQueue();
   #answers = new Map();
   /** Its first connect is reported when connect() is done, too, an upgrade included. */
   #toConnect = 2;
@@ -138,18 +138,18 @@ class PythonClient {
 
   received({ event, happened, opened, call, args }) {
     if (event !== undefined) {
-      this.inbox.push(event, args);
+      this.events.push(event, args);
     } else if (call !== undefined) {
       this.#answers.get(call)(args);
       this.#answers.delete(call);
     } else if (opened === undefined && happened !== 'connect') {
-      this.inbox.push(happened, args?.[0]);
+      this.events.push(happened, args?.[0]);
     } else if (opened !== undefined && opened !== true) {
-      this.inbox.push('failed', opened);
+      this.events.push('failed', opened);
     } else {
       // Either may be told first.
       this.#toConnect -= 1;
-      if (this.#toConnect <= 0) this.inbox.push('connect', []);
+      if (this.#toConnect <= 0) this.events.push('connect', []);
     }
   }
 
@@ -187,7 +187,7 @@ class PythonClient {
 
   /** @returns {Promise<any[]>} the arguments of the next event of that name */
   next(name) {
-    return this.inbox.next(name);
+    return this.events.next(name);
   }
 
   disconnect() {

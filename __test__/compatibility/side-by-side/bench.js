@@ -9,7 +9,7 @@ const { inspect } = require('node:util');
 const { open } = require('./hosts');
 const { createManager, Peer } = require('./clients');
 const { WireClient } = require('./wire');
-const { Log, sealRecord, PATIENCE } = require('./record');
+const { Log, sealRecord, TIMEOUT_MS } = require('./record');
 
 let runs = 0;
 
@@ -188,7 +188,7 @@ async function run(scenario, host, client, transport) {
 async function withinPatience(work, complaint) {
   let impatience;
   const failure = new Promise((_, reject) => {
-    impatience = setTimeout(() => reject(new Error(complaint())), PATIENCE);
+    impatience = setTimeout(() => reject(new Error(complaint())), TIMEOUT_MS);
   });
   try {
     return await Promise.race([work, failure]);

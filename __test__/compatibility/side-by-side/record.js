@@ -8,7 +8,7 @@
 const { show } = require('./show');
 
 /** A happening that has not come after this long never will: the test fails with the log so far. */
-const PATIENCE = 15000;
+const TIMEOUT_MS = 15000;
 
 class Log {
   /** @param {string} name whose log it is; named in failures */
@@ -55,7 +55,7 @@ class Log {
     return new Promise((resolve, reject) => {
       const impatience = setTimeout(() => {
         reject(new Error(`${this.name} never saw ${label}; it saw:\n${this.lines.join('\n')}`));
-      }, PATIENCE);
+      }, TIMEOUT_MS);
       this.impatience.add(impatience);
       const waiter = (detail) => {
         clearTimeout(impatience);
@@ -81,4 +81,4 @@ function sealRecord(logs) {
   return Object.fromEntries(logs.map((log) => [log.name, log.lines]));
 }
 
-module.exports = { Log, sealRecord, PATIENCE };
+module.exports = { Log, sealRecord, TIMEOUT_MS };

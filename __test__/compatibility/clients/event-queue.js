@@ -1,7 +1,7 @@
 'use strict';
 
 /** What arrived, by name, kept until somebody asks for it. */
-class Inbox {
+class EventQueue {
   #arrived = new Map();
   #waiting = new Map();
 
@@ -39,4 +39,4 @@ class Inbox {
   }
 }
 
-module.exports = { Inbox };
+module.exports = { EventQueue };
