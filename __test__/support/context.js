@@ -97,7 +97,9 @@ class Context {
  * @returns {Promise<unknown[][][]>} the events of each
  */
 async function heard(...peers) {
-  await Promise.all(peers.map(({ socket }) => socket.timeout(TIMEOUT_MS).emitWithAck('ask', 'end')));
+  await Promise.all(
+    peers.map(({ socket }) => socket.timeout(TIMEOUT_MS).emitWithAck('ask', 'end')),
+  );
   return peers.map(({ log }) => log.filter(([event, what]) => event !== 'ask' || what !== 'end'));
 }
 
