@@ -154,12 +154,12 @@ function circle(graph) {
 describe('the layers of src/', () => {
   const graph = imports();
 
-  it('finds the imports between the Rust sources', () => {
+  it('the imports between the Rust sources are found', () => {
     const all = [...graph.values()].reduce((count, found) => count + found.size, 0);
     assert.ok(graph.size > 50 && all > 100, `${all} imports in ${graph.size} files`);
   });
 
-  it('has no folder import one above it', () => {
+  it('a folder of src/ imports none above it', () => {
     for (const [file, found] of graph) {
       for (const target of found) {
         assert.ok(layer(target) <= layer(file), `src/${file} imports src/${target}`);
@@ -167,7 +167,7 @@ describe('the layers of src/', () => {
     }
   });
 
-  it('has session/ and protocol.rs import nothing but themselves', () => {
+  it('session/ and protocol.rs import nothing but themselves', () => {
     for (const [file, found] of graph) {
       const name = moduleOf(file)[0];
       if (!LEAVES.includes(name)) continue;
@@ -177,7 +177,7 @@ describe('the layers of src/', () => {
     }
   });
 
-  it('has no files import each other in a circle', () => {
+  it('no files of src/ import each other in a circle', () => {
     assert.equal(
       circle(graph)
         ?.map((file) => `src/${file}`)

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_before_comes_first_in_pieces_that_fit() {
+    fn bytes_read_before_come_first_in_pieces_that_fit() {
         let mut stream = Rewind::new(Bytes::from_static(b"abc"), &b"de"[..]);
         let mut read = || {
             let mut bytes = [0; 2];
