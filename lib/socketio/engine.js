@@ -8,13 +8,11 @@
 const { randomBytes } = require('crypto');
 const { EventEmitter } = require('events');
 const { InvalidSessionIdError } = require('../errors');
+const { isSessionId } = require('../native/binding');
 const { refuse } = require('./unsupported');
 
 /** How many random bytes an id has: 20 characters, which `@socket.io/sticky` and adapters count on. */
 const RANDOM_BYTES = 15;
-
-/** What an id may be, as in `src/engineio/sid.rs`: the same in JSON, in a command and in a header. */
-const SESSION_ID = /^[!#-[\]-~]{1,63}$/;
 
 class Engine extends EventEmitter {
   #count;
@@ -90,7 +88,7 @@ function identify(engine, request, then) {
     return;
   }
   const check = (id) => {
-    const isValid = typeof id === 'string' && SESSION_ID.test(id);
+    const isValid = typeof id === 'string' && isSessionId(id);
     then(isValid ? undefined : new InvalidSessionIdError(id), id);
   };
   if (typeof generated?.then === 'function') {

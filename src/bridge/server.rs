@@ -614,6 +614,14 @@ impl Drop for NativeServer {
     }
 }
 
+/// Whether a text can be the id of a session.
+// Tests of Rust register nothing with Node.
+#[cfg_attr(test, allow(dead_code))]
+#[napi(catch_unwind)]
+pub(super) fn is_session_id(text: String) -> bool {
+    text.parse::<Sid>().is_ok()
+}
+
 /// The verdict on a request that asks for this.
 fn verdict(asks: Asks) -> RequestVerdict {
     match asks {

@@ -16,7 +16,7 @@ const LENGTH: usize = 20;
 /// Random bytes in a generated id.
 const RANDOM: usize = 15;
 const _: () = assert!(RANDOM * 4 == LENGTH * 3);
-/// The maximum length of an id that the application chooses; `lib/socketio/engine.js` documents it.
+/// The maximum length of an id that the application chooses; `InvalidSessionIdError` names it.
 const MAX_LENGTH: usize = 63;
 
 /// A session id: 1 to [`MAX_LENGTH`] characters of visible ASCII without quotes and backslashes, so
