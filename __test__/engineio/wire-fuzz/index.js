@@ -29,7 +29,7 @@ async function main({ seed, minutes, all, replay }) {
   /** Seeds whose difference did not come again: of a machine that was busy, as a rule. */
   const once = [];
   let played = 0;
-  for (let next = first; Date.now() < until; next++) {
+  for (let next = first; Date.now() < until && !(replay && played > 0); next++) {
     const sequence = sequenceOf(next);
     const difference = await play(sequence);
     played += 1;
@@ -49,7 +49,6 @@ async function main({ seed, minutes, all, replay }) {
       console.log('%s\n', report(next, smallest.sequence, smallest.difference));
       if (!all) break;
     }
-    if (replay) break;
   }
   if (all) for (const [kind, times] of seen) console.log('%d times %s', times, kind);
   if (once.length > 0) console.log('Differed once, and not again: seeds %s.', once.join(', '));
