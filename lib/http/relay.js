@@ -27,13 +27,13 @@ function pump(front, number, socket) {
   relayed.set(front, sockets.set(number, socket));
   socket.setTimeout?.(0);
   socket.setNoDelay?.(true);
-  socket.once('end', () => native.pumpEnd(number));
+  socket.once('end', () => native.relayEnd(number));
   socket.once('close', () => {
     sockets.delete(number);
-    native.pumpClose(number);
+    native.relayClose(number);
   });
   socket.on('data', (chunk) => {
-    if (!native.pumpData(number, chunk)) {
+    if (!native.relayData(number, chunk)) {
       socket.pause();
     }
   });
@@ -54,7 +54,7 @@ function pumped(front, number, action, bytes) {
     return;
   }
   if (action === WRITE) {
-    socket.write(bytes, () => front.native?.pumpWritten(number, bytes.length));
+    socket.write(bytes, () => front.native?.relayWritten(number, bytes.length));
   } else if (action === RESUME) {
     socket.resume();
   } else if (action === END) {

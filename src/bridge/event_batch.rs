@@ -18,9 +18,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::engineio::inbound_budget::Permit;
-use crate::io::host::{Host, PumpAction, PumpNumber};
+use crate::io::host::{Host, RelayAction, RelayNumber};
 use crate::protocol::{
-    ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal, RelayAction,
+    self, ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal,
 };
 use crate::session::Instance;
 use crate::socketio::events::{self, Event, EventSink as _, Run};
@@ -240,8 +240,8 @@ impl events::EventSink for EventQueue {
 }
 
 impl Host for EventQueue {
-    fn pump(&self, pump: PumpNumber, action: PumpAction) {
-        self.push(Event::Pump { pump, action });
+    fn relay(&self, relay: RelayNumber, action: RelayAction) {
+        self.push(Event::Relay { relay, action });
     }
 
     fn released(&self, owner: u64) {
@@ -427,16 +427,19 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             ];
             record(RecordKind::Packet, numbers, NO_PAYLOAD);
         }
-        Event::Pump { pump, action } => {
+        Event::Relay { relay, action } => {
             let (action, place) = match action {
-                PumpAction::Write(bytes) => (RelayAction::Write, attach(attachments, vec![bytes])),
-                PumpAction::Resume => (RelayAction::Resume, NONE),
-                PumpAction::End => (RelayAction::End, NONE),
-                PumpAction::Destroy => (RelayAction::Destroy, NONE),
+                RelayAction::Write(bytes) => (
+                    protocol::RelayAction::Write,
+                    attach(attachments, vec![bytes]),
+                ),
+                RelayAction::Resume => (protocol::RelayAction::Resume, NONE),
+                RelayAction::End => (protocol::RelayAction::End, NONE),
+                RelayAction::Destroy => (protocol::RelayAction::Destroy, NONE),
             };
             record(
                 RecordKind::Relay,
-                [id(pump), action.number(), 0, place],
+                [id(relay), action.number(), 0, place],
                 NO_PAYLOAD,
             );
         }

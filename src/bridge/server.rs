@@ -29,10 +29,10 @@ use crate::engineio::websocket::{self, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
 #[cfg(unix)]
 use crate::io::adopt_fd;
-use crate::io::host::PumpNumber;
+use crate::io::host::RelayNumber;
 #[cfg(unix)]
 use crate::io::host::Released;
-use crate::io::relay::Pump;
+use crate::io::relay::Relay;
 use crate::io::runtime::Runtime;
 use crate::io::transport::Carrier;
 use crate::protocol::{CloseReason, Refusal, RequestVerdict, SessionAnswer};
@@ -106,7 +106,7 @@ type Receive = ThreadsafeFunction<
 pub struct NativeServer {
     server: Arc<Server>,
     queue: Arc<EventQueue>,
-    pumps: Mutex<FxHashMap<PumpNumber, Arc<Pump>>>,
+    relays: Mutex<FxHashMap<RelayNumber, Arc<Relay>>>,
     runtime: Runtime,
     tables: Mutex<Tables>,
 }
@@ -171,7 +171,7 @@ impl NativeServer {
         Ok(Self {
             server,
             queue,
-            pumps: Mutex::default(),
+            relays: Mutex::default(),
             runtime,
             tables: Mutex::default(),
         })
@@ -249,8 +249,8 @@ impl NativeServer {
     }
 
     /// Takes a websocket. With a descriptor, Node has stopped reading, and the caller destroys its own
-    /// socket after a result below 0. Without one (-1), the caller relays the bytes: with `pumpData`,
-    /// `pumpWritten`, `pumpEnd`, `pumpClose` and the records of a relay, all by the number `connection`.
+    /// socket after a result below 0. Without one (-1), the caller relays the bytes: with `relayData`,
+    /// `relayWritten`, `relayEnd`, `relayClose` and the records of a relay, all by the number `connection`.
     ///
     /// @param headers additional lines for the head of the response, each with its line break
     /// @param id the id of the session that it opens
@@ -305,11 +305,11 @@ impl NativeServer {
     }
 
     #[cfg_attr(not(unix), allow(unused_variables))]
-    fn carrier(&self, fd: i32, number: PumpNumber, owner: i64) -> Option<Carrier> {
+    fn carrier(&self, fd: i32, number: RelayNumber, owner: i64) -> Option<Carrier> {
         if fd < 0 {
-            let (pump, halves) = Pump::new(number, self.queue.clone());
-            self.pumps.lock().insert(number, pump);
-            return Some(Carrier::Pump(halves));
+            let (relay, halves) = Relay::new(number, self.queue.clone());
+            self.relays.lock().insert(number, relay);
+            return Some(Carrier::Relay(halves));
         }
         #[cfg(unix)]
         return adopt_fd::take(fd).ok().map(|taken| {
@@ -325,35 +325,35 @@ impl NativeServer {
     ///
     /// @returns whether to continue reading; otherwise a record tells when
     #[napi(catch_unwind)]
-    pub fn pump_data(&self, pump: i64, data: Buffer) -> bool {
-        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
-        pump.is_none_or(|pump| pump.arrived(&data))
+    pub fn relay_data(&self, relay: i64, data: Buffer) -> bool {
+        let relay = self.relays.lock().get(&relay.cast_unsigned()).cloned();
+        relay.is_none_or(|relay| relay.arrived(&data))
     }
 
     /// Bytes that a record has passed have been written.
     #[napi(catch_unwind)]
-    pub fn pump_written(&self, pump: i64, bytes: u32) {
-        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
-        if let Some(pump) = pump {
-            pump.written(usize::try_from(bytes).unwrap_or(usize::MAX));
+    pub fn relay_written(&self, relay: i64, bytes: u32) {
+        let relay = self.relays.lock().get(&relay.cast_unsigned()).cloned();
+        if let Some(relay) = relay {
+            relay.written(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
     }
 
     /// A client whose stream is relayed sends no more.
     #[napi(catch_unwind)]
-    pub fn pump_end(&self, pump: i64) {
-        let pump = self.pumps.lock().get(&pump.cast_unsigned()).cloned();
-        if let Some(pump) = pump {
-            pump.ended();
+    pub fn relay_end(&self, relay: i64) {
+        let relay = self.relays.lock().get(&relay.cast_unsigned()).cloned();
+        if let Some(relay) = relay {
+            relay.ended();
         }
     }
 
     /// The socket of a relayed stream is closed.
     #[napi(catch_unwind)]
-    pub fn pump_close(&self, pump: i64) {
-        let pump = self.pumps.lock().remove(&pump.cast_unsigned());
-        if let Some(pump) = pump {
-            pump.closed();
+    pub fn relay_close(&self, relay: i64) {
+        let relay = self.relays.lock().remove(&relay.cast_unsigned());
+        if let Some(relay) = relay {
+            relay.closed();
         }
     }
 

@@ -353,7 +353,7 @@ impl<D: Data> Connection<D> {
     pub(super) fn is_read_by_node(&self) -> bool {
         match &*self.outgoing.lock() {
             SendQueue::Polling(_) => true,
-            SendQueue::Websocket(websocket) => websocket.is_pumped(),
+            SendQueue::Websocket(websocket) => websocket.is_relayed(),
             SendQueue::Closed => false,
         }
     }

@@ -302,8 +302,8 @@ impl Websocket {
     }
 
     /// Whether Node carries the bytes.
-    pub(super) fn is_pumped(&self) -> bool {
-        self.half.is_pumped()
+    pub(super) fn is_relayed(&self) -> bool {
+        self.half.is_relayed()
     }
 
     /// Bytes that are queued; bytes shared with other clients count for each of them.
@@ -458,14 +458,14 @@ mod tests {
     use super::*;
     use crate::engineio::events::{ConnectionNumber, ReportedPacket};
     use crate::engineio::inbound_budget::Permit;
-    use crate::io::host::{Host, PumpAction, PumpNumber};
+    use crate::io::host::{Host, RelayAction, RelayNumber};
     use crate::protocol::Refusal;
 
     #[derive(Default)]
     struct Told(Mutex<Vec<Bytes>>);
 
     impl Host for Told {
-        fn pump(&self, _: PumpNumber, _: PumpAction) {}
+        fn relay(&self, _: RelayNumber, _: RelayAction) {}
 
         fn released(&self, _: u64) {}
     }

@@ -9,11 +9,11 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 /// JavaScript's number for a relay: that of the connection that the request would open.
-pub(crate) type PumpNumber = u64;
+pub(crate) type RelayNumber = u64;
 
 /// What JavaScript does with a stream that it relays.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PumpAction {
+pub(crate) enum RelayAction {
     /// Write these bytes.
     Write(Bytes),
     /// Continue to read.
@@ -27,7 +27,7 @@ pub(crate) enum PumpAction {
 /// The JavaScript thread. Its methods are called on any thread; the order of calls is kept.
 pub(crate) trait Host: Send + Sync + 'static {
     /// Tells it what to do with a stream that it relays.
-    fn pump(&self, pump: PumpNumber, action: PumpAction);
+    fn relay(&self, relay: RelayNumber, action: RelayAction);
 
     /// Tells it that a descriptor that was adopted from it is closed.
     #[cfg_attr(not(unix), allow(dead_code))]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::io::ReadBuf;
 
-use super::host::{Host, PumpAction, PumpNumber};
+use super::host::{Host, RelayAction, RelayNumber};
 
 /// Unread bytes beyond which JavaScript pauses the client.
 const MAX_UNREAD: usize = 1 << 18;
@@ -24,8 +24,8 @@ const FEW_UNREAD: usize = MAX_UNREAD / 4;
 const MAX_UNWRITTEN: usize = 1 << 18;
 
 /// JavaScript's end of a relayed stream.
-pub(crate) struct Pump {
-    number: PumpNumber,
+pub(crate) struct Relay {
+    number: RelayNumber,
     host: Arc<dyn Host>,
     state: Mutex<State>,
 }
@@ -76,24 +76,24 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for Pump {
+impl std::fmt::Debug for Relay {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pump")
+        f.debug_struct("Relay")
             .field("number", &self.number)
             .finish_non_exhaustive()
     }
 }
 
-impl Pump {
+impl Relay {
     /// Makes a relay, and both halves of its stream.
-    pub(crate) fn new(number: PumpNumber, host: Arc<dyn Host>) -> (Arc<Self>, Halves) {
-        let pump = Arc::new(Self {
+    pub(crate) fn new(number: RelayNumber, host: Arc<dyn Host>) -> (Arc<Self>, Halves) {
+        let relay = Arc::new(Self {
             number,
             host,
             state: Mutex::default(),
         });
-        let halves = (PumpReader(pump.clone()), PumpWriter(pump.clone()));
-        (pump, halves)
+        let halves = (RelayReader(relay.clone()), RelayWriter(relay.clone()));
+        (relay, halves)
     }
 
     /// Adds bytes of the client. False if JavaScript must pause until it is told to resume.
@@ -134,11 +134,11 @@ impl Pump {
     fn shut_down(&self) {
         self.state.lock().clear();
         self.closed();
-        self.tell(PumpAction::Destroy);
+        self.tell(RelayAction::Destroy);
     }
 
-    fn tell(&self, action: PumpAction) {
-        self.host.pump(self.number, action);
+    fn tell(&self, action: RelayAction) {
+        self.host.relay(self.number, action);
     }
 }
 
@@ -149,13 +149,13 @@ fn wake(waker: &mut Option<Waker>) {
 }
 
 /// Both halves of a relayed stream.
-pub(crate) type Halves = (PumpReader, PumpWriter);
+pub(crate) type Halves = (RelayReader, RelayWriter);
 
 /// The half of a relayed stream that the server reads.
 #[derive(Debug)]
-pub(crate) struct PumpReader(Arc<Pump>);
+pub(crate) struct RelayReader(Arc<Relay>);
 
-impl PumpReader {
+impl RelayReader {
     /// Reads available bytes into `buffer`; none means that the client sends no more.
     pub(super) fn poll_read(
         &mut self,
@@ -177,7 +177,7 @@ impl PumpReader {
         }
         drop(state);
         if resumes {
-            self.0.tell(PumpAction::Resume);
+            self.0.tell(RelayAction::Resume);
         }
         Poll::Ready(Ok(()))
     }
@@ -186,9 +186,9 @@ impl PumpReader {
 /// The half of a relayed stream that the server writes. When dropped, it has JavaScript end the
 /// stream.
 #[derive(Debug)]
-pub(crate) struct PumpWriter(Arc<Pump>);
+pub(crate) struct RelayWriter(Arc<Relay>);
 
-impl PumpWriter {
+impl RelayWriter {
     /// Writes as many bytes as fit without waiting.
     ///
     /// # Errors
@@ -196,11 +196,11 @@ impl PumpWriter {
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.take_up(bytes.len())?;
         let bytes = Bytes::copy_from_slice(&bytes[..length]);
-        self.0.tell(PumpAction::Write(bytes));
+        self.0.tell(RelayAction::Write(bytes));
         Ok(length)
     }
 
-    /// Writes several parts; see [`PumpWriter::try_write`].
+    /// Writes several parts; see [`RelayWriter::try_write`].
     ///
     /// # Errors
     /// The same.
@@ -211,7 +211,7 @@ impl PumpWriter {
             let room = length - bytes.len();
             bytes.extend_from_slice(&part[..room.min(part.len())]);
         }
-        self.0.tell(PumpAction::Write(bytes.into()));
+        self.0.tell(RelayAction::Write(bytes.into()));
         Ok(length)
     }
 
@@ -245,9 +245,9 @@ impl PumpWriter {
     }
 }
 
-impl Drop for PumpWriter {
+impl Drop for RelayWriter {
     fn drop(&mut self) {
-        self.0.tell(PumpAction::End);
+        self.0.tell(RelayAction::End);
     }
 }
 
@@ -256,24 +256,24 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Told(Mutex<Vec<PumpAction>>);
+    struct Told(Mutex<Vec<RelayAction>>);
 
     impl Host for Told {
-        fn pump(&self, _: PumpNumber, action: PumpAction) {
+        fn relay(&self, _: RelayNumber, action: RelayAction) {
             self.0.lock().push(action);
         }
 
         fn released(&self, _: u64) {}
     }
 
-    fn pump() -> (Arc<Told>, Arc<Pump>, Halves) {
+    fn relay() -> (Arc<Told>, Arc<Relay>, Halves) {
         let told = Arc::new(Told::default());
-        let (pump, halves) = Pump::new(1, told.clone());
-        (told, pump, halves)
+        let (relay, halves) = Relay::new(1, told.clone());
+        (told, relay, halves)
     }
 
     /// Reads without waiting: `None` if there is nothing to read, empty at the end.
-    fn read(reader: &mut PumpReader, most: usize) -> Option<Vec<u8>> {
+    fn read(reader: &mut RelayReader, most: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; most];
         let mut buffer = ReadBuf::new(&mut bytes);
         let mut cx = Context::from_waker(Waker::noop());
@@ -286,80 +286,80 @@ mod tests {
         }
     }
 
-    fn is_writable(writer: &PumpWriter) -> bool {
+    fn is_writable(writer: &RelayWriter) -> bool {
         let mut cx = Context::from_waker(Waker::noop());
         writer.poll_writable(&mut cx).is_ready()
     }
 
     #[test]
     fn relayed_bytes_are_read_in_order_and_then_the_end() {
-        let (_, pump, (mut reader, _writer)) = pump();
-        assert!(pump.arrived(b"abc"));
-        assert!(pump.arrived(b"d"));
+        let (_, relay, (mut reader, _writer)) = relay();
+        assert!(relay.arrived(b"abc"));
+        assert!(relay.arrived(b"d"));
         assert_eq!(read(&mut reader, 2).unwrap(), b"ab");
-        assert!(pump.arrived(b"e"));
+        assert!(relay.arrived(b"e"));
         assert_eq!(read(&mut reader, 2).unwrap(), b"cd");
         assert_eq!(read(&mut reader, 2).unwrap(), b"e");
         assert_eq!(read(&mut reader, 2), None);
-        pump.ended();
+        relay.ended();
         assert_eq!(read(&mut reader, 2).unwrap(), b"");
     }
 
     #[test]
     fn a_relayed_client_is_paused_while_too_much_is_unread() {
-        let (told, pump, (mut reader, _writer)) = pump();
-        assert!(pump.arrived(&[0; MAX_UNREAD]));
-        assert!(!pump.arrived(b"x"));
+        let (told, relay, (mut reader, _writer)) = relay();
+        assert!(relay.arrived(&[0; MAX_UNREAD]));
+        assert!(!relay.arrived(b"x"));
         assert!(read(&mut reader, MAX_UNREAD - FEW_UNREAD + 1).is_some());
         assert_eq!(*told.0.lock(), []);
         assert!(read(&mut reader, 1).is_some());
-        assert_eq!(*told.0.lock(), [PumpAction::Resume]);
+        assert_eq!(*told.0.lock(), [RelayAction::Resume]);
     }
 
     #[test]
     fn relayed_pieces_of_one_byte_take_memory_only_for_their_bytes() {
-        let (_, pump, (mut reader, _writer)) = pump();
+        let (_, relay, (mut reader, _writer)) = relay();
         for bytes in 1..10_000 {
-            assert!(pump.arrived(b"x"));
-            assert!(pump.state.lock().arrived.capacity() <= 2 * bytes.max(8));
+            assert!(relay.arrived(b"x"));
+            assert!(relay.state.lock().arrived.capacity() <= 2 * bytes.max(8));
         }
         assert_eq!(read(&mut reader, 10_000).unwrap().len(), 9_999);
-        assert_eq!(pump.state.lock().arrived.capacity(), 0);
+        assert_eq!(relay.state.lock().arrived.capacity(), 0);
         // Nor does the buffer grow while a reader is always a little behind.
-        assert!(pump.arrived(b"xx"));
+        assert!(relay.arrived(b"xx"));
         for _ in 0..10_000 {
-            assert!(pump.arrived(b"xx"));
+            assert!(relay.arrived(b"xx"));
             assert_eq!(read(&mut reader, 2).unwrap(), b"xx");
-            assert!(pump.state.lock().arrived.capacity() <= 16);
+            assert!(relay.state.lock().arrived.capacity() <= 16);
         }
     }
 
     #[test]
     fn a_relay_writer_waits_while_too_much_is_unwritten() {
-        let (told, pump, (_reader, writer)) = pump();
+        let (told, relay, (_reader, writer)) = relay();
         let much = vec![0; MAX_UNWRITTEN + 1];
         assert_eq!(writer.try_write(&much).unwrap(), MAX_UNWRITTEN);
         let error = writer.try_write(b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(!is_writable(&writer));
-        pump.written(1);
+        relay.written(1);
         assert!(is_writable(&writer));
         let parts = [IoSlice::new(b"x"), IoSlice::new(b"yz")];
         assert_eq!(writer.try_write_vectored(&parts).unwrap(), 3);
         let told = told.0.lock();
         assert_eq!(told.len(), 2);
-        assert_eq!(told[1], PumpAction::Write(Bytes::from_static(b"xyz")));
+        assert_eq!(told[1], RelayAction::Write(Bytes::from_static(b"xyz")));
     }
 
     #[test]
     fn the_end_of_a_relay_is_reported_once_and_a_shutdown_at_once() {
-        let (told, pump, (mut reader, writer)) = pump();
-        assert!(pump.arrived(b"unread"));
+        let (told, relay, (mut reader, writer)) = relay();
+        assert!(relay.arrived(b"unread"));
         writer.shut_down();
-        assert_eq!(*told.0.lock(), [PumpAction::Destroy]);
+        assert_eq!(*told.0.lock(), [RelayAction::Destroy]);
         assert_eq!(read(&mut reader, 9).unwrap(), b"");
         assert!(writer.try_write(b"x").is_err());
         drop(writer);
-        assert_eq!(*told.0.lock(), [PumpAction::Destroy, PumpAction::End]);
+        assert_eq!(*told.0.lock(), [RelayAction::Destroy, RelayAction::End]);
     }
 }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 #[cfg(unix)]
 use super::adopt_fd::Taken;
 use super::reactor::Reactor;
-use super::relay::{self, PumpReader, PumpWriter};
+use super::relay::{self, RelayReader, RelayWriter};
 #[cfg(unix)]
 use super::stream::Descriptor;
 
@@ -24,7 +24,7 @@ use super::stream::Descriptor;
 pub(crate) enum Carrier {
     #[cfg(unix)]
     Descriptor(Taken),
-    Pump(relay::Halves),
+    Relay(relay::Halves),
 }
 
 /// A stream whose first bytes have been written, except those in `unwritten`.
@@ -55,10 +55,10 @@ impl Carrier {
                 let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
                 (ReadHalf::Descriptor(descriptor), write, written)
             }
-            Self::Pump((read, write)) => {
-                let write = WriteHalf::Pump(write);
+            Self::Relay((read, write)) => {
+                let write = WriteHalf::Relay(write);
                 let written = write.try_write(&first)?;
-                (ReadHalf::Pump(read), write, written)
+                (ReadHalf::Relay(read), write, written)
             }
         };
         first.drain(..written);
@@ -75,7 +75,7 @@ impl Carrier {
 pub(crate) enum ReadHalf {
     #[cfg(unix)]
     Descriptor(Arc<Descriptor>),
-    Pump(PumpReader),
+    Relay(RelayReader),
 }
 
 /// The half that is written. When dropped, it ends the stream after what was written.
@@ -83,7 +83,7 @@ pub(crate) enum ReadHalf {
 pub(crate) enum WriteHalf {
     #[cfg(unix)]
     Descriptor(WriteEnd),
-    Pump(PumpWriter),
+    Relay(RelayWriter),
 }
 
 impl AsyncRead for ReadHalf {
@@ -96,7 +96,7 @@ impl AsyncRead for ReadHalf {
         match self.get_mut() {
             #[cfg(unix)]
             Self::Descriptor(descriptor) => descriptor.poll_read(cx, buffer),
-            Self::Pump(half) => half.poll_read(cx, buffer),
+            Self::Relay(half) => half.poll_read(cx, buffer),
         }
     }
 }
@@ -110,7 +110,7 @@ impl WriteHalf {
         match self {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.try_write(bytes),
-            Self::Pump(half) => half.try_write(bytes),
+            Self::Relay(half) => half.try_write(bytes),
         }
     }
 
@@ -123,7 +123,7 @@ impl WriteHalf {
             (_, [part]) => self.try_write(part),
             #[cfg(unix)]
             (Self::Descriptor(end), _) => end.0.try_write_vectored(parts),
-            (Self::Pump(half), _) => half.try_write_vectored(parts),
+            (Self::Relay(half), _) => half.try_write_vectored(parts),
         }
     }
 
@@ -132,16 +132,16 @@ impl WriteHalf {
         match self {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.poll_writable(cx),
-            Self::Pump(half) => half.poll_writable(cx),
+            Self::Relay(half) => half.poll_writable(cx),
         }
     }
 
     /// Whether Node relays the bytes.
-    pub(crate) fn is_pumped(&self) -> bool {
+    pub(crate) fn is_relayed(&self) -> bool {
         match self {
             #[cfg(unix)]
             Self::Descriptor(_) => false,
-            Self::Pump(_) => true,
+            Self::Relay(_) => true,
         }
     }
 
@@ -150,7 +150,7 @@ impl WriteHalf {
         match self {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.shut_down(Shutdown::Both),
-            Self::Pump(half) => half.shut_down(),
+            Self::Relay(half) => half.shut_down(),
         }
     }
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::packet::Payload;
 use crate::engineio::events::{ConnectionNumber, Events, ReportedPacket, RequestNumber};
 use crate::engineio::inbound_budget::Permit;
-use crate::io::host::{Host, PumpAction, PumpNumber};
+use crate::io::host::{Host, RelayAction, RelayNumber};
 use crate::protocol::{CloseReason, Refusal};
 use crate::session::{Attempt, Instance};
 
@@ -143,9 +143,9 @@ pub(crate) enum Event {
         refusal: Option<Refusal>,
     },
     /// What JavaScript does with a stream that it relays.
-    Pump {
-        pump: PumpNumber,
-        action: PumpAction,
+    Relay {
+        relay: RelayNumber,
+        action: RelayAction,
     },
 }
 
@@ -186,8 +186,8 @@ impl Event {
                 Self::Emitted { payload, .. } | Self::Acknowledged { payload, .. } => payload.len(),
                 Self::Packet { packet, .. } => packet.data.len(),
                 Self::Response { body, .. } => body.len(),
-                Self::Pump {
-                    action: PumpAction::Write(bytes),
+                Self::Relay {
+                    action: RelayAction::Write(bytes),
                     ..
                 } => bytes.len(),
                 Self::BroadcastSent { receivers, .. } => size_of_val(&receivers[..]),
@@ -197,7 +197,7 @@ impl Event {
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
                 | Self::Released { .. }
-                | Self::Pump { .. } => 0,
+                | Self::Relay { .. } => 0,
             }
     }
 }

@@ -19,8 +19,8 @@ use crate::engineio::polling::{self, Request};
 use crate::engineio::request::Asks;
 use crate::engineio::websocket::{self, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
-use crate::io::host::{Host, PumpAction, PumpNumber};
-use crate::io::relay::Pump;
+use crate::io::host::{Host, RelayAction, RelayNumber};
+use crate::io::relay::Relay;
 use crate::io::runtime;
 use crate::io::transport::Carrier;
 use crate::session::{self, Effect, Instance, Methods};
@@ -67,11 +67,11 @@ impl events::EventSink for EventLog {
 }
 
 impl Host for EventLog {
-    fn pump(&self, pump: PumpNumber, action: PumpAction) {
+    fn relay(&self, relay: RelayNumber, action: RelayAction) {
         self.note(|told| {
-            if let PumpAction::Write(bytes) = action {
+            if let RelayAction::Write(bytes) = action {
                 told.written += bytes.len();
-                told.unconfirmed.push((pump, bytes.len()));
+                told.unconfirmed.push((relay, bytes.len()));
             }
         });
     }
@@ -84,7 +84,7 @@ pub(super) struct World {
     runtime: Runtime,
     server: Arc<Server>,
     log: Arc<EventLog>,
-    pumps: HashMap<u64, Arc<Pump>>,
+    relays: HashMap<u64, Arc<Relay>>,
     /// The connections of clients that poll.
     sessions: HashMap<u64, Sid>,
     methods: Arc<Methods>,
@@ -121,7 +121,7 @@ impl World {
             runtime,
             server,
             log,
-            pumps: HashMap::new(),
+            relays: HashMap::new(),
             sessions: HashMap::new(),
             methods: Arc::new(Methods::named(["double", "blob"])),
         }
@@ -129,10 +129,10 @@ impl World {
 
     /// Begins a websocket by this number.
     pub(super) fn open(&mut self, number: u64) {
-        let (pump, halves) = Pump::new(number, self.log.clone());
-        self.pumps.insert(number, pump);
+        let (relay, halves) = Relay::new(number, self.log.clone());
+        self.relays.insert(number, relay);
         let websocket = Websocket {
-            carrier: Carrier::Pump(halves),
+            carrier: Carrier::Relay(halves),
             head: Bytes::new(),
             key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
             headers: String::new(),
@@ -176,7 +176,7 @@ impl World {
 
     /// Runs the server until `wished` returns something for what it told. Clients read what is written.
     pub(super) fn until<T>(&self, wished: impl Fn(&Told) -> Option<T>) -> T {
-        let (pumps, log) = (&self.pumps, &self.log.0);
+        let (relays, log) = (&self.relays, &self.log.0);
         self.runtime.block_on(poll_fn(|cx| {
             let mut told = log.lock();
             let unconfirmed = std::mem::take(&mut told.unconfirmed);
@@ -184,8 +184,8 @@ impl World {
             told.waker = Some(cx.waker().clone());
             drop(told);
             for (number, bytes) in unconfirmed {
-                if let Some(pump) = pumps.get(&number) {
-                    pump.written(bytes);
+                if let Some(relay) = relays.get(&number) {
+                    relay.written(bytes);
                 }
             }
             found.map_or(Poll::Pending, Poll::Ready)
@@ -216,15 +216,15 @@ impl World {
 
     /// Bytes of the client of this websocket.
     pub(super) fn say(&self, number: u64, bytes: &Bytes) {
-        if let Some(pump) = self.pumps.get(&number) {
-            pump.arrived(bytes);
+        if let Some(relay) = self.relays.get(&number) {
+            relay.arrived(bytes);
         }
     }
 
     /// The client of this websocket disconnects.
     pub(super) fn leave(&mut self, number: u64) {
-        if let Some(pump) = self.pumps.remove(&number) {
-            pump.closed();
+        if let Some(relay) = self.relays.remove(&number) {
+            relay.closed();
         }
     }
 

@@ -16,8 +16,8 @@ use crate::engineio::polling;
 use crate::engineio::request::Asks;
 use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
-use crate::io::host::{Host, PumpAction, PumpNumber};
-use crate::io::relay::Pump;
+use crate::io::host::{Host, RelayAction, RelayNumber};
+use crate::io::relay::Relay;
 use crate::io::transport::Carrier;
 use crate::session;
 use crate::socketio::commands;
@@ -32,8 +32,8 @@ impl EventSink for EventSender {
 }
 
 impl Host for EventSender {
-    fn pump(&self, pump: PumpNumber, action: PumpAction) {
-        self.push(Event::Pump { pump, action });
+    fn relay(&self, relay: RelayNumber, action: RelayAction) {
+        self.push(Event::Relay { relay, action });
     }
 
     fn released(&self, owner: u64) {
@@ -684,19 +684,19 @@ const RAMBLING: usize = 1 << 22;
 /// Has a client that never stops sending begin a second websocket of a connection. Returns whether
 /// another task runs before all of that was read.
 async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
-    let (pump, halves) = Pump::new(9, world.server.events.clone());
+    let (relay, halves) = Relay::new(9, world.server.events.clone());
     let pong = [0x8a, 0x80, 0, 0, 0, 0];
-    assert!(!pump.arrived(&pong.repeat(RAMBLING / pong.len())));
-    let websocket = websocket(Carrier::Pump(halves), Asks::Use(sid), 9);
+    assert!(!relay.arrived(&pong.repeat(RAMBLING / pong.len())));
+    let websocket = websocket(Carrier::Relay(halves), Asks::Use(sid), 9);
     let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
     tokio::task::yield_now().await;
     let mut is_read = false;
     while let Ok(event) = world.events.try_recv() {
         let action = match event {
-            Event::Pump { action, .. } => Some(action),
+            Event::Relay { action, .. } => Some(action),
             _ => None,
         };
-        is_read |= action == Some(PumpAction::Resume);
+        is_read |= action == Some(RelayAction::Resume);
     }
     serving.abort();
     !is_read
