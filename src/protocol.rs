@@ -171,14 +171,14 @@ numbers! {
         NAMESPACE_REQUEST: NamespaceRequest = 9,
         /// A connection moved from polling to websocket. Subject: the connection.
         UPGRADED: Upgraded = 10,
-        /// JavaScript does something with a stream whose bytes it carries; an attachment is what it
-        /// writes. Subject: the relay; a: the [`RelayAction`].
+        /// JavaScript does something with a stream that it relays; an attachment is what it writes. Subject: the relay; a: the [`RelayAction`].
         RELAY: Relay = 11,
-        /// An Engine.IO packet came or is queued, on a connection whose packets JavaScript watches;
+        /// An Engine.IO packet was received or queued, on a connection whose packets JavaScript watches;
         /// its data is the one attachment. Subject: the connection; a: the packet's type by its digit;
         /// b: [`PacketFlag`]s, added up.
         PACKET: Packet = 12,
-        /// A client sent what is no Socket.IO packet: its connection is to end. Subject: the socket.
+        /// A client sent something that is not a Socket.IO packet, so its connection ends. Subject: the
+        /// socket.
         MALFORMED: Malformed = 13,
         /// The descriptor of a websocket is closed. Subject: the number of what had accepted it.
         RELEASED: Released = 14,
@@ -205,18 +205,18 @@ numbers! {
         TRANSPORT_ERROR: TransportError = 3,
         /// `ping timeout`
         PING_TIMEOUT: PingTimeout = 4,
-        /// `parse error`: what came is no Engine.IO packet
+        /// `parse error`: what was received is not an Engine.IO packet
         PARSE_ERROR: ParseError = 5,
         /// `server shutting down`
         SERVER_SHUTTING_DOWN: ServerShuttingDown = 6,
         /// `transport error`, because the client did not read what was sent
         BACKPRESSURE: Backpressure = 7,
-        /// `forced server close`: the connection is to end once a polling client has come for what
-        /// waits for it
+        /// `forced server close`: the connection ends once a polling client has fetched what is queued
+        /// for it
         FORCED_SERVER_CLOSE: ForcedServerClose = 8,
         /// `forced close`, by the application, or because of what the client sent
         FORCED_CLOSE: ForcedClose = 9,
-        /// The application refused the socket: it never was of its namespace
+        /// The application refused the socket: it never joined its namespace
         REFUSED: Refused = 10,
         /// `transport error`: a poll while another one waits
         POLL_OVERLAP: PollOverlap = 11,
@@ -224,7 +224,7 @@ numbers! {
         DATA_OVERLAP: DataOverlap = 12,
         /// `transport error`: a body of a type that Engine.IO 4 does not have
         INVALID_CONTENT: InvalidContent = 13,
-        /// `transport error`: more than a body may hold
+        /// `transport error`: a body above the maximum length
         PAYLOAD_TOO_LARGE: PayloadTooLarge = 14,
         /// `transport error`: the client left without the answer to its poll
         POLL_CLOSED: PollClosed = 15,
@@ -232,7 +232,7 @@ numbers! {
         DATA_CLOSED: DataClosed = 16,
         /// `transport error`: a ping where the server pings, or a pong where the client does
         HEARTBEAT_DIRECTION: HeartbeatDirection = 17,
-        /// `transport error`: what a websocket may not carry
+        /// `transport error`: a violation of the WebSocket protocol
         INVALID_FRAME: InvalidFrame(ProtocolError) = 18,
     }
 }
@@ -253,27 +253,28 @@ impl CloseReason {
     }
 }
 
-/// What a websocket may not carry. JavaScript gets it as text, in the words of the npm package `ws`.
+/// A violation of the WebSocket protocol by a client. JavaScript gets it as text, in the words of the npm
+/// package `ws`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ProtocolError {
     /// `RSV2` or `RSV3` is set.
     ReservedBits,
     /// `RSV1` is set, and no extension was agreed on.
     CompressionBit,
-    /// An opcode that means nothing, or means nothing here.
+    /// An unknown opcode, or one that may not come here.
     Opcode(u8),
     /// A fragment of a control frame.
     FragmentedControl,
-    /// A control frame of a length it cannot have, as the frame's second byte has it.
+    /// A control frame with an invalid length, which is the value of the frame's second byte.
     ControlLength(u8),
     Unmasked,
-    /// A status code that no closing frame may carry.
+    /// A close code that may not be sent.
     CloseCode(u16),
     /// A text that is not UTF-8.
     Text,
-    /// More than a message may hold.
+    /// A message above the maximum length.
     TooBig,
-    /// A length beyond what a JavaScript number holds exactly.
+    /// A length that a JavaScript number cannot hold exactly.
     LengthTooLarge,
 }
 
@@ -300,9 +301,9 @@ impl fmt::Display for ProtocolError {
 impl std::error::Error for ProtocolError {}
 
 numbers! {
-    /// What is so of an Engine.IO packet that JavaScript watches.
+    /// The properties of an Engine.IO packet that JavaScript watches.
     pub(crate) enum PacketFlag {
-        /// The server sends it; otherwise it came.
+        /// The server sends it; otherwise it was received.
         SENT: Sent = 1,
         /// Its data is text; otherwise it is binary.
         TEXT: Text = 2,
@@ -312,11 +313,11 @@ numbers! {
 }
 
 numbers! {
-    /// What JavaScript does with a stream whose bytes it carries.
+    /// What JavaScript does with a stream that it relays.
     pub(crate) enum RelayAction {
         /// Writes the attachment.
         WRITE: Write = 0,
-        /// Reads on.
+        /// Continues to read.
         RESUME: Resume = 1,
         /// Ends it after what was written.
         END: End = 2,
@@ -343,7 +344,7 @@ letters! {
         JOIN: Join = 'j',
         /// `socket room`: leaves a room.
         LEAVE: Leave = 'l',
-        /// `socket`: lets a socket into its namespace.
+        /// `socket`: accepts a socket into its namespace.
         ACCEPT: Accept = 'c',
         /// `socket [json]`: refuses a socket; the JSON is what its client is told, any value.
         REFUSE: Refuse = 'x',
@@ -354,11 +355,11 @@ letters! {
         ALLOW_NAMESPACE_WITH_ATTACHMENTS: AllowNamespaceWithAttachments = 'O',
         /// `sid request`: tells a client that there is no such namespace.
         REFUSE_NAMESPACE: RefuseNamespace = 'r',
-        /// `socket muted?`: broadcasts pass a socket by, or reach it again.
+        /// `socket muted?`: mutes a socket, which then receives no broadcasts, or unmutes it.
         MUTE: Mute = 'h',
         /// `socket connection?`: disconnects a socket, with its whole connection if 1.
         DISCONNECT: Disconnect = 'd',
-        /// `socket`: ends the connection of a socket whose message cannot be read.
+        /// `socket`: ends the connection of a socket whose message cannot be parsed.
         MALFORMED: Malformed = 'm',
         /// `sid`: ends a connection.
         CLOSE_CONNECTION: CloseConnection = 'z',
@@ -370,9 +371,9 @@ letters! {
 letters! {
     /// How an event is sent.
     pub(crate) enum EmitFlag {
-        /// Dropped for a client for which something waits already.
+        /// Dropped for a client that has something else queued.
         VOLATILE: Volatile = 'v',
-        /// Not to be compressed, which only those learn of who watch packets.
+        /// Not to be compressed; only those who watch packets are told.
         UNCOMPRESSED: Uncompressed = 'u',
     }
 }
@@ -387,13 +388,13 @@ numbers! {
         /// The session is on another transport.
         TRANSPORT_MISMATCH: TransportMismatch = 3,
         UNSUPPORTED_PROTOCOL: UnsupportedProtocol = 4,
-        /// The session is of another version of Engine.IO.
+        /// The session has another version of Engine.IO.
         PROTOCOL_MISMATCH: ProtocolMismatch = 5,
-        /// A websocket was asked for without an upgrade, or an upgrade for polling.
+        /// A websocket was requested without an upgrade, or an upgrade for polling.
         NOT_AN_UPGRADE: NotAnUpgrade = 6,
         /// Sessions may not be upgraded.
         UPGRADE_NOT_ALLOWED: UpgradeNotAllowed = 7,
-        /// The application's id for the session is none, or that of another session.
+        /// The application's id for the session is invalid, or that of another session.
         INVALID_SESSION_ID: InvalidSessionId = 8,
     }
 }
@@ -417,13 +418,13 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 numbers! {
-    /// What becomes of a request for Engine.IO that is not refused.
+    /// The verdict on a request for Engine.IO that is not refused.
     pub(crate) enum RequestVerdict {
         /// It is served on a connection that exists.
         SERVED: Served = -1,
         /// It opens a connection.
         OPENS: Opens = -2,
-        /// The operating system did not let us take the websocket.
+        /// The operating system did not let the server take the websocket.
         NOT_TAKEN: NotTaken = -3,
     }
 }

@@ -741,7 +741,7 @@ impl<D: Data> Connection<D> {
     pub(super) fn close_for(self: &Arc<Self>, error: ProtocolError) {
         self.close_with(
             CloseReason::InvalidFrame(error),
-            &error.close_code().to_be_bytes(),
+            &error.close_code().to_bytes(),
         );
     }
 

@@ -221,7 +221,7 @@ impl<H: Handler> Upgrade<H> {
                     state.refuse(&[]);
                 }
             }
-            (Err(error), Some(_)) => state.refuse(&error.close_code().to_be_bytes()),
+            (Err(error), Some(_)) => state.refuse(&error.close_code().to_bytes()),
         }
     }
 

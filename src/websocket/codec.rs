@@ -26,12 +26,28 @@ pub(crate) struct CloseFrame<'a>(pub(crate) &'a [u8]);
 
 impl ProtocolError {
     /// The code of the closing frame that answers it (section 7.4.1).
-    pub(crate) fn close_code(self) -> u16 {
+    pub(crate) fn close_code(self) -> CloseCode {
         match self {
-            Self::Text => 1007,
-            Self::TooBig | Self::LengthTooLarge => 1009,
-            _ => 1002,
+            Self::Text => CloseCode::InvalidPayload,
+            Self::TooBig | Self::LengthTooLarge => CloseCode::TooBig,
+            _ => CloseCode::Protocol,
         }
+    }
+}
+
+/// The close codes that the server sends (section 7.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub(crate) enum CloseCode {
+    Protocol = 1002,
+    InvalidPayload = 1007,
+    TooBig = 1009,
+}
+
+impl CloseCode {
+    /// The payload of a closing frame with this code.
+    pub(crate) fn to_bytes(self) -> [u8; 2] {
+        (self as u16).to_be_bytes()
     }
 }
 
