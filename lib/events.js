@@ -91,8 +91,8 @@ function checkedTimeout(timeout) {
 }
 
 /**
- * Runs listeners of the application. What they throw reaches the process as from any emitter, but
- * neither the caller nor another listener suffers for it.
+ * Runs listeners of the application. What they throw becomes an uncaught exception, as with any
+ * emitter, but in the next tick, so that the caller goes on and the other listeners run.
  *
  * @param {() => void} run runs them
  * @returns {void}

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * What is often given in the place of a server, by its shape: the packages that it is of need not be
- * there. Anything else that emits events is taken for a Socket.IO server, since it may look like one.
+ * Values that are often passed instead of a server. They are recognised by their shape, since their
+ * packages may not be installed. Anything else that emits events is taken for a Socket.IO server.
  */
 
 const net = require('net');

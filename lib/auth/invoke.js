@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Runs handlers of the application: whatever their kind, one outcome comes out, once.
+ * Runs handlers of the application. Whatever kind a handler is, each call of it has exactly one outcome.
  */
 
 const { UnsendableValueError } = require('../errors');
@@ -156,8 +156,8 @@ function settleValue(value, settle) {
     settle(false, value);
     return;
   }
-  // A promise of the language settles once and never with a thenable; any other thenable may do
-  // as it likes, so a promise of the language adopts it.
+  // A native promise settles once, and never with a thenable. Any other thenable may call back twice or
+  // with a thenable, so a native promise adopts it.
   const promise =
     then === nativeThen && value instanceof Promise
       ? value

@@ -4,7 +4,7 @@
  * How often a client may try to authenticate, and how many sockets of one address may be pending. For
  * both kinds of server; one object for each call of `start()`.
  *
- * What must stay true: a socket that is counted as pending is counted until it is not, and once.
+ * What must stay true: a pending socket is counted once, until it has authenticated or ended.
  */
 
 const net = require('net');

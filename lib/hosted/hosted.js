@@ -288,9 +288,8 @@ class HostedSocket {
   }
 
   /**
-   * The client calls a method. That it may be called was decided when the session took the methods,
-   * and is true until the socket ends. Nothing is kept of a call but by its handler, which may never be
-   * done.
+   * The client calls a method. The session decided that it may when it took the methods, and that holds
+   * until the socket ends. Only the handler of a call keeps anything of it, since a handler may never end.
    *
    * @param {Binding} binding the method
    * @param {unknown} args what the client sent

@@ -60,7 +60,7 @@ function parseBatch(batch, records, malformed) {
 }
 
 /**
- * How a payload with something beside it is put together.
+ * How a payload and its attachments become one value.
  *
  * @param {'json' | 'msgpack'} parser how values look on the wire
  * @returns {(payload: unknown, attachments: Buffer[]) => unknown} what does it
@@ -70,8 +70,8 @@ function assembler(parser) {
 }
 
 /**
- * Hands the records of a batch over, in their order. What an application's listener throws reaches
- * the process as it would from any emitter, and no other record suffers for it.
+ * Calls the handler of each record of a batch, in order. What a listener of the application throws
+ * becomes an uncaught exception, as with any emitter, and the records behind it are dispatched all the same.
  *
  * @param {object} server has a method for each kind of record: see `lib/socketio/event-handlers.js`
  * @param {unknown[]} values from `parseBatch`
@@ -177,8 +177,8 @@ function stepsBehind(values, i) {
 }
 
 /**
- * The sockets that end in a batch, and those of them whose clients leave: what came right before that
- * is for no listener any more, as in Socket.IO 4, where listeners run a tick after the event.
+ * The sockets that end in a batch, and those of them whose clients leave the namespace: listeners do not
+ * see the events right before that, as in Socket.IO 4, where listeners run a tick after the event.
  *
  * @param {unknown[]} values the batch
  * @returns {{ending?: Set<number>, leaving?: Set<number>}} the sockets, if there are any

@@ -14,7 +14,7 @@ const { substituteFor, substituteForMain } = require('./resolve');
 let isRegistered = false;
 
 /**
- * Begins to answer for socket.io, in this thread. Calling it twice is calling it once.
+ * Replaces socket.io in this thread. A second call has no effect.
  *
  * @returns {void}
  */

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Which rooms there are, as Socket.IO's adapters show it. The rooms themselves are Rust's; this is
- * what the application's side knows of them, put together when it is asked for.
+ * The rooms of a namespace, as Socket.IO's adapters show them. Rust owns the rooms; these maps are made
+ * from what JavaScript knows of them, when the application reads them.
  */
 
 const { EventEmitter } = require('events');

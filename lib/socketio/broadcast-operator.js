@@ -63,7 +63,7 @@ class BroadcastOperator {
   }
 
   /**
-   * As Socket.IO 2 spells that what follows is JSON, which it always is.
+   * For code written for Socket.IO 2; it has no effect.
    *
    * @returns {BroadcastOperator} itself
    */
@@ -72,7 +72,7 @@ class BroadcastOperator {
   }
 
   /**
-   * As Socket.IO 2 spells whether there is binary in what follows, which is found without.
+   * For code written for Socket.IO 2; it has no effect, as binary values are found anyway.
    *
    * @returns {BroadcastOperator} itself
    */
@@ -81,7 +81,7 @@ class BroadcastOperator {
   }
 
   /**
-   * What follows may be dropped for a client for which something waits already.
+   * The event may be dropped for a client that has packets queued.
    *
    * @returns {BroadcastOperator} a new one
    */
@@ -99,7 +99,7 @@ class BroadcastOperator {
   }
 
   /**
-   * The same audience: broadcasting is what this object does.
+   * The same audience, since this object broadcasts already.
    *
    * @returns {BroadcastOperator} itself
    */

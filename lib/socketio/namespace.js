@@ -68,7 +68,7 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Adapters are not taken: rooms are Rust's.
+   * An adapter cannot be set: Rust owns the rooms.
    *
    * @throws {UnsupportedApiError} always
    */
@@ -368,7 +368,7 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * A socket is here no more.
+   * Removes a socket that has ended.
    *
    * @param {import('./socket').Socket} socket the socket
    * @returns {void}

@@ -200,7 +200,7 @@ function refuse(name, value) {
 }
 
 /**
- * Says, once, that an option changes nothing.
+ * Warns, once for each option, that it has no effect.
  *
  * @param {string} name an option the native server has not
  * @param {unknown} value what was given

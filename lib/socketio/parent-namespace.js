@@ -93,8 +93,8 @@ class ChildNamespace extends Namespace {
   }
 
   /**
-   * A socket is here no more; with the option `cleanupEmptyChildNamespaces` the namespace goes with
-   * the last.
+   * Removes a socket that has ended. With the option `cleanupEmptyChildNamespaces` the namespace is
+   * removed with its last socket.
    *
    * @param {import('./socket').Socket} socket the socket
    * @returns {void}

@@ -5,7 +5,7 @@
  * (`src/socketio/parser`); a parser module only selects one of them.
  */
 
-/** A packet that tells the formats apart, and what each makes of it. */
+/** A packet, and how each of the formats encodes it: that tells which one a module has. */
 const PACKET = { type: 2, nsp: '/', data: ['m'] };
 const AS_JSON = '2["m"]';
 const AS_MSGPACK = Buffer.from('83a47479706502a36e7370a12fa46461746191a16d', 'hex');

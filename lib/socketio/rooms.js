@@ -1,15 +1,15 @@
 'use strict';
 
 /**
- * The rooms of a namespace by their names, which are any values: `7` is another room than `'7'`. Who
- * is in which room is Rust's to know, by the numbers that rooms have here; sockets know their own.
+ * The rooms of a namespace by their names, which are any values: `7` is another room than `'7'`. Rust
+ * knows the members of each room, by the number that the room has here; each socket knows its own rooms.
  *
- * The room of a socket's own id is none of these, in which it is from the start: most sockets are in
- * no other.
+ * The room of a socket's own id, in which it is from the start, is not kept here: most sockets are in no
+ * other.
  */
 
 class Rooms {
-  /** @type {Map<unknown, {number: number, size: number}>} those that somebody is in, by name */
+  /** @type {Map<unknown, {number: number, size: number}>} those that have members, by name */
   #rooms = new Map();
   /** Rooms are numbered in the order in which they are made; none is given a number twice. */
   _last = 0;

@@ -269,7 +269,7 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * As Socket.IO 2 spells that the next event is JSON, which it always is.
+   * For code written for Socket.IO 2; it has no effect.
    *
    * @returns {this} the socket
    */
@@ -278,7 +278,7 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * As Socket.IO 2 spells whether there is binary in the next event, which is found without.
+   * For code written for Socket.IO 2; it has no effect, as binary values are found anyway.
    *
    * @returns {this} the socket
    */
@@ -287,7 +287,7 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * The next event may be dropped if something waits for the client already.
+   * The next event may be dropped if the client has packets queued.
    *
    * @returns {this} the socket
    */
@@ -841,7 +841,7 @@ class Socket extends EventEmitter {
       guarded(() =>
         middleware[i](event, (error) => {
           if (error) {
-            // In its turn: what the client sent behind it is not seen before.
+            // Not in a later tick: `error` is emitted before the client's next event.
             guarded(() => this._onError(error));
           } else {
             step(i + 1);
