@@ -162,9 +162,9 @@ numbers! {
         /// A connection ended, after its sockets did. Subject: the connection; a and payload: as for
         /// `Disconnect`.
         CLOSED: Closed = 7,
-        /// The answer to a request of long polling; its body is the one attachment. Subject: the
-        /// request; a: the HTTP status; b: 1 if the body is binary; payload: the [`Refusal`], or
-        /// `NONE`.
+        /// The response to a request of long polling; its body is the one attachment. Subject: the
+        /// request; a: the HTTP status; payload: the headers as an object. If the request is refused
+        /// there is only b, the [`Refusal`]; otherwise that is `NONE`.
         RESPONSE: Response = 8,
         /// A client asks to join a namespace that does not exist. Subject: the connection; payload:
         /// `{nsp,query,auth}`, as for `Connect`.
@@ -379,11 +379,13 @@ letters! {
 }
 
 numbers! {
-    /// Why a request for Engine.IO is refused. `lib/http/refusals.js` has the codes of Engine.IO and the
-    /// words for each. None is below 0: those are [`RequestVerdict`]s.
+    /// Why a request for Engine.IO is refused. `src/engineio/http/refusal.rs` has the codes of Engine.IO,
+    /// the words and the responses; JavaScript names those that it finds out by itself. None is below 0:
+    /// those are [`RequestVerdict`]s.
     pub(crate) enum Refusal {
         UNKNOWN_TRANSPORT: UnknownTransport = 0,
         UNKNOWN_SESSION: UnknownSession = 1,
+        /// Only a GET opens a session.
         BAD_HANDSHAKE_METHOD: BadHandshakeMethod = 2,
         /// The session is on another transport.
         TRANSPORT_MISMATCH: TransportMismatch = 3,
@@ -396,6 +398,73 @@ numbers! {
         UPGRADE_NOT_ALLOWED: UpgradeNotAllowed = 7,
         /// The application's id for the session is invalid, or that of another session.
         INVALID_SESSION_ID: InvalidSessionId = 8,
+        /// The `Origin` is no value of a header.
+        INVALID_ORIGIN: InvalidOrigin = 9,
+        /// Pages of this origin may not connect.
+        ORIGIN_NOT_ALLOWED: OriginNotAllowed = 10,
+        /// The application does not allow the connection.
+        FORBIDDEN: Forbidden = 11,
+        /// A middleware of the application failed.
+        MIDDLEWARE_FAILURE: MiddlewareFailure = 12,
+        /// The server began to close while the application was asked.
+        SERVER_CLOSING: ServerClosing = 13,
+        /// The handshake of a websocket is no GET.
+        WEBSOCKET_METHOD: WebsocketMethod = 14,
+        /// The handshake of a websocket has another `Upgrade`.
+        WEBSOCKET_UPGRADE: WebsocketUpgrade = 15,
+        /// The handshake of a websocket has no valid `Sec-WebSocket-Key`.
+        WEBSOCKET_KEY: WebsocketKey = 16,
+        /// The handshake of a websocket has no `Sec-WebSocket-Version` that is spoken.
+        WEBSOCKET_VERSION: WebsocketVersion = 17,
+        /// `Sec-WebSocket-Protocol` is no list of different names.
+        WEBSOCKET_PROTOCOL: WebsocketProtocol = 18,
+        /// The server is closing. This one and those below are told with a status alone.
+        UNAVAILABLE: Unavailable = 19,
+        /// A request of a session that is neither a GET nor a POST.
+        METHOD: Method = 20,
+        /// The client sends packets while others of it are being received.
+        DATA_OVERLAP: DataOverlap = 21,
+        /// A body is larger than `maxHttpBufferSize`.
+        PAYLOAD_TOO_LARGE: PayloadTooLarge = 22,
+        /// The session ended while it was asked, or what the client sent cannot be read.
+        UNSERVED: Unserved = 23,
+        /// The operating system did not let us take the websocket.
+        NOT_TAKEN: NotTaken = 24,
+    }
+}
+
+impl Refusal {
+    /// The refusal of a number that JavaScript was given, or names.
+    pub(crate) fn of_number(number: i64) -> Option<Self> {
+        [
+            Self::UnknownTransport,
+            Self::UnknownSession,
+            Self::BadHandshakeMethod,
+            Self::TransportMismatch,
+            Self::UnsupportedProtocol,
+            Self::ProtocolMismatch,
+            Self::NotAnUpgrade,
+            Self::UpgradeNotAllowed,
+            Self::InvalidSessionId,
+            Self::InvalidOrigin,
+            Self::OriginNotAllowed,
+            Self::Forbidden,
+            Self::MiddlewareFailure,
+            Self::ServerClosing,
+            Self::WebsocketMethod,
+            Self::WebsocketUpgrade,
+            Self::WebsocketKey,
+            Self::WebsocketVersion,
+            Self::WebsocketProtocol,
+            Self::Unavailable,
+            Self::Method,
+            Self::DataOverlap,
+            Self::PayloadTooLarge,
+            Self::Unserved,
+            Self::NotTaken,
+        ]
+        .into_iter()
+        .find(|refusal| refusal.number() == number)
     }
 }
 
@@ -411,6 +480,22 @@ impl fmt::Display for Refusal {
             Self::NotAnUpgrade => "a websocket needs an upgrade, and polling none",
             Self::UpgradeNotAllowed => "sessions may not be upgraded",
             Self::InvalidSessionId => "the id for the session is invalid or in use",
+            Self::InvalidOrigin => "the origin is no value of a header",
+            Self::OriginNotAllowed => "pages of this origin may not connect",
+            Self::Forbidden => "the application does not allow the connection",
+            Self::MiddlewareFailure => "a middleware of the application failed",
+            Self::ServerClosing => "the server began to close meanwhile",
+            Self::WebsocketMethod => "the handshake of a websocket is a GET",
+            Self::WebsocketUpgrade => "the upgrade is not to a websocket",
+            Self::WebsocketKey => "Sec-WebSocket-Key is missing or invalid",
+            Self::WebsocketVersion => "Sec-WebSocket-Version is missing or not spoken",
+            Self::WebsocketProtocol => "Sec-WebSocket-Protocol is no list of different names",
+            Self::Unavailable => "the server is closing",
+            Self::Method => "a session is used by GET and POST",
+            Self::DataOverlap => "packets of the session are being received already",
+            Self::PayloadTooLarge => "the body is larger than maxHttpBufferSize",
+            Self::Unserved => "the session ended meanwhile, or what was sent cannot be read",
+            Self::NotTaken => "the operating system did not let the websocket be taken",
         })
     }
 }
@@ -424,8 +509,10 @@ numbers! {
         SERVED: Served = -1,
         /// It opens a connection.
         OPENS: Opens = -2,
-        /// The operating system did not let the server take the websocket.
-        NOT_TAKEN: NotTaken = -3,
+        /// A POST of a session: its body is to be received.
+        RECEIVES: Receives = -3,
+        /// The application is to be asked about the origin.
+        ASKS_ORIGIN: AsksOrigin = -4,
     }
 }
 
@@ -491,6 +578,19 @@ mod tests {
                 .iter()
                 .all(|&number| number < 0)
         );
+    }
+
+    #[test]
+    fn a_refusal_is_found_by_its_number() {
+        for &(name, constant) in Refusal::GROUP.constants {
+            let Constant::Number(number) = constant else {
+                panic!("{name}");
+            };
+            let refusal = Refusal::of_number(number);
+            assert_eq!(refusal.map(Refusal::number), Some(number), "{name}");
+        }
+        assert_eq!(Refusal::of_number(-1), None);
+        assert_eq!(Refusal::of_number(99), None);
     }
 
     #[test]

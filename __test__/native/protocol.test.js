@@ -80,7 +80,8 @@ describe('the protocol between Rust and JavaScript', () => {
     const implied = ['RelayAction.DESTROY', 'RequestVerdict.SERVED'];
     const unused = constants.map(({ group, name }) => `${group}.${name}`);
     assert.deepEqual(
-      unused.filter((name) => !used.has(name)),
+      // Rust finds most refusals, and puts all of them into words.
+      unused.filter((name) => !used.has(name) && !name.startsWith('Refusal.')),
       implied,
     );
   });

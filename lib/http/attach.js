@@ -7,6 +7,7 @@
 
 const cors = require('cors');
 const { clientBundle } = require('./client-bundle');
+const { httpConfig } = require('./config');
 const { poll } = require('./polling');
 const { upgrade } = require('./upgrade');
 
@@ -25,8 +26,7 @@ const passing = new WeakMap();
  */
 function attach(front, httpServer) {
   const options = front.options;
-  // Whatever begins so is the server's, as on Engine.IO.
-  const prefix = options.addTrailingSlash ? `${options.path}/` : options.path;
+  const prefix = front.native.configureHttp(httpConfig(options));
   if (options.cors !== undefined && front.cors === undefined) {
     front.cors = cors(options.cors);
     front.engine.use(front.cors);

@@ -16,6 +16,8 @@ class HttpFront {
   accepted = new AcceptedWebsockets();
   /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way, by number */
   exchanges = new Map();
+  /** @type {Map<string, import('http').IncomingMessage>} requests that bring packets, by session */
+  receiving = new Map();
   /** @type {import('http').Server[]} where clients come, and came */
   httpServers = [];
   /** @type {Function | undefined} the middleware of the option `cors`, once it is in use */
@@ -114,17 +116,17 @@ class HttpFront {
   }
 
   /**
-   * The native server answers a request of long polling.
+   * The native server responds to a request of long polling.
    *
    * @param {number} number the request's number
    * @param {number} status the HTTP status
-   * @param {boolean} isBinary whether the body is binary
-   * @param {Buffer} body the body
-   * @param {number} refusal why the request is refused, or `NONE`
+   * @param {number} refusal a `Refusal` instead of a response, or `NONE`
+   * @param {Record<string, unknown>} headers the headers
+   * @param {Buffer} [body] the body
    * @returns {void}
    */
-  answered(number, status, isBinary, body, refusal) {
-    answered(this, number, status, isBinary, body, refusal);
+  answered(number, status, refusal, headers, body) {
+    answered(this, number, status, refusal, headers, body);
   }
 
   /**

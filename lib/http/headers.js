@@ -1,13 +1,13 @@
 'use strict';
 
 /**
- * The headers of what clients are answered: those of the options, of middleware, and of the
- * listeners to `initial_headers` and `headers` of `io.engine`.
+ * The headers that the application adds to what clients are answered: by middleware, and by listeners
+ * to `initial_headers` and `headers` of `io.engine`.
  */
 
 const { validateHeaderName, validateHeaderValue } = require('http');
 const { EventEmitter } = require('events');
-const { serialize } = require('cookie');
+const { queryOf } = require('./request');
 
 /**
  * Lets the application add to the headers of an answer.
@@ -19,35 +19,15 @@ const { serialize } = require('cookie');
  * @returns {Record<string, unknown>} the same
  */
 function offer(front, req, headers, isInitial) {
+  const { engine } = front;
+  if (engine.listenerCount('headers') > 0 || engine.listenerCount('initial_headers') > 0) {
+    queryOf(req);
+  }
   if (isInitial) {
-    front.engine.emit('initial_headers', headers, req);
+    engine.emit('initial_headers', headers, req);
   }
-  front.engine.emit('headers', headers, req);
+  engine.emit('headers', headers, req);
   return headers;
-}
-
-/**
- * The headers of an answer to long polling.
- *
- * @param {import('./front').HttpFront} front who answers
- * @param {import('http').IncomingMessage} req the request
- * @param {string} type the type of the body
- * @param {Buffer | string} body the body
- * @param {string} [opened] the id of the session that the request opens
- * @returns {Record<string, unknown>} the headers
- */
-function pollingHeaders(front, req, type, body, opened) {
-  const headers = { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) };
-  if (/;MSIE|Trident\//.test(req.headers['user-agent'])) {
-    // Old browsers take an answer for a page with a script in it.
-    headers['X-XSS-Protection'] = '0';
-  }
-  headers['cache-control'] = 'no-store';
-  const { cookie } = front.options;
-  if (opened !== undefined && cookie !== undefined) {
-    headers['Set-Cookie'] = [serialize(cookie.name, opened, cookie)];
-  }
-  return offer(front, req, headers, opened !== undefined);
 }
 
 /**
@@ -61,9 +41,8 @@ function pollingHeaders(front, req, type, body, opened) {
  * @throws {TypeError} if one cannot be sent
  */
 function upgradeHeaders(front, req, res, isInitial) {
-  const [protocol] = (req.headers['sec-websocket-protocol'] ?? '').split(',', 1);
   const headers = offer(front, req, res?.headers ?? {}, isInitial);
-  let lines = protocol === '' ? '' : line('Sec-WebSocket-Protocol', protocol.trim());
+  let lines = '';
   for (const [name, value] of Object.entries(headers)) {
     for (const one of Array.isArray(value) ? value : [value]) {
       lines += line(name, String(one));
@@ -219,4 +198,4 @@ class UpgradeResponse extends EventEmitter {
   }
 }
 
-module.exports = { UpgradeResponse, pollingHeaders, upgradeHeaders };
+module.exports = { UpgradeResponse, offer, upgradeHeaders };

@@ -1,39 +1,50 @@
 'use strict';
 
 /**
- * Which pages may connect, by the option `allowedOrigins`. Browsers send the origin of a page with each
- * websocket and with each request to another origin, and no page can change it (RFC 6454, section 7;
- * RFC 6455, section 10.2).
+ * Which pages may connect, by the option `allowedOrigins`: the native server compares origins, and asks
+ * here where the option has a pattern or a function.
  */
 
+const { originOf } = require('../native/binding');
+const { fromOf } = require('./request');
+
 /**
- * Finds out whether the page that makes a request may connect. A request that no page of another
- * origin can make (one without an origin) passes.
+ * The part of the option that the native server knows.
+ *
+ * @param {import('../socketio/options').AllowedOrigins} [allowed] the option
+ * @returns {{origins: string[] | undefined, asks: boolean}} the origins that may connect (every one, if
+ *   undefined), and whether `checkOrigin` is to be asked about others
+ */
+function originsOf(allowed) {
+  if (allowed === undefined) {
+    return { origins: undefined, asks: false };
+  }
+  const entries = [allowed].flat();
+  const origins = entries.filter((entry) => typeof entry === 'string');
+  return { origins, asks: origins.length < entries.length };
+}
+
+/**
+ * Finds out whether the page that makes a request may connect, by the patterns or the function of the
+ * option.
  *
  * @param {import('../socketio/options').AllowedOrigins} allowed the option
- * @param {import('http').IncomingMessage} req the request, with its `_query`
- * @param {(isAllowed: boolean, origin?: string, error?: unknown) => void} then called once
+ * @param {import('http').IncomingMessage} req the request
+ * @param {(isAllowed: boolean, error?: unknown) => void} then called once
  * @returns {void}
  */
 function checkOrigin(allowed, req, then) {
-  const origin = originOf(req);
-  if (origin === undefined) {
-    then(!isFromElsewhere(req));
-    return;
-  }
+  const origin = originOf(req.url, fromOf(req));
   if (typeof allowed !== 'function') {
-    const entries = Array.isArray(allowed) ? allowed : [allowed];
-    then(
-      entries.some((one) => isMatch(one, origin)),
-      origin,
-    );
+    // Not `test`, which goes on from where a pattern with the flag `g` matched before.
+    then([allowed].flat().some((one) => one instanceof RegExp && origin.search(one) !== -1));
     return;
   }
   let isAnswered = false;
   const answer = (error, isAllowed) => {
     if (!isAnswered) {
       isAnswered = true;
-      then(!error && Boolean(isAllowed), origin, error || undefined);
+      then(!error && Boolean(isAllowed), error || undefined);
     }
   };
   try {
@@ -43,42 +54,4 @@ function checkOrigin(allowed, req, then) {
   }
 }
 
-/**
- * @param {string | RegExp} entry an origin, or a pattern
- * @param {string} origin the origin of a page
- * @returns {boolean} whether it fits
- */
-function isMatch(entry, origin) {
-  // Not `test`, which goes on from where a pattern with the flag `g` matched before.
-  return entry instanceof RegExp
-    ? origin.search(entry) !== -1
-    : entry.toLowerCase() === origin.toLowerCase();
-}
-
-/**
- * @param {import('http').IncomingMessage} req a request
- * @returns {string | undefined} the origin of the page that makes it; that of the referring page for a
- *   script (JSONP), with which browsers send no `Origin`
- */
-function originOf({ headers, _query }) {
-  if (headers.origin !== undefined || _query.j === undefined) {
-    return headers.origin;
-  }
-  try {
-    return new URL(headers.referer).origin;
-  } catch {
-    // A script of a page that does not say which one it is.
-    return 'null';
-  }
-}
-
-/**
- * @param {import('http').IncomingMessage} req a request without an origin
- * @returns {boolean} whether a browser says that a page of another origin makes it (Fetch Metadata)
- */
-function isFromElsewhere({ headers }) {
-  const site = headers['sec-fetch-site'];
-  return site === 'cross-site' || site === 'same-site';
-}
-
-module.exports = { checkOrigin };
+module.exports = { checkOrigin, originsOf };

@@ -1,27 +1,22 @@
 'use strict';
 
 /**
- * Long polling: requests are read and answered here, and served by the native server.
+ * Long polling: what a request asks for is decided by the native server, which serves it. Here the
+ * application is asked, bodies are received, and responses are written.
  */
 
-const { admit, sessionOf } = require('./verify');
+const { serialize } = require('cookie');
+const { InvalidSessionIdError } = require('../errors');
+const { CloseReason, Refusal } = require('../native/protocol');
+const { hasConnectionListeners } = require('../socketio/engine');
 const { Body } = require('./body');
-const { isJsonp, packetsOf, script } = require('./jsonp');
-const protocol = require('../native/protocol');
-const { hasConnectionListeners, protocolOf } = require('../socketio/engine');
-const { nativeRefusal, refuseRequest } = require('./refusals');
-const { pollingHeaders } = require('./headers');
+const { offer } = require('./headers');
+const { endSocket, refuseRequest } = require('./refusals');
+const { fromOf, queryOf } = require('./request');
+const { allow, askOrigin, runMiddleware } = require('./verify');
 
-const { DATA_CLOSED, DATA_OVERLAP, PAYLOAD_TOO_LARGE, POLL_CLOSED } = protocol.CloseReason;
-const { NONE } = protocol.Layout;
-const { OPENS } = protocol.RequestVerdict;
-
-/**
- * Requests whose packets are being read or dealt with, by session.
- *
- * @type {WeakMap<import('./front').HttpFront, Map<string, import('http').IncomingMessage>>}
- */
-const sending = new WeakMap();
+const { NONE } = require('../native/protocol').Layout;
+const { ASKS_ORIGIN, OPENS, RECEIVES } = require('../native/protocol').RequestVerdict;
 
 /**
  * @typedef {object} Exchange
@@ -40,87 +35,153 @@ const sending = new WeakMap();
  */
 function poll(front, req, res) {
   if (front.isClosing) {
-    letGo(req, res);
-    res.writeHead(503);
-    res.end();
-    return;
+    refuseRequest(front, req, res, Refusal.UNAVAILABLE);
+  } else if (front.engine.middlewares.length === 0) {
+    serve(front, req, res, false);
+  } else {
+    runMiddleware(
+      front,
+      req,
+      () => res,
+      (refusal) => {
+        if (refusal === undefined) {
+          serve(front, req, res, false);
+        } else {
+          refuseRequest(front, req, res, refusal);
+        }
+      },
+    );
   }
-  admit(
-    front,
-    req,
-    () => res,
-    false,
-    (refusal, id) => {
-      if (refusal !== undefined) {
-        refuseRequest(front, req, res, refusal);
-      } else if (req.method === 'GET') {
-        serve(front, req, res, undefined, id);
-      } else if (req.method === 'POST') {
-        receive(front, req, res);
-      } else {
-        res.writeHead(500);
-        res.end();
-      }
-    },
-  );
 }
 
 /**
- * Has the socket of a request end with it: kept alive, it would keep the http.Server from closing,
- * or bring the rest of a body that nobody wants.
+ * Has the native server serve a request, as far as it can without the application or the body.
  *
+ * @param {import('./front').HttpFront} front who serves it
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
+ * @param {boolean} isOriginAllowed whether the application was asked about the origin, and allows it
  * @returns {void}
  */
-function letGo(req, res) {
-  if (req.httpVersionMajor === 1) {
-    res.setHeader('Connection', 'close');
+function serve(front, req, res, isOriginAllowed) {
+  if (res.destroyed) {
+    // The client left while the application was asked.
+    return;
+  }
+  const { headers, method, url } = req;
+  const number = front.nextRequest();
+  const from = front.options.allowedOrigins === undefined ? undefined : fromOf(req);
+  const verdict = front.native.request(
+    number,
+    method,
+    url,
+    headers['user-agent'],
+    headers.origin,
+    from,
+    isOriginAllowed,
+  );
+  if (verdict >= 0) {
+    refuseRequest(front, req, res, verdict);
+  } else if (verdict === RECEIVES) {
+    receive(front, req, res, number);
+  } else if (verdict === OPENS) {
+    allow(front, req, (refusal, more, id) => {
+      if (refusal === undefined) {
+        open(front, req, res, number, id);
+      } else {
+        refuseRequest(front, req, res, refusal, more);
+      }
+    });
+  } else if (verdict === ASKS_ORIGIN) {
+    askOrigin(front, req, (refusal, more) => {
+      if (refusal === undefined) {
+        serve(front, req, res, true);
+      } else {
+        refuseRequest(front, req, res, refusal, more);
+      }
+    });
+  } else {
+    wait(front, { req, res }, number, CloseReason.POLL_CLOSED);
   }
 }
 
 /**
- * Reads the packets a client sends. A client that sends more while it is sending, or more than
- * `maxHttpBufferSize`, or that leaves in the middle of it, loses its connection: a message that is
- * dropped would be lost in silence.
+ * Opens a session.
  *
  * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
+ * @param {number} number the request's number
+ * @param {string} id the id of the session
  * @returns {void}
  */
-function receive(front, req, res) {
-  const sid = sessionOf(req._query);
-  const busy = sending.get(front) ?? new Map();
-  sending.set(front, busy);
-  if (busy.has(sid)) {
-    front.native.abortSession(sid, DATA_OVERLAP);
-    res.writeHead(400);
-    res.end();
+function open(front, req, res, number, id) {
+  if (res.destroyed) {
     return;
   }
-  busy.set(sid, req);
+  const connection = front.nextConnection();
+  const verdict = front.native.open(
+    number,
+    connection,
+    req.url,
+    req.headers['user-agent'],
+    id,
+    encoded(front.options.cookie, id),
+    hasConnectionListeners(front.engine),
+  );
+  if (verdict >= 0) {
+    const error =
+      verdict === Refusal.INVALID_SESSION_ID ? { error: new InvalidSessionIdError() } : undefined;
+    refuseRequest(front, req, res, verdict, error);
+    return;
+  }
+  front.opened(connection, id, req, req.socket.remoteAddress);
+  wait(front, { req, res, opened: id }, number, CloseReason.POLL_CLOSED);
+}
+
+/**
+ * @param {object} [cookie] the option
+ * @param {string} id the id of a session
+ * @returns {string | undefined} what it is in the cookie, if the application has its own encoding
+ */
+function encoded(cookie, id) {
+  const encode = cookie?.encode;
+  return encode === undefined ? undefined : serialize('_', id, { encode }).slice('_='.length);
+}
+
+/**
+ * Receives the packets a client sends. A client that sends more than `maxHttpBufferSize`, or that leaves
+ * in the middle of it, loses its connection: a message that is dropped would be lost in silence.
+ *
+ * @param {import('./front').HttpFront} front who serves the request
+ * @param {import('http').IncomingMessage} req the request
+ * @param {import('http').ServerResponse} res its response
+ * @param {number} number the request's number
+ * @returns {void}
+ */
+function receive(front, req, res, number) {
+  const { sid } = queryOf(req);
+  const { receiving } = front;
+  receiving.set(sid, req);
   const limit = front.options.maxHttpBufferSize;
   const body = new Body(limit);
   req.on('data', (chunk) => {
     if (!body.add(chunk) && !res.headersSent) {
-      busy.delete(sid);
-      front.native?.abortSession(sid, PAYLOAD_TOO_LARGE);
-      letGo(req, res);
-      res.writeHead(413);
-      res.end();
+      receiving.delete(sid);
+      front.native?.abortSession(sid, CloseReason.PAYLOAD_TOO_LARGE);
+      refuseRequest(front, req, res, Refusal.PAYLOAD_TOO_LARGE);
     }
   });
   req.once('end', () => {
     if (body.length <= limit) {
-      const bytes = body.whole();
-      serve(front, req, res, isJsonp(req) ? packetsOf(bytes) : bytes);
+      receiving.delete(sid);
+      received(front, req, res, number, body.whole());
     }
   });
   req.once('close', () => {
     if (!req.complete && body.length <= limit) {
-      busy.delete(sid);
-      front.native?.abortSession(sid, DATA_CLOSED);
+      receiving.delete(sid);
+      front.native?.abortSession(sid, CloseReason.DATA_CLOSED);
     }
   });
 }
@@ -129,92 +190,51 @@ function receive(front, req, res) {
  * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
- * @param {Buffer} [body] the packets of a POST
- * @param {string} [id] the id of the session that the request opens
+ * @param {number} number the request's number
+ * @param {Buffer} body its body
  * @returns {void}
  */
-function serve(front, req, res, body, id) {
+function received(front, req, res, number, body) {
   if (res.destroyed || front.isClosing) {
-    sent(front, req);
+    front.native?.abortSession(queryOf(req).sid, CloseReason.DATA_CLOSED);
     res.destroy();
     return;
   }
-  if (req.method === 'POST' && body === undefined) {
-    sent(front, req);
-    // A form of JSONP without packets, which Engine.IO takes for none.
-    accept(front, req, res);
-    return;
-  }
-  const query = req._query;
-  const number = front.nextRequest();
-  const connection = front.nextConnection();
-  const verdict = front.native.request(
-    number,
-    connection,
-    protocolOf(query) === 3,
-    Boolean(query.b64),
-    sessionOf(query),
-    req.headers['content-type'],
-    body,
-    id,
-    hasConnectionListeners(front.engine),
-  );
+  const { headers, url } = req;
+  const agent = headers['user-agent'];
+  const verdict = front.native.post(number, url, agent, headers['content-type'], body);
   if (verdict >= 0) {
-    sent(front, req);
-    refuseRequest(front, req, res, nativeRefusal(verdict, req));
+    refuseRequest(front, req, res, verdict);
     return;
   }
-  if (verdict === OPENS) {
-    front.opened(connection, id, req, req.socket.remoteAddress);
-  }
-  front.exchanges.set(number, { req, res, opened: id });
-  res.once('close', () => {
+  wait(front, { req, res }, number, CloseReason.DATA_CLOSED);
+}
+
+/**
+ * Waits for the native server's response. A client that leaves without it loses its connection: what it
+ * was to get must not be lost in silence.
+ *
+ * @param {import('./front').HttpFront} front who serves the request
+ * @param {Exchange} exchange the request and its response
+ * @param {number} number the request's number
+ * @param {number} reason the `CloseReason` should the client leave
+ * @returns {void}
+ */
+function wait(front, exchange, number, reason) {
+  front.exchanges.set(number, exchange);
+  exchange.res.once('close', () => {
     if (front.exchanges.delete(number)) {
-      sent(front, req);
-      abandon(front, sessionOf(query) ?? id, req.method === 'POST' ? DATA_CLOSED : POLL_CLOSED);
+      front.native?.abortSession(sessionOf(exchange), reason);
     }
   });
 }
 
 /**
- * Answers a request whose packets are taken.
- *
- * @param {import('./front').HttpFront} front who served it
- * @param {import('http').IncomingMessage} req the request
- * @param {import('http').ServerResponse} res its response
- * @returns {void}
+ * @param {Exchange} exchange a request and its response
+ * @returns {string} the session it opened or uses
  */
-function accept(front, req, res) {
-  res.writeHead(200, pollingHeaders(front, req, 'text/html', 'ok'));
-  res.end('ok');
-}
-
-/**
- * Ends the connection of a client that left without the answer to its request: what it was to get
- * must not be lost in silence.
- *
- * @param {import('./front').HttpFront} front whose client it is
- * @param {string | undefined} sid its session, if it has one
- * @param {number} reason why, a `CloseReason`
- * @returns {void}
- */
-function abandon(front, sid, reason) {
-  if (sid !== undefined) {
-    front.native?.abortSession(sid, reason);
-  }
-}
-
-/**
- * The packets of a request are read and dealt with: the client may send more.
- *
- * @param {import('./front').HttpFront} front who served the request
- * @param {import('http').IncomingMessage} req the request
- * @returns {void}
- */
-function sent(front, req) {
-  if (req.method === 'POST') {
-    sending.get(front)?.delete(sessionOf(req._query));
-  }
+function sessionOf({ req, opened }) {
+  return opened ?? queryOf(req).sid;
 }
 
 /**
@@ -225,24 +245,21 @@ function sent(front, req) {
  * @returns {void}
  */
 function breakOff(front, sid) {
-  const req = sending.get(front)?.get(sid);
-  if (req !== undefined && !req.complete) {
-    req.destroy();
-  }
+  front.receiving.get(sid)?.destroy();
 }
 
 /**
- * Writes the native server's answer to a request.
+ * Writes the native server's response to a request.
  *
  * @param {import('./front').HttpFront} front who answers
  * @param {number} number the request's number
  * @param {number} status the HTTP status
- * @param {boolean} isBinary whether the body is binary
+ * @param {number} refusal a `Refusal` instead of a response, or `NONE`
+ * @param {Record<string, unknown>} headers the headers
  * @param {Buffer} body the body
- * @param {number} refusal why the request is refused, or `NONE`
  * @returns {void}
  */
-function answered(front, number, status, isBinary, body, refusal) {
+function answered(front, number, status, refusal, headers, body) {
   const exchange = front.exchanges.get(number);
   if (exchange === undefined) {
     // The client left, and its connection was ended then.
@@ -250,53 +267,23 @@ function answered(front, number, status, isBinary, body, refusal) {
   }
   front.exchanges.delete(number);
   const { req, res, opened } = exchange;
-  sent(front, req);
   if (front.isClosing) {
-    letGo(req, res);
+    endSocket(req, res);
   }
-  if (status !== 200) {
-    refused(front, req, res, status, refusal);
+  if (refusal !== NONE) {
+    refuseRequest(front, req, res, refusal);
     return;
   }
-  let type = isBinary ? 'application/octet-stream' : 'text/plain; charset=UTF-8';
-  let payload = body;
-  if (req.method === 'POST') {
-    // Browsers offer plain text for download.
-    type = 'text/html';
-  } else if (isJsonp(req)) {
-    type = 'text/javascript; charset=UTF-8';
-    payload = script(req, body);
-  }
   try {
-    res.writeHead(200, pollingHeaders(front, req, type, payload, opened));
+    res.writeHead(status, offer(front, req, headers, opened !== undefined));
   } catch (error) {
     // A header of the application's that cannot be sent, or a listener that threw. What the client
     // was to get is lost, so its connection must not go on as if it had got it.
-    front.native?.abortSession(opened ?? sessionOf(req._query), POLL_CLOSED);
+    front.native?.abortSession(sessionOf(exchange), CloseReason.POLL_CLOSED);
     res.destroy();
     throw error;
   }
-  res.end(payload);
-}
-
-/**
- * Passes on that the engine refuses a request which had been checked: its session has ended or
- * moved meanwhile, or what it sent cannot be read.
- *
- * @param {import('./front').HttpFront} front who answers
- * @param {import('http').IncomingMessage} req the request
- * @param {import('http').ServerResponse} res its response
- * @param {number} status the HTTP status
- * @param {number} refusal why, or `NONE`
- * @returns {void}
- */
-function refused(front, req, res, status, refusal) {
-  if (refusal !== NONE) {
-    refuseRequest(front, req, res, nativeRefusal(refusal, req));
-    return;
-  }
-  res.writeHead(status);
-  res.end();
+  res.end(body);
 }
 
 module.exports = { answered, breakOff, poll };

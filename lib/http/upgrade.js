@@ -5,25 +5,22 @@
  * sockets with a descriptor. Others (TLS, and every socket on Windows) are pumped.
  */
 
-const protocol = require('../native/protocol');
-const { admit, sessionOf } = require('./verify');
+const { verifyWebsocket } = require('../native/binding');
+const { InvalidSessionIdError } = require('../errors');
+const { Refusal } = require('../native/protocol');
+const { hasConnectionListeners } = require('../socketio/engine');
 const { pump } = require('./relay');
-const { abortUpgrade, badRequest, nativeRefusal, refuseUpgrade } = require('./refusals');
-const { hasConnectionListeners, protocolOf } = require('../socketio/engine');
+const { refuseUpgrade } = require('./refusals');
+const { fromOf } = require('./request');
 const { addressesOf, standForClient } = require('./request-snapshot');
 const { UpgradeResponse, upgradeHeaders } = require('./headers');
+const { allow, askOrigin, runMiddleware } = require('./verify');
+
+const { NONE } = require('../native/protocol').Layout;
+const { ASKS_ORIGIN, OPENS } = require('../native/protocol').RequestVerdict;
 
 /** The status of the answer to an upgrade. */
 const SWITCHING_PROTOCOLS = 101;
-
-const { NONE } = protocol.Layout;
-const { NOT_TAKEN, OPENS } = protocol.RequestVerdict;
-
-/** A subprotocol is a token (RFC 6455, section 4.1; RFC 9110, section 5.6.2), with blanks around it. */
-const SUBPROTOCOL = /^[\t ]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)[\t ]*$/;
-
-/** The versions of the websocket protocol that are served. */
-const VERSIONS = [13, 8];
 
 /** The handles that Node keeps of sockets whose descriptor carries their bytes as they are. */
 const PLAIN = new Set(['TCP', 'Pipe']);
@@ -40,7 +37,7 @@ const PLAIN = new Set(['TCP', 'Pipe']);
 function upgrade(front, req, socket, head) {
   socket.on('error', ignore);
   if (front.isClosing) {
-    abortUpgrade(socket, 503);
+    refuseUpgrade(front, req, socket, Refusal.UNAVAILABLE);
     return;
   }
   const descriptor = descriptorOf(socket);
@@ -50,13 +47,13 @@ function upgrade(front, req, socket, head) {
   }
   let res;
   const response = () => (res = new UpgradeResponse(req, socket));
-  admit(front, req, response, true, (refusal, id) => {
-    const why = refusal ?? invalidWebsocket(req);
+  const verified = (verdict, more, id) => {
+    const refusal = verdict ?? invalidWebsocket(req);
     if (socket.destroyed) {
       return;
     }
-    if (why !== undefined) {
-      refuseUpgrade(front, req, socket, why);
+    if (refusal !== undefined) {
+      refuseUpgrade(front, req, socket, refusal, more);
       return;
     }
     try {
@@ -66,7 +63,57 @@ function upgrade(front, req, socket, head) {
       // A header of the application's that cannot be sent, or a listener that threw.
       process.nextTick(rethrow, error);
     }
+  };
+  runMiddleware(front, req, response, (refusal) => {
+    if (refusal === undefined) {
+      verify(front, req, false, verified);
+    } else {
+      verified(refusal);
+    }
   });
+}
+
+/**
+ * Finds out whether an upgrade may be taken.
+ *
+ * @param {import('./front').HttpFront} front who takes it
+ * @param {import('http').IncomingMessage} req the request
+ * @param {boolean} isOriginAllowed whether the application was asked about the origin, and allows it
+ * @param {import('./verify').Verified} then called once
+ * @returns {void}
+ */
+function verify(front, req, isOriginAllowed, then) {
+  const verdict = front.native.verifyUpgrade(req.method, req.url, fromOf(req), isOriginAllowed);
+  if (verdict >= 0) {
+    then(verdict);
+  } else if (verdict === OPENS) {
+    allow(front, req, then);
+  } else if (verdict === ASKS_ORIGIN) {
+    askOrigin(front, req, (refusal, more) => {
+      if (refusal === undefined) {
+        verify(front, req, true, then);
+      } else {
+        then(refusal, more);
+      }
+    });
+  } else {
+    then();
+  }
+}
+
+/**
+ * @param {import('http').IncomingMessage} req the request of an upgrade
+ * @returns {number | undefined} the `Refusal`, if it does not ask for a websocket
+ */
+function invalidWebsocket({ method, headers }) {
+  const refusal = verifyWebsocket(
+    method,
+    headers.upgrade,
+    headers['sec-websocket-key'],
+    headers['sec-websocket-version'],
+    headers['sec-websocket-protocol'],
+  );
+  return refusal === NONE ? undefined : refusal;
 }
 
 /**
@@ -80,48 +127,6 @@ function descriptorOf(socket) {
 }
 
 /**
- * Checks that a request asks for a websocket, as the npm package `ws` does.
- *
- * @param {import('http').IncomingMessage} req the request of an upgrade
- * @returns {import('./refusals').Refusal | undefined} its refusal, if it does not
- */
-function invalidWebsocket({ method, headers }) {
-  const refused = (message, more) => ({ ...badRequest('INVALID_WEBSOCKET', { message }), ...more });
-  if (method !== 'GET') {
-    return refused('Invalid HTTP method', { status: 405 });
-  }
-  if (!/^websocket$/i.test(headers.upgrade)) {
-    return refused('Invalid Upgrade header');
-  }
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'])) {
-    return refused('Missing or invalid Sec-WebSocket-Key header');
-  }
-  if (!VERSIONS.includes(Number(headers['sec-websocket-version']))) {
-    // RFC 6455, section 4.4: the client learns which versions there are.
-    const lines = `Sec-WebSocket-Version: ${VERSIONS.join(', ')}\r\n`;
-    return refused('Missing or invalid Sec-WebSocket-Version header', { lines });
-  }
-  if (!areSubprotocols(headers['sec-websocket-protocol'])) {
-    return refused('Invalid Sec-WebSocket-Protocol header');
-  }
-  return undefined;
-}
-
-/**
- * @param {string} [header] the value of `Sec-WebSocket-Protocol`
- * @returns {boolean} whether it lists subprotocols, each once, or is not there at all
- */
-function areSubprotocols(header) {
-  if (header === undefined) {
-    return true;
-  }
-  // Blanks are left to the second step: a separator that includes them takes time that grows with the
-  // square of a long run of blanks.
-  const names = header.split(',').map((name) => SUBPROTOCOL.exec(name)?.[1]);
-  return !names.includes(undefined) && new Set(names).size === names.length;
-}
-
-/**
  * @param {import('./front').HttpFront} front who takes the websocket
  * @param {import('http').IncomingMessage} req the request
  * @param {import('net').Socket} socket its socket
@@ -132,21 +137,20 @@ function areSubprotocols(header) {
  * @returns {void}
  */
 function handOver(front, req, socket, head, descriptor, res, id) {
-  const sid = sessionOf(req._query);
   const address = socket.remoteAddress;
   const number = front.nextConnection();
   // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).
   res?.writeHead(SWITCHING_PROTOCOLS);
-  const headers = upgradeHeaders(front, req, res, sid === undefined);
+  const headers = upgradeHeaders(front, req, res, id !== undefined);
   const owner = front.accepted.numberOf(socket, res?.closed);
   let verdict;
   try {
     verdict = front.native.upgrade(
       number,
       descriptor,
-      protocolOf(req._query) === 3,
-      sid,
+      req.url,
       req.headers['sec-websocket-key'],
+      req.headers['sec-websocket-protocol'],
       headers,
       head,
       id,
@@ -157,15 +161,13 @@ function handOver(front, req, socket, head, descriptor, res, id) {
     front.accepted.forget(owner);
     throw error;
   }
-  if (verdict >= 0 || verdict === NOT_TAKEN || descriptor < 0) {
+  if (verdict >= 0 || descriptor < 0) {
     front.accepted.forget(owner);
   }
   if (verdict >= 0) {
-    refuseUpgrade(front, req, socket, nativeRefusal(verdict, req));
-    return;
-  }
-  if (verdict === NOT_TAKEN) {
-    abortUpgrade(socket, 500);
+    const error =
+      verdict === Refusal.INVALID_SESSION_ID ? { error: new InvalidSessionIdError() } : undefined;
+    refuseUpgrade(front, req, socket, verdict, error);
     return;
   }
   const connection = verdict === OPENS ? front.opened(number, id, req, address) : undefined;

@@ -1,45 +1,38 @@
 'use strict';
 
 /**
- * What a request goes through before it is served: the middleware of `io.engine.use()` and the
- * `cors` option, the checks of Engine.IO, the application's `allowRequest`, and what it gets its session
- * id from.
+ * What only the application can say of a request: its middleware, `allowedOrigins` where that is a
+ * pattern or a function, `allowRequest`, and the id of the session. It may take its time, and close the
+ * server meanwhile.
  */
 
-const { identify, protocolOf } = require('../socketio/engine');
-const protocol = require('../native/protocol');
+const { Refusal } = require('../native/protocol');
+const { identify } = require('../socketio/engine');
 const { checkOrigin } = require('./origins');
-const { badRequest, forbidden, forbiddenOrigin, nativeRefusal } = require('./refusals');
-
-const { OPENS } = protocol.RequestVerdict;
-const { UNKNOWN_TRANSPORT } = protocol.Refusal;
-
-/** What no `Origin` may contain. */
-const NOT_IN_HEADERS = /[^\t\x20-\x7e\x80-\xff]/;
+const { queryOf } = require('./request');
 
 /**
- * Finds out whether a request may be served.
- *
- * @param {import('./front').HttpFront} front who would serve it
- * @param {import('http').IncomingMessage} req the request; gets its query as `_query`
- * @param {() => object} response gives its response, or what stands for one, for the middleware
- * @param {boolean} isUpgrade whether it asks for an upgrade
- * @param {(refusal?: import('./refusals').Refusal, id?: string) => void} then called with the refusal,
- *   if it may not, else with the id of the session that it opens, if it does; not at all if a middleware
- *   answers the request itself
+ * @callback Verified
+ * @param {number} [refusal] the `Refusal` if the request is refused
+ * @param {{message?: unknown, error?: unknown}} [more] what the application has said to it
+ * @param {string} [id] the id of the session that the request opens
  * @returns {void}
  */
-function admit(front, req, response, isUpgrade, then) {
-  req._query ??= queryOf(req.url);
+
+/**
+ * Runs the middleware of `io.engine.use()`, the option `cors` among them.
+ *
+ * @param {import('./front').HttpFront} front whose
+ * @param {import('http').IncomingMessage} req the request
+ * @param {() => object} response gives its response, or what stands for one
+ * @param {Verified} then called if no middleware answers the request itself
+ * @returns {void}
+ */
+function runMiddleware(front, req, response, then) {
+  queryOf(req);
   const { middlewares } = front.engine;
-  // The application may take its time, and close the server meanwhile.
-  const still = (goOn) => (front.isClosing ? then(badRequest('SERVER_CLOSING')) : goOn());
-  const check = () =>
-    verify(front, req, isUpgrade, (refusal) =>
-      refusal === undefined ? still(() => name(front, req, then)) : then(refusal),
-    );
   if (middlewares.length === 0) {
-    check();
+    then();
     return;
   }
   const res = response();
@@ -48,42 +41,24 @@ function admit(front, req, response, isUpgrade, then) {
     chain = chain.then(() => run(middleware, req, res));
   }
   chain.then(
-    () => still(check),
-    () => then(badRequest('MIDDLEWARE_FAILURE')),
+    () => unlessClosing(front, then)(),
+    () => then(Refusal.MIDDLEWARE_FAILURE),
   );
 }
 
 /**
- * Gives a session that a request opens its id.
- *
- * @param {import('./front').HttpFront} front who serves the request
- * @param {import('http').IncomingMessage} req the request
- * @param {(refusal?: import('./refusals').Refusal, id?: string) => void} then see `admit`
- * @returns {void}
+ * @param {import('./front').HttpFront} front who serves a request
+ * @param {Verified} then called when the application has answered
+ * @returns {Verified} the same, but that it refuses what the application lets in too late
  */
-function name(front, req, then) {
-  if (sessionOf(req._query) !== undefined) {
-    then();
-    return;
-  }
-  identify(front.engine, req, (error, id) => {
-    if (front.isClosing) {
-      then(badRequest('SERVER_CLOSING'));
-    } else if (error !== undefined) {
-      then(badRequest('ID_GENERATION_ERROR', { error }));
+function unlessClosing(front, then) {
+  return (refusal, more, id) => {
+    if (refusal === undefined && front.isClosing) {
+      then(Refusal.SERVER_CLOSING);
     } else {
-      then(undefined, id);
+      then(refusal, more, id);
     }
-  });
-}
-
-/**
- * @param {string} url a request's URL
- * @returns {Record<string, string>} its query; of a name that is there twice, the last value
- */
-function queryOf(url) {
-  const mark = url.indexOf('?');
-  return Object.fromEntries(new URLSearchParams(mark < 0 ? '' : url.slice(mark)));
+  };
 }
 
 /**
@@ -106,80 +81,84 @@ function run(middleware, req, res) {
 }
 
 /**
- * @param {import('./front').HttpFront} front who would serve the request
+ * Asks the application about the origin of a request.
+ *
+ * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
- * @param {boolean} isUpgrade whether it asks for an upgrade
- * @param {(refusal?: import('./refusals').Refusal) => void} then see `admit`
+ * @param {Verified} then called when it has answered
  * @returns {void}
  */
-function verify(front, req, isUpgrade, then) {
-  const query = req._query;
-  const { origin } = req.headers;
-  const verdict = front.native.verify(
-    protocolOf(query) === 3,
-    String(query.transport),
-    sessionOf(query),
-    req.method === 'GET',
-    isUpgrade,
-  );
-  const { allowedOrigins, allowRequest } = front.options;
-  const allow = () => {
-    if (verdict === OPENS && allowRequest !== undefined) {
-      ask(allowRequest, req, then);
+function askOrigin(front, req, then) {
+  const answered = unlessClosing(front, then);
+  checkOrigin(front.options.allowedOrigins, req, (isAllowed, error) => {
+    if (isAllowed) {
+      answered();
     } else {
-      then();
+      answered(Refusal.ORIGIN_NOT_ALLOWED, error === undefined ? undefined : { error });
     }
-  };
-  if (verdict !== UNKNOWN_TRANSPORT && origin !== undefined && NOT_IN_HEADERS.test(origin)) {
-    req.headers.origin = null;
-    then(badRequest('INVALID_ORIGIN', { origin }));
-  } else if (verdict >= 0) {
-    then(nativeRefusal(verdict, req));
-  } else if (allowedOrigins !== undefined) {
-    checkOrigin(allowedOrigins, req, (isAllowed, from, error) => {
-      if (isAllowed) {
-        allow();
+  });
+}
+
+/**
+ * Asks the application whether a request may open a session, and for the id of that.
+ *
+ * @param {import('./front').HttpFront} front who serves the request
+ * @param {import('http').IncomingMessage} req the request
+ * @param {Verified} then called when it has answered
+ * @returns {void}
+ */
+function allow(front, req, then) {
+  queryOf(req);
+  const { allowRequest } = front.options;
+  const name = unlessClosing(front, (refusal, more) => {
+    if (refusal !== undefined) {
+      then(refusal, more);
+      return;
+    }
+    identify(front.engine, req, (error, id) => {
+      if (front.isClosing) {
+        then(Refusal.SERVER_CLOSING);
+      } else if (error !== undefined) {
+        then(Refusal.INVALID_SESSION_ID, { error });
       } else {
-        then(forbiddenOrigin(from, error));
+        then(undefined, undefined, id);
       }
     });
+  });
+  if (allowRequest === undefined) {
+    name();
   } else {
-    allow();
+    ask(allowRequest, req, name);
   }
 }
 
 /**
- * @param {Record<string, string>} query a request's query
- * @returns {string | undefined} the session it names
- */
-function sessionOf({ sid }) {
-  return sid ? String(sid) : undefined;
-}
-
-/**
- * Asks the application whether a connection may be opened. One that fails to answer has not
- * allowed it.
+ * Asks `allowRequest`. One that fails to answer has not allowed the request.
  *
  * @param {(req: object, done: (message: unknown, isAllowed: boolean) => void) => unknown}
  *   allowRequest the application's function
  * @param {import('http').IncomingMessage} req the request
- * @param {(refusal?: import('./refusals').Refusal) => void} then see `admit`
+ * @param {Verified} then called once
  * @returns {void}
  */
 function ask(allowRequest, req, then) {
   let isAnswered = false;
-  const answer = (refusal) => {
+  const answer = (...verdict) => {
     if (!isAnswered) {
       isAnswered = true;
-      then(refusal);
+      then(...verdict);
     }
   };
-  const failed = (error) => answer(forbidden(undefined, error));
+  const failed = (error) => answer(Refusal.FORBIDDEN, { message: undefined, error });
   let returned;
   try {
-    returned = allowRequest(req, (message, isAllowed) =>
-      answer(isAllowed ? undefined : forbidden(message)),
-    );
+    returned = allowRequest(req, (message, isAllowed) => {
+      if (isAllowed) {
+        answer();
+      } else {
+        answer(Refusal.FORBIDDEN, { message });
+      }
+    });
   } catch (error) {
     failed(error);
     return;
@@ -189,4 +168,4 @@ function ask(allowRequest, req, then) {
   }
 }
 
-module.exports = { admit, queryOf, sessionOf };
+module.exports = { allow, askOrigin, runMiddleware };

@@ -106,8 +106,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
           );
         }
       } else if (kind === RESPONSE) {
-        const body = attachments[Math.floor(place / ATTACHMENT_RADIX)];
-        server.response(subject, a, b === 1, body, values[i + 5]);
+        const body = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
+        server.response(subject, a, b, values[i + 5], body);
       } else if (kind === RELAY) {
         server.pump(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {

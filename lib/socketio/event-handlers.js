@@ -286,13 +286,13 @@ class EventHandlers {
   /**
    * @param {number} number a request of long polling
    * @param {number} status its response's status
-   * @param {boolean} isBinary whether the body is binary
-   * @param {Buffer} body the body
-   * @param {number} refusal why the request is refused, or `NONE`
+   * @param {number} refusal why the request is refused instead, or `NONE`
+   * @param {Record<string, unknown>} headers the headers
+   * @param {Buffer} [body] the body
    * @returns {void}
    */
-  response(number, status, isBinary, body, refusal) {
-    this.#front.answered(number, status, isBinary, body, refusal);
+  response(number, status, refusal, headers, body) {
+    this.#front.answered(number, status, refusal, headers, body);
   }
 
   /**

@@ -14,13 +14,15 @@ use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use http::{HeaderMap, header};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::engineio::http::http1;
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
 use crate::protocol::{
-    self, ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind, Refusal,
+    self, ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind,
 };
 use crate::session::Instance;
 use crate::socketio::events::{self, Event, EventSink as _, Run};
@@ -392,22 +394,19 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let numbers = [id(connection), reason.number(), 0, NONE];
             record(RecordKind::Closed, numbers, &details(reason));
         }
-        Event::Response {
-            request,
-            status,
-            binary,
-            body,
-            refusal,
-        } => {
-            let place = attach(attachments, vec![body]);
-            let numbers = [id(request), status.into(), binary.into(), place];
-            let refusal = refusal.map_or(NONE, Refusal::number);
-            record(
-                RecordKind::Response,
-                numbers,
-                itoa::Buffer::new().format(refusal),
-            );
-        }
+        Event::Response { request, response } => match response {
+            Ok(response) => {
+                let status = response.status().as_u16().into();
+                let headers = headers(response.headers());
+                let place = attach(attachments, vec![response.into_body()]);
+                let numbers = [id(request), status, NONE, place];
+                record(RecordKind::Response, numbers, &headers);
+            }
+            Err(refusal) => {
+                let numbers = [id(request), 0, refusal.number(), NONE];
+                record(RecordKind::Response, numbers, NO_PAYLOAD);
+            }
+        },
         Event::Packet {
             connection, packet, ..
         } => {
@@ -444,6 +443,29 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             );
         }
     }
+}
+
+/// Headers as JSON, as a listener to them expects: the length is a number, and cookies are a list.
+fn headers(headers: &HeaderMap) -> String {
+    let mut json = String::with_capacity(128);
+    for (name, value) in headers {
+        json.push(if json.is_empty() { '{' } else { ',' });
+        json.push('"');
+        json.push_str(http1::name(name));
+        json.push_str("\":");
+        let text = String::from_utf8_lossy(value.as_bytes());
+        if name == header::CONTENT_LENGTH {
+            json.push_str(&text);
+        } else if name == header::SET_COOKIE {
+            json.push_str(&serde_json::json!([text]).to_string());
+        } else {
+            json.push('"');
+            json.push_str(&text);
+            json.push('"');
+        }
+    }
+    json.push('}');
+    json
 }
 
 /// The details of a reason besides its number.

@@ -3,6 +3,7 @@
 //! ```text
 //! session      Session: the state of a socket that a JavaScript server owns
 //! server       NativeServer: the server in Rust, as JavaScript drives it
+//! requests     requests of Node's http.Server
 //! event_batch  the queue of events, and one wake-up for many of them
 //! event_loop/  Node's event loop, which polls the clients under light load
 //! authentication  what both report to a session, and its answers as numbers
@@ -22,6 +23,10 @@ mod event_loop;
 pub(crate) mod fuzzing;
 #[cfg(not(feature = "no-node"))]
 mod protocol;
+#[cfg(not(feature = "no-node"))]
+// Tests of Rust register nothing with Node.
+#[cfg_attr(test, allow(dead_code))]
+mod requests;
 #[cfg(not(feature = "no-node"))]
 mod server;
 #[cfg(not(feature = "no-node"))]

@@ -22,11 +22,9 @@ use super::authentication;
 use super::event_batch::EventQueue;
 use super::event_loop;
 use super::value::{self, Raw};
+use crate::engineio::Sid;
 use crate::engineio::config::Config;
-use crate::engineio::polling;
-use crate::engineio::request::{self, Asks, Query};
-use crate::engineio::websocket::{self, Websocket};
-use crate::engineio::{ProtocolVersion, Sid};
+use crate::engineio::http;
 #[cfg(unix)]
 use crate::io::adopt_fd;
 use crate::io::host::RelayNumber;
@@ -35,7 +33,7 @@ use crate::io::host::Released;
 use crate::io::relay::Relay;
 use crate::io::runtime::Runtime;
 use crate::io::transport::Carrier;
-use crate::protocol::{CloseReason, Refusal, RequestVerdict, SessionAnswer};
+use crate::protocol::SessionAnswer;
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 use crate::socketio::commands;
 use crate::socketio::commands::queue::Task;
@@ -104,10 +102,11 @@ type Receive = ThreadsafeFunction<
 /// A Socket.IO server in Rust, with its own I/O thread.
 #[napi]
 pub struct NativeServer {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
+    pub(super) http: Mutex<Arc<http::Config>>,
     queue: Arc<EventQueue>,
     relays: Mutex<FxHashMap<RelayNumber, Arc<Relay>>>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     tables: Mutex<Tables>,
 }
 
@@ -170,6 +169,7 @@ impl NativeServer {
         let server = commands::start(options, queue.clone(), &runtime);
         Ok(Self {
             server,
+            http: Mutex::default(),
             queue,
             relays: Mutex::default(),
             runtime,
@@ -223,89 +223,8 @@ impl NativeServer {
         self.server.report_namespace_requests();
     }
 
-    /// Checks a request by its URL and its method; `sid` is not empty.
-    ///
-    /// @returns a `RequestVerdict`, or the `Refusal` of the request
-    #[napi(catch_unwind)]
-    pub fn verify(
-        &self,
-        eio3: bool,
-        transport: String,
-        sid: Option<String>,
-        is_get: bool,
-        is_upgrade: bool,
-    ) -> i64 {
-        let query = Query {
-            protocol: protocol(eio3),
-            transport,
-            sid,
-            is_get,
-            is_upgrade,
-        };
-        match request::check(&self.server.engine, &query) {
-            Ok(asks) => verdict(asks).number(),
-            Err(refusal) => refusal.number(),
-        }
-    }
-
-    /// Takes a websocket. With a descriptor, Node has stopped reading, and the caller destroys its own
-    /// socket after a result below 0. Without one (-1), the caller relays the bytes: with `relayData`,
-    /// `relayWritten`, `relayEnd`, `relayClose` and the records of a relay, all by the number `connection`.
-    ///
-    /// @param headers additional lines for the head of the response, each with its line break
-    /// @param id the id of the session that it opens
-    /// @param watched whether every packet of that is reported
-    /// @param owner the caller's number for the HTTP server that accepted the descriptor; a record tells
-    /// when it is closed
-    /// @returns a `RequestVerdict`, or the `Refusal` of the websocket
-    #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn upgrade(
-        &self,
-        connection: i64,
-        fd: i32,
-        eio3: bool,
-        sid: Option<String>,
-        key: String,
-        headers: String,
-        head: Buffer,
-        id: Option<String>,
-        watched: bool,
-        owner: i64,
-    ) -> i64 {
-        let query = Query {
-            protocol: protocol(eio3),
-            transport: "websocket".to_owned(),
-            sid,
-            is_get: true,
-            is_upgrade: true,
-        };
-        let (asks, id) = match self.admit(&query, id) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return refusal.number(),
-        };
-        let Some(carrier) = self.carrier(fd, connection.cast_unsigned(), owner) else {
-            return RequestVerdict::NotTaken.number();
-        };
-        let websocket = Websocket {
-            carrier,
-            head: Bytes::copy_from_slice(&head),
-            key,
-            headers,
-            protocol: query.protocol,
-            asks,
-            number: connection.cast_unsigned(),
-            id,
-            watched,
-        };
-        self.runtime
-            .handle
-            .spawn(websocket::serve(self.server.clone(), websocket));
-        verdict(asks).number()
-    }
-
     #[cfg_attr(not(unix), allow(unused_variables))]
-    fn carrier(&self, fd: i32, number: RelayNumber, owner: i64) -> Option<Carrier> {
+    pub(super) fn carrier(&self, fd: i32, number: RelayNumber, owner: i64) -> Option<Carrier> {
         if fd < 0 {
             let (relay, halves) = Relay::new(number, self.queue.clone());
             self.relays.lock().insert(number, relay);
@@ -354,81 +273,6 @@ impl NativeServer {
         let relay = self.relays.lock().remove(&relay.cast_unsigned());
         if let Some(relay) = relay {
             relay.closed();
-        }
-    }
-
-    /// Checks what a request asks for, and the id of the session that it opens.
-    fn admit(
-        &self,
-        query: &Query,
-        id: Option<String>,
-    ) -> std::result::Result<(Asks, Option<Sid>), Refusal> {
-        let asks = request::check(&self.server.engine, query)?;
-        request::check_protocol(&self.server.engine, asks, query.protocol)?;
-        match (asks, id) {
-            (Asks::Use(_), _) | (Asks::Open, None) => Ok((asks, None)),
-            (Asks::Open, Some(id)) => {
-                let id = id.parse().map_err(|_| Refusal::InvalidSessionId)?;
-                match self.server.connection(id) {
-                    None => Ok((asks, Some(id))),
-                    Some(_) => Err(Refusal::InvalidSessionId),
-                }
-            }
-        }
-    }
-
-    /// Serves a request of long polling: a POST if there is a body, else a GET. The response comes
-    /// as a record.
-    ///
-    /// @param id the id of the session that it opens
-    /// @param watched whether every packet of that is reported
-    /// @returns a `RequestVerdict`, or the `Refusal` of the request
-    #[napi(catch_unwind)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn request(
-        &self,
-        number: i64,
-        connection: i64,
-        eio3: bool,
-        base64_only: bool,
-        sid: Option<String>,
-        content_type: Option<String>,
-        body: Option<Buffer>,
-        id: Option<String>,
-        watched: bool,
-    ) -> i64 {
-        let query = Query {
-            protocol: protocol(eio3),
-            transport: "polling".to_owned(),
-            sid,
-            is_get: body.is_none(),
-            is_upgrade: false,
-        };
-        let (asks, id) = match self.admit(&query, id) {
-            Ok(admitted) => admitted,
-            Err(refusal) => return refusal.number(),
-        };
-        let request = polling::Request {
-            number: number.cast_unsigned(),
-            protocol: query.protocol,
-            body: body.map(|body| Bytes::copy_from_slice(&body)),
-            content_type,
-            base64_only,
-            asks,
-            connection: connection.cast_unsigned(),
-            id,
-            watched,
-        };
-        polling::serve(&self.server, request);
-        verdict(asks).number()
-    }
-
-    /// Ends a session whose client violates the polling protocol, or left before it was answered, for this
-    /// `CloseReason`.
-    #[napi(catch_unwind)]
-    pub fn abort_session(&self, sid: String, reason: i64) {
-        if let Ok(sid) = sid.parse() {
-            polling::abort_session(&self.server.engine, sid, CloseReason::of_request(reason));
         }
     }
 
@@ -620,20 +464,4 @@ impl Drop for NativeServer {
 #[napi(catch_unwind)]
 pub(super) fn is_session_id(text: String) -> bool {
     text.parse::<Sid>().is_ok()
-}
-
-/// The verdict on a request that asks for this.
-fn verdict(asks: Asks) -> RequestVerdict {
-    match asks {
-        Asks::Use(_) => RequestVerdict::Served,
-        Asks::Open => RequestVerdict::Opens,
-    }
-}
-
-fn protocol(eio3: bool) -> ProtocolVersion {
-    if eio3 {
-        ProtocolVersion::V3
-    } else {
-        ProtocolVersion::V4
-    }
 }

@@ -4,7 +4,6 @@
 //! JavaScript is told once that it ended, after [`Data::on_close`]; what was queued before is sent
 //! first, unless the client does not take it.
 
-use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -19,13 +18,13 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::engine::Engine;
-use super::events::{ConnectionNumber, PacketData, ReportedPacket, RequestNumber};
+use super::events::{ConnectionNumber, PacketData, ReportedPacket};
 use super::inbound_budget::{InboundBudget, Permit};
 use super::liveness::Liveness;
 use super::message::{Frame, Message};
 use super::packet::Packet;
 use super::payload;
-use super::send_queue::{Polling, SendQueue, Series, Websocket};
+use super::send_queue::{Polling, SendQueue, Series, WaitingPoll, Websocket};
 use super::{ProtocolError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
@@ -78,6 +77,8 @@ pub(crate) struct Connection<D> {
     is_looked_after: AtomicBool,
     /// The probe of an upgrade was answered, so the client may leave polling.
     probed: AtomicBool,
+    /// Packets are being received as the body of a request.
+    receiving: AtomicBool,
     /// Whether JavaScript is told of every packet that the client sends.
     watches_received: AtomicBool,
     /// Whether JavaScript is told of every packet that is sent to the client.
@@ -89,33 +90,6 @@ pub(crate) struct Connection<D> {
 struct Tasks {
     heart: Option<AbortHandle>,
     reader: Option<Arc<Reader>>,
-}
-
-/// Why a request of long polling cannot wait for packets.
-#[derive(Debug)]
-pub(super) enum PollError {
-    /// The client is told why.
-    Refused(Refusal),
-    /// Another request waits already, so the connection has ended.
-    Overlap,
-}
-
-impl fmt::Display for PollError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused(_) => "the request is refused",
-            Self::Overlap => "another request of the client waits for packets",
-        })
-    }
-}
-
-impl std::error::Error for PollError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Refused(refusal) => Some(refusal),
-            Self::Overlap => None,
-        }
-    }
 }
 
 /// The outcome of queueing something for a client.
@@ -222,6 +196,7 @@ impl<D: Data> Connection<D> {
             upgrading: AtomicBool::new(false),
             is_looked_after: AtomicBool::new(false),
             probed: AtomicBool::new(false),
+            receiving: AtomicBool::new(false),
             watches_received: AtomicBool::new(watched),
             watches_sent: AtomicBool::new(watched),
             tasks: Mutex::default(),
@@ -628,19 +603,19 @@ impl<D: Data> Connection<D> {
     ///
     /// # Errors
     /// Why it cannot wait.
-    pub(super) fn poll(self: &Arc<Self>, request: RequestNumber) -> Result<(), PollError> {
+    pub(super) fn poll(self: &Arc<Self>, poll: WaitingPoll) -> Result<(), Refusal> {
         let mut outgoing = self.outgoing.lock();
         let polling = match &mut *outgoing {
             SendQueue::Polling(polling) => polling,
-            SendQueue::Websocket(_) => return Err(PollError::Refused(Refusal::TransportMismatch)),
-            SendQueue::Closed => return Err(PollError::Refused(Refusal::UnknownSession)),
+            SendQueue::Websocket(_) => return Err(Refusal::TransportMismatch),
+            SendQueue::Closed => return Err(Refusal::UnknownSession),
         };
         if polling.poll.is_some() {
             drop(outgoing);
             self.close(CloseReason::PollOverlap);
-            return Err(PollError::Overlap);
+            return Err(Refusal::Unserved);
         }
-        polling.poll = Some(request);
+        polling.poll = Some(poll);
         if let Some(reason) = polling.ends
             && polling.is_empty()
         {
@@ -651,6 +626,21 @@ impl<D: Data> Connection<D> {
         }
         polling.flush(self.protocol, &*self.engine.events);
         Ok(())
+    }
+
+    /// Begins to receive packets that come as the body of a request. False if others are being received,
+    /// which closes the connection, since dropping them would lose them without notice.
+    pub(super) fn begin_post(self: &Arc<Self>) -> bool {
+        let is_first = !self.receiving.swap(true, Ordering::AcqRel);
+        if !is_first {
+            self.close(CloseReason::DataOverlap);
+        }
+        is_first
+    }
+
+    /// The packets of a request are processed, so the client may send more.
+    pub(super) fn end_post(&self) {
+        self.receiving.store(false, Ordering::Release);
     }
 
     /// Answers a waiting poll with a noop, so that the client can leave polling.

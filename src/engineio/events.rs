@@ -1,6 +1,7 @@
 //! What the engine tells JavaScript: of connections, and of requests of long polling.
 
 use bytes::Bytes;
+use http::Response;
 
 use super::Str;
 use super::inbound_budget::Permit;
@@ -13,6 +14,9 @@ pub(crate) type ConnectionNumber = u64;
 /// JavaScript's number for a request of long polling.
 pub(crate) type RequestNumber = u64;
 
+/// The response to a request, or why it is refused; boxed, since most events are smaller.
+pub(crate) type ResponseOrRefusal = Result<Box<Response<Bytes>>, Refusal>;
+
 /// Takes what JavaScript is told; called on any thread, in order.
 pub(crate) trait Events: Host {
     /// A connection has moved from polling to websocket.
@@ -24,16 +28,8 @@ pub(crate) trait Events: Host {
     /// A packet was received or queued, on a connection whose packets JavaScript watches.
     fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, permit: Option<Permit>);
 
-    /// The response to a request of long polling: `binary` if its body is not text, and the refusal that
-    /// JavaScript reports, if any.
-    fn response(
-        &self,
-        request: RequestNumber,
-        status: u16,
-        binary: bool,
-        body: Bytes,
-        refusal: Option<Refusal>,
-    );
+    /// The response to a request of long polling, or why it is refused.
+    fn response(&self, request: RequestNumber, response: ResponseOrRefusal);
 }
 
 /// A packet of Engine.IO, as an application that watches a connection sees it.

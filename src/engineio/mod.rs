@@ -3,7 +3,7 @@
 //! ```text
 //! config       the options of the engine              engine        what all connections have in common
 //! handler      the application above the engine       events        what JavaScript is told
-//! request      which requests are for a session       sid           session ids
+//! http/        which requests are for a session       sid           session ids
 //! handshake    how a connection begins                connection    one client, whatever carries it
 //! send_queue   what is queued for a client            flush_set     connections to be written to
 //! message      what the application sends             inbound_budget  what is not delivered yet
@@ -28,6 +28,7 @@ pub(crate) mod fuzzing;
 pub(crate) mod handler;
 mod handshake;
 mod heartbeat;
+pub(crate) mod http;
 pub(crate) mod inbound_budget;
 mod liveness;
 pub(crate) mod message;
@@ -37,7 +38,6 @@ pub(crate) mod polling;
 #[cfg(test)]
 mod properties;
 mod reader;
-pub(crate) mod request;
 pub(crate) mod send_queue;
 mod sid;
 mod upgrade;

@@ -9,15 +9,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::time::sleep;
 
-use super::connection::{Connection, Data, PollError, Transport};
+use super::connection::{Connection, Data, Transport};
 use super::engine::Engine;
 use super::events::{ConnectionNumber, RequestNumber};
 use super::handler::{Handler, receive};
 use super::handshake::{self, open_packet};
+use super::http::response::Format;
 use super::payload::{self, Writer};
-use super::request::Asks;
+use super::send_queue::WaitingPoll;
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::host::WakeGuard;
 use crate::protocol::{CloseReason, Refusal};
@@ -29,113 +31,154 @@ const BINARY: &str = "application/octet-stream";
 /// thread reads the websocket. It is far below the 50 ms after which such a poll is released.
 const UPGRADE_GRACE: Duration = Duration::from_millis(10);
 
-/// A request of long polling, checked by [`super::request::check`].
+/// The request of a session that polls.
 #[derive(Debug)]
-pub(crate) struct Request {
+pub(crate) struct Opening {
     /// JavaScript's number for the request.
-    pub(crate) number: RequestNumber,
-    pub(crate) protocol: ProtocolVersion,
-    /// The packets of a POST; none for a GET.
-    pub(crate) body: Option<Bytes>,
-    pub(crate) content_type: Option<String>,
-    /// Whether the client takes binary packets only as base64.
-    pub(crate) base64_only: bool,
-    pub(crate) asks: Asks,
+    pub(crate) request: RequestNumber,
+    pub(crate) format: Format,
     /// JavaScript's number for the connection that the request opens.
     pub(crate) connection: ConnectionNumber,
-    /// The id of the session that the request opens; a random one if there is none.
-    pub(crate) id: Option<Sid>,
+    pub(crate) id: Sid,
+    pub(crate) protocol: ProtocolVersion,
+    /// Whether the client takes binary packets only as base64.
+    pub(crate) base64_only: bool,
+    pub(crate) cookie: Option<HeaderValue>,
     /// Whether JavaScript is told of every packet from the start.
     pub(crate) watched: bool,
 }
 
-/// Serves a request. The response is an event of [`super::events`].
-pub(crate) fn serve<H: Handler>(handler: &Arc<H>, request: Request) {
+/// Opens a connection; the response comes as one of [`super::events`].
+pub(crate) fn open<H: Handler>(handler: &Arc<H>, opening: Opening) {
     let engine = handler.engine();
-    match (request.asks, &request.body) {
-        (Asks::Open, _) => open(handler, request),
-        (Asks::Use(sid), None) => match engine.connection(sid) {
-            // What the client sent on the websocket before this poll is read first: it may have left
-            // polling.
-            Some(connection) if connection.may_have_left_polling() => {
-                let waiting = Arc::downgrade(engine);
-                engine.runtime.handle.spawn(async move {
-                    sleep(UPGRADE_GRACE).await;
-                    if let Some(engine) = waiting.upgrade() {
-                        poll(&engine, sid, request.number);
-                    }
-                });
-            }
-            _ => poll(engine, sid, request.number),
-        },
-        (Asks::Use(sid), Some(body)) => {
-            let Some(connection) = engine.connection(sid) else {
-                refuse(engine, request.number, Some(Refusal::UnknownSession));
-                return;
-            };
-            let is_binary = request.content_type.as_deref() == Some(BINARY);
-            if is_binary && connection.protocol == ProtocolVersion::V4 {
-                connection.close(CloseReason::InvalidContent);
-                refuse(engine, request.number, None);
-                return;
-            }
-            if !post(handler, &connection, body, is_binary) {
-                refuse(engine, request.number, None);
-            } else if connection.inbound_budget().is_exceeded() {
-                let inbound_budget = connection.inbound_budget().clone();
-                let waiting = Arc::downgrade(engine);
-                // The client sends no more before this is answered.
-                connection.liveness.pause();
-                let paused = Arc::downgrade(&connection);
-                engine.runtime.handle.spawn(async move {
-                    poll_fn(|cx| inbound_budget.poll_available(cx)).await;
-                    if let Some(connection) = paused.upgrade() {
-                        connection.liveness.resume();
-                    }
-                    if let Some(engine) = waiting.upgrade() {
-                        accept(&engine, request.number);
-                    }
-                });
-            } else {
-                accept(engine, request.number);
-            }
-        }
-    }
-}
-
-/// Has a request wait for packets, or refuses it.
-fn poll<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, request: RequestNumber) {
-    let polled = match engine.connection(sid) {
-        Some(connection) => connection.poll(request),
-        None => Err(PollError::Refused(Refusal::UnknownSession)),
-    };
-    match polled {
-        Ok(()) => {}
-        Err(PollError::Refused(refusal)) => refuse(engine, request, Some(refusal)),
-        Err(PollError::Overlap) => refuse(engine, request, None),
-    }
-}
-
-/// Opens a connection.
-fn open<H: Handler>(handler: &Arc<H>, request: Request) {
-    let engine = handler.engine();
-    let id = request.id.unwrap_or_else(Sid::random);
+    let Opening {
+        id,
+        connection,
+        protocol,
+        ..
+    } = opening;
     let transport = Transport::Polling {
-        takes_binary: !request.base64_only,
+        takes_binary: !opening.base64_only,
     };
-    let (number, protocol) = (request.connection, request.protocol);
-    if handshake::open(handler, id, number, protocol, transport, request.watched).is_none() {
-        refuse(engine, request.number, None);
+    if handshake::open(
+        handler,
+        id,
+        connection,
+        protocol,
+        transport,
+        opening.watched,
+    )
+    .is_none()
+    {
+        refuse(engine, opening.request, Refusal::Unserved);
         return;
     }
     let packet = open_packet(&engine.config, id, TransportType::Polling);
     let mut payload = Writer::new(protocol, false);
     payload.text("", &packet);
-    respond(engine, request.number, payload.finish().0);
+    let response = opening.format.opened(payload.finish().0, opening.cookie);
+    engine.events.response(opening.request, Ok(response.into()));
+}
+
+/// Serves a request that waits for packets; the response comes as one of [`super::events`].
+pub(crate) fn poll<D: Data>(engine: &Arc<Engine<Connection<D>>>, sid: Sid, poll: WaitingPoll) {
+    match engine.connection(sid) {
+        // What the client sent on the websocket before this poll is read first: it may have left
+        // polling.
+        Some(connection) if connection.may_have_left_polling() => {
+            let waiting = Arc::downgrade(engine);
+            engine.runtime.handle.spawn(async move {
+                sleep(UPGRADE_GRACE).await;
+                if let Some(engine) = waiting.upgrade() {
+                    wait_for_packets(&engine, sid, poll);
+                }
+            });
+        }
+        _ => wait_for_packets(engine, sid, poll),
+    }
+}
+
+fn wait_for_packets<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, poll: WaitingPoll) {
+    let request = poll.request;
+    let polled = match engine.connection(sid) {
+        Some(connection) => connection.poll(poll),
+        None => Err(Refusal::UnknownSession),
+    };
+    if let Err(refusal) = polled {
+        refuse(engine, request, refusal);
+    }
+}
+
+/// Begins to receive the packets of a client.
+///
+/// # Errors
+/// The refusal a client is to be told.
+pub(crate) fn begin_post<D: Data>(engine: &Engine<Connection<D>>, sid: Sid) -> Result<(), Refusal> {
+    let connection = engine.connection(sid).ok_or(Refusal::UnknownSession)?;
+    if connection.begin_post() {
+        Ok(())
+    } else {
+        Err(Refusal::DataOverlap)
+    }
+}
+
+/// Packets of a client that have been received.
+#[derive(Debug)]
+pub(crate) struct Post {
+    /// JavaScript's number for the request.
+    pub(crate) request: RequestNumber,
+    pub(crate) format: Format,
+    pub(crate) content_type: Option<String>,
+    /// The body, out of the form of JSONP. Such a form may be without, which is as good as no packets.
+    pub(crate) packets: Option<Bytes>,
+}
+
+/// Takes the packets of a client; the response comes as one of [`super::events`].
+pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
+    let engine = handler.engine();
+    let Some(connection) = engine.connection(sid) else {
+        refuse(engine, post.request, Refusal::UnknownSession);
+        return;
+    };
+    let is_binary = post.content_type.as_deref() == Some(BINARY);
+    let taken = match post.packets {
+        None => true,
+        Some(_) if is_binary && connection.protocol == ProtocolVersion::V4 => {
+            connection.close(CloseReason::InvalidContent);
+            false
+        }
+        Some(packets) => take(handler, &connection, &packets, is_binary),
+    };
+    if !taken {
+        connection.end_post();
+        refuse(engine, post.request, Refusal::Unserved);
+        return;
+    }
+    let response = Ok(post.format.accepted().into());
+    if connection.inbound_budget().is_exceeded() {
+        let inbound_budget = connection.inbound_budget().clone();
+        let waiting = Arc::downgrade(engine);
+        // The client sends no more before this is answered.
+        connection.liveness.pause();
+        let paused = Arc::downgrade(&connection);
+        engine.runtime.handle.spawn(async move {
+            poll_fn(|cx| inbound_budget.poll_available(cx)).await;
+            if let Some(connection) = paused.upgrade() {
+                connection.liveness.resume();
+                connection.end_post();
+            }
+            if let Some(engine) = waiting.upgrade() {
+                engine.events.response(post.request, response);
+            }
+        });
+    } else {
+        connection.end_post();
+        engine.events.response(post.request, response);
+    }
 }
 
 /// Receives packets of the client; false if they cannot be parsed, which ends the connection.
-fn post<H: Handler>(
+fn take<H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,
     body: &[u8],
@@ -159,20 +202,9 @@ fn post<H: Handler>(
     read.is_ok()
 }
 
-/// Answers a request whose packets were accepted.
-fn accept<C>(engine: &Engine<C>, request: RequestNumber) {
-    respond(engine, request, Bytes::from_static(b"ok"));
-}
-
-fn respond<C>(engine: &Engine<C>, request: RequestNumber, body: Bytes) {
-    engine.events.response(request, 200, false, body, None);
-}
-
-/// Answers a request that cannot be served, with the refusal that JavaScript reports, if any.
-fn refuse<C>(engine: &Engine<C>, request: RequestNumber, refusal: Option<Refusal>) {
-    engine
-        .events
-        .response(request, 400, false, Bytes::new(), refusal);
+/// Refuses a request that was accepted and cannot be served.
+fn refuse<C>(engine: &Engine<C>, request: RequestNumber, refusal: Refusal) {
+    engine.events.response(request, Err(refusal));
 }
 
 /// Ends a connection whose client violates the polling protocol.

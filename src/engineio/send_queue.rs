@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 
 use super::events::{Events, RequestNumber};
+use super::http::response::Format;
 use super::message::{Frame, Message};
 use super::payload::{Packet, Writer};
 use super::{ProtocolVersion, Str, TransportType};
@@ -18,6 +19,13 @@ use crate::io::transport::WriteHalf;
 use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
 use crate::protocol::CloseReason;
 use crate::websocket::codec::{self, OpCode};
+
+/// A request of long polling that waits for packets.
+#[derive(Debug)]
+pub(crate) struct WaitingPoll {
+    pub(crate) request: RequestNumber,
+    pub(crate) format: Format,
+}
 
 /// From this many bytes on, the queue is written without waiting for a flush.
 const WRITE_AT: usize = 1 << 14;
@@ -82,7 +90,7 @@ pub(super) struct Polling {
     queue: Vec<Packet>,
     bytes: usize,
     /// The poll request that waits for packets.
-    pub(super) poll: Option<RequestNumber>,
+    pub(super) poll: Option<WaitingPoll>,
     takes_binary: bool,
     /// Why the connection ends once the client has fetched what is queued.
     pub(super) ends: Option<CloseReason>,
@@ -138,7 +146,7 @@ impl Polling {
         events: &dyn Events,
         last: Option<&str>,
     ) {
-        let Some(request) = self.poll.take() else {
+        let Some(poll) = self.poll.take() else {
             return;
         };
         self.bytes = 0;
@@ -150,7 +158,8 @@ impl Polling {
             payload.text(last, "");
         }
         let (body, is_binary) = payload.finish();
-        respond(events, request, body, is_binary);
+        let response = poll.format.payload(body, is_binary);
+        events.response(poll.request, Ok(response.into()));
     }
 
     /// Whether nothing is queued.
@@ -208,16 +217,6 @@ fn write_text(bytes: &mut Vec<u8>, kind: &str, data: &str) {
     codec::begin_frame(bytes, OpCode::Text, kind.len() + data.len());
     bytes.extend_from_slice(kind.as_bytes());
     bytes.extend_from_slice(data.as_bytes());
-}
-
-/// Answers a request of long polling.
-pub(super) fn respond(
-    events: &dyn Events,
-    request: RequestNumber,
-    body: impl Into<Bytes>,
-    is_binary: bool,
-) {
-    events.response(request, 200, is_binary, body.into(), None);
 }
 
 /// Bytes for a client on a websocket.
@@ -456,10 +455,9 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::engineio::events::{ConnectionNumber, ReportedPacket};
+    use crate::engineio::events::{ConnectionNumber, ReportedPacket, ResponseOrRefusal};
     use crate::engineio::inbound_budget::Permit;
     use crate::io::host::{Host, RelayAction, RelayNumber};
-    use crate::protocol::Refusal;
 
     #[derive(Default)]
     struct Told(Mutex<Vec<Bytes>>);
@@ -477,8 +475,8 @@ mod tests {
 
         fn packet(&self, _: ConnectionNumber, _: ReportedPacket, _: Option<Permit>) {}
 
-        fn response(&self, _: RequestNumber, _: u16, _: bool, body: Bytes, _: Option<Refusal>) {
-            self.0.lock().unwrap().push(body);
+        fn response(&self, _: RequestNumber, response: ResponseOrRefusal) {
+            self.0.lock().unwrap().push(response.unwrap().into_body());
         }
     }
 
@@ -491,7 +489,10 @@ mod tests {
         }
         polling.push(Packet::Text("2[]".into()));
         polling.push(Packet::Pong);
-        polling.poll = Some(1);
+        polling.poll = Some(WaitingPoll {
+            request: 1,
+            format: Format::default(),
+        });
         polling.flush(ProtocolVersion::V3, &told);
         assert_eq!(*told.0.lock().unwrap(), ["1:34:42[]1:3"]);
         assert_eq!(polling.bytes, 0);

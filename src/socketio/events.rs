@@ -4,10 +4,12 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::packet::Payload;
-use crate::engineio::events::{ConnectionNumber, Events, ReportedPacket, RequestNumber};
+use crate::engineio::events::{
+    ConnectionNumber, Events, ReportedPacket, RequestNumber, ResponseOrRefusal,
+};
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
-use crate::protocol::{CloseReason, Refusal};
+use crate::protocol::CloseReason;
 use crate::session::{Attempt, Instance};
 
 /// The number of a socket, which is used once in a process.
@@ -42,21 +44,8 @@ impl<T: EventSink> Events for T {
         });
     }
 
-    fn response(
-        &self,
-        request: RequestNumber,
-        status: u16,
-        binary: bool,
-        body: Bytes,
-        refusal: Option<Refusal>,
-    ) {
-        self.push(Event::Response {
-            request,
-            status,
-            binary,
-            body,
-            refusal,
-        });
+    fn response(&self, request: RequestNumber, response: ResponseOrRefusal) {
+        self.push(Event::Response { request, response });
     }
 }
 
@@ -133,14 +122,10 @@ pub(crate) enum Event {
         connection: ConnectionNumber,
         reason: CloseReason,
     },
-    /// The response to a request of long polling.
+    /// The response to a request of long polling, or why it is refused.
     Response {
         request: RequestNumber,
-        status: u16,
-        binary: bool,
-        body: Bytes,
-        /// The refusal that JavaScript reports, if any.
-        refusal: Option<Refusal>,
+        response: ResponseOrRefusal,
     },
     /// What JavaScript does with a stream that it relays.
     Relay {
@@ -185,7 +170,9 @@ impl Event {
                 }
                 Self::Emitted { payload, .. } | Self::Acknowledged { payload, .. } => payload.len(),
                 Self::Packet { packet, .. } => packet.data.len(),
-                Self::Response { body, .. } => body.len(),
+                Self::Response { response, .. } => response
+                    .as_ref()
+                    .map_or(0, |response| response.body().len()),
                 Self::Relay {
                     action: RelayAction::Write(bytes),
                     ..

@@ -12,8 +12,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::*;
 use crate::engineio::config::Config;
+use crate::engineio::http::response::Format;
+use crate::engineio::http::verify::Asks;
 use crate::engineio::polling;
-use crate::engineio::request::Asks;
 use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -706,17 +707,16 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
 fn a_client_that_keeps_sending_instead_of_upgrading_does_not_delay_others() {
     run(async |mut world| {
         let sid = Sid::random();
-        polling::serve(
+        polling::open(
             &world.server,
-            polling::Request {
-                number: 1,
-                protocol: ProtocolVersion::V4,
-                body: None,
-                content_type: None,
-                base64_only: false,
-                asks: Asks::Open,
+            polling::Opening {
+                request: 1,
+                format: Format::default(),
                 connection: 1,
-                id: Some(sid),
+                id: sid,
+                protocol: ProtocolVersion::V4,
+                base64_only: false,
+                cookie: None,
                 watched: false,
             },
         );

@@ -1,0 +1,29 @@
+'use strict';
+
+/**
+ * What requests say, for the application and for the native server.
+ */
+
+/**
+ * @param {import('http').IncomingMessage} req a request
+ * @returns {Record<string, string>} its query, as the application finds it in `_query`; of a name that
+ *   is there twice, the last value
+ */
+function queryOf(req) {
+  if (req._query === undefined) {
+    const mark = req.url.indexOf('?');
+    req._query = Object.fromEntries(new URLSearchParams(mark < 0 ? '' : req.url.slice(mark)));
+  }
+  return req._query;
+}
+
+/**
+ * @param {import('http').IncomingMessage} req a request
+ * @returns {import('../../binding').RequestOrigin} what it says of the page that makes it
+ */
+function fromOf({ headers }) {
+  const { origin, referer } = headers;
+  return { origin: origin ?? undefined, referer, site: headers['sec-fetch-site'] };
+}
+
+module.exports = { fromOf, queryOf };
