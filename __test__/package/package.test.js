@@ -94,8 +94,8 @@ describe('the package', () => {
     assert.deepEqual(broken, []);
   });
 
-  it("the package depends on cookie, cors and the application's socket.io", () => {
-    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'cors']);
+  it("the package depends on cookie and the application's socket.io", () => {
+    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie']);
     assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
   });
 

@@ -5,7 +5,7 @@
  * its own, and what becomes of the others.
  */
 
-const cors = require('cors');
+const { cors } = require('./cors');
 const { clientBundle } = require('./client-bundle');
 const { httpConfig } = require('./config');
 const { poll } = require('./polling');

@@ -2,21 +2,15 @@
 
 /**
  * Serves the browser's client, `/socket.io/socket.io.js`, from the installed socket.io or
- * socket.io-client: pages of LoopBack apps load it from the server they talk to.
+ * socket.io-client: pages of LoopBack apps load it from the server they talk to. The native server says
+ * which requests are for it and what the head of the response is; here are the files.
  */
 
 const fs = require('fs');
 const path = require('path');
 const { pipeline } = require('stream');
 const zlib = require('zlib');
-const { preferredEncoding } = require('./encoding');
-
-/** The bundles there are, each with its map. */
-const FILES = new Set(
-  ['socket.io.js', 'socket.io.min.js', 'socket.io.esm.min.js', 'socket.io.msgpack.min.js'].flatMap(
-    (name) => [name, `${name}.map`],
-  ),
-);
+const { clientFileOf, clientFileResponse } = require('../native/binding');
 
 /** Where each package keeps the bundles; the application's own packages come first. */
 const FOLDERS = [
@@ -35,19 +29,20 @@ const ENCODERS = {
 const found = new Map();
 
 /**
- * @param {string} prefix the server's path, with a slash at its end
+ * @param {string} folder the server's path, with a slash at its end
  * @param {(req: object, res: object, next: () => void) => void} [cors] sets the headers for other
  *   origins
  * @returns {(req: import('http').IncomingMessage, res: import('http').ServerResponse) => boolean}
  *   answers a request for a bundle; says false for any other
  */
-function clientBundle(prefix, cors) {
+function clientBundle(folder, cors) {
   return (req, res) => {
-    if (!req.url.startsWith(prefix)) {
+    // Most requests are for the application, or have their query right behind the folder.
+    if (!req.url.startsWith(folder) || req.url[folder.length] === '?') {
       return false;
     }
-    const name = req.url.slice(prefix.length).split('?', 1)[0];
-    if (!FILES.has(name)) {
+    const name = clientFileOf(folder, req.url);
+    if (name === null) {
       return false;
     }
     if (cors === undefined) {
@@ -67,24 +62,18 @@ function clientBundle(prefix, cors) {
  */
 function serve(name, req, res) {
   const bundle = found.get(name) ?? find(name);
-  if (bundle === undefined) {
-    res.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' });
-    res.end(`${name} was not found. Install socket.io or socket.io-client beside this server.\n`);
-    return;
+  if (bundle !== undefined) {
+    found.set(name, bundle);
   }
-  found.set(name, bundle);
-  const etag = `"${bundle.version}"`;
-  const known = req.headers['if-none-match'];
-  if (known === etag || known === `W/${etag}`) {
-    res.writeHead(304);
-    res.end();
-    return;
+  const { headers } = req;
+  const known = headers['if-none-match'];
+  const response = clientFileResponse(name, bundle?.version, known, headers['accept-encoding']);
+  res.writeHead(response.status, response.headers);
+  if (response.file) {
+    send(bundle.file, response.encoding, res);
+  } else {
+    res.end(response.body);
   }
-  const type = name.endsWith('.map') ? 'json' : 'javascript';
-  res.setHeader('Cache-Control', 'public, max-age=0');
-  res.setHeader('Content-Type', `application/${type}; charset=utf-8`);
-  res.setHeader('ETag', etag);
-  send(bundle.file, req, res);
 }
 
 /**
@@ -111,18 +100,15 @@ function find(name) {
 
 /**
  * @param {string} file the bundle
- * @param {import('http').IncomingMessage} req the request
- * @param {import('http').ServerResponse} res its response
+ * @param {string | undefined} encoding how it is to be encoded
+ * @param {import('http').ServerResponse} res the response
  * @returns {void}
  */
-function send(file, req, res) {
-  const encoding = preferredEncoding(req.headers['accept-encoding'], Object.keys(ENCODERS));
+function send(file, encoding, res) {
   const steps = [fs.createReadStream(file), res];
   if (encoding !== undefined) {
-    res.setHeader('Content-Encoding', encoding);
     steps.splice(1, 0, ENCODERS[encoding]());
   }
-  res.writeHead(200);
   pipeline(steps, (error) => {
     if (error) {
       res.destroy();

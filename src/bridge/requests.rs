@@ -5,20 +5,21 @@
 //! waits, and no header crosses that nobody looks at.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use napi::bindgen_prelude::{Buffer, Object, Result};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use napi::bindgen_prelude::{Buffer, Either, Object, Result};
 use napi::{Env, Error};
 use napi_derive::napi;
 
 use super::server::NativeServer;
 use crate::engineio::Sid;
 use crate::engineio::http::cookie::Cookie;
+use crate::engineio::http::cors::{AllowedOrigin, Cors};
 use crate::engineio::http::origin::{self, AllowedOrigins, Verdict};
 use crate::engineio::http::query::Query;
 use crate::engineio::http::refusal::{Code, Detail};
 use crate::engineio::http::response::{self, Format};
 use crate::engineio::http::verify::{self, Asks, Session};
-use crate::engineio::http::{Config, http1, jsonp, prefix, websocket as handshake};
+use crate::engineio::http::{Config, client_file, http1, jsonp, prefix, websocket as handshake};
 use crate::engineio::polling::{self, Opening, Post};
 use crate::engineio::send_queue::WaitingPoll;
 use crate::engineio::websocket::{self, Websocket};
@@ -517,4 +518,144 @@ fn headers_of<const N: usize>(headers: [(HeaderName, Option<String>); N]) -> Hea
 
 fn text_of(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
+}
+
+/// The options of CORS, as JavaScript has completed them.
+#[napi(object)]
+pub(super) struct CorsOptions {
+    pub methods: Option<String>,
+    pub allowed_headers: Option<String>,
+    pub exposed_headers: Option<String>,
+    pub max_age: Option<String>,
+    pub credentials: bool,
+    pub preflight_continue: bool,
+    pub preflight_status: u32,
+}
+
+impl CorsOptions {
+    /// The options, unless one of them cannot be sent.
+    fn cors(self) -> std::result::Result<Cors, http::Error> {
+        let value = |text: Option<String>| text.map(HeaderValue::try_from).transpose();
+        Ok(Cors {
+            methods: value(self.methods)?,
+            allowed_headers: value(self.allowed_headers)?,
+            exposed_headers: value(self.exposed_headers)?,
+            max_age: value(self.max_age)?,
+            credentials: self.credentials,
+            preflight_continue: self.preflight_continue,
+            preflight_status: u16::try_from(self.preflight_status)
+                .unwrap_or_default()
+                .try_into()?,
+        })
+    }
+}
+
+/// What CORS adds to a response.
+#[napi(object)]
+pub(super) struct CorsAnswer {
+    /// Names and values, in turn.
+    pub headers: Vec<String>,
+    /// What is to be added to `Vary`.
+    pub vary: Vec<String>,
+    /// The status, if that is all of the response.
+    pub status: Option<u32>,
+}
+
+/// What CORS adds to the response to a request.
+///
+/// @param asked its `Access-Control-Request-Headers`
+/// @param allowed the origin that is allowed (`*` is any), or whether the request's is
+#[napi(catch_unwind)]
+pub(super) fn cors_answer(
+    options: CorsOptions,
+    method: String,
+    origin: Option<String>,
+    asked: Option<String>,
+    allowed: Either<bool, String>,
+) -> Result<CorsAnswer> {
+    let answer = || -> std::result::Result<_, http::Error> {
+        let allowed = match allowed {
+            Either::A(is_allowed) => AllowedOrigin::Reflected(is_allowed),
+            Either::B(any) if any == "*" => AllowedOrigin::Any,
+            Either::B(origin) => AllowedOrigin::Fixed(origin.try_into()?),
+        };
+        let request = headers_of([
+            (header::ORIGIN, origin),
+            (header::ACCESS_CONTROL_REQUEST_HEADERS, asked),
+        ]);
+        let method = Method::from_bytes(method.as_bytes())?;
+        Ok(options.cors()?.answer(&method, &request, allowed))
+    };
+    let answer = answer().map_err(|error| Error::from_reason(error.to_string()))?;
+    let vary = answer.headers.get_all(header::VARY).iter().map(text_of);
+    let headers = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != header::VARY);
+    Ok(CorsAnswer {
+        vary: vary.collect(),
+        headers: headers
+            .flat_map(|(name, value)| [http1::name(name).to_owned(), text_of(value)])
+            .collect(),
+        status: answer.ends.map(|status| status.as_u16().into()),
+    })
+}
+
+/// The head of a response, and its body if that is not a file.
+#[napi(object)]
+pub(super) struct FileResponse<'env> {
+    pub status: u32,
+    pub headers: Object<'env>,
+    /// Whether the file is the body.
+    pub file: bool,
+    /// How it is to be encoded.
+    pub encoding: Option<String>,
+    pub body: Option<String>,
+}
+
+/// The bundle of the client that a request is for.
+///
+/// @param folder the server's path, with a slash at its end
+#[napi(catch_unwind)]
+pub(super) fn client_file_of(folder: String, url: String) -> Option<&'static str> {
+    client_file::name(&folder, &url)
+}
+
+/// The response to a request for a bundle of the client.
+///
+/// @param version the version that is installed, if it is
+/// @param known its `If-None-Match`
+/// @param accepted its `Accept-Encoding`
+#[napi(catch_unwind)]
+pub(super) fn client_file_response<'env>(
+    env: &'env Env,
+    name: String,
+    version: Option<String>,
+    known: Option<String>,
+    accepted: Option<String>,
+) -> Result<FileResponse<'env>> {
+    let request = headers_of([
+        (header::IF_NONE_MATCH, known),
+        (header::ACCEPT_ENCODING, accepted),
+    ]);
+    let found = version.and_then(|version| client_file::head(&name, &version, &request));
+    let (head, body) = match found {
+        Some(head) => (head.map(|()| Bytes::new()), None),
+        None => {
+            let response = client_file::not_found(&name);
+            let body = String::from_utf8_lossy(response.body()).into_owned();
+            (response, Some(body))
+        }
+    };
+    let mut headers = Object::new(env)?;
+    for (name, value) in head.headers() {
+        headers.set(http1::name(name), text_of(value))?;
+    }
+    Ok(FileResponse {
+        status: head.status().as_u16().into(),
+        headers,
+        file: head.status() == StatusCode::OK,
+        encoding: head.headers().get(header::CONTENT_ENCODING).map(text_of),
+        body,
+    })
 }

@@ -5,6 +5,7 @@
 //! origin       which pages may connect       websocket    the client's handshake of a websocket
 //! refusal      why not, and the response     response     what polls and packets are answered
 //! jsonp        scripts and forms             cookie       the session's id for load balancers
+//! cors         which pages may read it       client_file  the browser's client
 //! http1        responses as bytes
 //! ```
 //!
@@ -12,7 +13,9 @@
 //! what a request says, asks the application what only that knows, and writes the response. What must
 //! stay true: no front decides anything of this itself, so that each front answers the same.
 
+pub(crate) mod client_file;
 pub(crate) mod cookie;
+pub(crate) mod cors;
 pub(crate) mod http1;
 pub(crate) mod jsonp;
 pub(crate) mod origin;
