@@ -219,7 +219,9 @@ pub(super) fn polling_calls(n: u32) {
 /// The body of the response to this request.
 fn body(event: &Event, number: u64) -> Option<&[u8]> {
     match event {
-        Event::Response { request, body, .. } if *request == number => Some(body),
+        Event::Response { request, response } if *request == number => {
+            response.as_ref().ok().map(|response| &response.body()[..])
+        }
         _ => None,
     }
 }

@@ -15,8 +15,10 @@ use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::engineio::config::Config;
-use crate::engineio::polling::{self, Request};
-use crate::engineio::request::Asks;
+use crate::engineio::http::response::Format;
+use crate::engineio::http::verify::Asks;
+use crate::engineio::polling::{self, Opening, Post};
+use crate::engineio::send_queue::WaitingPoll;
 use crate::engineio::websocket::{self, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -149,28 +151,45 @@ impl World {
     /// Sends a request of long polling for a connection: with a body, a POST. The first one opens
     /// the connection.
     pub(super) fn ask(&mut self, number: u64, connection: u64, body: Option<String>) {
-        let session = self.sessions.get(&connection);
-        let asks = session.map_or(Asks::Open, |&sid| Asks::Use(sid));
-        let id = Sid::random();
-        let request = Request {
-            number,
-            protocol: ProtocolVersion::V4,
-            body: body.map(Bytes::from),
-            content_type: None,
-            base64_only: false,
-            asks,
-            connection,
-            id: Some(id),
-            watched: false,
-        };
-        polling::serve(&self.server, request);
-        if asks == Asks::Open {
+        let (request, format) = (number, Format::default());
+        let Some(&session) = self.sessions.get(&connection) else {
+            let id = Sid::random();
+            let opening = Opening {
+                request,
+                format,
+                connection,
+                id,
+                protocol: ProtocolVersion::V4,
+                base64_only: false,
+                cookie: None,
+                watched: false,
+            };
+            polling::open(&self.server, opening);
             self.until(|told| {
                 let is_answer = |event: &Event| matches!(event, Event::Response { .. });
                 told.events.iter().any(is_answer).then_some(())
             });
             self.sessions.insert(connection, id);
             self.forget();
+            return;
+        };
+        match body {
+            None => polling::poll(
+                &self.server.engine,
+                session,
+                WaitingPoll { request, format },
+            ),
+            Some(body) => {
+                // One after the other, so none overlaps.
+                let _ = polling::begin_post(&self.server.engine, session);
+                let post = Post {
+                    request,
+                    format,
+                    content_type: None,
+                    packets: Some(body.into()),
+                };
+                polling::post(&self.server, session, post);
+            }
         }
     }
 
