@@ -8,12 +8,9 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::event_batch::EventQueue;
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, RECORD_FIELDS};
 use crate::socketio::events::{Event, EventSink as _};
 use crate::socketio::packet::{self, Payload};
-
-/// How many values a record has in a batch.
-const FIELDS: usize = 6;
 
 /// Messages of clients, one for each line, become records of a batch: each is complete in its own record,
 /// with its own attachments.
@@ -57,13 +54,13 @@ pub fn batches(input: &[u8]) {
         let mut attached = batch.attachments.len();
         queue.with_text(|text| {
             let values: Vec<&RawValue> = serde_json::from_slice(text).expect("a batch that parses");
-            assert_eq!(values.len(), FIELDS * records.len());
-            for (values, record) in values.chunks(FIELDS).zip(&records) {
+            assert_eq!(values.len(), RECORD_FIELDS * records.len());
+            for (values, record) in values.chunks(RECORD_FIELDS).zip(&records) {
                 let (text, attachments) = pushed.next().expect("no record that was not pushed");
-                assert_eq!(values[FIELDS - 1].get(), text.trim());
+                assert_eq!(values[RECORD_FIELDS - 1].get(), text.trim());
                 let alone: Vec<&RawValue> =
                     serde_json::from_str(record).expect("a record that parses");
-                assert_eq!(alone.len(), FIELDS);
+                assert_eq!(alone.len(), RECORD_FIELDS);
                 attached -= attachments;
             }
         });
