@@ -246,7 +246,7 @@ impl NativeServer {
     #[napi(catch_unwind)]
     pub fn relay_data(&self, relay: i64, data: Buffer) -> bool {
         let relay = self.relays.lock().get(&relay.cast_unsigned()).cloned();
-        relay.is_none_or(|relay| relay.arrived(&data))
+        relay.is_none_or(|relay| relay.on_data(&data))
     }
 
     /// Bytes that a record has passed have been written.
@@ -254,7 +254,7 @@ impl NativeServer {
     pub fn relay_written(&self, relay: i64, bytes: u32) {
         let relay = self.relays.lock().get(&relay.cast_unsigned()).cloned();
         if let Some(relay) = relay {
-            relay.written(usize::try_from(bytes).unwrap_or(usize::MAX));
+            relay.on_written(usize::try_from(bytes).unwrap_or(usize::MAX));
         }
     }
 
@@ -263,7 +263,7 @@ impl NativeServer {
     pub fn relay_end(&self, relay: i64) {
         let relay = self.relays.lock().get(&relay.cast_unsigned()).cloned();
         if let Some(relay) = relay {
-            relay.ended();
+            relay.on_end();
         }
     }
 
@@ -272,7 +272,7 @@ impl NativeServer {
     pub fn relay_close(&self, relay: i64) {
         let relay = self.relays.lock().remove(&relay.cast_unsigned());
         if let Some(relay) = relay {
-            relay.closed();
+            relay.on_close();
         }
     }
 
@@ -282,7 +282,7 @@ impl NativeServer {
         if let Ok(sid) = sid.parse()
             && let Some(connection) = self.server.connection(sid)
         {
-            connection.lost();
+            connection.abort();
         }
     }
 

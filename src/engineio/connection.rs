@@ -70,11 +70,11 @@ pub(crate) struct Connection<D> {
     pub(super) liveness: Liveness,
     engine: Arc<Engine<Self>>,
     inbound_budget: Arc<InboundBudget>,
-    outgoing: Mutex<SendQueue>,
+    send_queue: Mutex<SendQueue>,
     reason: OnceLock<CloseReason>,
     ending: AtomicBool,
     upgrading: AtomicBool,
-    is_looked_after: AtomicBool,
+    is_waited_for: AtomicBool,
     /// The probe of an upgrade was answered, so the client may leave polling.
     probed: AtomicBool,
     /// Packets are being received as the body of a request.
@@ -88,7 +88,7 @@ pub(crate) struct Connection<D> {
 
 #[derive(Debug, Default)]
 struct Tasks {
-    heart: Option<AbortHandle>,
+    heartbeat: Option<AbortHandle>,
     reader: Option<Arc<Reader>>,
 }
 
@@ -100,7 +100,7 @@ pub(crate) enum Queued {
     /// The caller must call [`Connection::flush`].
     IsToBeFlushed,
     /// It is sent without further calls. More is queued than may be, but the client keeps reading:
-    /// the caller waits before it queues more, or [has a task wait](Connection::look_after).
+    /// the caller waits before it queues more, or [has a task wait](Connection::wait_in_background).
     IsBehind,
 }
 
@@ -173,7 +173,7 @@ impl<D: Data> Connection<D> {
         watched: bool,
         data: D,
     ) -> Arc<Self> {
-        let outgoing = match transport {
+        let send_queue = match transport {
             Transport::Polling { takes_binary } => SendQueue::Polling(Polling::new(takes_binary)),
             Transport::Websocket(half, bytes) => SendQueue::Websocket(Websocket::new(half, bytes)),
         };
@@ -190,11 +190,11 @@ impl<D: Data> Connection<D> {
             liveness: Liveness::new(protocol),
             engine: engine.clone(),
             inbound_budget: Arc::default(),
-            outgoing: Mutex::new(outgoing),
+            send_queue: Mutex::new(send_queue),
             reason: OnceLock::new(),
             ending: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
-            is_looked_after: AtomicBool::new(false),
+            is_waited_for: AtomicBool::new(false),
             probed: AtomicBool::new(false),
             receiving: AtomicBool::new(false),
             watches_received: AtomicBool::new(watched),
@@ -204,12 +204,12 @@ impl<D: Data> Connection<D> {
     }
 
     /// Stores the heartbeat task, which is aborted when the connection ends.
-    pub(super) fn watched_by(&self, heart: AbortHandle) {
-        self.tasks.lock().heart = Some(heart);
+    pub(super) fn set_heartbeat(&self, heartbeat: AbortHandle) {
+        self.tasks.lock().heartbeat = Some(heartbeat);
     }
 
     /// Stores the reader of the connection's websocket.
-    pub(super) fn read_by(&self, reader: Arc<Reader>) {
+    pub(super) fn set_reader(&self, reader: Arc<Reader>) {
         self.tasks.lock().reader = Some(reader);
         // The connection may have ended meanwhile: then its end has not waited for this reader.
         if self.is_closed()
@@ -245,7 +245,7 @@ impl<D: Data> Connection<D> {
     }
 
     /// Tells JavaScript of a packet of the client.
-    fn tell_received(&self, packet: &Packet<'_>) {
+    fn report_received(&self, packet: &Packet<'_>) {
         let text = |text: &str| PacketData::Text(Str::copy_from_slice(text));
         let (kind, data) = match packet {
             // Engine.IO's polling transport handles this packet itself and does not report it.
@@ -260,11 +260,11 @@ impl<D: Data> Connection<D> {
         };
         // The report counts like the packet itself, so that a flood of packets pauses the reader.
         let permit = Some(self.inbound_budget.permit(0));
-        self.tell_packet(kind, data, false, true, permit);
+        self.report_packet(kind, data, false, true, permit);
     }
 
     /// Tells JavaScript of a packet that is queued, except a noop that only ends a poll.
-    fn tell_queued(&self, packet: &payload::Packet, compress: bool) {
+    fn report_queued(&self, packet: &payload::Packet, compress: bool) {
         let text = |text: &str| PacketData::Text(Str::copy_from_slice(text));
         let (kind, data) = match packet {
             payload::Packet::Text(data) => (b'4', PacketData::Text(data.clone())),
@@ -273,25 +273,25 @@ impl<D: Data> Connection<D> {
             payload::Packet::Pong => (b'3', text("")),
             payload::Packet::Noop => return,
         };
-        self.tell_packet(kind, data, true, compress, None);
+        self.report_packet(kind, data, true, compress, None);
     }
 
     /// Tells JavaScript of the packets of a frame that is queued.
-    fn tell_frame(&self, frame: &Frame) {
+    fn report_frame(&self, frame: &Frame) {
         match &frame.message {
             Message::Text(text, attachments) => {
-                self.tell_queued(&payload::Packet::Text(text.clone()), frame.compress);
+                self.report_queued(&payload::Packet::Text(text.clone()), frame.compress);
                 for bytes in attachments {
-                    self.tell_queued(&payload::Packet::Binary(bytes.clone()), frame.compress);
+                    self.report_queued(&payload::Packet::Binary(bytes.clone()), frame.compress);
                 }
             }
             Message::Binary(bytes) => {
-                self.tell_queued(&payload::Packet::Binary(bytes.clone()), frame.compress);
+                self.report_queued(&payload::Packet::Binary(bytes.clone()), frame.compress);
             }
         }
     }
 
-    fn tell_packet(
+    fn report_packet(
         &self,
         digit: u8,
         data: PacketData,
@@ -310,13 +310,13 @@ impl<D: Data> Connection<D> {
 
     /// The transport, while the connection lives.
     pub(crate) fn transport(&self) -> Option<TransportType> {
-        self.outgoing.lock().transport()
+        self.send_queue.lock().transport()
     }
 
     /// Bytes that are queued for the client.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
-        self.outgoing.lock().waiting()
+        self.send_queue.lock().waiting()
     }
 
     /// Whether the connection has ended.
@@ -326,7 +326,7 @@ impl<D: Data> Connection<D> {
 
     /// Whether Node reads what the client sends. It does not while JavaScript is busy.
     pub(super) fn is_read_by_node(&self) -> bool {
-        match &*self.outgoing.lock() {
+        match &*self.send_queue.lock() {
             SendQueue::Polling(_) => true,
             SendQueue::Websocket(websocket) => websocket.is_relayed(),
             SendQueue::Closed => false,
@@ -373,9 +373,9 @@ impl<D: Data> Connection<D> {
     /// Queues a frame. If more than `max_backpressure` bytes are queued, the connection ends, unless
     /// the client reads fast enough to be waited for: a message is sent or its connection ends.
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> Queued {
-        self.queue(max_backpressure, |outgoing, _| {
-            match outgoing {
-                _ if frame.volatile && !outgoing.is_writable() => return Ok(()),
+        self.queue(max_backpressure, |send_queue, _| {
+            match send_queue {
+                _ if frame.volatile && !send_queue.is_writable() => return Ok(()),
                 // Messages that come after the decision to end are not sent any more.
                 SendQueue::Polling(polling) if polling.ends.is_some() => return Ok(()),
                 SendQueue::Polling(polling) => polling.push_frame(frame),
@@ -383,7 +383,7 @@ impl<D: Data> Connection<D> {
                 SendQueue::Closed => return Ok(()),
             }
             if self.is_sending_watched() {
-                self.tell_frame(frame);
+                self.report_frame(frame);
             }
             Ok(())
         })
@@ -395,8 +395,8 @@ impl<D: Data> Connection<D> {
         series: &Series,
         max_backpressure: usize,
     ) -> Queued {
-        self.queue(max_backpressure, |outgoing, _| {
-            match outgoing {
+        self.queue(max_backpressure, |send_queue, _| {
+            match send_queue {
                 SendQueue::Polling(polling) => {
                     for frame in series.frames() {
                         polling.push_frame(frame);
@@ -407,7 +407,7 @@ impl<D: Data> Connection<D> {
             }
             if self.is_sending_watched() {
                 for frame in series.frames() {
-                    self.tell_frame(frame);
+                    self.report_frame(frame);
                 }
             }
             Ok(())
@@ -419,34 +419,34 @@ impl<D: Data> Connection<D> {
         max_backpressure: usize,
         push: impl FnOnce(&mut SendQueue, usize) -> io::Result<()>,
     ) -> Queued {
-        let mut outgoing = self.outgoing.lock();
-        let mut waiting = outgoing.waiting();
+        let mut send_queue = self.send_queue.lock();
+        let mut waiting = send_queue.waiting();
         let mut is_behind = false;
         if waiting > max_backpressure {
             // The client may have read more since the last write.
-            let may_wait = self.take_more(&mut outgoing);
-            waiting = outgoing.waiting();
+            let may_wait = self.take_more(&mut send_queue);
+            waiting = send_queue.waiting();
             is_behind = waiting > max_backpressure;
             if is_behind && !may_wait {
-                drop(outgoing);
+                drop(send_queue);
                 self.overflow();
                 return Queued::Waits;
             }
         }
-        let mut pushed = push(&mut outgoing, waiting);
-        let is_full = match &*outgoing {
+        let mut pushed = push(&mut send_queue, waiting);
+        let is_full = match &*send_queue {
             SendQueue::Polling(_) => return Queued::IsToBeFlushed,
             SendQueue::Websocket(websocket) => websocket.is_full(),
             SendQueue::Closed => return Queued::Waits,
         };
         if is_full && pushed.is_ok() {
-            pushed = self.flush_locked(&mut outgoing);
+            pushed = self.flush_locked(&mut send_queue);
         }
         // If the stream is blocked, the task that waits for it writes what is queued.
-        let calls_for_flush = waiting == 0 && outgoing.is_flushable();
-        drop(outgoing);
+        let calls_for_flush = waiting == 0 && send_queue.is_flushable();
+        drop(send_queue);
         if pushed.is_err() {
-            self.lost();
+            self.abort();
             return Queued::Waits;
         }
         match (calls_for_flush, is_behind) {
@@ -457,8 +457,8 @@ impl<D: Data> Connection<D> {
     }
 
     /// Writes to a client for which too much is queued. Returns whether it may be waited for.
-    fn take_more(self: &Arc<Self>, outgoing: &mut SendQueue) -> bool {
-        match outgoing {
+    fn take_more(self: &Arc<Self>, send_queue: &mut SendQueue) -> bool {
+        match send_queue {
             SendQueue::Polling(polling) => {
                 polling.flush(self.protocol, &*self.engine.events);
                 false
@@ -474,10 +474,10 @@ impl<D: Data> Connection<D> {
     /// Whether the wait for a client that [is behind](Queued::IsBehind) is over: it has taken a good
     /// part of its queue, or it does not read, and its connection ends if too much is queued.
     pub(crate) fn has_caught_up(self: &Arc<Self>, max_backpressure: usize) -> bool {
-        let mut outgoing = self.outgoing.lock();
-        let may_wait = self.take_more(&mut outgoing);
-        let waiting = outgoing.waiting();
-        drop(outgoing);
+        let mut send_queue = self.send_queue.lock();
+        let may_wait = self.take_more(&mut send_queue);
+        let waiting = send_queue.waiting();
+        drop(send_queue);
         if waiting > max_backpressure && !may_wait {
             self.overflow();
         }
@@ -485,22 +485,22 @@ impl<D: Data> Connection<D> {
     }
 
     /// Has a task wait for a client that is behind.
-    pub(crate) fn look_after(self: &Arc<Self>, max_backpressure: usize) {
-        if self.is_looked_after.swap(true, Ordering::AcqRel) {
+    pub(crate) fn wait_in_background(self: &Arc<Self>, max_backpressure: usize) {
+        if self.is_waited_for.swap(true, Ordering::AcqRel) {
             return;
         }
         let connection = self.clone();
         self.engine.runtime.handle.spawn(async move {
             wait_for(vec![connection.clone()], max_backpressure).await;
-            connection.is_looked_after.store(false, Ordering::Release);
+            connection.is_waited_for.store(false, Ordering::Release);
         });
     }
 
     /// Writes what is queued, as far as the client takes it.
     pub(crate) fn flush(self: &Arc<Self>) {
-        let flushed = self.flush_locked(&mut self.outgoing.lock());
+        let flushed = self.flush_locked(&mut self.send_queue.lock());
         if flushed.is_err() {
-            self.lost();
+            self.abort();
         }
     }
 
@@ -511,12 +511,12 @@ impl<D: Data> Connection<D> {
     }
 
     /// Ends the connection without writing to the client any more.
-    pub(crate) fn lost(self: &Arc<Self>) {
+    pub(crate) fn abort(self: &Arc<Self>) {
         self.end(CloseReason::TransportClose, End::Abort);
     }
 
-    fn flush_locked(self: &Arc<Self>, outgoing: &mut SendQueue) -> io::Result<()> {
-        match outgoing {
+    fn flush_locked(self: &Arc<Self>, send_queue: &mut SendQueue) -> io::Result<()> {
+        match send_queue {
             SendQueue::Polling(polling) => polling.flush(self.protocol, &*self.engine.events),
             SendQueue::Websocket(websocket) if !websocket.is_blocked => {
                 websocket.flush()?;
@@ -533,15 +533,15 @@ impl<D: Data> Connection<D> {
     }
 
     /// Queues a packet of the engine itself.
-    fn tell(self: &Arc<Self>, packet: payload::Packet) {
-        let mut outgoing = self.outgoing.lock();
-        match &mut *outgoing {
+    fn queue_packet(self: &Arc<Self>, packet: payload::Packet) {
+        let mut send_queue = self.send_queue.lock();
+        match &mut *send_queue {
             SendQueue::Polling(_) | SendQueue::Websocket(_) if self.is_sending_watched() => {
-                self.tell_queued(&packet, true);
+                self.report_queued(&packet, true);
             }
             _ => {}
         }
-        match &mut *outgoing {
+        match &mut *send_queue {
             SendQueue::Polling(polling) => polling.push(packet),
             SendQueue::Websocket(websocket) => websocket.push(&packet, self.protocol),
             SendQueue::Closed => {}
@@ -550,19 +550,19 @@ impl<D: Data> Connection<D> {
 
     /// Pings the client.
     pub(super) fn ping(self: &Arc<Self>) {
-        self.tell(payload::Packet::Ping);
+        self.queue_packet(payload::Packet::Ping);
         self.flush();
     }
 
     /// Queues the answer to a ping frame; the caller must call [`Connection::flush`].
     pub(super) fn pong(&self, data: &[u8]) {
-        if let SendQueue::Websocket(websocket) = &mut *self.outgoing.lock() {
+        if let SendQueue::Websocket(websocket) = &mut *self.send_queue.lock() {
             websocket.pong(data);
         }
     }
 
     /// Handles a packet of the client. After a ping, the caller must call [`Connection::flush`].
-    pub(super) fn received<'a>(self: &Arc<Self>, packet: Packet<'a>) -> Received<'a> {
+    pub(super) fn on_packet<'a>(self: &Arc<Self>, packet: Packet<'a>) -> Received<'a> {
         if self.is_closed() {
             return Received::Nothing;
         }
@@ -574,7 +574,7 @@ impl<D: Data> Connection<D> {
             self.liveness.received();
         }
         if self.watches_received.load(Ordering::Relaxed) {
-            self.tell_received(&packet);
+            self.report_received(&packet);
         }
         match (packet, self.protocol) {
             (Packet::Message(text), _) => return Received::Message(text),
@@ -583,10 +583,10 @@ impl<D: Data> Connection<D> {
             (Packet::Ping(_), ProtocolVersion::V3) => {
                 self.liveness.pong_received();
                 // Answers that the client asks for count as backpressure like any other packet.
-                if self.outgoing.lock().waiting() > self.engine.config.max_backpressure {
+                if self.send_queue.lock().waiting() > self.engine.config.max_backpressure {
                     self.overflow();
                 } else {
-                    self.tell(payload::Packet::Pong);
+                    self.queue_packet(payload::Packet::Pong);
                 }
             }
             (Packet::Pong, ProtocolVersion::V4) => self.liveness.pong_received(),
@@ -604,14 +604,14 @@ impl<D: Data> Connection<D> {
     /// # Errors
     /// Why it cannot wait.
     pub(super) fn poll(self: &Arc<Self>, poll: WaitingPoll) -> Result<(), Refusal> {
-        let mut outgoing = self.outgoing.lock();
-        let polling = match &mut *outgoing {
+        let mut send_queue = self.send_queue.lock();
+        let polling = match &mut *send_queue {
             SendQueue::Polling(polling) => polling,
             SendQueue::Websocket(_) => return Err(Refusal::TransportMismatch),
             SendQueue::Closed => return Err(Refusal::UnknownSession),
         };
         if polling.poll.is_some() {
-            drop(outgoing);
+            drop(send_queue);
             self.close(CloseReason::PollOverlap);
             return Err(Refusal::Unserved);
         }
@@ -620,7 +620,7 @@ impl<D: Data> Connection<D> {
             && polling.is_empty()
         {
             polling.push(payload::Packet::Noop);
-            drop(outgoing);
+            drop(send_queue);
             self.close(reason);
             return Ok(());
         }
@@ -645,7 +645,7 @@ impl<D: Data> Connection<D> {
 
     /// Answers a waiting poll with a noop, so that the client can leave polling.
     pub(super) fn release_poll(&self) {
-        if let SendQueue::Polling(polling) = &mut *self.outgoing.lock() {
+        if let SendQueue::Polling(polling) = &mut *self.send_queue.lock() {
             polling.answer(self.protocol, &*self.engine.events, Some("6"));
         }
     }
@@ -670,8 +670,8 @@ impl<D: Data> Connection<D> {
     /// the websocket itself.
     pub(super) fn upgraded(self: &Arc<Self>, half: WriteHalf, unwritten: Vec<u8>) {
         let ends = {
-            let mut outgoing = self.outgoing.lock();
-            let SendQueue::Polling(polling) = &mut *outgoing else {
+            let mut send_queue = self.send_queue.lock();
+            let SendQueue::Polling(polling) = &mut *send_queue else {
                 return;
             };
             let mut websocket = Websocket::new(half, unwritten);
@@ -679,7 +679,7 @@ impl<D: Data> Connection<D> {
             // The queue has moved to the websocket, so the poll gets none of it.
             polling.answer(self.protocol, &*self.engine.events, Some("1"));
             let ends = polling.ends;
-            *outgoing = SendQueue::Websocket(websocket);
+            *send_queue = SendQueue::Websocket(websocket);
             ends
         };
         self.engine.events.upgraded(self.number);
@@ -693,13 +693,13 @@ impl<D: Data> Connection<D> {
     /// followed by the end.
     pub(crate) fn finish(self: &Arc<Self>, reason: CloseReason) {
         {
-            let mut outgoing = self.outgoing.lock();
-            let waiting = match &mut *outgoing {
+            let mut send_queue = self.send_queue.lock();
+            let waiting = match &mut *send_queue {
                 SendQueue::Polling(polling) if polling.poll.is_none() || !polling.is_empty() => {
                     polling
                 }
                 _ => {
-                    drop(outgoing);
+                    drop(send_queue);
                     self.close(reason);
                     return;
                 }
@@ -741,7 +741,7 @@ impl<D: Data> Connection<D> {
     }
 
     fn end(self: &Arc<Self>, reason: CloseReason, how: End<'_>) {
-        let transport = std::mem::replace(&mut *self.outgoing.lock(), SendQueue::Closed);
+        let transport = std::mem::replace(&mut *self.send_queue.lock(), SendQueue::Closed);
         if matches!(transport, SendQueue::Closed) {
             return;
         }
@@ -749,9 +749,9 @@ impl<D: Data> Connection<D> {
         self.engine.remove(self.id, self);
         D::on_close(self, reason);
         self.engine.events.closed(self.number, reason);
-        let Tasks { heart, reader } = std::mem::take(&mut *self.tasks.lock());
-        if let Some(heart) = heart {
-            heart.abort();
+        let Tasks { heartbeat, reader } = std::mem::take(&mut *self.tasks.lock());
+        if let Some(heartbeat) = heartbeat {
+            heartbeat.abort();
         }
         match (transport, how) {
             (SendQueue::Polling(mut polling), _) => {
@@ -808,13 +808,13 @@ async fn drain<D: Data>(connection: Weak<Connection<D>>) {
             let Some(connection) = connection.upgrade() else {
                 return Poll::Ready(true);
             };
-            let mut outgoing = connection.outgoing.lock();
-            let SendQueue::Websocket(websocket) = &mut *outgoing else {
+            let mut send_queue = connection.send_queue.lock();
+            let SendQueue::Websocket(websocket) = &mut *send_queue else {
                 return Poll::Ready(true);
             };
             if ready!(websocket.poll_writable(cx)).is_err() || websocket.flush().is_err() {
-                drop(outgoing);
-                connection.lost();
+                drop(send_queue);
+                connection.abort();
                 return Poll::Ready(true);
             }
             Poll::Ready(!websocket.is_blocked)

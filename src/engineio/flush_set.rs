@@ -79,9 +79,9 @@ impl<D: Data> FlushSet<D> {
     }
 
     /// Has a task wait for each client that is behind.
-    pub(crate) fn look_after(&mut self) {
+    pub(crate) fn wait_in_background(&mut self) {
         for connection in self.behind.drain(..) {
-            connection.look_after(self.max_backpressure);
+            connection.wait_in_background(self.max_backpressure);
         }
     }
 }
@@ -90,6 +90,6 @@ impl<D: Data> Drop for FlushSet<D> {
     /// Flushes even after a panic: a connection that is not empty is not added to a set again.
     fn drop(&mut self) {
         self.flush();
-        self.look_after();
+        self.wait_in_background();
     }
 }

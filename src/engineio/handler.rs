@@ -38,7 +38,7 @@ pub(super) fn receive<H: Handler>(
     connection: &Arc<Connection<H::Data>>,
     packet: Packet<'_>,
 ) -> bool {
-    match connection.received(packet) {
+    match connection.on_packet(packet) {
         Received::Message(text) => handler.on_message(connection, Str::copy_from_slice(text)),
         Received::Binary(bytes) => handler.on_binary(connection, bytes),
         Received::Nothing => {}

@@ -32,7 +32,7 @@ pub(super) fn open<H: Handler>(
     }
     handler.on_open(&connection);
     let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &engine.config);
-    connection.watched_by(engine.runtime.handle.spawn(watching).abort_handle());
+    connection.set_heartbeat(engine.runtime.handle.spawn(watching).abort_handle());
     Some(connection)
 }
 

@@ -139,7 +139,7 @@ impl<H: Handler, R: AsyncRead + Unpin + Send> Task for Reading<H, R> {
         Poll::Ready(())
     }
 
-    fn failed(&mut self) {
+    fn on_panic(&mut self) {
         if let Some(connection) = self.connection.upgrade() {
             connection.close(CloseReason::TransportError);
         }

@@ -140,7 +140,7 @@ pub(super) async fn take_over<H: Handler>(
     }
     let mut reading = upgrade.reading;
     match connection.upgrade().filter(|living| !living.is_closed()) {
-        Some(connection) => connection.read_by(reactor.read(reading)),
+        Some(connection) => connection.set_reader(reactor.read(reading)),
         None => {
             let _ = timeout(CLOSE_TIMEOUT, poll_fn(|cx| reading.poll_read(cx))).await;
         }

@@ -79,7 +79,7 @@ fn open<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
     };
     connection.flush();
     let (head, read) = (websocket.head, opened.read);
-    connection.read_by(if head.is_empty() {
+    connection.set_reader(if head.is_empty() {
         reactor.read(Reading::new(handler, &connection, read))
     } else {
         reactor.read(Reading::new(handler, &connection, Rewind::new(head, read)))

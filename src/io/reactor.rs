@@ -49,7 +49,7 @@ pub(crate) trait Task: Send {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Called after a panic; it is not polled again.
-    fn failed(&mut self);
+    fn on_panic(&mut self);
 }
 
 /// The readers of a process, and the descriptors they wait for.
@@ -325,7 +325,7 @@ impl Reader {
             let cx = &mut Context::from_waker(&waker);
             // A panic costs the client that caused it, not the thread.
             catch_unwind(AssertUnwindSafe(|| task.poll(cx))).unwrap_or_else(|_| {
-                let _ = catch_unwind(AssertUnwindSafe(|| task.failed()));
+                let _ = catch_unwind(AssertUnwindSafe(|| task.on_panic()));
                 Poll::Ready(())
             })
         });
@@ -415,7 +415,7 @@ mod tests {
             polled
         }
 
-        fn failed(&mut self) {
+        fn on_panic(&mut self) {
             self.1.failures.fetch_add(1, Ordering::SeqCst);
         }
     }

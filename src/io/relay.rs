@@ -97,7 +97,7 @@ impl Relay {
     }
 
     /// Adds bytes of the client. False if JavaScript must pause until it is told to resume.
-    pub(crate) fn arrived(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn on_data(&self, bytes: &[u8]) -> bool {
         let mut state = self.state.lock();
         if state.is_closed {
             return true;
@@ -109,21 +109,21 @@ impl Relay {
     }
 
     /// JavaScript has written this many bytes.
-    pub(crate) fn written(&self, bytes: usize) {
+    pub(crate) fn on_written(&self, bytes: usize) {
         let mut state = self.state.lock();
         state.unwritten = state.unwritten.saturating_sub(bytes);
         wake(&mut state.writer);
     }
 
     /// The client sends no more.
-    pub(crate) fn ended(&self) {
+    pub(crate) fn on_end(&self) {
         let mut state = self.state.lock();
         state.has_ended = true;
         wake(&mut state.reader);
     }
 
     /// The socket is closed. What the client sent before can still be read.
-    pub(crate) fn closed(&self) {
+    pub(crate) fn on_close(&self) {
         let mut state = self.state.lock();
         state.has_ended = true;
         state.is_closed = true;
@@ -133,7 +133,7 @@ impl Relay {
 
     fn shut_down(&self) {
         self.state.lock().clear();
-        self.closed();
+        self.on_close();
         self.tell(RelayAction::Destroy);
     }
 
@@ -294,22 +294,22 @@ mod tests {
     #[test]
     fn relayed_bytes_are_read_in_order_and_then_the_end() {
         let (_, relay, (mut reader, _writer)) = relay();
-        assert!(relay.arrived(b"abc"));
-        assert!(relay.arrived(b"d"));
+        assert!(relay.on_data(b"abc"));
+        assert!(relay.on_data(b"d"));
         assert_eq!(read(&mut reader, 2).unwrap(), b"ab");
-        assert!(relay.arrived(b"e"));
+        assert!(relay.on_data(b"e"));
         assert_eq!(read(&mut reader, 2).unwrap(), b"cd");
         assert_eq!(read(&mut reader, 2).unwrap(), b"e");
         assert_eq!(read(&mut reader, 2), None);
-        relay.ended();
+        relay.on_end();
         assert_eq!(read(&mut reader, 2).unwrap(), b"");
     }
 
     #[test]
     fn a_relayed_client_is_paused_while_too_much_is_unread() {
         let (told, relay, (mut reader, _writer)) = relay();
-        assert!(relay.arrived(&[0; MAX_UNREAD]));
-        assert!(!relay.arrived(b"x"));
+        assert!(relay.on_data(&[0; MAX_UNREAD]));
+        assert!(!relay.on_data(b"x"));
         assert!(read(&mut reader, MAX_UNREAD - FEW_UNREAD + 1).is_some());
         assert_eq!(*told.0.lock(), []);
         assert!(read(&mut reader, 1).is_some());
@@ -320,15 +320,15 @@ mod tests {
     fn relayed_pieces_of_one_byte_take_memory_only_for_their_bytes() {
         let (_, relay, (mut reader, _writer)) = relay();
         for bytes in 1..10_000 {
-            assert!(relay.arrived(b"x"));
+            assert!(relay.on_data(b"x"));
             assert!(relay.state.lock().arrived.capacity() <= 2 * bytes.max(8));
         }
         assert_eq!(read(&mut reader, 10_000).unwrap().len(), 9_999);
         assert_eq!(relay.state.lock().arrived.capacity(), 0);
         // Nor does the buffer grow while a reader is always a little behind.
-        assert!(relay.arrived(b"xx"));
+        assert!(relay.on_data(b"xx"));
         for _ in 0..10_000 {
-            assert!(relay.arrived(b"xx"));
+            assert!(relay.on_data(b"xx"));
             assert_eq!(read(&mut reader, 2).unwrap(), b"xx");
             assert!(relay.state.lock().arrived.capacity() <= 16);
         }
@@ -342,7 +342,7 @@ mod tests {
         let error = writer.try_write(b"x").unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         assert!(!is_writable(&writer));
-        relay.written(1);
+        relay.on_written(1);
         assert!(is_writable(&writer));
         let parts = [IoSlice::new(b"x"), IoSlice::new(b"yz")];
         assert_eq!(writer.try_write_vectored(&parts).unwrap(), 3);
@@ -354,7 +354,7 @@ mod tests {
     #[test]
     fn the_end_of_a_relay_is_reported_once_and_a_shutdown_at_once() {
         let (told, relay, (mut reader, writer)) = relay();
-        assert!(relay.arrived(b"unread"));
+        assert!(relay.on_data(b"unread"));
         writer.shut_down();
         assert_eq!(*told.0.lock(), [RelayAction::Destroy]);
         assert_eq!(read(&mut reader, 9).unwrap(), b"");

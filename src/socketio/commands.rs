@@ -92,7 +92,7 @@ async fn execute_and_wait(server: &Arc<Server>, mut batch: Batch) {
     let mut flush_set = FlushSet::default();
     while batch.step(server, &mut flush_set) {
         if !std::mem::take(&mut flush_set.is_broadcast) {
-            flush_set.look_after();
+            flush_set.wait_in_background();
         }
         if !flush_set.behind.is_empty() {
             flush_set.flush();
@@ -353,7 +353,7 @@ fn execute_command(
         }
         Command::Accept { socket } => {
             if let Some(socket) = server.socket(socket)
-                && socket.joined(parser, max_backpressure, flush_set).is_err()
+                && socket.accept(parser, max_backpressure, flush_set).is_err()
             {
                 malformed(server, &socket.connection);
             }

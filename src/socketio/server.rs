@@ -254,7 +254,7 @@ impl Server {
     }
 
     /// Handles a decoded packet of a client.
-    fn packet(
+    fn on_packet(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         ns: &str,
@@ -278,14 +278,14 @@ impl Server {
             (PacketData::Connect(_), Some(socket)) if socket.is_joining() => Ok(()),
             (PacketData::Event(value, ack) | PacketData::BinaryEvent(value, ack), Some(socket)) => {
                 let payload = Payload::of(value);
-                socket.incoming(Incoming { payload, ack })?;
+                socket.on_event(Incoming { payload, ack })?;
                 Ok(())
             }
             (
                 PacketData::EventAck(value, ack) | PacketData::BinaryAck(value, ack),
                 Some(socket),
             ) => {
-                socket.acknowledged(ack, Payload::of(value))?;
+                socket.on_ack(ack, Payload::of(value))?;
                 Ok(())
             }
             (PacketData::Disconnect, Some(socket))
@@ -304,7 +304,7 @@ impl Server {
 
     /// Decodes and handles a message. After a panic the connection would not be read any more, so it
     /// ends.
-    fn message(
+    fn decode(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         decode: impl FnOnce() -> Result<socketioxide_core::packet::Packet, ParseError>,
@@ -313,7 +313,7 @@ impl Server {
             return;
         }
         let handled = catch_unwind(AssertUnwindSafe(|| match decode() {
-            Ok(packet) => self.packet(connection, packet.ns.as_str(), packet.inner),
+            Ok(packet) => self.on_packet(connection, packet.ns.as_str(), packet.inner),
             Err(ParseError::NeedsMoreBinaryData) => Ok(()),
             Err(_) => Err(Rejected::Malformed),
         }));
@@ -399,14 +399,14 @@ impl Handler for Server {
     }
 
     fn on_message(self: &Arc<Self>, connection: &Arc<Connection>, message: Str) {
-        self.message(connection, || {
+        self.decode(connection, || {
             let state = &connection.data.parser;
             self.parser.decode_text(&self.parsing, state, message)
         });
     }
 
     fn on_binary(self: &Arc<Self>, connection: &Arc<Connection>, message: Bytes) {
-        self.message(connection, || {
+        self.decode(connection, || {
             let state = &connection.data.parser;
             self.parser.decode_binary(&self.parsing, state, message)
         });

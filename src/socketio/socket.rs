@@ -188,7 +188,7 @@ impl Socket {
     ///
     /// # Errors
     /// `Malformed` if an event that waited is not valid.
-    pub(crate) fn joined(
+    pub(crate) fn accept(
         self: &Arc<Self>,
         parser: Parser,
         max_backpressure: usize,
@@ -224,7 +224,7 @@ impl Socket {
     /// # Errors
     /// `Malformed` if its payload is not exactly one `["name",…]`; `OutOfPlace` if it comes from a client
     /// of Engine.IO 4 that has not been accepted.
-    pub(crate) fn incoming(&self, incoming: Incoming) -> Result<(), Rejected> {
+    pub(crate) fn on_event(&self, incoming: Incoming) -> Result<(), Rejected> {
         let mut state = self.state.lock();
         let may_be_early = self.connection.protocol == ProtocolVersion::V3;
         match &mut state.phase {
@@ -275,7 +275,7 @@ impl Socket {
     ///
     /// # Errors
     /// `Malformed` if the payload is not exactly one array; `OutOfPlace` as for an event.
-    pub(crate) fn acknowledged(&self, ack: AckId, payload: Payload) -> Result<(), Rejected> {
+    pub(crate) fn on_ack(&self, ack: AckId, payload: Payload) -> Result<(), Rejected> {
         if !payload.is_array() {
             return Err(Rejected::Malformed);
         }

@@ -204,7 +204,7 @@ impl World {
             drop(told);
             for (number, bytes) in unconfirmed {
                 if let Some(relay) = relays.get(&number) {
-                    relay.written(bytes);
+                    relay.on_written(bytes);
                 }
             }
             found.map_or(Poll::Pending, Poll::Ready)
@@ -236,14 +236,14 @@ impl World {
     /// Bytes of the client of this websocket.
     pub(super) fn say(&self, number: u64, bytes: &Bytes) {
         if let Some(relay) = self.relays.get(&number) {
-            relay.arrived(bytes);
+            relay.on_data(bytes);
         }
     }
 
     /// The client of this websocket disconnects.
     pub(super) fn leave(&mut self, number: u64) {
         if let Some(relay) = self.relays.remove(&number) {
-            relay.closed();
+            relay.on_close();
         }
     }
 

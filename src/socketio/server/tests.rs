@@ -125,7 +125,7 @@ impl World {
         let socket = self.server.socket(socket).unwrap();
         let mut flush_set = FlushSet::default();
         socket
-            .joined(Parser::Common, 1_000_000, &mut flush_set)
+            .accept(Parser::Common, 1_000_000, &mut flush_set)
             .unwrap();
         (client, socket)
     }
@@ -180,7 +180,7 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
         let (mut client, socket) = world.join(1).await;
         let (mut other, _other_socket) = world.join(2).await;
         let connection = socket.connection.clone();
-        world.server.message(&connection, || panic!("on purpose"));
+        world.server.decode(&connection, || panic!("on purpose"));
         assert_eq!(world.ended(&socket).await, CloseReason::ForcedClose);
         drop((connection, socket));
         world.closed(1).await;
@@ -623,7 +623,7 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
         let letting_in = socket.clone();
         std::thread::spawn(move || {
             let mut flush_set = FlushSet::default();
-            let _ = letting_in.joined(Parser::Common, 1_000_000, &mut flush_set);
+            let _ = letting_in.accept(Parser::Common, 1_000_000, &mut flush_set);
             drop(flush_set);
             let _ = done.send(());
         });
@@ -687,7 +687,7 @@ const RAMBLING: usize = 1 << 22;
 async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     let (relay, halves) = Relay::new(9, world.server.events.clone());
     let pong = [0x8a, 0x80, 0, 0, 0, 0];
-    assert!(!relay.arrived(&pong.repeat(RAMBLING / pong.len())));
+    assert!(!relay.on_data(&pong.repeat(RAMBLING / pong.len())));
     let websocket = websocket(Carrier::Relay(halves), Asks::Use(sid), 9);
     let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
     tokio::task::yield_now().await;
