@@ -86,7 +86,7 @@ impl State {
         }
     }
 
-    /// Goes on to [`State::Upgraded`], and gives the half away that the connection did not have.
+    /// Changes to [`State::Upgraded`], and returns the half that the connection does not have yet.
     fn upgrade(&mut self) -> Option<Unused> {
         match std::mem::replace(self, Self::Upgraded) {
             Self::Opened(unused) | Self::Probed(unused) | Self::Refused(unused, _) => Some(unused),

@@ -61,14 +61,14 @@ pub(super) enum Command<'a> {
         socket: SocketNumber,
         whole_connection: bool,
     },
-    /// Ends the connection of a socket whose message cannot be read.
+    /// Ends the connection of a socket whose message cannot be parsed.
     Malformed {
         socket: SocketNumber,
     },
     CloseConnection {
         sid: Sid,
     },
-    /// Has what is sent on a connection reported.
+    /// Whether packets that are sent on a connection are reported.
     WatchSent {
         sid: Sid,
         watched: bool,
@@ -86,15 +86,15 @@ pub(super) struct Broadcast<'a> {
 }
 
 impl Broadcast<'_> {
-    /// Whom it is for.
+    /// The sockets it is for.
     ///
     /// # Errors
-    /// `Json` if that cannot be read.
+    /// `Json` if the field cannot be parsed.
     pub(super) fn audience(&self) -> Result<Audience, CommandError> {
         json("audience", self.audience)
     }
 
-    /// Whether both are for the same sockets, all of which are to get them and none acknowledges.
+    /// Whether both can be sent as one series: to the same sockets, without flags or acknowledgements.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let is_plain = |one: &Self| one.ack.is_none() && one.flags == Flags::default();
         self.namespace == other.namespace
@@ -114,13 +114,13 @@ pub(super) struct Flags {
 /// A line of a batch.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
-    /// How many of the batch's attachments belong to it, whether it can be read or not.
+    /// The number of its attachments in the batch, even if the command is invalid.
     pub(super) attachments: usize,
     pub(super) command: Result<Command<'a>, CommandError>,
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line.
+    /// Parses a line.
     pub(super) fn parse(line: &'a str) -> Self {
         let mut fields = Fields(Some(line));
         let mut attachments = 0;
@@ -137,7 +137,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether a line may be one of [`Broadcast::is_like`]; quick to say.
+/// A fast check whether a line may be a broadcast for [`Broadcast::is_like`].
 pub(super) fn may_be_broadcast(line: &str) -> bool {
     matches!(
         line.chars().next().and_then(CommandCode::of),
@@ -145,7 +145,7 @@ pub(super) fn may_be_broadcast(line: &str) -> bool {
     )
 }
 
-/// Whether a line may be a message to one socket; quick to say.
+/// A fast check whether a line may be a message to one socket.
 pub(super) fn may_be_message(line: &[u8]) -> bool {
     matches!(
         line.first().and_then(|&byte| CommandCode::of(byte.into())),
@@ -169,10 +169,10 @@ fn has_attachments(code: CommandCode) -> bool {
     )
 }
 
-/// Reads JSON that JavaScript wrote.
+/// Parses JSON that JavaScript wrote.
 ///
 /// # Errors
-/// `Json` if it cannot be read.
+/// `Json` if it is not valid.
 pub(super) fn json<'a, T: serde::Deserialize<'a>>(
     field: &'static str,
     text: &'a str,
@@ -180,7 +180,7 @@ pub(super) fn json<'a, T: serde::Deserialize<'a>>(
     serde_json::from_str(text).map_err(|source| CommandError::Json { field, source })
 }
 
-/// The fields of a line that are still to be read.
+/// The rest of a line, field by field.
 struct Fields<'a>(Option<&'a str>);
 
 impl<'a> Fields<'a> {
@@ -265,7 +265,7 @@ impl<'a> Fields<'a> {
         Ok(rest.get(..end).unwrap_or_default())
     }
 
-    /// What is left of the line: its JSON.
+    /// The rest of the line, which is its JSON.
     fn rest(&mut self, field: &'static str) -> Result<&'a str, CommandError> {
         self.0.take().ok_or(CommandError::Missing(field))
     }
@@ -313,7 +313,7 @@ fn parsed<T: FromStr>(text: &str, field: &'static str) -> Result<T, CommandError
     text.parse().map_err(|_| CommandError::Invalid(field))
 }
 
-/// The id of a client's acknowledgement. Beyond 2⁵³ JavaScript has it rounded, as Socket.IO does.
+/// The id of a client's acknowledgement. JavaScript rounds it beyond 2⁵³, as in Socket.IO.
 fn ack_id(digits: &str) -> Option<AckId> {
     digits
         .parse()
@@ -321,17 +321,16 @@ fn ack_id(digits: &str) -> Option<AckId> {
         .ok()
 }
 
-/// Why a command cannot be carried out: a mistake of our own JavaScript, or JavaScript of another
-/// version than this addon.
+/// Why a command cannot be executed: a mistake in `lib/`, or a `lib/` of another version than the addon.
 #[derive(Debug)]
 pub(crate) enum CommandError {
     /// The line is not UTF-8.
     Text(std::str::Utf8Error),
     /// The line ends before this field.
     Missing(&'static str),
-    /// The field has a value that it cannot have.
+    /// The field has an invalid value.
     Invalid(&'static str),
-    /// The field is not the JSON that belongs there.
+    /// The field is not the JSON that is expected.
     Json {
         field: &'static str,
         source: serde_json::Error,
