@@ -10,13 +10,13 @@
 
 const net = require('net');
 
-/** The number of what nobody waits for. */
-const NOBODY = 0;
+/** No websocket has this number. */
+const NONE = 0;
 
 class AcceptedWebsockets {
   /** How many are open. */
   size = 0;
-  #last = NOBODY;
+  #last = NONE;
   /** @type {Map<net.Server | undefined, number>} those whose end concerns only the server */
   #numbers = new Map();
   /** @type {Map<number, {owner: net.Server | undefined, closed?: () => void}>} by number */

@@ -18,7 +18,7 @@ const attached = new WeakMap();
 const passing = new WeakMap();
 
 /**
- * Attaches a server. Listeners that the http.Server has already hear of every other request.
+ * Attaches a server. Every other request goes to the listeners that the http.Server already has.
  *
  * @param {import('./front').HttpFront} front who serves
  * @param {import('http').Server} httpServer where clients come
@@ -96,7 +96,7 @@ function behind(listeners) {
 }
 
 /**
- * Notes who serves a path of an http.Server, and warns if somebody does already: every websocket
+ * Notes which server has a path of an http.Server, and warns if another one has it already: every websocket
  * would be taken by both.
  *
  * @param {import('./front').HttpFront} front who serves it

@@ -8,7 +8,7 @@
 const { AcceptedWebsockets } = require('./accepted-websockets');
 const { attach } = require('./attach');
 const { answered, breakOff } = require('./polling');
-const { pumped } = require('./relay');
+const { handleRelayAction } = require('./relay');
 const { RequestSnapshot } = require('./request-snapshot');
 
 class HttpFront {
@@ -130,7 +130,7 @@ class HttpFront {
   }
 
   /**
-   * The native server says what to do with a socket whose bytes are relayed.
+   * The native server asks to do something with a socket whose bytes are relayed.
    *
    * @param {number} number the relay's number
    * @param {number} action what to do
@@ -138,7 +138,7 @@ class HttpFront {
    * @returns {void}
    */
   relayed(number, action, bytes) {
-    pumped(this, number, action, bytes);
+    handleRelayAction(this, number, action, bytes);
   }
 
   /**

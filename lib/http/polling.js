@@ -238,7 +238,7 @@ function sessionOf({ req, opened }) {
 }
 
 /**
- * A connection has ended: packets that have not come whole are for nobody any more.
+ * A connection has ended: a request that is still bringing packets for it is ended, too.
  *
  * @param {import('./front').HttpFront} front whose connection it was
  * @param {string} sid its session

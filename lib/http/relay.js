@@ -21,7 +21,7 @@ const relayed = new WeakMap();
  * @param {import('stream').Duplex} socket the socket
  * @returns {void}
  */
-function pump(front, number, socket) {
+function startRelay(front, number, socket) {
   const native = front.native;
   const sockets = relayed.get(front) ?? new Map();
   relayed.set(front, sockets.set(number, socket));
@@ -48,7 +48,7 @@ function pump(front, number, socket) {
  * @param {Buffer} [bytes] what to write
  * @returns {void}
  */
-function pumped(front, number, action, bytes) {
+function handleRelayAction(front, number, action, bytes) {
   const socket = relayed.get(front)?.get(number);
   if (socket === undefined) {
     return;
@@ -67,4 +67,4 @@ function pumped(front, number, action, bytes) {
   }
 }
 
-module.exports = { pump, pumped };
+module.exports = { handleRelayAction, startRelay };

@@ -2,7 +2,7 @@
 
 /**
  * What opened a connection. Node's request holds its socket, their streams and listeners and what the
- * parser left behind, several kilobytes for as long as the client stays. So a request that nobody but
+ * parser left behind, several kilobytes for as long as the client stays. So a request that only
  * this package has seen is kept as text, and made again when the application asks for it.
  */
 
@@ -50,7 +50,7 @@ class RequestSnapshot {
   }
 
   /**
-   * Whether somebody but this package may hold the request that came.
+   * Whether the application may have a reference to the request that came.
    *
    * @returns {boolean} if not, it is kept as text
    */
@@ -75,8 +75,8 @@ class RequestSnapshot {
 }
 
 /**
- * Tells whether a request has been seen by nobody but this package: then nobody has put anything on
- * it or holds it, and nobody will miss it.
+ * Tells whether only this package has seen a request: then no other code has changed it or keeps a
+ * reference to it.
  *
  * @param {import('./front').HttpFront} front where the request came
  * @param {http.IncomingMessage} request the request
@@ -86,11 +86,11 @@ function isUnseen(front, request) {
   const { engine, options, httpServers } = front;
   const event = request.upgrade ? 'upgrade' : 'request';
   return (
-    // Made by Node itself, for a socket of its own that says no more than where it comes from.
+    // Made by Node itself, for a socket of its own that has nothing to it but its addresses.
     request.constructor === http.IncomingMessage &&
     request.socket instanceof net.Socket &&
     !request.socket.encrypted &&
-    // Nobody else listens where it came.
+    // No other listener of the http.Server gets it.
     httpServers.every((one) => one.listenerCount('connection') <= 1) &&
     httpServers.every((one) => one.listenerCount(event) <= 1) &&
     options.allowRequest === undefined &&

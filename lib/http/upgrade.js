@@ -2,14 +2,14 @@
 
 /**
  * Websockets: handed over to the native server, and gone from the event loop if they are plain
- * sockets with a descriptor. Others (TLS, and every socket on Windows) are pumped.
+ * sockets with a descriptor. Others (TLS, and every socket on Windows) are relayed.
  */
 
 const { verifyWebsocket } = require('../native/binding');
 const { InvalidSessionIdError } = require('../errors');
 const { Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
-const { pump } = require('./relay');
+const { startRelay } = require('./relay');
 const { refuseUpgrade } = require('./refusals');
 const { fromOf } = require('./request');
 const { addressesOf, standForClient } = require('./request-snapshot');
@@ -172,7 +172,7 @@ function handOver(front, req, socket, head, descriptor, res, id) {
   }
   const connection = verdict === OPENS ? front.opened(number, id, req, address) : undefined;
   if (descriptor < 0) {
-    pump(front, number, socket);
+    startRelay(front, number, socket);
     return;
   }
   const addresses = connection?.snapshot.isSeen ? addressesOf(socket) : undefined;

@@ -109,7 +109,7 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         const body = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
         server.response(subject, a, b, values[i + 5], body);
       } else if (kind === RELAY) {
-        server.pump(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
+        server.relayed(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {
         server.packet(subject, a, b, attachments[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === CONNECT) {

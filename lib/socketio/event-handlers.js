@@ -301,7 +301,7 @@ class EventHandlers {
    * @param {Buffer} [bytes] what to write
    * @returns {void}
    */
-  pump(number, action, bytes) {
+  relayed(number, action, bytes) {
     this.#front.relayed(number, action, bytes);
   }
 }
