@@ -26,7 +26,7 @@ mod engineio;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-/// The work that `bench/instructions` counts; `docs/performance-guard.md` tells of it.
+/// The work that `bench/instructions` counts; see `docs/performance-guard.md`.
 #[cfg(feature = "instructions")]
 #[doc(hidden)]
 #[path = "../bench/instructions/cases/mod.rs"]

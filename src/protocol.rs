@@ -27,21 +27,21 @@
 
 use std::fmt;
 
-/// A value as JavaScript gets it.
+/// A value for JavaScript.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Constant {
     Number(i64),
     Letter(char),
 }
 
-/// Constants that belong together: an object for JavaScript.
+/// A group of constants: an object in JavaScript.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) name: &'static str,
     pub(crate) constants: &'static [(&'static str, Constant)],
 }
 
-/// Everything that JavaScript is told.
+/// All groups, which are exported to JavaScript.
 pub(crate) const GROUPS: &[&Group] = &[
     &LAYOUT,
     &RecordKind::GROUP,
@@ -56,7 +56,7 @@ pub(crate) const GROUPS: &[&Group] = &[
 ];
 
 /// Defines an enum whose values JavaScript knows by number: `NAME_IN_JAVASCRIPT: Variant = number`.
-/// What a variant carries besides is none of JavaScript's business, or travels beside the number.
+/// The data of a variant, if it has any, stays in Rust or is passed beside the number.
 macro_rules! numbers {
     ($(#[$meta:meta])* $visibility:vis enum $name:ident {
         $($(#[$doc:meta])* $constant:ident: $variant:ident $(($payload:ty))? = $number:literal,)+
@@ -73,7 +73,7 @@ macro_rules! numbers {
                 constants: &[$((stringify!($constant), Constant::Number($number)),)+],
             };
 
-            /// The number by which JavaScript knows it.
+            /// Its number in JavaScript.
             #[inline]
             $visibility const fn number(self) -> i64 {
                 match self {
@@ -113,15 +113,15 @@ macro_rules! letters {
     };
 }
 
-/// A place in a record, or an argument, where there is nothing: no acknowledgement, no method, no
-/// attachments, no descriptor.
+/// Stands for no value in a record or an argument: no acknowledgement, no method, no attachments, no
+/// descriptor.
 pub(crate) const NONE: i64 = -1;
 
-/// How many values a record has.
+/// The number of values in a record.
 pub(crate) const RECORD_FIELDS: usize = 6;
 
-/// What the place of the first attachment is multiplied by before their number is added: more than
-/// there can be of one message.
+/// The place of the first attachment is multiplied by this before their number is added. It is more than
+/// the attachments that one message can have.
 pub(crate) const ATTACHMENT_RADIX: i64 = 1 << 14;
 
 /// What the number of a LoopbackSocket is multiplied by before the index of a method is added: how
@@ -373,7 +373,7 @@ letters! {
     pub(crate) enum EmitFlag {
         /// Dropped for a client that has something else queued.
         VOLATILE: Volatile = 'v',
-        /// Not to be compressed; only those who watch packets are told.
+        /// Not to be compressed; only events of packets tell of it.
         UNCOMPRESSED: Uncompressed = 'u',
     }
 }
@@ -520,7 +520,7 @@ numbers! {
     /// What a session answers to the outcome of a handler, besides the index of the onConnected
     /// handler to run.
     pub(crate) enum SessionAnswer {
-        /// Nothing is to be done.
+        /// There is nothing to do.
         NOTHING: Nothing = -1,
         /// Report the methods with `bound`.
         BIND: Bind = -2,

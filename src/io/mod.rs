@@ -6,7 +6,7 @@
 //! load          how close together messages come
 //! transport     both halves of any stream            stream    the operating system's streams
 //! adopt_fd      takes a descriptor from Node         relay     a stream whose bytes Node carries
-//! write_buffer  bytes that wait for a client         host      what Node does, and is told
+//! write_buffer  bytes that wait for a client         host      what Node does for streams
 //! ```
 //!
 //! Nothing here knows what the bytes mean.

@@ -1,4 +1,4 @@
-//! Streams of the operating system, and who waits for them.
+//! Streams of the operating system, and the readers and writers that wait for them.
 //!
 //! A descriptor is registered once, for both directions, and keeps its readiness until an operation
 //! would block. What must stay true: a waiting reader or writer is woken by the first event after its

@@ -45,6 +45,6 @@ pub(crate) enum Event<'a> {
     Exempt,
     /// The time of an [`Effect::Timer`](super::Effect::Timer) has come, or time has passed otherwise.
     Tick,
-    /// The socket is gone.
+    /// The socket has disconnected.
     Disconnected,
 }

@@ -4,9 +4,8 @@
 //! [`Event`] with the time in milliseconds, and does what the returned [`Effects`] say, in their
 //! order. The session owns which LoopbackSockets serve the socket ([`Instance`]), how far each
 //! attempt to authenticate is ([`Attempt`]) and which methods are bound. Names are opaque to it;
-//! credentials, arguments, results and acknowledgements never reach it: whoever may acknowledge an event
-//! holds its acknowledgement. It knows no clock, no thread, no socket and no
-//! JavaScript.
+//! credentials, arguments, results and acknowledgements never reach it. It knows no clock, no thread, no
+//! socket and no JavaScript.
 //!
 //! What must stay true, whatever the host sends and in whatever order:
 //! - a method runs only for a socket that its own instance has authenticated;
@@ -68,7 +67,7 @@ pub(crate) struct Session {
     /// An instance has authenticated the socket, or the application exempted it: it is not
     /// pending any more and never will be again.
     is_exempt: bool,
-    /// The socket is gone, or an effect has told the host to end it.
+    /// The socket has disconnected, or an effect has told the host to end it.
     ended: bool,
     attempts: Attempts,
 }

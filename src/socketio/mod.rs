@@ -5,7 +5,7 @@
 //! server         namespaces and sockets, and what a client's packets do
 //! socket         one client in one namespace          client     the sockets of one connection
 //! namespace      sockets, and who gets a broadcast    sockets    a connection's, by their namespaces
-//! rooms          who is in which room
+//! rooms          the sockets in each room
 //! packet         the payload of a packet             parser/    the encoding of packets
 //! events         what JavaScript is told              commands   what JavaScript tells the server
 //! ```

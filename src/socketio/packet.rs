@@ -123,8 +123,8 @@ fn is_reserved(name: &[u8]) -> bool {
     RESERVED.contains(&name)
 }
 
-/// Whether a character may not stand in a JSON string as it is (RFC 8259, section 7). Serde reads
-/// strings as bytes without that check.
+/// Whether a character must be escaped in a JSON string (RFC 8259, section 7). Serde does not check that
+/// when it reads strings as bytes.
 fn is_control(byte: &u8) -> bool {
     *byte < 0x20
 }

@@ -122,7 +122,7 @@ pub const CASES: &[Case] = &[
     Case::new("server/polling-calls", 160, server::polling_calls),
 ];
 
-/// Does what is to be counted.
+/// Runs the work that is counted.
 fn count<T>(work: impl FnOnce() -> T) -> T {
     let mut work = Some(work);
     let mut result = None;

@@ -1,4 +1,4 @@
-//! What a packet carries and how it looks on the wire: [`crate::socketio::packet`] and
+//! The payload and the encoding of packets: [`crate::socketio::packet`] and
 //! [`crate::socketio::parser`].
 
 use std::hint::black_box;

@@ -33,7 +33,7 @@ use crate::socketio::options::Options;
 use crate::socketio::parser::Parser;
 use crate::socketio::server::Server;
 
-/// What the server told since it was last asked.
+/// What the server has told since the last [`World::forget`].
 #[derive(Default)]
 pub(super) struct Told {
     /// The events.
@@ -61,7 +61,7 @@ impl EventLog {
 impl events::EventSink for EventLog {
     fn push(&self, mut event: Event) {
         self.note(|told| {
-            // As after delivery to JavaScript, so that the client is read on.
+            // As after delivery to JavaScript, so that the client is read further.
             drop(event.take_permit());
             told.events.push(event);
         });
@@ -211,7 +211,7 @@ impl World {
         }))
     }
 
-    /// Runs the server until it has told that many things.
+    /// Runs the server until it has queued that many events.
     pub(super) fn until_told(&self, events: usize) {
         self.until(|told| (told.events.len() >= events).then_some(()));
     }
@@ -221,7 +221,7 @@ impl World {
         self.until(|told| (told.written >= bytes).then_some(()));
     }
 
-    /// Looks at what the server told.
+    /// Passes what the server has told to `look`.
     pub(super) fn told<T>(&self, look: impl FnOnce(&Told) -> T) -> T {
         look(&self.log.0.lock())
     }

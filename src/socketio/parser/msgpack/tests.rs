@@ -100,7 +100,7 @@ fn packet_fields_may_come_in_any_order() {
     for message in [
         &b"\x84\xa4type\x02\xa3nsp\xa2/a\xa4data\x92\xa1m\xc4\x01x\xa2id\x07"[..],
         b"\x84\xa2id\x07\xa4data\x92\xa1m\xc4\x01x\xa3nsp\xa2/a\xa4type\x02",
-        // With a field that nobody asked for, and one that comes twice.
+        // With an unknown field, and one that comes twice.
         b"\x86\xa7options\x81\xa1c\xc3\xa2id\x01\xa4data\x92\xa1m\xc4\x01x\xa3nsp\xa2/a\xa4type\x02\xa2id\x07",
     ] {
         let packet = read(message).unwrap();
@@ -350,7 +350,7 @@ proptest! {
         if let Ok(packet) = read(&message)
             && let Some(data) = told(packet.inner).2
         {
-            // What goes on to JavaScript is one whole value.
+            // What JavaScript gets is one complete value.
             prop_assert!(is_one_value(&data));
         }
     }
