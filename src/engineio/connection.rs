@@ -629,7 +629,7 @@ impl<D: Data> Connection<D> {
     }
 
     /// Begins to receive packets that come as the body of a request. False if others are being received,
-    /// which closes the connection, since dropping them would lose them without notice.
+    /// which closes the connection, since dropping them would lose them silently.
     pub(super) fn begin_post(self: &Arc<Self>) -> bool {
         let is_first = !self.receiving.swap(true, Ordering::AcqRel);
         if !is_first {

@@ -115,7 +115,7 @@ pub(super) fn answers_out_large(n: u32) {
     answers(n, 1024);
 }
 
-/// Carries out these lines, which write that many bytes.
+/// Executes these lines, which write that many bytes.
 fn execute(world: &World, lines: String, expected: usize) {
     count(|| {
         world.push(lines);

@@ -1,5 +1,5 @@
 //! The browser's client, `/socket.io/socket.io.js`: which requests are for it, and the heads of the
-//! responses. The front has the files.
+//! responses. The front reads the files.
 
 use bytes::Bytes;
 use http::header::{
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::response;
 
-/// The bundles there are, each with its map.
+/// The available bundles, each with its source map.
 const NAMES: [&str; 8] = [
     "socket.io.js",
     "socket.io.js.map",
@@ -21,7 +21,7 @@ const NAMES: [&str; 8] = [
     "socket.io.msgpack.min.js.map",
 ];
 
-/// The encodings in which a bundle can be sent, besides as it is.
+/// The encodings in which a bundle can be sent, besides `identity`.
 const ENCODINGS: [&str; 3] = ["br", "gzip", "deflate"];
 
 /// The bundle that a request is for; `folder` is the server's path, with a slash at its end.
@@ -31,7 +31,7 @@ pub(crate) fn name(folder: &str, target: &str) -> Option<&'static str> {
     NAMES.into_iter().find(|known| *known == name)
 }
 
-/// The head of the response that brings a bundle of a version; the body is to be encoded as its
+/// The head of the response with a bundle of this version; the body must be encoded as its
 /// `Content-Encoding` says.
 pub(crate) fn head(name: &str, version: &str, headers: &HeaderMap) -> Option<Response<()>> {
     let etag = format!("\"{version}\"");
@@ -59,7 +59,7 @@ pub(crate) fn head(name: &str, version: &str, headers: &HeaderMap) -> Option<Res
     Some(response)
 }
 
-/// The response to a request for a bundle that is not there.
+/// The response to a request for a bundle that does not exist.
 pub(crate) fn not_found(name: &str) -> Response<Bytes> {
     let mut response = response::empty(StatusCode::NOT_FOUND);
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -71,8 +71,8 @@ pub(crate) fn not_found(name: &str) -> Response<Bytes> {
     response
 }
 
-/// Of the encodings there are, the one that an `Accept-Encoding` weighs most; of several the one it
-/// names first, those it does not name (`*`) last. `None` if it takes none of them.
+/// The available encoding with the highest weight in an `Accept-Encoding`; of several, the one that it
+/// names first, and those that it does not name (`*`) last. `None` if it accepts none of them.
 fn preferred_encoding(accepted: &str) -> Option<&'static str> {
     let accepted: Vec<_> = accepted.split(',').map(encoding_and_weight).collect();
     let place = |name: &str| accepted.iter().position(|(one, _)| one == name);
@@ -93,7 +93,7 @@ fn preferred_encoding(accepted: &str) -> Option<&'static str> {
     best.map(|(_, _, name)| name)
 }
 
-/// The name and the weight of one encoding of an `Accept-Encoding`; 0 if its weight is no number.
+/// The name and the weight of one encoding of an `Accept-Encoding`; 0 if the weight is not a number.
 fn encoding_and_weight(text: &str) -> (String, f64) {
     let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
     let name = parts.next().unwrap_or_default();

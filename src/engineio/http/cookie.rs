@@ -1,9 +1,9 @@
-//! The cookie with a session's id, by which load balancers can tell where the session is.
+//! The cookie with a session's id, which load balancers use to route its requests.
 
 use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What `encodeURIComponent` escapes.
+/// The characters that `encodeURIComponent` escapes.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -15,11 +15,11 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// A cookie but for its value.
+/// A cookie without its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cookie {
     pub(crate) name: String,
-    /// As in `Set-Cookie`, each with `; ` in front.
+    /// As in `Set-Cookie`, each after `; `.
     pub(crate) attributes: String,
 }
 

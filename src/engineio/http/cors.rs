@@ -8,7 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-/// What pages of other origins may do.
+/// The CORS options of the application.
 #[derive(Debug, Clone)]
 pub(crate) struct Cors {
     pub(crate) methods: Option<HeaderValue>,
@@ -27,18 +27,18 @@ pub(crate) struct Cors {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AllowedOrigin {
     Any,
-    /// This one, whoever asks.
+    /// This one, whatever the origin of the request.
     Fixed(HeaderValue),
-    /// The one that asks, if it is allowed.
+    /// The origin of the request, if it is allowed.
     Reflected(bool),
 }
 
-/// What CORS adds to the response to a request.
+/// What CORS adds to a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// Each `Vary` is to be added to those that the response has.
+    /// A `Vary` is added to those that the response has already.
     pub(crate) headers: HeaderMap,
-    /// The status, if that is all of the response.
+    /// The status, if the response consists of it alone.
     pub(crate) ends: Option<StatusCode>,
 }
 

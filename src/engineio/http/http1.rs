@@ -1,4 +1,4 @@
-//! Responses as HTTP/1.1 has them (RFC 9112), for a stream that is a front's no more.
+//! Encodes responses in HTTP/1.1 (RFC 9112), for a stream that a front has handed over.
 
 use bytes::Bytes;
 use http::header::{
@@ -6,8 +6,8 @@ use http::header::{
 };
 use http::{HeaderName, Response};
 
-/// A header's name as Engine.IO writes it. Case has no meaning, but there are listeners to the headers
-/// of responses that look for `Content-Type`.
+/// A header's name as Engine.IO writes it. Case has no meaning in HTTP, but listeners for response
+/// headers look for `Content-Type`.
 pub(crate) fn name(name: &HeaderName) -> &str {
     const NAMES: [(HeaderName, &str); 6] = [
         (CONTENT_TYPE, "Content-Type"),

@@ -1,10 +1,9 @@
-//! Long polling of browsers that can only load scripts: responses are scripts, and packets come from
-//! a form.
+//! JSONP, long polling for browsers that can only load scripts: responses are scripts, and packets are
+//! posted as a form.
 
 use bytes::Bytes;
 
-/// The script that brings packets to a client, which told the index of its callback in the parameter
-/// `j`.
+/// The script with packets for a client. The parameter `j` is the index of its callback.
 pub(crate) fn script(callback: &str, payload: &[u8]) -> Bytes {
     let index: String = callback.chars().filter(char::is_ascii_digit).collect();
     let text = String::from_utf8_lossy(payload);
@@ -21,8 +20,8 @@ pub(crate) fn script(callback: &str, payload: &[u8]) -> Bytes {
 pub(crate) fn packets(form: &[u8]) -> Option<Bytes> {
     let form = form.strip_prefix(b"?").unwrap_or(form);
     let (_, packets) = form_urlencoded::parse(form).find(|(name, _)| name == "d")?;
-    // Browsers make \r\n of a line break, so a client sends `\n` for one and `\\n` for these two
-    // characters.
+    // Browsers replace line breaks by \r\n, so a client sends `\n` for a line break and `\\n` for these
+    // two characters.
     let mut unescaped = String::with_capacity(packets.len());
     let mut rest = &*packets;
     while let Some(at) = rest.find('\\') {

@@ -1,17 +1,17 @@
-//! Engine.IO's HTTP: which requests open or use a session, and what all of them are answered.
+//! Engine.IO's HTTP: which requests open or use a session, and their responses.
 //!
 //! ```text
-//! query        what a request's URL says     verify       whether it may open or use a session
+//! query        the parameters of a URL      verify       whether a request may use a session
 //! origin       which pages may connect       websocket    the client's handshake of a websocket
-//! refusal      why not, and the response     response     what polls and packets are answered
+//! refusal      refusals and their responses  response     responses to polls and packets
 //! jsonp        scripts and forms             cookie       the session's id for load balancers
 //! cors         which pages may read it       client_file  the browser's client
 //! http1        responses as bytes
 //! ```
 //!
-//! Pure: no I/O and no runtime, on the types of the `http` crate. A front (Node's http.Server) hands in
-//! what a request says, asks the application what only that knows, and writes the response. What must
-//! stay true: no front decides anything of this itself, so that each front answers the same.
+//! Pure: no I/O and no runtime, on the types of the `http` crate. A front (Node's http.Server) passes in
+//! a request, asks the application for its decisions, and writes the response. What must stay true: no
+//! front decides any of this itself, so that all fronts answer alike.
 
 pub(crate) mod client_file;
 pub(crate) mod cookie;
@@ -25,16 +25,16 @@ pub(crate) mod response;
 pub(crate) mod verify;
 pub(crate) mod websocket;
 
-/// What the application has set.
+/// The options of the application.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
-    /// The origins whose pages may connect; every one, without.
+    /// The origins whose pages may connect; all of them if it is not set.
     pub(crate) allowed_origins: Option<origin::AllowedOrigins>,
     pub(crate) cookie: Option<cookie::Cookie>,
 }
 
-/// What the targets of the requests begin with that are the server's, as on Engine.IO: its path,
-/// which has no slash at its end.
+/// The prefix of the targets of the server's requests, as in Engine.IO: its path without a slash at its
+/// end.
 pub(crate) fn prefix(path: &str, add_trailing_slash: bool) -> String {
     let slash = if add_trailing_slash { "/" } else { "" };
     format!("{path}{slash}")

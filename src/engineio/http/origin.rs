@@ -12,7 +12,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AllowedOrigins {
     pub(crate) origins: Vec<String>,
-    /// Whether the application is asked about other origins: it has a pattern or a function.
+    /// Whether the application decides about other origins, by a pattern or a function.
     pub(crate) asks: bool,
 }
 
@@ -21,16 +21,16 @@ pub(crate) struct AllowedOrigins {
 pub(crate) enum Verdict {
     Allowed,
     Forbidden,
-    /// The application is to be asked.
+    /// The application decides.
     Ask,
 }
 
 impl AllowedOrigins {
-    /// Whether the page that makes a request may connect. A request that no page of another origin can
-    /// make passes: one without an origin.
+    /// Whether the page that makes a request may connect. A request without an origin passes, since no
+    /// page of another origin can make one.
     pub(crate) fn check(&self, headers: &HeaderMap, is_jsonp: bool) -> Verdict {
         let Some(origin) = origin(headers, is_jsonp) else {
-            // What a browser says of the page (Fetch Metadata).
+            // The browser's statement about the page (Fetch Metadata).
             let site = headers.get(SEC_FETCH_SITE).map(http::HeaderValue::as_bytes);
             return match site {
                 Some(b"cross-site" | b"same-site") => Verdict::Forbidden,
@@ -62,11 +62,11 @@ pub(crate) fn origin(headers: &HeaderMap, is_jsonp: bool) -> Option<Cow<'_, str>
     }
     let referer = headers.get(header::REFERER);
     let origin = referer.and_then(|referer| origin_of_url(referer.to_str().ok()?));
-    // A script of a page that does not say which one it is has an opaque origin.
+    // A script of a page without a referrer has an opaque origin.
     Some(origin.map_or(Cow::Borrowed("null"), Cow::Owned))
 }
 
-/// The origin of a URL of the web; `None` if it is opaque, or there is none.
+/// The origin of an HTTP URL; `None` if it is opaque, or there is none.
 fn origin_of_url(url: &str) -> Option<String> {
     let (url, _) = url.split_once('#').unwrap_or((url, ""));
     let url: Uri = url.parse().ok()?;

@@ -1,16 +1,16 @@
-//! What the query of a request's target says.
+//! Parses the query of a request's target.
 
 use std::borrow::Cow;
 
 use super::super::ProtocolVersion;
 
-/// The parameters of Engine.IO. Of one that is there twice, the last counts.
+/// The parameters of Engine.IO. If one occurs twice, the last counts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Query<'a> {
     /// `EIO`: version 3 unless it is 4.
     pub(crate) protocol: ProtocolVersion,
     pub(crate) transport: Option<Cow<'a, str>>,
-    /// The session that the request uses; an empty one is none.
+    /// The session that the request uses; an empty value counts as none.
     pub(crate) sid: Option<Cow<'a, str>>,
     /// `b64`: the client takes binary packets only as base64.
     pub(crate) base64_only: bool,

@@ -1,4 +1,4 @@
-//! Requests that are refused: Engine.IO's codes and words, and what the client is answered.
+//! Refusals of requests: Engine.IO's codes and messages, and the responses.
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
@@ -10,7 +10,7 @@ use super::response;
 use super::websocket::VERSIONS;
 use crate::protocol::Refusal;
 
-/// Engine.IO's code and words.
+/// Engine.IO's code and message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Code(pub(crate) u8, pub(crate) &'static str);
 
@@ -26,7 +26,7 @@ const UNSUPPORTED_PROTOCOL: Code = Code(5, "Unsupported protocol version");
 pub(crate) enum Detail {
     Text(String),
     Number(u8),
-    /// The request does not say.
+    /// The request does not have it.
     Missing,
 }
 
@@ -71,8 +71,8 @@ impl Refusal {
         })
     }
 
-    /// What the application is told besides the code, as Engine.IO has it; what the application itself
-    /// knows (its error, its message) it adds.
+    /// The details that the application is told besides the code, as in Engine.IO. The front adds those of
+    /// the application itself (its error, its message).
     pub(crate) fn details(
         self,
         method: &Method,
@@ -130,7 +130,7 @@ impl Refusal {
         }
     }
 
-    /// What the client is told; for a websocket that is none, in the words of the npm package `ws`.
+    /// What the client is told; for an invalid WebSocket handshake, in the words of the npm package `ws`.
     fn words(self) -> Option<&'static str> {
         Some(match self {
             Self::WebsocketMethod => "Invalid HTTP method",
@@ -155,13 +155,13 @@ impl Refusal {
 
     /// The response to a request of long polling.
     ///
-    /// `message` is what the application has the client told, as JSON.
+    /// `message` is the application's message for the client, as JSON.
     pub(crate) fn response(self, message: Option<&str>) -> Response<Bytes> {
         let Some(Code(code, words)) = self.code() else {
             let mut response = response::empty(self.status());
             if matches!(self, Self::Unavailable | Self::PayloadTooLarge) {
-                // Kept alive, the connection would keep the server from closing, or bring the rest of a
-                // body that nobody wants.
+                // A connection that stayed open would keep the server from closing, or deliver the rest of
+                // a refused body.
                 let headers = response.headers_mut();
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -178,7 +178,7 @@ impl Refusal {
 
     /// The response to an upgrade, after which its connection is closed.
     ///
-    /// `message` is what the application has the client told.
+    /// `message` is the application's message for the client.
     pub(crate) fn upgrade_response(self, message: Option<String>) -> Response<Bytes> {
         let status = match self {
             // Engine.IO answers 400, whatever the reason; RFC 6455, section 10.2, has 403 for an origin.
@@ -195,7 +195,7 @@ impl Refusal {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
         headers.insert(CONTENT_LENGTH, length.into());
         if self == Self::WebsocketVersion {
-            // RFC 6455, section 4.4: the client learns which versions there are.
+            // RFC 6455, section 4.4: tells the client the supported versions.
             let versions = VERSIONS.map(|version| version.to_string()).join(", ");
             if let Ok(versions) = versions.try_into() {
                 headers.insert(SEC_WEBSOCKET_VERSION, versions);

@@ -10,15 +10,15 @@ use super::cookie::Cookie;
 use super::jsonp;
 use super::query::Query;
 
-/// How many headers a response has, but for a cookie.
+/// The number of headers of a response without a cookie.
 const HEADERS: usize = 4;
 
-/// What a client that polls takes.
+/// What a polling client accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Format {
-    /// The parameter `j` of one that takes scripts only.
+    /// The parameter `j` of a client that accepts only scripts.
     callback: Option<Box<str>>,
-    /// Whether it takes a body for a page with a script in it: Internet Explorer.
+    /// Whether it would render a body as a page with scripts: Internet Explorer.
     is_old_browser: bool,
 }
 
@@ -33,7 +33,7 @@ impl Format {
         }
     }
 
-    /// Whether packets come as a form.
+    /// Whether packets are posted as a form.
     pub(crate) fn is_jsonp(&self) -> bool {
         self.callback.is_some()
     }
@@ -59,9 +59,9 @@ impl Format {
         response
     }
 
-    /// The response to packets that are taken.
+    /// The response to packets that were accepted.
     pub(crate) fn accepted(&self) -> Response<Bytes> {
-        // Browsers offer plain text for download.
+        // Some browsers would offer plain text for download.
         self.response("text/html", Bytes::from_static(b"ok"))
     }
 
@@ -84,15 +84,15 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// A response of nothing but a status.
+/// A response with only a status.
 pub(super) fn empty(status: StatusCode) -> Response<Bytes> {
     let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
     response
 }
 
-/// The cookie of a session that is opened. Its value is the session's id, unless the application has
-/// encoded that by a function of its own.
+/// The cookie of a new session. Its value is the session's id, unless the application encodes that with
+/// its own function.
 pub(crate) fn cookie(
     cookie: Option<&Cookie>,
     id: &str,

@@ -16,17 +16,17 @@ pub(crate) enum Asks {
     Use(Sid),
 }
 
-/// A session that exists.
+/// An existing session.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Session {
     pub(crate) transport: TransportType,
     pub(crate) protocol: ProtocolVersion,
 }
 
-/// Checks a request by what its method and its query say. `find` looks for a session that lives.
+/// Checks a request by its method and its query. `find` looks up an open session.
 ///
 /// # Errors
-/// The refusal a client is to be told.
+/// The refusal that the client is told.
 pub(crate) fn verify(
     config: &Config,
     method: &Method,
@@ -67,10 +67,10 @@ pub(crate) fn verify(
     Ok(Asks::Use(sid))
 }
 
-/// Checks, when everything else allows a session to be opened, that its protocol is let in.
+/// Checks, after everything else, that sessions of this protocol version are accepted.
 ///
 /// # Errors
-/// The refusal a client is to be told.
+/// The refusal that the client is told.
 pub(crate) fn verify_protocol(
     config: &Config,
     asks: Asks,
