@@ -130,9 +130,10 @@ const DEVIATIONS = [
   },
   {
     name: 'packets for several namespaces that arrive together',
-    is: ({ history, places, reference, native }) =>
+    is: ({ options, history, places, reference, native }) =>
       history.some(isForSeveralNamespaces) &&
-      places.every((where) => isSameByNamespace(reference[where], native[where])),
+      (places.every((where) => isSameByNamespace(reference[where], native[where])) ||
+        (options.hasParents === true && isEndedUnanswered({ places, reference, native }))),
   },
   {
     name: 'queued pongs of Engine.IO 3',
@@ -453,6 +454,26 @@ function withExactIds(notes, names) {
 function isForSeveralNamespaces({ packets = [] }) {
   const names = packets.map((packet) => /^4\d(?:\d+-)?(\/[^,?]*)?/.exec(packet)?.[1] ?? '/');
   return new Set(names).size > 1 && packets.some((packet) => /^40/.test(packet));
+}
+
+/**
+ * @param {Partial<Found>} found
+ * @returns {boolean} whether nothing differs but that npm socket.io had refused a namespace, and so told
+ *   the client, before the end of the connection
+ */
+function isEndedUnanswered({ places, reference, native }) {
+  const isRefusal = (note) =>
+    /^44\/[^,]*,\{"message":"Invalid namespace"\}$/.test(note.text ?? note);
+  const isEnd = (note) => ['6', '1'].includes(note) || (Array.isArray(note) && note[0] === 'close');
+  const left = (notes = [], isLeftOut) => JSON.stringify(notes.filter((note) => !isLeftOut(note)));
+  return (
+    places.some((where) => reference[where]?.some(isRefusal)) &&
+    places.every(
+      (where) =>
+        left(reference[where], (note) => isRefusal(note) || isEnd(note)) ===
+        left(native[where], isEnd),
+    )
+  );
 }
 
 /**
