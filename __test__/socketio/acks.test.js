@@ -227,7 +227,9 @@ describe('the acknowledgements of a broadcast', () => {
       const { id } = raw.socket.conn;
       raw.terminate();
       // JavaScript is busy until Rust does not know the session any more.
-      while (world.io._link.native.verify(false, 'websocket', id, true, true) !== UNKNOWN_SESSION);
+      const { native } = world.io._link;
+      const url = `/socket.io/?EIO=4&transport=websocket&sid=${id}`;
+      while (native.verifyUpgrade('GET', url, {}, true) !== UNKNOWN_SESSION);
       assert.equal(raw.socket.connected, true);
       const answers = await world.io.timeout(10_000).emitWithAck('question');
       assert.deepEqual(answers, ['answer']);
