@@ -11,12 +11,12 @@
 const net = require('net');
 
 /** No websocket has this number. */
-const NONE = 0;
+const NO_OWNER = 0;
 
 class AcceptedWebsockets {
   /** How many are open. */
   size = 0;
-  #last = NONE;
+  #last = NO_OWNER;
   /** @type {Map<net.Server | undefined, number>} those whose end concerns only the server */
   #numbers = new Map();
   /** @type {Map<number, {owner: net.Server | undefined, closed?: () => void}>} by number */
