@@ -252,6 +252,16 @@ const DEVIATIONS = [
         (/"4\d(\d+-)?\/\//.test(sent) && has(reference, /"malformed"/))),
   },
   {
+    name: 'an incomplete POST when its client leaves polling',
+    is: (found) =>
+      found.step.kind === 'frames' &&
+      found.history.some(({ kind }) => kind === 'begin') &&
+      only(found, /request/) &&
+      found.places.every(
+        (where) => found.reference[where]?.join() === 'ECONNRESET' && !found.native[where],
+      ),
+  },
+  {
     name: 'an incomplete POST when its connection is closed',
     is: (found) =>
       only(found, /request/) &&
