@@ -261,7 +261,7 @@ impl Host for EventQueue {
         }
     }
 
-    fn round(&self) -> oneshot::Receiver<()> {
+    fn after_iteration(&self) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
         if self.wake.lock().is_some() {
             self.taking.lock().iterations.push((READ_ITERATIONS, tell));
@@ -583,10 +583,13 @@ mod tests {
     #[test]
     fn a_requested_iteration_is_reported_after_the_event_loop_has_run_twice() {
         let queue = EventQueue::new();
-        let mut none = queue.round();
-        assert!(none.try_recv().is_err(), "nobody goes round");
+        let mut none = queue.after_iteration();
+        assert!(
+            none.try_recv().is_err(),
+            "JavaScript is not woken, so there is no iteration"
+        );
         queue.set_wake(Some(Box::new(|| {})));
-        let mut told = queue.round();
+        let mut told = queue.after_iteration();
         for is_told in [false, true] {
             assert!(queue.armed.load(Ordering::SeqCst), "JavaScript is woken");
             assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Empty));
@@ -595,7 +598,7 @@ mod tests {
             assert_eq!(told.try_recv().is_ok(), is_told);
         }
         assert!(!queue.take().more);
-        let mut told = queue.round();
+        let mut told = queue.after_iteration();
         queue.set_wake(None);
         assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed));
     }

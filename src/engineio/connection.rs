@@ -35,7 +35,7 @@ use crate::protocol::{CloseReason, Refusal};
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A thread that takes longer than this to catch up, or to notice that a timer is due, counts as busy.
-pub(super) const SOON: Duration = Duration::from_millis(250);
+pub(super) const BUSY_THRESHOLD: Duration = Duration::from_millis(250);
 
 /// How often a client that is behind is checked for whether it has caught up.
 const CATCHING_UP: Duration = Duration::from_millis(1);
@@ -341,17 +341,19 @@ impl<D: Data> Connection<D> {
         // Boxed: every connection has a task that rarely does this, and its future stays small.
         Box::pin(async move {
             let with = |look: fn(&Self) -> bool| connection.upgrade().filter(|it| look(it));
-            if let Some(round) = with(Self::is_read_by_node).map(|it| it.engine.events.round()) {
-                let _ = round.await;
+            if let Some(iteration) =
+                with(Self::is_read_by_node).map(|it| it.engine.events.after_iteration())
+            {
+                let _ = iteration.await;
             }
             if let Some(reactor) = with(|_| true).map(|it| it.engine.runtime.reactor.clone()) {
                 reactor.catch_up().await;
             }
             // Always: what JavaScript has taken counts as delivered before it has been processed.
-            if let Some(round) = with(|_| true).map(|it| it.engine.events.round()) {
-                let _ = round.await;
+            if let Some(iteration) = with(|_| true).map(|it| it.engine.events.after_iteration()) {
+                let _ = iteration.await;
             }
-            began.elapsed() < SOON
+            began.elapsed() < BUSY_THRESHOLD
         })
     }
 
@@ -846,12 +848,12 @@ pub(super) async fn in_time<T, D: Data>(
         if let Ok(outcome) = timeout(delay, &mut outcome).await {
             return Some(outcome);
         }
-        let is_late = began.elapsed() > delay + SOON;
-        let was_soon = Connection::catch_up(connection).await;
+        let is_late = began.elapsed() > delay + BUSY_THRESHOLD;
+        let was_idle = Connection::catch_up(connection).await;
         if let Ok(outcome) = timeout(Duration::ZERO, &mut outcome).await {
             return Some(outcome);
         }
-        if (was_soon && !is_late) || !std::mem::take(&mut may_be_late) {
+        if (was_idle && !is_late) || !std::mem::take(&mut may_be_late) {
             return None;
         }
     }

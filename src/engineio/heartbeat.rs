@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::ProtocolVersion;
 use super::config::Config;
-use super::connection::{Connection, Data, SOON};
+use super::connection::{BUSY_THRESHOLD, Connection, Data};
 use super::liveness::{IDLE, Liveness};
 use crate::protocol::CloseReason;
 
@@ -61,15 +61,15 @@ impl Grace {
         since: Instant,
         delay: Duration,
     ) -> bool {
-        let is_late = (since + delay).elapsed() > SOON;
-        let was_soon = Connection::catch_up(connection).await;
+        let is_late = (since + delay).elapsed() > BUSY_THRESHOLD;
+        let was_idle = Connection::catch_up(connection).await;
         let Some(connection) = connection.upgrade() else {
             return false;
         };
         if connection.liveness.state().1 != since {
             return true;
         }
-        let extends = self.extended != Some(since) && (is_late || !was_soon);
+        let extends = self.extended != Some(since) && (is_late || !was_idle);
         if extends {
             self.extended = Some(connection.liveness.restart());
         }
@@ -133,8 +133,9 @@ async fn ping<D: Data>(
             && strong.data.is_idle()
         {
             drop(strong);
-            let was_soon = Connection::catch_up(&connection).await && until.elapsed() < SOON;
-            if !was_soon && std::mem::take(&mut may_join_late) {
+            let was_idle =
+                Connection::catch_up(&connection).await && until.elapsed() < BUSY_THRESHOLD;
+            if !was_idle && std::mem::take(&mut may_join_late) {
                 joins_until = Some(Instant::now() + joins_within);
             } else if let Some(idle) = connection.upgrade().filter(|it| it.data.is_idle()) {
                 idle.finish(CloseReason::ForcedClose);

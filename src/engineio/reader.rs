@@ -97,21 +97,21 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
         let length = bytes.len();
         let closed = &mut self.peer_has_closed;
         let mut pinged = connection.protocol == ProtocolVersion::V3;
-        let (mut messages, mut beats) = (0, 0);
+        let (mut messages, mut heartbeats) = (0, 0);
         let fed = self.frames.feed(bytes, |message| {
             *closed |= matches!(message, Message::Close(_));
             pinged |= matches!(message, Message::Ping(_));
             messages += 1;
-            beats += u64::from(matches!(
+            heartbeats += u64::from(matches!(
                 message,
                 Message::Ping(_) | Message::Pong | Message::Text("2" | "3")
             ));
             handle(&handler, &connection, message)
         });
         let load = &handler.engine().runtime.reactor.load;
-        load.received(connection.number, length, messages, beats);
+        load.received(connection.number, length, messages, heartbeats);
         match fed {
-            Err(fault) => connection.close_for(fault),
+            Err(error) => connection.close_for(error),
             // Sends the answers to all pings in one write.
             Ok(()) if pinged => connection.flush(),
             Ok(()) => {}

@@ -41,7 +41,7 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// Resolves, or is dropped, after a full iteration of JavaScript's event loop: then it has read what
     /// was there when this was called, however busy it was.
-    fn round(&self) -> oneshot::Receiver<()> {
+    fn after_iteration(&self) -> oneshot::Receiver<()> {
         oneshot::channel().1
     }
 }

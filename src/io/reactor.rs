@@ -134,13 +134,13 @@ impl Reactor {
     #[cfg(unix)]
     pub(crate) fn poll_once(&self) -> bool {
         let polling = self.polling();
-        let found = self.descriptors.poll();
+        let polled = self.descriptors.poll();
         polling.poll_due();
-        if found.changes > 0 {
+        if polled.changes > 0 {
             self.poll_count.fetch_add(1, Ordering::Relaxed);
             self.load.polled();
         }
-        found.more
+        polled.more
     }
 
     /// Waits on the I/O thread until every reader has been polled for what its stream had when this was
@@ -168,9 +168,9 @@ impl Reactor {
     fn schedule(&self, reader: Arc<Reader>) {
         let mut due = self.due.lock();
         due.readers.push_back(reader);
-        let rings = due.polling == 0;
+        let needs_wake = due.polling == 0;
         drop(due);
-        if rings {
+        if needs_wake {
             self.wake.notify_one();
         }
     }
@@ -198,9 +198,9 @@ impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
         let mut due = self.0.due.lock();
         due.polling -= 1;
-        let rings = !due.readers.is_empty() && due.polling == 0;
+        let needs_wake = !due.readers.is_empty() && due.polling == 0;
         drop(due);
-        if rings {
+        if needs_wake {
             self.0.wake.notify_one();
         }
     }
@@ -234,16 +234,16 @@ async fn poll_until_acquired(reactor: &Arc<Reactor>) {
     while !reactor.poller.is_acquired() {
         let mut wake = pin!(reactor.wake.notified());
         let more = poll_fn(|cx| {
-            let rings = wake.as_mut().poll(cx).is_ready();
+            let needs_wake = wake.as_mut().poll(cx).is_ready();
             match queue.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
                     let more = reactor.poll_once();
                     if !more {
                         ready.clear_ready();
                     }
-                    Poll::Ready(more || rings)
+                    Poll::Ready(more || needs_wake)
                 }
-                _ if rings => {
+                _ if needs_wake => {
                     reactor.poll_due();
                     Poll::Ready(true)
                 }

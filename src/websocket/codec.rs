@@ -486,7 +486,7 @@ mod tests {
         let mut frames = Frames::new(1_000_000);
         frames
             .feed(announced, |_| unreachable!())
-            .expect("a beginning is no fault");
+            .expect("the beginning of a frame is valid");
         assert!(frames.partial.capacity() <= 14 * RESERVE_FACTOR);
         let mut frames = Frames::new(1_000_000);
         for (at, byte) in client(0x81, &[b'x'; 10_000]).iter_mut().enumerate() {
