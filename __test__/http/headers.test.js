@@ -4,6 +4,8 @@
 // add; and the client's bundle. The same as socket.io's.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const http = require('node:http');
 const { describe, it } = require('node:test');
 const zlib = require('node:zlib');
 const { Server } = require('../..');
@@ -64,6 +66,23 @@ describe('the cors option', () => {
       ]),
     );
   }
+
+  it(
+    'the headers of the cors option are written as by the cors package',
+    TIMEOUT,
+    served({ cors: { origin: here.origin, credentials: true } }, async ({ port }) => {
+      const req = http.request({ port, path: OPEN, ...preflight }).end();
+      const [response] = await once(req, 'response');
+      const names = response.rawHeaders.filter((name) => /^access-control/i.test(name));
+      assert.deepEqual(names.sort(), [
+        'Access-Control-Allow-Credentials',
+        'Access-Control-Allow-Headers',
+        'Access-Control-Allow-Methods',
+        'Access-Control-Allow-Origin',
+      ]);
+      response.resume();
+    }),
+  );
 
   it(
     'CORS headers are on every response of a session and on the response to an upgrade',

@@ -93,7 +93,7 @@ function answer(options, allowed, req, res, next) {
     isText(allowed) ? String(allowed) : isAllowed(origin, allowed),
   );
   for (let i = 0; i < headers.length; i += 2) {
-    res.setHeader(headers[i], headers[i + 1]);
+    res.setHeader(capitalized(headers[i]), headers[i + 1]);
   }
   for (const name of vary) {
     addVary(res, name);
@@ -104,6 +104,14 @@ function answer(options, allowed, req, res, next) {
     res.statusCode = status;
     res.end();
   }
+}
+
+/**
+ * @param {string} name a header's name
+ * @returns {string} the name as the `cors` package writes it
+ */
+function capitalized(name) {
+  return name.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase());
 }
 
 /**
