@@ -5,6 +5,8 @@
  * gives the reason.
  */
 
+const { isDeepStrictEqual } = require('node:util');
+const { encode } = require('notepack.io');
 const { decodeMsgpack, encodeMsgpack } = require('./msgpack');
 
 /**
@@ -98,6 +100,14 @@ const DEVIATIONS = [
       /"4[25](\d+-)?(\/[^,"]*,?)?\d*"/.test(sent) &&
       has(native, /"malformed"|"forced close"/) &&
       !has(reference, /"malformed"/),
+  },
+  {
+    name: 'MessagePack, Engine.IO 3: a namespace that does not exist',
+    is: ({ options, eio, reference, native }) =>
+      options.parser === 'msgpack' &&
+      eio === 3 &&
+      has(native, /"data":"Invalid namespace"/) &&
+      isDeepStrictEqual(native, refusedWithText(reference)),
   },
   {
     name: 'MessagePack: an event whose name is reserved, or neither a string nor a number',
@@ -347,6 +357,23 @@ function hasOddLength({ hex, body, type }) {
     if (!/^\d+$/.test(text)) return Number.isInteger(length);
     left = rest.slice(length);
   }
+}
+
+/**
+ * @param {any} noted
+ * @returns {any} the same, where a namespace that does not exist is refused with a string
+ */
+function refusedWithText(noted) {
+  if (Array.isArray(noted)) return noted.map(refusedWithText);
+  if (noted === null || typeof noted !== 'object') return noted;
+  const { says } = noted;
+  if (says?.type === 4 && says.data?.message === 'Invalid namespace') {
+    const packet = { ...says, data: says.data.message };
+    return { bytes: encode(packet).toString('hex'), says: packet };
+  }
+  return Object.fromEntries(
+    Object.entries(noted).map(([key, value]) => [key, refusedWithText(value)]),
+  );
 }
 
 /**
