@@ -263,8 +263,9 @@ fn broadcast_series<'a>(
     let series = Series::gather(frames);
     let receivers = namespace.audience(&audience);
     flush_set.broadcast(receivers.len() * series.len());
+    let max_backpressure = server.max_backpressure();
     for socket in receivers {
-        flush_set.send_series(&socket.connection, &series, server.max_backpressure());
+        flush_set.send_series(&socket.connection, &series, max_backpressure);
     }
     Ok(())
 }
@@ -297,8 +298,9 @@ fn broadcast(
     let parser = server.parser;
     let frame = flagged(parser.event(&namespace.name, json, attached, ack), flags);
     flush_set.broadcast(receivers.len() * frame.len());
+    let max_backpressure = server.max_backpressure();
     for socket in receivers {
-        socket.send(&frame, server.max_backpressure(), flush_set);
+        socket.send(&frame, max_backpressure, flush_set);
     }
     Ok(())
 }
