@@ -20,54 +20,50 @@ const DEFAULTS = {
  *   middleware that adds the headers, and answers preflights
  */
 function cors(given) {
+  const fixed = typeof given === 'function' ? undefined : { ...DEFAULTS, ...given };
   return (req, res, next) => {
-    optionsOf(given, req, (error, options) => {
-      if (error) {
-        next(error);
-        return;
-      }
-      const all = { ...DEFAULTS, ...options };
-      allowedOf(all.origin, req.headers.origin, (failure, allowed) => {
-        // Without an origin the application wants no headers.
-        if (failure || !allowed) {
-          next(failure);
+    if (fixed === undefined) {
+      given(req, (error, options) => {
+        if (error) {
+          next(error);
         } else {
-          answer(all, allowed, req, res, next);
+          find({ ...DEFAULTS, ...options }, req, res, next);
         }
       });
-    });
+    } else {
+      find(fixed, req, res, next);
+    }
   };
 }
 
 /**
- * @param {true | object | Function} given the option
+ * Finds out which origins are allowed, and answers.
+ *
+ * @param {object} options what holds for the request
  * @param {import('http').IncomingMessage} req the request
- * @param {(error: unknown, options?: object) => void} then called with what holds for the request
+ * @param {object} res its response
+ * @param {(error?: unknown) => void} next called if the request is to be served, or with an error
  * @returns {void}
  */
-function optionsOf(given, req, then) {
-  if (typeof given === 'function') {
-    given(req, then);
+function find(options, req, res, next) {
+  const found = (error, allowed) => {
+    // Without an origin the application wants no headers.
+    if (error || !allowed) {
+      next(error);
+    } else {
+      answer(options, allowed, req, res, next);
+    }
+  };
+  if (typeof options.origin === 'function') {
+    options.origin(req.headers.origin, found);
   } else {
-    then(null, given);
+    found(undefined, options.origin);
   }
 }
 
 /**
- * @param {unknown} allowed the option `origin`
- * @param {string | undefined} origin the origin of the request
- * @param {(error: unknown, allowed?: unknown) => void} then called with what is allowed
- * @returns {void}
- */
-function allowedOf(allowed, origin, then) {
-  if (typeof allowed === 'function') {
-    allowed(origin, then);
-  } else {
-    then(null, allowed);
-  }
-}
-
-/**
+ * Adds the headers to a response, and ends that to a preflight.
+ *
  * @param {object} options what holds for the request
  * @param {unknown} allowed the origins that are allowed
  * @param {import('http').IncomingMessage} req the request
@@ -77,23 +73,11 @@ function allowedOf(allowed, origin, then) {
  */
 function answer(options, allowed, req, res, next) {
   const { origin } = req.headers;
-  const { headers, vary, status } = corsAnswer(
-    {
-      methods: listOf(options.methods),
-      allowedHeaders: listOf(options.allowedHeaders || options.headers),
-      exposedHeaders: listOf(options.exposedHeaders),
-      maxAge: textOf(options.maxAge),
-      credentials: options.credentials === true,
-      preflightContinue: Boolean(options.preflightContinue),
-      preflightStatus: options.optionsSuccessStatus,
-    },
-    req.method,
-    origin,
-    req.headers['access-control-request-headers'],
-    isText(allowed) ? String(allowed) : isAllowed(origin, allowed),
-  );
+  const of = isText(allowed) ? String(allowed) : isAllowed(origin, allowed);
+  const { headers, vary, status } =
+    req.method === 'OPTIONS' ? answerOf(options, of, req) : lastAnswerOf(options, of, req);
   for (let i = 0; i < headers.length; i += 2) {
-    res.setHeader(capitalized(headers[i]), headers[i + 1]);
+    res.setHeader(headers[i], headers[i + 1]);
   }
   for (const name of vary) {
     addVary(res, name);
@@ -104,6 +88,61 @@ function answer(options, allowed, req, res, next) {
     res.statusCode = status;
     res.end();
   }
+}
+
+/**
+ * The last answer to a request that was no preflight, and all that it depends on: nearly every request
+ * of a server has the same, and to have it made anew takes longer than the rest of CORS.
+ */
+let last = {};
+
+/**
+ * @param {object} options what holds for the request
+ * @param {string | boolean} allowed the origin that is allowed, or whether the request's is
+ * @param {import('http').IncomingMessage} req a request that is no preflight
+ * @returns {import('../../binding').CorsAnswer} what is to be added to its response
+ */
+function lastAnswerOf(options, allowed, req) {
+  const { credentials } = options;
+  const { origin } = req.headers;
+  const exposed = listOf(options.exposedHeaders);
+  const isSame =
+    last.allowed === allowed &&
+    last.credentials === credentials &&
+    last.exposed === exposed &&
+    (last.origin === origin || typeof allowed === 'string');
+  if (!isSame) {
+    last = { allowed, credentials, exposed, origin, answer: answerOf(options, allowed, req) };
+  }
+  return last.answer;
+}
+
+/**
+ * @param {object} options what holds for a request
+ * @param {string | boolean} allowed the origin that is allowed, or whether the request's is
+ * @param {import('http').IncomingMessage} req the request
+ * @returns {import('../../binding').CorsAnswer} what is to be added to its response
+ */
+function answerOf(options, allowed, req) {
+  const added = corsAnswer(
+    {
+      methods: listOf(options.methods),
+      allowedHeaders: listOf(options.allowedHeaders || options.headers),
+      exposedHeaders: listOf(options.exposedHeaders),
+      maxAge: textOf(options.maxAge),
+      credentials: options.credentials === true,
+      preflightContinue: Boolean(options.preflightContinue),
+      preflightStatus: options.optionsSuccessStatus,
+    },
+    req.method,
+    req.headers.origin,
+    req.headers['access-control-request-headers'],
+    allowed,
+  );
+  for (let i = 0; i < added.headers.length; i += 2) {
+    added.headers[i] = capitalized(added.headers[i]);
+  }
+  return added;
 }
 
 /**
@@ -159,7 +198,12 @@ function textOf(value) {
  * @returns {void}
  */
 function addVary(res, name) {
-  const before = [res.getHeader('Vary') ?? []].flat().join(', ');
+  const vary = res.getHeader('Vary');
+  if (vary === undefined) {
+    res.setHeader('Vary', name);
+    return;
+  }
+  const before = [vary].flat().join(', ');
   const names = before.toLowerCase().split(/ *, */);
   if (!names.includes('*') && !names.includes(name.toLowerCase())) {
     res.setHeader('Vary', before === '' ? name : `${before}, ${name}`);
