@@ -49,11 +49,15 @@ const ENDS = /"(disconnecting|disconnect|close)","/;
 const DEVIATIONS = [
   {
     name: 'Engine.IO 3: a packet for a namespace that the client has not joined',
-    is: ({ eio, reference, native }) =>
+    is: ({ eio, reference, native, history, step }) =>
       eio === 3 &&
-      has(reference, ENDS) &&
-      !has(reference, /"malformed"/) &&
-      (!has(native, ENDS) || has(native, /"malformed"/)),
+      ((has(reference, ENDS) &&
+        !has(reference, /"malformed"/) &&
+        (!has(native, ENDS) || has(native, /"malformed"/))) ||
+        // On polling the end waits for the next poll, and nothing is taken meanwhile.
+        (isOutOfPlace(history.filter(({ slot }) => slot === step.slot).slice(0, -1)) &&
+          reference.application === undefined &&
+          native.application !== undefined)),
   },
   {
     name: 'a malformed POST',
@@ -421,11 +425,39 @@ function withoutProto(text) {
 
 /**
  * @param {any} note
+ * @returns {string} the packet in text that it is of, if it is of one
+ */
+function textOf(note) {
+  const text = note.text ?? note;
+  return typeof text === 'string' ? text : '';
+}
+
+/**
+ * @param {object[]} history - steps of a client of Engine.IO 3
+ * @returns {boolean} whether it has sent a packet for a namespace that it was not in, or CONNECT for one
+ *   that it was in
+ */
+function isOutOfPlace(history) {
+  const joined = new Set(['/']);
+  return history.some(({ packets = [] }) =>
+    packets.some((packet) => {
+      const [, kind, name = '/'] = /^4(\d)(?:\d+-)?(\/[^,?]*)?/.exec(packet) ?? [];
+      if (kind === undefined) return false;
+      const isThere = joined.has(name);
+      if (kind === '0') joined.add(name);
+      if (kind === '1') joined.delete(name);
+      return isThere === (kind === '0');
+    }),
+  );
+}
+
+/**
+ * @param {any} note
  * @returns {boolean} whether it is the answer that the application gives a turn later
  */
 function isLateAnswer(note) {
   if (note.says !== undefined) return note.says.type === 3 && note.says.data.join() === 'late';
-  return /^43(\/[^,]*,)?\d+\["late"\]$/.test(note.text ?? note);
+  return /^43(\/[^,]*,)?\d+\["late"\]$/.test(textOf(note));
 }
 
 /**
@@ -499,8 +531,7 @@ function isForSeveralNamespaces({ packets = [] }) {
  *   the client, before the end of the connection
  */
 function isEndedUnanswered({ places, reference, native }) {
-  const isRefusal = (note) =>
-    /^44\/[^,]*,\{"message":"Invalid namespace"\}$/.test(note.text ?? note);
+  const isRefusal = (note) => /^44\/[^,]*,\{"message":"Invalid namespace"\}$/.test(textOf(note));
   const isEnd = (note) => ['6', '1'].includes(note) || (Array.isArray(note) && note[0] === 'close');
   const left = (notes = [], isLeftOut) => JSON.stringify(notes.filter((note) => !isLeftOut(note)));
   return (
