@@ -424,10 +424,11 @@ impl Websocket {
         let was_blocked = self.is_blocked;
         let taken = self.write()?;
         self.is_blocked = !self.queue.is_empty();
-        if self.is_blocked && !was_blocked {
-            self.read_rate = ReadRate::new();
-        } else {
-            self.read_rate.take(taken);
+        // Only a blocked client is measured: this spares every other write a look at the clock.
+        match (was_blocked, self.is_blocked) {
+            (false, true) => self.read_rate = ReadRate::new(),
+            (true, _) => self.read_rate.take(taken),
+            (false, false) => {}
         }
         Ok(())
     }
