@@ -1,6 +1,6 @@
 'use strict';
 
-// On a JavaScript server, what a connection flushes together is written together.
+// On an npm `socket.io` server, what a connection flushes together is written together.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');

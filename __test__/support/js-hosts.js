@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * JavaScript Socket.IO servers of each version with their clients, and emitters that look like
+ * Servers of npm `socket.io` of each version with their clients, and emitters that look like
  * them, for the tests of the hosted side.
  */
 

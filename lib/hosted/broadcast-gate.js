@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Keeps the broadcasts of a JavaScript Socket.IO server away from sockets that are pending, and from
+ * Keeps the broadcasts of an npm `socket.io` server away from sockets that are pending, and from
  * the sockets of gated namespaces whose connection has not authenticated. What the application emits
  * to one of these itself does reach it.
  *

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * One write for all the frames that a JavaScript server sends a client at once. Engine.IO hands its
+ * One write for all the frames that an npm `socket.io` server sends a client at once. Engine.IO hands its
  * websocket a frame for each packet, and each would be a system call of its own: more than half of
  * what a busy server does.
  */

@@ -1,8 +1,8 @@
 'use strict';
 
 /**
- * Serves the sockets of a JavaScript Socket.IO server, version 2 to 4, or of an emitter that looks
- * like one. The server owns sockets and values; what happens to a socket is decided by its native
+ * Serves the sockets of an npm `socket.io` server, version 2 to 4, or of an emitter that looks like
+ * one. The server owns sockets and values; what happens to a socket is decided by its native
  * `Session`, which this file asks and obeys.
  *
  * What must stay true: nothing that a handler or a client does throws into the server; a socket

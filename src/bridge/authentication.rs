@@ -1,5 +1,5 @@
 //! What JavaScript reports of an attempt to authenticate, and what the session answers, for both kinds of
-//! socket: those of a JavaScript server ([`super::session`]) and native ones ([`super::server`]).
+//! socket: those of an npm `socket.io` server ([`super::session`]) and native ones ([`super::server`]).
 //!
 //! Each function takes `handle`, which passes the event to the session of the socket.
 

@@ -1,7 +1,7 @@
 //! The boundary with V8.
 //!
 //! ```text
-//! session      Session: the state of a socket that a JavaScript server owns
+//! session      Session: the state of a socket that an npm socket.io server owns
 //! server       NativeServer: the server in Rust, as JavaScript drives it
 //! requests     requests of Node's http.Server
 //! event_batch  the queue of events, and one wake-up for many of them

@@ -1,4 +1,4 @@
-//! The session of a socket that a JavaScript Socket.IO server owns.
+//! The session of a socket that an npm `socket.io` server owns.
 //!
 //! `lib/hosted/hosted.js` reports what happens to its socket, and does what the answers say; values and
 //! acknowledgements stay in JavaScript. This file only converts numbers to the session's types and back.
@@ -68,7 +68,7 @@ impl Number {
     }
 }
 
-/// The state of one socket of a JavaScript Socket.IO server: its authentication and its timeout. It only
+/// The state of one socket of an npm `socket.io` server: its authentication and its timeout. It only
 /// decides; the caller acts.
 #[napi]
 pub struct Session {

@@ -13,7 +13,7 @@ const { once } = require('node:events');
  * @property {string} name
  * @property {string[]} clients names of the clients that can talk to it
  * @property {boolean} [isOriginal] whether LoopbackSocket is the original's
- * @property {number} [major] major version of the JavaScript Socket.IO server under it
+ * @property {number} [major] major version of the npm `socket.io` server under it
  * @property {boolean} [isNative]
  * @property {() => Function} LoopbackSocket
  * @property {(httpServer: import('node:http').Server, options: object) => any} serve makes the io
