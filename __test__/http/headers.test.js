@@ -50,6 +50,7 @@ describe('the cors option', () => {
     ],
     ['that fails', (req, done) => done(new Error('no cors today'))],
     ['that answers preflights itself', { origin: '*', preflightContinue: true }],
+    ['whose status is a string', { origin: '*', optionsSuccessStatus: '200' }],
     ['with its own status', { origin: '*', optionsSuccessStatus: 200, exposedHeaders: ['x-a'] }],
   ]) {
     it(
@@ -66,6 +67,14 @@ describe('the cors option', () => {
       ]),
     );
   }
+
+  it(
+    'an option of cors that only preflights need fails no other request',
+    TIMEOUT,
+    beside({ cors: { origin: '*', optionsSuccessStatus: undefined, maxAge: 'a\nb' } }, (host) =>
+      host.request(OPEN, { headers: here }),
+    ),
+  );
 
   it(
     'the headers of the cors option are written as by the cors package',
@@ -260,6 +269,20 @@ describe('the client bundle', () => {
       beside({}, (host) => host.request(`/socket.io/${name}`)),
     );
   }
+
+  it(
+    'the headers of the client bundle are written as by socket.io',
+    TIMEOUT,
+    served({}, async ({ port }) => {
+      const headers = { 'accept-encoding': 'gzip' };
+      const [response] = await once(http.get({ port, path: BUNDLE, headers }), 'response');
+      const names = response.rawHeaders.filter((name, i) => i % 2 === 0);
+      for (const name of ['Cache-Control', 'Content-Type', 'ETag', 'Content-Encoding']) {
+        assert.ok(names.includes(name), `${name} in ${names}`);
+      }
+      response.resume();
+    }),
+  );
 
   it(
     'the client bundle is served as by socket.io under another path, with a query and for any method',

@@ -7,11 +7,14 @@
 
 const { corsAnswer } = require('../native/binding');
 
+/** The status of the response to a preflight, unless the application has another. */
+const NO_CONTENT = 204;
+
 const DEFAULTS = {
   origin: '*',
   methods: 'GET,HEAD,PUT,PATCH,POST,DELETE',
   preflightContinue: false,
-  optionsSuccessStatus: 204,
+  optionsSuccessStatus: NO_CONTENT,
 };
 
 /**
@@ -124,15 +127,17 @@ function lastAnswerOf(options, allowed, req) {
  * @returns {import('../../binding').CorsAnswer} what is to be added to its response
  */
 function answerOf(options, allowed, req) {
+  const isPreflight = req.method === 'OPTIONS';
   const added = corsAnswer(
     {
-      methods: listOf(options.methods),
-      allowedHeaders: listOf(options.allowedHeaders || options.headers),
+      methods: isPreflight ? listOf(options.methods) : undefined,
+      allowedHeaders: isPreflight ? listOf(options.allowedHeaders || options.headers) : undefined,
       exposedHeaders: listOf(options.exposedHeaders),
-      maxAge: textOf(options.maxAge),
+      // What cannot be sent must not fail requests that have no need of it.
+      maxAge: isPreflight ? textOf(options.maxAge) : undefined,
       credentials: options.credentials === true,
       preflightContinue: Boolean(options.preflightContinue),
-      preflightStatus: options.optionsSuccessStatus,
+      preflightStatus: isPreflight ? Number(options.optionsSuccessStatus) : NO_CONTENT,
     },
     req.method,
     req.headers.origin,

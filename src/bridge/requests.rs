@@ -649,7 +649,7 @@ pub(super) fn client_file_response<'env>(
     };
     let mut headers = Object::new(env)?;
     for (name, value) in head.headers() {
-        headers.set(http1::name(name), text_of(value))?;
+        headers.set(client_file::header_name(name), text_of(value))?;
     }
     Ok(FileResponse {
         status: head.status().as_u16().into(),

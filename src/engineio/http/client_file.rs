@@ -5,9 +5,9 @@ use bytes::Bytes;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
 };
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::response;
+use super::{http1, response};
 
 /// The available bundles, each with its source map.
 const NAMES: [&str; 8] = [
@@ -23,6 +23,16 @@ const NAMES: [&str; 8] = [
 
 /// The encodings in which a bundle can be sent, besides `identity`.
 const ENCODINGS: [&str; 3] = ["br", "gzip", "deflate"];
+
+/// A header's name as Socket.IO writes it for a bundle.
+pub(crate) fn header_name(name: &HeaderName) -> &str {
+    match *name {
+        CACHE_CONTROL => "Cache-Control",
+        CONTENT_ENCODING => "Content-Encoding",
+        ETAG => "ETag",
+        _ => http1::name(name),
+    }
+}
 
 /// The bundle that a request is for; `folder` is the server's path, with a slash at its end.
 pub(crate) fn name(folder: &str, target: &str) -> Option<&'static str> {
