@@ -130,6 +130,20 @@ describe('the cookie option', () => {
     );
   }
 
+  it(
+    'a cookie is set as io.engine.opts has it by then',
+    TIMEOUT,
+    beside({ cookie: { name: 'a' } }, async (host) => {
+      const { opts } = host.io.engine;
+      opts.cookie.maxAge = 60;
+      const answers = [await host.request(OPEN)];
+      opts.cookie = { name: 'b' };
+      answers.push(await host.request(OPEN));
+      opts.cookie = undefined;
+      return [...answers, await host.request(OPEN)];
+    }),
+  );
+
   it('a cookie option that is a string sets a cookie of that name', TIMEOUT, async () => {
     const host = new Host(Server, { cookie: 'io' });
     await host.listen();
@@ -240,6 +254,32 @@ describe('middleware of io.engine.use()', () => {
       }),
     );
   }
+
+  it(
+    'engine middleware may change the query of a request, and its URL without effect, as on socket.io',
+    TIMEOUT,
+    beside({}, async (host) => {
+      host.io.engine.use((req, res, next) => {
+        if (req.headers['x-query']) Object.assign(req._query, JSON.parse(req.headers['x-query']));
+        if (req.headers['x-url']) req.url = req.headers['x-url'];
+        next();
+      });
+      const changed = (query, url = '') => ({
+        headers: { 'x-query': JSON.stringify(query), 'x-url': url },
+      });
+      const opened = await host.request('/socket.io/', changed({ EIO: '4', transport: 'polling' }));
+      const use = changed({ sid: host.sid });
+      return [
+        opened,
+        await host.request(OPEN, { method: 'POST', body: '40/nowhere,', ...use }),
+        await host.request(OPEN, use),
+        await host.request(OPEN, changed({ sid: 'nobody' })),
+        await host.request(OPEN, changed({ transport: 'none' })),
+        await host.request(OPEN, changed({}, '/elsewhere')),
+        await host.upgrade({ query: '', ...changed({ EIO: '4', transport: 'websocket' }) }),
+      ];
+    }),
+  );
 
   it(
     'engine middleware that responds keeps a request from being served',

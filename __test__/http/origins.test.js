@@ -154,4 +154,17 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
       });
     }
   });
+
+  it('allowedOrigins that the application changes in io.engine.opts count from then on', async (t) => {
+    const { io, port } = await open(t, [APP]);
+    const other = { origin: 'https://other.example' };
+    assert.equal((await poll(port, other)).status, 403);
+    io.engine.opts.allowedOrigins.push(other.origin);
+    assert.equal((await poll(port, other)).status, 200);
+    io.engine.opts.allowedOrigins = APP;
+    assert.equal((await poll(port, other)).status, 403);
+    assert.equal(await websocket(port, other), 403);
+    io.engine.opts.allowedOrigins = undefined;
+    assert.equal(await websocket(port, other), 101);
+  });
 });

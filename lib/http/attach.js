@@ -7,7 +7,6 @@
 
 const { cors } = require('./cors');
 const { clientBundle } = require('./client-bundle');
-const { httpConfig } = require('./config');
 const { poll } = require('./polling');
 const { upgrade } = require('./upgrade');
 
@@ -26,7 +25,7 @@ const passing = new WeakMap();
  */
 function attach(front, httpServer) {
   const options = front.options;
-  const prefix = front.native.configureHttp(httpConfig(options));
+  const prefix = front.configure();
   if (options.cors !== undefined && front.cors === undefined) {
     front.cors = cors(options.cors);
     front.engine.use(front.cors);

@@ -31,4 +31,19 @@ function attributesOf(cookie) {
   return empty.slice(`${cookie.name}=`.length);
 }
 
-module.exports = { httpConfig };
+/**
+ * @param {import('../../binding').HttpOptions} one what options come to
+ * @param {import('../../binding').HttpOptions} other the same of other options
+ * @returns {boolean} whether they are the same for requests that come
+ */
+function isSameConfig(one, other) {
+  return (
+    one.asksOrigin === other.asksOrigin &&
+    one.cookie?.name === other.cookie?.name &&
+    one.cookie?.attributes === other.cookie?.attributes &&
+    one.allowedOrigins?.length === other.allowedOrigins?.length &&
+    (one.allowedOrigins ?? []).every((origin, i) => origin === other.allowedOrigins[i])
+  );
+}
+
+module.exports = { httpConfig, isSameConfig };

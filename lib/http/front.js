@@ -7,6 +7,7 @@
 
 const { AcceptedWebsockets } = require('./accepted-websockets');
 const { attach } = require('./attach');
+const { httpConfig, isSameConfig } = require('./config');
 const { answered, breakOff } = require('./polling');
 const { handleRelayAction } = require('./relay');
 const { RequestSnapshot } = require('./request-snapshot');
@@ -27,6 +28,8 @@ class HttpFront {
   lastRequest = 0;
   #link;
   #options;
+  /** @type {import('../../binding').HttpOptions | undefined} what the native server has of the options */
+  #config;
   /** @type {(() => void)[]} what takes the listeners off the http.Servers */
   #detach = [];
 
@@ -87,6 +90,30 @@ class HttpFront {
       detach();
     }
     this.httpServers = [];
+  }
+
+  /**
+   * Gives the native server the options that are about requests.
+   *
+   * @returns {string} what the URLs of the server's requests begin with
+   */
+  configure() {
+    this.#config = httpConfig(this.options);
+    return this.native.configureHttp(this.#config);
+  }
+
+  /**
+   * Gives the native server an option anew if the application has changed it in `io.engine.opts`, which
+   * Engine.IO reads for each request.
+   *
+   * @param {'allowedOrigins' | 'cookie'} name the option
+   * @returns {void}
+   */
+  refresh(name) {
+    const isUsed = this.options[name] !== undefined || this.#config[name] !== undefined;
+    if (isUsed && !isSameConfig(httpConfig(this.options), this.#config)) {
+      this.configure();
+    }
   }
 
   /**

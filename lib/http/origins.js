@@ -6,7 +6,7 @@
  */
 
 const { originOf } = require('../native/binding');
-const { fromOf } = require('./request');
+const { fromOf, targetOf } = require('./request');
 
 /**
  * The part of the option that the native server knows.
@@ -34,7 +34,7 @@ function originsOf(allowed) {
  * @returns {void}
  */
 function checkOrigin(allowed, req, then) {
-  const origin = originOf(req.url, fromOf(req));
+  const origin = originOf(targetOf(req), fromOf(req));
   if (typeof allowed !== 'function') {
     // Not `test`, which goes on from where a pattern with the flag `g` matched before.
     then([allowed].flat().some((one) => one instanceof RegExp && origin.search(one) !== -1));

@@ -12,7 +12,7 @@ const { hasConnectionListeners } = require('../socketio/engine');
 const { Body } = require('./body');
 const { offer } = require('./headers');
 const { endSocket, refuseRequest } = require('./refusals');
-const { fromOf, queryOf } = require('./request');
+const { fromOf, queryOf, targetOf } = require('./request');
 const { allow, askOrigin, runMiddleware } = require('./verify');
 
 const { NONE } = require('../native/protocol').Layout;
@@ -68,13 +68,15 @@ function serve(front, req, res, isOriginAllowed) {
     // The client left while the application was asked.
     return;
   }
-  const { headers, method, url } = req;
+  const { headers, method } = req;
+  const target = targetOf(req);
   const number = front.nextRequest();
+  front.refresh('allowedOrigins');
   const from = front.options.allowedOrigins === undefined ? undefined : fromOf(req);
   const verdict = front.native.request(
     number,
     method,
-    url,
+    target,
     headers['user-agent'],
     headers.origin,
     from,
@@ -83,7 +85,7 @@ function serve(front, req, res, isOriginAllowed) {
   if (verdict >= 0) {
     refuseRequest(front, req, res, verdict);
   } else if (verdict === RECEIVES) {
-    receive(front, req, res, number);
+    receive(front, req, res, number, target);
   } else if (verdict === OPENS) {
     allow(front, req, (refusal, more, id) => {
       if (refusal === undefined) {
@@ -120,10 +122,11 @@ function open(front, req, res, number, id) {
     return;
   }
   const connection = front.nextConnection();
+  front.refresh('cookie');
   const verdict = front.native.open(
     number,
     connection,
-    req.url,
+    targetOf(req),
     req.headers['user-agent'],
     id,
     encoded(front.options.cookie, id),
@@ -157,9 +160,10 @@ function encoded(cookie, id) {
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {number} number the request's number
+ * @param {string} target its target
  * @returns {void}
  */
-function receive(front, req, res, number) {
+function receive(front, req, res, number, target) {
   const { sid } = queryOf(req);
   const { receiving } = front;
   receiving.set(sid, req);
@@ -175,7 +179,7 @@ function receive(front, req, res, number) {
   req.once('end', () => {
     if (body.length <= limit) {
       receiving.delete(sid);
-      received(front, req, res, number, body.whole());
+      received(front, req, res, number, target, body.whole());
     }
   });
   req.once('close', () => {
@@ -191,18 +195,19 @@ function receive(front, req, res, number) {
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {number} number the request's number
+ * @param {string} target its target
  * @param {Buffer} body its body
  * @returns {void}
  */
-function received(front, req, res, number, body) {
+function received(front, req, res, number, target, body) {
   if (res.destroyed || front.isClosing) {
     front.native?.abortSession(queryOf(req).sid, CloseReason.DATA_CLOSED);
     res.destroy();
     return;
   }
-  const { headers, url } = req;
+  const { headers } = req;
   const agent = headers['user-agent'];
-  const verdict = front.native.post(number, url, agent, headers['content-type'], body);
+  const verdict = front.native.post(number, target, agent, headers['content-type'], body);
   if (verdict >= 0) {
     refuseRequest(front, req, res, verdict);
     return;

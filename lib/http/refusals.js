@@ -7,7 +7,7 @@
 
 const { refuseRequest: responseOf } = require('../native/binding');
 const { Refusal } = require('../native/protocol');
-const { fromOf, queryOf } = require('./request');
+const { fromOf, queryOf, targetOf } = require('./request');
 
 /**
  * Tells the application of a refusal.
@@ -22,7 +22,8 @@ const { fromOf, queryOf } = require('./request');
 function tell(front, req, isUpgrade, refusal, more) {
   const text = isUpgrade ? String : JSON.stringify;
   const message = more?.message ? text(more.message) : undefined;
-  const response = responseOf(refusal, isUpgrade, req.method, req.url, fromOf(req), message);
+  const target = targetOf(req);
+  const response = responseOf(refusal, isUpgrade, req.method, target, fromOf(req), message);
   if (refusal === Refusal.INVALID_ORIGIN) {
     req.headers.origin = null;
   }

@@ -11,7 +11,7 @@ const { Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
 const { startRelay } = require('./relay');
 const { refuseUpgrade } = require('./refusals');
-const { fromOf } = require('./request');
+const { fromOf, targetOf } = require('./request');
 const { addressesOf, standForClient } = require('./request-snapshot');
 const { UpgradeResponse, upgradeHeaders } = require('./headers');
 const { allow, askOrigin, runMiddleware } = require('./verify');
@@ -83,7 +83,9 @@ function upgrade(front, req, socket, head) {
  * @returns {void}
  */
 function verify(front, req, isOriginAllowed, then) {
-  const verdict = front.native.verifyUpgrade(req.method, req.url, fromOf(req), isOriginAllowed);
+  front.refresh('allowedOrigins');
+  const target = targetOf(req);
+  const verdict = front.native.verifyUpgrade(req.method, target, fromOf(req), isOriginAllowed);
   if (verdict >= 0) {
     then(verdict);
   } else if (verdict === OPENS) {
@@ -148,7 +150,7 @@ function handOver(front, req, socket, head, descriptor, res, id) {
     verdict = front.native.upgrade(
       number,
       descriptor,
-      req.url,
+      targetOf(req),
       req.headers['sec-websocket-key'],
       req.headers['sec-websocket-protocol'],
       headers,
