@@ -425,9 +425,13 @@ function withoutProto(text) {
 
 /**
  * @param {any} note
- * @returns {string} the packet in text that it is of, if it is of one
+ * @returns {string} the packet that it is of, as it is in JSON; empty if it is of none
  */
 function textOf(note) {
+  if (note.says !== undefined) {
+    const { type, nsp, id = '', data } = note.says;
+    return `4${type}${nsp === '/' ? '' : `${nsp},`}${id}${JSON.stringify(data)}`;
+  }
   const text = note.text ?? note;
   return typeof text === 'string' ? text : '';
 }
@@ -456,7 +460,6 @@ function isOutOfPlace(history) {
  * @returns {boolean} whether it is the answer that the application gives a turn later
  */
 function isLateAnswer(note) {
-  if (note.says !== undefined) return note.says.type === 3 && note.says.data.join() === 'late';
   return /^43(\/[^,]*,)?\d+\["late"\]$/.test(textOf(note));
 }
 
@@ -557,6 +560,7 @@ function isSameByNamespace(some = [], others = []) {
       const text = note.text ?? note;
       let name = last;
       if (Array.isArray(text)) name = String(text[0]);
+      else if (note.says !== undefined) name = note.says.nsp;
       // The attachments of a packet follow it.
       else if (typeof text === 'string' && !text.startsWith('b')) {
         name = /^4\d(?:\d+-)?(\/[^,]*)/.exec(text)?.[1] ?? text.slice(0, 1);
