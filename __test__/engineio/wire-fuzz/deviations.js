@@ -41,6 +41,9 @@ const has = (notes, pattern) => pattern.test(JSON.stringify(notes));
 /** What parts the packets of a body in Engine.IO 4. */
 const SEPARATOR = '\x1e';
 
+/** The deviation about the types of answers to polls. */
+const GROUPING = 'Engine.IO 3: a binary message for a client with a waiting poll';
+
 const ENDS = /"(disconnecting|disconnect|close)","/;
 
 /**
@@ -179,7 +182,7 @@ const DEVIATIONS = [
       Object.keys(found.reference).length === 0,
   },
   {
-    name: 'Engine.IO 3: a binary message for a client with a waiting poll',
+    name: GROUPING,
     is: ({ places, reference, native, versions }) =>
       places.every((where) => {
         const [, number] = /^client (\d+): polls: heads$/.exec(where) ?? [];
@@ -651,7 +654,13 @@ function deviationOf({ reference, native, step: number }, { options, steps }) {
   const sent = JSON.stringify(step.packets ?? step.frames ?? step.body ?? '');
   const history = steps.slice(0, number + 1);
   const found = { step, options, eio, versions, history, sent, places, reference, native };
-  return DEVIATIONS.find(({ is }) => is(found))?.name;
+  const known = DEVIATIONS.find(({ is }) => is(found));
+  if (known !== undefined) return known.name;
+  // How packets are divided among polls may come with another deviation.
+  const grouping = DEVIATIONS.find(({ name }) => name === GROUPING);
+  const others = places.filter((where) => !grouping.is({ ...found, places: [where] }));
+  if (others.length === 0 || others.length === places.length) return undefined;
+  return DEVIATIONS.find(({ is }) => is({ ...found, places: others }))?.name;
 }
 
 module.exports = { DEVIATIONS, deviationOf };
