@@ -279,6 +279,28 @@ const DEVIATIONS = [
       ),
   },
   {
+    name: 'an incomplete POST when its connection is about to be closed',
+    is: (found) =>
+      found.history.some(({ kind }) => kind === 'begin') &&
+      only(found, /^application$|request/) &&
+      has(found.reference, /"close","transport error",\{"description":"data request connection/) &&
+      !has(found.native, ENDS),
+  },
+  {
+    name: 'MessagePack: the refusal of a namespace in Engine.IO 3',
+    is: ({ eio, options, places, reference, native }) =>
+      eio === 3 &&
+      options.parser === 'msgpack' &&
+      places.every((where) => {
+        const refusals = (notes = []) =>
+          notes.map((note) => note.says?.data?.message ?? note.says?.data);
+        return (
+          has(reference, /"data":\{"message":"Invalid namespace"\}/) &&
+          JSON.stringify(refusals(reference[where])) === JSON.stringify(refusals(native[where]))
+        );
+      }),
+  },
+  {
     name: 'an incomplete POST when its connection is closed',
     is: (found) =>
       only(found, /request/) &&
