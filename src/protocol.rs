@@ -171,7 +171,8 @@ numbers! {
         NAMESPACE_REQUEST: NamespaceRequest = 9,
         /// A connection moved from polling to websocket. Subject: the connection.
         UPGRADED: Upgraded = 10,
-        /// JavaScript does something with a stream that it relays; an attachment is what it writes. Subject: the relay; a: the [`RelayAction`].
+        /// JavaScript does something with a stream that it relays; an attachment is what it writes.
+        /// Subject: the relay; a: the [`RelayAction`].
         RELAY: Relay = 11,
         /// An Engine.IO packet was received or queued, on a connection whose packets JavaScript watches;
         /// its data is the one attachment. Subject: the connection; a: the packet's type by its digit;

@@ -144,6 +144,21 @@ describe('the cookie option', () => {
     }),
   );
 
+  it(
+    'a cookie that cannot be encoded ends its own request only',
+    TIMEOUT,
+    served({ cookie: { name: 'a', encode: (id) => (id === 'id' ? id : 'a;b') } }, async (world) => {
+      const { uncaught } = require('../support/native-server');
+      const errors = await uncaught(() => assert.rejects(fetch(world.url + OPEN)));
+      assert.deepEqual(
+        errors.map(({ message }) => message),
+        ['argument val is invalid'],
+      );
+      assert.equal(world.io.engine.clientsCount, 0);
+      assert.equal(await world.isAlive(), 'yes');
+    }),
+  );
+
   it('a cookie option that is a string sets a cookie of that name', TIMEOUT, async () => {
     const host = new Host(Server, { cookie: 'io' });
     await host.listen();

@@ -122,14 +122,22 @@ function open(front, req, res, number, id) {
     return;
   }
   const connection = front.nextConnection();
-  front.refresh('cookie');
+  let cookie;
+  try {
+    front.refresh('cookie');
+    cookie = encoded(front.options.cookie, id);
+  } catch (error) {
+    // The application's encoding threw, or made something of the id that cannot be sent.
+    res.destroy();
+    throw error;
+  }
   const verdict = front.native.open(
     number,
     connection,
     targetOf(req),
     req.headers['user-agent'],
     id,
-    encoded(front.options.cookie, id),
+    cookie,
     hasConnectionListeners(front.engine),
   );
   if (verdict >= 0) {

@@ -125,8 +125,8 @@ impl IdleShare {
         }
     }
 
-    /// Whether the last measurement was enough; there is one at most every [`MEASURE_INTERVAL`]. `idle_time` returns
-    /// the total idle time of the event loop.
+    /// Whether the last measurement was enough; there is one at most every [`MEASURE_INTERVAL`].
+    /// `idle_time` returns the total idle time of the event loop.
     fn is_enough(&mut self, now: Instant, idle_time: impl FnOnce() -> u64) -> bool {
         let lasted = now.saturating_duration_since(self.since);
         if lasted >= MEASURE_INTERVAL {
