@@ -58,7 +58,7 @@ const DEVIATIONS = [
         !has(reference, /"malformed"/) &&
         (!has(native, ENDS) || has(native, /"malformed"/))) ||
         // On polling the end waits for the next poll, and nothing is taken meanwhile.
-        (isOutOfPlace(history.filter(({ slot }) => slot === step.slot).slice(0, -1)) &&
+        (isOutOfPlace([...history.slice(0, -1), withoutLastMessage(step)], step.slot) &&
           reference.application === undefined &&
           native.application !== undefined)),
   },
@@ -222,7 +222,7 @@ const DEVIATIONS = [
       const others = (notes) => JSON.stringify(notes.filter((note) => !isEnd(note)));
       return (
         found.step.what === 'close' &&
-        only(found, /^application$/) &&
+        found.places.every((where) => where === 'application' || isEndOfUpgrade(found, where)) &&
         others(told) === others(expected) &&
         told.filter(isEnd).length > expected.filter(isEnd).length
       );
@@ -461,22 +461,59 @@ function textOf(note) {
   return typeof text === 'string' ? text : '';
 }
 
+/** Events upon which the application disconnects the socket that they came for. */
+const LEAVES = /^4[25](?:\d+-)?(?:(\/[^,?]*)[^,]*,)?\d*\["(leave me|ack and leave|leave all)"/;
+
 /**
- * @param {object[]} history - steps of a client of Engine.IO 3
+ * @param {object[]} history - the steps so far
+ * @param {number} number - of a client of Engine.IO 3
  * @returns {boolean} whether it has sent a packet for a namespace that it was not in, or CONNECT for one
  *   that it was in
  */
-function isOutOfPlace(history) {
+function isOutOfPlace(history, number) {
   const joined = new Set(['/']);
-  return history.some(({ packets = [] }) =>
-    packets.some((packet) => {
+  for (const { slot, packets = [], what, args = [] } of history) {
+    const left = new Set();
+    for (const packet of packets) {
+      const [, of = '/', event] = LEAVES.exec(packet) ?? [];
+      if (event === 'leave all' || (event !== undefined && slot === number)) left.add(of);
       const [, kind, name = '/'] = /^4(\d)(?:\d+-)?(\/[^,?]*)?/.exec(packet) ?? [];
-      if (kind === undefined) return false;
-      const isThere = joined.has(name);
+      if (slot !== number || kind === undefined) continue;
+      if (joined.has(name) === (kind === '0')) return true;
       if (kind === '0') joined.add(name);
       if (kind === '1') joined.delete(name);
-      return isThere === (kind === '0');
-    }),
+    }
+    if (what === 'disconnect') left.add(args[0]);
+    if (what === 'disconnect all') left.add('/');
+    // The application hears of events after all packets that arrived together.
+    for (const name of left) joined.delete(name);
+  }
+  return false;
+}
+
+/**
+ * @param {object} step
+ * @returns {object} the same without its last packet and the attachments of that
+ */
+function withoutLastMessage({ packets = [], ...step }) {
+  const at = packets.findLastIndex((packet) => typeof packet === 'string');
+  return { ...step, packets: packets.slice(0, Math.max(at, 0)) };
+}
+
+/**
+ * @param {Found} found
+ * @param {string} where
+ * @returns {boolean} whether nothing differs there but that the native server closed the WebSocket of an
+ *   upgrade that had begun
+ */
+function isEndOfUpgrade({ history, reference, native }, where) {
+  const [, number] = /^client (\d+): websocket \d+$/.exec(where) ?? [];
+  const [close, ...rest] = native[where] ?? [];
+  return (
+    history.some(({ kind, slot }) => kind === 'upgrade' && slot === Number(number)) &&
+    reference[where] === undefined &&
+    JSON.stringify(close) === '{"reason":""}' &&
+    (rest.length === 0 || rest.join() === 'end')
   );
 }
 
@@ -496,7 +533,7 @@ function largeIds(history) {
   const names = new Map();
   for (const { packets = [] } of history) {
     for (const packet of packets) {
-      const [, id, name] = /^4[25](?:\d+-)?(?:\/[^,]*,)?(\d+)\["([^"]*)"/.exec(packet) ?? [];
+      const [, id, name] = /^4[25](?:\d+-)?(?:\/[^,]*,)?(\d+) ?\["([^"]*)"/.exec(packet) ?? [];
       if (id !== undefined && !Number.isSafeInteger(Number(id))) names.set(BigInt(id), name);
     }
   }
