@@ -95,6 +95,35 @@ describe('long polling', () => {
     }),
   );
 
+  it(
+    'a POST with the session id of a websocket is refused and the websocket goes on',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const url = `127.0.0.1:${world.port}/socket.io/?EIO=${eio}&transport=websocket`;
+        const connected = once(world.io, 'connection');
+        const ws = new WebSocket(`ws://${url}`);
+        const { sid } = JSON.parse(String((await once(ws, 'message'))[0]).slice(1));
+        if (eio === 4) ws.send('40');
+        const [socket] = await connected;
+        const events = [];
+        socket.on('posted', () => events.push('posted'));
+        const sent = new Promise((resolve) => socket.once('sent', resolve));
+        for (const body of [eio === 4 ? '42["posted"]' : '12:42["posted"]', 'x']) {
+          const response = await fetch(`http://${url}&sid=${sid}`, { method: 'POST', body });
+          assert.equal(response.status, 400);
+          assert.equal((await response.json()).message, 'Bad request');
+        }
+        ws.send('42["sent"]');
+        await sent;
+        assert.deepEqual(events, []);
+        const ended = ending(socket);
+        ws.close();
+        assert.equal((await ended)[0], 'transport close');
+      }
+    }),
+  );
+
   it('volatile packets are dropped unless a poll is waiting', TIMEOUT, async () => {
     for (const eio of [3, 4]) {
       const heard = [];

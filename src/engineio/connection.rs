@@ -630,14 +630,20 @@ impl<D: Data> Connection<D> {
         Ok(())
     }
 
-    /// Begins to receive packets that come as the body of a request. False if others are being received,
-    /// which closes the connection, since dropping them would lose them silently.
-    pub(super) fn begin_post(self: &Arc<Self>) -> bool {
-        let is_first = !self.receiving.swap(true, Ordering::AcqRel);
-        if !is_first {
-            self.close(CloseReason::DataOverlap);
+    /// Begins to receive packets that come as the body of a request. If others are being received, the
+    /// connection is closed, since dropping them would lose them silently.
+    ///
+    /// # Errors
+    /// Why they are not received.
+    pub(super) fn begin_post(self: &Arc<Self>) -> Result<(), Refusal> {
+        if self.transport() == Some(TransportType::Websocket) {
+            return Err(Refusal::TransportMismatch);
         }
-        is_first
+        if self.receiving.swap(true, Ordering::AcqRel) {
+            self.close(CloseReason::DataOverlap);
+            return Err(Refusal::DataOverlap);
+        }
+        Ok(())
     }
 
     /// The packets of a request are processed, so the client may send more.

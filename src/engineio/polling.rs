@@ -115,11 +115,7 @@ fn wait_for_packets<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, poll: Wai
 /// The refusal a client is to be told.
 pub(crate) fn begin_post<D: Data>(engine: &Engine<Connection<D>>, sid: Sid) -> Result<(), Refusal> {
     let connection = engine.connection(sid).ok_or(Refusal::UnknownSession)?;
-    if connection.begin_post() {
-        Ok(())
-    } else {
-        Err(Refusal::DataOverlap)
-    }
+    connection.begin_post()
 }
 
 /// Packets of a client that have been received.
