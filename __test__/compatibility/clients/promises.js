@@ -166,11 +166,14 @@ function describeTransport(clientName, kind, transport) {
     other.socket.to('öffentlich').emit('news', 'from another');
     socket.to('öffentlich').emit('news', 'from itself');
     app.io.emit('done', 'for all');
+    const news = [await client.next('news'), await client.next('news')];
+    // Such a client handles packets concurrently, so it may report them in another order.
+    if (!kind.keepsOrder) news.sort(([one], [two]) => (one < two ? -1 : 1));
+    assert.deepEqual(news, [['for the room', BYTES], ['from another']]);
     for (const one of [client, other.client]) {
       assert.deepEqual(await one.next('done'), ['for all']);
+      assert.deepEqual(one.events.untaken('news'), []);
     }
-    assert.deepEqual(client.events.untaken('news'), [['for the room', BYTES], ['from another']]);
-    assert.deepEqual(other.client.events.untaken('news'), []);
   });
 
   promise('receives no broadcast before it has authenticated', async () => {
