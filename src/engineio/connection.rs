@@ -105,12 +105,11 @@ pub(crate) enum Queued {
 }
 
 /// Waits until clients that are behind have caught up or ended.
-pub(crate) async fn wait_for<D: Data>(
-    mut behind: Vec<Arc<Connection<D>>>,
-    max_backpressure: usize,
-) {
+pub(crate) async fn wait_for<D: Data>(mut behind: Vec<Arc<Connection<D>>>) {
     loop {
-        behind.retain(|connection| !connection.has_caught_up(max_backpressure));
+        behind.retain(|connection| {
+            !connection.has_caught_up(connection.engine.config.max_backpressure)
+        });
         if behind.is_empty() {
             return;
         }
@@ -372,10 +371,10 @@ impl<D: Data> Connection<D> {
         let _ = self.reason.set(reason);
     }
 
-    /// Queues a frame. If more than `max_backpressure` bytes are queued, the connection ends, unless
-    /// the client reads fast enough to be waited for: a message is sent or its connection ends.
-    pub(crate) fn send(self: &Arc<Self>, frame: &Frame, max_backpressure: usize) -> Queued {
-        self.queue(max_backpressure, |send_queue, _| {
+    /// Queues a frame. If more bytes than the option `maxBackpressure` are queued, the connection ends,
+    /// unless the client reads fast enough to be waited for: a message is sent or its connection ends.
+    pub(crate) fn send(self: &Arc<Self>, frame: &Frame) -> Queued {
+        self.queue(|send_queue| {
             match send_queue {
                 _ if frame.volatile && !send_queue.is_writable() => return Ok(()),
                 // Messages that come after the decision to end are not sent any more.
@@ -392,12 +391,8 @@ impl<D: Data> Connection<D> {
     }
 
     /// Queues a series of frames, as [`Connection::send`].
-    pub(crate) fn send_series(
-        self: &Arc<Self>,
-        series: &Series,
-        max_backpressure: usize,
-    ) -> Queued {
-        self.queue(max_backpressure, |send_queue, _| {
+    pub(crate) fn send_series(self: &Arc<Self>, series: &Series) -> Queued {
+        self.queue(|send_queue| {
             match send_queue {
                 SendQueue::Polling(polling) => {
                     for frame in series.frames() {
@@ -416,11 +411,8 @@ impl<D: Data> Connection<D> {
         })
     }
 
-    fn queue(
-        self: &Arc<Self>,
-        max_backpressure: usize,
-        push: impl FnOnce(&mut SendQueue, usize) -> io::Result<()>,
-    ) -> Queued {
+    fn queue(self: &Arc<Self>, push: impl FnOnce(&mut SendQueue) -> io::Result<()>) -> Queued {
+        let max_backpressure = self.engine.config.max_backpressure;
         let mut send_queue = self.send_queue.lock();
         let mut waiting = send_queue.waiting();
         let mut is_behind = false;
@@ -435,7 +427,7 @@ impl<D: Data> Connection<D> {
                 return Queued::Waits;
             }
         }
-        let mut pushed = push(&mut send_queue, waiting);
+        let mut pushed = push(&mut send_queue);
         let is_full = match &*send_queue {
             SendQueue::Polling(_) => return Queued::IsToBeFlushed,
             SendQueue::Websocket(websocket) => websocket.is_full(),
@@ -487,13 +479,13 @@ impl<D: Data> Connection<D> {
     }
 
     /// Has a task wait for a client that is behind.
-    pub(crate) fn wait_in_background(self: &Arc<Self>, max_backpressure: usize) {
+    pub(crate) fn wait_in_background(self: &Arc<Self>) {
         if self.is_waited_for.swap(true, Ordering::AcqRel) {
             return;
         }
         let connection = self.clone();
         self.engine.runtime.handle.spawn(async move {
-            wait_for(vec![connection.clone()], max_backpressure).await;
+            wait_for(vec![connection.clone()]).await;
             connection.is_waited_for.store(false, Ordering::Release);
         });
     }

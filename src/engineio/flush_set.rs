@@ -13,7 +13,6 @@ pub(crate) struct FlushSet<D: Data> {
     connections: Vec<Arc<Connection<D>>>,
     /// Those of clients that are behind and are to be waited for.
     pub(crate) behind: Vec<Arc<Connection<D>>>,
-    max_backpressure: usize,
     /// Bytes that were broadcast since the task last yielded.
     pub(crate) bytes: usize,
     /// Whether the current step was a broadcast.
@@ -25,7 +24,6 @@ impl<D: Data> Default for FlushSet<D> {
         Self {
             connections: Vec::new(),
             behind: Vec::new(),
-            max_backpressure: 0,
             bytes: 0,
             is_broadcast: false,
         }
@@ -34,35 +32,20 @@ impl<D: Data> Default for FlushSet<D> {
 
 impl<D: Data> FlushSet<D> {
     /// Queues a frame on a connection.
-    pub(crate) fn send(
-        &mut self,
-        connection: &Arc<Connection<D>>,
-        frame: &Frame,
-        max_backpressure: usize,
-    ) {
-        let queued = connection.send(frame, max_backpressure);
-        self.add(connection, queued, max_backpressure);
+    pub(crate) fn send(&mut self, connection: &Arc<Connection<D>>, frame: &Frame) {
+        self.add(connection, connection.send(frame));
     }
 
     /// Queues a series of frames on a connection.
-    pub(crate) fn send_series(
-        &mut self,
-        connection: &Arc<Connection<D>>,
-        series: &Series,
-        max_backpressure: usize,
-    ) {
-        let queued = connection.send_series(series, max_backpressure);
-        self.add(connection, queued, max_backpressure);
+    pub(crate) fn send_series(&mut self, connection: &Arc<Connection<D>>, series: &Series) {
+        self.add(connection, connection.send_series(series));
     }
 
-    fn add(&mut self, connection: &Arc<Connection<D>>, queued: Queued, max_backpressure: usize) {
+    fn add(&mut self, connection: &Arc<Connection<D>>, queued: Queued) {
         match queued {
             Queued::Waits => {}
             Queued::IsToBeFlushed => self.connections.push(connection.clone()),
-            Queued::IsBehind => {
-                self.max_backpressure = max_backpressure;
-                self.behind.push(connection.clone());
-            }
+            Queued::IsBehind => self.behind.push(connection.clone()),
         }
     }
 
@@ -81,7 +64,7 @@ impl<D: Data> FlushSet<D> {
     /// Has a task wait for each client that is behind.
     pub(crate) fn wait_in_background(&mut self) {
         for connection in self.behind.drain(..) {
-            connection.wait_in_background(self.max_backpressure);
+            connection.wait_in_background();
         }
     }
 }

@@ -97,7 +97,7 @@ async fn execute_and_wait(server: &Arc<Server>, mut batch: Batch) {
         if !flush_set.behind.is_empty() {
             flush_set.flush();
             let behind = std::mem::take(&mut flush_set.behind);
-            wait_for(behind, server.max_backpressure()).await;
+            wait_for(behind).await;
         } else if flush_set.bytes >= YIELD_AT {
             flush_set.bytes = 0;
             yield_now().await;
@@ -263,9 +263,8 @@ fn broadcast_series<'a>(
     let series = Series::gather(frames);
     let receivers = namespace.audience(&audience);
     flush_set.broadcast(receivers.len() * series.len());
-    let max_backpressure = server.max_backpressure();
     for socket in receivers {
-        flush_set.send_series(&socket.connection, &series, max_backpressure);
+        flush_set.send_series(&socket.connection, &series);
     }
     Ok(())
 }
@@ -298,9 +297,8 @@ fn broadcast(
     let parser = server.parser;
     let frame = flagged(parser.event(&namespace.name, json, attached, ack), flags);
     flush_set.broadcast(receivers.len() * frame.len());
-    let max_backpressure = server.max_backpressure();
     for socket in receivers {
-        socket.send(&frame, max_backpressure, flush_set);
+        socket.send(&frame, flush_set);
     }
     Ok(())
 }
@@ -321,12 +319,11 @@ fn execute_command(
     flush_set: &mut FlushSet,
 ) -> Result<(), CommandError> {
     let parser = server.parser;
-    let max_backpressure = server.max_backpressure();
     match command {
         Command::Answer { socket, ack, json } => {
             if let Some(socket) = server.socket(socket) {
                 let frame = parser.ack(&socket.namespace.name, json, attached, ack);
-                socket.send(&frame, max_backpressure, flush_set);
+                socket.send(&frame, flush_set);
             }
         }
         Command::Emit {
@@ -337,7 +334,7 @@ fn execute_command(
         } => {
             if let Some(socket) = server.socket(socket) {
                 let frame = parser.event(&socket.namespace.name, json, attached, ack);
-                socket.send(&flagged(frame, flags), max_backpressure, flush_set);
+                socket.send(&flagged(frame, flags), flush_set);
             }
         }
         Command::Broadcast(broadcast) => {
@@ -355,7 +352,7 @@ fn execute_command(
         }
         Command::Accept { socket } => {
             if let Some(socket) = server.socket(socket)
-                && socket.accept(parser, max_backpressure, flush_set).is_err()
+                && socket.accept(parser, flush_set).is_err()
             {
                 malformed(server, &socket.connection);
             }
@@ -363,7 +360,7 @@ fn execute_command(
         Command::Refuse { socket, json } => {
             if let Some(socket) = server.socket(socket) {
                 let refusal = parser.connect_error(&socket.namespace.name, json, &attached);
-                socket.send(&refusal, max_backpressure, flush_set);
+                socket.send(&refusal, flush_set);
                 socket.end(CloseReason::Refused);
             }
         }
@@ -411,11 +408,7 @@ fn execute_command(
 
 /// Ends a socket and tells its client.
 fn disconnect(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
-    socket.send(
-        &server.parser.disconnect(&socket.namespace.name),
-        server.max_backpressure(),
-        flush_set,
-    );
+    socket.send(&server.parser.disconnect(&socket.namespace.name), flush_set);
     socket.end(CloseReason::ServerNamespaceDisconnect);
 }
 

@@ -83,11 +83,6 @@ impl Server {
         })
     }
 
-    /// How many bytes may be queued for a client that does not read, before its connection is closed.
-    pub(crate) fn max_backpressure(&self) -> usize {
-        self.engine.config.max_backpressure
-    }
-
     /// The index of a namespace, which is created on first use.
     pub(crate) fn namespace(&self, name: &str) -> NamespaceIndex {
         self.namespaces.write().index(name)
@@ -217,7 +212,7 @@ impl Server {
         let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
         // Flushed now, since the client's next packet may end the connection.
         let mut flush_set = FlushSet::default();
-        flush_set.send(connection, &frame, self.max_backpressure());
+        flush_set.send(connection, &frame);
     }
 
     /// Answers a [`Event::NamespaceRequest`], whose values are `asked` and `packed`: the application has

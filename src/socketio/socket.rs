@@ -191,7 +191,6 @@ impl Socket {
     pub(crate) fn accept(
         self: &Arc<Self>,
         parser: Parser,
-        max_backpressure: usize,
         flush_set: &mut FlushSet,
     ) -> Result<(), Malformed> {
         if !self.is_joining() {
@@ -199,7 +198,7 @@ impl Socket {
         }
         let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
         // Before the state is locked, since this may end a client that does not read, and its sockets.
-        self.send(&welcome, max_backpressure, flush_set);
+        self.send(&welcome, flush_set);
         let mut state = self.state.lock();
         let early = match std::mem::replace(&mut state.phase, Phase::Joined) {
             Phase::Joining(early) => early,
@@ -355,8 +354,8 @@ impl Socket {
     }
 
     /// Queues a frame for the client, and adds its connection to those to flush.
-    pub(crate) fn send(&self, frame: &Frame, max_backpressure: usize, flush_set: &mut FlushSet) {
-        flush_set.send(&self.connection, frame, max_backpressure);
+    pub(crate) fn send(&self, frame: &Frame, flush_set: &mut FlushSet) {
+        flush_set.send(&self.connection, frame);
     }
 
     /// Ends the socket, and removes it from its namespace and its connection. The caller tells the

@@ -124,9 +124,7 @@ impl World {
             .await;
         let socket = self.server.socket(socket).unwrap();
         let mut flush_set = FlushSet::default();
-        socket
-            .accept(Parser::Common, 1_000_000, &mut flush_set)
-            .unwrap();
+        socket.accept(Parser::Common, &mut flush_set).unwrap();
         (client, socket)
     }
 
@@ -333,7 +331,7 @@ fn packets_are_reported_while_they_are_watched_and_no_longer() {
         for watched in [false, true, false] {
             socket.connection.watch_received(watched);
             socket.connection.watch_sent(watched);
-            socket.send(&frame, 1_000_000, &mut FlushSet::default());
+            socket.send(&frame, &mut FlushSet::default());
             say(&mut client, r#"42["m"]"#).await;
             let mut packets = 0;
             while !matches!(world.events.recv().await.unwrap(), Event::Emitted { .. }) {
@@ -350,7 +348,7 @@ fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
         let (client, socket) = world.join(1).await;
         let much = format!("[\"{}\"]", "x".repeat(4_000_000));
         let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
-        socket.send(&frame, 1_000_000, &mut FlushSet::default());
+        socket.send(&frame, &mut FlushSet::default());
         assert_eq!(world.ended(&socket).await, CloseReason::PingTimeout);
         drop(socket);
         world.closed(1).await;
@@ -581,7 +579,7 @@ fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_plac
 fn overfill(connection: &Arc<Connection>) {
     let much = format!("[\"{}\"]", "x".repeat(8_000_000));
     let frame = Parser::Common.event(&Str::from("/"), &much, Vec::new(), None);
-    connection.send(&frame, usize::MAX);
+    connection.send(&frame);
     connection.flush();
 }
 
@@ -623,7 +621,7 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
         let letting_in = socket.clone();
         std::thread::spawn(move || {
             let mut flush_set = FlushSet::default();
-            let _ = letting_in.accept(Parser::Common, 1_000_000, &mut flush_set);
+            let _ = letting_in.accept(Parser::Common, &mut flush_set);
             drop(flush_set);
             let _ = done.send(());
         });
