@@ -26,3 +26,23 @@ pub(crate) struct Config {
     /// Whether clients of Engine.IO 3 are accepted.
     pub(crate) allow_eio3: bool,
 }
+
+/// The defaults of `lib/socketio/options.js`, which validates the options of an application: tests and
+/// counted cases change what matters to them.
+#[cfg(any(test, feature = "instructions"))]
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            max_http_buffer_size: 1_000_000,
+            max_backpressure: 16 << 20,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            allow_eio3: true,
+        }
+    }
+}

@@ -51,24 +51,7 @@ pub(super) fn open_packet(config: &Config, sid: Sid, transport: TransportType) -
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-
-    fn config() -> Config {
-        Config {
-            ping_interval: Duration::from_millis(25_000),
-            ping_timeout: Duration::from_millis(20_000),
-            upgrade_timeout: Duration::from_millis(10_000),
-            connect_timeout: Duration::from_millis(45_000),
-            max_http_buffer_size: 1_000_000,
-            max_backpressure: 1,
-            polling: true,
-            websocket: true,
-            allow_upgrades: true,
-            allow_eio3: true,
-        }
-    }
 
     fn packet(config: &Config, transport: TransportType) -> String {
         open_packet(config, "lv_VI97HAXpY6yYWAAAB".parse().unwrap(), transport)
@@ -77,7 +60,7 @@ mod tests {
     #[test]
     fn the_open_packet_has_the_fields_of_engine_io_in_its_order() {
         assert_eq!(
-            packet(&config(), TransportType::Polling),
+            packet(&Config::default(), TransportType::Polling),
             r#"0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
         );
     }
@@ -85,15 +68,15 @@ mod tests {
     #[test]
     fn only_an_upgrade_that_is_possible_is_offered() {
         let none = r#""upgrades":[]"#;
-        assert!(packet(&config(), TransportType::Websocket).contains(none));
+        assert!(packet(&Config::default(), TransportType::Websocket).contains(none));
         let refused = Config {
             allow_upgrades: false,
-            ..config()
+            ..Config::default()
         };
         assert!(packet(&refused, TransportType::Polling).contains(none));
         let polling_only = Config {
             websocket: false,
-            ..config()
+            ..Config::default()
         };
         assert!(packet(&polling_only, TransportType::Polling).contains(none));
     }

@@ -104,12 +104,8 @@ impl World {
             ping_timeout: Duration::from_secs(3600),
             upgrade_timeout: Duration::from_secs(3600),
             connect_timeout: Duration::from_secs(3600),
-            max_http_buffer_size: 1_000_000,
             max_backpressure: 64 << 20,
-            polling: true,
-            websocket: true,
-            allow_upgrades: true,
-            allow_eio3: true,
+            ..Config::default()
         };
         let options = Options {
             engine,

@@ -84,26 +84,9 @@ pub(crate) fn verify_protocol(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const SID: &str = "lv_VI97HAXpY6yYWAAAB";
-
-    fn config() -> Config {
-        Config {
-            ping_interval: Duration::from_millis(25_000),
-            ping_timeout: Duration::from_millis(20_000),
-            upgrade_timeout: Duration::from_millis(10_000),
-            connect_timeout: Duration::from_millis(45_000),
-            max_http_buffer_size: 1_000_000,
-            max_backpressure: 1,
-            polling: true,
-            websocket: true,
-            allow_upgrades: true,
-            allow_eio3: true,
-        }
-    }
 
     /// Verifies a request where there is one session of version 4, on a transport.
     fn ask(
@@ -127,14 +110,14 @@ mod tests {
     fn a_request_without_a_session_opens_one_by_get_on_a_transport_that_is_allowed() {
         let polling_only = Config {
             websocket: false,
-            ..config()
+            ..Config::default()
         };
         let websocket_only = Config {
             polling: false,
-            ..config()
+            ..Config::default()
         };
         let (get, post) = (&Method::GET, &Method::POST);
-        let all = &config();
+        let all = &Config::default();
         for (config, method, query, is_upgrade, expected) in [
             (all, get, "transport=polling", false, Ok(Asks::Open)),
             (all, get, "transport=polling&sid=", false, Ok(Asks::Open)),
@@ -206,10 +189,10 @@ mod tests {
     fn a_request_uses_a_session_of_its_transport_and_version_or_upgrades_it() {
         let no_upgrades = Config {
             allow_upgrades: false,
-            ..config()
+            ..Config::default()
         };
         let (polling, websocket) = (TransportType::Polling, TransportType::Websocket);
-        let all = &config();
+        let all = &Config::default();
         let uses = Ok(Asks::Use(SID.parse().unwrap()));
         for (config, query, is_upgrade, transport, expected) in [
             (all, "EIO=4&transport=polling", false, polling, uses),
@@ -271,7 +254,7 @@ mod tests {
         for sid in ["nobody", "%C3%BC%00%22", &"x".repeat(1000)] {
             let query = format!("EIO=4&transport=polling&sid={sid}");
             let asked = ask(
-                &config(),
+                &Config::default(),
                 &Method::GET,
                 &query,
                 false,
@@ -294,7 +277,7 @@ mod tests {
         ] {
             let config = Config {
                 allow_eio3,
-                ..config()
+                ..Config::default()
             };
             let verified = verify_protocol(&config, asks, protocol);
             assert_eq!(verified.is_ok(), is_let_in, "{asks:?} {protocol}");

@@ -63,14 +63,8 @@ fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(W
         let engine = Config {
             ping_interval,
             ping_timeout: ping_interval,
-            upgrade_timeout: Duration::from_secs(10),
-            connect_timeout: Duration::from_secs(45),
-            max_http_buffer_size: 1_000_000,
             max_backpressure: 1_000_000,
-            polling: true,
-            websocket: true,
-            allow_upgrades: true,
-            allow_eio3: true,
+            ..Config::default()
         };
         let options = Options {
             engine,
