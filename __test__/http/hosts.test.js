@@ -24,6 +24,7 @@ const {
   reach,
   served,
   upgraded,
+  within,
 } = require('../support/native-server');
 
 const TLS = {
@@ -73,16 +74,7 @@ class SecureWorld extends World {
   }
 }
 
-const secured = (options, test) => async (t) => {
-  const world = new SecureWorld(options);
-  await world.listen();
-  t.signal.addEventListener('abort', () => world.close());
-  try {
-    await test(world, t);
-  } finally {
-    await world.close();
-  }
-};
+const secured = (options, test) => within(() => new SecureWorld(options), test);
 
 describe('https.Server', () => {
   for (const version of CLIENTS) {

@@ -142,9 +142,23 @@ class World {
  * @returns {() => Promise<void>} for `it`
  */
 function served(options, test) {
-  return async (t) => {
+  return within(() => {
     const { httpServer, ...rest } = typeof options === 'function' ? options() : options;
-    const world = new World(rest, httpServer);
+    return new World(rest, httpServer);
+  }, test);
+}
+
+/**
+ * Runs a test with a server that listens, and closes what the test opened.
+ *
+ * @template {{listen: () => Promise<any>, close: () => any}} W
+ * @param {() => W} create makes the server and what belongs to it
+ * @param {(world: W, t: import('node:test').TestContext) => Promise<void>} test
+ * @returns {(t: import('node:test').TestContext) => Promise<void>} for `it`
+ */
+function within(create, test) {
+  return async (t) => {
+    const world = create();
     await world.listen();
     // A test that takes too long is over, and so is what it opened.
     t.signal.addEventListener('abort', () => world.close());
@@ -265,4 +279,5 @@ module.exports = {
   served,
   uncaught,
   upgraded,
+  within,
 };

@@ -5,6 +5,7 @@
  * gives the reason.
  */
 
+const { RESERVED } = require('./grammar');
 const { decodeMsgpack, encodeMsgpack } = require('./msgpack');
 
 /**
@@ -411,16 +412,6 @@ function namesOf({ packets = [] }) {
     }
   });
 }
-
-/** Events of a socket itself, which a client cannot emit. */
-const RESERVED = [
-  'connect',
-  'connect_error',
-  'disconnect',
-  'disconnecting',
-  'newListener',
-  'removeListener',
-];
 
 /**
  * @param {any} name

@@ -64,6 +64,7 @@ const EVENTS = [
   'ünï✓😀',
 ];
 
+/** Events of a socket itself, which a client cannot emit. */
 const RESERVED = [
   'connect',
   'connect_error',
@@ -71,8 +72,9 @@ const RESERVED = [
   'disconnecting',
   'newListener',
   'removeListener',
-  'error',
 ];
+/** The same, and the one that was reserved in Socket.IO 2. */
+const RESERVED_OR_ERROR = [...RESERVED, 'error'];
 
 const VALUES = [
   '1',
@@ -345,7 +347,7 @@ class Grammar {
         random.pick(['9007199254740991', '9007199254740993', '99999999999999999999', '007', '-1']),
       ],
     ]);
-    const event = random.chance(0.95) ? random.pick(EVENTS) : random.pick(RESERVED);
+    const event = random.chance(0.95) ? random.pick(EVENTS) : random.pick(RESERVED_OR_ERROR);
     const args = [JSON.stringify(event), ...this.#args()];
     return random.weighted([
       [14, () => [`42${prefix}${ack}[${args}]`]],
@@ -917,4 +919,4 @@ function sequenceOf(seed) {
   return new Grammar(seed).sequence();
 }
 
-module.exports = { sequenceOf };
+module.exports = { RESERVED, sequenceOf };
