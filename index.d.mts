@@ -11,6 +11,7 @@ export import InvalidHostError = LoopbackSocket.InvalidHostError;
 export import InvalidServerError = LoopbackSocket.InvalidServerError;
 export import InvalidSessionIdError = LoopbackSocket.InvalidSessionIdError;
 export import InvalidOptionError = LoopbackSocket.InvalidOptionError;
+export import NameInUseError = LoopbackSocket.NameInUseError;
 export import UnsupportedOptionError = LoopbackSocket.UnsupportedOptionError;
 export import ReservedEventError = LoopbackSocket.ReservedEventError;
 export import InvalidCallbackError = LoopbackSocket.InvalidCallbackError;

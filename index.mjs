@@ -12,6 +12,7 @@ export const {
   InvalidServerError,
   InvalidSessionIdError,
   InvalidOptionError,
+  NameInUseError,
   UnsupportedOptionError,
   ReservedEventError,
   InvalidCallbackError,

@@ -70,6 +70,22 @@ class UnsendableValueError extends LoopbackSocketError {
   }
 }
 
+/** A method and a subscription cannot have the same name. */
+class NameInUseError extends LoopbackSocketError {
+  /**
+   * @param {string} name the name
+   * @param {string} kind what has it: a method or a subscription
+   * @param {string} remove the function that removes that
+   */
+  constructor(name, kind, remove) {
+    super(
+      'NAME_IN_USE',
+      `There is a ${kind} named ${describe(name)}: clients call both by their names. Choose another ` +
+        `name, or call ${remove} first.`,
+    );
+  }
+}
+
 /** A native server cannot be attached to this value, or is still closing. */
 class InvalidServerError extends LoopbackSocketError {
   /**
@@ -282,6 +298,7 @@ module.exports = {
   InvalidServerError,
   InvalidSessionIdError,
   InvalidOptionError,
+  NameInUseError,
   UnsupportedOptionError,
   ReservedEventError,
   InvalidCallbackError,

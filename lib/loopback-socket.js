@@ -6,7 +6,8 @@
 
 const net = require('net');
 const hosted = require('./hosted/hosted');
-const { resolveHandler } = require('./auth/invoke');
+const { Definitions } = require('./calls/definitions');
+const { resolveHandler } = require('./calls/invoke');
 const { InvalidHostError, InvalidNameError } = require('./errors');
 const { kindOf } = require('./host-kinds');
 const { startOptions } = require('./auth/start-options');
@@ -40,6 +41,8 @@ function LoopbackSocket(name, timeout) {
   this._sockets = [];
   this._io = null;
   this._auth = () => {};
+  // Not enumerable: 0.4 has no such field.
+  Object.defineProperty(this, '_definitions', { value: new Definitions() });
 }
 
 /**
@@ -106,8 +109,10 @@ LoopbackSocket.prototype.removeOnConnected = function removeOnConnected(handler)
  * @param {string} methodName any name
  * @param {Function | {model: object, method: string}} method looked up when a socket authenticates
  * @returns {void}
+ * @throws {NameInUseError} if a subscription has the name
  */
 LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method) {
+  this._definitions.checkMethodName(methodName);
   // Not an assignment: that would take `__proto__` for something else than a name.
   Object.defineProperty(this._methods, methodName, {
     value: method,

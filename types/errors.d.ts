@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID'
   | 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT'
   | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
+  | 'ERR_LOOPBACK_SOCKET_NAME_IN_USE'
   | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
   | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
   | 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS'
@@ -46,6 +47,14 @@ export type WarningCode =
 export class LoopbackSocketError extends Error {
   /** The error code. It is stable across releases. */
   readonly code: ErrorCode;
+}
+
+/**
+ * {@link LoopbackSocket.defineMethod} or `defineSubscription()` got a name that the other one has:
+ * clients call both by their names.
+ */
+export class NameInUseError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_NAME_IN_USE';
 }
 
 /** {@link LoopbackSocket.get} was called without a name. */

@@ -480,6 +480,7 @@ declare namespace LoopbackSocket {
   export import InvalidServerError = errors.InvalidServerError;
   export import InvalidSessionIdError = errors.InvalidSessionIdError;
   export import InvalidOptionError = errors.InvalidOptionError;
+  export import NameInUseError = errors.NameInUseError;
   export import UnsupportedOptionError = errors.UnsupportedOptionError;
   export import UnsupportedApiError = errors.UnsupportedApiError;
   export import ReservedEventError = errors.ReservedEventError;

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 const Bluebird = require('bluebird');
-const { invoke, resolveHandler } = require('../../lib/auth/invoke');
+const { invoke, resolveHandler } = require('../../lib/calls/invoke');
 
 /**
  * Runs a handler with two arguments and waits until nothing more can come of it.

@@ -12,8 +12,10 @@ const LIB = path.join(__dirname, '..', '..', 'lib');
 /** What is in lib/, bottom up. What shares a line does not know each other. */
 const LAYERS = [
   ['errors.js'],
-  ['events.js', 'host-kinds.js'],
+  ['events.js', 'host-kinds.js', 'check-options.js'],
   ['native'],
+  ['calls'],
+  ['subscriptions'],
   ['auth'],
   ['hosted', 'socketio'],
   ['http'],

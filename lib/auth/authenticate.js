@@ -6,7 +6,7 @@
  * does it. An exception of anything it calls stays inside.
  */
 
-const { invoke, resolveHandler } = require('./invoke');
+const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
 
 const FAILURE = 'Authentication failure';

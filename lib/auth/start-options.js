@@ -5,7 +5,7 @@
  */
 
 const { isRegExp } = require('util').types;
-const { InvalidOptionError } = require('../errors');
+const { checkOptions, isCount } = require('../check-options');
 
 /**
  * @typedef {object} StartOptions
@@ -49,32 +49,8 @@ const RULES = {
  * @returns {StartOptions} all of them; names with a slash in front
  * @throws {InvalidOptionError} if one is unknown or impossible
  */
-function startOptions(given = {}) {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new InvalidOptionError('options', given, 'an object, the second argument of start()');
-  }
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(RULES, name)) {
-      throw new InvalidOptionError(name, given[name], undefined, Object.keys(RULES), 'start()');
-    }
-  }
-  const options = {};
-  for (const [name, { fallback, check, needs, complete = (it) => it }] of Object.entries(RULES)) {
-    const value = given[name];
-    if (value !== undefined && !check(value)) {
-      throw new InvalidOptionError(name, value, needs);
-    }
-    options[name] = value === undefined ? fallback : complete(value);
-  }
-  return options;
-}
-
-/**
- * @param {unknown} value any value
- * @returns {boolean} whether it is a limit
- */
-function isCount(value) {
-  return value === Infinity || (Number.isSafeInteger(value) && value >= 1);
+function startOptions(given) {
+  return checkOptions(RULES, given, 'start()', 'the second argument of start()');
 }
 
 /**

@@ -16,7 +16,7 @@ const { BroadcastGate } = require('./broadcast-gate');
 const { corkFlushes } = require('./cork');
 const { TooManyPendingError } = require('../errors');
 const { EMITTER_EVENTS } = require('../events');
-const { answer, invoke } = require('../auth/invoke');
+const { answer, invoke } = require('../calls/invoke');
 const { encodable } = require('./encodable');
 const { delayOf } = require('../auth/timeout');
 

@@ -10,7 +10,7 @@
  */
 
 const { EMITTER_EVENTS } = require('../events');
-const { answer, invoke } = require('../auth/invoke');
+const { answer, invoke } = require('../calls/invoke');
 const loopback = require('./loopback');
 
 /** The event with which a client hands in its credentials. */

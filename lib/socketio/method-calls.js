@@ -7,7 +7,7 @@
  * What must stay true: only the handler of a call keeps anything of it, since a handler may never end.
  */
 
-const { invoke } = require('../auth/invoke');
+const { invoke } = require('../calls/invoke');
 
 const { METHOD_RADIX } = require('../native/protocol').Layout;
 
