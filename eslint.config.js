@@ -53,6 +53,7 @@ const FOREIGN_FIELDS = [
     'emitCloseIfDrained',
     'handle',
     'load',
+    'readableState',
     'resolveFilename',
     'server',
     'socket',

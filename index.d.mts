@@ -23,6 +23,7 @@ export import UnsupportedApiError = LoopbackSocket.UnsupportedApiError;
 export import UnsendableValueError = LoopbackSocket.UnsendableValueError;
 export import TooManyAttemptsError = LoopbackSocket.TooManyAttemptsError;
 export import TooManyPendingError = LoopbackSocket.TooManyPendingError;
+export import InvalidSourceError = LoopbackSocket.InvalidSourceError;
 export import MissingAddonError = LoopbackSocket.MissingAddonError;
 
 // Types alone.

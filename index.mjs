@@ -24,5 +24,6 @@ export const {
   UnsendableValueError,
   TooManyAttemptsError,
   TooManyPendingError,
+  InvalidSourceError,
   MissingAddonError,
 } = LoopbackSocket;

@@ -256,6 +256,22 @@ class TooManyPendingError extends LoopbackSocketError {
   }
 }
 
+/** What the handler of a subscription gave is nothing that yields items. */
+class InvalidSourceError extends LoopbackSocketError {
+  /**
+   * @param {unknown} source what it gave
+   * @param {string} [hint] a sentence that says what to do about it
+   */
+  constructor(source, hint = '') {
+    super(
+      'INVALID_SOURCE',
+      "A subscription's handler must give an async iterable, an iterable, a Readable of Node in object " +
+        'mode, a web ReadableStream, an Observable, or an object with on() and off() that emits data, end ' +
+        `and error; got ${describe(source)}.${hint && ` ${hint}`}`,
+    );
+  }
+}
+
 /** The addon for this platform is not installed, not built, or fails to load. */
 class MissingAddonError extends LoopbackSocketError {
   /**
@@ -310,5 +326,6 @@ module.exports = {
   UnsendableValueError,
   TooManyAttemptsError,
   TooManyPendingError,
+  InvalidSourceError,
   MissingAddonError,
 };

@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_INVALID_OPTION'
   | 'ERR_LOOPBACK_SOCKET_INVALID_SERVER'
   | 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_SOURCE'
   | 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT'
   | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
   | 'ERR_LOOPBACK_SOCKET_NAME_IN_USE'
@@ -170,6 +171,14 @@ export class TooManyAttemptsError extends LoopbackSocketError {
  */
 export class TooManyPendingError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING';
+}
+
+/**
+ * The handler of a subscription gave something that yields no items. Not thrown: the client receives
+ * the message and the code as the error of its request.
+ */
+export class InvalidSourceError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SOURCE';
 }
 
 /**

@@ -492,6 +492,7 @@ declare namespace LoopbackSocket {
   export import UnsendableValueError = errors.UnsendableValueError;
   export import TooManyAttemptsError = errors.TooManyAttemptsError;
   export import TooManyPendingError = errors.TooManyPendingError;
+  export import InvalidSourceError = errors.InvalidSourceError;
   export import MissingAddonError = errors.MissingAddonError;
 }
 

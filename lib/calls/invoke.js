@@ -213,4 +213,4 @@ function answer(ack, failed, value, encodable = (it) => it) {
   }
 }
 
-module.exports = { answer, invoke, resolveHandler };
+module.exports = { answer, invoke, resolveHandler, settleValue };
