@@ -2,6 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
+import * as api from './api';
 import * as emitter from './emitter';
 import * as errors from './errors';
 import * as namespaces from './namespace';
@@ -20,6 +21,8 @@ import Self = LoopbackSocket;
  * @typeParam Methods - the methods that clients may call, as an interface of functions from the
  *   arguments to the result; by default any method with any arguments
  * @typeParam S - the type of the socket that handlers get; by default that of the native server
+ * @typeParam Subscriptions - what clients may subscribe to, as an interface of functions from the
+ *   arguments to one item; by default anything
  *
  * @example
  * const sockets = LoopbackSocket.get('bookshop');
@@ -43,6 +46,8 @@ declare class LoopbackSocket<
   Credentials = any,
   Methods extends LoopbackSocket.MethodMap<Methods> = LoopbackSocket.AnyMethods,
   S = LoopbackSocket.Socket,
+  Subscriptions extends LoopbackSocket.SubscriptionMap<Subscriptions> =
+    LoopbackSocket.AnySubscriptions,
 > {
   /**
    * Creates an instance that {@link LoopbackSocket.get} does not return.
@@ -64,12 +69,38 @@ declare class LoopbackSocket<
    * @example
    * const sockets = LoopbackSocket.get('bookshop', 5000);
    * LoopbackSocket.get('bookshop') === sockets; // true
+   *
+   * @example
+   * // With one declared interface, which the client uses, too: client<Api>(socket, …)
+   * interface Api {
+   *   credentials: { token: string };
+   *   methods: { findBooks(args: { author: string }): Array<{ title: string }> };
+   *   subscriptions: { orders(args: { shop: number }): { id: number } };
+   * }
+   * const bookshop = LoopbackSocket.get<Api>('bookshop');
    */
+  static get<
+    Api extends LoopbackSocket.ApiMap<Api> = LoopbackSocket.AnyApi,
+    S = LoopbackSocket.Socket,
+  >(
+    name: string,
+    timeout?: LoopbackSocket.Timeout,
+  ): LoopbackSocket<
+    LoopbackSocket.CredentialsOf<Api>,
+    LoopbackSocket.MethodsOf<Api>,
+    S,
+    LoopbackSocket.SubscriptionsOf<Api>
+  >;
   static get<
     Credentials = any,
     Methods extends LoopbackSocket.MethodMap<Methods> = LoopbackSocket.AnyMethods,
     S = LoopbackSocket.Socket,
-  >(name: string, timeout?: LoopbackSocket.Timeout): LoopbackSocket<Credentials, Methods, S>;
+    Subscriptions extends LoopbackSocket.SubscriptionMap<Subscriptions> =
+      LoopbackSocket.AnySubscriptions,
+  >(
+    name: string,
+    timeout?: LoopbackSocket.Timeout,
+  ): LoopbackSocket<Credentials, Methods, S, Subscriptions>;
 
   /**
    * Sets the function that checks credentials; a later call replaces it. The function refuses a
@@ -288,22 +319,6 @@ declare namespace LoopbackSocket {
     cb: Callback<Result>,
   ) => Result | PromiseLike<Result> | void;
 
-  /** An interface of methods: functions from the arguments to the result. */
-  type MethodMap<Methods> = { [Name in keyof Methods]: (args: any) => any };
-
-  /** Any method, with any arguments and result. */
-  type AnyMethods = Record<string, (args: any) => any>;
-
-  /** The arguments of a method of a {@link MethodMap}; `undefined` if it takes none. */
-  type ArgsOf<M> = M extends (...args: infer Args) => any
-    ? Args extends []
-      ? undefined
-      : Args[0]
-    : never;
-
-  /** The result of a method of a {@link MethodMap}. */
-  type ResultOf<M> = M extends (...args: any) => infer Result ? Awaited<Result> : never;
-
   /**
    * The answer to a call, as JSON (or MessagePack) encodes it. In JSON, an `undefined` result is
    * left out: `{}`.
@@ -410,6 +425,22 @@ declare namespace LoopbackSocket {
   interface SocketServerLike {
     on(event: any, listener: any): any;
   }
+
+  // types/api.d.ts
+  export import MethodMap = api.MethodMap;
+  export import AnyMethods = api.AnyMethods;
+  export import SubscriptionMap = api.SubscriptionMap;
+  export import AnySubscriptions = api.AnySubscriptions;
+  export import ArgsOf = api.ArgsOf;
+  export import ResultOf = api.ResultOf;
+  export import ItemOf = api.ItemOf;
+  export import AnyApi = api.AnyApi;
+  export import DefinedApi = api.DefinedApi;
+  export import ApiMap = api.ApiMap;
+  export import ApiOf = api.ApiOf;
+  export import CredentialsOf = api.CredentialsOf;
+  export import MethodsOf = api.MethodsOf;
+  export import SubscriptionsOf = api.SubscriptionsOf;
 
   // types/emitter.d.ts
   export import EventsMap = emitter.EventsMap;

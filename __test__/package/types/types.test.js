@@ -54,6 +54,8 @@ const WAYS = [
   ['the native server, classic', 'server.cts', CLASSIC],
   ['typed events, nodenext', 'typed-events.cts', NODE],
   ['typed events, classic', 'typed-events.cts', CLASSIC],
+  ['a declared interface, nodenext', 'api.cts', NODE],
+  ['a declared interface, classic', 'api.cts', CLASSIC],
   ['the preload, CommonJS', 'register.cts', NODE],
   ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
