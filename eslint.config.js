@@ -62,6 +62,8 @@ const FOREIGN_FIELDS = [
   ['fns', 'nsps', 'placeholder', 'query'],
   // loopback-socket 0.4
   ['auth', 'connected', 'methods', 'timeout'],
+  // an instance of ours, beside those of 0.4
+  ['definitions'],
 ];
 const OF_ANOTHER = `/^_(?!(${FOREIGN_FIELDS.flat().join('|')})$)[a-z]/i`;
 const anotherClass = {

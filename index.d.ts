@@ -1,6 +1,7 @@
 // The types for require(). They are in types/, by what they describe:
 //
 // loopback-socket   the class; its namespace has every type of the package
+// calls             options of methods, interceptors, listeners of errors
 // server  options   the native server
 // namespace         namespaces, rooms, broadcasts
 // socket            a client in a namespace, and its connection

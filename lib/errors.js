@@ -272,6 +272,110 @@ class InvalidSourceError extends LoopbackSocketError {
   }
 }
 
+/**
+ * A call is refused, or ends before its handler is done. The client gets its fields and its message as
+ * the `error` of the call, whatever the instance's option `errors`.
+ */
+class CallError extends LoopbackSocketError {
+  /**
+   * @returns {object} what the client gets
+   */
+  toJSON() {
+    return { ...this, message: this.message };
+  }
+}
+
+/** `authorize` of a method or subscription gave a false value, or threw. */
+class ForbiddenError extends CallError {
+  /**
+   * @param {string} [message='Forbidden'] for the client
+   * @param {unknown} [cause] what `authorize` threw
+   */
+  constructor(message = 'Forbidden', cause = undefined) {
+    super('FORBIDDEN', message, cause);
+  }
+}
+
+/** `validate` of a method or subscription found the arguments of a call invalid. */
+class InvalidArgumentsError extends CallError {
+  /**
+   * @param {{message: string, path: (string | number)[]}[]} issues what is wrong, and where
+   */
+  constructor(issues) {
+    const [first] = issues;
+    super(
+      'INVALID_ARGUMENTS',
+      first === undefined
+        ? 'The arguments are invalid.'
+        : `The arguments are invalid: ${[first.path.join('.'), first.message].filter((it) => it !== '').join(': ')}`,
+    );
+    this.issues = issues;
+  }
+}
+
+/** A call took longer than the `timeout` of its method. */
+class CallTimeoutError extends CallError {
+  /**
+   * @param {number} timeout the timeout, in ms
+   */
+  constructor(timeout) {
+    super('CALL_TIMEOUT', `The call was given up after ${timeout} ms.`);
+  }
+}
+
+/** The client has cancelled the call. */
+class CallCancelledError extends CallError {
+  constructor() {
+    super('CANCELLED', 'The call was cancelled by the client.');
+  }
+}
+
+/** Too many calls of a socket are under way. */
+class TooManyCallsError extends CallError {
+  constructor() {
+    super('TOO_MANY_CALLS', 'Too many calls are in progress. Wait for one of them to be answered.');
+  }
+}
+
+/** A socket calls a method more often than its `rate` allows. */
+class RateLimitedError extends CallError {
+  /**
+   * @param {number} retryAfter ms until the next call is allowed
+   */
+  constructor(retryAfter) {
+    super('RATE_LIMITED', `Too many calls. Call again in ${retryAfter} ms.`);
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The socket has ended: why the `signal` of its calls is aborted. */
+class DisconnectedError extends LoopbackSocketError {
+  constructor() {
+    super('DISCONNECTED', 'The socket that called has been disconnected.');
+  }
+}
+
+/** An interceptor called `next()` a second time. */
+class RepeatedNextError extends LoopbackSocketError {
+  constructor() {
+    super('REPEATED_NEXT', 'An interceptor called next() twice. Call it once at most.');
+  }
+}
+
+/** The date in `socket.expires` has passed; the client receives the message and the code. */
+class ExpiredError extends LoopbackSocketError {
+  constructor() {
+    super('EXPIRED', 'The authentication has expired. Authenticate again.');
+  }
+}
+
+/** `revoke()` has ended the socket; the client receives the message and the code. */
+class RevokedError extends LoopbackSocketError {
+  constructor() {
+    super('REVOKED', 'The authentication has been revoked. Authenticate again.');
+  }
+}
+
 /** The addon for this platform is not installed, not built, or fails to load. */
 class MissingAddonError extends LoopbackSocketError {
   /**
@@ -327,5 +431,16 @@ module.exports = {
   TooManyAttemptsError,
   TooManyPendingError,
   InvalidSourceError,
+  CallError,
+  ForbiddenError,
+  InvalidArgumentsError,
+  CallTimeoutError,
+  CallCancelledError,
+  TooManyCallsError,
+  RateLimitedError,
+  DisconnectedError,
+  RepeatedNextError,
+  ExpiredError,
+  RevokedError,
   MissingAddonError,
 };

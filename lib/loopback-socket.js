@@ -7,8 +7,10 @@
 const net = require('net');
 const hosted = require('./hosted/hosted');
 const { Definitions } = require('./calls/definitions');
+const { instanceOptions } = require('./calls/instance-options');
 const { resolveHandler } = require('./calls/invoke');
-const { InvalidHostError, InvalidNameError } = require('./errors');
+const { methodOptions } = require('./calls/method-options');
+const { InvalidCallbackError, InvalidHostError, InvalidNameError } = require('./errors');
 const { kindOf } = require('./host-kinds');
 const { startOptions } = require('./auth/start-options');
 const { DEFAULT_TIMEOUT } = require('./auth/timeout');
@@ -27,13 +29,16 @@ const instances = new Map();
  *
  * @class
  * @param {string} name the name of the instance
- * @param {number | string} [timeout=3000] milliseconds that a socket has to authenticate before
- *   its connection is closed; `'none'` for ever
+ * @param {number | string | {timeout?: number | string, errors?: 'fields' | 'message'}} [options=3000]
+ *   milliseconds that a socket has to authenticate before its connection is closed, `'none'` for ever; or
+ *   an object with that and with how errors of handlers are sent
+ * @throws {InvalidOptionError} if an option is unknown or impossible
  */
-function LoopbackSocket(name, timeout) {
+function LoopbackSocket(name, options) {
   if (!(this instanceof LoopbackSocket)) {
-    return new LoopbackSocket(name, timeout);
+    return new LoopbackSocket(name, options);
   }
+  const { timeout, errors } = instanceOptions(options);
   this._name = name;
   this._timeout = timeout || DEFAULT_TIMEOUT;
   this._methods = {};
@@ -42,24 +47,25 @@ function LoopbackSocket(name, timeout) {
   this._io = null;
   this._auth = () => {};
   // Not enumerable: 0.4 has no such field.
-  Object.defineProperty(this, '_definitions', { value: new Definitions() });
+  Object.defineProperty(this, '_definitions', { value: new Definitions(errors) });
 }
 
 /**
  * Gives the instance of a name, made on first use.
  *
  * @param {string} name the name
- * @param {number | string} [timeout=3000] as for the constructor; counts on first use only
+ * @param {number | string | object} [options] as for the constructor; counts on first use only
  * @returns {LoopbackSocket} always the same one for a name
  * @throws {InvalidNameError} if the name is not a string
+ * @throws {InvalidOptionError} if an option is unknown or impossible
  */
-LoopbackSocket.get = function get(name, timeout) {
+LoopbackSocket.get = function get(name, options) {
   if (typeof name !== 'string') {
     throw new InvalidNameError(name);
   }
   let instance = instances.get(name);
   if (instance === undefined) {
-    instance = new LoopbackSocket(name, timeout);
+    instance = new LoopbackSocket(name, options);
     instances.set(name, instance);
   }
   return instance;
@@ -108,11 +114,16 @@ LoopbackSocket.prototype.removeOnConnected = function removeOnConnected(handler)
  *
  * @param {string} methodName any name
  * @param {Function | {model: object, method: string}} method looked up when a socket authenticates
+ * @param {import('./calls/method-options').MethodOptions} [options] who may call, with what, how often
+ *   and for how long; without, as in 0.4
  * @returns {void}
  * @throws {NameInUseError} if a subscription has the name
+ * @throws {InvalidOptionError} if an option is unknown or impossible
  */
-LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method) {
+LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method, options) {
   this._definitions.checkMethodName(methodName);
+  const checked = options === undefined ? undefined : methodOptions(options);
+  this._definitions.setMethodOptions(String(methodName), checked);
   // Not an assignment: that would take `__proto__` for something else than a name.
   Object.defineProperty(this._methods, methodName, {
     value: method,
@@ -130,6 +141,32 @@ LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method
  */
 LoopbackSocket.prototype.removeMethod = function removeMethod(methodName) {
   delete this._methods[methodName];
+  this._definitions.setMethodOptions(String(methodName), undefined);
+};
+
+/**
+ * Adds an interceptor, `async (call, next)`, around the calls and subscriptions of all sockets, from now
+ * on. It runs within those there are. `next()` runs the rest and gives the result; what the interceptor
+ * returns takes its place, unless that is `undefined`.
+ *
+ * @param {Function} interceptor the interceptor
+ * @returns {() => void} removes it
+ * @throws {InvalidCallbackError} if it is not a function
+ */
+LoopbackSocket.prototype.use = function use(interceptor) {
+  return this._definitions.addInterceptor(checkedCallback(interceptor));
+};
+
+/**
+ * Adds a listener, `(error, { socket, name, kind })`, for whatever a handler throws, rejects with or calls
+ * back with, whether or not a client gets it.
+ *
+ * @param {Function} listener the listener
+ * @returns {() => void} removes it
+ * @throws {InvalidCallbackError} if it is not a function
+ */
+LoopbackSocket.prototype.onError = function onError(listener) {
+  return this._definitions.addErrorListener(checkedCallback(listener));
 };
 
 /**
@@ -161,6 +198,18 @@ LoopbackSocket.prototype.start = function start(io, options) {
   this._io = host;
   hosted.serve(host, this, checked);
 };
+
+/**
+ * @param {unknown} callback what the application gave
+ * @returns {Function} the same
+ * @throws {InvalidCallbackError} if it is not a function
+ */
+function checkedCallback(callback) {
+  if (typeof callback !== 'function') {
+    throw new InvalidCallbackError(callback);
+  }
+  return callback;
+}
 
 /**
  * @param {unknown} value any value

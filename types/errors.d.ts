@@ -5,6 +5,12 @@ import type { Server } from './server';
 /** All error codes of this package. */
 export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT'
+  | 'ERR_LOOPBACK_SOCKET_CALL_TIMEOUT'
+  | 'ERR_LOOPBACK_SOCKET_CANCELLED'
+  | 'ERR_LOOPBACK_SOCKET_DISCONNECTED'
+  | 'ERR_LOOPBACK_SOCKET_EXPIRED'
+  | 'ERR_LOOPBACK_SOCKET_FORBIDDEN'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_ARGUMENTS'
   | 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK'
   | 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND'
   | 'ERR_LOOPBACK_SOCKET_INVALID_HOST'
@@ -17,8 +23,12 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE'
   | 'ERR_LOOPBACK_SOCKET_NAME_IN_USE'
   | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
+  | 'ERR_LOOPBACK_SOCKET_RATE_LIMITED'
+  | 'ERR_LOOPBACK_SOCKET_REPEATED_NEXT'
   | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
+  | 'ERR_LOOPBACK_SOCKET_REVOKED'
   | 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS'
+  | 'ERR_LOOPBACK_SOCKET_TOO_MANY_CALLS'
   | 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING'
   | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
   | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE'
@@ -179,6 +189,96 @@ export class TooManyPendingError extends LoopbackSocketError {
  */
 export class InvalidSourceError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SOURCE';
+}
+
+/**
+ * A call is refused, or ends before its handler is done. The client gets its `code`, its `message` and
+ * its other fields as `error`, whatever {@link InstanceOptions.errors} says. A handler may throw one
+ * itself.
+ *
+ * @example
+ * sockets.defineMethod('closeShop', (socket, credentials, { shop }) => {
+ *   if (!socket.data.shops.has(shop)) throw new LoopbackSocket.ForbiddenError('not your shop');
+ * });
+ */
+export class CallError extends LoopbackSocketError {
+  /** What the client gets. */
+  toJSON(): { code: ErrorCode; message: string };
+}
+
+/** `authorize` of a method or subscription gave a false value, or threw. */
+export class ForbiddenError extends CallError {
+  /**
+   * @param message - what the client reads; `'Forbidden'` by default
+   * @param cause - the error behind it, which the client does not get
+   */
+  constructor(message?: string, cause?: unknown);
+  readonly code: 'ERR_LOOPBACK_SOCKET_FORBIDDEN';
+}
+
+/** One thing that is wrong with the arguments of a call. */
+export interface ArgumentIssue {
+  /** What is wrong. */
+  message: string;
+  /** Where: the keys that lead to it. */
+  path: Array<string | number>;
+}
+
+/** `validate` of a method or subscription found the arguments of a call invalid. */
+export class InvalidArgumentsError extends CallError {
+  /** @param issues - what is wrong, and where */
+  constructor(issues: ArgumentIssue[]);
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_ARGUMENTS';
+  /** What is wrong, and where: the first 100 issues. */
+  readonly issues: ArgumentIssue[];
+}
+
+/** A call took longer than the `timeout` of its method. */
+export class CallTimeoutError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_CALL_TIMEOUT';
+}
+
+/** The client has cancelled the call. */
+export class CallCancelledError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_CANCELLED';
+}
+
+/** Too many calls of a socket are in progress. */
+export class TooManyCallsError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_CALLS';
+}
+
+/** A socket calls a method more often than its `rate` allows. */
+export class RateLimitedError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_RATE_LIMITED';
+  /** In how many ms the next call is allowed. */
+  readonly retryAfter: number;
+}
+
+/** The socket has ended: the `reason` of the aborted `signal` of its calls. */
+export class DisconnectedError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_DISCONNECTED';
+}
+
+/** An interceptor called `next()` a second time. */
+export class RepeatedNextError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_REPEATED_NEXT';
+}
+
+/**
+ * The date in `socket.expires` has passed. Not thrown: the client receives the message and the code
+ * with `unauthorized`.
+ */
+export class ExpiredError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_EXPIRED';
+}
+
+/**
+ * {@link LoopbackSocket.revoke} has ended the socket. Not thrown: the client receives the message and
+ * the code with `unauthorized`.
+ */
+export class RevokedError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_REVOKED';
 }
 
 /**

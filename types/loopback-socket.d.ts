@@ -3,6 +3,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import * as api from './api';
+import * as calls from './calls';
 import * as emitter from './emitter';
 import * as errors from './errors';
 import * as namespaces from './namespace';
@@ -53,18 +54,19 @@ declare class LoopbackSocket<
    * Creates an instance that {@link LoopbackSocket.get} does not return.
    *
    * @param name - a name, for your information
-   * @param timeout - how long a socket may stay connected without authenticating; 3000 ms by
-   *   default
+   * @param options - how long a socket may stay connected without authenticating, 3000 ms by default;
+   *   or an object with that and other options
    */
-  constructor(name: string, timeout?: LoopbackSocket.Timeout);
+  constructor(name: string, options?: LoopbackSocket.Timeout | LoopbackSocket.InstanceOptions);
 
   /**
    * Returns the instance with that name and creates it on first use. The models of an app share it.
    *
    * @param name - any string
-   * @param timeout - how long a socket may stay connected without authenticating; 3000 ms by
-   *   default. Later values are ignored
-   * @throws {@link LoopbackSocket.LoopbackSocketError} when `name` is not a string
+   * @param options - how long a socket may stay connected without authenticating, 3000 ms by default;
+   *   or an object with that and other options. Later values are ignored
+   * @throws {@link LoopbackSocket.LoopbackSocketError} when `name` is not a string, or an option is
+   *   unknown or its value is invalid
    *
    * @example
    * const sockets = LoopbackSocket.get('bookshop', 5000);
@@ -84,7 +86,7 @@ declare class LoopbackSocket<
     S = LoopbackSocket.Socket,
   >(
     name: string,
-    timeout?: LoopbackSocket.Timeout,
+    options?: LoopbackSocket.Timeout | LoopbackSocket.InstanceOptions,
   ): LoopbackSocket<
     LoopbackSocket.CredentialsOf<Api>,
     LoopbackSocket.MethodsOf<Api>,
@@ -99,7 +101,7 @@ declare class LoopbackSocket<
       LoopbackSocket.AnySubscriptions,
   >(
     name: string,
-    timeout?: LoopbackSocket.Timeout,
+    options?: LoopbackSocket.Timeout | LoopbackSocket.InstanceOptions,
   ): LoopbackSocket<Credentials, Methods, S, Subscriptions>;
 
   /**
@@ -172,7 +174,63 @@ declare class LoopbackSocket<
    * sockets.defineMethod('addLater', (socket, credentials, args, cb) => {
    *   setTimeout(() => cb(null, args.a + args.b), 1000);
    * });
+   *
+   * @example
+   * // options: who may call, with what, how often and for how long
+   * sockets.defineMethod(
+   *   'report',
+   *   async (socket, credentials, args, { signal }) => {
+   *     const response = await fetch(`http://reports.local/${args.year}`, { signal });
+   *     return response.json();
+   *   },
+   *   {
+   *     authorize: (socket, credentials, args) => args.year > 2000,
+   *     timeout: 10_000,
+   *     rate: { limit: 10, per: 60_000 },
+   *     context: true,
+   *   },
+   * );
    */
+  defineMethod<
+    Name extends keyof Methods & string,
+    Args extends LoopbackSocket.ArgsOf<Methods[Name]>,
+  >(
+    name: Name,
+    method:
+      | LoopbackSocket.ContextMethod<Credentials, Args, LoopbackSocket.ResultOf<Methods[Name]>, S>
+      | LoopbackSocket.ModelMethod,
+    options: LoopbackSocket.MethodOptions<Credentials, Args, S> & {
+      validate: LoopbackSocket.StandardSchema<any, Args>;
+      context: true;
+    },
+  ): void;
+  defineMethod<
+    Name extends keyof Methods & string,
+    Args extends LoopbackSocket.ArgsOf<Methods[Name]>,
+  >(
+    name: Name,
+    method:
+      | LoopbackSocket.Method<Credentials, Args, LoopbackSocket.ResultOf<Methods[Name]>, S>
+      | LoopbackSocket.ModelMethod,
+    options: LoopbackSocket.MethodOptions<Credentials, Args, S> & {
+      validate: LoopbackSocket.StandardSchema<any, Args>;
+      context?: false;
+    },
+  ): void;
+  defineMethod<Name extends keyof Methods & string>(
+    name: Name,
+    method:
+      | LoopbackSocket.ContextMethod<
+          Credentials,
+          LoopbackSocket.ArgsOf<Methods[Name]>,
+          LoopbackSocket.ResultOf<Methods[Name]>,
+          S
+        >
+      | LoopbackSocket.ModelMethod,
+    options: LoopbackSocket.MethodOptions<Credentials, LoopbackSocket.ArgsOf<Methods[Name]>, S> & {
+      context: true;
+    },
+  ): void;
   defineMethod<Name extends keyof Methods & string>(
     name: Name,
     method:
@@ -183,6 +241,9 @@ declare class LoopbackSocket<
           S
         >
       | LoopbackSocket.ModelMethod,
+    options?: LoopbackSocket.MethodOptions<Credentials, LoopbackSocket.ArgsOf<Methods[Name]>, S> & {
+      context?: false;
+    },
   ): void;
 
   /**
@@ -192,6 +253,38 @@ declare class LoopbackSocket<
    * sockets.removeMethod('add');
    */
   removeMethod(name: keyof Methods & string): void;
+
+  /**
+   * Adds an interceptor around the calls and subscriptions of all sockets. It runs within those that were
+   * added before. An error that it throws is the answer to the call.
+   *
+   * @returns a function that removes it
+   *
+   * @example
+   * sockets.use(async (call, next) => {
+   *   const begun = performance.now();
+   *   try {
+   *     return await next();
+   *   } finally {
+   *     console.log(`${call.kind} ${call.name} took ${performance.now() - begun} ms`);
+   *   }
+   * });
+   */
+  use(interceptor: LoopbackSocket.Interceptor<Credentials, S>): () => void;
+
+  /**
+   * Adds a listener for whatever a handler throws, rejects with or passes to its callback: also if no
+   * client gets it, as it asked for no answer, or has left. What the package itself refuses, such as a
+   * call that `authorize` does not allow, is not an error of a handler.
+   *
+   * @returns a function that removes it
+   *
+   * @example
+   * sockets.onError((error, { socket, name, kind }) => {
+   *   console.error(`${kind} ${name} of ${socket?.id} failed`, error);
+   * });
+   */
+  onError(listener: LoopbackSocket.ErrorListener<S>): () => void;
 
   /**
    * Serves the sockets of a server that connect from now on. Serving the same server twice is the
@@ -337,6 +430,8 @@ declare namespace LoopbackSocket {
   interface Refusal {
     /** The `message` of the error; missing if the error has none. */
     message?: any;
+    /** The code, if this package refuses the client, and not the authentication function. */
+    code?: string;
   }
 
   /**
@@ -441,6 +536,18 @@ declare namespace LoopbackSocket {
   export import CredentialsOf = api.CredentialsOf;
   export import MethodsOf = api.MethodsOf;
   export import SubscriptionsOf = api.SubscriptionsOf;
+  // types/calls.d.ts
+  export import InstanceOptions = calls.InstanceOptions;
+  export import StandardSchema = calls.StandardSchema;
+  export import Rate = calls.Rate;
+  export import MethodOptions = calls.MethodOptions;
+  export import CallContext = calls.CallContext;
+  export import ContextMethod = calls.ContextMethod;
+  export import InterceptedCall = calls.InterceptedCall;
+  export import Interceptor = calls.Interceptor;
+  export import ErrorKind = calls.ErrorKind;
+  export import ErrorDetails = calls.ErrorDetails;
+  export import ErrorListener = calls.ErrorListener;
 
   // types/emitter.d.ts
   export import EventsMap = emitter.EventsMap;
@@ -524,6 +631,18 @@ declare namespace LoopbackSocket {
   export import TooManyAttemptsError = errors.TooManyAttemptsError;
   export import TooManyPendingError = errors.TooManyPendingError;
   export import InvalidSourceError = errors.InvalidSourceError;
+  export import ArgumentIssue = errors.ArgumentIssue;
+  export import CallError = errors.CallError;
+  export import ForbiddenError = errors.ForbiddenError;
+  export import InvalidArgumentsError = errors.InvalidArgumentsError;
+  export import CallTimeoutError = errors.CallTimeoutError;
+  export import CallCancelledError = errors.CallCancelledError;
+  export import TooManyCallsError = errors.TooManyCallsError;
+  export import RateLimitedError = errors.RateLimitedError;
+  export import DisconnectedError = errors.DisconnectedError;
+  export import RepeatedNextError = errors.RepeatedNextError;
+  export import ExpiredError = errors.ExpiredError;
+  export import RevokedError = errors.RevokedError;
   export import MissingAddonError = errors.MissingAddonError;
 }
 

@@ -847,7 +847,8 @@ describe('the timeout', () => {
     [2 ** 31, 1],
     [2 ** 31 - 1, 2 ** 31 - 1],
     ['soon', 1],
-    [{}, 1],
+    [{}, 3000],
+    [[], 1],
     [100n, 100],
   ];
   for (const [timeout, delay] of rows) {

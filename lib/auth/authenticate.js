@@ -6,6 +6,7 @@
  * does it. An exception of anything it calls stays inside.
  */
 
+const { ErrorKind, reportError } = require('../calls/handler-errors');
 const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
 
@@ -19,8 +20,12 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  *
  * @typedef {object} BoundMethod
  * @property {string} name the name that clients call
- * @property {Function} fn the handler
+ * @property {Function} [fn] the handler; not of a control event
  * @property {unknown} self its `this`
+ * @property {boolean} isPlain whether it is a method without options
+ * @property {import('../calls/method-options').MethodOptions} [options] those of the method
+ * @property {object} [subscription] its definition, if it is a subscription
+ * @property {'cancel' | 'unsubscribe'} [control] what it does, if it is a control event of this package
  */
 
 /**
@@ -59,14 +64,27 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     return;
   }
   const { fn, self } = resolveHandler(loopbackSocket._auth);
-  invoke(fn, self, args, (failed, value) => {
+  const settle = (failed, value) => {
     if (failed || !isAccepted(value)) {
+      if (failed) {
+        report(ErrorKind.AUTHENTICATION, value);
+      }
       proceed(session.outcome(instance, attempt, false, 0), failed ? value : undefined);
       return;
     }
     handlers = loopbackSocket._connected.slice();
     proceed(session.outcome(instance, attempt, true, handlers.length));
-  });
+  };
+  invoke(fn, self, args, settle, (error) => report(ErrorKind.AUTHENTICATION, error));
+
+  /**
+   * @param {string} kind which handler failed
+   * @param {unknown} error by what
+   * @returns {void}
+   */
+  function report(kind, error) {
+    reportError(loopbackSocket._definitions, error, kind, socket);
+  }
 
   /**
    * Does what the session decides. Handlers that are done when they return are run in this loop, so
@@ -81,7 +99,10 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
       const handler = resolveHandler(handlers[next]);
       let returned = false;
       let settled = false;
-      invoke(handler.fn, handler.self, args, (failed, value) => {
+      const settle = (failed, value) => {
+        if (failed) {
+          report(ErrorKind.CONNECTED, value);
+        }
         const after = session.outcome(instance, attempt, !failed, 0);
         const reason = failed ? value : undefined;
         if (returned) {
@@ -91,7 +112,8 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
           next = after;
           error = reason;
         }
-      });
+      };
+      invoke(handler.fn, handler.self, args, settle, (late) => report(ErrorKind.CONNECTED, late));
       returned = true;
       if (!settled) {
         return;
@@ -227,29 +249,57 @@ function isPrimitive(message) {
   );
 }
 
+/** The control event with which a client cancels a call. */
+const CANCEL = control('loopback:cancel', 'cancel');
+
+/**
+ * @param {string} name the event
+ * @param {'cancel' | 'unsubscribe'} what what it does
+ * @returns {BoundMethod} an event of this package that clients call like a method
+ */
+function control(name, what) {
+  return bound(name, undefined, null, { control: what });
+}
+
+/**
+ * @param {string} name what clients call
+ * @param {Function} [fn] the handler
+ * @param {unknown} self its `this`
+ * @param {object} [more] what is special about it
+ * @returns {BoundMethod} the method; all have the same shape
+ */
+function bound(name, fn, self, { options, subscription, control } = {}) {
+  const isPlain = options === undefined && subscription === undefined && control === undefined;
+  return { name, fn, self, isPlain, options, subscription, control };
+}
+
 /** @type {WeakMap<object, BoundMethod[]>} what each LoopbackSocket's methods were the last time */
 const lastMethods = new WeakMap();
 
 /**
  * @param {import('../loopback-socket')} loopbackSocket the instance
- * @returns {readonly BoundMethod[]} its methods as they stand now: one list for all sockets that
- *   authenticate while they stay the same
+ * @returns {readonly BoundMethod[]} its methods as they stand now, and the control events that they
+ *   need: one list for all sockets that authenticate while they stay the same
  */
 function methodsOf(loopbackSocket) {
-  const refs = loopbackSocket._methods;
-  const names = Object.keys(refs);
+  const { _methods: refs, _definitions: definitions } = loopbackSocket;
   const last = lastMethods.get(loopbackSocket);
-  let isSame = last?.length === names.length;
-  const methods = names.map((name, i) => {
+  const methods = Object.keys(refs).map((name, i) => {
     const { fn, self } = resolveHandler(refs[name]);
+    const options = definitions.methodOptions.get(name);
     const before = last?.[i];
-    if (before?.name === name && before.fn === fn && before.self === self) {
-      return before;
-    }
-    isSame = false;
-    return { name, fn, self };
+    return before?.name === name &&
+      before.fn === fn &&
+      before.self === self &&
+      before.options === options &&
+      before.subscription === undefined
+      ? before
+      : bound(name, fn, self, { options });
   });
-  if (isSame) {
+  if (definitions.methodOptions.size > 0 && !Object.hasOwn(refs, CANCEL.name)) {
+    methods.push(CANCEL);
+  }
+  if (last?.length === methods.length && methods.every((method, i) => method === last[i])) {
     return last;
   }
   lastMethods.set(loopbackSocket, methods);

@@ -13,16 +13,84 @@ const { NameInUseError } = require('../errors');
 const ERRORS = Object.freeze({ FIELDS: 'fields', MESSAGE: 'message' });
 
 class Definitions {
-  /** @type {Map<string, object>} the options of methods that have any, by the name of the method */
+  /** @type {Map<string, import('./method-options').MethodOptions>} the options of methods that have any, by name */
   methodOptions = new Map();
   /** @type {Map<string, object>} subscriptions by name */
   subscriptions = new Map();
-  /** @type {Function[]} what runs around calls and subscriptions, the outermost first */
+  /**
+   * What runs around calls and subscriptions, the outermost first. The array is replaced, never changed:
+   * calls that are under way keep it.
+   *
+   * @type {readonly Function[]}
+   */
   interceptors = [];
-  /** @type {Function[]} what is told of errors of handlers */
+  /** @type {readonly Function[]} what is told of errors of handlers; replaced, never changed */
   errorListeners = [];
   /** How errors are sent, one of `ERRORS`. */
-  errors = ERRORS.FIELDS;
+  errors;
+  /** Whether its methods without options run without anything around them. */
+  isPlain;
+
+  /**
+   * @param {string} [errors='fields'] how errors are sent, one of `ERRORS`
+   */
+  constructor(errors = ERRORS.FIELDS) {
+    this.errors = errors;
+    this.#observe();
+  }
+
+  /**
+   * Sets the options of a method, in the place of those it had.
+   *
+   * @param {string} name the method
+   * @param {import('./method-options').MethodOptions} [options] `undefined` for none
+   * @returns {void}
+   */
+  setMethodOptions(name, options) {
+    if (options === undefined) {
+      this.methodOptions.delete(name);
+    } else {
+      this.methodOptions.set(name, options);
+    }
+  }
+
+  /**
+   * @param {Function} interceptor runs within those there are
+   * @returns {() => void} removes it
+   */
+  addInterceptor(interceptor) {
+    const entry = (call, next) => interceptor(call, next);
+    this.interceptors = [...this.interceptors, entry];
+    this.#observe();
+    return () => {
+      this.interceptors = this.interceptors.filter((other) => other !== entry);
+      this.#observe();
+    };
+  }
+
+  /**
+   * @param {Function} listener is told of errors
+   * @returns {() => void} removes it
+   */
+  addErrorListener(listener) {
+    const entry = (error, details) => listener(error, details);
+    this.errorListeners = [...this.errorListeners, entry];
+    this.#observe();
+    return () => {
+      this.errorListeners = this.errorListeners.filter((other) => other !== entry);
+      this.#observe();
+    };
+  }
+
+  /**
+   * @returns {void}
+   */
+  #observe() {
+    this.isPlain =
+      this.errors === ERRORS.FIELDS &&
+      this.interceptors.length === 0 &&
+      this.errorListeners.length === 0;
+  }
 
   /**
    * Checks that a name is free for a method.

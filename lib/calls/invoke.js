@@ -76,14 +76,16 @@ function resolveHandler(ref) {
  * @param {unknown} self its `this`
  * @param {unknown[]} args its arguments without the callback
  * @param {Settle} settle receives the outcome
+ * @param {(error: unknown) => void} [dropped] takes what the handler throws, rejects with or calls back
+ *   with after its outcome
  * @returns {void}
  */
-function invoke(handler, self, args, settle) {
+function invoke(handler, self, args, settle, dropped) {
   let value;
   try {
     // Not `length > args.length`: a handler whose length is not a number gets the callback.
     if (!(handler.length <= args.length)) {
-      invokeWithCallback(handler, self, args, settle);
+      invokeWithCallback(handler, self, args, settle, dropped);
       return;
     }
     value = Reflect.apply(handler, self, args);
@@ -102,12 +104,15 @@ function invoke(handler, self, args, settle) {
  * @param {unknown} self its `this`
  * @param {unknown[]} args its arguments without the callback
  * @param {Settle} settle receives the outcome
+ * @param {(error: unknown) => void} [dropped] takes errors after the outcome
  * @returns {void}
  */
-function invokeWithCallback(handler, self, args, settle) {
+function invokeWithCallback(handler, self, args, settle, dropped) {
   let settled = false;
   const fail = (error) => {
-    if (!settled) {
+    if (settled) {
+      dropped?.(error);
+    } else {
       settled = true;
       settle(true, error);
     }
@@ -196,13 +201,13 @@ function thenOf(value) {
  * @param {unknown} value its result or error
  * @param {(value: unknown, key: string) => unknown} [encodable] gives what to send for a value under a
  *   name, or throws
- * @returns {void}
+ * @returns {UnsendableValueError | undefined} why the value itself could not be sent
  */
 function answer(ack, failed, value, encodable = (it) => it) {
   try {
     const sent = encodable(value, failed ? 'error' : 'result');
     ack(failed ? { error: sent } : { result: sent });
-    return;
+    return undefined;
   } catch (cause) {
     value = new UnsendableValueError(cause);
   }
@@ -211,6 +216,7 @@ function answer(ack, failed, value, encodable = (it) => it) {
   } catch {
     // The acknowledgement itself throws, so there is no way to answer.
   }
+  return value;
 }
 
 module.exports = { answer, invoke, resolveHandler, settleValue };

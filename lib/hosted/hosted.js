@@ -17,6 +17,8 @@ const { corkFlushes } = require('./cork');
 const { TooManyPendingError } = require('../errors');
 const { EMITTER_EVENTS } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
+const { runCall } = require('../calls/run-call');
+const { SocketCalls } = require('../calls/socket-calls');
 const { encodable } = require('./encodable');
 const { delayOf } = require('../auth/timeout');
 
@@ -37,6 +39,9 @@ const AUTH = {
     }
   },
 };
+
+/** @type {WeakSet<Function>} the listeners of control events, which are no listeners of the application */
+const controlListeners = new WeakSet();
 
 /** Handlers run in a microtask, after all listeners of the event that caused them. */
 const resolved = Promise.resolve();
@@ -97,13 +102,14 @@ function serve(io, loopbackSocket, options) {
  * One LoopbackSocket on one socket.
  *
  * @typedef {object} Serving
+ * @property {import('../loopback-socket')} loopbackSocket the instance
  * @property {number} index its number in the session
  * @property {AuthenticationLimits} limits those it was started with
  * @property {number} attempts to authenticate that failed or are under way
  * @property {() => void} settled called when the socket is pending no more
  * @property {NodeJS.Timeout | undefined} timer closes the connection of a socket that stays pending
  * @property {Map<string, Binding>} bindings its methods by name; one that was bound before and is
- *   not any more has no `fn`
+ *   not any more has no `method`
  */
 
 /**
@@ -111,8 +117,8 @@ function serve(io, loopbackSocket, options) {
  *
  * @typedef {object} Binding
  * @property {Function} listener what the socket calls; the same one for as long as it lives
- * @property {Function | undefined} fn the handler
- * @property {unknown} self its `this`
+ * @property {import('../auth/authenticate').BoundMethod | undefined} method the method; `undefined` if it is
+ *   bound no more
  * @property {unknown} credentials those it was bound with
  */
 
@@ -127,6 +133,8 @@ class HostedSocket {
   /** Whether it is pending no more: it has authenticated, or the application has exempted it. */
   #isTrusted = false;
   #ended = false;
+  /** @type {SocketCalls | undefined} */
+  #calls;
 
   /**
    * @param {object} socket the server's socket
@@ -137,6 +145,24 @@ class HostedSocket {
     this.encodable = needsEncodable(socket) ? encodable : identity;
     socket.on('disconnect', () => this.#end());
     corkFlushes(socket.conn);
+  }
+
+  /** @returns {SocketCalls} the calls of the socket that can be aborted */
+  get calls() {
+    this.#calls ??= new SocketCalls();
+    return this.#calls;
+  }
+
+  /**
+   * @param {string} name an event
+   * @returns {boolean} whether the application has added a listener for it
+   */
+  isListenedTo(name) {
+    const { socket } = this;
+    return (
+      typeof socket.listeners === 'function' &&
+      socket.listeners(name).some((listener) => !controlListeners.has(listener))
+    );
   }
 
   /**
@@ -170,6 +196,7 @@ class HostedSocket {
       return;
     }
     const serving = {
+      loopbackSocket,
       index,
       limits,
       attempts: 0,
@@ -201,27 +228,33 @@ class HostedSocket {
     if (serving === undefined) {
       return;
     }
-    const { bindings } = serving;
+    const { bindings, loopbackSocket } = serving;
     for (const binding of bindings.values()) {
-      binding.fn = undefined;
+      binding.method = undefined;
     }
-    methods.forEach(({ name, fn, self }) => {
+    methods.forEach((method) => {
+      const { name } = method;
       if (EMITTER_EVENTS.has(name)) {
         return;
       }
       let binding = bindings.get(name);
       if (binding === undefined) {
-        binding = { listener: undefined, fn, self, credentials };
-        binding.listener = this.#listenerOf(binding);
+        binding = { listener: undefined, method, credentials };
+        binding.listener = this.#listenerOf(loopbackSocket, binding);
         bindings.set(name, binding);
         this.socket.on(name, binding.listener);
       } else {
-        Object.assign(binding, { fn, self, credentials });
+        Object.assign(binding, { method, credentials });
         this.#listenAgain(name, binding.listener);
       }
+      if (method.control === undefined) {
+        controlListeners.delete(binding.listener);
+      } else {
+        controlListeners.add(binding.listener);
+      }
     });
-    for (const [name, { fn, listener }] of bindings) {
-      if (fn === undefined && typeof this.socket.removeListener === 'function') {
+    for (const [name, { method, listener }] of bindings) {
+      if (method === undefined && typeof this.socket.removeListener === 'function') {
         this.socket.removeListener(name, listener);
         bindings.delete(name);
       }
@@ -270,20 +303,23 @@ class HostedSocket {
   }
 
   /**
+   * @param {import('../loopback-socket')} loopbackSocket whose method it is
    * @param {Binding} binding the method
    * @returns {Function} the listener of the method's event
    */
-  #listenerOf(binding) {
+  #listenerOf(loopbackSocket, binding) {
     const hosted = this;
     return function method(args, ack) {
+      let options;
       // The acknowledgement comes last, whatever the client sent before it.
       if (arguments.length === 1 && typeof args === 'function') {
         ack = args;
         args = undefined;
-      } else if (arguments.length > 2) {
+      } else if (arguments.length > 1) {
+        options = ack;
         ack = arguments[arguments.length - 1];
       }
-      hosted.#call(binding, args, typeof ack === 'function' ? ack : undefined);
+      hosted.#call(loopbackSocket, binding, args, options, ack);
     };
   }
 
@@ -291,23 +327,29 @@ class HostedSocket {
    * The client calls a method. The session decided that it may when it took the methods, and that holds
    * until the socket ends. Only the handler of a call keeps anything of it, since a handler may never end.
    *
+   * @param {import('../loopback-socket')} loopbackSocket whose method it is
    * @param {Binding} binding the method
    * @param {unknown} args what the client sent
-   * @param {Function | undefined} ack answers the client
+   * @param {unknown} options what the client sent behind that; plain methods ignore it
+   * @param {unknown} ack answers the client, if it is a function
    * @returns {void}
    */
-  #call(binding, args, ack) {
-    const { fn, self, credentials } = binding;
-    if (fn === undefined) {
+  #call(loopbackSocket, binding, args, options, ack) {
+    const { method, credentials } = binding;
+    if (method === undefined) {
       return;
     }
     resolved.then(() => {
-      const settle = (failed, value) => {
-        if (!this.#ended) {
-          answer(ack, failed, value, this.encodable);
-        }
-      };
-      invoke(fn, self, [this.socket, credentials, args], ack === undefined ? ignore : settle);
+      const settle =
+        typeof ack === 'function'
+          ? (failed, value) =>
+              this.#ended ? undefined : answer(ack, failed, value, this.encodable)
+          : ignore;
+      if (method.isPlain && loopbackSocket._definitions.isPlain) {
+        invoke(method.fn, method.self, [this.socket, credentials, args], settle);
+      } else {
+        runCall(this, loopbackSocket, method, { credentials, args, options }, settle);
+      }
     });
   }
 
@@ -388,9 +430,10 @@ class HostedSocket {
     this.#settle();
     for (const { bindings } of this.#servings.values()) {
       for (const binding of bindings.values()) {
-        Object.assign(binding, { fn: undefined, self: undefined, credentials: undefined });
+        Object.assign(binding, { method: undefined, credentials: undefined });
       }
     }
+    this.#calls?.end();
     this.#gates.clear();
     this.#servings.clear();
     this.#byIndex.length = 0;

@@ -10,7 +10,7 @@
  */
 
 const { EMITTER_EVENTS } = require('../events');
-const { answer, invoke } = require('../calls/invoke');
+const { answer } = require('../calls/invoke');
 const loopback = require('./loopback');
 
 /** The event with which a client hands in its credentials. */
@@ -231,18 +231,14 @@ function methodNamed(bound, name) {
  * @param {unknown[]} args what a client sends: what the method is for, an acknowledgement last
  * @returns {void}
  */
-function callMethod({ socket, method, credentials }, args) {
+function callMethod({ socket, instance, method, credentials }, args) {
   if (method === undefined) {
     return;
   }
   const ack = typeof args.at(-1) === 'function' ? args.pop() : undefined;
-  resolved.then(() =>
-    invoke(method.fn, method.self, [socket, credentials, args[0]], (failed, value) => {
-      if (ack !== undefined && socket.connected) {
-        answer(ack, failed, value);
-      }
-    }),
-  );
+  const settle = (failed, value) =>
+    ack !== undefined && socket.connected ? answer(ack, failed, value) : undefined;
+  resolved.then(() => socket._runBound(instance, method, credentials, args[0], args[1], settle));
 }
 
 /**

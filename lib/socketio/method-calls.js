@@ -8,6 +8,8 @@
  */
 
 const { invoke } = require('../calls/invoke');
+const { runCall } = require('../calls/run-call');
+const { SocketCalls } = require('../calls/socket-calls');
 
 const { METHOD_RADIX } = require('../native/protocol').Layout;
 
@@ -30,6 +32,8 @@ class MethodCalls {
   /** @type {(Bound | undefined)[]} by the number of the LoopbackSocket */
   bound;
   #socket;
+  /** @type {SocketCalls | undefined} */
+  #calls;
 
   /**
    * @param {import('./socket').Socket} socket whose client calls
@@ -37,6 +41,25 @@ class MethodCalls {
   constructor(socket) {
     this.#socket = socket;
     this.bound = new Array(socket._instances.length).fill(undefined);
+  }
+
+  /** @returns {import('./socket').Socket} whose client calls */
+  get socket() {
+    return this.#socket;
+  }
+
+  /** @returns {SocketCalls} its calls that can be aborted */
+  get calls() {
+    this.#calls ??= new SocketCalls();
+    return this.#calls;
+  }
+
+  /**
+   * @param {string} name an event
+   * @returns {boolean} whether the application has added a listener for it
+   */
+  isListenedTo(name) {
+    return this.#socket._isListenedTo(name);
   }
 
   /**
@@ -54,22 +77,42 @@ class MethodCalls {
   /**
    * Runs a method that the session allows.
    *
-   * @param {unknown[]} event the event's name and arguments; those behind the first are ignored
+   * @param {unknown[]} event the event's name and arguments
    * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
    * @param {number} run the method, and whose
    * @param {AckState} [ackState] whether it has been answered, if others may answer too
    * @returns {void}
    */
   run(event, ack, run, ackState) {
-    const bound = this.bound[Math.floor(run / METHOD_RADIX)];
+    const instance = Math.floor(run / METHOD_RADIX);
+    const bound = this.bound[instance];
     const method = methodOf(bound, run % METHOD_RADIX, event[0]);
     if (method === undefined) {
       return;
     }
-    const args = [this.#socket, bound.credentials, event[1]];
     const settle =
       ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, ackState);
-    invoke(method.fn, method.self, args, settle);
+    this.runBound(instance, method, bound.credentials, event[1], event[2], settle);
+  }
+
+  /**
+   * Runs a method.
+   *
+   * @param {number} instance the number of its LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod} method the method
+   * @param {unknown} credentials those it was bound with
+   * @param {unknown} args what the client sent
+   * @param {unknown} options what the client sent behind that; plain methods ignore it
+   * @param {import('../calls/invoke').Settle} settle answers
+   * @returns {void}
+   */
+  runBound(instance, method, credentials, args, options, settle) {
+    const loopbackSocket = this.#socket._instances[instance];
+    if (method.isPlain && loopbackSocket._definitions.isPlain) {
+      invoke(method.fn, method.self, [this.#socket, credentials, args], settle);
+    } else {
+      runCall(this, loopbackSocket, method, { credentials, args, options }, settle);
+    }
   }
 
   /**
@@ -96,6 +139,7 @@ class MethodCalls {
    */
   clear() {
     this.bound = [];
+    this.#calls?.end();
   }
 
   /**
@@ -105,23 +149,26 @@ class MethodCalls {
    * @param {boolean} failed whether its handler failed
    * @param {unknown} value its result or error
    * @param {AckState} [ackState] whether it has been answered, if others may answer too
-   * @returns {void}
+   * @returns {import('../errors').UnsendableValueError | undefined} why the value could not be sent
    */
   #answer(ack, failed, value, ackState) {
     const socket = this.#socket;
     if (!socket.connected || ackState?.isAnswered) {
-      return;
+      return undefined;
     }
     const { commands } = socket.nsp._link;
+    let unsendable;
     try {
       commands.settle(socket._number, ack, failed, value);
     } catch (error) {
       const { code, message } = error;
+      unsendable = error;
       commands.settle(socket._number, ack, true, { code, message });
     }
     if (ackState !== undefined) {
       ackState.isAnswered = true;
     }
+    return unsendable;
   }
 }
 

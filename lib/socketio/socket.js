@@ -716,6 +716,27 @@ class Socket extends EventEmitter {
   }
 
   /**
+   * Runs a method, as the application does by calling its listener.
+   *
+   * @param {number} instance the number of its LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod} method the method
+   * @param {unknown[]} args the credentials, what a client sends with a call and behind that, and a
+   *   function that answers
+   * @returns {void}
+   */
+  _runBound(instance, method, ...args) {
+    this.#calls?.runBound(instance, method, ...args);
+  }
+
+  /**
+   * @param {string} event an event
+   * @returns {boolean} whether the application has added a listener for it
+   */
+  _isListenedTo(event) {
+    return super.listenerCount(event) > 0;
+  }
+
+  /**
    * The client acknowledges an event.
    *
    * @param {number} ack the id it was sent with
