@@ -628,6 +628,28 @@ describe('sources of subscriptions', () => {
       assert.equal(count, taken);
     });
 
+    it('an iterator of an iterable may give promises of its results', async () => {
+      let count = 0;
+      const next = async () => ({ done: count === 2, value: (count += 1) });
+      assert.deepEqual(await allOf(iterable({ next })), [1, 2, 'end']);
+    });
+
+    it('a return() that stops the source keeps no error from its receiver, nor gives it two', async () => {
+      const log = [];
+      const source = toSource(
+        iterable({ next: () => ({ done: false, value: 1 }), return: () => source.stop() }),
+      );
+      source.start({
+        item() {
+          throw FAILURE;
+        },
+        end: () => log.push('end'),
+        error: (error) => log.push(error),
+      });
+      await turn();
+      assert.deepEqual(log, [FAILURE]);
+    });
+
     it('a source that nobody asks takes nothing from its iterator', async () => {
       let asked = 0;
       const source = toSource(asyncIterable({ next: () => (asked += 1) }));

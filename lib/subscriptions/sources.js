@@ -201,8 +201,10 @@ class Pulled {
     try {
       sink.item(value);
     } catch (error) {
-      this.stop();
+      // Told before the release, which may run code of the application that stops the source.
+      this.#sink = undefined;
       sink.error(error);
+      this.stop();
       return;
     }
     this.#inARow += 1;
@@ -246,8 +248,8 @@ class Pulled {
   #fail = (error) => {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    this.#end(false);
     waiting?.reject(error);
+    this.#end(false);
   };
 
   /**
@@ -305,10 +307,7 @@ class IteratorReader {
     } finally {
       this.#isRunning = false;
     }
-    if (this.#isSync) {
-      this.#take(result, settle, fail);
-      return;
-    }
+    // Whatever kind it is: some iterators of iterables give promises of results, though they should not.
     settleValue(result, (failed, value) => {
       if (failed) {
         this.#isOpen = false;
@@ -358,6 +357,9 @@ class IteratorReader {
     if (this.#isOpen && !this.#isRunning) {
       this.#isOpen = false;
       quietly(() => this.#iterator.return?.());
+      // A promise of `next()` that never settles would keep it.
+      this.#iterator = undefined;
+      this.#next = undefined;
     }
   }
 }
@@ -576,8 +578,10 @@ class Pushed {
     try {
       sink.item(value);
     } catch (error) {
-      this.stop();
+      this.#isClosed = true;
+      this.#sink = undefined;
       sink.error(error);
+      this.stop();
     }
   }
 
