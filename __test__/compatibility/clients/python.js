@@ -205,12 +205,13 @@ class PythonClient {
 }
 
 /**
- * Describes the promises to the clients of one version, `sync` and `asyncio`. Without Python they
- * are skipped with the reason, but where CI says so they fail.
+ * Describes something of the clients of one version, `sync` and `asyncio`. Without Python it is
+ * skipped with the reason, but where CI says so it fails.
  *
  * @param {string} version `4` or `5`
+ * @param {(name: string, kind: object) => void} describeKind describes a kind of client by its name
  */
-function describePython(version) {
+function withPython(version, describeKind) {
   let python;
   try {
     python = pythonWith(path.join(__dirname, `requirements-${version}.txt`));
@@ -229,12 +230,21 @@ function describePython(version) {
       let driver;
       before(() => (driver = new Driver(python, mode)));
       after(() => driver.stop());
-      describePromises(
+      describeKind(
         `python-socketio ${version} (${mode})`,
         pythonClient(version, mode, () => driver.client()),
       );
     });
   }
+}
+
+/**
+ * Describes the promises to the clients of one version.
+ *
+ * @param {string} version `4` or `5`
+ */
+function describePython(version) {
+  withPython(version, describePromises);
 }
 
 /**
@@ -272,4 +282,4 @@ function pythonClient(version, mode, create) {
   };
 }
 
-module.exports = { describePython };
+module.exports = { describePython, withPython };
