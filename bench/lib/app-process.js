@@ -31,8 +31,18 @@ class AppProcess {
    * @param {Record<string, string>} [env] - what the app is told
    * @returns {Promise<AppProcess>}
    */
-  static async start(server, env = {}) {
-    const [command, args] = ALL[server].command;
+  static start(server, env = {}) {
+    return AppProcess.run(server, ALL[server].command, env);
+  }
+
+  /**
+   * Starts a server of a command, and resolves when it listens.
+   * @param {string} server - what errors call it
+   * @param {[string, string[]]} command - what starts it
+   * @param {Record<string, string>} [env] - what it is told
+   * @returns {Promise<AppProcess>}
+   */
+  static async run(server, [command, args], env = {}) {
     const child = spawn(command, args, {
       env: { ...process.env, NODE_ENV: 'production', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],

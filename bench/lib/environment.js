@@ -81,6 +81,16 @@ function versions() {
   };
 }
 
+/** @returns {Record<string, string>} what subscriptions were compared on */
+function subscriptionVersions() {
+  const { packages } = require('../peers/package-lock.json');
+  const names = ['graphql-ws', 'graphql', '@trpc/server', 'ws'];
+  return {
+    Node: process.version,
+    ...Object.fromEntries(names.map((name) => [name, packages[`node_modules/${name}`].version])),
+  };
+}
+
 /**
  * What was measured.
  * @returns {{ commit?: string, modified?: boolean, otherPackage?: boolean }} `otherPackage` if
@@ -96,4 +106,4 @@ function sources() {
   };
 }
 
-module.exports = { connectionLimit, machine, sources, versions };
+module.exports = { connectionLimit, machine, sources, subscriptionVersions, versions };

@@ -53,4 +53,4 @@ async function installPeers() {
   return told;
 }
 
-module.exports = { installPeers };
+module.exports = { installPackages, installPeers };

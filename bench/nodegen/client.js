@@ -27,6 +27,7 @@ const traffic = { writes: 0, reads: 0 };
  * @property {3|4} eio - the revision of Engine.IO
  * @property {'websocket'|'polling'|'upgrade'} transport
  * @property {boolean} tls
+ * @property {'socket-io'|'graphql-transport-ws'|'trpc'} protocol - what is spoken
  * @property {string} credentials - JSON
  * @property {boolean} together - whether what a turn sends is one write
  */
@@ -36,7 +37,8 @@ const traffic = { writes: 0, reads: 0 };
  * @typedef {object} Handlers
  * @property {(client: Client) => void} ready - it is authenticated
  * @property {(client: Client, id: number, json: string) => void} [ack] - a call is answered
- * @property {(client: Client, json: string) => void} [event]
+ * @property {(client: Client, json: string) => void} [event] - which is acknowledged, if the
+ *   server asks for that
  * @property {(client: Client, err: Error) => void} lost
  * @property {(client: Client) => void} [left] - as it was asked to
  */
@@ -332,7 +334,9 @@ class Client {
       const bracket = text.indexOf('[');
       this.handlers.ack?.(this, Number(text.slice(2, bracket)), text.slice(bracket));
     } else if (text[1] === '2' && stage === 'ready') {
-      this.handlers.event?.(this, text.slice(2));
+      const bracket = text.indexOf('[');
+      if (bracket > 2) this.send(`43${text.slice(2, bracket)}[]`);
+      this.handlers.event?.(this, text.slice(bracket));
     } else if (text[1] === '2' && stage === 'authenticating') {
       if (text.startsWith('42["authenticated"')) {
         this.stage = 'ready';

@@ -16,7 +16,10 @@ const { cost, sample } = require('./procfs');
 const LEAD = 50;
 
 /** Modes that end when all is done, not when a time is over. */
-const WITHOUT_TIME = new Set(['fanout', 'storm']);
+const WITHOUT_TIME = new Set(['fanout', 'storm', 'subscribe']);
+
+/** Those of them that tell when their last message came. */
+const TELLS_ELAPSED = new Set(['fanout', 'subscribe']);
 
 const text = (value) => ({ type: 'string', default: value });
 const OPTIONS = {
@@ -42,6 +45,11 @@ const OPTIONS = {
   size: text('200'),
   gap: text('0'),
   extra: text('{}'),
+  protocol: text('socket-io'),
+  name: text('orders'),
+  broadcast: { type: 'boolean', default: false },
+  warm: text('50'),
+  missed: text('0'),
 };
 
 /**
@@ -64,22 +72,36 @@ function readJob(argv) {
     if (!Number.isFinite(value)) throw new Error(`--${name}: not a number: ${values[name]}`);
     return value;
   };
-  const { host, path: where, transport, credentials, tls, together } = values;
+  const { host, path: where, transport, credentials, tls, together, protocol } = values;
   const target = {
-    ...{ host, path: where, transport, credentials, tls, together },
+    ...{ host, path: where, transport, credentials, tls, together, protocol },
     port: number('port'),
     eio: number('eio'),
   };
-  const numbers = ['connections', 'window', 'payload', 'rate', 'requests', 'count', 'size', 'gap'];
+  const numbers = [
+    'connections',
+    'window',
+    'payload',
+    'rate',
+    'requests',
+    'count',
+    'size',
+    'gap',
+  ].concat(['warm', 'missed']);
+  // Those that come back resume after one item, which one process has seen.
+  const most = number('missed') > 0 ? 1 : number('processes');
   return {
     mode,
     job: {
       ...Object.fromEntries(numbers.map((name) => [name, number(name)])),
       method: values.method,
+      name: values.name,
+      isBroadcast: values.broadcast,
+      total: number('connections'),
       extra: JSON.parse(values.extra),
       target,
     },
-    processes: Math.min(number('processes'), number('connections')),
+    processes: Math.min(most, number('connections')),
     warmup: WITHOUT_TIME.has(mode) ? 0 : number('warmup'),
     seconds: number('seconds'),
     serverPid: values['server-pid'] && number('server-pid'),
@@ -155,7 +177,7 @@ function reportOf(parts, { mode, job, elapsed, before, after }) {
     name,
     sum(({ tally }) => tally[name]),
   ]);
-  const names = mode === 'fanout' ? [] : Object.keys(parts[0].tally.samples);
+  const names = TELLS_ELAPSED.has(mode) ? [] : Object.keys(parts[0].tally.samples);
   const samples = names.map((name) => [
     name === 'latency' ? name : `${name}_latency`,
     figures(parts.flatMap(({ tally }) => tally.samples[name])),
@@ -167,6 +189,11 @@ function reportOf(parts, { mode, job, elapsed, before, after }) {
     churn: { connections: done, connections_per_s: perSecond },
     storm: { connections: done, reconnections: sum(({ tally }) => tally.reconnections ?? 0) },
     fanout: { deliveries: done, deliveries_per_s: perSecond, broadcasts: job.count },
+    subscribe: {
+      deliveries: done,
+      deliveries_per_s: perSecond,
+      returned: job.missed > 0 ? job.connections : 0,
+    },
     rest: { requests: done, requests_per_s: perSecond },
   };
   return {
@@ -193,6 +220,7 @@ async function run(argv) {
   const parts = deal(job, processes).map((one) => new Part(mode, one));
   try {
     await Promise.all(parts.map((part) => part.ask()));
+    if (mode === 'subscribe') await Promise.all(parts.map((part) => part.ask({ warm: true })));
     const begin = now() + LEAD;
     const from = begin + warmup * 1000;
     const times = { begin, from, until: from + seconds * 1000 };
@@ -209,7 +237,7 @@ async function run(argv) {
     }
     const done = await Promise.all(results);
     after ??= look();
-    const last = mode === 'fanout' ? done.map(({ tally }) => tally.elapsed) : [now() - begin];
+    const last = TELLS_ELAPSED.has(mode) ? done.map(({ tally }) => tally.elapsed) : [now() - begin];
     const elapsed = isTimed ? seconds : Math.max(...last) / 1000;
     const report = reportOf(done, { mode, job, elapsed, before, after });
     if (!report.ok) {

@@ -7,6 +7,8 @@
 const http = require('node:http');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { Client } = require('./client');
+const { RawClient } = require('./raw-client');
+const { subscribe } = require('./subscribe');
 
 /** Handshakes of a process at a time while clients are opened. */
 const PARALLEL = 32;
@@ -90,6 +92,15 @@ class Calls {
 }
 
 /**
+ * Begins to connect a client of what is spoken.
+ * @param {import('./client').Target} target
+ * @param {import('./client').Handlers} handlers
+ * @returns {Client | RawClient}
+ */
+const connect = (target, handlers) =>
+  target.protocol === 'socket-io' ? new Client(target, handlers) : new RawClient(target, handlers);
+
+/**
  * Opens clients, a few at a time.
  * @param {number} count
  * @param {import('./client').Target} target
@@ -105,7 +116,7 @@ function openAll(count, target, handlers, tally) {
     const next = () => {
       while (begun < count && begun - ready < PARALLEL) {
         const index = begun++;
-        const client = new Client(target, {
+        const client = connect(target, {
           ...handlers,
           ready: () => {
             ready++;
@@ -420,6 +431,9 @@ function rest(job, tally) {
   };
 }
 
-const MODES = { call, paced, churn, storm, fanout, rest };
+const MODES = {
+  ...{ call, paced, churn, storm, fanout, rest },
+  subscribe: (job, tally) => subscribe(job, tally, { openAll, connect, leaveAll, complain }),
+};
 
-module.exports = { Calls, MODES, emptyTally, now };
+module.exports = { Calls, MODES, emptyTally, now, openAll };

@@ -8,7 +8,7 @@ const { traffic } = require('./client');
 const { MODES, emptyTally, now } = require('./modes');
 
 const tally = emptyTally();
-/** @type {{ open: () => Promise<void>, run: (times: object) => Promise<void>, close: () => Promise<void> }} */
+/** @type {{ open: () => Promise<void>, warm?: () => Promise<void>, run: Function, close: () => Promise<void> }} */
 let part;
 
 /**
@@ -22,7 +22,7 @@ async function run(times) {
   setTimeout(() => (before = look()), times.from - now());
   const end = setTimeout(() => (after = look()), times.until - now());
   await sleep(times.begin - now());
-  await part.run(times);
+  await part.run(times, now);
   clearTimeout(end);
   after ??= look();
   const { user, system } = process.cpuUsage(before.cpu);
@@ -34,11 +34,14 @@ async function run(times) {
 }
 
 /** @param {object} message */
-async function answer({ mode, job, times, close }) {
+async function answer({ mode, job, warm, times, close }) {
   if (mode) {
     part = MODES[mode](job, tally);
     await part.open();
     process.send({ ready: true });
+  } else if (warm) {
+    await part.warm();
+    process.send({ warm: true });
   } else if (times) {
     const used = await run(times);
     process.send({ tally, ...used });

@@ -27,14 +27,16 @@ async function formatted(text, filepath) {
 /**
  * @param {import('../lib/results').Result | undefined} full - the cases
  * @param {import('../lib/results').Result | undefined} growth
+ * @param {object} [subscriptions] - the result of `bench/subscriptions`
  * @returns {Promise<{ document: string, charts: ReturnType<typeof caseCharts> }>}
  */
-async function render(full, growth) {
+async function render(full, growth, subscriptions) {
   const charts = [
     ...(full ? caseCharts(full.cases) : []),
     ...(growth ? growthCharts(growth.growth) : []),
   ];
-  const document = await formatted(renderMarkdown(full, growth, charts), DOCUMENT);
+  const text = renderMarkdown(full, growth, charts, subscriptions);
+  const document = await formatted(text, DOCUMENT);
   return { document, charts };
 }
 
@@ -51,8 +53,9 @@ const renderReadme = (readme, full) => formatted(withHeadline(readme, headline(f
  */
 async function makeReport() {
   const [full, growth] = [results.read('full'), results.read('growth')];
+  const subscriptions = results.read('subscriptions');
   if (!full && !growth) throw new Error('there are no results: npm run bench -- --full');
-  const { document, charts } = await render(full, growth);
+  const { document, charts } = await render(full, growth, subscriptions);
   fs.rmSync(CHARTS, { recursive: true, force: true });
   fs.mkdirSync(CHARTS, { recursive: true });
   for (const { file, svg } of charts) fs.writeFileSync(path.join(CHARTS, file), svg);

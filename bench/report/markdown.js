@@ -13,6 +13,7 @@ const { ALL, ORIGINALS, PEERS, SERVERS } = require('../servers');
 const { judge } = require('../targets');
 const { judgeFlood, judgeGrowth } = require('./growth-verdicts');
 const { figure, number, times } = require('./numbers');
+const { subscriptionsPart } = require('./subscriptions');
 
 /**
  * @typedef {import('../lib/results').Result} Result
@@ -435,9 +436,10 @@ function loads({ cases }) {
  * @param {Result | undefined} full - the cases
  * @param {Result | undefined} growth
  * @param {Chart[]} charts
+ * @param {object} [subscriptions] - the result of `bench/subscriptions`
  * @returns {string} Markdown
  */
-function renderMarkdown(full, growth, charts) {
+function renderMarkdown(full, growth, charts, subscriptions) {
   const results = [full, growth].filter(Boolean);
   const parts = [...introduction(), ...circumstances(results), ...failures(results)];
   if (full) {
@@ -445,6 +447,7 @@ function renderMarkdown(full, growth, charts) {
     parts.push(...Object.keys(GROUPS).flatMap((group) => groupPart(group, full, charts)));
     parts.push(...peersPart(full), ...trafficPart(full));
   }
+  parts.push(...subscriptionsPart(subscriptions, table));
   if (growth) parts.push(...growthPart(growth, charts));
   if (full) parts.push(...loads(full));
   return `${parts.join('\n\n')}\n`;

@@ -86,6 +86,11 @@ impl Pool {
         self.scratch = vec![0; SHORT_SCRATCH].into();
     }
 
+    /// Where clients connect.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// How many clients there are.
     pub fn live(&self) -> usize {
         self.live

@@ -1,0 +1,155 @@
+'use strict';
+
+// The part of docs/benchmarks.md about subscriptions.
+
+const { medianOf, spreadOf } = require('../lib/compare');
+const { GENERATORS } = require('../lib/generator');
+const { median } = require('../lib/statistics');
+const {
+  FIGURES,
+  MEMORY_MUST,
+  SUBSCRIPTION_CASES,
+  SUBSCRIPTION_TARGETS,
+} = require('../subscriptions/cases');
+const { HELD } = require('../subscriptions/memory');
+const { SUBSCRIPTION_SERVERS } = require('../subscriptions/servers');
+const { figure, number } = require('./numbers');
+
+/**
+ * @typedef {object} Verdict
+ * @property {string} title
+ * @property {string} must
+ * @property {Record<string, number>} found - by generator
+ * @property {boolean} reached - by the worse of them
+ */
+
+/**
+ * Whether what was to be reached is.
+ * @param {object} result
+ * @returns {Verdict[]} of what was measured
+ */
+function judgeSubscriptions({ cases, memory }) {
+  const verdicts = SUBSCRIPTION_TARGETS.flatMap(({ title, name, servers, bound, must }) => {
+    const found = Object.fromEntries(
+      Object.entries(cases[name] ?? {}).flatMap(([generator, measured]) => {
+        const [value, other] = servers.map((server) => medianOf(measured, 'cpu', server));
+        return value && other ? [[generator, value / other]] : [];
+      }),
+    );
+    const values = Object.values(found);
+    if (values.length === 0) return [];
+    const reached = values.every((value) => (bound === 'at least' ? value >= must : value <= must));
+    return [
+      { title, must: `${bound === 'at least' ? '≥' : '≤'} ${must}×`, found, reached, unit: '×' },
+    ];
+  });
+  const shared = HELD.filter(({ name, isPrivate }) => !isPrivate && memory?.[name]);
+  for (const { name, title } of shared) {
+    const bytes = median(memory[name].native.map(({ rss }) => rss));
+    verdicts.push({
+      title: `Memory of an idle subscription, native: ${title}`,
+      must: `≤ ${MEMORY_MUST} bytes`,
+      found: { node: bytes },
+      reached: bytes <= MEMORY_MUST,
+      unit: ' bytes',
+    });
+  }
+  return verdicts;
+}
+
+/**
+ * The part about subscriptions.
+ * @param {object | undefined} result - undefined if there is none
+ * @param {(heads: string[], rows: string[][]) => string} table
+ * @returns {string[]}
+ */
+function subscriptionsPart(result, table) {
+  if (!result) return [];
+  const { cases, memory, cycles, sources, started, rounds, versions } = result;
+  const verdicts = judgeSubscriptions(result).map(({ title, must, found, reached, unit }) => [
+    title,
+    must,
+    ...Object.keys(GENERATORS).map((generator) =>
+      found[generator] === undefined ? '–' : `${number(found[generator])}${unit}`,
+    ),
+    reached ? 'yes' : '**no**',
+  ]);
+  const names = Object.keys(SUBSCRIPTION_SERVERS);
+  const heads = names.map((name) => SUBSCRIPTION_SERVERS[name].title);
+  const tables = Object.entries(FIGURES).map(([metric, { title, unit }]) => {
+    const rows = SUBSCRIPTION_CASES.flatMap((one) =>
+      Object.entries(cases[one.name] ?? {}).map(([generator, measured]) => [
+        one.title,
+        GENERATORS[generator].title,
+        ...names.map((name) => figure(spreadOf(measured, metric, name))),
+      ]),
+    );
+    return table([`${title}, ${unit}`, 'by', ...heads], rows);
+  });
+  return [
+    '## Subscriptions',
+    '`npm run bench:subscriptions` measures these. Peers are the servers of `graphql-ws` and of tRPC’s ' +
+      '`wsLink` on `ws`, each as its documentation has it; the clients are the load generators, which ' +
+      'speak all three protocols themselves, acknowledge what asks for it, and check that every ' +
+      'subscriber gets every item once and in order. A plain broadcast of the native server to a room, ' +
+      'with messages of the same size, is the yardstick. It has no back-pressure: in a burst everything ' +
+      'for a client leaves in one write, while a subscription sends a window and waits for the client. ' +
+      `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, measured on ${started.slice(0, 10)} at ` +
+      `${sources.commit ?? 'another build'}${sources.modified ? ', with uncommitted changes' : ''}, with ` +
+      `${Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', ')}.`,
+    table(
+      ['target', 'must', ...Object.values(GENERATORS).map(({ title }) => `by ${title}`), 'reached'],
+      verdicts,
+    ),
+    ...tables,
+    ...memoryPart(memory, table),
+    ...cyclesPart(cycles, table),
+  ];
+}
+
+/**
+ * @param {object | undefined} memory
+ * @param {(heads: string[], rows: string[][]) => string} table
+ * @returns {string[]}
+ */
+function memoryPart(memory, table) {
+  if (!memory) return [];
+  const rows = HELD.filter(({ name }) => memory[name]).flatMap(({ name, title }) =>
+    Object.entries(memory[name]).map(([server, found]) => {
+      const middle = (key) => median(found.map((one) => one[key])).toLocaleString('en');
+      const { title: where } = SUBSCRIPTION_SERVERS[server];
+      return [title, where, middle('rss'), middle('heap'), middle('outside')];
+    }),
+  );
+  return [
+    'Memory of an idle subscription, in bytes: what the server gained when all of its clients, which were ' +
+      'connected, subscribed, after garbage collection. Resident memory includes what V8 and the ' +
+      'allocator hold in reserve. 100 subscriptions of a socket have 100 keys, which all sockets share.',
+    table(['subscriptions', 'server', 'resident', 'in V8’s heap', 'outside of it'], rows),
+  ];
+}
+
+/**
+ * @param {object | undefined} cycles
+ * @param {(heads: string[], rows: string[][]) => string} table
+ * @returns {string[]}
+ */
+function cyclesPart(cycles, table) {
+  if (!cycles) return [];
+  const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+  const rows = Object.entries(cycles).map(([server, { cycles: done, samples, grown }]) => [
+    SUBSCRIPTION_SERVERS[server].title,
+    done.toLocaleString('en'),
+    ...[samples[2], samples.at(-1)].map(({ rss, heapUsed }) => `${mb(rss)}, heap ${mb(heapUsed)}`),
+    grown.length === 0 ? 'no' : `**${grown.join(', ')}**`,
+  ]);
+  return [
+    'Subscribing and unsubscribing, one third each: a shared source that others use, a shared source ' +
+      'that begins and ends each time, and a private one.',
+    table(['server', 'cycles', 'resident after 30 %', 'at the end', 'grew'], rows),
+  ];
+}
+
+module.exports = { judgeSubscriptions, subscriptionsPart };
