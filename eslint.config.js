@@ -52,6 +52,7 @@ const FOREIGN_FIELDS = [
     'connections',
     'emitCloseIfDrained',
     'handle',
+    'header',
     'load',
     'readableState',
     'resolveFilename',

@@ -6,6 +6,7 @@
 // namespace         namespaces, rooms, broadcasts
 // socket            a client in a namespace, and its connection
 // emitter           events as types
+// loopback3         LoopBack 3: its remote methods over sockets
 // errors            the errors and their codes
 
 import LoopbackSocket = require('./types/loopback-socket');

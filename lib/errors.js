@@ -55,6 +55,80 @@ class InvalidHostError extends LoopbackSocketError {
   }
 }
 
+/** `exposeModels()` got something that is not a LoopBack 3 application. */
+class InvalidApplicationError extends LoopbackSocketError {
+  /**
+   * @param {unknown} app what was given instead
+   */
+  constructor(app) {
+    super(
+      'INVALID_APPLICATION',
+      'exposeModels() needs a LoopBack 3 application, what loopback() returned; got ' +
+        `${describe(app)}.`,
+    );
+  }
+}
+
+/** A remote method of LoopBack cannot be called over a socket; the client receives it as `error`. */
+class UnsupportedRemoteMethodError extends LoopbackSocketError {
+  /**
+   * @param {string} method its name
+   * @param {string} reason why, as the rest of a sentence that begins with the name
+   */
+  constructor(method, reason) {
+    super(
+      'UNSUPPORTED_REMOTE_METHOD',
+      `The remote method ${method} cannot be called over a socket: it ${reason}. Use REST.`,
+    );
+    this.method = method;
+    this.statusCode = 501;
+  }
+
+  /**
+   * @returns {object} what the client receives: the form of LoopBack's errors
+   */
+  toJSON() {
+    const { statusCode, name, message, code } = this;
+    return { statusCode, name, message, code };
+  }
+}
+
+/** A remote method of LoopBack failed; the client receives the error that REST sends. */
+class RemoteMethodError extends LoopbackSocketError {
+  #body;
+
+  /**
+   * @param {object} body the error that REST sends
+   * @param {unknown} [cause] what the method, a hook or the authorization failed with
+   */
+  constructor(body, cause) {
+    super('REMOTE_METHOD', String(body.message), cause);
+    this.#body = body;
+    this.statusCode = body.statusCode;
+  }
+
+  /**
+   * @returns {object} what the client receives
+   */
+  toJSON() {
+    return this.#body;
+  }
+}
+
+/** The application gave something that is not an access token of LoopBack. */
+class InvalidAccessTokenError extends LoopbackSocketError {
+  /**
+   * @param {unknown} token what was given instead
+   */
+  constructor(token) {
+    super(
+      'INVALID_ACCESS_TOKEN',
+      'The option accessToken of exposeModels(), and socket.accessToken, need an instance of the ' +
+        `AccessToken model, the id of one, or nothing; got ${describe(token)}.`,
+    );
+  }
+}
+
 /** A value of the application cannot be sent to a client. */
 class UnsendableValueError extends LoopbackSocketError {
   /**
@@ -415,6 +489,10 @@ module.exports = {
   LoopbackSocketError,
   InvalidNameError,
   InvalidHostError,
+  InvalidApplicationError,
+  UnsupportedRemoteMethodError,
+  RemoteMethodError,
+  InvalidAccessTokenError,
   InvalidServerError,
   InvalidSessionIdError,
   InvalidOptionError,

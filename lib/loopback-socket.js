@@ -13,6 +13,7 @@ const { methodOptions } = require('./calls/method-options');
 const { InvalidCallbackError, InvalidHostError, InvalidNameError } = require('./errors');
 const { kindOf } = require('./host-kinds');
 const { startOptions } = require('./auth/start-options');
+const { exposeModels } = require('./loopback3/expose');
 const { DEFAULT_TIMEOUT } = require('./auth/timeout');
 
 /** A server of our own serves an instance by its method of this name. */
@@ -167,6 +168,21 @@ LoopbackSocket.prototype.use = function use(interceptor) {
  */
 LoopbackSocket.prototype.onError = function onError(listener) {
   return this._definitions.addErrorListener(checkedCallback(listener));
+};
+
+/**
+ * Lets clients call the remote methods of a LoopBack 3 application, by the names `Model.method` and
+ * `Model.prototype.method`, with the coercion, hooks and access control of REST.
+ *
+ * @param {object} app the LoopBack 3 application
+ * @param {object} [options] which models and methods, and whose access token a call has
+ * @returns {void}
+ * @throws {InvalidApplicationError} if it is not a LoopBack 3 application
+ * @throws {InvalidOptionError} if an option is unknown or impossible
+ * @throws {UnsupportedRemoteMethodError} if an option names a method that cannot be called over a socket
+ */
+LoopbackSocket.prototype.exposeModels = function (app, options) {
+  exposeModels(this._definitions, app, options);
 };
 
 /**

@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_DISCONNECTED'
   | 'ERR_LOOPBACK_SOCKET_EXPIRED'
   | 'ERR_LOOPBACK_SOCKET_FORBIDDEN'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_ACCESS_TOKEN'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_APPLICATION'
   | 'ERR_LOOPBACK_SOCKET_INVALID_ARGUMENTS'
   | 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK'
   | 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND'
@@ -24,6 +26,7 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_NAME_IN_USE'
   | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
   | 'ERR_LOOPBACK_SOCKET_RATE_LIMITED'
+  | 'ERR_LOOPBACK_SOCKET_REMOTE_METHOD'
   | 'ERR_LOOPBACK_SOCKET_REPEATED_NEXT'
   | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
   | 'ERR_LOOPBACK_SOCKET_REVOKED'
@@ -33,7 +36,8 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
   | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE'
   | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API'
-  | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
+  | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION'
+  | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_REMOTE_METHOD';
 
 /**
  * The `code` of the warnings that the process emits: for an ignored option, for a second native
@@ -79,6 +83,50 @@ export class InvalidNameError extends LoopbackSocketError {
  */
 export class InvalidHostError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
+}
+
+/** {@link LoopbackSocket.exposeModels} got something that is not a LoopBack 3 application. */
+export class InvalidApplicationError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_APPLICATION';
+}
+
+/**
+ * A remote method of LoopBack cannot be called over a socket, because it needs the HTTP response, files or
+ * streams. A client that calls it receives this as `error`.
+ */
+export class UnsupportedRemoteMethodError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_REMOTE_METHOD';
+  /** The name of the remote method. */
+  readonly method: string;
+  readonly statusCode: 501;
+}
+
+/**
+ * A remote method of LoopBack failed. The client receives the error that REST sends; `cause` is what the
+ * method, a hook or the authorization failed with.
+ */
+export class RemoteMethodError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_REMOTE_METHOD';
+  /** The status that the REST response would have. */
+  readonly statusCode: number;
+  /** Returns what the client receives. */
+  toJSON(): { statusCode: number; message: string; [field: string]: any };
+}
+
+/**
+ * The option `accessToken` of {@link LoopbackSocket.exposeModels}, or `socket.accessToken`, gave an object that is not an
+ * instance of LoopBack's AccessToken. Not thrown: the call fails.
+ */
+export class InvalidAccessTokenError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_ACCESS_TOKEN';
+}
+
+/**
+ * The handler of a subscription gave something that yields no items. Not thrown: the client receives
+ * the message and the code as the error of its request.
+ */
+export class InvalidSourceError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SOURCE';
 }
 
 /**

@@ -6,6 +6,7 @@ import * as api from './api';
 import * as calls from './calls';
 import * as emitter from './emitter';
 import * as errors from './errors';
+import * as loopback3 from './loopback3';
 import * as namespaces from './namespace';
 import * as options from './options';
 import * as server from './server';
@@ -285,6 +286,33 @@ declare class LoopbackSocket<
    * });
    */
   onError(listener: LoopbackSocket.ErrorListener<S>): () => void;
+
+  /**
+   * Lets clients call the remote methods of a LoopBack 3 application by the names `Model.method` and
+   * `Model.prototype.method`, with one object of named arguments. Coercion, remote hooks, access
+   * control, results and errors are those of REST. Methods that need the HTTP response, files or
+   * streams are refused.
+   *
+   * @param app - what `loopback()` returned, after boot
+   * @param options - which models and methods, and the access token of a call
+   * @throws {@link LoopbackSocket.InvalidApplicationError} if `app` is not a LoopBack 3 application
+   * @throws {@link LoopbackSocket.InvalidOptionError} if an option is unknown or its value is
+   *   invalid, or if it names a model or method that the application does not have
+   * @throws {@link LoopbackSocket.UnsupportedRemoteMethodError} if `methods` names a method that
+   *   cannot be called over a socket
+   *
+   * @example
+   * // in a boot script; a client then calls
+   * // socket.emit('Book.find', { filter: { limit: 10 } }, ({ error, result }) => {})
+   * sockets.exposeModels(app);
+   *
+   * @example
+   * sockets.exposeModels(app, { models: ['Book'], methods: ['Customer.findById'] });
+   */
+  exposeModels(
+    app: LoopbackSocket.LoopBack3Application,
+    options?: LoopbackSocket.ExposeOptions<Credentials, S>,
+  ): void;
 
   /**
    * Serves the sockets of a server that connect from now on. Serving the same server twice is the
@@ -609,12 +637,21 @@ declare namespace LoopbackSocket {
   export import Client = socket.Client;
   export import Socket = socket.Socket;
 
+  // types/loopback3.d.ts
+  export import LoopBack3Application = loopback3.LoopBack3Application;
+  export import LoopBack3Model = loopback3.LoopBack3Model;
+  export import ExposeOptions = loopback3.ExposeOptions;
+
   // types/errors.d.ts
   export import ErrorCode = errors.ErrorCode;
   export import WarningCode = errors.WarningCode;
   export import LoopbackSocketError = errors.LoopbackSocketError;
   export import InvalidNameError = errors.InvalidNameError;
   export import InvalidHostError = errors.InvalidHostError;
+  export import InvalidApplicationError = errors.InvalidApplicationError;
+  export import UnsupportedRemoteMethodError = errors.UnsupportedRemoteMethodError;
+  export import RemoteMethodError = errors.RemoteMethodError;
+  export import InvalidAccessTokenError = errors.InvalidAccessTokenError;
   export import InvalidServerError = errors.InvalidServerError;
   export import InvalidSessionIdError = errors.InvalidSessionIdError;
   export import InvalidOptionError = errors.InvalidOptionError;

@@ -17,6 +17,7 @@ const LAYERS = [
   ['calls'],
   ['subscriptions'],
   ['auth'],
+  ['loopback3'],
   ['hosted', 'socketio'],
   ['http'],
   ['register', 'loopback-socket.js'],

@@ -74,8 +74,8 @@ describe('the package', () => {
       'register.d.ts',
     ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
-    const docs = ['api.md', 'behaviour.md', 'options.md', 'overview.svg', 'security.md'];
-    const pages = [...docs, 'socketio-api.md'].map((name) => `docs/${name}`);
+    const docs = ['api.md', 'behaviour.md', 'loopback3.md', 'options.md', 'overview.svg'];
+    const pages = [...docs, 'security.md', 'socketio-api.md'].map((name) => `docs/${name}`);
     assert.deepEqual(files, [...faces, ...library, ...types, ...pages, ...papers].sort());
   });
 

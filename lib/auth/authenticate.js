@@ -277,11 +277,51 @@ function bound(name, fn, self, { options, subscription, control } = {}) {
 const lastMethods = new WeakMap();
 
 /**
+ * The methods of an instance.
+ *
+ * @typedef {BoundMethod[] & {onDemand?: Map<string, BoundMethod>}} BoundMethods those by name of `onDemand`
+ *   come last: they are too many to be listened to one by one, where methods are listeners of a socket
+ */
+
+/** @type {WeakMap<object, {parts: (readonly object[])[], methods: BoundMethods}>} by instance */
+const lastExposed = new WeakMap();
+
+/**
  * @param {import('../loopback-socket')} loopbackSocket the instance
- * @returns {readonly BoundMethod[]} its methods as they stand now, and the control events that they
- *   need: one list for all sockets that authenticate while they stay the same
+ * @returns {Readonly<BoundMethods>} its methods as they stand now, with the remote methods that it exposes:
+ *   one list for all sockets that authenticate while they stay the same
  */
 function methodsOf(loopbackSocket) {
+  const own = ownMethodsOf(loopbackSocket);
+  const { _definitions: definitions } = loopbackSocket;
+  const { exposures } = definitions;
+  if (exposures.length === 0) {
+    return own;
+  }
+  const parts = [own, ...exposures.map((exposure) => exposure.methods())];
+  const last = lastExposed.get(loopbackSocket);
+  if (last?.parts.length === parts.length && parts.every((part, i) => part === last.parts[i])) {
+    return last.methods;
+  }
+  const names = new Set(own.map(({ name }) => name));
+  const onDemand = new Map();
+  for (const { name, fn } of parts.slice(1).flat()) {
+    // A method of the application's own goes before a remote method of that name.
+    if (!names.has(name) && !onDemand.has(name)) {
+      onDemand.set(name, bound(name, fn, null, {}));
+    }
+  }
+  const methods = Object.assign([...own, ...onDemand.values()], { onDemand });
+  lastExposed.set(loopbackSocket, { parts, methods });
+  return methods;
+}
+
+/**
+ * @param {import('../loopback-socket')} loopbackSocket the instance
+ * @returns {readonly BoundMethod[]} the methods that the application has defined, as they stand now, and
+ *   the control events that they need: one list for all sockets that authenticate while they stay the same
+ */
+function ownMethodsOf(loopbackSocket) {
   const { _methods: refs, _definitions: definitions } = loopbackSocket;
   const last = lastMethods.get(loopbackSocket);
   const methods = Object.keys(refs).map((name, i) => {

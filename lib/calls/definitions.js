@@ -26,6 +26,8 @@ class Definitions {
   interceptors = [];
   /** @type {readonly Function[]} what is told of errors of handlers; replaced, never changed */
   errorListeners = [];
+  /** @type {{methods: () => readonly object[]}[]} the remote methods of LoopBack applications */
+  exposures = [];
   /** How errors are sent, one of `ERRORS`. */
   errors;
   /** Whether its methods without options run without anything around them. */

@@ -110,6 +110,8 @@ function serve(io, loopbackSocket, options) {
  * @property {NodeJS.Timeout | undefined} timer closes the connection of a socket that stays pending
  * @property {Map<string, Binding>} bindings its methods by name; one that was bound before and is
  *   not any more has no `method`
+ * @property {{methods: Map<string, import('../auth/authenticate').BoundMethod>, credentials: unknown}}
+ *   [onDemand] its methods that the socket listens to when they are first called
  */
 
 /**
@@ -203,6 +205,7 @@ class HostedSocket {
       settled,
       timer: undefined,
       bindings: new Map(),
+      onDemand: undefined,
     };
     this.#servings.set(loopbackSocket, serving);
     this.#byIndex[index] = serving;
@@ -219,7 +222,7 @@ class HostedSocket {
    * Binds methods as listeners of the socket, in the place of those bound before.
    *
    * @param {number} index the number of the LoopbackSocket
-   * @param {import('../auth/authenticate').BoundMethod[]} methods the methods
+   * @param {import('../auth/authenticate').BoundMethods} methods the methods
    * @param {unknown} credentials what their handlers get
    * @returns {void}
    */
@@ -228,37 +231,88 @@ class HostedSocket {
     if (serving === undefined) {
       return;
     }
-    const { bindings, loopbackSocket } = serving;
+    const { bindings } = serving;
     for (const binding of bindings.values()) {
       binding.method = undefined;
     }
-    methods.forEach((method) => {
-      const { name } = method;
-      if (EMITTER_EVENTS.has(name)) {
-        return;
+    const { onDemand } = methods;
+    const isOnDemand = onDemand !== undefined && typeof this.socket.use === 'function';
+    const listened = isOnDemand ? methods.slice(0, methods.length - onDemand.size) : methods;
+    for (const method of listened) {
+      this.#listen(serving, method, credentials);
+    }
+    if (isOnDemand) {
+      // Those that the client has called before.
+      for (const name of bindings.keys()) {
+        const method = onDemand.get(name);
+        if (method !== undefined) {
+          this.#listen(serving, method, credentials);
+        }
       }
-      let binding = bindings.get(name);
-      if (binding === undefined) {
-        binding = { listener: undefined, method, credentials };
-        binding.listener = this.#listenerOf(loopbackSocket, binding);
-        bindings.set(name, binding);
-        this.socket.on(name, binding.listener);
-      } else {
-        Object.assign(binding, { method, credentials });
-        this.#listenAgain(name, binding.listener);
-      }
-      if (method.control === undefined) {
-        controlListeners.delete(binding.listener);
-      } else {
-        controlListeners.add(binding.listener);
-      }
-    });
+      this.#listenOnDemand(serving, onDemand, credentials);
+    }
     for (const [name, { method, listener }] of bindings) {
       if (method === undefined && typeof this.socket.removeListener === 'function') {
         this.socket.removeListener(name, listener);
         bindings.delete(name);
       }
     }
+  }
+
+  /**
+   * Binds a method as a listener of the socket.
+   *
+   * @param {Serving} serving of its LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod} method the method
+   * @param {unknown} credentials what its handler gets
+   * @returns {void}
+   */
+  #listen({ bindings, loopbackSocket }, method, credentials) {
+    const { name } = method;
+    if (EMITTER_EVENTS.has(name)) {
+      return;
+    }
+    let binding = bindings.get(name);
+    if (binding === undefined) {
+      binding = { listener: undefined, method, credentials };
+      binding.listener = this.#listenerOf(loopbackSocket, binding);
+      bindings.set(name, binding);
+      this.socket.on(name, binding.listener);
+    } else {
+      Object.assign(binding, { method, credentials });
+      this.#listenAgain(name, binding.listener);
+    }
+    if (method.control === undefined) {
+      controlListeners.delete(binding.listener);
+    } else {
+      controlListeners.add(binding.listener);
+    }
+  }
+
+  /**
+   * Has the socket listen to a method when its client first calls it. A middleware of the socket sees the
+   * call before its listeners are looked up.
+   *
+   * @param {Serving} serving of its LoopbackSocket
+   * @param {Map<string, import('../auth/authenticate').BoundMethod>} methods by name; all sockets share it
+   * @param {unknown} credentials what the handlers get
+   * @returns {void}
+   */
+  #listenOnDemand(serving, methods, credentials) {
+    const isFirst = serving.onDemand === undefined;
+    serving.onDemand = { methods, credentials };
+    if (!isFirst) {
+      return;
+    }
+    this.socket.use((event, next) => {
+      const name = event[0];
+      const { onDemand, bindings } = serving;
+      const method = onDemand?.methods.get(name);
+      if (method !== undefined && !bindings.has(name)) {
+        this.#listen(serving, method, onDemand.credentials);
+      }
+      next();
+    });
   }
 
   /**
@@ -428,10 +482,11 @@ class HostedSocket {
     this.#ended = true;
     this.session.disconnected();
     this.#settle();
-    for (const { bindings } of this.#servings.values()) {
-      for (const binding of bindings.values()) {
+    for (const serving of this.#servings.values()) {
+      for (const binding of serving.bindings.values()) {
         Object.assign(binding, { method: undefined, credentials: undefined });
       }
+      serving.onDemand = undefined;
     }
     this.#calls?.end();
     this.#gates.clear();

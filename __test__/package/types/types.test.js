@@ -115,6 +115,7 @@ describe('the examples of the types', () => {
   const surroundings = {
     LoopbackSocket: "import LoopbackSocket from 'loopback-socket';",
     sockets: "const sockets = LoopbackSocket.get('bookshop');",
+    app: 'declare const app: LoopbackSocket.LoopBack3Application;',
     io: 'declare const io: LoopbackSocket.Server;',
     socket: 'declare const socket: LoopbackSocket.Socket;',
   };

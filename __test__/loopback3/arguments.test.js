@@ -1,0 +1,154 @@
+'use strict';
+
+// The arguments of a remote method are the same over a socket as over REST, on each kind of server.
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+const { HOSTS } = require('../support/js-hosts');
+const { newApp, serve } = require('../support/loopback3');
+
+/** Values of JSON that are sent as an argument of each type. */
+const VALUES = [
+  undefined,
+  null,
+  true,
+  false,
+  0,
+  1,
+  -1.5,
+  1e21,
+  '',
+  '0',
+  '1',
+  'true',
+  'null',
+  'text',
+  '2020-02-29T12:00:00.000Z',
+  '{"a":1}',
+  '[1,2]',
+  [],
+  [1, '2', true, null],
+  ['a', 'b'],
+  [{ a: 1 }],
+  {},
+  { a: { b: [1, '2'] } },
+  { lat: 1, lng: 2 },
+];
+
+const TYPES = [
+  'any',
+  'string',
+  'number',
+  'integer',
+  'boolean',
+  'date',
+  'object',
+  'array',
+  'GeoPoint',
+  'Book',
+  ['string'],
+  ['number'],
+  ['date'],
+  ['object'],
+];
+
+/** Where a remote method may look for an argument. */
+const SOURCES = ['none', 'body', 'form', 'query', 'path', 'header'];
+
+/**
+ * @param {unknown} type the type of an argument
+ * @param {string} source where it is from
+ * @returns {string} the remote method that takes it
+ */
+const nameOf = (type, source) => `take${Array.isArray(type) ? `Many${type}` : type}From${source}`;
+
+/**
+ * @returns {object} an application whose model `Book` has a remote method for each type and source
+ */
+function appOfAll() {
+  const app = newApp();
+  const { Book } = app.models;
+  for (const type of TYPES) {
+    for (const source of SOURCES) {
+      const name = nameOf(type, source);
+      Book[name] = async (value) => ({
+        kind: Object.prototype.toString.call(value),
+        model: value?.constructor?.modelName,
+        items: Array.isArray(value) ? value.map((item) => typeof item) : undefined,
+        value,
+      });
+      Book.remoteMethod(name, {
+        accepts: { arg: 'value', type, ...(source === 'none' ? {} : { http: { source } }) },
+        returns: { arg: 'seen', type: 'object', root: true },
+        http: {
+          verb: source === 'query' || source === 'header' ? 'get' : 'post',
+          path: source === 'path' ? `/${name}/:value` : `/${name}`,
+        },
+      });
+    }
+  }
+  return app;
+}
+
+/**
+ * @param {unknown} value an argument
+ * @returns {string | undefined} it as a REST client writes it into a URL or header
+ */
+function asText(value) {
+  if (value === undefined || value === null) return undefined;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/**
+ * @param {string} name the remote method
+ * @param {string} source where it takes its argument from
+ * @param {unknown} value the argument
+ * @returns {[string, string, object] | undefined} a REST request for it, if there is one
+ */
+function requestOf(name, source, value) {
+  const text = asText(value);
+  switch (source) {
+    case 'query':
+      return ['GET', `/Books/${name}`, { query: text === undefined ? {} : { value: text } }];
+    case 'header':
+      return ['GET', `/Books/${name}`, { headers: text === undefined ? {} : { value: text } }];
+    case 'path':
+      return text ? ['POST', `/Books/${name}/${encodeURIComponent(text)}`, {}] : undefined;
+    case 'body':
+      return ['POST', `/Books/${name}`, { body: value === undefined ? {} : value }];
+    default:
+      return ['POST', `/Books/${name}`, { body: { value } }];
+  }
+}
+
+describe('arguments of remote methods', { timeout: 120_000 }, () => {
+  for (const source of SOURCES) {
+    it(`an argument of any type from ${source} is coerced as over REST`, async (t) => {
+      const app = appOfAll();
+      const served = await Promise.all(HOSTS.map((host) => serve(t, host, app)));
+      const clients = await Promise.all(served.map(({ connect }) => connect()));
+      const [{ rest }] = served;
+      let compared = 0;
+      for (const type of TYPES) {
+        const name = nameOf(type, source);
+        for (const value of VALUES) {
+          const request = requestOf(name, source, value);
+          if (request === undefined) continue;
+          const [expected, ...answers] = await Promise.all([
+            rest(...request),
+            ...clients.map((client) => client.ask(`Book.${name}`, { value })),
+          ]);
+          answers.forEach((answer, i) => {
+            assert.deepEqual(
+              answer,
+              expected,
+              `${name} of ${JSON.stringify(value)}, sockets on ${HOSTS[i]}`,
+            );
+          });
+          compared += 1;
+        }
+      }
+      assert.ok(compared > TYPES.length * 15);
+    });
+  }
+});

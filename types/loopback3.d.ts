@@ -1,0 +1,44 @@
+// LoopBack 3: its remote methods over sockets.
+
+/** A LoopBack 3 application, as far as this package uses it: what `loopback()` returns. */
+export interface LoopBack3Application {
+  (...args: any[]): any;
+  remotes(): any;
+  handler(type: string, options?: any): any;
+  model(Model: any, config?: any): any;
+  get(setting: string): any;
+  registry: any;
+  request: any;
+  response: any;
+}
+
+/** A model class of LoopBack 3. */
+export interface LoopBack3Model {
+  new (...args: any[]): any;
+  modelName: string;
+}
+
+/** Options of `exposeModels`. */
+export interface ExposeOptions<Credentials = any, S = any> {
+  /**
+   * Models, or their names: all their remote methods are exposed. If neither `models` nor `methods` is
+   * given, everything that the application serves over REST is exposed.
+   */
+  models?: ReadonlyArray<string | LoopBack3Model>;
+  /**
+   * Names of remote methods that are exposed in addition to those of `models`.
+   *
+   * @example
+   * sockets.exposeModels(app, { methods: ['Book.find', 'Book.prototype.patchAttributes'] });
+   */
+  methods?: ReadonlyArray<string>;
+  /**
+   * Returns the access token of a call: an instance of the application's AccessToken model, the id of
+   * one, or nothing. By default `socket.accessToken`, else the token whose id is `credentials.id`, or
+   * the credentials themselves if they are a string.
+   *
+   * @example
+   * sockets.exposeModels(app, { accessToken: (socket) => socket.handshake.auth.token });
+   */
+  accessToken?(socket: S, credentials: Credentials): unknown;
+}
