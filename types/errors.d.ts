@@ -122,14 +122,6 @@ export class InvalidAccessTokenError extends LoopbackSocketError {
 }
 
 /**
- * The handler of a subscription gave something that yields no items. Not thrown: the client receives
- * the message and the code as the error of its request.
- */
-export class InvalidSourceError extends LoopbackSocketError {
-  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SOURCE';
-}
-
-/**
  * A {@link Server} got something that is neither an HTTP(S) server nor a port, or was attached
  * while it was closing.
  */
