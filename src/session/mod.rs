@@ -20,6 +20,7 @@
 //! effect.rs    what a host must do          timeout.rs   what a timeout given in JavaScript means
 //! methods.rs   the methods of one binding   id_map.rs    values under numbers that are used once
 //! instance.rs  which LoopbackSocket it is
+//! subscriptions/  how the items of a channel reach its subscribers
 //! ```
 
 mod attempts;
@@ -28,6 +29,7 @@ mod event;
 mod id_map;
 mod instance;
 mod methods;
+pub(crate) mod subscriptions;
 mod timeout;
 
 #[cfg(test)]
