@@ -9,7 +9,7 @@
 //! ```text
 //! Rust ──▶ JavaScript   a batch of records, by RecordKind: what happened
 //! JavaScript ──▶ Rust   a batch of commands, by CommandCode: what the application does
-//! return values         RequestVerdict or Refusal, SessionAnswer
+//! return values         RequestVerdict or Refusal, SessionAnswer, ChannelReports
 //! ```
 //!
 //! # Records
@@ -46,6 +46,8 @@ pub(crate) const GROUPS: &[&Group] = &[
     &LAYOUT,
     &RecordKind::GROUP,
     &CloseReason::GROUP,
+    &SubscriptionEnd::GROUP,
+    &ChannelReport::GROUP,
     &PacketFlag::GROUP,
     &RelayAction::GROUP,
     &CommandCode::GROUP,
@@ -128,6 +130,16 @@ pub(crate) const ATTACHMENT_RADIX: i64 = 1 << 14;
 /// many methods one LoopbackSocket can bind.
 pub(crate) const METHOD_RADIX: i64 = 1 << 24;
 
+/// The number of values in a report of the addon's class `Channel`.
+pub(crate) const CHANNEL_REPORT_FIELDS: usize = 4;
+
+/// The ids with which clients acknowledge items of subscriptions, from the first one up to the end, which
+/// is not one of them. Rust chooses them and handles their acknowledgements; JavaScript uses no id
+/// between them. They fit in 32 bits with a sign, which is what socket.io-client-java reads.
+pub(crate) const ITEM_ACK_START: i64 = 1 << 30;
+/// See [`ITEM_ACK_START`].
+pub(crate) const ITEM_ACK_END: i64 = 1 << 31;
+
 const LAYOUT: Group = Group {
     name: "Layout",
     constants: &[
@@ -135,6 +147,12 @@ const LAYOUT: Group = Group {
         ("RECORD_FIELDS", Constant::Number(RECORD_FIELDS as i64)),
         ("ATTACHMENT_RADIX", Constant::Number(ATTACHMENT_RADIX)),
         ("METHOD_RADIX", Constant::Number(METHOD_RADIX)),
+        (
+            "CHANNEL_REPORT_FIELDS",
+            Constant::Number(CHANNEL_REPORT_FIELDS as i64),
+        ),
+        ("ITEM_ACK_START", Constant::Number(ITEM_ACK_START)),
+        ("ITEM_ACK_END", Constant::Number(ITEM_ACK_END)),
     ],
 };
 
@@ -189,6 +207,36 @@ numbers! {
         /// A broadcast that clients are to acknowledge is sent: before anything that they acknowledge it
         /// with. Subject: the namespace; a: the acknowledgement id; payload: the sockets it is sent to.
         BROADCAST_SENT: BroadcastSent = 16,
+        /// A subscription has ended, and nothing more of it is sent. Subject: the socket; a: the
+        /// subscription; b: the [`SubscriptionEnd`].
+        SUBSCRIPTION_ENDED: SubscriptionEnded = 17,
+        /// A client has acknowledged items of a subscription whose channel reports that. Subject: the
+        /// socket; a: the subscription; b: how many more.
+        SUBSCRIPTION_CREDIT: SubscriptionCredit = 18,
+    }
+}
+
+numbers! {
+    /// Why a subscription ended without JavaScript having ended it.
+    pub(crate) enum SubscriptionEnd {
+        /// Too much was queued for it, or its client did not acknowledge in time.
+        SLOW: Slow = 0,
+        /// Its channel has finished, and everything was sent.
+        FINISHED: Finished = 1,
+    }
+}
+
+numbers! {
+    /// What the addon's class `Channel` has its owner do: a report is `kind, subscriber, a, b`, where one that
+    /// is not mentioned here is 0.
+    pub(crate) enum ChannelReport {
+        /// Sends an item. a: its offset; b: the number of the acknowledgement request that goes with it, or
+        /// `NONE`.
+        DELIVER: Deliver = 0,
+        /// The client has acknowledged items. a: how many more.
+        CREDIT: Credit = 1,
+        /// The subscriber is removed. a: the [`SubscriptionEnd`].
+        ENDED: Ended = 2,
     }
 }
 
@@ -366,6 +414,24 @@ letters! {
         CLOSE_CONNECTION: CloseConnection = 'z',
         /// `sid watched?`: reports what is sent on a connection, or no more.
         WATCH_SENT: WatchSent = 'w',
+        /// `channel namespace options`: defines a channel. JavaScript numbers channels, and uses no number
+        /// twice. The options are the JSON object
+        /// `{window,history,maxQueuedBytes,overflow,ackTimeout,reportsCredit}`.
+        DEFINE_CHANNEL: DefineChannel = 's',
+        /// `channel offset json`: publishes an item, as the event that is sent; offsets grow.
+        PUBLISH: Publish = 'p',
+        PUBLISH_WITH_ATTACHMENTS: PublishWithAttachments = 'P',
+        /// `socket subscription channel from`: subscribes a socket to a channel, from the item with this
+        /// offset on. The subscription's number is JavaScript's, and is used once for a socket.
+        SUBSCRIBE: Subscribe = 'i',
+        /// `socket subscription held?`: has the items of a subscription wait, or no longer.
+        HOLD: Hold = 'k',
+        /// `socket subscription`: ends a subscription.
+        UNSUBSCRIBE: Unsubscribe = 'u',
+        /// `channel`: there are no more items; each subscription ends once everything is sent.
+        FINISH_CHANNEL: FinishChannel = 'f',
+        /// `channel`: drops a channel, with the subscriptions that are left.
+        CLOSE_CHANNEL: CloseChannel = 'y',
     }
 }
 

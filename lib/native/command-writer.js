@@ -23,17 +23,25 @@ const {
   ANSWER_WITH_ATTACHMENTS,
   BROADCAST,
   BROADCAST_WITH_ATTACHMENTS,
+  CLOSE_CHANNEL,
   CLOSE_CONNECTION,
+  DEFINE_CHANNEL,
   DISCONNECT,
   EMIT,
   EMIT_WITH_ATTACHMENTS,
+  FINISH_CHANNEL,
+  HOLD,
   JOIN,
   LEAVE,
   MALFORMED,
   MUTE,
+  PUBLISH,
+  PUBLISH_WITH_ATTACHMENTS,
   REFUSE,
   REFUSE_NAMESPACE,
   REFUSE_WITH_ATTACHMENTS,
+  SUBSCRIBE,
+  UNSUBSCRIBE,
   WATCH_SENT,
 } = protocol.CommandCode;
 const { UNCOMPRESSED, VOLATILE } = protocol.EmitFlag;
@@ -48,6 +56,19 @@ const FLUSH_AT = 1 << 16;
 const TAIL = 1000;
 /** The last three digits of every number. */
 const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3, '0'));
+
+/**
+ * The options of a channel of subscriptions, all of them needed.
+ *
+ * @typedef {object} ChannelOptions
+ * @property {number} window how many items a subscriber may have that it has not acknowledged
+ * @property {number} history how many items are kept for those who subscribe later
+ * @property {number} maxQueuedBytes how many bytes may wait for a subscriber
+ * @property {'end' | 'latest'} overflow what becomes of one for whom more waits
+ * @property {number | null} ackTimeout how many ms a subscriber that has used up its window may take to
+ *   acknowledge while items wait; `null` for any time
+ * @property {boolean} reportsCredit whether acknowledged items are reported
+ */
 
 class CommandWriter {
   #native;
@@ -284,6 +305,78 @@ class CommandWriter {
    */
   malformed(socket) {
     this.#add(`${MALFORMED}\t${socket}\n`);
+  }
+
+  /**
+   * Defines a channel of subscriptions.
+   *
+   * @param {number} channel its number, which is used once
+   * @param {number} namespace the namespace that its subscribers are in
+   * @param {ChannelOptions} options its options
+   * @returns {void}
+   */
+  defineChannel(channel, namespace, options) {
+    this.#add(`${DEFINE_CHANNEL}\t${channel}\t${namespace}\t${JSON.stringify(options)}\n`);
+  }
+
+  /**
+   * Publishes an item in a channel.
+   *
+   * @param {number} channel the channel
+   * @param {number} offset the item's offset, greater than that of the one before
+   * @param {unknown[]} args the name and the arguments of the event that is sent
+   * @returns {void}
+   * @throws {UnsendableValueError} if an argument cannot be sent; nothing is published then
+   */
+  publish(channel, offset, args) {
+    const fields = `\t${channel}\t${digits(offset)}\t`;
+    this.#send(PUBLISH, PUBLISH_WITH_ATTACHMENTS, fields, args);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {number} subscription the number of its subscription, which is used once for a socket
+   * @param {number} channel the channel that it subscribes to
+   * @param {number} from the offset of the first item that it is to get
+   * @returns {void}
+   */
+  subscribe(socket, subscription, channel, from) {
+    this.#add(`${SUBSCRIBE}\t${socket}\t${subscription}\t${channel}\t${digits(from)}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {number} subscription one of its subscriptions
+   * @param {boolean} isHeld whether its items wait from now on
+   * @returns {void}
+   */
+  hold(socket, subscription, isHeld) {
+    this.#add(`${HOLD}\t${socket}\t${subscription}\t${isHeld ? 1 : 0}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {number} subscription the subscription that ends
+   * @returns {void}
+   */
+  unsubscribe(socket, subscription) {
+    this.#add(`${UNSUBSCRIBE}\t${socket}\t${subscription}\n`);
+  }
+
+  /**
+   * @param {number} channel the channel that gets no more items
+   * @returns {void}
+   */
+  finishChannel(channel) {
+    this.#add(`${FINISH_CHANNEL}\t${channel}\n`);
+  }
+
+  /**
+   * @param {number} channel the channel to drop
+   * @returns {void}
+   */
+  closeChannel(channel) {
+    this.#add(`${CLOSE_CHANNEL}\t${channel}\n`);
   }
 
   /**

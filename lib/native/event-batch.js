@@ -28,6 +28,8 @@ const {
   RELEASED,
   INVALID_COMMAND,
   BROADCAST_SENT,
+  SUBSCRIPTION_ENDED,
+  SUBSCRIPTION_CREDIT,
 } = protocol.RecordKind;
 
 /**
@@ -112,6 +114,10 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         server.relayed(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {
         server.packet(subject, a, b, attachments[Math.floor(place / ATTACHMENT_RADIX)]);
+      } else if (kind === SUBSCRIPTION_CREDIT) {
+        server.subscriptionCredit(subject, a, b);
+      } else if (kind === SUBSCRIPTION_ENDED) {
+        server.subscriptionEnded(subject, a, b);
       } else if (kind === CONNECT) {
         const joins = joining(values[i + 5], attachments, place, assemble);
         server.connect(subject, a, joins, ending?.has(subject) ?? false);

@@ -13,6 +13,8 @@ class NativeLink {
   commands;
   /** Broadcasts that clients are to acknowledge and that are not sent yet. */
   broadcasts = new UnsentBroadcasts();
+  /** How many channels of subscriptions there have been: their numbers are used once. */
+  channels = 0;
   /** Whether the `Server` is closing, or closed: nothing new begins. */
   isClosing = false;
 }

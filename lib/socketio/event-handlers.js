@@ -224,6 +224,28 @@ class EventHandlers {
   }
 
   /**
+   * @param {number} number the socket
+   * @param {number} subscription one of its subscriptions, which has ended
+   * @param {number} end the `SubscriptionEnd`
+   * @returns {void}
+   */
+  subscriptionEnded(number, subscription, end) {
+    const socket = this.#sockets.get(number);
+    socket?.nsp._subscriptionEngine?.ended(socket, subscription, end);
+  }
+
+  /**
+   * @param {number} number the socket
+   * @param {number} subscription one of its subscriptions
+   * @param {number} count how many more of its items the client has acknowledged
+   * @returns {void}
+   */
+  subscriptionCredit(number, subscription, count) {
+    const socket = this.#sockets.get(number);
+    socket?.nsp._subscriptionEngine?.credit(socket, subscription, count);
+  }
+
+  /**
    * @param {string} reason why a command cannot be carried out
    * @returns {void}
    */

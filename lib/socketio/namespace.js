@@ -13,6 +13,8 @@ const { isOfEmitter, reserveEmitterEvents } = require('../events');
 const { Rooms } = require('./rooms');
 const { refuse } = require('./unsupported');
 
+const { ITEM_ACK_END, ITEM_ACK_START } = require('../native/protocol').Layout;
+
 /** Events of the namespace itself. */
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
 
@@ -30,15 +32,18 @@ class Namespace extends EventEmitter {
   _isGated = false;
   /** How many sockets have listeners for what is sent to them. */
   _outgoingListeners = 0;
+  /** The last acknowledgement id that was used. */
+  _lastAck = -1;
   /** Its rooms, by their names. */
   _rooms = new Rooms();
+  /** @type {import('./subscription-engine').SubscriptionEngine | undefined} delivers subscriptions */
+  _subscriptionEngine;
   /** Its number on the native server, while that runs. */
   _index;
   /** @type {import('../native/link').NativeLink} the native server, while it runs */
   _link;
   /** @type {Map<number, import('./socket').Socket>} those of all namespaces, by number */
   #live;
-  #lastAck = -1;
   #adapter;
 
   /**
@@ -287,11 +292,15 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * @returns {number} the next acknowledgement id: counted per namespace, from 0
+   * @returns {number} the next acknowledgement id: counted per namespace, from 0, without those of items of
+   *   subscriptions
    */
   _nextAck() {
-    this.#lastAck += 1;
-    return this.#lastAck;
+    this._lastAck += 1;
+    if (this._lastAck === ITEM_ACK_START) {
+      this._lastAck = ITEM_ACK_END;
+    }
+    return this._lastAck;
   }
 
   /**

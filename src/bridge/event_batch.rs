@@ -386,6 +386,22 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let receivers = serde_json::to_string(&receivers).unwrap_or_default();
             record(RecordKind::BroadcastSent, numbers, &receivers);
         }
+        Event::SubscriptionEnded {
+            socket,
+            subscription,
+            reason,
+        } => {
+            let numbers = [id(socket), subscription.into(), reason.number(), NONE];
+            record(RecordKind::SubscriptionEnded, numbers, NO_PAYLOAD);
+        }
+        Event::SubscriptionCredit {
+            socket,
+            subscription,
+            count,
+        } => {
+            let numbers = [id(socket), subscription.into(), count.into(), NONE];
+            record(RecordKind::SubscriptionCredit, numbers, NO_PAYLOAD);
+        }
         Event::InvalidCommand { message } => {
             let message = serde_json::Value::String(message).to_string();
             record(RecordKind::InvalidCommand, [0, 0, 0, NONE], &message);

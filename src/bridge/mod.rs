@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! session      Session: the state of a socket that an npm socket.io server owns
+//! channel      Channel: a channel of subscriptions for an npm socket.io server
 //! server       NativeServer: the server in Rust, as JavaScript drives it
 //! requests     requests of Node's http.Server
 //! event_batch  the queue of events, and one wake-up for many of them
@@ -16,6 +17,8 @@
 
 #[cfg(not(feature = "no-node"))]
 mod authentication;
+#[cfg(not(feature = "no-node"))]
+mod channel;
 pub(crate) mod event_batch;
 #[cfg(not(feature = "no-node"))]
 mod event_loop;

@@ -41,21 +41,37 @@ impl FromNapiValue for Flag {
     }
 }
 
+impl Flag {
+    pub(super) fn is_set(&self) -> bool {
+        self.0
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(flag: bool) -> Self {
+        Self(flag)
+    }
+}
+
 impl Number {
+    #[cfg(test)]
+    pub(super) fn of(number: f64) -> Self {
+        Self(number)
+    }
+
     /// The number, if it is a valid count or index.
-    fn whole(&self) -> Option<u32> {
+    pub(super) fn whole(&self) -> Option<u32> {
         let number = self.0 as u32;
         (f64::from(number) == self.0).then_some(number)
     }
 
     /// The number, if it is a valid id: an integer that is exact as a double.
-    fn name(&self) -> Option<u64> {
+    pub(super) fn name(&self) -> Option<u64> {
         const MOST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
         (self.0.fract() == 0.0 && (0.0..MOST).contains(&self.0)).then_some(self.0 as u64)
     }
 
     /// The number as a time; 0 if it is not one.
-    fn time(&self) -> u64 {
+    pub(super) fn time(&self) -> u64 {
         self.0 as u64
     }
 

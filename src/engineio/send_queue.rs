@@ -37,7 +37,7 @@ const RATE_PERIOD: Duration = Duration::from_millis(200);
 /// A client that has taken nothing for this long does not read, so it is not waited for.
 const STALL_TIMEOUT: Duration = Duration::from_millis(100);
 /// Bytes after which a series ends, so that a client that does not read is noticed between two series.
-const MAX_SERIES: usize = 1 << 16;
+pub(crate) const MAX_SERIES: usize = 1 << 16;
 
 /// The transport of a connection.
 #[derive(Debug)]

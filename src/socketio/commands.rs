@@ -21,16 +21,17 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use tokio::task::yield_now;
 
-use self::parse::{Broadcast, Command, CommandError, Flags, Line};
+use self::parse::{Broadcast, Command, CommandError, Flags, Line, Publish};
 use self::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
 use super::parser::Parser;
 use super::server::{Server, malformed};
-use super::socket::{Connection, FlushSet, Socket};
+use super::socket::{Channel, Connection, FlushSet, Socket};
+use super::subscriptions::{ChannelNumber, Published, Recipient};
 use crate::engineio::connection::wait_for;
 use crate::engineio::message::Frame;
-use crate::engineio::send_queue::Series;
+use crate::engineio::send_queue::{MAX_SERIES, Series};
 use crate::io::runtime::Runtime;
 use crate::protocol::CloseReason;
 
@@ -171,6 +172,21 @@ impl Batch {
                         broadcast(server, first, attached, flush_set)
                     }
                 }
+                Command::Publish(first) => {
+                    if let Some(channel) = server.channels.get(first.channel) {
+                        let more = SameChannel {
+                            text,
+                            at,
+                            attachments,
+                            channel: first.channel,
+                            bytes: first.json.len(),
+                        };
+                        let first = std::iter::once(published(first, attached));
+                        let bytes = channel.publish(first.chain(more), flush_set);
+                        flush_set.broadcast(bytes);
+                    }
+                    Ok(())
+                }
                 command => execute_command(server, command, attached, flush_set),
             }
         }));
@@ -242,6 +258,47 @@ impl<'a> Iterator for Alike<'a, '_> {
         *self.at = end;
         let attached = self.attachments.by_ref().take(attachments);
         Some((next, attached.collect()))
+    }
+}
+
+/// The items after the first that are published in the same channel, and are sent together with it.
+struct SameChannel<'a, 'b> {
+    text: &'a [u8],
+    /// The start of the next line.
+    at: &'b mut usize,
+    attachments: &'b mut std::vec::IntoIter<Bytes>,
+    channel: ChannelNumber,
+    /// Their bytes so far, without attachments.
+    bytes: usize,
+}
+
+impl<'a> Iterator for SameChannel<'a, '_> {
+    type Item = Published<'a>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut end = *self.at;
+        let line = next_line(self.text, &mut end)?.ok()?;
+        if self.bytes >= MAX_SERIES || !parse::may_be_publish(line) {
+            return None;
+        }
+        let line = Line::parse(line);
+        match line.command {
+            Ok(Command::Publish(next)) if next.channel == self.channel => {
+                *self.at = end;
+                self.bytes += next.json.len();
+                let attached = self.attachments.by_ref().take(line.attachments);
+                Some(published(next, attached.collect()))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn published(item: Publish<'_>, attachments: Vec<Bytes>) -> Published<'_> {
+    Published {
+        offset: item.offset,
+        json: item.json,
+        attachments,
     }
 }
 
@@ -400,6 +457,60 @@ fn execute_command(
         Command::WatchSent { sid, watched } => {
             if let Some(connection) = server.connection(sid) {
                 connection.watch_sent(watched);
+            }
+        }
+        Command::DefineChannel {
+            channel,
+            namespace,
+            options,
+        } => {
+            let options = parse::json("options", options)?;
+            if let Some(namespace) = server.namespace_at(namespace) {
+                let defined = Channel::new(&server.shared, namespace, options);
+                server.channels.add(channel, defined);
+            }
+        }
+        // A series of its own; see [`Batch::step`].
+        Command::Publish(_) => {}
+        Command::Subscribe {
+            socket,
+            subscription,
+            channel,
+            from,
+        } => {
+            if let (Some(socket), Some(channel)) =
+                (server.socket(socket), server.channels.get(channel))
+            {
+                channel.subscribe(&socket, subscription, from, flush_set);
+            }
+        }
+        Command::Hold {
+            socket,
+            subscription,
+            held,
+        } => {
+            let found = server.socket(socket);
+            if let Some((channel, slot)) = found.and_then(|it| it.subscription(subscription)) {
+                channel.hold(slot, (socket, subscription), held, flush_set);
+            }
+        }
+        Command::Unsubscribe {
+            socket,
+            subscription,
+        } => {
+            let found = server.socket(socket);
+            if let Some((channel, slot)) = found.and_then(|it| it.unsubscribed(subscription)) {
+                channel.leave(slot, (socket, subscription));
+            }
+        }
+        Command::FinishChannel { channel } => {
+            if let Some(channel) = server.channels.get(channel) {
+                channel.finish(flush_set);
+            }
+        }
+        Command::CloseChannel { channel } => {
+            if let Some(channel) = server.channels.remove(channel) {
+                channel.close(flush_set);
             }
         }
     }

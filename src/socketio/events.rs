@@ -9,7 +9,7 @@ use crate::engineio::events::{
 };
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
-use crate::protocol::CloseReason;
+use crate::protocol::{CloseReason, SubscriptionEnd};
 use crate::session::{Attempt, Instance};
 
 /// The number of a socket, which is used once in a process.
@@ -20,6 +20,9 @@ pub(crate) type AckId = i64;
 
 /// The number of a namespace, which is used once.
 pub(crate) type NamespaceIndex = u64;
+
+/// JavaScript's number for a subscription, which is used once for a socket.
+pub(crate) type SubscriptionNumber = u32;
 
 /// Takes events: the queue for JavaScript, or the list of a test.
 pub(crate) trait EventSink: Host + Events {
@@ -115,6 +118,18 @@ pub(crate) enum Event {
         ack: AckId,
         receivers: Vec<SocketNumber>,
     },
+    /// A subscription ended without JavaScript having ended it.
+    SubscriptionEnded {
+        socket: SocketNumber,
+        subscription: SubscriptionNumber,
+        reason: SubscriptionEnd,
+    },
+    /// A client acknowledged this many more items of a subscription.
+    SubscriptionCredit {
+        socket: SocketNumber,
+        subscription: SubscriptionNumber,
+        count: u32,
+    },
     /// A command of JavaScript cannot be executed.
     InvalidCommand { message: String },
     /// A connection ended, after its sockets did.
@@ -181,6 +196,8 @@ impl Event {
                 Self::Disconnect { .. }
                 | Self::Malformed { .. }
                 | Self::InvalidCommand { .. }
+                | Self::SubscriptionEnded { .. }
+                | Self::SubscriptionCredit { .. }
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
                 | Self::Released { .. }

@@ -7,6 +7,7 @@
 //! namespace      sockets, and who gets a broadcast    sockets    a connection's, by their namespaces
 //! rooms          the sockets in each room
 //! packet         the payload of a packet             parser/    the encoding of packets
+//! subscriptions/ which sockets get the items of a channel
 //! events         what JavaScript is told              commands   what JavaScript tells the server
 //! ```
 //!
@@ -25,3 +26,4 @@ mod rooms;
 pub(crate) mod server;
 pub(crate) mod socket;
 mod sockets;
+pub(crate) mod subscriptions;

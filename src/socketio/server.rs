@@ -25,7 +25,8 @@ use super::namespace::{Namespace, Namespaces};
 use super::options::Options;
 use super::packet::Payload;
 use super::parser::Parser;
-use super::socket::{Connection, FlushSet, Incoming, OpenSockets, Rejected, Socket};
+use super::socket::{Channels, Connection, FlushSet, Incoming, OpenSockets, Rejected, Socket};
+use super::subscriptions::Shared;
 use crate::engineio::engine::Engine;
 use crate::engineio::handler::Handler;
 use crate::engineio::{ProtocolVersion, Sid, Str};
@@ -41,6 +42,9 @@ pub(crate) struct Server {
     pub(crate) events: Arc<dyn EventSink>,
     pub(crate) output: Arc<CommandQueue>,
     pub(crate) parser: Parser,
+    pub(super) channels: Channels,
+    /// What its channels share.
+    pub(super) shared: Arc<Shared>,
     started: Instant,
     parsing: ParseConfig,
     namespaces: RwLock<Namespaces<Socket>>,
@@ -69,12 +73,16 @@ impl Server {
             max_incoming_binaries: MAX_ATTACHMENTS,
             ..ParseConfig::default()
         };
+        let started = Instant::now();
+        let parser = options.parser;
         Arc::new(Self {
             engine: Engine::new(options.engine, events.clone(), runtime.clone()),
+            shared: Shared::new(events.clone(), parser, started, runtime.clone()),
             events,
             output: Arc::default(),
-            parser: options.parser,
-            started: Instant::now(),
+            parser,
+            channels: Channels::default(),
+            started,
             parsing,
             namespaces: RwLock::default(),
             reports_namespace_requests: AtomicBool::new(false),

@@ -16,17 +16,20 @@ use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
 use super::client::Client;
-use super::events::{AckId, Event, EventSink, Run, SocketNumber};
+use super::events::{AckId, Event, EventSink, Run, SocketNumber, SubscriptionNumber};
 use super::namespace::{Namespace, Occupant};
 use super::packet::Payload;
 use super::parser::Parser;
 use super::sockets::Member;
+use super::subscriptions::{self, Recipient};
 use crate::engineio::connection::{self, Data};
 use crate::engineio::flush_set;
 use crate::engineio::inbound_budget::Permit;
 use crate::engineio::message::Frame;
+use crate::engineio::send_queue::Series;
 use crate::engineio::{ProtocolVersion, Str};
 use crate::protocol::CloseReason;
+use crate::session::subscriptions::Slot;
 use crate::session::{self, Effect, Effects, Session};
 
 /// A connection with its sockets.
@@ -34,6 +37,12 @@ pub(crate) type Connection = connection::Connection<Client<Arc<Socket>>>;
 
 /// The connections to flush after a batch of commands.
 pub(crate) type FlushSet = flush_set::FlushSet<Client<Arc<Socket>>>;
+
+/// The channels of a server.
+pub(crate) type Channels = subscriptions::Channels<Socket>;
+
+/// A channel that sockets subscribe to.
+pub(crate) type Channel = subscriptions::Channel<Socket>;
 
 /// The open sockets of a server.
 #[derive(Debug, Default)]
@@ -79,6 +88,8 @@ struct State {
     session: Session,
     /// The timers of pending authentication, which are aborted with it.
     timers: SmallVec<[AbortHandle; 1]>,
+    /// Its subscriptions, if it has any.
+    subscriptions: Option<Box<subscriptions::Table<Socket>>>,
 }
 
 enum Phase {
@@ -169,6 +180,7 @@ impl Socket {
                 phase: Phase::Joining(VecDeque::new()),
                 session: Session::new(),
                 timers: SmallVec::new(),
+                subscriptions: None,
             }),
         })
     }
@@ -278,10 +290,24 @@ impl Socket {
         if !payload.is_array() {
             return Err(Rejected::Malformed);
         }
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         let is_early = matches!(state.phase, Phase::Joining(_));
         if is_early && self.connection.protocol == ProtocolVersion::V4 {
             return Err(Rejected::OutOfPlace);
+        }
+        if subscriptions::is_item_ack(ack)
+            && let Some(table) = &mut state.subscriptions
+            && let Some(awaited) = table.acknowledge(ack)
+        {
+            // A channel is not locked while the state of a socket is.
+            drop(state);
+            awaited.channel.acknowledge(
+                awaited.slot,
+                (self.number, awaited.subscription),
+                awaited.request,
+                &mut FlushSet::default(),
+            );
+            return Ok(());
         }
         if matches!(state.phase, Phase::Joined) {
             let (text, attachments) = payload.parts();
@@ -295,6 +321,11 @@ impl Socket {
         Ok(())
     }
 
+    /// The channel of a subscription, and where it is there.
+    pub(crate) fn subscription(&self, number: SubscriptionNumber) -> Option<(Arc<Channel>, Slot)> {
+        self.state.lock().subscriptions.as_ref()?.get(number)
+    }
+
     /// Passes an event of JavaScript to the session.
     pub(crate) fn step(&self, event: session::Event<'_>) -> Effects {
         let mut state = self.state.lock();
@@ -305,10 +336,11 @@ impl Socket {
         effects
     }
 
-    /// Whether the session is empty: no LoopbackSocket serves the socket.
+    /// Whether the session is empty, since no LoopbackSocket serves the socket, and it has no subscription.
     #[cfg(test)]
     pub(crate) fn holds_nothing(&self) -> bool {
-        self.state.lock().session.is_empty()
+        let state = self.state.lock();
+        state.session.is_empty() && state.subscriptions.is_none()
     }
 
     /// The index of the next LoopbackSocket that serves the socket; `None` after its end.
@@ -361,7 +393,7 @@ impl Socket {
     /// Ends the socket, and removes it from its namespace and its connection. The caller tells the
     /// client. Returns whether the socket was still open.
     pub(crate) fn end(self: &Arc<Self>, reason: CloseReason) -> bool {
-        {
+        let subscriptions = {
             let mut state = self.state.lock();
             if matches!(state.phase, Phase::Ended) {
                 return false;
@@ -375,6 +407,11 @@ impl Socket {
                 socket: self.number,
                 reason,
             });
+            state.subscriptions.take()
+        };
+        for (number, channel, slot) in subscriptions.into_iter().flat_map(|table| table.into_all())
+        {
+            channel.leave(slot, (self.number, number));
         }
         self.namespace.remove(self.number);
         self.connection.data.remove(self);
@@ -402,6 +439,57 @@ impl Occupant for Socket {
 
     fn is_muted(&self) -> bool {
         self.muted.load(Ordering::Relaxed)
+    }
+}
+
+impl Recipient for Socket {
+    type FlushSet = FlushSet;
+
+    fn number(&self) -> SocketNumber {
+        self.number
+    }
+
+    fn namespace(&self) -> &Arc<Namespace<Self>> {
+        &self.namespace
+    }
+
+    fn subscribed(&self, number: SubscriptionNumber, channel: &Arc<Channel>, slot: Slot) -> bool {
+        let mut state = self.state.lock();
+        if matches!(state.phase, Phase::Ended) {
+            return false;
+        }
+        let table = state.subscriptions.get_or_insert_default();
+        table.add(number, channel.clone(), slot)
+    }
+
+    fn unsubscribed(&self, number: SubscriptionNumber) -> Option<(Arc<Channel>, Slot)> {
+        let mut state = self.state.lock();
+        let table = state.subscriptions.as_mut()?;
+        let removed = table.remove(number);
+        if table.is_empty() {
+            state.subscriptions = None;
+        }
+        removed
+    }
+
+    fn expect_ack(
+        &self,
+        subscription: SubscriptionNumber,
+        request: u32,
+        id: AckId,
+        new_id: impl Fn() -> AckId,
+    ) -> Option<AckId> {
+        let mut state = self.state.lock();
+        let table = state.subscriptions.as_mut()?;
+        table.expect(subscription, request, id, new_id)
+    }
+
+    fn send(&self, frame: &Frame, flush_set: &mut FlushSet) {
+        flush_set.send(&self.connection, frame);
+    }
+
+    fn send_series(&self, series: &Series, flush_set: &mut FlushSet) {
+        flush_set.send_series(&self.connection, series);
     }
 }
 

@@ -5,9 +5,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::super::events::{AckId, NamespaceIndex, SocketNumber};
+use super::super::events::{AckId, NamespaceIndex, SocketNumber, SubscriptionNumber};
 use super::super::namespace::Audience;
 use super::super::rooms::RoomNumber;
+use super::super::subscriptions::ChannelNumber;
 use crate::engineio::Sid;
 use crate::protocol::{CommandCode, EmitFlag};
 
@@ -73,6 +74,42 @@ pub(super) enum Command<'a> {
         sid: Sid,
         watched: bool,
     },
+    DefineChannel {
+        channel: ChannelNumber,
+        namespace: NamespaceIndex,
+        options: &'a str,
+    },
+    Publish(Publish<'a>),
+    Subscribe {
+        socket: SocketNumber,
+        subscription: SubscriptionNumber,
+        channel: ChannelNumber,
+        from: u64,
+    },
+    /// Has the items of a subscription wait, or no longer.
+    Hold {
+        socket: SocketNumber,
+        subscription: SubscriptionNumber,
+        held: bool,
+    },
+    Unsubscribe {
+        socket: SocketNumber,
+        subscription: SubscriptionNumber,
+    },
+    FinishChannel {
+        channel: ChannelNumber,
+    },
+    CloseChannel {
+        channel: ChannelNumber,
+    },
+}
+
+/// An item of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Publish<'a> {
+    pub(super) channel: ChannelNumber,
+    pub(super) offset: u64,
+    pub(super) json: &'a str,
 }
 
 /// An event for many sockets.
@@ -145,6 +182,14 @@ pub(super) fn may_be_broadcast(line: &str) -> bool {
     )
 }
 
+/// A fast check whether a line may be an item of a channel.
+pub(super) fn may_be_publish(line: &str) -> bool {
+    matches!(
+        line.chars().next().and_then(CommandCode::of),
+        Some(CommandCode::Publish | CommandCode::PublishWithAttachments)
+    )
+}
+
 /// A fast check whether a line may be a message to one socket.
 pub(super) fn may_be_message(line: &[u8]) -> bool {
     matches!(
@@ -166,6 +211,7 @@ fn has_attachments(code: CommandCode) -> bool {
             | CommandCode::BroadcastWithAttachments
             | CommandCode::RefuseWithAttachments
             | CommandCode::AllowNamespaceWithAttachments
+            | CommandCode::PublishWithAttachments
     )
 }
 
@@ -252,6 +298,37 @@ impl<'a> Fields<'a> {
             Code::WatchSent => Command::WatchSent {
                 sid: self.value("sid")?,
                 watched: self.last_flag("watched")?,
+            },
+            Code::DefineChannel => Command::DefineChannel {
+                channel: self.value("channel")?,
+                namespace: self.value("namespace")?,
+                options: self.rest("options")?,
+            },
+            Code::Publish | Code::PublishWithAttachments => Command::Publish(Publish {
+                channel: self.value("channel")?,
+                offset: self.value("offset")?,
+                json: self.rest("json")?,
+            }),
+            Code::Subscribe => Command::Subscribe {
+                socket: self.value("socket")?,
+                subscription: self.value("subscription")?,
+                channel: self.value("channel")?,
+                from: self.last_value("from")?,
+            },
+            Code::Hold => Command::Hold {
+                socket: self.value("socket")?,
+                subscription: self.value("subscription")?,
+                held: self.last_flag("held")?,
+            },
+            Code::Unsubscribe => Command::Unsubscribe {
+                socket: self.value("socket")?,
+                subscription: self.last_value("subscription")?,
+            },
+            Code::FinishChannel => Command::FinishChannel {
+                channel: self.last_value("channel")?,
+            },
+            Code::CloseChannel => Command::CloseChannel {
+                channel: self.last_value("channel")?,
             },
         })
     }

@@ -20,6 +20,20 @@ pub(super) fn event(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: Option<i
     encode(packet)
 }
 
+/// The text of an event, with an id in front of its payload.
+pub(super) fn with_ack(ns: &Str, text: &Str, ack: i64) -> Str {
+    let text = text.as_str();
+    let mut head = match text.split_once('-') {
+        Some((kind, _)) if text.starts_with('5') => kind.len() + 1,
+        _ => 1,
+    };
+    if ns.as_str() != "/" {
+        head += ns.len() + 1;
+    }
+    let (head, payload) = text.split_at_checked(head).unwrap_or((text, ""));
+    format!("{head}{ack}{payload}").into()
+}
+
 pub(super) fn ack(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
     encode(Packet::ack(ns.clone(), value(json, attachments), ack))
 }
@@ -212,6 +226,28 @@ mod tests {
             ("3/x,99999999999999999999[]", "3/x,9223372036854775807[]"),
         ] {
             assert_eq!(completed(text.into()).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn an_event_gets_an_acknowledgement_id_as_if_it_had_been_encoded_with_it() {
+        let [json, binary] = [
+            r#"["a-1[,2",{"x":"3-["}]"#,
+            r#"["b",{"_placeholder":true,"num":0}]"#,
+        ];
+        for ns in ["/", "/admin", "/a-[1]"].map(Str::from) {
+            for attachments in [vec![], vec![Bytes::from_static(b"x"); 11]] {
+                let json = if attachments.is_empty() { json } else { binary };
+                let event = |ack| Parser::Common.event(&ns, json, attachments.clone(), ack);
+                let with_ack = Parser::Common.with_ack(&ns, &event(None), 1 << 30);
+                match (with_ack.message, event(Some(1 << 30)).message) {
+                    (Message::Text(text, parts), Message::Text(expected, expected_parts)) => {
+                        assert_eq!(text, expected);
+                        assert_eq!(parts, expected_parts);
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
 
-use crate::engineio::message::Frame;
+use crate::engineio::message::{Frame, Message};
 use crate::engineio::{ProtocolVersion, Str};
 
 /// The parser of a server.
@@ -57,6 +57,22 @@ impl Parser {
             Self::Common => common::event(ns, json, attachments, ack),
             Self::Msgpack => msgpack::event(ns, only(&attachments), ack),
         }
+    }
+
+    /// The same event with an id that the client is to acknowledge with. The frame is one of
+    /// [`Parser::event`] without an id.
+    pub(crate) fn with_ack(self, ns: &Str, frame: &Frame, ack: i64) -> Frame {
+        let message = match (self, &frame.message) {
+            (Self::Common, Message::Text(text, attachments)) => {
+                Message::Text(common::with_ack(ns, text, ack), attachments.clone())
+            }
+            (Self::Msgpack, Message::Binary(bytes)) => {
+                Message::Binary(msgpack::with_ack(ns, bytes, ack))
+            }
+            // No parser makes such a frame.
+            (_, other) => other.clone(),
+        };
+        Frame { message, ..*frame }
     }
 
     /// An acknowledgement; `json` is the array of its arguments.

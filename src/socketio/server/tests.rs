@@ -744,3 +744,5 @@ fn no_memory_is_kept_of_a_server_that_is_dropped() {
         drop(client);
     });
 }
+
+mod subscriptions;

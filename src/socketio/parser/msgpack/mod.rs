@@ -23,6 +23,7 @@ mod tests;
 
 use std::convert::Infallible;
 
+use bytes::Bytes;
 use rmp::encode::{ByteBuf, RmpWrite, ValueWriteError, write_map_len, write_sint, write_str};
 
 use self::packet_type::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
@@ -58,6 +59,27 @@ pub(super) fn event(ns: &Str, data: &[u8], ack: Option<i64>) -> Frame {
         None => packet(&[Type(EVENT), Data(data), Namespace(ns)]),
     }
 }
+
+/// An event, with an id between its data and its namespace.
+pub(super) fn with_ack(ns: &Str, event: &Bytes, ack: i64) -> Bytes {
+    // The first byte is the number of fields; the namespace is the last one.
+    let mut tail = ByteBuf::new();
+    let Ok(()) = write_field(&mut tail, &Namespace(ns));
+    let body = event.len().saturating_sub(tail.as_slice().len());
+    let mut out = ByteBuf::with_capacity(event.len() + ACK_FIELD);
+    let Ok(()) = write_with_ack(&mut out, event.get(1..body).unwrap_or_default(), ack);
+    let Ok(()) = write_bytes(&mut out, tail.as_slice());
+    out.into_vec().into()
+}
+
+fn write_with_ack(out: &mut ByteBuf, body: &[u8], ack: i64) -> Written {
+    write_map_len(out, 4)?;
+    write_bytes(out, body)?;
+    write_field(out, &Id(ack))
+}
+
+/// The maximum length of an id with its key.
+const ACK_FIELD: usize = 12;
 
 pub(super) fn ack(ns: &Str, data: &[u8], ack: i64) -> Frame {
     packet(&[Id(ack), Type(ACK), Data(data), Namespace(ns)])
@@ -120,24 +142,26 @@ fn packet(fields: &[Field<'_>]) -> Frame {
 
 fn write_packet(out: &mut ByteBuf, fields: &[Field<'_>]) -> Written {
     write_map_len(out, u32::try_from(fields.len()).unwrap_or_default())?;
-    for field in fields {
-        match *field {
-            Type(kind) => {
-                write_str(out, "type")?;
-                write_sint(out, kind.into())?;
-            }
-            Namespace(ns) => {
-                write_str(out, "nsp")?;
-                write_str(out, ns)?;
-            }
-            Data(data) => {
-                write_str(out, "data")?;
-                write_bytes(out, data)?;
-            }
-            Id(id) => {
-                write_str(out, "id")?;
-                write_sint(out, id)?;
-            }
+    fields.iter().try_for_each(|field| write_field(out, field))
+}
+
+fn write_field(out: &mut ByteBuf, field: &Field<'_>) -> Written {
+    match *field {
+        Type(kind) => {
+            write_str(out, "type")?;
+            write_sint(out, kind.into())?;
+        }
+        Namespace(ns) => {
+            write_str(out, "nsp")?;
+            write_str(out, ns)?;
+        }
+        Data(data) => {
+            write_str(out, "data")?;
+            write_bytes(out, data)?;
+        }
+        Id(id) => {
+            write_str(out, "id")?;
+            write_sint(out, id)?;
         }
     }
     Ok(())

@@ -324,6 +324,10 @@ proptest! {
         let mut data = ByteBuf::new();
         let Ok(()) = rmp::encode::write_array_len(&mut data, 1).and_then(|_| write_str(&mut data, &text));
         let message = bytes(event(&Str::from("/ns"), data.as_slice(), id));
+        if let Some(id) = id {
+            let without = bytes(event(&Str::from("/ns"), data.as_slice(), None)).into();
+            prop_assert_eq!(&with_ack(&Str::from("/ns"), &without, id), &message);
+        }
         let packet = read(&message).unwrap();
         prop_assert_eq!(packet.ns.as_str(), "/ns");
         let expected = (EVENT, id, Some(data.as_slice().to_vec()));
