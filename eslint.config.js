@@ -30,6 +30,12 @@ const nodeGlobals = Object.fromEntries(
 const commonjsGlobals = Object.fromEntries(
   ['__dirname', '__filename', 'exports', 'module', 'require'].map((name) => [name, 'readonly']),
 );
+const commonGlobals = Object.fromEntries(
+  ['Event', 'EventTarget', 'clearTimeout', 'queueMicrotask', 'setTimeout'].map((name) => [
+    name,
+    'readonly',
+  ]),
+);
 const browserGlobals = { document: 'readonly', fetch: 'readonly', window: 'readonly' };
 
 const rules = {
@@ -116,7 +122,14 @@ module.exports = [
   },
   {
     files: ['**/*.mjs'],
+    ignores: ['client.mjs'],
     languageOptions: { ecmaVersion: 2023, sourceType: 'module', globals: nodeGlobals },
+    rules,
+  },
+  {
+    // For browsers, too, and so without what only Node.js has.
+    files: ['client.mjs'],
+    languageOptions: { ecmaVersion: 2023, sourceType: 'module', globals: commonGlobals },
     rules,
   },
   {

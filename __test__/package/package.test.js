@@ -70,12 +70,25 @@ describe('the package', () => {
       'index.d.ts',
       'index.d.mts',
       'binding.js',
+      'client.js',
+      'client.mjs',
+      'client.d.ts',
+      'client.d.mts',
       'register.js',
       'register.d.ts',
     ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
-    const docs = ['api.md', 'behaviour.md', 'loopback3.md', 'options.md', 'overview.svg'];
-    const pages = [...docs, 'security.md', 'socketio-api.md'].map((name) => `docs/${name}`);
+    const docs = [
+      'api',
+      'behaviour',
+      'client',
+      'loopback3',
+      'options',
+      'security',
+      'socketio-api',
+      'subscriptions',
+    ];
+    const pages = ['docs/overview.svg', ...docs.map((name) => `docs/${name}.md`)];
     assert.deepEqual(files, [...faces, ...library, ...types, ...pages, ...papers].sort());
   });
 
@@ -226,6 +239,17 @@ describe('an installation of the package', () => {
   it('an installed package works with import', () => {
     const head = `import LoopbackSocket, { Server } from 'loopback-socket';`;
     assert.equal(execute('module', head + program), 'true app');
+  });
+
+  it('an installed package has the helper for clients', () => {
+    const program = (name) => `console.log(typeof ${name}.client, typeof ${name}.RemoteError);`;
+    const head = `import * as helper from 'loopback-socket/client';`;
+    assert.equal(execute('module', head + program('helper')), 'function function');
+    // Node.js can require ES modules from 20.19 and 22.12 on.
+    if (process.features.require_module) {
+      const required = `const helper = require('loopback-socket/client');`;
+      assert.equal(execute('commonjs', required + program('helper')), 'function function');
+    }
   });
 
   it('an installed package exports its package.json', () => {

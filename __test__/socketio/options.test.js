@@ -200,6 +200,24 @@ describe('serveClient', () => {
   );
 
   it(
+    'serveClient serves the helper for clients, or status 304 if the ETag matches',
+    TIMEOUT,
+    served({ cors: { origin: '*' } }, async (world) => {
+      const url = `${world.url}/socket.io/loopback-socket.mjs`;
+      const script = await fetch(url);
+      assert.equal(script.status, 200);
+      assert.match(script.headers.get('content-type'), /^application\/javascript/);
+      assert.equal(script.headers.get('access-control-allow-origin'), '*');
+      const file = path.join(__dirname, '..', '..', 'client.mjs');
+      assert.equal(await script.text(), fs.readFileSync(file, 'utf8'));
+      const etag = script.headers.get('etag');
+      assert.equal(etag, `"${require('../../package.json').version}"`);
+      const again = await fetch(url, { headers: { 'If-None-Match': etag } });
+      assert.equal(again.status, 304);
+    }),
+  );
+
+  it(
     'serveClient serves no other files',
     TIMEOUT,
     served({}, async (world) => {

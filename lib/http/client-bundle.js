@@ -2,8 +2,9 @@
 
 /**
  * Serves the browser's client, `/socket.io/socket.io.js`, from the installed socket.io or
- * socket.io-client: pages of LoopBack apps load it from the server they talk to. The native server says
- * which requests are for it and what the head of the response is; here are the files.
+ * socket.io-client, and our own helper for it, `/socket.io/loopback-socket.mjs`: pages of LoopBack apps
+ * load them from the server they talk to. The native server says which requests are for them and what
+ * the head of the response is; here are the files.
  */
 
 const fs = require('fs');
@@ -17,6 +18,9 @@ const FOLDERS = [
   ['socket.io', 'client-dist'],
   ['socket.io-client', 'dist'],
 ];
+
+/** The helper, by the name that it is served as. */
+const HELPER = 'loopback-socket.mjs';
 
 /** How a bundle is encoded for the way. */
 const ENCODERS = {
@@ -81,6 +85,10 @@ function serve(name, req, res) {
  * @returns {{file: string, version: string} | undefined} where it is
  */
 function find(name) {
+  if (name === HELPER) {
+    const { version } = require('../../package.json');
+    return { file: path.join(__dirname, '..', '..', 'client.mjs'), version };
+  }
   const paths = [process.cwd(), path.dirname(require.main?.filename ?? __filename), __dirname];
   for (const [owner, folder] of FOLDERS) {
     for (const from of paths) {

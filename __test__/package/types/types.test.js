@@ -30,11 +30,14 @@ const CLASSIC = {
   module: ModuleKind.CommonJS,
   moduleResolution: ModuleResolutionKind.Node10,
   ignoreDeprecations: '5.0',
-  paths: { 'loopback-socket': [ROOT] },
+  paths: { 'loopback-socket': [ROOT], 'loopback-socket/*': [path.join(ROOT, '*')] },
 };
 const NODE = { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext };
 const NODE16 = { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 };
 const BUNDLER = { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler };
+
+/** A page, without the types of Node. */
+const BROWSER = { types: [], lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'] };
 
 const WAYS = [
   ['TypeScript CommonJS, import = require, nodenext', 'commonjs.cts', NODE],
@@ -56,6 +59,13 @@ const WAYS = [
   ['typed events, classic', 'typed-events.cts', CLASSIC],
   ['a declared interface, nodenext', 'api.cts', NODE],
   ['a declared interface, classic', 'api.cts', CLASSIC],
+  ['the helper for clients, CommonJS, nodenext', 'client.cts', NODE],
+  ['the helper for clients, CommonJS, node16', 'client.cts', NODE16],
+  ['the helper for clients, CommonJS, classic', 'client.cts', CLASSIC],
+  ['the helper for clients, ES module, nodenext', 'client.mts', NODE],
+  ['the helper for clients, ES module, node16', 'client.mts', NODE16],
+  ['the helper for clients, ES module, bundler', 'client.mts', BUNDLER],
+  ['the helper for clients, browser', 'client.mts', { ...BUNDLER, ...BROWSER }],
   ['the preload, CommonJS', 'register.cts', NODE],
   ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
@@ -95,9 +105,14 @@ describe('the types', () => {
   }
 
   it('the types compile by themselves without skipLibCheck', () => {
-    const files = ['index.d.ts', 'index.d.mts', 'register.d.ts'];
+    const files = ['index.d.ts', 'index.d.mts', 'register.d.ts', 'client.d.ts', 'client.d.mts'];
     const paths = files.map((name) => path.join(ROOT, name));
     assert.equal(diagnose(paths, { ...NODE, skipLibCheck: false }), '');
+  });
+
+  it('the types of the helper for clients need no types of Node', () => {
+    const paths = ['client.d.ts', 'client.d.mts'].map((name) => path.join(ROOT, name));
+    assert.equal(diagnose(paths, { ...BUNDLER, ...BROWSER, skipLibCheck: false }), '');
   });
 });
 
@@ -263,6 +278,20 @@ describe('the types and the code', () => {
     );
     const declared = typeOf('ErrorCode').types.map((type) => type.value);
     assert.deepEqual(declared.sort(), codes.sort());
+  });
+
+  it('the types of the helper declare the values that it exports', async () => {
+    const file = path.join(ROOT, 'client.d.mts');
+    const helper = ts.createProgram([file], { ...STRICT, ...NODE });
+    const helperChecker = helper.getTypeChecker();
+    const module = helperChecker.getSymbolAtLocation(helper.getSourceFile(file));
+    const declared = helperChecker.getExportsOfModule(module).filter((symbol) => {
+      const { flags } =
+        symbol.flags & ts.SymbolFlags.Alias ? helperChecker.getAliasedSymbol(symbol) : symbol;
+      return flags & ts.SymbolFlags.Value;
+    });
+    const exported = Object.keys(await import('../../../client.mjs'));
+    assert.deepEqual(declared.map(({ name }) => name).sort(), exported.sort());
   });
 
   for (const [name, object] of Object.entries(OBJECTS)) {

@@ -1,5 +1,6 @@
-//! The browser's client, `/socket.io/socket.io.js`: which requests are for it, and the heads of the
-//! responses. The front reads the files.
+//! The browser's client, `/socket.io/socket.io.js`, and the helper for it beside it,
+//! `/socket.io/loopback-socket.mjs`: which requests are for them, and the heads of the responses. The
+//! front reads the files.
 
 use bytes::Bytes;
 use http::header::{
@@ -9,8 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::{http1, response};
 
-/// The available bundles, each with its source map.
-const NAMES: [&str; 8] = [
+/// The helper of this package, and the available bundles of Socket.IO, each with its source map.
+const NAMES: [&str; 9] = [
+    "loopback-socket.mjs",
     "socket.io.js",
     "socket.io.js.map",
     "socket.io.min.js",
@@ -124,6 +126,11 @@ mod tests {
                 "/socket.io/socket.io.min.js.map?v=1",
                 Some("socket.io.min.js.map"),
             ),
+            (
+                "/socket.io/loopback-socket.mjs",
+                Some("loopback-socket.mjs"),
+            ),
+            ("/socket.io/loopback-socket.mjs.map", None),
             ("/socket.io/socket.io.js/", None),
             ("/socket.io/socket.io.slim.js", None),
             ("/socket.io/?EIO=4", None),
@@ -147,7 +154,12 @@ mod tests {
 
     #[test]
     fn a_bundle_is_sent_with_its_type_and_version() {
-        for (name, kind) in [("socket.io.js", "javascript"), ("socket.io.js.map", "json")] {
+        let kinds = [
+            ("socket.io.js", "javascript"),
+            ("loopback-socket.mjs", "javascript"),
+            ("socket.io.js.map", "json"),
+        ];
+        for (name, kind) in kinds {
             let response = head(name, "4.8.1", &HeaderMap::new()).unwrap();
             assert_eq!(response.status(), 200);
             assert_eq!(

@@ -1,0 +1,3 @@
+// The types of `require('loopback-socket/client')`.
+
+export * from './types/client';
