@@ -40,5 +40,11 @@ export const {
   RepeatedNextError,
   ExpiredError,
   RevokedError,
+  InvalidHandlerError,
+  InvalidKeyError,
+  NoSharedSourceError,
+  TooManySubscriptionsError,
+  TooManySourcesError,
+  RemovedSubscriptionError,
   MissingAddonError,
 } = LoopbackSocket;

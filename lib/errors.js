@@ -450,6 +450,79 @@ class RevokedError extends LoopbackSocketError {
   }
 }
 
+/** A handler is neither a function nor names a method of a model. */
+class InvalidHandlerError extends LoopbackSocketError {
+  /**
+   * @param {string} where what it was given to
+   * @param {unknown} handler what was given instead
+   */
+  constructor(where, handler) {
+    super(
+      'INVALID_HANDLER',
+      `${where} needs a function or { model, method } as its handler; got ${describe(handler)}.`,
+    );
+  }
+}
+
+/** The option `key` of a subscription gave no key. */
+class InvalidKeyError extends LoopbackSocketError {
+  /**
+   * @param {string} name the subscription
+   * @param {unknown} key what it gave
+   */
+  constructor(name, key) {
+    super(
+      'INVALID_KEY',
+      `The option 'key' of the subscription '${name}' must return a string, or { key, args } with a ` +
+        `string as key; it returned ${describe(key)}.`,
+    );
+  }
+}
+
+/** There is no shared source to publish to. */
+class NoSharedSourceError extends LoopbackSocketError {
+  /**
+   * @param {string} name what was published to
+   * @param {boolean} isDefined whether there is a subscription of that name, with private sources
+   */
+  constructor(name, isDefined) {
+    super(
+      'NO_SHARED_SOURCE',
+      isDefined
+        ? `The sources of the subscription ${describe(name)} are private, so nothing can be published to ` +
+            'them. Give it the option `key`.'
+        : `There is no subscription ${describe(name)}. Call defineSubscription() first.`,
+    );
+  }
+}
+
+/** A socket has as many subscriptions as it may have; its client receives the message and the code. */
+class TooManySubscriptionsError extends CallError {
+  constructor() {
+    super(
+      'TOO_MANY_SUBSCRIPTIONS',
+      'The socket has too many subscriptions. End one of them before you begin another one.',
+    );
+  }
+}
+
+/** An instance runs as many shared sources as it may; the client receives the message and the code. */
+class TooManySourcesError extends CallError {
+  constructor() {
+    super(
+      'TOO_MANY_SOURCES',
+      'The server runs too many sources of subscriptions. Try again later.',
+    );
+  }
+}
+
+/** A subscription has been removed since the socket authenticated. */
+class RemovedSubscriptionError extends CallError {
+  constructor() {
+    super('SUBSCRIPTION_REMOVED', 'This subscription has been removed.');
+  }
+}
+
 /** The addon for this platform is not installed, not built, or fails to load. */
 class MissingAddonError extends LoopbackSocketError {
   /**
@@ -520,5 +593,11 @@ module.exports = {
   RepeatedNextError,
   ExpiredError,
   RevokedError,
+  InvalidHandlerError,
+  InvalidKeyError,
+  NoSharedSourceError,
+  TooManySubscriptionsError,
+  TooManySourcesError,
+  RemovedSubscriptionError,
   MissingAddonError,
 };

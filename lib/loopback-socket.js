@@ -10,10 +10,18 @@ const { Definitions } = require('./calls/definitions');
 const { instanceOptions } = require('./calls/instance-options');
 const { resolveHandler } = require('./calls/invoke');
 const { methodOptions } = require('./calls/method-options');
-const { InvalidCallbackError, InvalidHostError, InvalidNameError } = require('./errors');
+const {
+  InvalidCallbackError,
+  InvalidHostError,
+  InvalidNameError,
+  InvalidOptionError,
+  NoSharedSourceError,
+} = require('./errors');
 const { kindOf } = require('./host-kinds');
 const { startOptions } = require('./auth/start-options');
 const { exposeModels } = require('./loopback3/expose');
+const { SubscriptionDefinition, handlerAndOptions } = require('./subscriptions/definition');
+const { resumed, tracked } = require('./subscriptions/item-ids');
 const { DEFAULT_TIMEOUT } = require('./auth/timeout');
 
 /** A server of our own serves an instance by its method of this name. */
@@ -184,6 +192,83 @@ LoopbackSocket.prototype.onError = function onError(listener) {
 LoopbackSocket.prototype.exposeModels = function (app, options) {
   exposeModels(this._definitions, app, options);
 };
+
+/**
+ * Defines or replaces a subscription of the sockets that authenticate from now on. What it replaces is
+ * removed.
+ *
+ * @param {string} name any name that no method has
+ * @param {Function | {model: object, method: string}} [handler] gives a source,
+ *   `(socket, credentials, args, { signal, after }[, cb])`; looked up when it is needed. Without, `publish`
+ *   feeds the sources
+ * @param {object} [options] see `docs/subscriptions.md`
+ * @returns {void}
+ * @throws {NameInUseError} if a method has the name
+ * @throws {InvalidHandlerError} if the handler is none
+ * @throws {InvalidOptionError} if an option is unknown or impossible
+ */
+LoopbackSocket.prototype.defineSubscription = function defineSubscription(name, ...args) {
+  const { handler, options } = handlerAndOptions(args);
+  this._definitions.checkSubscriptionName(name, this._methods);
+  const definition = new SubscriptionDefinition(this, String(name), handler, options);
+  const { subscriptions } = this._definitions;
+  const replaced = subscriptions.get(definition.name);
+  subscriptions.set(definition.name, definition);
+  replaced?.remove();
+};
+
+/**
+ * Removes a subscription: those that clients have end with the reason `removed`.
+ *
+ * @param {string} name the name
+ * @returns {void}
+ */
+LoopbackSocket.prototype.removeSubscription = function removeSubscription(name) {
+  const { subscriptions } = this._definitions;
+  const removed = subscriptions.get(String(name));
+  subscriptions.delete(String(name));
+  removed?.remove();
+};
+
+/**
+ * Sends an item to all subscribers of a shared source.
+ *
+ * @param {string} name the subscription
+ * @param {{key?: string}} [source] the source; the key is '' if it is left out
+ * @param {unknown} item the item
+ * @returns {boolean} whether there is such a source: none if nobody has subscribed
+ * @throws {NoSharedSourceError} if there is no such subscription, or its sources are private
+ * @throws {InvalidOptionError} if the key is not a string
+ * @throws {UnsendableValueError} if the item cannot be sent
+ */
+LoopbackSocket.prototype.publish = function publish(name, source, item) {
+  const definition = this._definitions.subscriptions.get(String(name));
+  if (!definition?.isShared) {
+    throw new NoSharedSourceError(String(name), definition !== undefined);
+  }
+  const key = source?.key ?? '';
+  if (typeof key !== 'string') {
+    throw new InvalidOptionError('key', key, 'a string, as in publish(name, { key }, item)');
+  }
+  return definition.sources.publish(key, item);
+};
+
+/**
+ * An item of a private source with an id, which a client that comes back hands in as `after`.
+ *
+ * @param {string | number} id the id
+ * @param {unknown} item the item
+ * @returns {object} what a handler yields
+ */
+LoopbackSocket.tracked = tracked;
+
+/**
+ * Says that a private source continues after the id that the client handed in.
+ *
+ * @param {unknown} source what a handler would give without
+ * @returns {object} what it gives
+ */
+LoopbackSocket.resumed = resumed;
 
 /**
  * Serves the sockets that connect to `io` from now on. May be called for several; twice for the

@@ -26,6 +26,12 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_NAME_IN_USE'
   | 'ERR_LOOPBACK_SOCKET_NO_ADDON'
   | 'ERR_LOOPBACK_SOCKET_RATE_LIMITED'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_HANDLER'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_KEY'
+  | 'ERR_LOOPBACK_SOCKET_NO_SHARED_SOURCE'
+  | 'ERR_LOOPBACK_SOCKET_TOO_MANY_SUBSCRIPTIONS'
+  | 'ERR_LOOPBACK_SOCKET_TOO_MANY_SOURCES'
+  | 'ERR_LOOPBACK_SOCKET_SUBSCRIPTION_REMOVED'
   | 'ERR_LOOPBACK_SOCKET_REMOTE_METHOD'
   | 'ERR_LOOPBACK_SOCKET_REPEATED_NEXT'
   | 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT'
@@ -319,6 +325,36 @@ export class ExpiredError extends LoopbackSocketError {
  */
 export class RevokedError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_REVOKED';
+}
+
+/** {@link LoopbackSocket.defineSubscription} got a handler that is neither a function nor names a method of a model. */
+export class InvalidHandlerError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HANDLER';
+}
+
+/** The option `key` of a subscription returned neither a string nor `{ key, args }` with one. */
+export class InvalidKeyError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_KEY';
+}
+
+/** {@link LoopbackSocket.publish} got the name of no subscription, or of one with private sources. */
+export class NoSharedSourceError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_NO_SHARED_SOURCE';
+}
+
+/** A socket has as many subscriptions as `maxSubscriptions` of {@link LoopbackSocket.start} allows. */
+export class TooManySubscriptionsError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_SUBSCRIPTIONS';
+}
+
+/** An instance runs as many shared sources as {@link SubscriptionOptions.maxSources} allows. */
+export class TooManySourcesError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_SOURCES';
+}
+
+/** A client asked for a subscription that was removed after it had authenticated. */
+export class RemovedSubscriptionError extends CallError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_SUBSCRIPTION_REMOVED';
 }
 
 /**

@@ -11,6 +11,7 @@ import * as namespaces from './namespace';
 import * as options from './options';
 import * as server from './server';
 import * as socket from './socket';
+import * as subscriptions from './subscriptions';
 
 import Self = LoopbackSocket;
 
@@ -254,6 +255,141 @@ declare class LoopbackSocket<
    * sockets.removeMethod('add');
    */
   removeMethod(name: keyof Methods & string): void;
+
+  /**
+   * Defines or replaces a subscription that authenticated clients can ask for by its name. A socket has the
+   * subscriptions that were defined when it authenticated.
+   *
+   * @param name - any name that no method has
+   * @param handler - gives a source of items: an async iterable, an iterable, a stream, an emitter, an
+   *   Observable. Without a handler {@link LoopbackSocket.publish} feeds the sources
+   * @param options - who may subscribe, which subscriptions share a source, and limits
+   * @throws {@link LoopbackSocket.NameInUseError} if a method has the name
+   * @throws {@link LoopbackSocket.InvalidHandlerError} if the handler is neither a function nor names a method
+   *   of a model
+   * @throws {@link LoopbackSocket.InvalidOptionError} if an option is unknown or its value is invalid
+   *
+   * @example
+   * // a private source: the handler runs for each subscription
+   * sockets.defineSubscription('count', async function* (socket, credentials, { to }) {
+   *   for (let i = 1; i <= to; i++) yield i;
+   * });
+   * // client: socket.on('count', (item, meta, ack) => { if (ack) ack(); });
+   * //         socket.emit('count', { args: { to: 10 } }, ({ error, result }) => …)
+   *
+   * @example
+   * // a shared source: one for each shop, fed from anywhere
+   * sockets.defineSubscription('orders', {
+   *   key: ({ shop }) => String(shop),
+   *   authorize: (socket, credentials, { shop }) => socket.data.shops.has(shop),
+   *   history: { size: 200, ttl: 60_000 },
+   * });
+   * sockets.publish('orders', { key: '7' }, { id: 1, total: 12 });
+   */
+  defineSubscription<Name extends keyof Subscriptions & string>(
+    name: Name,
+    handler?:
+      | LoopbackSocket.SubscriptionHandler<
+          Credentials,
+          LoopbackSocket.ArgsOf<Subscriptions[Name]>,
+          LoopbackSocket.ItemOf<Subscriptions[Name]>,
+          S
+        >
+      | LoopbackSocket.ModelMethod,
+    options?: LoopbackSocket.SubscriptionOptions<
+      Credentials,
+      LoopbackSocket.ArgsOf<Subscriptions[Name]>,
+      LoopbackSocket.ItemOf<Subscriptions[Name]>,
+      S
+    > & { key?: undefined },
+  ): void;
+  defineSubscription<Name extends keyof Subscriptions & string>(
+    name: Name,
+    handler:
+      | LoopbackSocket.SubscriptionHandler<
+          null,
+          any,
+          LoopbackSocket.ItemOf<Subscriptions[Name]>,
+          null
+        >
+      | LoopbackSocket.ModelMethod
+      | undefined,
+    options: LoopbackSocket.SubscriptionOptions<
+      Credentials,
+      LoopbackSocket.ArgsOf<Subscriptions[Name]>,
+      LoopbackSocket.ItemOf<Subscriptions[Name]>,
+      S
+    >,
+  ): void;
+  defineSubscription<Name extends keyof Subscriptions & string>(
+    name: Name,
+    options: LoopbackSocket.SubscriptionOptions<
+      Credentials,
+      LoopbackSocket.ArgsOf<Subscriptions[Name]>,
+      LoopbackSocket.ItemOf<Subscriptions[Name]>,
+      S
+    >,
+  ): void;
+
+  /**
+   * Removes a subscription. The subscriptions that clients have end with the reason `removed`.
+   *
+   * @example
+   * sockets.removeSubscription('orders');
+   */
+  removeSubscription(name: keyof Subscriptions & string): void;
+
+  /**
+   * Sends an item to all subscribers of a shared source. What a method publishes arrives before its answer.
+   *
+   * @param name - the subscription
+   * @param source - `key`, the key of the source; a subscription without keys has one source, and `{}` means
+   *   that
+   * @param item - the item
+   * @returns whether there is such a source: not if nobody has subscribed
+   * @throws {@link LoopbackSocket.NoSharedSourceError} if there is no subscription of that name, or its
+   *   sources are private
+   * @throws {@link LoopbackSocket.UnsendableValueError} if the item cannot be sent; then nobody gets it
+   *
+   * @example
+   * sockets.publish('orders', { key: '7' }, { id: 1, total: 12 });
+   */
+  publish<Name extends keyof Subscriptions & string>(
+    name: Name,
+    source: { key?: string } | undefined,
+    item: LoopbackSocket.ItemOf<Subscriptions[Name]>,
+  ): boolean;
+
+  /**
+   * An item of a private source with an id. A client that comes back hands in the id of its last item, and the
+   * handler gets it as `after`.
+   *
+   * @param id - a string or a number
+   * @param item - the item
+   *
+   * @example
+   * sockets.defineSubscription('journal', async function* (socket, credentials, { entries }, { after }) {
+   *   for (const { id, text } of entries) {
+   *     if (after === undefined || id > after) yield LoopbackSocket.tracked(id, text);
+   *   }
+   * });
+   */
+  static tracked<Item>(id: string | number, item: Item): LoopbackSocket.TrackedItem<Item>;
+
+  /**
+   * Says that a private source continues after the id that the client handed in. The client learns it as
+   * `resumed: true`.
+   *
+   * @param source - what the handler would give without
+   *
+   * @example
+   * sockets.defineSubscription('log', (socket, credentials, { lines }, { after }) =>
+   *   after === undefined
+   *     ? lines
+   *     : LoopbackSocket.resumed(lines.slice(Number(after) + 1)),
+   * );
+   */
+  static resumed<Source>(source: Source): LoopbackSocket.ResumedSource<Source>;
 
   /**
    * Adds an interceptor around the calls and subscriptions of all sockets. It runs within those that were
@@ -530,6 +666,12 @@ declare namespace LoopbackSocket {
      */
     maxPendingPerAddress?: number;
     /**
+     * How many subscriptions a socket may have; `Infinity` for no limit. A client that asks for another one
+     * gets a {@link TooManySubscriptionsError}.
+     * @defaultValue 100
+     */
+    maxSubscriptions?: number;
+    /**
      * Returns the address of a client for `maxPendingPerAddress`. Use it behind a proxy, where all
      * connections come from the proxy. A socket for which it returns `undefined` is not counted. By
      * default, the remote address of the connection.
@@ -576,6 +718,20 @@ declare namespace LoopbackSocket {
   export import ErrorKind = calls.ErrorKind;
   export import ErrorDetails = calls.ErrorDetails;
   export import ErrorListener = calls.ErrorListener;
+
+  // types/subscriptions.d.ts
+  export import SubscriptionContext = subscriptions.SubscriptionContext;
+  export import TrackedItem = subscriptions.TrackedItem;
+  export import ResumedSource = subscriptions.ResumedSource;
+  export import ItemEmitter = subscriptions.ItemEmitter;
+  export import ItemObservable = subscriptions.ItemObservable;
+  export import SubscriptionSource = subscriptions.SubscriptionSource;
+  export import SubscriptionHandler = subscriptions.SubscriptionHandler;
+  export import SubscriptionKey = subscriptions.SubscriptionKey;
+  export import SubscriptionOptions = subscriptions.SubscriptionOptions;
+  export import ItemMeta = subscriptions.ItemMeta;
+  export import SubscriptionResult = subscriptions.SubscriptionResult;
+  export import SubscriptionEnd = subscriptions.SubscriptionEnd;
 
   // types/emitter.d.ts
   export import EventsMap = emitter.EventsMap;
@@ -680,6 +836,12 @@ declare namespace LoopbackSocket {
   export import RepeatedNextError = errors.RepeatedNextError;
   export import ExpiredError = errors.ExpiredError;
   export import RevokedError = errors.RevokedError;
+  export import InvalidHandlerError = errors.InvalidHandlerError;
+  export import InvalidKeyError = errors.InvalidKeyError;
+  export import NoSharedSourceError = errors.NoSharedSourceError;
+  export import TooManySubscriptionsError = errors.TooManySubscriptionsError;
+  export import TooManySourcesError = errors.TooManySourcesError;
+  export import RemovedSubscriptionError = errors.RemovedSubscriptionError;
   export import MissingAddonError = errors.MissingAddonError;
 }
 

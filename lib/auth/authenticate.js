@@ -24,7 +24,8 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * @property {unknown} self its `this`
  * @property {boolean} isPlain whether it is a method without options
  * @property {import('../calls/method-options').MethodOptions} [options] those of the method
- * @property {object} [subscription] its definition, if it is a subscription
+ * @property {import('../subscriptions/definition').SubscriptionDefinition} [subscription] its definition, if it
+ *   is a subscription
  * @property {'cancel' | 'unsubscribe'} [control] what it does, if it is a control event of this package
  */
 
@@ -42,6 +43,8 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  *   failed or are under way; returns whether that is too many
  * @property {(value: unknown, key: string) => unknown} encodable gives what to emit for a value
  *   under a name, or throws
+ * @property {import('../subscriptions/socket-subscriptions').SocketSubscriptions | undefined} subscriptions
+ *   those of the socket, if it has ever had one
  */
 
 /**
@@ -63,6 +66,9 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     exclude(socket, new TooManyAttemptsError());
     return;
   }
+  // Until it is decided, items of its subscriptions wait.
+  const { subscriptions } = host;
+  subscriptions?.attemptBegins(loopbackSocket);
   const { fn, self } = resolveHandler(loopbackSocket._auth);
   const settle = (failed, value) => {
     if (failed || !isAccepted(value)) {
@@ -121,9 +127,12 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     }
     if (next === BIND) {
       accept();
-    } else if (next === UNAUTHORIZED) {
+      return;
+    }
+    if (next === UNAUTHORIZED) {
       refuse(host, instance, attempt, messageOf(error));
     }
+    subscriptions?.attemptEnds(loopbackSocket, false);
   }
 
   /**
@@ -136,6 +145,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     // Bound before the session allows calls, so that no call finds a method missing.
     host.bind(instance, methods, credentials);
     if (!session.bound(instance, attempt)) {
+      subscriptions?.attemptEnds(loopbackSocket, false);
       return;
     }
     host.count(instance, -1);
@@ -146,6 +156,8 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     } catch {
       // A listener of an emitter that only looks like a socket; it is not for us to handle.
     }
+    // Those that have begun since the attempt did are authorized again, too.
+    host.subscriptions?.attemptEnds(loopbackSocket, true, subscriptions !== undefined);
   }
 }
 
@@ -252,6 +264,9 @@ function isPrimitive(message) {
 /** The control event with which a client cancels a call. */
 const CANCEL = control('loopback:cancel', 'cancel');
 
+/** The control event with which a client ends a subscription. */
+const UNSUBSCRIBE = control('loopback:unsubscribe', 'unsubscribe');
+
 /**
  * @param {string} name the event
  * @param {'cancel' | 'unsubscribe'} what what it does
@@ -323,10 +338,11 @@ function methodsOf(loopbackSocket) {
  */
 function ownMethodsOf(loopbackSocket) {
   const { _methods: refs, _definitions: definitions } = loopbackSocket;
+  const { methodOptions, subscriptions } = definitions;
   const last = lastMethods.get(loopbackSocket);
   const methods = Object.keys(refs).map((name, i) => {
     const { fn, self } = resolveHandler(refs[name]);
-    const options = definitions.methodOptions.get(name);
+    const options = methodOptions.get(name);
     const before = last?.[i];
     return before?.name === name &&
       before.fn === fn &&
@@ -336,8 +352,20 @@ function ownMethodsOf(loopbackSocket) {
       ? before
       : bound(name, fn, self, { options });
   });
-  if (definitions.methodOptions.size > 0 && !Object.hasOwn(refs, CANCEL.name)) {
+  for (const [name, subscription] of subscriptions) {
+    const before = last?.[methods.length];
+    methods.push(
+      before?.subscription === subscription
+        ? before
+        : bound(name, undefined, null, { subscription }),
+    );
+  }
+  const isTaken = (name) => Object.hasOwn(refs, name) || subscriptions.has(name);
+  if (methodOptions.size > 0 && !isTaken(CANCEL.name)) {
     methods.push(CANCEL);
+  }
+  if (subscriptions.size > 0 && !isTaken(UNSUBSCRIBE.name)) {
+    methods.push(UNSUBSCRIBE);
   }
   if (last?.length === methods.length && methods.every((method, i) => method === last[i])) {
     return last;

@@ -19,7 +19,14 @@ class AuthenticationLimits {
   /**
    * @param {import('./start-options').StartOptions} options complete
    */
-  constructor({ maxAuthenticationAttempts, maxPendingPerAddress, clientAddress }) {
+  constructor({
+    maxAuthenticationAttempts,
+    maxPendingPerAddress,
+    maxSubscriptions,
+    clientAddress,
+  }) {
+    /** How many subscriptions a socket may have. */
+    this.maxSubscriptions = maxSubscriptions;
     this.#maxAttempts = maxAuthenticationAttempts;
     this.#maxPending = maxPendingPerAddress;
     this.#addressOf = clientAddress;

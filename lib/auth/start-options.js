@@ -14,6 +14,7 @@ const { checkOptions, isCount } = require('../check-options');
  * @property {number} [maxAuthenticationAttempts=100] how many attempts of a socket to authenticate may
  *   have failed or be under way, before its connection is closed
  * @property {number} [maxPendingPerAddress=10000] how many sockets of one address may be pending
+ * @property {number} [maxSubscriptions=100] how many subscriptions a socket may have
  * @property {(socket: object) => string | undefined} [clientAddress] gives the address of a socket's
  *   client; without, that of its connection
  */
@@ -35,6 +36,7 @@ const RULES = {
   },
   maxAuthenticationAttempts: { ...COUNT, fallback: 100 },
   maxPendingPerAddress: { ...COUNT, fallback: 10_000 },
+  maxSubscriptions: { ...COUNT, fallback: 100 },
   clientAddress: {
     fallback: undefined,
     check: (value) => typeof value === 'function',

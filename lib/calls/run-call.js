@@ -104,6 +104,7 @@ class Execution {
   #host;
   #instance;
   #method;
+  #subscription;
   #settle;
   #call;
   #after;
@@ -129,7 +130,7 @@ class Execution {
    * @param {import('./invoke').Settle} settle answers the client
    */
   constructor(host, instance, method, request, settle) {
-    const { subscription } = method;
+    const subscription = method.subscription?.current();
     this.definitions = instance._definitions;
     this.name = method.name;
     this.socket = host.socket;
@@ -137,6 +138,7 @@ class Execution {
     this.#host = host;
     this.#instance = instance;
     this.#method = method;
+    this.#subscription = subscription;
     this.#settle = settle;
     if (subscription === undefined) {
       this.#call = new Call(this, 'method', request.credentials, request.args);
@@ -293,7 +295,7 @@ class Execution {
    */
   #intercept() {
     const { interceptors } = this.definitions;
-    const isSubscription = this.#method.subscription !== undefined;
+    const isSubscription = this.#subscription !== undefined;
     const innermost = isSubscription
       ? (done) => this.#prepare(done)
       : (done) => this.#runHandler(done);
@@ -373,7 +375,7 @@ class Execution {
     const { credentials, args, socket } = this.#call;
     const request = {
       instance: this.#instance,
-      subscription: this.#method.subscription,
+      subscription: this.#subscription,
       socket,
       credentials,
       args,

@@ -20,6 +20,9 @@ const { answer, invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
 const { SocketCalls } = require('../calls/socket-calls');
 const { encodable } = require('./encodable');
+const { HostedEngine, send } = require('./subscription-engine');
+const { sizeOf } = require('../subscriptions/item-size');
+const { SocketSubscriptions } = require('../subscriptions/socket-subscriptions');
 const { delayOf } = require('../auth/timeout');
 
 /** Where a socket keeps what its `auth` is. */
@@ -60,6 +63,16 @@ const hostings = new WeakMap();
 /** @type {WeakMap<object, HostedSocket>} the live ones, by the server's socket */
 const hostedSockets = new WeakMap();
 
+/** @type {WeakMap<object, HostedEngine>} what brings subscribers their items, by namespace */
+const engines = new WeakMap();
+
+/** What engines report of subscribers. */
+const REPORTS = {
+  ended: (socket, number, how) => hostedSockets.get(socket)?.subscriptions?.ended(number, how),
+  credit: (socket, number, count) =>
+    hostedSockets.get(socket)?.subscriptions?.credit(number, count),
+};
+
 /**
  * Serves the sockets that connect to `io` from now on. Once per instance and `io`, however often it
  * is called.
@@ -91,7 +104,7 @@ function serve(io, loopbackSocket, options) {
         // Disconnected by a listener before ours: its `disconnect` event is over.
         return;
       }
-      hosted = new HostedSocket(socket);
+      hosted = new HostedSocket(socket, io);
       hostedSockets.set(socket, hosted);
     }
     hosted.serve(loopbackSocket, timeout, gate, limits);
@@ -112,6 +125,7 @@ function serve(io, loopbackSocket, options) {
  *   not any more has no `method`
  * @property {{methods: Map<string, import('../auth/authenticate').BoundMethod>, credentials: unknown}}
  *   [onDemand] its methods that the socket listens to when they are first called
+ * @property {unknown} credentials those that the client has authenticated with last
  */
 
 /**
@@ -124,8 +138,13 @@ function serve(io, loopbackSocket, options) {
  * @property {unknown} credentials those it was bound with
  */
 
-/** A socket of the server, served by one or more LoopbackSockets. The host of their attempts. */
+/**
+ * A socket of the server, served by one or more LoopbackSockets. The host of their attempts, calls and
+ * subscriptions.
+ */
 class HostedSocket {
+  /** @type {SocketSubscriptions | undefined} made with the first one */
+  subscriptions = undefined;
   /** @type {Map<import('../loopback-socket'), Serving>} */
   #servings = new Map();
   /** @type {Serving[]} by their number */
@@ -137,12 +156,15 @@ class HostedSocket {
   #ended = false;
   /** @type {SocketCalls | undefined} */
   #calls;
+  #io;
 
   /**
    * @param {object} socket the server's socket
+   * @param {object} io what it has connected to
    */
-  constructor(socket) {
+  constructor(socket, io) {
     this.socket = socket;
+    this.#io = io;
     this.session = new Session();
     this.encodable = needsEncodable(socket) ? encodable : identity;
     socket.on('disconnect', () => this.#end());
@@ -153,6 +175,52 @@ class HostedSocket {
   get calls() {
     this.#calls ??= new SocketCalls();
     return this.#calls;
+  }
+
+  /** @returns {SocketSubscriptions} the subscriptions of the socket */
+  get subscriber() {
+    this.subscriptions ??= new SocketSubscriptions(this);
+    return this.subscriptions;
+  }
+
+  /** @returns {HostedEngine} what brings subscribers of the socket's namespace their items */
+  get engine() {
+    const namespace = this.socket.nsp ?? this.#io;
+    let engine = engines.get(namespace);
+    if (engine === undefined) {
+      engine = new HostedEngine(REPORTS, this.encodable);
+      engines.set(namespace, engine);
+    }
+    return engine;
+  }
+
+  /**
+   * @param {import('../loopback-socket')} loopbackSocket an instance
+   * @returns {unknown} the credentials that the client has authenticated with last
+   */
+  credentialsOf(loopbackSocket) {
+    return this.#servings.get(loopbackSocket)?.credentials;
+  }
+
+  /**
+   * @param {import('../loopback-socket')} loopbackSocket an instance
+   * @returns {number} how many subscriptions the socket may have
+   */
+  maxSubscriptionsOf(loopbackSocket) {
+    return this.#servings.get(loopbackSocket)?.limits.maxSubscriptions ?? 0;
+  }
+
+  /**
+   * Sends the client an event.
+   *
+   * @param {string} event its name
+   * @param {object} value what comes with it
+   * @returns {void}
+   * @throws {import('../errors').UnsendableValueError} if the value cannot be sent
+   */
+  send(event, value) {
+    sizeOf(value);
+    send(this.socket, [event, this.encodable(value, '')]);
   }
 
   /**
@@ -206,6 +274,7 @@ class HostedSocket {
       timer: undefined,
       bindings: new Map(),
       onDemand: undefined,
+      credentials: undefined,
     };
     this.#servings.set(loopbackSocket, serving);
     this.#byIndex[index] = serving;
@@ -232,6 +301,7 @@ class HostedSocket {
       return;
     }
     const { bindings } = serving;
+    serving.credentials = credentials;
     for (const binding of bindings.values()) {
       binding.method = undefined;
     }
@@ -495,6 +565,8 @@ class HostedSocket {
     if (hostedSockets.get(this.socket) === this) {
       hostedSockets.delete(this.socket);
     }
+    // At last, as functions of the application may run now.
+    this.subscriptions?.close();
   }
 }
 

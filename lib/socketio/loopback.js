@@ -102,6 +102,9 @@ function attempt(socket, instance, index, attempt, credentials) {
     authenticated: () => {},
     count: (i, by) => socket._countAttempts(i, by),
     encodable: (value) => value,
+    get subscriptions() {
+      return socket._subscriptions;
+    },
   };
   authenticate(host, instance, index, attempt, credentials);
 }

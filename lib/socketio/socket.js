@@ -595,6 +595,12 @@ class Socket extends EventEmitter {
     return this.#calls?.bound ?? [];
   }
 
+  /** @returns {import('../subscriptions/socket-subscriptions').SocketSubscriptions | undefined} its
+   *   subscriptions, if it has ever had one */
+  get _subscriptions() {
+    return this.#calls?.subscriptions;
+  }
+
   /**
    * The listeners of an event: those that were added and, behind them, as they run, the methods of
    * that name and what begins an attempt to authenticate.

@@ -1,0 +1,219 @@
+'use strict';
+
+/**
+ * How the items of a shared source reach one subscriber, if `authorizeItem` decides about each of them.
+ *
+ * What must stay true: items keep their order, however long each decision takes; what waits for a decision
+ * is bounded as what waits in the channel is.
+ */
+
+const { invoke } = require('../calls/invoke');
+const { OVERFLOW_END } = require('./overflow');
+const { ErrorKind, reportError } = require('./report');
+
+/**
+ * An item of a shared source.
+ *
+ * @typedef {object} ItemRecord
+ * @property {number} offset its offset
+ * @property {unknown} item the item
+ * @property {object} meta what is sent with it
+ * @property {number} bytes how long it is when encoded
+ */
+
+class FilteredChannel {
+  #channel;
+  #host;
+  /** @type {import('./socket-subscriptions').Subscriber | undefined} */
+  #subscriber;
+  /** @type {ItemRecord[]} items not decided yet; the first one is being decided about */
+  #undecided = [];
+  #undecidedBytes = 0;
+  #isDeciding = false;
+  #offset = 0;
+  #isFinishing = false;
+  #isClosed = false;
+
+  /**
+   * @param {import('./shared-source').SharedSource} source whose items it takes
+   * @param {object} host the owner of the subscriber's socket
+   */
+  constructor(source, host) {
+    const { window, maxQueuedBytes, overflow, ackTimeout } = source.definition.options;
+    this.source = source;
+    this.#host = host;
+    this.#channel = host.engine.open({
+      window,
+      history: 0,
+      maxQueuedBytes,
+      overflow,
+      ackTimeout,
+      reportsCredit: false,
+    });
+  }
+
+  /** @returns {import('./definition').SubscriptionDefinition} its subscription */
+  get definition() {
+    return this.source.definition;
+  }
+
+  /**
+   * Begins to deliver.
+   *
+   * @param {import('./socket-subscriptions').Subscriber} subscriber to whom
+   * @param {number} from the first offset of the source
+   * @returns {void}
+   */
+  add(subscriber, from) {
+    this.#subscriber = subscriber;
+    this.#channel.add(subscriber.socket, subscriber.number, 1, subscriber.isHeld);
+    for (const record of this.source.since(from)) {
+      this.offer(record);
+    }
+    if (this.source.hasEnded) {
+      this.finish();
+    }
+  }
+
+  /**
+   * @param {ItemRecord} record an item that the subscriber may get
+   * @returns {void}
+   */
+  offer(record) {
+    if (this.#subscriber === undefined || this.#isClosed) {
+      return;
+    }
+    const { maxQueuedBytes, overflow } = this.definition.options;
+    if (this.#isDeciding && this.#undecidedBytes + record.bytes > maxQueuedBytes) {
+      if (overflow === OVERFLOW_END) {
+        this.#subscriber.sockets.end(this.#subscriber, 'slow');
+        return;
+      }
+      // The one that is being decided about stays.
+      this.#undecided.length = 1;
+      this.#undecidedBytes = this.#undecided[0].bytes;
+    }
+    this.#undecided.push(record);
+    this.#undecidedBytes += record.bytes;
+    this.#decide();
+  }
+
+  /**
+   * Decides about one item after the other.
+   *
+   * @returns {void}
+   */
+  #decide() {
+    while (!this.#isDeciding && !this.#isClosed && this.#undecided.length > 0) {
+      const [record] = this.#undecided;
+      let isDecided = false;
+      this.#isDeciding = true;
+      const decided = (failed, value) => {
+        isDecided = true;
+        this.#isDeciding = false;
+        this.#decided(record, failed, value);
+      };
+      let hasReturned = false;
+      invoke(
+        this.definition.options.authorizeItem,
+        null,
+        [this.#host.socket, record.item],
+        (failed, value) => {
+          decided(failed, value);
+          if (hasReturned) {
+            this.#decide();
+          }
+        },
+      );
+      hasReturned = true;
+      if (!isDecided) {
+        return;
+      }
+    }
+    if (this.#isFinishing && !this.#isDeciding && this.#undecided.length === 0) {
+      this.#isFinishing = false;
+      this.#channel.finish();
+    }
+  }
+
+  /**
+   * @param {ItemRecord} record an item
+   * @param {boolean} failed whether `authorizeItem` failed
+   * @param {unknown} value what it gave, or its error
+   * @returns {void}
+   */
+  #decided(record, failed, value) {
+    if (this.#isClosed) {
+      return;
+    }
+    this.#undecided.shift();
+    this.#undecidedBytes -= record.bytes;
+    if (failed) {
+      reportError(this.definition, value, this.#host.socket, ErrorKind.AUTHORIZE);
+    } else if (value) {
+      try {
+        this.#channel.publish(this.#offset + 1, [this.definition.name, record.item, record.meta]);
+        this.#offset += 1;
+      } catch (error) {
+        reportError(this.definition, error, this.#host.socket);
+      }
+    }
+  }
+
+  /**
+   * @param {import('./socket-subscriptions').Subscriber} subscriber the subscriber
+   * @param {boolean} isHeld whether items wait for now
+   * @returns {void}
+   */
+  hold(subscriber, isHeld) {
+    this.#channel.hold(subscriber.socket, subscriber.number, isHeld);
+  }
+
+  /**
+   * Ends the subscriber: nothing more is delivered.
+   *
+   * @param {import('./socket-subscriptions').Subscriber} subscriber whom
+   * @returns {void}
+   */
+  remove(subscriber) {
+    this.#channel.remove(subscriber.socket, subscriber.number);
+    this.dropped();
+  }
+
+  /**
+   * The engine has dropped the subscriber.
+   *
+   * @returns {void}
+   */
+  dropped() {
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#subscriber = undefined;
+      this.#undecided = [];
+      this.#channel.close();
+      this.source.filteredClosed(this);
+    }
+  }
+
+  /**
+   * The source has ended: the subscriber ends when it has been sent what it may have.
+   *
+   * @returns {void}
+   */
+  finish() {
+    this.#isFinishing = true;
+    this.#decide();
+  }
+
+  /**
+   * @param {string} reason why the subscriber ends
+   * @returns {void}
+   */
+  endAll(reason) {
+    if (this.#subscriber !== undefined) {
+      this.#subscriber.sockets.end(this.#subscriber, reason);
+    }
+  }
+}
+
+module.exports = { FilteredChannel };

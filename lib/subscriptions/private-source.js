@@ -1,0 +1,257 @@
+'use strict';
+
+/**
+ * The source of one subscriber alone, and the channel that brings it its items.
+ *
+ * What must stay true: nothing is taken from a source that is pulled beyond what the subscriber has credit
+ * for.
+ */
+
+const { HandlerRun } = require('./handler-run');
+const { TrackedItem, newSourceName } = require('./item-ids');
+const { reportError } = require('./report');
+
+class PrivateSource {
+  /** Why it has ended, once it has: `end` or `error`; and with what error. */
+  reason = undefined;
+  error = undefined;
+  #run = new HandlerRun();
+  #source;
+  #isResumed = false;
+  #channel;
+  #socket;
+  #subscriber;
+  #offset = 0;
+  /** How many items the subscriber may be sent before it acknowledges some. */
+  #credit;
+  #isPulling = false;
+
+  /**
+   * @param {import('./definition').SubscriptionDefinition} definition its subscription
+   */
+  constructor(definition) {
+    this.definition = definition;
+    this.name = newSourceName();
+    this.#credit = definition.options.window;
+  }
+
+  /** @returns {PrivateSource} itself: as a channel it has a source */
+  get source() {
+    return this;
+  }
+
+  /**
+   * Calls the handler.
+   *
+   * @param {object} socket what the handler gets
+   * @param {unknown} credentials what the handler gets
+   * @param {unknown} args what the handler gets
+   * @param {unknown} after the id of the last item that the client has
+   * @param {(failed: boolean, error?: unknown) => void} done called when it has given its source, or failed;
+   *   not called once the source has been stopped
+   * @returns {void}
+   */
+  prepare(socket, credentials, args, after, done) {
+    this.#socket = socket;
+    const { handler } = this.definition;
+    this.#run.start(handler, [socket, credentials, args], after, (failed, value, isResumed) => {
+      if (failed) {
+        done(true, value);
+      } else {
+        this.#source = value;
+        this.#isResumed = isResumed && after !== undefined;
+        done(false);
+      }
+    });
+  }
+
+  /**
+   * Opens the channel of its subscriber.
+   *
+   * @param {object} host the owner of the subscriber's socket
+   * @returns {{channel: PrivateSource, from: number, resumed: boolean}} the channel, the first offset to
+   *   deliver, and whether that follows the client's last item
+   */
+  join(host) {
+    const { window, maxQueuedBytes, overflow, ackTimeout } = this.definition.options;
+    this.#channel = host.engine.open({
+      window,
+      history: 0,
+      maxQueuedBytes,
+      overflow,
+      ackTimeout,
+      reportsCredit: this.#source.kind === 'pull',
+    });
+    return { channel: this, from: 1, resumed: this.#isResumed };
+  }
+
+  /**
+   * Begins to deliver.
+   *
+   * @param {import('./socket-subscriptions').Subscriber} subscriber to whom
+   * @param {number} from the first offset
+   * @returns {void}
+   */
+  add(subscriber, from) {
+    this.#subscriber = subscriber;
+    this.definition.privateSources.add(this);
+    this.#channel.add(subscriber.socket, subscriber.number, from, subscriber.isHeld);
+  }
+
+  /**
+   * Begins to take items from the source.
+   *
+   * @returns {void}
+   */
+  start() {
+    if (this.#run.isStopped) {
+      return;
+    }
+    if (this.#source.kind === 'pull') {
+      this.#pull();
+      return;
+    }
+    this.#source.start({
+      item: (item) => {
+        if (!this.#run.isStopped) {
+          this.#publish(item);
+        }
+      },
+      end: () => this.#finish('end'),
+      error: (error) => this.#fail(error),
+    });
+  }
+
+  /**
+   * Takes items while there is credit for them.
+   *
+   * @returns {Promise<void>} when there is none, or the source has ended
+   */
+  async #pull() {
+    if (this.#isPulling) {
+      return;
+    }
+    this.#isPulling = true;
+    try {
+      while (this.#credit > 0 && !this.#run.isStopped) {
+        const { done, value } = await this.#source.next();
+        if (this.#run.isStopped) {
+          return;
+        }
+        if (done) {
+          this.#finish('end');
+          return;
+        }
+        this.#credit -= 1;
+        this.#publish(value);
+      }
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      this.#isPulling = false;
+    }
+  }
+
+  /**
+   * @param {unknown} value what the source gave
+   * @returns {void}
+   * @throws {import('../errors').UnsendableValueError} if it cannot be sent
+   */
+  #publish(value) {
+    const isTracked = value instanceof TrackedItem;
+    const meta = isTracked ? { source: this.name, id: value.id } : { source: this.name };
+    const item = isTracked ? value.item : value;
+    this.#channel.publish(this.#offset + 1, [this.definition.name, item, meta]);
+    this.#offset += 1;
+  }
+
+  /**
+   * The subscriber has acknowledged items.
+   *
+   * @param {number} count how many
+   * @returns {void}
+   */
+  credit(count) {
+    this.#credit += count;
+    if (!this.#run.isStopped) {
+      this.#pull();
+    }
+  }
+
+  /**
+   * @param {unknown} error why it ends
+   * @returns {void}
+   */
+  #fail(error) {
+    if (!this.#run.isStopped) {
+      reportError(this.definition, error, this.#socket);
+      this.#finish('error', error);
+    }
+  }
+
+  /**
+   * Ends, when the subscriber has been sent what was published before.
+   *
+   * @param {string} reason `end` or `error`
+   * @param {unknown} [error] why
+   * @returns {void}
+   */
+  #finish(reason, error) {
+    if (!this.#run.isStopped) {
+      this.reason = reason;
+      this.error = error;
+      this.#run.stop();
+      this.#channel.finish();
+    }
+  }
+
+  /**
+   * @param {import('./socket-subscriptions').Subscriber} subscriber the subscriber
+   * @param {boolean} isHeld whether items wait for now
+   * @returns {void}
+   */
+  hold(subscriber, isHeld) {
+    this.#channel.hold(subscriber.socket, subscriber.number, isHeld);
+  }
+
+  /**
+   * Ends the subscriber: nothing more is delivered.
+   *
+   * @param {import('./socket-subscriptions').Subscriber} subscriber whom
+   * @returns {void}
+   */
+  remove(subscriber) {
+    this.#channel.remove(subscriber.socket, subscriber.number);
+    this.dropped();
+  }
+
+  /**
+   * The engine has dropped the subscriber.
+   *
+   * @returns {void}
+   */
+  dropped() {
+    this.definition.privateSources.delete(this);
+    this.#channel.close();
+    this.stop();
+  }
+
+  /**
+   * @param {string} reason why the subscriber ends
+   * @returns {void}
+   */
+  end(reason) {
+    this.#subscriber.sockets.end(this.#subscriber, reason);
+  }
+
+  /**
+   * Nobody needs the source any more.
+   *
+   * @returns {void}
+   */
+  stop() {
+    this.#run.stop();
+  }
+}
+
+module.exports = { PrivateSource };

@@ -1,0 +1,469 @@
+'use strict';
+
+/**
+ * The subscriptions of one socket, whichever LoopbackSocket they are of.
+ *
+ * What must stay true: each ends once; its client is told unless it ended the subscription itself or is gone;
+ * nothing is delivered while it is not known whether the socket may still have it. There may be very many
+ * sockets with a subscription that does nothing for hours, so each takes little memory.
+ */
+
+const { invoke } = require('../calls/invoke');
+const { Preparation } = require('./preparation');
+const { ErrorKind, clientError, reportError } = require('./report');
+
+/** The event by which a client learns that the server has ended a subscription. */
+const UNSUBSCRIBED = 'loopback:unsubscribed';
+
+/**
+ * What owns a socket: one for each kind of server.
+ *
+ * @typedef {object} Host
+ * @property {object} socket the socket that handlers get
+ * @property {object} engine what opens channels for the socket's namespace
+ * @property {(event: string, value: object) => void} send sends the client an event; throws an
+ *   `UnsendableValueError`
+ * @property {(instance: object) => unknown} credentialsOf gives those that the socket has authenticated with last
+ *   with a LoopbackSocket
+ * @property {(instance: object) => number} maxSubscriptionsOf how many the socket may have, as `start()` of a
+ *   LoopbackSocket says
+ */
+
+/** One subscription of a socket. */
+class Subscriber {
+  /** The neighbours in the list of its channel. */
+  previous = undefined;
+  next = undefined;
+  /** Whether items wait for now. */
+  isHeld = false;
+  /** @type {Authorization | undefined} what `authorize` needs to run again, if there is one */
+  authorization;
+
+  /**
+   * @param {SocketSubscriptions} sockets those of its socket
+   * @param {number} number its number, which its client knows it by
+   * @param {object} channel what brings it its items
+   */
+  constructor(sockets, number, channel) {
+    this.sockets = sockets;
+    this.number = number;
+    this.channel = channel;
+  }
+
+  /** @returns {object} its socket */
+  get socket() {
+    return this.sockets.host.socket;
+  }
+
+  /** @returns {import('./definition').SubscriptionDefinition} its subscription */
+  get definition() {
+    return this.channel.definition;
+  }
+}
+
+/**
+ * @typedef {object} Authorization
+ * @property {unknown} args the arguments of the subscription
+ * @property {number} running the generation of the credentials that `authorize` runs with; 0 if it does not run
+ */
+
+/**
+ * How a socket stands with one LoopbackSocket, since it has begun to authenticate again.
+ *
+ * @typedef {object} Standing
+ * @property {number} attempts how many attempts are under way
+ * @property {number} generation how many have been accepted
+ */
+
+class SocketSubscriptions {
+  #lastNumber = 0;
+  /** @type {Subscriber[]} by number: later ones are behind earlier ones */
+  #subscribers = [];
+  /** @type {Set<object> | undefined} what is being prepared */
+  #preparing;
+  /** @type {Map<object, Standing> | undefined} by LoopbackSocket */
+  #standings;
+  #hasEnded = false;
+
+  /**
+   * @param {Host} host the socket's owner
+   */
+  constructor(host) {
+    this.host = host;
+  }
+
+  /** @returns {number} how many subscriptions there are, with those that are being prepared */
+  get count() {
+    return this.#subscribers.length + (this.#preparing?.size ?? 0);
+  }
+
+  /** @returns {boolean} whether the socket is gone */
+  get hasEnded() {
+    return this.#hasEnded;
+  }
+
+  /**
+   * Prepares a subscription.
+   *
+   * @param {import('./preparation').Request} request what the client asks for
+   * @param {import('./preparation').Prepared} done called with what is prepared, or with an error
+   * @returns {void}
+   */
+  prepare(request, done) {
+    new Preparation(this, request).start(request, done);
+  }
+
+  /**
+   * Has a subscription begin: the client is answered, then the first item may follow.
+   *
+   * @param {Preparation} preparation what is prepared
+   * @param {import('../calls/invoke').Settle} answer answers the client
+   * @returns {void}
+   */
+  commit(preparation, answer) {
+    preparation.commit(answer);
+  }
+
+  /**
+   * A subscription does not begin after all.
+   *
+   * @param {Preparation} preparation what is prepared
+   * @returns {void}
+   */
+  dispose(preparation) {
+    preparation.dispose();
+  }
+
+  /**
+   * A subscription is being prepared.
+   *
+   * @param {{dispose: () => void}} preparation what to dispose of when the socket ends
+   * @returns {void}
+   */
+  prepares(preparation) {
+    this.#preparing ??= new Set();
+    this.#preparing.add(preparation);
+  }
+
+  /**
+   * It is being prepared no more.
+   *
+   * @param {object} preparation which
+   * @returns {void}
+   */
+  prepared(preparation) {
+    this.#preparing?.delete(preparation);
+    if (this.#preparing?.size === 0) {
+      this.#preparing = undefined;
+    }
+  }
+
+  /**
+   * @returns {number} the number of the next subscription
+   */
+  nextNumber() {
+    this.#lastNumber += 1;
+    return this.#lastNumber;
+  }
+
+  /**
+   * A subscription begins.
+   *
+   * @param {number} number its number, the last that was given
+   * @param {object} channel what brings it its items
+   * @param {number} from the first offset
+   * @param {unknown} args its arguments, for `authorize`
+   * @param {unknown} credentials those that it was authorized with
+   * @returns {void}
+   */
+  add(number, channel, from, args, credentials) {
+    const subscriber = new Subscriber(this, number, channel);
+    if (channel.definition.options.authorize !== undefined) {
+      subscriber.authorization = { args, running: 0 };
+    }
+    if (this.#subscribers.length === 0) {
+      // Most sockets have one: an array of one, which a push would make larger.
+      this.#subscribers = [subscriber];
+    } else {
+      this.#subscribers.push(subscriber);
+    }
+    const { instance, options } = channel.definition;
+    // It may have authenticated again while the subscription was prepared.
+    const isOutdated =
+      options.authorize !== undefined && this.host.credentialsOf(instance) !== credentials;
+    subscriber.isHeld = isOutdated || this.#standings?.get(instance)?.attempts > 0;
+    channel.add(subscriber, from);
+    if (isOutdated) {
+      this.#authorizeAgain(subscriber, this.#standingOf(instance));
+    }
+  }
+
+  /**
+   * The engine has dropped a subscriber.
+   *
+   * @param {number} number its number
+   * @param {'slow' | 'finished'} how why
+   * @returns {void}
+   */
+  ended(number, how) {
+    const subscriber = this.#take(number);
+    if (subscriber === undefined) {
+      return;
+    }
+    const { source, definition } = subscriber.channel;
+    subscriber.channel.dropped(subscriber);
+    if (how === 'slow') {
+      this.#tell(number, definition, 'slow');
+    } else {
+      this.#tell(number, definition, source.reason, source.error);
+    }
+  }
+
+  /**
+   * A subscriber has acknowledged items.
+   *
+   * @param {number} number its number
+   * @param {number} count how many
+   * @returns {void}
+   */
+  credit(number, count) {
+    this.#subscribers[this.#indexOf(number)]?.channel.credit?.(count);
+  }
+
+  /**
+   * The client ends a subscription.
+   *
+   * @param {unknown} number what it gave as its number
+   * @returns {boolean} whether there was one
+   */
+  unsubscribe(number) {
+    const subscriber = this.#take(number);
+    subscriber?.channel.remove(subscriber);
+    return subscriber !== undefined;
+  }
+
+  /**
+   * The server ends a subscription.
+   *
+   * @param {Subscriber} subscriber which
+   * @param {string} reason why
+   * @returns {void}
+   */
+  end(subscriber, reason) {
+    if (this.#take(subscriber.number) !== undefined) {
+      const { definition } = subscriber;
+      subscriber.channel.remove(subscriber);
+      this.#tell(subscriber.number, definition, reason);
+    }
+  }
+
+  /**
+   * The server ends all subscriptions of a LoopbackSocket.
+   *
+   * @param {object} instance the LoopbackSocket
+   * @param {string} reason why
+   * @returns {void}
+   */
+  endAll(instance, reason) {
+    for (const subscriber of this.#of(instance)) {
+      this.end(subscriber, reason);
+    }
+  }
+
+  /**
+   * The socket is gone.
+   *
+   * @returns {void}
+   */
+  close() {
+    this.#hasEnded = true;
+    for (const preparation of [...(this.#preparing ?? [])]) {
+      preparation.dispose();
+    }
+    const subscribers = this.#subscribers;
+    this.#subscribers = [];
+    for (const subscriber of subscribers) {
+      subscriber.channel.remove(subscriber);
+    }
+  }
+
+  /**
+   * The socket begins to authenticate again: until it is decided, items wait.
+   *
+   * @param {object} instance with which LoopbackSocket
+   * @returns {void}
+   */
+  attemptBegins(instance) {
+    this.#standingOf(instance).attempts += 1;
+    this.#of(instance).forEach((subscriber) => this.#hold(subscriber));
+  }
+
+  /**
+   * An attempt is over.
+   *
+   * @param {object} instance with which LoopbackSocket
+   * @param {boolean} isAccepted whether the socket has authenticated again
+   * @param {boolean} [hasBegun=true] whether it was known that it had begun
+   * @returns {void}
+   */
+  attemptEnds(instance, isAccepted, hasBegun = true) {
+    const standing = this.#standingOf(instance);
+    if (hasBegun) {
+      standing.attempts -= 1;
+    }
+    if (isAccepted) {
+      standing.generation += 1;
+    }
+    for (const subscriber of this.#of(instance)) {
+      if (isAccepted) {
+        this.#authorizeAgain(subscriber, standing);
+      } else {
+        this.#release(subscriber, standing);
+      }
+    }
+  }
+
+  /**
+   * @param {object} instance a LoopbackSocket
+   * @returns {Standing} how the socket stands with it
+   */
+  #standingOf(instance) {
+    this.#standings ??= new Map();
+    let standing = this.#standings.get(instance);
+    if (standing === undefined) {
+      standing = { attempts: 0, generation: 1 };
+      this.#standings.set(instance, standing);
+    }
+    return standing;
+  }
+
+  /**
+   * Asks whether a socket may still have a subscription, now that it has other credentials. Items wait.
+   *
+   * @param {Subscriber} subscriber the subscription
+   * @param {Standing} standing with which credentials
+   * @returns {void}
+   */
+  #authorizeAgain(subscriber, standing) {
+    const { authorization, definition } = subscriber;
+    if (authorization === undefined) {
+      this.#release(subscriber, standing);
+      return;
+    }
+    const { generation } = standing;
+    const credentials = this.host.credentialsOf(definition.instance);
+    authorization.running = generation;
+    this.#hold(subscriber);
+    const args = [this.host.socket, credentials, authorization.args];
+    invoke(definition.options.authorize, null, args, (failed, value) => {
+      if (authorization.running !== generation || !this.#has(subscriber)) {
+        return;
+      }
+      authorization.running = 0;
+      if (failed) {
+        reportError(definition, value, this.host.socket, ErrorKind.AUTHORIZE);
+      }
+      if (failed || !value) {
+        this.end(subscriber, 'revoked');
+      } else {
+        this.#release(subscriber, standing);
+      }
+    });
+  }
+
+  /**
+   * @param {Subscriber} subscriber whose items wait from now on
+   * @returns {void}
+   */
+  #hold(subscriber) {
+    if (!subscriber.isHeld) {
+      subscriber.isHeld = true;
+      subscriber.channel.hold(subscriber, true);
+    }
+  }
+
+  /**
+   * @param {Subscriber} subscriber whose items wait no more, unless there is another reason
+   * @param {Standing} standing how its socket stands
+   * @returns {void}
+   */
+  #release(subscriber, standing) {
+    const isDecided = standing.attempts === 0 && !subscriber.authorization?.running;
+    if (subscriber.isHeld && isDecided) {
+      subscriber.isHeld = false;
+      subscriber.channel.hold(subscriber, false);
+    }
+  }
+
+  /**
+   * @param {object} instance a LoopbackSocket
+   * @returns {Subscriber[]} its subscriptions, a copy
+   */
+  #of(instance) {
+    return this.#subscribers.filter(({ definition }) => definition.instance === instance);
+  }
+
+  /**
+   * @param {Subscriber} subscriber a subscription
+   * @returns {boolean} whether it has not ended
+   */
+  #has(subscriber) {
+    return this.#subscribers[this.#indexOf(subscriber.number)] === subscriber;
+  }
+
+  /**
+   * @param {unknown} number what may be the number of a subscription
+   * @returns {Subscriber | undefined} the subscription, which is not listed any more
+   */
+  #take(number) {
+    const index = this.#indexOf(number);
+    return index < 0 ? undefined : this.#subscribers.splice(index, 1)[0];
+  }
+
+  /**
+   * @param {unknown} number what may be the number of a subscription
+   * @returns {number} its index; -1 if there is none
+   */
+  #indexOf(number) {
+    if (typeof number !== 'number') {
+      return -1;
+    }
+    let [low, high] = [0, this.#subscribers.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#subscribers[middle].number < number) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return this.#subscribers[low]?.number === number ? low : -1;
+  }
+
+  /**
+   * Tells the client that a subscription has ended.
+   *
+   * @param {number} subscription its number
+   * @param {import('./definition').SubscriptionDefinition} definition what it was of
+   * @param {string} reason why
+   * @param {unknown} [error] with what error
+   * @returns {void}
+   */
+  #tell(subscription, definition, reason, error) {
+    if (this.#hasEnded) {
+      return;
+    }
+    const ended = { subscription, reason };
+    if (reason !== 'error') {
+      this.host.send(UNSUBSCRIBED, ended);
+      return;
+    }
+    try {
+      this.host.send(UNSUBSCRIBED, { ...ended, error: clientError(definition, error) });
+    } catch ({ code, message }) {
+      this.host.send(UNSUBSCRIBED, { ...ended, error: { code, message } });
+    }
+  }
+}
+
+module.exports = { SocketSubscriptions };
