@@ -2,215 +2,311 @@
 
 /**
  * Brings the items of subscriptions to sockets of an npm `socket.io` server, or of an emitter that looks like
- * one.
+ * one. The native class `Channel` decides who gets what and when; this file keeps the items and sends them.
+ *
+ * What must stay true: each subscriber gets its items in their order, also if a function of the application
+ * publishes, or ends a subscription, while items are sent; a timer runs only while somebody may be too slow.
  */
 
+const { Channel: Core } = require('../native/binding');
+const protocol = require('../native/protocol');
 const { sizeOf } = require('../subscriptions/item-size');
-const { UnsendableValueError } = require('../errors');
 
-/** How often it is looked for subscribers that acknowledge nothing, in ms. */
-const TICK = 1000;
+const { DELIVER, CREDIT } = protocol.ChannelReport;
+const { SLOW } = protocol.SubscriptionEnd;
+const { CHANNEL_REPORT_FIELDS, NONE } = protocol.Layout;
 
+/** The type of an event in a packet of Socket.IO. */
+const EVENT = 2;
+
+/** How often it is looked for subscribers that do not acknowledge in time: the longest interval, in ms. */
+const MAX_INTERVAL = 1000;
+
+/** The shortest one, in ms: `ackTimeout` is not more precise than that. */
+const MIN_INTERVAL = 10;
+
+/**
+ * Learns what the engine decides by itself.
+ *
+ * @typedef {object} Reports
+ * @property {(socket: object, number: number, how: 'slow' | 'finished') => void} ended the subscription is
+ *   removed: its client is too slow, or has been sent everything
+ * @property {(socket: object, number: number, count: number) => void} credit its client has acknowledged this
+ *   many more items; only of channels with `reportsCredit`
+ */
+
+/** The channels for the sockets of one namespace. */
 class HostedEngine {
-  #reports;
-  #encodable;
-  #stalled = new Set();
-  #timer;
+  /** @type {Reports} */
+  reports;
+  /** Gives what to emit for a value under a name, or throws. */
+  encodable;
+  /** @type {WeakMap<object, Map<number, number>>} what channels know subscriptions by: by socket and number */
+  #keys = new WeakMap();
+  #lastKey = 0;
 
   /**
-   * @param {object} reports takes what there is to report of subscribers
+   * @param {Reports} reports learns of ends and acknowledgements
+   * @param {(value: unknown, key: string) => unknown} encodable gives what to emit for a value under a name, or
+   *   throws
    */
   constructor(reports, encodable) {
-    this.#reports = reports;
-    this.#encodable = encodable;
+    this.reports = reports;
+    this.encodable = encodable;
   }
 
+  /**
+   * Opens a channel.
+   *
+   * @param {import('../../binding').ChannelOptions} options its options
+   * @returns {Channel} the channel
+   */
   open(options) {
-    return new Channel(options, this.#reports, this, this.#encodable);
+    return new Channel(this, options);
   }
 
-  stalls(channel, isStalled) {
-    if (isStalled) {
-      this.#stalled.add(channel);
-      if (this.#timer === undefined) {
-        this.#timer = setInterval(() => {
-          const now = Date.now();
-          for (const one of [...this.#stalled]) one.tick(now);
-        }, TICK);
-        this.#timer.unref();
-      }
-    } else {
-      this.#stalled.delete(channel);
-      if (this.#stalled.size === 0) {
-        clearInterval(this.#timer);
-        this.#timer = undefined;
-      }
+  /**
+   * @param {object} socket a socket
+   * @param {number} number a subscription of it that begins
+   * @returns {number} what its channel knows it by
+   */
+  keyFor(socket, number) {
+    let keys = this.#keys.get(socket);
+    if (keys === undefined) {
+      this.#keys.set(socket, (keys = new Map()));
     }
+    this.#lastKey += 1;
+    keys.set(number, this.#lastKey);
+    return this.#lastKey;
+  }
+
+  /**
+   * @param {object} socket a socket
+   * @param {number} number one of its subscriptions
+   * @returns {number | undefined} what its channel knows it by
+   */
+  keyOf(socket, number) {
+    return this.#keys.get(socket)?.get(number);
+  }
+
+  /**
+   * @param {object} socket a socket
+   * @param {number} number one of its subscriptions, which has ended
+   * @returns {void}
+   */
+  forget(socket, number) {
+    this.#keys.get(socket)?.delete(number);
   }
 }
 
 class Channel {
-  #options;
-  #reports;
   #engine;
-  #every;
-  #items = [];
-  #subscribers = new Set();
+  #core;
+  #ackTimeout;
+  /** @type {Map<number, unknown[]>} events by offset */
+  #items = new Map();
+  /** The offset of the first of them. */
+  #first = 0;
   #last = 0;
-  #isFinished = false;
+  /** @type {Map<number, {socket: object, number: number}>} by what the core knows them by */
+  #subscribers = new Map();
+  /** @type {number[][]} what the core has decided and is not done yet */
+  #reports = [];
+  #isCarryingOut = false;
+  #timer;
 
-  constructor(options, reports, engine, encodable) {
-    this.encodable = encodable;
-    this.#options = options;
-    this.#reports = reports;
+  /**
+   * @param {HostedEngine} engine its engine
+   * @param {import('../../binding').ChannelOptions} options its options
+   */
+  constructor(engine, options) {
     this.#engine = engine;
-    this.#every = Math.ceil(options.window / 2);
+    this.#ackTimeout = options.ackTimeout;
+    this.#core = new Core(options);
   }
 
+  /**
+   * Publishes an item.
+   *
+   * @param {number} offset its offset, greater than that of the one before
+   * @param {[string, unknown, object]} event the name and the arguments of the event that is sent
+   * @returns {void}
+   * @throws {import('../errors').UnsendableValueError} if the item cannot be sent; nothing is published then
+   */
   publish(offset, [name, item, meta]) {
-    const values = [name, this.encodable(item, 1), meta];
-    let bytes = 0;
-    try {
-      bytes = sizeOf(values);
-    } catch (error) {
-      throw new UnsendableValueError(error);
+    const event = [name, this.#engine.encodable(item, '1'), meta];
+    const bytes = sizeOf(event);
+    if (this.#items.size === 0) {
+      this.#first = offset;
     }
+    this.#items.set(offset, event);
     this.#last = offset;
-    this.#items.push({ offset, values, bytes });
-    for (const subscriber of [...this.#subscribers]) {
-      this.#advance(subscriber);
-    }
-    this.#prune();
+    this.#carryOut(this.#core.publish(offset, bytes, performance.now()));
   }
 
-  #prune() {
-    let first = this.#last + 1 - this.#options.history;
-    for (const { next } of this.#subscribers) first = Math.min(first, next);
-    while (this.#items.length > 0 && this.#items[0].offset < first) this.#items.shift();
+  /**
+   * Adds a subscriber.
+   *
+   * @param {object} socket the socket
+   * @param {number} number its subscription
+   * @param {number} from the offset of the first item that it is to get
+   * @returns {void}
+   */
+  add(socket, number, from) {
+    const key = this.#engine.keyFor(socket, number);
+    this.#subscribers.set(key, { socket, number });
+    this.#carryOut(this.#core.add(key, from, performance.now()));
   }
 
-  #of(socket, number) {
-    for (const one of this.#subscribers) {
-      if (one.socket === socket && one.number === number) return one;
-    }
-    return undefined;
-  }
-
-  add(socket, number, from, isHeld = false) {
-    const subscriber = {
-      socket,
-      number,
-      next: from,
-      start: this.#last + 1,
-      unacknowledged: 0,
-      until: this.#every,
-      isHeld,
-      stalledSince: undefined,
-    };
-    this.#subscribers.add(subscriber);
-    this.#advance(subscriber);
-    this.#prune();
-  }
-
+  /**
+   * Has the items of a subscription wait, or no longer.
+   *
+   * @param {object} socket the socket
+   * @param {number} number its subscription
+   * @param {boolean} isHeld whether they wait
+   * @returns {void}
+   */
   hold(socket, number, isHeld) {
-    const subscriber = this.#of(socket, number);
-    if (subscriber !== undefined) {
-      subscriber.isHeld = isHeld;
-      this.#advance(subscriber);
-      this.#prune();
+    const key = this.#engine.keyOf(socket, number);
+    if (key !== undefined) {
+      this.#carryOut(this.#core.hold(key, isHeld, performance.now()));
     }
   }
 
+  /**
+   * Removes a subscriber; nothing more is delivered to it.
+   *
+   * @param {object} socket the socket
+   * @param {number} number its subscription
+   * @returns {void}
+   */
   remove(socket, number) {
-    const subscriber = this.#of(socket, number);
-    if (subscriber !== undefined) {
-      this.#subscribers.delete(subscriber);
-      this.#checkStalled();
-      this.#prune();
+    const key = this.#engine.keyOf(socket, number);
+    if (key !== undefined) {
+      this.#core.remove(key);
+      this.#forget(key);
+      this.#carryOut([]);
     }
   }
 
+  /**
+   * There are no more items: each subscriber is reported as finished once it has been sent all.
+   *
+   * @returns {void}
+   */
   finish() {
-    this.#isFinished = true;
-    for (const subscriber of [...this.#subscribers]) this.#advance(subscriber);
+    this.#carryOut(this.#core.finish(performance.now()));
   }
 
+  /**
+   * Drops the channel; no subscriber may be left.
+   *
+   * @returns {void}
+   */
   close() {
-    this.#subscribers.clear();
-    this.#items = [];
-    this.#checkStalled();
-  }
-
-  tick(now) {
-    for (const subscriber of [...this.#subscribers]) {
-      if (now - subscriber.stalledSince >= this.#options.ackTimeout) this.#end(subscriber, 'slow');
+    for (const key of [...this.#subscribers.keys()]) {
+      this.#core.remove(key);
+      this.#forget(key);
     }
+    this.#items.clear();
+    this.#watch();
   }
 
-  #checkStalled() {
-    const isStalled = [...this.#subscribers].some((one) => one.stalledSince !== undefined);
-    this.#engine.stalls(this, isStalled && this.#options.ackTimeout !== null);
+  /**
+   * @param {number} key a subscriber that is none any more
+   * @returns {void}
+   */
+  #forget(key) {
+    const { socket, number } = this.#subscribers.get(key);
+    this.#subscribers.delete(key);
+    this.#engine.forget(socket, number);
   }
 
-  #end(subscriber, how) {
-    this.#subscribers.delete(subscriber);
-    this.#checkStalled();
-    this.#reports.ended(subscriber.socket, subscriber.number, how);
-  }
-
-  #advance(subscriber) {
-    const { window, overflow, maxQueuedBytes } = this.#options;
-    while (!subscriber.isHeld && subscriber.unacknowledged < window) {
-      const item = this.#items.find(({ offset }) => offset >= subscriber.next);
-      if (item === undefined) break;
-      subscriber.next = item.offset + 1;
-      subscriber.unacknowledged += 1;
-      subscriber.until -= 1;
-      if (subscriber.until === 0) {
-        subscriber.until = this.#every;
-        let sent = true;
-        const counted = subscriber.unacknowledged;
-        subscriber.requests = (subscriber.requests ?? 0) + 1;
-        const request = subscriber.requests;
-        send(subscriber.socket, item.values, () => {
-          if (!sent || !this.#subscribers.has(subscriber) || request <= (subscriber.acked ?? 0))
-            return;
-          sent = false;
-          const count = (request - (subscriber.acked ?? 0)) * this.#every;
-          subscriber.acked = request;
-          subscriber.unacknowledged -= count;
-          subscriber.stalledSince = undefined;
-          this.#checkStalled();
-          if (this.#options.reportsCredit) {
-            this.#reports.credit(subscriber.socket, subscriber.number, count);
-          }
-          this.#advance(subscriber);
-          this.#prune();
-          void counted;
-        });
-      } else {
-        send(subscriber.socket, item.values);
-      }
-      if (!this.#subscribers.has(subscriber)) return;
+  /**
+   * Does what the core has decided. If that has the core decide more, it is done after the rest.
+   *
+   * @param {number[]} reports `ChannelReport`s
+   * @returns {void}
+   */
+  #carryOut(reports) {
+    if (reports.length > 0) {
+      this.#reports.push(reports);
     }
-    const waiting = this.#items.filter(({ offset }) => offset >= subscriber.next);
-    if (waiting.length === 0) {
-      if (this.#isFinished) this.#end(subscriber, 'finished');
+    if (this.#isCarryingOut) {
       return;
     }
-    const queued = waiting
-      .filter(({ offset }) => offset >= subscriber.start)
-      .reduce((sum, { bytes }) => sum + bytes, 0);
-    if (queued > maxQueuedBytes) {
-      if (overflow === 'end') {
-        this.#end(subscriber, 'slow');
-        return;
+    this.#isCarryingOut = true;
+    try {
+      for (let next = this.#reports.shift(); next !== undefined; next = this.#reports.shift()) {
+        for (let i = 0; i < next.length; i += CHANNEL_REPORT_FIELDS) {
+          const subscriber = this.#subscribers.get(next[i + 1]);
+          if (subscriber !== undefined) {
+            this.#carryOutOne(next[i], next[i + 1], subscriber, next[i + 2], next[i + 3]);
+          }
+        }
       }
-      subscriber.next = waiting.at(-1).offset;
+    } finally {
+      this.#isCarryingOut = false;
     }
-    if (!subscriber.isHeld && subscriber.stalledSince === undefined) {
-      subscriber.stalledSince = Date.now();
-      this.#checkStalled();
+    this.#prune();
+    this.#watch();
+  }
+
+  /**
+   * @param {number} kind the `ChannelReport`
+   * @param {number} key the subscriber, as the core knows it
+   * @param {{socket: object, number: number}} subscriber the same
+   * @param {number} a the offset of an item, a count, or a `SubscriptionEnd`
+   * @param {number} b the number of an acknowledgement request, or `NONE`
+   * @returns {void}
+   */
+  #carryOutOne(kind, key, { socket, number }, a, b) {
+    if (kind === DELIVER) {
+      const acknowledged =
+        b === NONE
+          ? undefined
+          : () => this.#carryOut(this.#core.acknowledge(key, b, performance.now()));
+      send(socket, this.#items.get(a), acknowledged);
+    } else if (kind === CREDIT) {
+      this.#engine.reports.credit(socket, number, a);
+    } else {
+      this.#forget(key);
+      this.#engine.reports.ended(socket, number, a === SLOW ? 'slow' : 'finished');
+    }
+  }
+
+  /**
+   * Drops items that are neither waited for nor of the history.
+   *
+   * @returns {void}
+   */
+  #prune() {
+    if (this.#items.size === 0) {
+      return;
+    }
+    const kept = Math.min(this.#core.firstKept(), this.#last + 1);
+    for (; this.#first < kept; this.#first++) {
+      this.#items.delete(this.#first);
+    }
+  }
+
+  /**
+   * Looks for slow subscribers from time to time, while there may be one.
+   *
+   * @returns {void}
+   */
+  #watch() {
+    const isNeeded = this.#core.needsTick;
+    if (isNeeded === (this.#timer !== undefined)) {
+      return;
+    }
+    if (isNeeded) {
+      const interval = Math.max(MIN_INTERVAL, Math.min(MAX_INTERVAL, this.#ackTimeout / 8));
+      this.#timer = setInterval(() => this.#carryOut(this.#core.tick(performance.now())), interval);
+      this.#timer.unref();
+    } else {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
     }
   }
 }
@@ -227,12 +323,26 @@ function send(socket, event, acknowledged) {
   try {
     if (acknowledged !== undefined) {
       socket.emit(...event, acknowledged);
+    } else if (isBuffered(socket)) {
+      socket.packet({ type: EVENT, data: event });
     } else {
       socket.emit(...event);
     }
   } catch {
     // A listener of an emitter that only looks like a socket; it is not for us to handle.
   }
+}
+
+/**
+ * @param {object} socket the server's socket
+ * @returns {boolean} whether its adapter keeps events for connection state recovery, and adds an argument to
+ *   them, as Socket.IO 4 does; events that ask for an acknowledgement are exempt
+ */
+function isBuffered(socket) {
+  return (
+    Boolean(socket.nsp?.server?.opts?.connectionStateRecovery) &&
+    typeof socket.packet === 'function'
+  );
 }
 
 module.exports = { HostedEngine, send };

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * The methods bound to one native socket, and its client's calls. The session, in Rust, decides which
+ * The methods bound to one native socket, and its client's calls and subscriptions. The session, in Rust, decides which
  * method a call may run; this object runs its handler and answers.
  *
  * What must stay true: only the handler of a call keeps anything of it, since a handler may never end.
@@ -10,6 +10,8 @@
 const { invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
 const { SocketCalls } = require('../calls/socket-calls');
+const { SocketSubscriptions } = require('../subscriptions/socket-subscriptions');
+const { SubscriptionEngine } = require('./subscription-engine');
 
 const { METHOD_RADIX } = require('../native/protocol').Layout;
 
@@ -28,9 +30,17 @@ const { METHOD_RADIX } = require('../native/protocol').Layout;
  * @property {import('../auth/authenticate').BoundMethod[]} methods the methods, as they stood then
  */
 
+/** What engines report of subscribers. */
+const REPORTS = {
+  ended: (socket, number, how) => socket._subscriptions?.ended(number, how),
+  credit: (socket, number, count) => socket._subscriptions?.credit(number, count),
+};
+
 class MethodCalls {
   /** @type {(Bound | undefined)[]} by the number of the LoopbackSocket */
   bound;
+  /** @type {SocketSubscriptions | undefined} its subscriptions, made with the first one */
+  subscriptions = undefined;
   #socket;
   /** @type {SocketCalls | undefined} */
   #calls;
@@ -52,6 +62,46 @@ class MethodCalls {
   get calls() {
     this.#calls ??= new SocketCalls();
     return this.#calls;
+  }
+
+  /** @returns {SocketSubscriptions} its subscriptions */
+  get subscriber() {
+    this.subscriptions ??= new SocketSubscriptions(this);
+    return this.subscriptions;
+  }
+
+  /** @returns {SubscriptionEngine} what brings subscribers of the socket's namespace their items */
+  get engine() {
+    return SubscriptionEngine.of(this.#socket.nsp, REPORTS);
+  }
+
+  /**
+   * @param {import('../loopback-socket')} loopbackSocket a LoopbackSocket
+   * @returns {unknown} the credentials that the client has authenticated with last
+   */
+  credentialsOf(loopbackSocket) {
+    return this.bound[this.#socket._instances.indexOf(loopbackSocket)]?.credentials;
+  }
+
+  /**
+   * @param {import('../loopback-socket')} loopbackSocket a LoopbackSocket
+   * @returns {number} how many subscriptions the socket may have
+   */
+  maxSubscriptionsOf(loopbackSocket) {
+    const { _instances: instances, nsp } = this.#socket;
+    return nsp._limits[instances.indexOf(loopbackSocket)].maxSubscriptions;
+  }
+
+  /**
+   * Sends the client an event.
+   *
+   * @param {string} event its name
+   * @param {object} value what comes with it
+   * @returns {void}
+   * @throws {import('../errors').UnsendableValueError} if the value cannot be sent
+   */
+  send(event, value) {
+    this.#socket.emit(event, value);
   }
 
   /**
@@ -140,6 +190,7 @@ class MethodCalls {
   clear() {
     this.bound = [];
     this.#calls?.end();
+    this.subscriptions?.close();
   }
 
   /**

@@ -66,7 +66,7 @@ class FilteredChannel {
    */
   add(subscriber, from) {
     this.#subscriber = subscriber;
-    this.#channel.add(subscriber.socket, subscriber.number, 1, subscriber.isHeld);
+    this.#channel.add(subscriber.socket, subscriber.number, 1);
     for (const record of this.source.since(from)) {
       this.offer(record);
     }

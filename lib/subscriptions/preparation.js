@@ -186,7 +186,7 @@ class Preparation {
   /**
    * Has it begin: the client is answered, then the first item may follow.
    *
-   * @param {(failed: boolean, value: unknown) => void} answer answers the client
+   * @param {import('../calls/invoke').Settle} answer answers the client
    * @returns {void}
    */
   commit(answer) {
@@ -194,22 +194,65 @@ class Preparation {
       return;
     }
     const definition = this.#definition;
-    if (definition.isShared && this.#source.hasEnded && !definition.isRemoved) {
+    const { instance } = definition;
+    if (this.#subscriptions.isAuthenticating(instance)) {
+      this.#subscriptions.whenDecided(instance, () => this.commit(answer));
+      return;
+    }
+    if (definition.isRemoved) {
+      this.#refuse(answer, new RemovedSubscriptionError());
+      return;
+    }
+    if (!Object.is(this.#host.credentialsOf(instance), this.#credentials)) {
+      // The socket has authenticated again since `authorize` allowed the subscription.
+      this.#authorizeAgain(answer);
+      return;
+    }
+    if (definition.isShared && this.#source.hasEnded) {
       this.#source.release();
       this.#source = undefined;
       try {
         this.#reserve();
       } catch (error) {
-        this.dispose();
-        answer(true, error);
+        this.#refuse(answer, error);
         return;
       }
     }
-    if (definition.isRemoved) {
-      this.dispose();
-      answer(true, new RemovedSubscriptionError());
-      return;
-    }
+    this.#begin(answer);
+  }
+
+  /**
+   * @param {import('../calls/invoke').Settle} answer answers the client
+   * @param {Error} error why it does not begin
+   * @returns {void}
+   */
+  #refuse(answer, error) {
+    this.dispose();
+    answer(true, error);
+  }
+
+  /**
+   * @param {import('../calls/invoke').Settle} answer answers the client
+   * @returns {void}
+   */
+  #authorizeAgain(answer) {
+    const definition = this.#definition;
+    this.#credentials = this.#host.credentialsOf(definition.instance);
+    this.#subscriptions.authorize(definition, this.#args, (refusal) => {
+      if (refusal === undefined) {
+        this.commit(answer);
+      } else if (!this.#isOver) {
+        this.#refuse(answer, refusal);
+      }
+    });
+  }
+
+  /**
+   * @param {import('../calls/invoke').Settle} answer answers the client
+   * @returns {void}
+   */
+  #begin(answer) {
+    const definition = this.#definition;
     this.#isOver = true;
     const source = this.#source;
     const subscriptions = this.#subscriptions;
@@ -217,7 +260,7 @@ class Preparation {
     const number = subscriptions.nextNumber();
     const { channel, from, resumed } = source.join(this.#host, this.#after);
     answer(false, { subscription: number, source: source.name, resumed });
-    subscriptions.add(number, channel, from, this.#args, this.#credentials);
+    subscriptions.add(number, channel, from, this.#args);
     if (definition.isShared) {
       source.release();
     }

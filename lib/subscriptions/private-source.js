@@ -95,7 +95,7 @@ class PrivateSource {
   add(subscriber, from) {
     this.#subscriber = subscriber;
     this.definition.privateSources.add(this);
-    this.#channel.add(subscriber.socket, subscriber.number, from, subscriber.isHeld);
+    this.#channel.add(subscriber.socket, subscriber.number, from);
   }
 
   /**

@@ -67,7 +67,7 @@ class SharedChannel {
       this.#first.previous = subscriber;
     }
     this.#first = subscriber;
-    this.#channel.add(subscriber.socket, subscriber.number, from, subscriber.isHeld);
+    this.#channel.add(subscriber.socket, subscriber.number, from);
     if (this.source.hasEnded) {
       this.#channel.finish();
     }

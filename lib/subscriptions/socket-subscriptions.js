@@ -8,7 +8,7 @@
  * sockets with a subscription that does nothing for hours, so each takes little memory.
  */
 
-const { invoke } = require('../calls/invoke');
+const { isAuthorized } = require('../calls/run-call');
 const { Preparation } = require('./preparation');
 const { ErrorKind, clientError, reportError } = require('./report');
 
@@ -73,6 +73,7 @@ class Subscriber {
  * @typedef {object} Standing
  * @property {number} attempts how many attempts are under way
  * @property {number} generation how many have been accepted
+ * @property {(() => void)[]} waiting what is to be done when no attempt is under way
  */
 
 class SocketSubscriptions {
@@ -173,10 +174,9 @@ class SocketSubscriptions {
    * @param {object} channel what brings it its items
    * @param {number} from the first offset
    * @param {unknown} args its arguments, for `authorize`
-   * @param {unknown} credentials those that it was authorized with
    * @returns {void}
    */
-  add(number, channel, from, args, credentials) {
+  add(number, channel, from, args) {
     const subscriber = new Subscriber(this, number, channel);
     if (channel.definition.options.authorize !== undefined) {
       subscriber.authorization = { args, running: 0 };
@@ -187,15 +187,7 @@ class SocketSubscriptions {
     } else {
       this.#subscribers.push(subscriber);
     }
-    const { instance, options } = channel.definition;
-    // It may have authenticated again while the subscription was prepared.
-    const isOutdated =
-      options.authorize !== undefined && this.host.credentialsOf(instance) !== credentials;
-    subscriber.isHeld = isOutdated || this.#standings?.get(instance)?.attempts > 0;
     channel.add(subscriber, from);
-    if (isOutdated) {
-      this.#authorizeAgain(subscriber, this.#standingOf(instance));
-    }
   }
 
   /**
@@ -321,6 +313,50 @@ class SocketSubscriptions {
         this.#release(subscriber, standing);
       }
     }
+    if (standing.attempts === 0) {
+      standing.waiting.splice(0).forEach((done) => done());
+    }
+  }
+
+  /**
+   * @param {object} instance a LoopbackSocket
+   * @returns {boolean} whether the socket is about to authenticate again with it
+   */
+  isAuthenticating(instance) {
+    return this.#standings?.get(instance)?.attempts > 0;
+  }
+
+  /**
+   * @param {object} instance a LoopbackSocket with which the socket is about to authenticate again
+   * @param {() => void} done called when that is decided
+   * @returns {void}
+   */
+  whenDecided(instance, done) {
+    this.#standingOf(instance).waiting.push(done);
+  }
+
+  /**
+   * Asks whether the socket may have a subscription.
+   *
+   * @param {import('./definition').SubscriptionDefinition} definition the subscription
+   * @param {unknown} args its arguments
+   * @param {(refusal?: import('../errors').ForbiddenError) => void} done takes why it is refused, if it is
+   * @returns {void}
+   */
+  authorize(definition, args, done) {
+    const { instance, options } = definition;
+    if (options.authorize === undefined) {
+      done();
+      return;
+    }
+    const { socket } = this.host;
+    const credentials = this.host.credentialsOf(instance);
+    isAuthorized(options.authorize, socket, credentials, args, (refusal, thrown) => {
+      if (thrown !== undefined) {
+        reportError(definition, thrown.cause, socket, ErrorKind.AUTHORIZE);
+      }
+      done(refusal);
+    });
   }
 
   /**
@@ -331,7 +367,7 @@ class SocketSubscriptions {
     this.#standings ??= new Map();
     let standing = this.#standings.get(instance);
     if (standing === undefined) {
-      standing = { attempts: 0, generation: 1 };
+      standing = { attempts: 0, generation: 1, waiting: [] };
       this.#standings.set(instance, standing);
     }
     return standing;
@@ -351,22 +387,17 @@ class SocketSubscriptions {
       return;
     }
     const { generation } = standing;
-    const credentials = this.host.credentialsOf(definition.instance);
     authorization.running = generation;
     this.#hold(subscriber);
-    const args = [this.host.socket, credentials, authorization.args];
-    invoke(definition.options.authorize, null, args, (failed, value) => {
+    this.authorize(definition, authorization.args, (refusal) => {
       if (authorization.running !== generation || !this.#has(subscriber)) {
         return;
       }
       authorization.running = 0;
-      if (failed) {
-        reportError(definition, value, this.host.socket, ErrorKind.AUTHORIZE);
-      }
-      if (failed || !value) {
-        this.end(subscriber, 'revoked');
-      } else {
+      if (refusal === undefined) {
         this.#release(subscriber, standing);
+      } else {
+        this.end(subscriber, 'revoked');
       }
     });
   }
