@@ -202,7 +202,8 @@ class Player {
         const isEarlier = seen.offset !== undefined && seen.offset < wanted.offset;
         const isOfAnother = wanted.event === undefined && /^43\d+\[\{"error/.test(frame);
         if (!isEarlier && !isOfAnother) {
-          assert.equal(this.written(frame, wanted.id), text);
+          const comparable = this.client.isMsgpack ? JSON.parse : String;
+          assert.deepEqual(comparable(this.written(frame, wanted.id)), comparable(text));
           break;
         }
         this.written(frame);
