@@ -190,7 +190,7 @@ LoopbackSocket.prototype.onError = function onError(listener) {
  * @throws {UnsupportedRemoteMethodError} if an option names a method that cannot be called over a socket
  */
 LoopbackSocket.prototype.exposeModels = function (app, options) {
-  exposeModels(this._definitions, app, options);
+  exposeModels(this, app, options);
 };
 
 /**

@@ -427,7 +427,8 @@ declare class LoopbackSocket<
    * Lets clients call the remote methods of a LoopBack 3 application by the names `Model.method` and
    * `Model.prototype.method`, with one object of named arguments. Coercion, remote hooks, access
    * control, results and errors are those of REST. Methods that need the HTTP response, files or
-   * streams are refused.
+   * streams are refused. `Model.changes` is a subscription to the changes of a model, whose items are
+   * {@link LoopbackSocket.ModelChange}.
    *
    * @param app - what `loopback()` returned, after boot
    * @param options - which models and methods, and the access token of a call
@@ -797,6 +798,7 @@ declare namespace LoopbackSocket {
   export import LoopBack3Application = loopback3.LoopBack3Application;
   export import LoopBack3Model = loopback3.LoopBack3Model;
   export import ExposeOptions = loopback3.ExposeOptions;
+  export import ModelChange = loopback3.ModelChange;
 
   // types/errors.d.ts
   export import ErrorCode = errors.ErrorCode;

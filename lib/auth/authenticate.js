@@ -307,20 +307,30 @@ const lastExposed = new WeakMap();
  *   one list for all sockets that authenticate while they stay the same
  */
 function methodsOf(loopbackSocket) {
-  const own = ownMethodsOf(loopbackSocket);
   const { _definitions: definitions } = loopbackSocket;
   const { exposures } = definitions;
   if (exposures.length === 0) {
-    return own;
+    return ownMethodsOf(loopbackSocket);
   }
-  const parts = [own, ...exposures.map((exposure) => exposure.methods())];
+  // First, because they define subscriptions.
+  const exposed = exposures.map((exposure) => exposure.methods());
+  const parts = [ownMethodsOf(loopbackSocket), ...exposed];
   const last = lastExposed.get(loopbackSocket);
   if (last?.parts.length === parts.length && parts.every((part, i) => part === last.parts[i])) {
     return last.methods;
   }
-  const names = new Set(own.map(({ name }) => name));
+  const own = [];
   const onDemand = new Map();
-  for (const { name, fn } of parts.slice(1).flat()) {
+  for (const method of parts[0]) {
+    const { name, subscription } = method;
+    if (exposures.some(({ subscriptions }) => subscriptions.has(subscription))) {
+      onDemand.set(name, method);
+    } else {
+      own.push(method);
+    }
+  }
+  const names = new Set(own.map(({ name }) => name));
+  for (const { name, fn } of exposed.flat()) {
     // A method of the application's own goes before a remote method of that name.
     if (!names.has(name) && !onDemand.has(name)) {
       onDemand.set(name, bound(name, fn, null, {}));

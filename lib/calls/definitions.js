@@ -26,7 +26,7 @@ class Definitions {
   interceptors = [];
   /** @type {readonly Function[]} what is told of errors of handlers; replaced, never changed */
   errorListeners = [];
-  /** @type {{methods: () => readonly object[]}[]} the remote methods of LoopBack applications */
+  /** @type {import('../loopback3/expose').ExposedModels[]} the remote methods of LoopBack applications */
   exposures = [];
   /** How errors are sent, one of `ERRORS`. */
   errors;
