@@ -452,6 +452,21 @@ declare class LoopbackSocket<
   ): void;
 
   /**
+   * Revokes the authentication of sockets: their subscriptions end, their clients receive
+   * `unauthorized` with the `message` and the `code` of a {@link LoopbackSocket.RevokedError}, and their
+   * connections are closed.
+   *
+   * @param filter - says which. It is called for every authenticated socket, on every server that the
+   *   instance was started on. If it throws, nothing is revoked
+   * @returns how many sockets were revoked
+   * @throws {@link LoopbackSocket.InvalidOptionError} if the filter returns a promise
+   *
+   * @example
+   * sockets.revoke((socket, credentials) => credentials.userId === 7);
+   */
+  revoke(filter: (socket: S, credentials: Credentials) => boolean): number;
+
+  /**
    * Serves the sockets of a server that connect from now on. Serving the same server twice is the
    * same as serving it once.
    *

@@ -330,7 +330,9 @@ class Execution {
       },
       (error) => {
         finish(true, error);
-        inner?.then((prepared) => this.#host.subscriber?.dispose(prepared), ignore);
+        if (isSubscription) {
+          inner?.then((prepared) => this.#host.subscriber.dispose(prepared), ignore);
+        }
       },
     );
   }
