@@ -29,6 +29,7 @@ const NO_REQUEST = Object.freeze({});
  * @typedef {object} CallHost
  * @property {object} socket the socket that handlers get
  * @property {import('./socket-calls').SocketCalls} calls its calls, made on first use
+ * @property {() => void} releaseCalls drops them if there is nothing to keep
  * @property {(name: string) => boolean} isListenedTo whether the application has a listener of its own for
  *   an event of the socket
  * @property {Subscriber} [subscriber] subscribes, and ends subscriptions
@@ -478,6 +479,7 @@ class Execution {
     clearTimeout(this.#timer);
     if (this.#isCounted) {
       this.#host.calls.leave(this);
+      this.#host.releaseCalls();
     }
   }
 

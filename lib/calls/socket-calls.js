@@ -31,12 +31,18 @@ const MAX_ID_LENGTH = 128;
  */
 
 class SocketCalls {
-  /** @type {Set<import('./run-call').Execution>} those that are not over */
-  #running = new Set();
-  /** @type {Map<string | number, import('./run-call').Execution>} those that its client can cancel, by its id */
-  #byId = new Map();
-  /** @type {Map<import('./definitions').Definitions, Map<string, Usage>>} by instance and method */
-  #usages = new Map();
+  // Each is made when it is needed, and the first two are dropped when they are empty: a socket may be idle
+  // for hours after one call.
+  /** @type {Set<import('./run-call').Execution> | undefined} those that are not over */
+  #running;
+  /**
+   * Those that its client can cancel, by its id.
+   *
+   * @type {Map<string | number, import('./run-call').Execution> | undefined}
+   */
+  #byId;
+  /** @type {Map<import('./definitions').Definitions, Map<string, Usage>> | undefined} by instance and method */
+  #usages;
   #hasEnded = false;
 
   /**
@@ -47,7 +53,7 @@ class SocketCalls {
    * @returns {import('../errors').CallError | undefined} why it is refused
    */
   enter(execution, id) {
-    if (this.#running.size >= MAX_CALLS) {
+    if (this.#running?.size >= MAX_CALLS) {
       return new TooManyCallsError();
     }
     const { options } = execution;
@@ -63,10 +69,12 @@ class SocketCalls {
       usage.running += 1;
       execution.usage = usage;
     }
+    this.#running ??= new Set();
     this.#running.add(execution);
     if (isId(id)) {
       execution.id = id;
       // A client that gives one id to two calls can cancel the later one.
+      this.#byId ??= new Map();
       this.#byId.set(id, execution);
     }
     return undefined;
@@ -79,9 +87,15 @@ class SocketCalls {
    * @returns {void}
    */
   leave(execution) {
-    this.#running.delete(execution);
-    if (execution.id !== undefined && this.#byId.get(execution.id) === execution) {
+    this.#running?.delete(execution);
+    if (this.#running?.size === 0) {
+      this.#running = undefined;
+    }
+    if (execution.id !== undefined && this.#byId?.get(execution.id) === execution) {
       this.#byId.delete(execution.id);
+      if (this.#byId.size === 0) {
+        this.#byId = undefined;
+      }
     }
   }
 
@@ -92,7 +106,7 @@ class SocketCalls {
    * @returns {boolean} whether there was such a call
    */
   cancel(id) {
-    const execution = this.#byId.get(id);
+    const execution = this.#byId?.get(id);
     execution?.abort(new CallCancelledError());
     return execution !== undefined;
   }
@@ -104,11 +118,17 @@ class SocketCalls {
    */
   end() {
     this.#hasEnded = true;
-    const reason = this.#running.size > 0 ? new DisconnectedError() : undefined;
-    for (const execution of this.#running) {
+    const running = [...(this.#running ?? [])];
+    const reason = running.length > 0 ? new DisconnectedError() : undefined;
+    for (const execution of running) {
       execution.abort(reason);
     }
-    this.#usages.clear();
+    this.#usages = undefined;
+  }
+
+  /** @returns {boolean} whether there is nothing to keep of a socket that has not ended */
+  get isEmpty() {
+    return !this.#hasEnded && this.#running === undefined && this.#usages === undefined;
   }
 
   /** @returns {boolean} whether the socket has ended */
@@ -121,6 +141,7 @@ class SocketCalls {
    * @returns {Usage} what the socket uses of its method
    */
   #usageOf({ definitions, name, options }) {
+    this.#usages ??= new Map();
     let byName = this.#usages.get(definitions);
     if (byName === undefined) {
       this.#usages.set(definitions, (byName = new Map()));

@@ -196,8 +196,24 @@ class HostedSocket {
 
   /** @returns {SocketCalls} the calls of the socket that can be aborted */
   get calls() {
-    this.#calls ??= new SocketCalls();
+    if (this.#calls === undefined) {
+      this.#calls = new SocketCalls();
+      if (this.#ended) {
+        this.#calls.end();
+      }
+    }
     return this.#calls;
+  }
+
+  /**
+   * Drops them if there is nothing to keep: the socket may be idle for hours.
+   *
+   * @returns {void}
+   */
+  releaseCalls() {
+    if (this.#calls?.isEmpty) {
+      this.#calls = undefined;
+    }
   }
 
   /** @returns {SocketSubscriptions} the subscriptions of the socket */
