@@ -81,7 +81,7 @@ function openPage(t, url) {
 }
 
 describe('the page of the LoopBack 3 example', { timeout: 60_000 }, () => {
-  it('its list of books follows what other clients add, change and remove', async (t) => {
+  it('the list of books on the page follows what other clients add, change and remove', async (t) => {
     const app = require(path.join(EXAMPLE, 'server', 'server'));
     app.set('port', 0);
     if (!app.booted) await once(app, 'booted');
