@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * The calls of one socket that can be aborted, and how often it calls: for methods with options, and for
- * whatever interceptors run around. Nothing is kept for a socket that makes no such call.
+ * The calls of one socket that can be aborted, and how often it calls: for methods with options, for
+ * subscriptions until they are answered, and for whatever interceptors run around. Nothing is kept for a socket
+ * without such calls, unless a method counts how often it is called.
  *
  * What must stay true: what a client can make the server keep here is bounded, and found in maps.
  */
@@ -31,19 +32,19 @@ const MAX_ID_LENGTH = 128;
  */
 
 class SocketCalls {
-  // Each is made when it is needed, and the first two are dropped when they are empty: a socket may be idle
-  // for hours after one call.
-  /** @type {Set<import('./run-call').Execution> | undefined} those that are not over */
-  #running;
-  /**
-   * Those that its client can cancel, by its id.
-   *
-   * @type {Map<string | number, import('./run-call').Execution> | undefined}
-   */
+  /** @type {import('./run-call').Execution | undefined} the last call that is not over; each knows the one before */
+  #last;
+  #count = 0;
+  /** @type {Map<string | number, import('./run-call').Execution> | undefined} those that its client can cancel,
+   *    by its id */
   #byId;
   /** @type {Map<import('./definitions').Definitions, Map<string, Usage>> | undefined} by instance and method */
   #usages;
-  #hasEnded = false;
+
+  /** @returns {boolean} whether there is nothing to keep */
+  get isEmpty() {
+    return this.#count === 0 && this.#usages === undefined;
+  }
 
   /**
    * A call begins.
@@ -53,7 +54,7 @@ class SocketCalls {
    * @returns {import('../errors').CallError | undefined} why it is refused
    */
   enter(execution, id) {
-    if (this.#running?.size >= MAX_CALLS) {
+    if (this.#count >= MAX_CALLS) {
       return new TooManyCallsError();
     }
     const { options } = execution;
@@ -69,8 +70,7 @@ class SocketCalls {
       usage.running += 1;
       execution.usage = usage;
     }
-    this.#running ??= new Set();
-    this.#running.add(execution);
+    this.#add(execution);
     if (isId(id)) {
       execution.id = id;
       // A client that gives one id to two calls can cancel the later one.
@@ -87,16 +87,46 @@ class SocketCalls {
    * @returns {void}
    */
   leave(execution) {
-    this.#running?.delete(execution);
-    if (this.#running?.size === 0) {
-      this.#running = undefined;
-    }
+    this.#remove(execution);
     if (execution.id !== undefined && this.#byId?.get(execution.id) === execution) {
       this.#byId.delete(execution.id);
       if (this.#byId.size === 0) {
         this.#byId = undefined;
       }
     }
+  }
+
+  /**
+   * @param {import('./run-call').Execution} execution a call that begins
+   * @returns {void}
+   */
+  #add(execution) {
+    execution.previous = this.#last;
+    if (this.#last !== undefined) {
+      this.#last.next = execution;
+    }
+    this.#last = execution;
+    this.#count += 1;
+  }
+
+  /**
+   * @param {import('./run-call').Execution} execution a call that is over
+   * @returns {void}
+   */
+  #remove(execution) {
+    const { previous, next } = execution;
+    if (previous !== undefined) {
+      previous.next = next;
+    }
+    if (next === undefined) {
+      this.#last = previous;
+    } else {
+      next.previous = previous;
+    }
+    // What is kept by a handler that never ends must not keep others.
+    execution.previous = undefined;
+    execution.next = undefined;
+    this.#count -= 1;
   }
 
   /**
@@ -117,23 +147,13 @@ class SocketCalls {
    * @returns {void}
    */
   end() {
-    this.#hasEnded = true;
-    const running = [...(this.#running ?? [])];
-    const reason = running.length > 0 ? new DisconnectedError() : undefined;
-    for (const execution of running) {
-      execution.abort(reason);
+    if (this.#last !== undefined) {
+      const reason = new DisconnectedError();
+      while (this.#last !== undefined) {
+        this.#last.abort(reason);
+      }
     }
     this.#usages = undefined;
-  }
-
-  /** @returns {boolean} whether there is nothing to keep of a socket that has not ended */
-  get isEmpty() {
-    return !this.#hasEnded && this.#running === undefined && this.#usages === undefined;
-  }
-
-  /** @returns {boolean} whether the socket has ended */
-  get hasEnded() {
-    return this.#hasEnded;
   }
 
   /**

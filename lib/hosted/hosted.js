@@ -205,6 +205,11 @@ class HostedSocket {
     return this.#calls;
   }
 
+  /** @returns {boolean} whether the socket is gone */
+  get hasEnded() {
+    return this.#ended;
+  }
+
   /**
    * Drops them if there is nothing to keep: the socket may be idle for hours.
    *

@@ -69,6 +69,11 @@ class MethodCalls {
     return this.#calls;
   }
 
+  /** @returns {boolean} whether the socket is gone */
+  get hasEnded() {
+    return !this.#socket.connected;
+  }
+
   /**
    * Drops them if there is nothing to keep: the socket may be idle for hours.
    *
