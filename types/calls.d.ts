@@ -56,14 +56,14 @@ export interface MethodOptions<Credentials = any, Args = any, S = Socket> {
   /**
    * Decides whether a client may make a call, before the handler runs. It may be asynchronous. Any value
    * but a true one, or an error, refuses the call: the client gets a {@link ForbiddenError}, with the
-   * message of the error.
+   * message of the error. An error derived from {@link LoopbackSocketError} is sent as it is.
    */
   authorize?: (socket: S, credentials: Credentials, args: Args) => unknown;
   /**
    * Checks the arguments. What it gives takes their place; if they are invalid, the client gets an
    * {@link InvalidArgumentsError}.
    */
-  validate?: StandardSchema<any, Args>;
+  validate?: StandardSchema<any, any>;
   /**
    * How long a call may take, in ms. After that, the client gets a {@link CallTimeoutError}, and the
    * `signal` of the call is aborted.

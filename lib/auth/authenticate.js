@@ -9,8 +9,6 @@
 const { ErrorKind, reportError } = require('../calls/handler-errors');
 const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
-const { disconnect, exclude } = require('./exclude');
-const { renewing } = require('./expiry');
 
 const FAILURE = 'Authentication failure';
 
@@ -71,7 +69,6 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
   // Until it is decided, items of its subscriptions wait.
   const { subscriptions } = host;
   subscriptions?.attemptBegins(loopbackSocket);
-  const renewed = renewing(socket);
   const { fn, self } = resolveHandler(loopbackSocket._auth);
   const settle = (failed, value) => {
     if (failed || !isAccepted(value)) {
@@ -152,7 +149,6 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
       return;
     }
     host.count(instance, -1);
-    renewed();
     socket.auth = true;
     host.authenticated();
     try {
@@ -194,6 +190,41 @@ function refuse(host, instance, attempt, message) {
   } catch {
     // Not sent: the socket stays pending and ends at its timeout.
   }
+}
+
+/**
+ * Disconnects a socket, whatever its `disconnect` or the application's listeners do.
+ *
+ * @param {object} socket the socket
+ * @param {boolean} [close=false] whether to close its connection, with all its namespaces
+ * @returns {void}
+ */
+function disconnect(socket, close = false) {
+  try {
+    if (close) {
+      socket.disconnect(true);
+    } else {
+      socket.disconnect();
+    }
+  } catch {
+    // An emitter that cannot disconnect, or a listener that threw.
+  }
+}
+
+/**
+ * Tells a client why it is turned away, and ends its connection.
+ *
+ * @param {object} socket the socket
+ * @param {import('../errors').LoopbackSocketError} error why
+ * @returns {void}
+ */
+function exclude(socket, { message, code }) {
+  try {
+    socket.emit('unauthorized', { message, code });
+  } catch {
+    // A listener of an emitter that only looks like a socket; it is not for us to handle.
+  }
+  disconnect(socket, true);
 }
 
 /**
@@ -276,30 +307,20 @@ const lastExposed = new WeakMap();
  *   one list for all sockets that authenticate while they stay the same
  */
 function methodsOf(loopbackSocket) {
+  const own = ownMethodsOf(loopbackSocket);
   const { _definitions: definitions } = loopbackSocket;
   const { exposures } = definitions;
   if (exposures.length === 0) {
-    return ownMethodsOf(loopbackSocket);
+    return own;
   }
-  // First, because they define subscriptions.
-  const exposed = exposures.map((exposure) => exposure.methods());
-  const parts = [ownMethodsOf(loopbackSocket), ...exposed];
+  const parts = [own, ...exposures.map((exposure) => exposure.methods())];
   const last = lastExposed.get(loopbackSocket);
   if (last?.parts.length === parts.length && parts.every((part, i) => part === last.parts[i])) {
     return last.methods;
   }
-  const own = [];
-  const onDemand = new Map();
-  for (const method of parts[0]) {
-    const { name, subscription } = method;
-    if (exposures.some(({ subscriptions }) => subscriptions.has(subscription))) {
-      onDemand.set(name, method);
-    } else {
-      own.push(method);
-    }
-  }
   const names = new Set(own.map(({ name }) => name));
-  for (const { name, fn } of exposed.flat()) {
+  const onDemand = new Map();
+  for (const { name, fn } of parts.slice(1).flat()) {
     // A method of the application's own goes before a remote method of that name.
     if (!names.has(name) && !onDemand.has(name)) {
       onDemand.set(name, bound(name, fn, null, {}));
@@ -353,4 +374,4 @@ function ownMethodsOf(loopbackSocket) {
   return methods;
 }
 
-module.exports = { authenticate };
+module.exports = { authenticate, disconnect, exclude };

@@ -12,7 +12,12 @@
 const { ErrorKind, clientError, reportError } = require('./handler-errors');
 const { intercept } = require('./interceptors');
 const { invoke } = require('./invoke');
-const { ForbiddenError, InvalidArgumentsError, CallTimeoutError } = require('../errors');
+const {
+  LoopbackSocketError,
+  ForbiddenError,
+  InvalidArgumentsError,
+  CallTimeoutError,
+} = require('../errors');
 
 /** How many issues of invalid arguments a client gets. */
 const MAX_ISSUES = 100;
@@ -28,9 +33,7 @@ const NO_REQUEST = Object.freeze({});
  *
  * @typedef {object} CallHost
  * @property {object} socket the socket that handlers get
- * @property {boolean} hasEnded whether it is gone
- * @property {import('./socket-calls').SocketCalls} calls its calls, made when they are asked for
- * @property {() => void} releaseCalls drops them if there is nothing to keep
+ * @property {import('./socket-calls').SocketCalls} calls its calls, made on first use
  * @property {(name: string) => boolean} isListenedTo whether the application has a listener of its own for
  *   an event of the socket
  * @property {Subscriber} [subscriber] subscribes, and ends subscriptions
@@ -101,10 +104,6 @@ class Call {
 class Execution {
   /** @type {string | number | undefined} what the client named it */
   id;
-  /** @type {Execution | undefined} the neighbours among the calls of its socket */
-  previous;
-  /** @type {Execution | undefined} */
-  next;
   /** @type {import('./socket-calls').Usage | undefined} what it counts for */
   usage;
   #host;
@@ -173,10 +172,11 @@ class Execution {
    * @returns {void}
    */
   run(id) {
-    if (this.#host.hasEnded) {
+    const { calls } = this.#host;
+    if (calls.hasEnded) {
       return;
     }
-    const refusal = this.#host.calls.enter(this, id);
+    const refusal = calls.enter(this, id);
     if (refusal !== undefined) {
       this.#isOver = true;
       this.#settle(true, refusal);
@@ -335,9 +335,7 @@ class Execution {
       },
       (error) => {
         finish(true, error);
-        if (isSubscription) {
-          inner?.then((prepared) => this.#host.subscriber.dispose(prepared), ignore);
-        }
+        inner?.then((prepared) => this.#host.subscriber?.dispose(prepared), ignore);
       },
     );
   }
@@ -483,7 +481,6 @@ class Execution {
     clearTimeout(this.#timer);
     if (this.#isCounted) {
       this.#host.calls.leave(this);
-      this.#host.releaseCalls();
     }
   }
 
@@ -547,7 +544,7 @@ function runCall(host, instance, method, request, settle) {
       settle(
         false,
         control === 'cancel'
-          ? cancel(host, request.args)
+          ? host.calls.cancel(request.args)
           : host.subscriber.unsubscribe(request.args),
       );
     }
@@ -563,18 +560,6 @@ function runCall(host, instance, method, request, settle) {
 }
 
 /**
- * @param {CallHost} host a socket
- * @param {unknown} id what its client named a call
- * @returns {boolean} whether there was such a call
- */
-function cancel(host, id) {
-  const { calls } = host;
-  const isCancelled = calls.cancel(id);
-  host.releaseCalls();
-  return isCancelled;
-}
-
-/**
  * Asks `authorize` of a method or subscription. Only a true value allows, so that one that forgets to return
  * allows nothing.
  *
@@ -582,14 +567,16 @@ function cancel(host, id) {
  * @param {object} socket the socket
  * @param {unknown} credentials those it authenticated with
  * @param {unknown} args what it is to be allowed for
- * @param {(refusal?: ForbiddenError, thrown?: {cause: unknown}) => void} done takes why it is refused, if it
- *   is, and what `authorize` threw
+ * @param {(refusal?: Error, thrown?: {cause: unknown}) => void} done takes why it is refused, if it is, and
+ *   what `authorize` threw
  * @returns {void}
  */
 function isAuthorized(authorize, socket, credentials, args, done) {
   invoke(authorize, null, [socket, credentials, args], (failed, value) => {
     if (failed) {
-      done(new ForbiddenError(messageOf(value), value), { cause: value });
+      const refusal =
+        value instanceof LoopbackSocketError ? value : new ForbiddenError(messageOf(value), value);
+      done(refusal, { cause: value });
     } else {
       done(value ? undefined : new ForbiddenError());
     }

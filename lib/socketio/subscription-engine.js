@@ -77,7 +77,6 @@ class SubscriptionEngine {
 class Channel {
   #link;
   #number;
-  #commands;
 
   /**
    * @param {import('./namespace').Namespace} namespace whose sockets subscribe
@@ -87,7 +86,6 @@ class Channel {
     link.channels += 1;
     this.#link = link;
     this.#number = link.channels;
-    this.#commands = link.commands;
     const { window, history, maxQueuedBytes, overflow, ackTimeout, reportsCredit } = options;
     link.commands?.defineChannel(this.#number, index, {
       window,
@@ -99,16 +97,6 @@ class Channel {
     });
   }
 
-  /** @returns {import('../native/command-writer').CommandWriter | undefined} those of its server, while that runs */
-  get #usable() {
-    return this.isOpen ? this.#commands : undefined;
-  }
-
-  /** @returns {boolean} whether the native server that it was opened on is still there */
-  get isOpen() {
-    return this.#commands !== undefined && this.#commands === this.#link.commands;
-  }
-
   /**
    * Publishes an item.
    *
@@ -118,7 +106,7 @@ class Channel {
    * @throws {UnsendableValueError} if an argument cannot be sent; nothing is published then
    */
   publish(offset, args) {
-    this.#usable?.publish(this.#number, offset, args);
+    this.#link.commands?.publish(this.#number, offset, args);
   }
 
   /**
@@ -130,7 +118,7 @@ class Channel {
    * @returns {void}
    */
   add(socket, subscription, from) {
-    this.#usable?.subscribe(socket._number, subscription, this.#number, from);
+    this.#link.commands?.subscribe(socket._number, subscription, this.#number, from);
   }
 
   /**
@@ -142,7 +130,7 @@ class Channel {
    * @returns {void}
    */
   hold(socket, subscription, isHeld) {
-    this.#usable?.hold(socket._number, subscription, isHeld);
+    this.#link.commands?.hold(socket._number, subscription, isHeld);
   }
 
   /**
@@ -153,7 +141,7 @@ class Channel {
    * @returns {void}
    */
   remove(socket, subscription) {
-    this.#usable?.unsubscribe(socket._number, subscription);
+    this.#link.commands?.unsubscribe(socket._number, subscription);
   }
 
   /**
@@ -162,7 +150,7 @@ class Channel {
    * @returns {void}
    */
   finish() {
-    this.#usable?.finishChannel(this.#number);
+    this.#link.commands?.finishChannel(this.#number);
   }
 
   /**
@@ -171,7 +159,7 @@ class Channel {
    * @returns {void}
    */
   close() {
-    this.#usable?.closeChannel(this.#number);
+    this.#link.commands?.closeChannel(this.#number);
   }
 }
 

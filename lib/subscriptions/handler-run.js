@@ -61,38 +61,36 @@ class HandlerRun {
    * @param {unknown} after the id of the last item that the client has, if it resumes
    * @param {(failed: boolean, value: unknown, isResumed?: boolean) => void} done receives the source, or the
    *   error; not called once the run has been stopped
-   * @param {(error: unknown) => void} dropped takes errors of the handler that `done` does not get
    * @returns {void}
    */
-  start(handler, args, after, done, dropped) {
+  start(handler, args, after, done) {
     const context = new HandlerContext(after);
     this.#context = context;
     const { fn, self } = resolveHandler(handler);
-    const settle = (failed, value) => {
-      let source;
-      let error = value;
-      const isResumed = !failed && value instanceof ResumedSource;
-      if (!failed) {
-        try {
-          source = toSource(isResumed ? value.source : value);
-        } catch (cause) {
-          error = cause;
+    invoke(fn, self, [...args, context], (failed, value) => {
+      if (failed) {
+        if (!this.#isStopped) {
+          done(true, value);
         }
+        return;
       }
-      if (source === undefined) {
+      const isResumed = value instanceof ResumedSource;
+      let source;
+      try {
+        source = toSource(isResumed ? value.source : value);
+      } catch (error) {
         if (!this.#isStopped) {
           done(true, error);
-        } else if (failed && !isAbort(error)) {
-          dropped(error);
         }
-      } else if (this.#isStopped) {
-        source.stop();
-      } else {
-        this.#source = source;
-        done(false, source, isResumed);
+        return;
       }
-    };
-    invoke(fn, self, [...args, context], settle, dropped);
+      if (this.#isStopped) {
+        source.stop();
+        return;
+      }
+      this.#source = source;
+      done(false, source, isResumed);
+    });
   }
 
   /**
@@ -115,18 +113,6 @@ class HandlerRun {
   /** @returns {boolean} whether nobody needs the source any more */
   get isStopped() {
     return this.#isStopped;
-  }
-}
-
-/**
- * @param {unknown} error an error
- * @returns {boolean} whether it is how functions of Node end whose signal is aborted
- */
-function isAbort(error) {
-  try {
-    return error?.name === 'AbortError';
-  } catch {
-    return false;
   }
 }
 
