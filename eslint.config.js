@@ -66,7 +66,7 @@ const FOREIGN_FIELDS = [
     'socket',
   ],
   // Engine.IO, Socket.IO and its protocol
-  ['fns', 'ids', 'nsps', 'placeholder', 'query'],
+  ['fns', 'nsps', 'placeholder', 'query'],
   // loopback-socket 0.4
   ['auth', 'connected', 'methods', 'timeout'],
   // an instance of ours, beside those of 0.4
@@ -78,7 +78,17 @@ const anotherClass = {
 };
 
 module.exports = [
-  { ignores: ['**/node_modules/', 'target/', 'binding.js', '**/*.ts', '**/*.mts', '**/*.cts'] },
+  {
+    ignores: [
+      '**/node_modules/',
+      'target/',
+      'binding.js',
+      '**/dist/',
+      '**/*.ts',
+      '**/*.mts',
+      '**/*.cts',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.js'],

@@ -83,14 +83,45 @@ async function build() {
   await run('Building the addon from its Rust sources (takes minutes)', npm.command, npm.args);
 }
 
+/** The folders with programs for LoopBack 4, in the order in which they are built. */
+const LOOPBACK4 = ['packages/loopback4', 'examples/loopback4'];
+
+/**
+ * Compiles the TypeScript of a folder, unless what was compiled is newer.
+ * @param {string} folder - from the top
+ * @returns {Promise<void>}
+ */
+async function compile(folder) {
+  const top = path.join(ROOT, folder);
+  const files = (name, suffix) =>
+    fs.existsSync(path.join(top, name))
+      ? fs
+          .readdirSync(path.join(top, name), { recursive: true })
+          .filter((file) => file.endsWith(suffix))
+          .map((file) => path.join(top, name, file))
+      : [];
+  const types = fs
+    .readdirSync(path.join(ROOT, 'types'))
+    .map((file) => path.join(ROOT, 'types', file));
+  const compiled = files('dist', '.js');
+  const oldest = Math.min(...compiled.map((file) => fs.statSync(file).mtimeMs));
+  const declared = folder === LOOPBACK4[0] ? [] : [path.join(ROOT, LOOPBACK4[0], 'src/index.ts')];
+  if (compiled.length > 0 && oldest > newest([...files('src', '.ts'), ...types, ...declared]))
+    return;
+  fs.rmSync(path.join(top, 'dist'), { recursive: true, force: true });
+  const compiler = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  await run(`Compiling ${folder}`, process.execPath, [compiler, '-p', top]);
+}
+
 /**
  * Makes the checkout ready.
  * @param {object} [options]
- * @param {boolean} [options.example] - the example app too
+ * @param {boolean} [options.example] - the example app for LoopBack 3 too
+ * @param {boolean} [options.loopback4] - the package and the example app for LoopBack 4 too
  * @returns {Promise<void>}
  * @throws {StepError} saying what is missing on this machine
  */
-async function prepare({ example = true } = {}) {
+async function prepare({ example = true, loopback4 = false } = {}) {
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
     throw new StepError('Node.js', `${process.version} is too old: use ${MINIMUM_NODE} or later`);
   }
@@ -99,6 +130,10 @@ async function prepare({ example = true } = {}) {
   if (example) {
     await install('Installing the example app', path.join(ROOT, 'examples', 'loopback3'));
   }
+  for (const folder of loopback4 ? LOOPBACK4 : []) {
+    await install(`Installing the packages of ${folder}`, path.join(ROOT, folder));
+    await compile(folder);
+  }
 }
 
-module.exports = { prepare };
+module.exports = { LOOPBACK4, prepare };

@@ -6,7 +6,7 @@
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const { prepare } = require('./prepare');
+const { LOOPBACK4, prepare } = require('./prepare');
 const { ROOT, run } = require('./steps');
 
 /** A file of side-by-side scenarios counts as one test to node, and is long. */
@@ -63,15 +63,18 @@ async function testRust() {
 }
 
 /**
- * The test files of __test__, in the order of their names.
+ * The test files of __test__ and those of the programs for LoopBack 4, in the order of their names.
  * @returns {string[]}
  */
 function testFiles() {
-  return fs
-    .readdirSync(path.join(ROOT, '__test__'), { recursive: true })
-    .filter((name) => name.endsWith('.test.js') && !name.includes('node_modules'))
-    .map((name) => path.join('__test__', name))
-    .sort();
+  const compiled = LOOPBACK4.map((folder) => path.join(folder, 'dist', '__tests__'));
+  return ['__test__', ...compiled].flatMap((folder) =>
+    fs
+      .readdirSync(path.join(ROOT, folder), { recursive: true })
+      .filter((name) => name.endsWith('.test.js') && !name.includes('node_modules'))
+      .map((name) => path.join(folder, name))
+      .sort(),
+  );
 }
 
 /**
@@ -108,7 +111,8 @@ function testNode(files) {
  * @returns {Promise<void>}
  */
 async function main(only) {
-  await prepare();
+  const loopback4 = only.length === 0 || only.some((name) => name.includes('loopback4'));
+  await prepare({ loopback4 });
   const results = only.length > 0 ? [] : [await testRust()];
   results.push(await testNode(only.length > 0 ? only : testFiles()));
   const passed = results.reduce((total, result) => total + result.passed, 0);

@@ -118,10 +118,12 @@ describe('the package', () => {
     for (const [name, platform] of platforms) {
       assert.equal(platform.version, manifest.version, name);
     }
+    assert.equal(require('../../packages/loopback4/package.json').version, manifest.version);
   });
 
   it('lockfiles name no registry', () => {
-    for (const file of ['package-lock.json', 'examples/loopback3/package-lock.json']) {
+    const folders = ['.', 'examples/loopback3', 'examples/loopback4', 'packages/loopback4'];
+    for (const file of folders.map((folder) => path.join(folder, 'package-lock.json'))) {
       const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, file), 'utf8'));
       const addresses = Object.values(packages).filter((entry) => /^https?:/.test(entry.resolved));
       assert.deepEqual(addresses, [], file);

@@ -49,7 +49,9 @@ function isFragment(title) {
 
 it('titles of JavaScript tests make sense alone', () => {
   const titles = [];
-  for (const [file, text] of filesOf('__test__', '.js')) {
+  const folders = ['packages/loopback4/src', 'examples/loopback4/src'];
+  const loopback4 = folders.flatMap((folder) => filesOf(folder, '.test.ts'));
+  for (const [file, text] of [...filesOf('__test__', '.js'), ...loopback4]) {
     for (const [, , title] of text.matchAll(/\b(?:it|test)\(\s*(['"`])((?:(?!\1)[^\\]|\\.)+)\1/g)) {
       titles.push(`${file}: ${title}`);
     }

@@ -1,0 +1,8 @@
+/** What a customer has ordered. */
+export interface Order {
+  id: number;
+  book: string;
+  copies: number;
+  customer: string;
+  shop: string;
+}

@@ -1,0 +1,4 @@
+export * from './decorators';
+export * from './keys';
+export * from './sequence';
+export * from './types';
