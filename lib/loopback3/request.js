@@ -63,6 +63,56 @@ class CallConnection extends EventEmitter {
  * @returns {void}
  */
 
+/** Where a response keeps who watches it; undefined once it has ended. */
+const WATCHER = Symbol('loopback-socket.watcher');
+
+/** What a response does, instead of what those of Express do, when the application writes to it. */
+const WRITING = {
+  json(body) {
+    end(this, body);
+    return this;
+  },
+  jsonp(body) {
+    end(this, body);
+    return this;
+  },
+  end(chunk) {
+    end(this, typeof chunk === 'function' ? undefined : parsed(this, chunk));
+    return this;
+  },
+  write() {
+    return refuse(this);
+  },
+  flushHeaders() {},
+};
+
+/** @type {WeakMap<object, {Request: Function, Response: Function}>} by application */
+const constructors = new WeakMap();
+
+/**
+ * Gives the constructors of the requests and responses of an application. Their objects inherit from its
+ * `request` and `response`, as Express has it, from the beginning: to change what an object inherits from
+ * makes all that is done with it slow.
+ *
+ * @param {object} app the LoopBack application
+ * @returns {{Request: Function, Response: Function}} both
+ */
+function constructorsOf(app) {
+  let found = constructors.get(app);
+  if (found === undefined) {
+    const Request = class extends IncomingMessage {};
+    const Response = class extends ServerResponse {
+      [WATCHER] = undefined;
+    };
+    Object.setPrototypeOf(Request.prototype, app.request);
+    Object.setPrototypeOf(Response.prototype, app.response);
+    Object.assign(Response.prototype, WRITING);
+    found = { Request, Response };
+    constructors.set(app, found);
+  }
+  return found;
+}
+
 /**
  * Makes the request and the response of a call.
  *
@@ -76,8 +126,8 @@ class CallConnection extends EventEmitter {
  * @returns {{req: IncomingMessage, res: ServerResponse}} both
  */
 function makeRequest(app, { socket, name, verb, accessToken, args }) {
-  const req = new IncomingMessage(new CallConnection(socket));
-  Object.setPrototypeOf(req, app.request);
+  const { Request, Response } = constructorsOf(app);
+  const req = new Request(new CallConnection(socket));
   const headers = {
     'content-type': 'application/json',
     accept: 'application/json',
@@ -87,27 +137,22 @@ function makeRequest(app, { socket, name, verb, accessToken, args }) {
       headers[header] = value;
     }
   }
-  Object.assign(req, {
-    method: verb,
-    url: `/${name}`,
-    originalUrl: `/${name}`,
-    baseUrl: '',
-    httpVersion: '1.1',
-    httpVersionMajor: 1,
-    httpVersionMinor: 1,
-    complete: true,
-    headers: Object.assign(headers, args.headers),
-    params: args.params,
-    query: args.query,
-    body: args.body,
-    // Body-parser's mark of a body that is parsed.
-    _body: true,
-    accessToken,
-    loopbackSocket: socket,
-    next: ignore,
-  });
-  const res = new ServerResponse(req);
-  Object.setPrototypeOf(res, app.response);
+  req.method = verb;
+  req.url = `/${name}`;
+  req.originalUrl = req.url;
+  req.baseUrl = '';
+  req.httpVersion = '1.1';
+  req.httpVersionMajor = 1;
+  req.httpVersionMinor = 1;
+  req.complete = true;
+  req.headers = Object.assign(headers, args.headers);
+  req.params = args.params;
+  req.query = args.query;
+  req.body = args.body;
+  req.accessToken = accessToken;
+  req.loopbackSocket = socket;
+  req.next = ignore;
+  const res = new Response(req);
   res.locals = {};
   req.res = res;
   return { req, res };
@@ -123,46 +168,55 @@ function makeRequest(app, { socket, name, verb, accessToken, args }) {
  * @returns {void}
  */
 function watchResponse(res, ended, streamed) {
-  let isEnded = false;
-  const end = (body) => {
-    if (isEnded) {
-      return;
-    }
-    isEnded = true;
+  res[WATCHER] = { ended, streamed };
+  res.on('pipe', unpipe);
+}
+
+/**
+ * The application ends a response.
+ *
+ * @param {ServerResponse} res the response
+ * @param {unknown} body what it ends it with
+ * @returns {void}
+ */
+function end(res, body) {
+  const watcher = res[WATCHER];
+  if (watcher !== undefined) {
+    res[WATCHER] = undefined;
     // What Node sets when the headers are written, which `headersSent` reads.
     res._header = '';
     res.emit('finish');
-    ended(res.statusCode, body);
-  };
-  const refuse = () => {
-    if (!isEnded) {
-      isEnded = true;
-      streamed();
-      res.emit('close');
-    }
-    return false;
-  };
-  Object.assign(res, {
-    json: (body) => {
-      end(body);
-      return res;
-    },
-    jsonp: (body) => {
-      end(body);
-      return res;
-    },
-    end: (chunk) => {
-      end(typeof chunk === 'function' ? undefined : parsed(res, chunk));
-      return res;
-    },
-    write: refuse,
-    flushHeaders: ignore,
-  });
-  res.on('pipe', (source) => {
-    refuse();
-    source.unpipe(res);
-    source.destroy?.();
-  });
+    watcher.ended(res.statusCode, body);
+  }
+}
+
+/**
+ * The application writes a piece to a response.
+ *
+ * @param {ServerResponse} res the response
+ * @returns {false} it takes no more
+ */
+function refuse(res) {
+  const watcher = res[WATCHER];
+  if (watcher !== undefined) {
+    res[WATCHER] = undefined;
+    watcher.streamed();
+    res.emit('close');
+  }
+  return false;
+}
+
+/**
+ * A stream is piped to this response.
+ *
+ * @this {ServerResponse}
+ * @param {import('stream').Readable} source the stream
+ * @returns {void}
+ */
+function unpipe(source) {
+  refuse(this);
+  source.unpipe(this);
+  source.destroy?.();
 }
 
 /**
