@@ -293,7 +293,7 @@ for (const host of HOSTS) {
         ]);
       });
 
-      it('what is published while an item is decided about follows it', async (t) => {
+      it('an item published while another one is decided about follows it', async (t) => {
         const { join, instance } = await serve(t, host, (it) => {
           it.defineSubscription('items', undefined, {
             key: () => 'k',
