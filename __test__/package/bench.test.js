@@ -30,6 +30,14 @@ const { figure, number, times } = require('../../bench/report/numbers');
 const { terminalReport } = require('../../bench/report/terminal');
 const { ALL, PEERS, SERVERS, installedPeers } = require('../../bench/servers');
 const { grown } = require('../../bench/soak');
+const { FIGURES, SUBSCRIPTION_CASES } = require('../../bench/subscriptions/cases');
+const { HELD } = require('../../bench/subscriptions/memory');
+const {
+  SUBSCRIPTION_SERVERS,
+  commandOf,
+  installedServers,
+} = require('../../bench/subscriptions/servers');
+const { judgeSubscriptions } = require('../../bench/report/subscriptions');
 const { judge } = require('../../bench/targets');
 
 const NODEGEN = path.join(__dirname, '..', '..', 'bench', 'nodegen');
@@ -126,6 +134,33 @@ function wholeResult() {
       cases: Object.fromEntries(cases),
     },
     growth: { ...common, growth: Object.fromEntries(growth) },
+  };
+}
+
+/** A result of subscriptions in which the native server just reaches what it must. */
+function subscriptionsResult() {
+  const medians = { broadcast: 1, native: 1.5, 'hosted-4': 5, 'graphql-ws': 15, trpc: 20 };
+  const cases = SUBSCRIPTION_CASES.map(({ name, servers }) => {
+    const chosen = Object.fromEntries(servers.map((server) => [server, medians[server]]));
+    const measured = { servers: {} };
+    for (const metric of Object.keys(FIGURES)) {
+      for (const [server, values] of Object.entries(resultOf([metric], chosen).servers)) {
+        measured.servers[server] = { ...measured.servers[server], ...values };
+      }
+    }
+    return [name, { rust: measured, node: structuredClone(measured) }];
+  });
+  const found = { subscriptions: 1000, heap: 200, allocated: 100 };
+  const samples = Array.from({ length: 10 }, () => ({ rss: 1e8, heapUsed: 1e7 }));
+  return {
+    started: '2026-01-02T03:04:05.000Z',
+    rounds: 3,
+    versions: { ws: '8.0.0' },
+    sources: { commit: 'abc', modified: false },
+    cases: Object.fromEntries(cases),
+    memory: Object.fromEntries(HELD.map(({ name }) => [name, { native: [found] }])),
+    cycles: { native: { cycles: 1_000_000, samples, grown: [] } },
+    failures: [],
   };
 }
 
@@ -337,6 +372,49 @@ describe('the report of the bench', () => {
     assert.match((await render(undefined, growth)).document, /How cost grows/);
     assert.match(terminalReport(growth), new RegExp(`beside a flood, ${GROWTH_SERVERS[0]}`));
   });
+});
+
+describe('the bench of subscriptions', () => {
+  it('the bench judges subscriptions by the worse of its two load generators', () => {
+    const result = subscriptionsResult();
+    assert.ok(judgeSubscriptions(result).every(({ reached }) => reached));
+    result.cases['shared-burst'].node.servers.native.cpu = [1.51];
+    const missed = judgeSubscriptions(result).filter(({ reached }) => !reached);
+    assert.deepEqual(
+      missed.map(({ found }) => found.rust),
+      [10],
+    );
+    result.memory['shared-one'].native = [{ heap: 200, allocated: 101 }];
+    assert.equal(judgeSubscriptions(result).filter(({ reached }) => !reached).length, 2);
+  });
+
+  it('the report has every case and server of subscriptions', async () => {
+    const { full } = wholeResult();
+    const { document } = await render(full, undefined, subscriptionsResult());
+    for (const { title } of [
+      ...SUBSCRIPTION_CASES,
+      ...HELD,
+      ...Object.values(SUBSCRIPTION_SERVERS),
+    ]) {
+      assert.ok(document.includes(title), title);
+    }
+    assert.doesNotMatch(document, /NaN|undefined/);
+  });
+
+  for (const server of installedServers()) {
+    it(`the Node load generator gets every item of a subscription on ${server}`, async (t) => {
+      const app = await AppProcess.run(server, commandOf(server));
+      t.after(() => app.stop());
+      const loads = ['-n 4 -k 100 --warm 5', '-n 4 -k 5 --gap 10 --warm 5'];
+      const more = ['-n 2 -k 5 --warm 5 --name ordersPrivate', '-n 4 --missed 50 --name journal'];
+      for (const load of server === 'broadcast' ? loads : [...loads, ...more]) {
+        const args = ['subscribe', ...SUBSCRIPTION_SERVERS[server].args, load].join(' ');
+        const { status, report, stderr } = await generate(app.port, args);
+        assert.equal(status, 0, `${load}: ${stderr}`);
+        assert.equal(report.ok, true, load);
+      }
+    });
+  }
 });
 
 describe('the generator in Node', () => {
