@@ -107,6 +107,7 @@ export import Method = LoopbackSocket.Method;
 export import MethodMap = LoopbackSocket.MethodMap;
 export import MethodOptions = LoopbackSocket.MethodOptions;
 export import MethodsOf = LoopbackSocket.MethodsOf;
+export import ModelChange = LoopbackSocket.ModelChange;
 export import ModelMethod = LoopbackSocket.ModelMethod;
 export import NamespaceReservedEventsMap = LoopbackSocket.NamespaceReservedEventsMap;
 export import ParentNamespace = LoopbackSocket.ParentNamespace;

@@ -18,6 +18,7 @@ const {
   NoSharedSourceError,
 } = require('./errors');
 const { kindOf } = require('./host-kinds');
+const { revoke } = require('./auth/revoke');
 const { startOptions } = require('./auth/start-options');
 const { exposeModels } = require('./loopback3/expose');
 const { SubscriptionDefinition, handlerAndOptions } = require('./subscriptions/definition');
@@ -190,7 +191,7 @@ LoopbackSocket.prototype.onError = function onError(listener) {
  * @throws {UnsupportedRemoteMethodError} if an option names a method that cannot be called over a socket
  */
 LoopbackSocket.prototype.exposeModels = function (app, options) {
-  exposeModels(this._definitions, app, options);
+  exposeModels(this, app, options);
 };
 
 /**
@@ -269,6 +270,20 @@ LoopbackSocket.tracked = tracked;
  * @returns {object} what it gives
  */
 LoopbackSocket.resumed = resumed;
+
+/**
+ * Revokes the authentication of sockets: their subscriptions end, their clients get `unauthorized`, and
+ * their connections are closed.
+ *
+ * @param {(socket: object, credentials: unknown) => unknown} filter says which; it is asked for every socket
+ *   that has authenticated, wherever the instance was started
+ * @returns {number} how many were revoked
+ * @throws {InvalidCallbackError} if it is not a function
+ * @throws {InvalidOptionError} if it gives a promise
+ */
+LoopbackSocket.prototype.revoke = function revokeSockets(filter) {
+  return revoke(this, filter);
+};
 
 /**
  * Serves the sockets that connect to `io` from now on. May be called for several; twice for the

@@ -63,7 +63,7 @@ export interface MethodOptions<Credentials = any, Args = any, S = Socket> {
    * Checks the arguments. What it gives takes their place; if they are invalid, the client gets an
    * {@link InvalidArgumentsError}.
    */
-  validate?: StandardSchema<any, any>;
+  validate?: StandardSchema<any, Args>;
   /**
    * How long a call may take, in ms. After that, the client gets a {@link CallTimeoutError}, and the
    * `signal` of the call is aborted.

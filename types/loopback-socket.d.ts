@@ -427,7 +427,8 @@ declare class LoopbackSocket<
    * Lets clients call the remote methods of a LoopBack 3 application by the names `Model.method` and
    * `Model.prototype.method`, with one object of named arguments. Coercion, remote hooks, access
    * control, results and errors are those of REST. Methods that need the HTTP response, files or
-   * streams are refused.
+   * streams are refused. `Model.changes` is a subscription to the changes of a model, whose items are
+   * {@link LoopbackSocket.ModelChange}.
    *
    * @param app - what `loopback()` returned, after boot
    * @param options - which models and methods, and the access token of a call
@@ -449,6 +450,21 @@ declare class LoopbackSocket<
     app: LoopbackSocket.LoopBack3Application,
     options?: LoopbackSocket.ExposeOptions<Credentials, S>,
   ): void;
+
+  /**
+   * Revokes the authentication of sockets: their subscriptions end, their clients receive
+   * `unauthorized` with the `message` and the `code` of a {@link LoopbackSocket.RevokedError}, and their
+   * connections are closed.
+   *
+   * @param filter - says which. It is called for every authenticated socket, on every server that the
+   *   instance was started on. If it throws, nothing is revoked
+   * @returns how many sockets were revoked
+   * @throws {@link LoopbackSocket.InvalidOptionError} if the filter returns a promise
+   *
+   * @example
+   * sockets.revoke((socket, credentials) => credentials.userId === 7);
+   */
+  revoke(filter: (socket: S, credentials: Credentials) => boolean): number;
 
   /**
    * Serves the sockets of a server that connect from now on. Serving the same server twice is the
@@ -797,6 +813,7 @@ declare namespace LoopbackSocket {
   export import LoopBack3Application = loopback3.LoopBack3Application;
   export import LoopBack3Model = loopback3.LoopBack3Model;
   export import ExposeOptions = loopback3.ExposeOptions;
+  export import ModelChange = loopback3.ModelChange;
 
   // types/errors.d.ts
   export import ErrorCode = errors.ErrorCode;

@@ -26,7 +26,8 @@ export interface ExposeOptions<Credentials = any, S = any> {
    */
   models?: ReadonlyArray<string | LoopBack3Model>;
   /**
-   * Names of remote methods that are exposed in addition to those of `models`.
+   * Names of remote methods, or of the subscriptions to changes, that are exposed in addition to those
+   * of `models`.
    *
    * @example
    * sockets.exposeModels(app, { methods: ['Book.find', 'Book.prototype.patchAttributes'] });
@@ -41,4 +42,19 @@ export interface ExposeOptions<Credentials = any, S = any> {
    * sockets.exposeModels(app, { accessToken: (socket) => socket.handshake.auth.token });
    */
   accessToken?(socket: S, credentials: Credentials): unknown;
+}
+
+/**
+ * An item of the subscription `Model.changes`.
+ *
+ * @typeParam Data - the properties of the model
+ */
+export interface ModelChange<Data = any> {
+  type: 'create' | 'update' | 'remove';
+  /** The id of the instance; missing if many were changed at once. */
+  target?: any;
+  /** The instance after the change; of an update of many, what was set; missing if it was removed by its id. */
+  data?: Data;
+  /** The filter of the operation, if it had one. */
+  where?: any;
 }

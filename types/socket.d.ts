@@ -198,6 +198,22 @@ export interface Socket<
    * authenticates.
    */
   auth: boolean | undefined;
+  /**
+   * Until when its client is authenticated: a date, or ms since 1970; `null` for no limit. At that time
+   * the client receives `unauthorized` with the `message` and the `code` of an {@link ExpiredError}, and
+   * its connection is closed, unless it has authenticated again before. A successful authentication
+   * clears the date; set it in the authentication function. Sockets of npm `socket.io` that an instance
+   * serves have it, too.
+   *
+   * @throws {@link InvalidOptionError} if it is set to something else
+   *
+   * @example
+   * sockets.auth((socket, credentials) => {
+   *   const token = JSON.parse(atob(credentials.token.split('.')[1])); // verify it first
+   *   socket.expires = token.exp * 1000;
+   * });
+   */
+  expires: Date | number | null;
   /** How its client connected. */
   readonly handshake: Handshake;
   /** A copy of its rooms, including the room of its own id. */

@@ -286,6 +286,219 @@ for (const host of HOSTS) {
   });
 }
 
+/**
+ * A socket of a server that is nothing but an emitter, authenticated.
+ *
+ * @param {(sockets: import('../..')) => void} define defines methods
+ * @returns {Promise<{socket: object, request: (name: string, ...args: unknown[]) => Promise<object>, sockets: object}>}
+ *   the socket, and what calls
+ */
+async function faked(define) {
+  const sockets = newInstance();
+  define(sockets);
+  const io = new FakeServer();
+  sockets.start(io);
+  const socket = io.connect();
+  await socket.authenticate({});
+  const request = (...args) => new Promise((resolve) => socket.receive(...args, resolve));
+  return { socket, request, sockets };
+}
+
+describe('limits of calls', () => {
+  it('a call counts for concurrency until its handler is done, although it was answered', async (t) => {
+    // The timer of a call does not keep the process alive; here is no connection that does.
+    const alive = setInterval(() => {}, 1000);
+    t.after(() => clearInterval(alive));
+    let finish;
+    const { request } = await faked((sockets) => {
+      sockets.defineMethod('m', () => new Promise((resolve) => (finish = resolve)), {
+        concurrency: 1,
+        timeout: 5,
+      });
+    });
+    assert.equal((await request('m', 1)).error.code, CODE('CALL_TIMEOUT'));
+    assert.equal((await request('m', 1)).error.code, CODE('TOO_MANY_CALLS'));
+    finish();
+    await null;
+    const last = request('m', 1, { call: 1 });
+    await request('loopback:cancel', 1);
+    assert.equal((await last).error.code, CODE('CANCELLED'));
+  });
+
+  it('a call that is refused by a later step does not count for concurrency any more', async () => {
+    let isAllowed = false;
+    const { request } = await faked((sockets) => {
+      sockets.defineMethod('m', () => 'ok', {
+        concurrency: 1,
+        validate: z.number(),
+        authorize: () => isAllowed,
+      });
+    });
+    assert.equal((await request('m', 'x')).error.code, CODE('INVALID_ARGUMENTS'));
+    assert.equal((await request('m', 1)).error.code, CODE('FORBIDDEN'));
+    isAllowed = true;
+    assert.deepEqual(await request('m', 1), { result: 'ok' });
+  });
+
+  it('a bucket of calls is filled again with time, up to its limit', async (t) => {
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const { request } = await faked((sockets) => {
+      sockets.defineMethod('m', () => 'ok', { rate: { limit: 2, per: 1000 } });
+    });
+    const outcomes = async (count) => {
+      const answers = [];
+      for (let i = 0; i < count; i += 1) answers.push(await request('m', 1));
+      return answers.map(({ result, error }) => result ?? error.retryAfter);
+    };
+    assert.deepEqual(await outcomes(3), ['ok', 'ok', 500]);
+    now = 400;
+    assert.deepEqual(await outcomes(1), [100]);
+    now = 500;
+    assert.deepEqual(await outcomes(2), ['ok', 500]);
+    now = 100_000;
+    assert.deepEqual(await outcomes(3), ['ok', 'ok', 500]);
+  });
+
+  it('other limits count anew when a method is defined with other options', async () => {
+    const { request, sockets, socket } = await faked((it) => {
+      it.defineMethod('m', () => 1, { rate: { limit: 1, per: 1e6 } });
+    });
+    assert.deepEqual(await request('m', 1), { result: 1 });
+    sockets.defineMethod('m', () => 2, { rate: { limit: 2, per: 1e6 } });
+    assert.equal((await request('m', 1)).error.code, CODE('RATE_LIMITED'));
+    await socket.authenticate({});
+    assert.deepEqual(await request('m', 1), { result: 2 });
+    assert.deepEqual(await request('m', 1), { result: 2 });
+    assert.equal((await request('m', 1)).error.code, CODE('RATE_LIMITED'));
+  });
+
+  it('no more than 1,000 calls of a socket run of methods with options', async () => {
+    const finish = [];
+    const { request, socket } = await faked((sockets) => {
+      sockets.defineMethod('m', () => new Promise((resolve) => finish.push(resolve)), {});
+      sockets.defineMethod('plain', () => 'ok');
+    });
+    for (let i = 0; i < 1000; i += 1) {
+      socket.receive('m', i, { call: i }, () => {});
+    }
+    assert.equal((await request('m', 1)).error.code, CODE('TOO_MANY_CALLS'));
+    assert.deepEqual(await request('plain', 1), { result: 'ok' });
+    assert.deepEqual(await request('loopback:cancel', 500), { result: true });
+    const last = request('m', 1);
+    await request('plain', 1);
+    assert.equal(finish.length, 1001);
+    finish[1000]('last');
+    assert.deepEqual(await last, { result: 'last' });
+  });
+});
+
+describe('ids of calls', () => {
+  const waiting = (sockets) => sockets.defineMethod('m', () => new Promise(() => {}), {});
+
+  it('ids are strings and numbers that differ by their type; others name no call', async () => {
+    const { request, socket } = await faked(waiting);
+    const ids = [1, '', 'x'.repeat(128), -0.5];
+    for (const id of [...ids, 'x'.repeat(129), null, {}, [1], true]) {
+      socket.receive('m', 1, { call: id }, () => {});
+    }
+    for (const options of [null, undefined, 'call', 5, []]) {
+      socket.receive('m', 1, options, () => {});
+    }
+    for (const id of ids) {
+      assert.deepEqual(await request('loopback:cancel', id), { result: true }, String(id));
+      assert.deepEqual(await request('loopback:cancel', id), { result: false }, String(id));
+    }
+    for (const id of ['1', 'x'.repeat(129), null, true, undefined, {}]) {
+      assert.deepEqual(await request('loopback:cancel', id), { result: false }, String(id));
+    }
+  });
+
+  it('the later of two calls with one id is cancelled', async () => {
+    const { request } = await faked(waiting);
+    const answers = [];
+    const first = request('m', 1, { call: 'a' }).then(() => answers.push('first'));
+    const second = request('m', 2, { call: 'a' }).then(() => answers.push('second'));
+    assert.deepEqual(await request('loopback:cancel', 'a'), { result: true });
+    await second;
+    assert.deepEqual(await request('loopback:cancel', 'a'), { result: false });
+    assert.deepEqual(answers, ['second']);
+    assert.ok(first instanceof Promise);
+  });
+
+  it('a cancelled call is not begun if a step before its handler still runs', async () => {
+    let allow;
+    const runs = [];
+    const { request } = await faked((sockets) => {
+      sockets.defineMethod('m', () => runs.push(1), {
+        authorize: () => new Promise((resolve) => (allow = resolve)),
+        concurrency: 1,
+      });
+    });
+    const answer = request('m', 1, { call: 1 });
+    await request('loopback:cancel', 1);
+    assert.equal((await answer).error.code, CODE('CANCELLED'));
+    allow(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(runs, []);
+    const next = request('m', 1);
+    await null;
+    allow(true);
+    assert.deepEqual(await next, { result: 1 });
+  });
+
+  it('a client without an acknowledgement cancels, too', async () => {
+    const { request, socket } = await faked(waiting);
+    const answer = request('m', 1, { call: 1 });
+    socket.receive('loopback:cancel', 1);
+    assert.equal((await answer).error.code, CODE('CANCELLED'));
+  });
+
+  it('two instances on one server share the ids of a socket', async () => {
+    const io = new FakeServer();
+    const instances = ['one', 'two'].map((name) => {
+      const sockets = newInstance();
+      sockets.defineMethod(name, () => new Promise(() => {}), {});
+      sockets.start(io);
+      return sockets;
+    });
+    assert.equal(instances.length, 2);
+    const socket = io.connect();
+    await socket.authenticate({});
+    while (socket.listenerCount('one') + socket.listenerCount('two') < 2) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const answer = new Promise((resolve) => socket.receive('two', 1, { call: 1 }, resolve));
+    const first = await new Promise((resolve) => socket.receive('loopback:cancel', 1, resolve));
+    assert.deepEqual(first, { result: true });
+    assert.equal((await answer).error.code, CODE('CANCELLED'));
+  });
+});
+
+describe('arguments that are invalid', () => {
+  it('issues have paths of strings and numbers, and at most 100 are sent', async () => {
+    const path = ['a', 0, Symbol('s'), { key: 'b' }, { key: 1 }];
+    const validate = {
+      '~standard': {
+        version: 1,
+        vendor: 'test',
+        validate: () => ({
+          issues: Array.from({ length: 1000 }, (_, i) =>
+            i === 0 ? { message: 'm', path } : { message: `${i}` },
+          ),
+        }),
+      },
+    };
+    const { request } = await faked((sockets) => sockets.defineMethod('m', () => 1, { validate }));
+    const { error } = await request('m', {});
+    assert.equal(error.issues.length, 100);
+    const { issues, message } = JSON.parse(JSON.stringify(error));
+    assert.deepEqual(issues[0], { message: 'm', path: ['a', 0, 'Symbol(s)', 'b', 1] });
+    assert.deepEqual(issues[1], { message: '1', path: [] });
+    assert.equal(message, 'The arguments are invalid: a.0.Symbol(s).b.1: m');
+  });
+});
+
 describe('options of defineMethod()', () => {
   const impossible = [
     [{ authorise: () => true }, 'UNKNOWN_OPTION', 'authorise'],

@@ -66,13 +66,23 @@ function visit(host) {
     ' emit getProfile {} {"name":"Ada","email":"ada@example.com","id":1}',
     ' emit findBooks {"author":"Mary Shelley"} ' +
       '{"title":"Frankenstein","author":"Mary Shelley","year":1818,"id":1} and 1 more',
+    ' emit Book.find {"filter":{"fields":["title"],"limit":1}} {"title":"Frankenstein"}',
+    ' emit Customer.findById {"id":1} {"name":"Ada","email":"ada@example.com","id":1}',
+    ' emit Book.create {"data":{"title":"Emma"}} {"error":{"statusCode":401,"name":"Error",' +
+      '"message":"Authorization Required","code":"AUTHORIZATION_REQUIRED"}}',
+    ' emit Book.changes {"args":{"where":{"year":1859}}} subscription 1',
+    ' emit addBook {"title":"Emma","author":"Jane Austen","year":1815} ' +
+      '{"title":"Emma","author":"Jane Austen","year":1815,"id":5}',
+    ' emit addBook {"title":"Adam Bede","author":"George Eliot","year":1859} ' +
+      '{"title":"Adam Bede","author":"George Eliot","year":1859,"id":6}',
+    ' on Book.changes create ' + '{"title":"Adam Bede","author":"George Eliot","year":1859,"id":6}',
     'A stranger',
     ' POST /api/Customers/login (guess) 401, login failed',
     ' connect socket ID',
     ' emit authentication {"id":"made-u…","userId":1} ' +
       'unauthorized: access token unknown or expired',
     ' acknowledge the refusal disconnected: io server disconnect',
-    'All 9 steps went as they should.',
+    'All 16 steps went as they should.',
   ];
 }
 

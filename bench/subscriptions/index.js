@@ -81,9 +81,9 @@ async function measureMemory(rounds) {
       for (const server of OURS) {
         const found = await held(server, what);
         memory[what.name][server].push(found);
-        const { rss, heap, outside } = found;
+        const { heap, allocated } = found;
         console.log(
-          `${what.title}, ${server}: ${rss} bytes resident, ${heap} in the heap, ${outside} outside`,
+          `${what.title}, ${server}: ${heap} bytes in the heap, ${allocated} outside of it`,
         );
       }
     }

@@ -2,13 +2,18 @@
 
 // What idle subscriptions take of memory, and whether anything is left of those that have ended.
 //
-// Memory: clients connect and authenticate; garbage is collected and memory is read; all of them
-// subscribe; garbage is collected and memory is read again. What the process gained is divided by the
-// number of subscriptions. No source yields anything.
+// Memory: clients connect and authenticate; a fifth of the subscriptions is made, so that code is compiled
+// and tables have a size; garbage is collected and memory is read; the others are made; and again. What was
+// gained is divided by the number of those. No source yields anything. Bytes that are allocated outside of
+// V8's heap are counted by `malloc-count.c`: resident memory would include what allocators have in reserve.
 //
 // Cycles: clients subscribe and unsubscribe, again and again; memory is read ten times.
 
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { run } = require('../../scripts/steps');
 const { QUESTIONS } = require('../control');
 const { AppProcess } = require('../lib/app-process');
 const { openAll } = require('../nodegen/modes');
@@ -41,6 +46,8 @@ const ROUNDS = 10;
 const WARM = 3;
 /** What may be more than after those rounds: less than 20 bytes for each cycle. */
 const LIMITS = { heapUsed: 2e6, rss: 16e6 };
+/** Calls at a time. */
+const PARALLEL = 500;
 /** How long memory may take to settle, in ms. */
 const SETTLE = 1500;
 
@@ -90,38 +97,54 @@ async function openClients(port, count) {
 const subscription = (name, key) => JSON.stringify([name, { args: { key } }]);
 
 /**
+ * Builds what counts allocations.
+ * @param {string} folder
+ * @returns {Promise<string>} the library
+ */
+async function buildCounter(folder) {
+  const library = path.join(folder, 'malloc-count.so');
+  const source = path.join(__dirname, 'malloc-count.c');
+  await run('Building malloc-count', 'cc', ['-O2', '-shared', '-fPIC', '-o', library, source]);
+  return library;
+}
+
+/**
  * What one of many idle subscriptions takes.
  * @param {string} server
  * @param {typeof HELD[number]} what
- * @returns {Promise<{ subscriptions: number, rss: number, heap: number, outside: number }>} bytes:
- *   resident, used in V8's heap, and resident outside of it
+ * @returns {Promise<{ subscriptions: number, heap: number, allocated: number }>} bytes: in V8's heap, and
+ *   outside of it
  */
 async function held(server, { sockets, each, isPrivate }) {
-  const app = await AppProcess.run(server, commandOf(server));
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
+  const file = path.join(folder, 'count');
+  const env = { LD_PRELOAD: await buildCounter(folder), MALLOC_COUNT_FILE: file };
+  const app = await AppProcess.run(server, commandOf(server), env);
   const { clients, call } = await openClients(app.port, sockets);
   try {
     const name = isPrivate ? 'silentPrivate' : 'silent';
-    const subscribe = (client, i) => call(client, subscription(name, `key${i}`));
-    await sleep(SETTLE);
-    const before = await app.ask(QUESTIONS.memory);
-    for (let i = 0; i < each; i++) {
-      for (let at = 0; at < clients.length; at += 500) {
-        await Promise.all(clients.slice(at, at + 500).map((client) => subscribe(client, i)));
+    const all = clients.flatMap((client) =>
+      Array.from({ length: each }, (_, i) => [client, subscription(name, `key${i}`)]),
+    );
+    const subscribe = async (list) => {
+      for (let at = 0; at < list.length; at += PARALLEL) {
+        await Promise.all(
+          list.slice(at, at + PARALLEL).map(([client, args]) => call(client, args)),
+        );
       }
-    }
-    await sleep(SETTLE);
-    const after = await app.ask(QUESTIONS.memory);
-    const subscriptions = sockets * each;
-    const gained = (read) => Math.round((read(after) - read(before)) / subscriptions);
-    return {
-      subscriptions,
-      rss: gained(({ rss }) => rss),
-      heap: gained(({ heapUsed }) => heapUsed),
-      outside: gained(({ rss, heapTotal }) => rss - heapTotal),
+      await sleep(SETTLE);
+      const { heapUsed } = await app.ask(QUESTIONS.memory);
+      return { heap: heapUsed, allocated: Number(fs.readFileSync(file).readBigInt64LE()) };
     };
+    const first = all.splice(0, all.length / 5);
+    const before = await subscribe(first);
+    const after = await subscribe(all);
+    const gained = (key) => Math.round((after[key] - before[key]) / all.length);
+    return { subscriptions: all.length, heap: gained('heap'), allocated: gained('allocated') };
   } finally {
     for (const client of clients) client.destroy();
     await app.stop();
+    fs.rmSync(folder, { recursive: true });
   }
 }
 

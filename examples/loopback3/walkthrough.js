@@ -83,6 +83,15 @@ async function call(socket, method, args) {
   return answer;
 }
 
+/** Subscribes to the changes of a model and shows the answer. */
+async function subscribe(socket, name, args) {
+  const { error, result } = await socket.timeout(STEP_TIMEOUT).emitWithAck(name, { args });
+  show(
+    `emit ${name} ${JSON.stringify({ args })}`,
+    error ? error.message : `subscription ${result.subscription}`,
+  );
+}
+
 /** The visit of a customer. */
 async function visit(url) {
   console.log('A customer');
@@ -99,6 +108,23 @@ async function visit(url) {
     books.result?.map((book) => book.title),
     ['Frankenstein', 'The Last Man'],
   );
+
+  // Remote methods of LoopBack, with the access control that they have over REST.
+  const first = await call(socket, 'Book.find', { filter: { fields: ['title'], limit: 1 } });
+  expect('Book.find', first.result, [{ title: 'Frankenstein' }]);
+  const own = await call(socket, 'Customer.findById', { id: token.userId });
+  expect('Customer.findById', own.result?.email, 'ada@example.com');
+  const refused = await call(socket, 'Book.create', { data: { title: 'Emma' } });
+  expect('Book.create', refused.error?.code, 'AUTHORIZATION_REQUIRED');
+
+  // The changes of a model, as they happen.
+  const changed = firstOf(socket, 'Book.changes'); // before subscribing, to miss nothing
+  await subscribe(socket, 'Book.changes', { where: { year: 1859 } });
+  await call(socket, 'addBook', { title: 'Emma', author: 'Jane Austen', year: 1815 });
+  await call(socket, 'addBook', { title: 'Adam Bede', author: 'George Eliot', year: 1859 });
+  const [{ type, data }] = (await changed).args;
+  show('on Book.changes', `${type} ${JSON.stringify(data)}`);
+  expect('Book.changes', [type, data.title], ['create', 'Adam Bede']);
   socket.disconnect();
 }
 

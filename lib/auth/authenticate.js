@@ -9,6 +9,8 @@
 const { ErrorKind, reportError } = require('../calls/handler-errors');
 const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
+const { disconnect, exclude } = require('./exclude');
+const { renewing } = require('./expiry');
 
 const FAILURE = 'Authentication failure';
 
@@ -69,6 +71,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
   // Until it is decided, items of its subscriptions wait.
   const { subscriptions } = host;
   subscriptions?.attemptBegins(loopbackSocket);
+  const renewed = renewing(socket);
   const { fn, self } = resolveHandler(loopbackSocket._auth);
   const settle = (failed, value) => {
     if (failed || !isAccepted(value)) {
@@ -149,6 +152,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
       return;
     }
     host.count(instance, -1);
+    renewed();
     socket.auth = true;
     host.authenticated();
     try {
@@ -190,41 +194,6 @@ function refuse(host, instance, attempt, message) {
   } catch {
     // Not sent: the socket stays pending and ends at its timeout.
   }
-}
-
-/**
- * Disconnects a socket, whatever its `disconnect` or the application's listeners do.
- *
- * @param {object} socket the socket
- * @param {boolean} [close=false] whether to close its connection, with all its namespaces
- * @returns {void}
- */
-function disconnect(socket, close = false) {
-  try {
-    if (close) {
-      socket.disconnect(true);
-    } else {
-      socket.disconnect();
-    }
-  } catch {
-    // An emitter that cannot disconnect, or a listener that threw.
-  }
-}
-
-/**
- * Tells a client why it is turned away, and ends its connection.
- *
- * @param {object} socket the socket
- * @param {import('../errors').LoopbackSocketError} error why
- * @returns {void}
- */
-function exclude(socket, { message, code }) {
-  try {
-    socket.emit('unauthorized', { message, code });
-  } catch {
-    // A listener of an emitter that only looks like a socket; it is not for us to handle.
-  }
-  disconnect(socket, true);
 }
 
 /**
@@ -307,20 +276,30 @@ const lastExposed = new WeakMap();
  *   one list for all sockets that authenticate while they stay the same
  */
 function methodsOf(loopbackSocket) {
-  const own = ownMethodsOf(loopbackSocket);
   const { _definitions: definitions } = loopbackSocket;
   const { exposures } = definitions;
   if (exposures.length === 0) {
-    return own;
+    return ownMethodsOf(loopbackSocket);
   }
-  const parts = [own, ...exposures.map((exposure) => exposure.methods())];
+  // First, because they define subscriptions.
+  const exposed = exposures.map((exposure) => exposure.methods());
+  const parts = [ownMethodsOf(loopbackSocket), ...exposed];
   const last = lastExposed.get(loopbackSocket);
   if (last?.parts.length === parts.length && parts.every((part, i) => part === last.parts[i])) {
     return last.methods;
   }
-  const names = new Set(own.map(({ name }) => name));
+  const own = [];
   const onDemand = new Map();
-  for (const { name, fn } of parts.slice(1).flat()) {
+  for (const method of parts[0]) {
+    const { name, subscription } = method;
+    if (exposures.some(({ subscriptions }) => subscriptions.has(subscription))) {
+      onDemand.set(name, method);
+    } else {
+      own.push(method);
+    }
+  }
+  const names = new Set(own.map(({ name }) => name));
+  for (const { name, fn } of exposed.flat()) {
     // A method of the application's own goes before a remote method of that name.
     if (!names.has(name) && !onDemand.has(name)) {
       onDemand.set(name, bound(name, fn, null, {}));
@@ -374,4 +353,4 @@ function ownMethodsOf(loopbackSocket) {
   return methods;
 }
 
-module.exports = { authenticate, disconnect, exclude };
+module.exports = { authenticate };

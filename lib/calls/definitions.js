@@ -12,6 +12,22 @@ const { NameInUseError } = require('../errors');
 /** How errors of handlers are sent: as in 0.4, by their own fields, or by message and code. */
 const ERRORS = Object.freeze({ FIELDS: 'fields', MESSAGE: 'message' });
 
+/**
+ * A socket that has authenticated with an instance.
+ *
+ * @typedef {object} Authenticated
+ * @property {object} socket the socket
+ * @property {unknown} credentials those that it has authenticated with last
+ * @property {{endAll: (instance: object, reason: string) => void}} [subscriptions] its subscriptions
+ */
+
+/**
+ * @template T
+ * @typedef {object} ServedHost
+ * @property {WeakRef<T>} target what an instance was started on; the instance does not keep it alive
+ * @property {(target: T, instance: object) => Iterable<Authenticated>} authenticated gives its sockets
+ */
+
 class Definitions {
   /** @type {Map<string, import('./method-options').MethodOptions>} the options of methods that have any, by name */
   methodOptions = new Map();
@@ -26,10 +42,12 @@ class Definitions {
   interceptors = [];
   /** @type {readonly Function[]} what is told of errors of handlers; replaced, never changed */
   errorListeners = [];
-  /** @type {{methods: () => readonly object[]}[]} the remote methods of LoopBack applications */
+  /** @type {import('../loopback3/expose').ExposedModels[]} the remote methods of LoopBack applications */
   exposures = [];
   /** How errors are sent, one of `ERRORS`. */
   errors;
+  /** @type {ServedHost<any>[]} what the instance was started on */
+  #hosts = [];
   /** Whether its methods without options run without anything around them. */
   isPlain;
 
@@ -82,6 +100,36 @@ class Definitions {
       this.errorListeners = this.errorListeners.filter((other) => other !== entry);
       this.#observe();
     };
+  }
+
+  /**
+   * The instance begins to serve sockets.
+   *
+   * @template {object} T
+   * @param {T} target what knows the sockets; the same one may be given again
+   * @param {(target: T, instance: object) => Iterable<Authenticated>} authenticated gives its sockets that
+   *   have authenticated with an instance
+   * @returns {void}
+   */
+  addHost(target, authenticated) {
+    this.#hosts = this.#hosts.filter((host) => {
+      const known = host.target.deref();
+      return known !== undefined && known !== target;
+    });
+    this.#hosts.push({ target: new WeakRef(target), authenticated });
+  }
+
+  /**
+   * @param {object} instance the instance that this is of
+   * @returns {Iterable<Authenticated>} all sockets that have authenticated with it, wherever it was started
+   */
+  *authenticated(instance) {
+    for (const { target, authenticated } of this.#hosts) {
+      const host = target.deref();
+      if (host !== undefined) {
+        yield* authenticated(host, instance);
+      }
+    }
   }
 
   /**

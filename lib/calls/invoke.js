@@ -209,7 +209,7 @@ function answer(ack, failed, value, encodable = (it) => it) {
     ack(failed ? { error: sent } : { result: sent });
     return undefined;
   } catch (cause) {
-    value = new UnsendableValueError(cause);
+    value = cause instanceof UnsendableValueError ? cause : new UnsendableValueError(cause);
   }
   try {
     ack({ error: { code: value.code, message: value.message } });

@@ -33,7 +33,9 @@ const NO_REQUEST = Object.freeze({});
  *
  * @typedef {object} CallHost
  * @property {object} socket the socket that handlers get
- * @property {import('./socket-calls').SocketCalls} calls its calls, made on first use
+ * @property {boolean} hasEnded whether it is gone
+ * @property {import('./socket-calls').SocketCalls} calls its calls, made when they are asked for
+ * @property {() => void} releaseCalls drops them if there is nothing to keep
  * @property {(name: string) => boolean} isListenedTo whether the application has a listener of its own for
  *   an event of the socket
  * @property {Subscriber} [subscriber] subscribes, and ends subscriptions
@@ -104,6 +106,10 @@ class Call {
 class Execution {
   /** @type {string | number | undefined} what the client named it */
   id;
+  /** @type {Execution | undefined} the neighbours among the calls of its socket */
+  previous;
+  /** @type {Execution | undefined} */
+  next;
   /** @type {import('./socket-calls').Usage | undefined} what it counts for */
   usage;
   #host;
@@ -172,11 +178,10 @@ class Execution {
    * @returns {void}
    */
   run(id) {
-    const { calls } = this.#host;
-    if (calls.hasEnded) {
+    if (this.#host.hasEnded) {
       return;
     }
-    const refusal = calls.enter(this, id);
+    const refusal = this.#host.calls.enter(this, id);
     if (refusal !== undefined) {
       this.#isOver = true;
       this.#settle(true, refusal);
@@ -335,7 +340,9 @@ class Execution {
       },
       (error) => {
         finish(true, error);
-        inner?.then((prepared) => this.#host.subscriber?.dispose(prepared), ignore);
+        if (isSubscription) {
+          inner?.then((prepared) => this.#host.subscriber.dispose(prepared), ignore);
+        }
       },
     );
   }
@@ -481,6 +488,7 @@ class Execution {
     clearTimeout(this.#timer);
     if (this.#isCounted) {
       this.#host.calls.leave(this);
+      this.#host.releaseCalls();
     }
   }
 
@@ -544,7 +552,7 @@ function runCall(host, instance, method, request, settle) {
       settle(
         false,
         control === 'cancel'
-          ? host.calls.cancel(request.args)
+          ? cancel(host, request.args)
           : host.subscriber.unsubscribe(request.args),
       );
     }
@@ -557,6 +565,18 @@ function runCall(host, instance, method, request, settle) {
   } else {
     execution.run(idOf(request.options));
   }
+}
+
+/**
+ * @param {CallHost} host a socket
+ * @param {unknown} id what its client named a call
+ * @returns {boolean} whether there was such a call
+ */
+function cancel(host, id) {
+  const { calls } = host;
+  const isCancelled = calls.cancel(id);
+  host.releaseCalls();
+  return isCancelled;
 }
 
 /**

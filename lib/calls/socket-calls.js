@@ -1,8 +1,9 @@
 'use strict';
 
 /**
- * The calls of one socket that can be aborted, and how often it calls: for methods with options, and for
- * whatever interceptors run around. Nothing is kept for a socket that makes no such call.
+ * The calls of one socket that can be aborted, and how often it calls: for methods with options, for
+ * subscriptions until they are answered, and for whatever interceptors run around. Nothing is kept for a socket
+ * without such calls, unless a method counts how often it is called.
  *
  * What must stay true: what a client can make the server keep here is bounded, and found in maps.
  */
@@ -31,13 +32,19 @@ const MAX_ID_LENGTH = 128;
  */
 
 class SocketCalls {
-  /** @type {Set<import('./run-call').Execution>} those that are not over */
-  #running = new Set();
-  /** @type {Map<string | number, import('./run-call').Execution>} those that its client can cancel, by its id */
-  #byId = new Map();
-  /** @type {Map<import('./definitions').Definitions, Map<string, Usage>>} by instance and method */
-  #usages = new Map();
-  #hasEnded = false;
+  /** @type {import('./run-call').Execution | undefined} the last call that is not over; each knows the one before */
+  #last;
+  #count = 0;
+  /** @type {Map<string | number, import('./run-call').Execution> | undefined} those that its client can cancel,
+   *    by its id */
+  #byId;
+  /** @type {Map<import('./definitions').Definitions, Map<string, Usage>> | undefined} by instance and method */
+  #usages;
+
+  /** @returns {boolean} whether there is nothing to keep */
+  get isEmpty() {
+    return this.#count === 0 && this.#usages === undefined;
+  }
 
   /**
    * A call begins.
@@ -47,7 +54,7 @@ class SocketCalls {
    * @returns {import('../errors').CallError | undefined} why it is refused
    */
   enter(execution, id) {
-    if (this.#running.size >= MAX_CALLS) {
+    if (this.#count >= MAX_CALLS) {
       return new TooManyCallsError();
     }
     const { options } = execution;
@@ -63,10 +70,11 @@ class SocketCalls {
       usage.running += 1;
       execution.usage = usage;
     }
-    this.#running.add(execution);
+    this.#add(execution);
     if (isId(id)) {
       execution.id = id;
       // A client that gives one id to two calls can cancel the later one.
+      this.#byId ??= new Map();
       this.#byId.set(id, execution);
     }
     return undefined;
@@ -79,10 +87,46 @@ class SocketCalls {
    * @returns {void}
    */
   leave(execution) {
-    this.#running.delete(execution);
-    if (execution.id !== undefined && this.#byId.get(execution.id) === execution) {
+    this.#remove(execution);
+    if (execution.id !== undefined && this.#byId?.get(execution.id) === execution) {
       this.#byId.delete(execution.id);
+      if (this.#byId.size === 0) {
+        this.#byId = undefined;
+      }
     }
+  }
+
+  /**
+   * @param {import('./run-call').Execution} execution a call that begins
+   * @returns {void}
+   */
+  #add(execution) {
+    execution.previous = this.#last;
+    if (this.#last !== undefined) {
+      this.#last.next = execution;
+    }
+    this.#last = execution;
+    this.#count += 1;
+  }
+
+  /**
+   * @param {import('./run-call').Execution} execution a call that is over
+   * @returns {void}
+   */
+  #remove(execution) {
+    const { previous, next } = execution;
+    if (previous !== undefined) {
+      previous.next = next;
+    }
+    if (next === undefined) {
+      this.#last = previous;
+    } else {
+      next.previous = previous;
+    }
+    // What is kept by a handler that never ends must not keep others.
+    execution.previous = undefined;
+    execution.next = undefined;
+    this.#count -= 1;
   }
 
   /**
@@ -92,7 +136,7 @@ class SocketCalls {
    * @returns {boolean} whether there was such a call
    */
   cancel(id) {
-    const execution = this.#byId.get(id);
+    const execution = this.#byId?.get(id);
     execution?.abort(new CallCancelledError());
     return execution !== undefined;
   }
@@ -103,17 +147,13 @@ class SocketCalls {
    * @returns {void}
    */
   end() {
-    this.#hasEnded = true;
-    const reason = this.#running.size > 0 ? new DisconnectedError() : undefined;
-    for (const execution of this.#running) {
-      execution.abort(reason);
+    if (this.#last !== undefined) {
+      const reason = new DisconnectedError();
+      while (this.#last !== undefined) {
+        this.#last.abort(reason);
+      }
     }
-    this.#usages.clear();
-  }
-
-  /** @returns {boolean} whether the socket has ended */
-  get hasEnded() {
-    return this.#hasEnded;
+    this.#usages = undefined;
   }
 
   /**
@@ -121,6 +161,7 @@ class SocketCalls {
    * @returns {Usage} what the socket uses of its method
    */
   #usageOf({ definitions, name, options }) {
+    this.#usages ??= new Map();
     let byName = this.#usages.get(definitions);
     if (byName === undefined) {
       this.#usages.set(definitions, (byName = new Map()));

@@ -10,12 +10,14 @@
  */
 
 const { Session } = require('../native/binding');
-const { authenticate, disconnect, exclude } = require('../auth/authenticate');
+const { authenticate } = require('../auth/authenticate');
+const { disconnect, exclude } = require('../auth/exclude');
+const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastGate } = require('./broadcast-gate');
 const { corkFlushes } = require('./cork');
 const { TooManyPendingError } = require('../errors');
-const { EMITTER_EVENTS } = require('../events');
+const { EMITTER_EVENTS, guarded } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
 const { SocketCalls } = require('../calls/socket-calls');
@@ -42,6 +44,23 @@ const AUTH = {
     }
   },
 };
+
+/** `socket.expires`: until when the client is authenticated. */
+const EXPIRES = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return expiresOf(this);
+  },
+  set(value) {
+    if (hostedSockets.has(this)) {
+      setExpires(this, value);
+    }
+  },
+};
+
+/** @type {WeakMap<object, Set<HostedSocket>>} the authenticated sockets of each instance */
+const authenticatedSockets = new WeakMap();
 
 /** @type {WeakSet<Function>} the listeners of control events, which are no listeners of the application */
 const controlListeners = new WeakSet();
@@ -96,9 +115,11 @@ function serve(io, loopbackSocket, options) {
   gate.gateNamespaces(options.open);
   const limits = new AuthenticationLimits(options);
   const timeout = delayOf(loopbackSocket._timeout);
+  loopbackSocket._definitions.addHost(authenticatedWith(loopbackSocket), entriesOf);
   io.on('connection', (socket) => {
     let hosted = hostedSockets.get(socket);
     if (hosted === undefined) {
+      const { expires } = socket;
       watchAuth(socket);
       if (socket.connected === false) {
         // Disconnected by a listener before ours: its `disconnect` event is over.
@@ -106,6 +127,8 @@ function serve(io, loopbackSocket, options) {
       }
       hosted = new HostedSocket(socket, io);
       hostedSockets.set(socket, hosted);
+      // Middleware of the application may have set it.
+      guarded(() => setExpires(socket, expires));
     }
     hosted.serve(loopbackSocket, timeout, gate, limits);
   });
@@ -173,8 +196,29 @@ class HostedSocket {
 
   /** @returns {SocketCalls} the calls of the socket that can be aborted */
   get calls() {
-    this.#calls ??= new SocketCalls();
+    if (this.#calls === undefined) {
+      this.#calls = new SocketCalls();
+      if (this.#ended) {
+        this.#calls.end();
+      }
+    }
     return this.#calls;
+  }
+
+  /** @returns {boolean} whether the socket is gone */
+  get hasEnded() {
+    return this.#ended;
+  }
+
+  /**
+   * Drops them if there is nothing to keep: the socket may be idle for hours.
+   *
+   * @returns {void}
+   */
+  releaseCalls() {
+    if (this.#calls?.isEmpty) {
+      this.#calls = undefined;
+    }
   }
 
   /** @returns {SocketSubscriptions} the subscriptions of the socket */
@@ -300,8 +344,9 @@ class HostedSocket {
     if (serving === undefined) {
       return;
     }
-    const { bindings } = serving;
+    const { bindings, loopbackSocket } = serving;
     serving.credentials = credentials;
+    authenticatedWith(loopbackSocket).add(this);
     for (const binding of bindings.values()) {
       binding.method = undefined;
     }
@@ -552,7 +597,9 @@ class HostedSocket {
     this.#ended = true;
     this.session.disconnected();
     this.#settle();
+    clearExpires(this.socket);
     for (const serving of this.#servings.values()) {
+      authenticatedWith(serving.loopbackSocket).delete(this);
       for (const binding of serving.bindings.values()) {
         Object.assign(binding, { method: undefined, credentials: undefined });
       }
@@ -571,7 +618,31 @@ class HostedSocket {
 }
 
 /**
- * Gives a socket its `auth`, `false` for now.
+ * @param {import('../loopback-socket')} loopbackSocket an instance
+ * @returns {Set<HostedSocket>} the sockets that have authenticated with it
+ */
+function authenticatedWith(loopbackSocket) {
+  let sockets = authenticatedSockets.get(loopbackSocket);
+  if (sockets === undefined) {
+    authenticatedSockets.set(loopbackSocket, (sockets = new Set()));
+  }
+  return sockets;
+}
+
+/**
+ * @param {Set<HostedSocket>} sockets the sockets that have authenticated with an instance
+ * @param {import('../loopback-socket')} instance the instance
+ * @returns {Iterable<import('../calls/definitions').Authenticated>} what the instance needs to know of them
+ */
+function* entriesOf(sockets, instance) {
+  for (const hosted of sockets) {
+    const { socket, subscriptions } = hosted;
+    yield { socket, credentials: hosted.credentialsOf(instance), subscriptions };
+  }
+}
+
+/**
+ * Gives a socket its `auth`, `false` for now, and its `expires`.
  *
  * @param {object} socket the server's socket
  * @returns {void}
@@ -584,6 +655,11 @@ function watchAuth(socket) {
   } catch {
     // An emitter that defines its `auth` itself.
     socket.auth = false;
+  }
+  try {
+    Object.defineProperty(socket, 'expires', EXPIRES);
+  } catch {
+    // An emitter that defines its `expires` itself.
   }
 }
 

@@ -99,6 +99,15 @@ class HostedEngine {
   }
 }
 
+/**
+ * A subscriber of a channel.
+ *
+ * @typedef {object} Recipient
+ * @property {object} socket the socket
+ * @property {number} number its subscription
+ * @property {number[]} acks the ids with which the client is to acknowledge items; the server waits for them
+ */
+
 class Channel {
   #engine;
   #core;
@@ -108,7 +117,7 @@ class Channel {
   /** The offset of the first of them. */
   #first = 0;
   #last = 0;
-  /** @type {Map<number, {socket: object, number: number}>} by what the core knows them by */
+  /** @type {Map<number, Recipient>} by what the core knows them by */
   #subscribers = new Map();
   /** @type {number[][]} what the core has decided and is not done yet */
   #reports = [];
@@ -123,6 +132,11 @@ class Channel {
     this.#engine = engine;
     this.#ackTimeout = options.ackTimeout;
     this.#core = new Core(options);
+  }
+
+  /** @returns {boolean} whether it can be used, as the channels of a native server can until that is closed */
+  get isOpen() {
+    return true;
   }
 
   /**
@@ -154,7 +168,7 @@ class Channel {
    */
   add(socket, number, from) {
     const key = this.#engine.keyFor(socket, number);
-    this.#subscribers.set(key, { socket, number });
+    this.#subscribers.set(key, { socket, number, acks: [] });
     this.#carryOut(this.#core.add(key, from, performance.now()));
   }
 
@@ -217,7 +231,8 @@ class Channel {
    * @returns {void}
    */
   #forget(key) {
-    const { socket, number } = this.#subscribers.get(key);
+    const { socket, number, acks } = this.#subscribers.get(key);
+    acks.forEach((id) => dropAck(socket, id));
     this.#subscribers.delete(key);
     this.#engine.forget(socket, number);
   }
@@ -255,18 +270,31 @@ class Channel {
   /**
    * @param {number} kind the `ChannelReport`
    * @param {number} key the subscriber, as the core knows it
-   * @param {{socket: object, number: number}} subscriber the same
+   * @param {Recipient} subscriber the same
    * @param {number} a the offset of an item, a count, or a `SubscriptionEnd`
    * @param {number} b the number of an acknowledgement request, or `NONE`
    * @returns {void}
    */
-  #carryOutOne(kind, key, { socket, number }, a, b) {
+  #carryOutOne(kind, key, { socket, number, acks }, a, b) {
     if (kind === DELIVER) {
-      const acknowledged =
-        b === NONE
-          ? undefined
-          : () => this.#carryOut(this.#core.acknowledge(key, b, performance.now()));
-      send(socket, this.#items.get(a), acknowledged);
+      const event = this.#items.get(a);
+      if (b === NONE) {
+        send(socket, event);
+        return;
+      }
+      const sent = { id: undefined };
+      const acknowledged = () => {
+        const index = acks.indexOf(sent.id);
+        if (index >= 0) {
+          acks.splice(index, 1);
+        }
+        this.#carryOut(this.#core.acknowledge(key, b, performance.now()));
+      };
+      send(socket, event, acknowledged);
+      sent.id = lastAck(socket, acknowledged);
+      if (sent.id !== undefined) {
+        acks.push(sent.id);
+      }
     } else if (kind === CREDIT) {
       this.#engine.reports.credit(socket, number, a);
     } else {
@@ -330,6 +358,36 @@ function send(socket, event, acknowledged) {
     }
   } catch {
     // A listener of an emitter that only looks like a socket; it is not for us to handle.
+  }
+}
+
+/**
+ * @param {object} socket the server's socket
+ * @param {Function} callback what is called when the client acknowledges the event that was sent last
+ * @returns {number | undefined} the id of the acknowledgement; `undefined` if there is no telling
+ */
+function lastAck(socket, callback) {
+  // Socket.IO 2 has `ids` and an object, 3 and 4 have `_ids` and a Map.
+  const { ids, _ids: next = ids } = Object(socket.nsp);
+  const id = next - 1;
+  const { acks } = socket;
+  const found = acks instanceof Map ? acks.get(id) : acks?.[id];
+  return found === callback ? id : undefined;
+}
+
+/**
+ * The server need not wait for an acknowledgement any more: clients that never acknowledge make it keep
+ * nothing for subscriptions that have ended.
+ *
+ * @param {object} socket the server's socket
+ * @param {number} id the id of the acknowledgement
+ * @returns {void}
+ */
+function dropAck({ acks }, id) {
+  if (acks instanceof Map) {
+    acks.delete(id);
+  } else if (acks !== undefined) {
+    delete acks[id];
   }
 }
 

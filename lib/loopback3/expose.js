@@ -19,6 +19,7 @@ const {
   UnsupportedRemoteMethodError,
 } = require('../errors');
 const { tokenOfSocket } = require('./access-token');
+const { ModelChanges, changeMethodsOf } = require('./changes');
 const { callRemoteMethod } = require('./remote-call');
 const { aliasesOf, refusalOf, remoteMethodsOf, sharedMethodsOf } = require('./remote-methods');
 
@@ -47,24 +48,31 @@ const RULES = {
 };
 
 /**
- * The remote methods of one application that an instance exposes.
+ * The remote methods of one application that an instance exposes, and the subscriptions to the changes of its
+ * models.
  */
 class ExposedModels {
+  /** @type {Set<object>} the definitions of its subscriptions */
+  subscriptions = new Set();
+  #instance;
   #app;
   #selection;
-  #accessToken;
+  #exposure;
   /** The handler of REST that `#methods` is for. */
   #handler;
   #methods = [];
 
   /**
+   * @param {import('../loopback-socket')} instance what exposes them
    * @param {object} app the LoopBack application
    * @param {object} options checked
    */
-  constructor(app, { models, methods, accessToken }) {
+  constructor(instance, app, { models, methods, accessToken }) {
+    this.#instance = instance;
     this.#app = app;
     this.#selection = { models, methods };
-    this.#accessToken = accessToken;
+    this.#exposure = { app, accessToken };
+    this.#defineChanges();
   }
 
   /**
@@ -80,6 +88,7 @@ class ExposedModels {
         const remotes = remoteMethodsOf(this.#app, handler.adapter, this.#selection);
         this.#methods = remotes.map((remote) => this.#bind(remote));
         this.#handler = handler;
+        this.#defineChanges();
       }
     } catch (error) {
       // REST cannot be served either, and a client that authenticates is not to blame.
@@ -93,17 +102,66 @@ class ExposedModels {
    * @returns {{name: string, fn: Function}} it as a method of the instance
    */
   #bind(remote) {
-    const exposure = { app: this.#app, accessToken: this.#accessToken };
     const fn = (socket, credentials, args) =>
-      callRemoteMethod(exposure, remote, socket, credentials, args);
+      callRemoteMethod(this.#exposure, remote, socket, credentials, args);
     return { name: remote.name, fn };
+  }
+
+  /**
+   * Defines the subscriptions of models that have come, and removes those of models whose changes the
+   * application shares no more.
+   *
+   * @returns {void}
+   */
+  #defineChanges() {
+    const { _definitions: definitions, _methods: methods } = this.#instance;
+    const selected = changeMethodsOf(this.#app)
+      .map(({ method, isShared }) => ({
+        changes: new ModelChanges(this.#exposure, method),
+        isShared,
+      }))
+      .filter((found) => this.#hasSelected(found));
+    const names = new Set(selected.map(({ changes }) => changes.name));
+    for (const definition of this.subscriptions) {
+      if (definitions.subscriptions.get(definition.name) !== definition) {
+        this.subscriptions.delete(definition);
+      } else if (!names.has(definition.name)) {
+        this.subscriptions.delete(definition);
+        this.#instance.removeSubscription(definition.name);
+      }
+    }
+    for (const { changes } of selected) {
+      const { name } = changes;
+      // A method or subscription of the application's own goes before.
+      if (!definitions.subscriptions.has(name) && !Object.hasOwn(methods, name)) {
+        const { handler, options } = changes.definition;
+        this.#instance.defineSubscription(name, handler, options);
+        this.subscriptions.add(definitions.subscriptions.get(name));
+      }
+    }
+  }
+
+  /**
+   * @param {object} found the changes of a model
+   * @param {ModelChanges} found.changes what they are
+   * @param {boolean} found.isShared whether REST has them
+   * @returns {boolean} whether they are exposed
+   */
+  #hasSelected({ changes, isShared }) {
+    const { models, methods } = this.#selection;
+    if (methods?.has(changes.name)) {
+      return true;
+    }
+    return (
+      isShared && (models === undefined ? methods === undefined : models.has(changes.modelName))
+    );
   }
 }
 
 /**
  * Exposes the remote methods of an application.
  *
- * @param {import('../calls/definitions').Definitions} definitions of the instance
+ * @param {import('../loopback-socket')} instance what exposes them
  * @param {unknown} app a LoopBack 3 application
  * @param {unknown} [given] options
  * @returns {void}
@@ -112,7 +170,7 @@ class ExposedModels {
  *   does not have
  * @throws {UnsupportedRemoteMethodError} if an option names a method that cannot be called over a socket
  */
-function exposeModels(definitions, app, given) {
+function exposeModels(instance, app, given) {
   if (!isApplication(app)) {
     throw new InvalidApplicationError(app);
   }
@@ -123,7 +181,8 @@ function exposeModels(definitions, app, given) {
     'the second argument of exposeModels()',
   );
   checkSelection(app, options);
-  definitions.exposures.push(new ExposedModels(app, options));
+  const { _definitions: definitions } = instance;
+  definitions.exposures.push(new ExposedModels(instance, app, options));
 }
 
 /**
@@ -157,7 +216,13 @@ function checkSelection(app, { models, methods }) {
   for (const method of shared) {
     [...aliasesOf(method), method.stringName].forEach((name) => byName.set(name, method));
   }
+  const changes = new Set(
+    changeMethodsOf(app).map(({ method }) => `${method.sharedClass.name}.changes`),
+  );
   for (const name of methods ?? []) {
+    if (changes.has(name)) {
+      continue;
+    }
     const method = byName.get(name);
     if (method === undefined) {
       throw new InvalidOptionError(

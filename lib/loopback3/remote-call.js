@@ -197,4 +197,4 @@ function isNamed(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-module.exports = { callRemoteMethod, plainOf, restError, statusError };
+module.exports = { callRemoteMethod, restError, runInContext };

@@ -5,7 +5,7 @@
  * and connections may end while an event is on its way.
  */
 
-const { exclude } = require('../auth/authenticate');
+const { exclude } = require('../auth/exclude');
 const { isAuthenticationRemoved } = require('./loopback-listeners');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');

@@ -60,8 +60,29 @@ class MethodCalls {
 
   /** @returns {SocketCalls} its calls that can be aborted */
   get calls() {
-    this.#calls ??= new SocketCalls();
+    if (this.#calls === undefined) {
+      this.#calls = new SocketCalls();
+      if (!this.#socket.connected) {
+        this.#calls.end();
+      }
+    }
     return this.#calls;
+  }
+
+  /** @returns {boolean} whether the socket is gone */
+  get hasEnded() {
+    return !this.#socket.connected;
+  }
+
+  /**
+   * Drops them if there is nothing to keep: the socket may be idle for hours.
+   *
+   * @returns {void}
+   */
+  releaseCalls() {
+    if (this.#calls?.isEmpty) {
+      this.#calls = undefined;
+    }
   }
 
   /** @returns {SocketSubscriptions} its subscriptions */

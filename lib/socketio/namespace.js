@@ -130,6 +130,7 @@ class Namespace extends EventEmitter {
     }
     this._instances = [...this._instances, instance];
     this._limits = [...this._limits, new AuthenticationLimits(options)];
+    instance._definitions.addHost(this, authenticatedWith);
   }
 
   /**
@@ -399,5 +400,19 @@ refuse(Namespace.prototype, {
   origins: 'the option `cors`',
   authorization: 'io.use((socket, next) => …)',
 });
+
+/**
+ * @param {Namespace} namespace a namespace
+ * @param {import('../loopback-socket')} instance a LoopbackSocket that serves it
+ * @returns {Iterable<import('../calls/definitions').Authenticated>} its sockets that have authenticated with it
+ */
+function* authenticatedWith(namespace, instance) {
+  for (const socket of namespace._connected()) {
+    const bound = socket._bound[socket._instances.indexOf(instance)];
+    if (bound !== undefined) {
+      yield { socket, credentials: bound.credentials, subscriptions: socket._subscriptions };
+    }
+  }
+}
 
 module.exports = { Namespace };

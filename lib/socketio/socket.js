@@ -16,6 +16,7 @@ const {
 } = require('../events');
 const { handshakeOf } = require('./handshake');
 const { InvalidCallbackError } = require('../errors');
+const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
 const { MethodCalls } = require('./method-calls');
 const {
   countOwn,
@@ -132,6 +133,22 @@ class Socket extends EventEmitter {
     if (isExempted && this.connected) {
       this.nsp._link.native.exempt(this._number);
       this._connection.authenticated(this);
+    }
+  }
+
+  /**
+   * Until when the client is authenticated: if it has not authenticated again by then, its connection is
+   * closed.
+   *
+   * @returns {Date | number | null} what the application has set
+   */
+  get expires() {
+    return expiresOf(this);
+  }
+
+  set expires(date) {
+    if (!this.#isEnding) {
+      setExpires(this, date);
     }
   }
 
@@ -527,6 +544,7 @@ class Socket extends EventEmitter {
     const reason = this._connection.protocol === 3 ? data || message : { message, data };
     this.#commands.refuse(this._number, reason);
     this.leaveAll();
+    clearExpires(this);
     this.nsp._forget(this);
   }
 
@@ -818,6 +836,7 @@ class Socket extends EventEmitter {
     if (this.#isEnding) {
       return;
     }
+    clearExpires(this);
     if (!this.connected) {
       this.#isEnding = true;
       this.#leaveRooms(false);

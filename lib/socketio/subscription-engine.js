@@ -77,6 +77,7 @@ class SubscriptionEngine {
 class Channel {
   #link;
   #number;
+  #commands;
 
   /**
    * @param {import('./namespace').Namespace} namespace whose sockets subscribe
@@ -86,6 +87,7 @@ class Channel {
     link.channels += 1;
     this.#link = link;
     this.#number = link.channels;
+    this.#commands = link.commands;
     const { window, history, maxQueuedBytes, overflow, ackTimeout, reportsCredit } = options;
     link.commands?.defineChannel(this.#number, index, {
       window,
@@ -97,6 +99,16 @@ class Channel {
     });
   }
 
+  /** @returns {import('../native/command-writer').CommandWriter | undefined} those of its server, while that runs */
+  get #usable() {
+    return this.isOpen ? this.#commands : undefined;
+  }
+
+  /** @returns {boolean} whether the native server that it was opened on is still there */
+  get isOpen() {
+    return this.#commands !== undefined && this.#commands === this.#link.commands;
+  }
+
   /**
    * Publishes an item.
    *
@@ -106,7 +118,7 @@ class Channel {
    * @throws {UnsendableValueError} if an argument cannot be sent; nothing is published then
    */
   publish(offset, args) {
-    this.#link.commands?.publish(this.#number, offset, args);
+    this.#usable?.publish(this.#number, offset, args);
   }
 
   /**
@@ -118,7 +130,7 @@ class Channel {
    * @returns {void}
    */
   add(socket, subscription, from) {
-    this.#link.commands?.subscribe(socket._number, subscription, this.#number, from);
+    this.#usable?.subscribe(socket._number, subscription, this.#number, from);
   }
 
   /**
@@ -130,7 +142,7 @@ class Channel {
    * @returns {void}
    */
   hold(socket, subscription, isHeld) {
-    this.#link.commands?.hold(socket._number, subscription, isHeld);
+    this.#usable?.hold(socket._number, subscription, isHeld);
   }
 
   /**
@@ -141,7 +153,7 @@ class Channel {
    * @returns {void}
    */
   remove(socket, subscription) {
-    this.#link.commands?.unsubscribe(socket._number, subscription);
+    this.#usable?.unsubscribe(socket._number, subscription);
   }
 
   /**
@@ -150,7 +162,7 @@ class Channel {
    * @returns {void}
    */
   finish() {
-    this.#link.commands?.finishChannel(this.#number);
+    this.#usable?.finishChannel(this.#number);
   }
 
   /**
@@ -159,7 +171,7 @@ class Channel {
    * @returns {void}
    */
   close() {
-    this.#link.commands?.closeChannel(this.#number);
+    this.#usable?.closeChannel(this.#number);
   }
 }
 

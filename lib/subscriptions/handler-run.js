@@ -61,36 +61,38 @@ class HandlerRun {
    * @param {unknown} after the id of the last item that the client has, if it resumes
    * @param {(failed: boolean, value: unknown, isResumed?: boolean) => void} done receives the source, or the
    *   error; not called once the run has been stopped
+   * @param {(error: unknown) => void} dropped takes errors of the handler that `done` does not get
    * @returns {void}
    */
-  start(handler, args, after, done) {
+  start(handler, args, after, done, dropped) {
     const context = new HandlerContext(after);
     this.#context = context;
     const { fn, self } = resolveHandler(handler);
-    invoke(fn, self, [...args, context], (failed, value) => {
-      if (failed) {
-        if (!this.#isStopped) {
-          done(true, value);
-        }
-        return;
-      }
-      const isResumed = value instanceof ResumedSource;
+    const settle = (failed, value) => {
       let source;
-      try {
-        source = toSource(isResumed ? value.source : value);
-      } catch (error) {
+      let error = value;
+      const isResumed = !failed && value instanceof ResumedSource;
+      if (!failed) {
+        try {
+          source = toSource(isResumed ? value.source : value);
+        } catch (cause) {
+          error = cause;
+        }
+      }
+      if (source === undefined) {
         if (!this.#isStopped) {
           done(true, error);
+        } else if (failed && !isAbort(error)) {
+          dropped(error);
         }
-        return;
-      }
-      if (this.#isStopped) {
+      } else if (this.#isStopped) {
         source.stop();
-        return;
+      } else {
+        this.#source = source;
+        done(false, source, isResumed);
       }
-      this.#source = source;
-      done(false, source, isResumed);
-    });
+    };
+    invoke(fn, self, [...args, context], settle, dropped);
   }
 
   /**
@@ -113,6 +115,18 @@ class HandlerRun {
   /** @returns {boolean} whether nobody needs the source any more */
   get isStopped() {
     return this.#isStopped;
+  }
+}
+
+/**
+ * @param {unknown} error an error
+ * @returns {boolean} whether it is how functions of Node end whose signal is aborted
+ */
+function isAbort(error) {
+  try {
+    return error?.name === 'AbortError';
+  } catch {
+    return false;
   }
 }
 

@@ -54,7 +54,7 @@ class PrivateSource {
   prepare(socket, credentials, args, after, done) {
     this.#socket = socket;
     const { handler } = this.definition;
-    this.#run.start(handler, [socket, credentials, args], after, (failed, value, isResumed) => {
+    const started = (failed, value, isResumed) => {
       if (failed) {
         done(true, value);
       } else {
@@ -62,7 +62,9 @@ class PrivateSource {
         this.#isResumed = isResumed && after !== undefined;
         done(false);
       }
-    });
+    };
+    const dropped = (error) => reportError(this.definition, error, socket);
+    this.#run.start(handler, [socket, credentials, args], after, started, dropped);
   }
 
   /**

@@ -41,6 +41,21 @@ class SharedChannel {
     return this.source.definition;
   }
 
+  /** @returns {boolean} whether its server has not been closed */
+  get isOpen() {
+    return this.#channel.isOpen;
+  }
+
+  /**
+   * Closes it, as its server was closed: it has no subscribers any more.
+   *
+   * @returns {void}
+   */
+  discard() {
+    clearTimeout(this.#timer);
+    this.#close();
+  }
+
   /**
    * @param {number} offset the item's offset
    * @param {unknown} item the item

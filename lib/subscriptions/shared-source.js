@@ -18,12 +18,6 @@ const { reportError } = require('./report');
 /** What a source is doing. */
 const Stage = Object.freeze({ IDLE: 0, RUNNING: 1, ENDED: 2 });
 
-/**
- * How many items in a row are taken from an iterator that always has one, before other events have their
- * turn: promises alone would never let them.
- */
-const ITEMS_IN_A_ROW = 64;
-
 class SharedSource {
   /** Why it has ended, once it has: `end`, `error` or `removed`; and with what error. */
   reason = undefined;
@@ -99,6 +93,11 @@ class SharedSource {
     let opened = 0;
     if (authorizeItem === undefined) {
       channel = this.#channels.get(host.engine);
+      if (channel?.isOpen === false) {
+        // Its server was closed, and has been opened again.
+        channel.discard();
+        channel = undefined;
+      }
       if (channel === undefined) {
         channel = new SharedChannel(this, host.engine, this.#lastOffset);
         this.#channels.set(host.engine, channel);
@@ -131,58 +130,23 @@ class SharedSource {
       return;
     }
     this.#run = new HandlerRun();
-    this.#run.start(handler, [null, null, this.#args], undefined, (failed, source) => {
+    const started = (failed, source) => {
       if (failed) {
         this.#fail(source);
-      } else if (source.kind === 'pull') {
-        this.#pull(source);
-      } else {
-        this.#listen(source);
+        return;
       }
-    });
-  }
-
-  /**
-   * Takes items from a source as fast as it has them.
-   *
-   * @param {import('./sources').PullSource} source the source
-   * @returns {Promise<void>} when it has ended
-   */
-  async #pull(source) {
-    try {
-      for (let i = 1; this.isRunning; i++) {
-        const { done, value } = await source.next();
-        if (!this.isRunning) {
-          return;
-        }
-        if (done) {
-          this.#finish('end');
-          return;
-        }
-        this.#take(value);
-        if (i % ITEMS_IN_A_ROW === 0) {
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-      }
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  /**
-   * @param {import('./sources').PushSource} source what gives items when it has them
-   * @returns {void}
-   */
-  #listen(source) {
-    source.start({
-      item: (item) => {
-        if (this.isRunning) {
-          this.#take(item);
-        }
-      },
-      end: () => this.#finish('end'),
-      error: (error) => this.#fail(error),
-    });
+      source.start({
+        item: (item) => {
+          if (this.isRunning) {
+            this.#take(item);
+          }
+        },
+        end: () => this.#finish('end'),
+        error: (error) => this.#fail(error),
+      });
+    };
+    const dropped = (error) => reportError(this.definition, error, null);
+    this.#run.start(handler, [null, null, this.#args], undefined, started, dropped);
   }
 
   /**

@@ -29,6 +29,9 @@ const UNSUBSCRIBED = 'loopback:unsubscribed';
  *   LoopbackSocket says
  */
 
+/** The subscriptions of a socket that has none. */
+const NONE = Object.freeze([]);
+
 /** One subscription of a socket. */
 class Subscriber {
   /** The neighbours in the list of its channel. */
@@ -78,8 +81,12 @@ class Subscriber {
 
 class SocketSubscriptions {
   #lastNumber = 0;
-  /** @type {Subscriber[]} by number: later ones are behind earlier ones */
-  #subscribers = [];
+  /**
+   * Those that have begun, ordered by number. Most sockets have one, and it stands for itself.
+   *
+   * @type {Subscriber | Subscriber[] | undefined}
+   */
+  #begun;
   /** @type {Set<object> | undefined} what is being prepared */
   #preparing;
   /** @type {Map<object, Standing> | undefined} by LoopbackSocket */
@@ -96,6 +103,12 @@ class SocketSubscriptions {
   /** @returns {number} how many subscriptions there are, with those that are being prepared */
   get count() {
     return this.#subscribers.length + (this.#preparing?.size ?? 0);
+  }
+
+  /** @returns {readonly Subscriber[]} those that have begun, ordered by number */
+  get #subscribers() {
+    const begun = this.#begun;
+    return begun === undefined ? NONE : begun instanceof Subscriber ? [begun] : begun;
   }
 
   /** @returns {boolean} whether the socket is gone */
@@ -181,11 +194,12 @@ class SocketSubscriptions {
     if (channel.definition.options.authorize !== undefined) {
       subscriber.authorization = { args, running: 0 };
     }
-    if (this.#subscribers.length === 0) {
-      // Most sockets have one: an array of one, which a push would make larger.
-      this.#subscribers = [subscriber];
+    if (this.#begun === undefined) {
+      this.#begun = subscriber;
+    } else if (this.#begun instanceof Subscriber) {
+      this.#begun = [this.#begun, subscriber];
     } else {
-      this.#subscribers.push(subscriber);
+      this.#begun.push(subscriber);
     }
     channel.add(subscriber, from);
   }
@@ -219,7 +233,7 @@ class SocketSubscriptions {
    * @returns {void}
    */
   credit(number, count) {
-    this.#subscribers[this.#indexOf(number)]?.channel.credit?.(count);
+    this.#find(number)?.channel.credit?.(count);
   }
 
   /**
@@ -273,7 +287,7 @@ class SocketSubscriptions {
       preparation.dispose();
     }
     const subscribers = this.#subscribers;
-    this.#subscribers = [];
+    this.#begun = undefined;
     for (const subscriber of subscribers) {
       subscriber.channel.remove(subscriber);
     }
@@ -439,7 +453,16 @@ class SocketSubscriptions {
    * @returns {boolean} whether it has not ended
    */
   #has(subscriber) {
-    return this.#subscribers[this.#indexOf(subscriber.number)] === subscriber;
+    return this.#find(subscriber.number) === subscriber;
+  }
+
+  /**
+   * @param {unknown} number what may be the number of a subscription
+   * @returns {Subscriber | undefined} the subscription
+   */
+  #find(number) {
+    const subscribers = this.#subscribers;
+    return subscribers[indexOf(subscribers, number)];
   }
 
   /**
@@ -447,28 +470,18 @@ class SocketSubscriptions {
    * @returns {Subscriber | undefined} the subscription, which is not listed any more
    */
   #take(number) {
-    const index = this.#indexOf(number);
-    return index < 0 ? undefined : this.#subscribers.splice(index, 1)[0];
-  }
-
-  /**
-   * @param {unknown} number what may be the number of a subscription
-   * @returns {number} its index; -1 if there is none
-   */
-  #indexOf(number) {
-    if (typeof number !== 'number') {
-      return -1;
+    const subscribers = this.#subscribers;
+    const index = indexOf(subscribers, number);
+    if (index < 0) {
+      return undefined;
     }
-    let [low, high] = [0, this.#subscribers.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#subscribers[middle].number < number) {
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
+    const subscriber = subscribers[index];
+    if (subscribers.length === 1) {
+      this.#begun = undefined;
+    } else {
+      this.#begun.splice(index, 1);
     }
-    return this.#subscribers[low]?.number === number ? low : -1;
+    return subscriber;
   }
 
   /**
@@ -495,6 +508,27 @@ class SocketSubscriptions {
       this.host.send(UNSUBSCRIBED, { ...ended, error: { code, message } });
     }
   }
+}
+
+/**
+ * @param {readonly Subscriber[]} subscribers ordered by number
+ * @param {unknown} number what may be the number of one
+ * @returns {number} its index; -1 if it is of none
+ */
+function indexOf(subscribers, number) {
+  if (typeof number !== 'number') {
+    return -1;
+  }
+  let [low, high] = [0, subscribers.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (subscribers[middle].number < number) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return subscribers[low]?.number === number ? low : -1;
 }
 
 module.exports = { SocketSubscriptions };

@@ -75,6 +75,8 @@ pub(crate) struct Connection<D> {
     ending: AtomicBool,
     upgrading: AtomicBool,
     is_waited_for: AtomicBool,
+    /// Something is queued that whoever reads the client flushes when it has handled what it has read.
+    is_flush_due: AtomicBool,
     /// The probe of an upgrade was answered, so the client may leave polling.
     probed: AtomicBool,
     /// Packets are being received as the body of a request.
@@ -194,6 +196,7 @@ impl<D: Data> Connection<D> {
             ending: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
             is_waited_for: AtomicBool::new(false),
+            is_flush_due: AtomicBool::new(false),
             probed: AtomicBool::new(false),
             receiving: AtomicBool::new(false),
             watches_received: AtomicBool::new(watched),
@@ -496,6 +499,22 @@ impl<D: Data> Connection<D> {
         if flushed.is_err() {
             self.abort();
         }
+    }
+
+    /// Has whoever handles a message of the client flush when it has handled the others that it has read, so
+    /// that what is sent because of them leaves in one write.
+    pub(super) fn flush_after_read(&self) {
+        self.is_flush_due.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Connection::flush_after_read`] was called, by the thread that calls this.
+    pub(super) fn takes_flush(&self) -> bool {
+        // Without an exchange, which would cost each read more.
+        let is_due = self.is_flush_due.load(Ordering::Relaxed);
+        if is_due {
+            self.is_flush_due.store(false, Ordering::Relaxed);
+        }
+        is_due
     }
 
     /// Ends a connection whose client does not take what is queued: no message is dropped silently.

@@ -55,6 +55,14 @@ impl<D: Data> FlushSet<D> {
         self.is_broadcast = true;
     }
 
+    /// Flushes when the messages have been handled that were read together with the one that is handled now,
+    /// which is of the only client to which something was sent.
+    pub(crate) fn flush_after_read(mut self) {
+        for connection in self.connections.drain(..) {
+            connection.flush_after_read();
+        }
+    }
+
     pub(crate) fn flush(&mut self) {
         for connection in self.connections.drain(..) {
             connection.flush();

@@ -191,8 +191,8 @@ fn take<H: Handler>(
             return true;
         }
         connection.close(CloseReason::ParseError);
-    } else if protocol == ProtocolVersion::V3 {
-        // Sends the answers to its pings.
+    } else if connection.takes_flush() || protocol == ProtocolVersion::V3 {
+        // Sends the answers to its pings, and all that its acknowledgements have released.
         connection.flush();
     }
     read.is_ok()

@@ -112,8 +112,8 @@ impl<H: Handler, R: AsyncRead + Unpin> Reading<H, R> {
         load.received(connection.number, length, messages, heartbeats);
         match fed {
             Err(error) => connection.close_for(error),
-            // Sends the answers to all pings in one write.
-            Ok(()) if pinged => connection.flush(),
+            // Sends the answers to all pings, and all that acknowledgements have released, in one write.
+            Ok(()) if connection.takes_flush() || pinged => connection.flush(),
             Ok(()) => {}
         }
     }

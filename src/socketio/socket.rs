@@ -301,12 +301,14 @@ impl Socket {
         {
             // A channel is not locked while the state of a socket is.
             drop(state);
+            let mut flush_set = FlushSet::default();
             awaited.channel.acknowledge(
                 awaited.slot,
                 (self.number, awaited.subscription),
                 awaited.request,
-                &mut FlushSet::default(),
+                &mut flush_set,
             );
+            flush_set.flush_after_read();
             return Ok(());
         }
         if matches!(state.phase, Phase::Joined) {

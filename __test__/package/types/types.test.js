@@ -66,6 +66,7 @@ const WAYS = [
   ['the helper for clients, ES module, node16', 'client.mts', NODE16],
   ['the helper for clients, ES module, bundler', 'client.mts', BUNDLER],
   ['the helper for clients, browser', 'client.mts', { ...BUNDLER, ...BROWSER }],
+  ['options of calls, nodenext', 'calls.cts', NODE],
   ['the preload, CommonJS', 'register.cts', NODE],
   ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],

@@ -370,3 +370,29 @@ fn no_memory_is_kept_of_a_server_with_subscriptions_that_is_dropped() {
         drop(client);
     });
 }
+
+#[test]
+fn items_that_acknowledgements_release_leave_when_all_that_was_read_with_them_is_handled() {
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        world.define(DEFINE);
+        world.subscribe(&socket, 1);
+        world.publish(1..=6);
+        let mut received = Received::new(&mut client);
+        let (_, ids) = received.events(4).await;
+        // Both in one write, and a packet that JavaScript answers between them.
+        let frame = |text: String| {
+            let header = [0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+            [&header[..], text.as_bytes()].concat()
+        };
+        let texts = [
+            format!("43{}[]", ids[0]),
+            "42[\"m\"]".to_owned(),
+            format!("43{}[]", ids[1]),
+        ];
+        let frames = texts.map(frame).concat();
+        received.client.write_all(&frames).await.unwrap();
+        assert_eq!(received.events(2).await.0, items(5..=6));
+        assert_eq!(socket.connection.waiting(), 0);
+    });
+}

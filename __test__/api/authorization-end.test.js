@@ -1,0 +1,285 @@
+'use strict';
+
+// How an authentication ends before its socket does: `socket.expires` and `revoke()`, on every kind of server.
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+const LoopbackSocket = require('../..');
+const {
+  FakeServer,
+  HOSTS,
+  authenticate,
+  call,
+  newInstance,
+  next,
+  openServer,
+  socketOf,
+} = require('../support/js-hosts');
+
+const EXPIRED = {
+  message: 'The authentication has expired. Authenticate again.',
+  code: 'ERR_LOOPBACK_SOCKET_EXPIRED',
+};
+const REVOKED = {
+  message: 'The authentication has been revoked. Authenticate again.',
+  code: 'ERR_LOOPBACK_SOCKET_REVOKED',
+};
+
+for (const host of HOSTS) {
+  describe(`socket.expires on ${host}`, () => {
+    /**
+     * @param {import('node:test').TestContext} t the test
+     * @param {(socket: object, credentials: any) => unknown} auth checks credentials
+     * @returns {Promise<{client: object, socket: object}>} a connected client, both sides
+     */
+    async function connected(t, auth) {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      sockets.auth(auth);
+      sockets.defineMethod('m', () => 'ok');
+      sockets.start(io);
+      const client = connect();
+      return { client, socket: await socketOf(io, client) };
+    }
+
+    for (const [what, date] of [
+      ['a Date', () => new Date(Date.now() + 30)],
+      ['a number', () => Date.now() + 30],
+      ['a time that has passed', () => Date.now() - 1000],
+    ]) {
+      it(`a socket whose expires is ${what} is told and disconnected then, on ${host}`, async (t) => {
+        const { client } = await connected(t, (socket) => {
+          socket.expires = date();
+        });
+        const unauthorized = next(client, 'unauthorized');
+        const disconnected = next(client, 'disconnect');
+        await authenticate(client);
+        assert.deepEqual(await unauthorized, EXPIRED);
+        assert.equal(await disconnected, 'io server disconnect');
+      });
+    }
+
+    it(`a client that authenticates again before expires stays, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      const date = Date.now() + 150;
+      sockets.auth((socket, { isFirst }) => {
+        if (isFirst) socket.expires = date;
+      });
+      sockets.defineMethod('m', () => 'ok');
+      sockets.start(io);
+      const client = connect();
+      const socket = await socketOf(io, client);
+      await authenticate(client, { isFirst: true });
+      assert.equal(socket.expires, date);
+      await authenticate(client, { isFirst: false });
+      assert.equal(socket.expires, null);
+      // Another one of the same date, which does not.
+      const other = connect();
+      await next(other, 'connect');
+      const ended = next(other, 'disconnect');
+      await authenticate(other, { isFirst: true });
+      await ended;
+      assert.deepEqual(await call(client, 'm', {}), { result: 'ok' });
+    });
+
+    it(`a date that is set while a client authenticates again replaces the one before, on ${host}`, async (t) => {
+      const { client, socket } = await connected(t, (s, { date }) => {
+        s.expires = date;
+      });
+      const [one, two] = [Date.now() + 100_000, Date.now() + 200_000];
+      await authenticate(client, { date: one });
+      assert.equal(socket.expires, one);
+      await authenticate(client, { date: two });
+      assert.equal(socket.expires, two);
+    });
+
+    it(`expires is cleared by null and by the end of its socket, on ${host}`, async (t) => {
+      const { client, socket } = await connected(t, () => true);
+      assert.equal(socket.expires, null);
+      await authenticate(client);
+      socket.expires = Date.now() + 100_000;
+      socket.expires = null;
+      assert.equal(socket.expires, null);
+      socket.expires = Date.now() + 100_000;
+      const ended = next(socket, 'disconnect');
+      client.disconnect();
+      await ended;
+      assert.equal(socket.expires, null);
+      socket.expires = Date.now() + 100_000;
+      assert.equal(socket.expires, null);
+    });
+
+    it(`expires takes nothing but dates, numbers and null, on ${host}`, async (t) => {
+      const { socket } = await connected(t, () => true);
+      for (const value of ['tomorrow', NaN, new Date(NaN), {}, true]) {
+        assert.throws(() => (socket.expires = value), {
+          code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+        });
+      }
+      assert.equal(socket.expires, null);
+    });
+
+    it(`expires that middleware of the server has set counts, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const date = Date.now() + 100_000;
+      io.use((socket, proceed) => {
+        socket.expires = date;
+        proceed();
+      });
+      newInstance().start(io);
+      const socket = await socketOf(io, connect());
+      assert.equal(socket.expires, date);
+      socket.expires = null;
+    });
+  });
+
+  describe(`revoke() on ${host}`, () => {
+    it(`revoke() disconnects the sockets that its filter chooses, of every server, on ${host}`, async (t) => {
+      const servers = [await openServer(t, host), await openServer(t, host)];
+      const sockets = newInstance();
+      sockets.defineMethod('m', () => 'ok');
+      servers.forEach(({ io }) => sockets.start(io));
+      const clients = servers.flatMap(({ connect }) => [connect(), connect()]);
+      await Promise.all(clients.map((client) => next(client, 'connect')));
+      await Promise.all(clients.map((client, user) => authenticate(client, { user })));
+      const pending = servers[0].connect();
+      await next(pending, 'connect');
+      const ends = [1, 2].map((i) =>
+        Promise.all([next(clients[i], 'unauthorized'), next(clients[i], 'disconnect')]),
+      );
+      const asked = [];
+      const count = sockets.revoke((socket, credentials) => {
+        asked.push(credentials.user);
+        assert.equal(socket.auth, true);
+        return credentials.user === 1 || credentials.user === 2;
+      });
+      assert.equal(count, 2);
+      assert.deepEqual(asked.sort(), [0, 1, 2, 3]);
+      for (const end of ends) {
+        assert.deepEqual(await end, [REVOKED, 'io server disconnect']);
+      }
+      assert.deepEqual(await call(clients[0], 'm', {}), { result: 'ok' });
+      assert.deepEqual(await call(clients[3], 'm', {}), { result: 'ok' });
+      assert.equal(
+        sockets.revoke(({ connected }) => connected === false),
+        0,
+      );
+    });
+
+    it(`revoke() gives its filter the credentials of the last authentication, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      sockets.start(io.of('/shop'));
+      const client = connect('/shop');
+      await next(client, 'connect');
+      await authenticate(client, { n: 1 });
+      await authenticate(client, { n: 2 });
+      const seen = [];
+      assert.equal(
+        sockets.revoke((socket, credentials) => seen.push(credentials) > 1),
+        0,
+      );
+      assert.deepEqual(seen, [{ n: 2 }]);
+    });
+
+    it(`revoke() revokes nothing if its filter throws or gives a promise, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      sockets.defineMethod('m', () => 'ok');
+      sockets.start(io);
+      const clients = [connect(), connect()];
+      await Promise.all(clients.map((client) => next(client, 'connect')));
+      await Promise.all(clients.map((client) => authenticate(client)));
+      let asked = 0;
+      const filter = () => {
+        asked += 1;
+        if (asked === 2) throw new Error('mine');
+        return true;
+      };
+      assert.throws(() => sockets.revoke(filter), { message: 'mine' });
+      assert.throws(() => sockets.revoke(async () => true), {
+        code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+      });
+      assert.throws(() => sockets.revoke(), { code: 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK' });
+      for (const client of clients) {
+        assert.deepEqual(await call(client, 'm', {}), { result: 'ok' });
+      }
+    });
+
+    it(`revoke() does not reach the sockets of another instance, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const [one, two] = [newInstance(), newInstance()];
+      one.start(io.of('/one'));
+      two.start(io.of('/two'));
+      const client = connect('/one');
+      await next(client, 'connect');
+      await authenticate(client);
+      assert.equal(
+        two.revoke(() => true),
+        0,
+      );
+      assert.equal(
+        one.revoke(() => true),
+        1,
+      );
+    });
+  });
+}
+
+describe('socket.expires over time', () => {
+  it('expires beyond the longest timer of Node.js does not come early', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+    const io = new FakeServer();
+    newInstance().start(io);
+    const socket = io.connect();
+    const far = 2 ** 31 * 2.5;
+    socket.expires = far;
+    t.mock.timers.tick(2 ** 31 - 1);
+    t.mock.timers.tick(2 ** 31 - 1);
+    t.mock.timers.tick(far - 2 * (2 ** 31 - 1) - 1);
+    assert.deepEqual(socket.disconnects, []);
+    t.mock.timers.tick(1);
+    assert.deepEqual(socket.disconnects, [true]);
+    assert.deepEqual(socket.sent, [['unauthorized', EXPIRED]]);
+  });
+
+  it('a timer for expires does not keep the process alive, and ends with its socket', () => {
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const io = new FakeServer();
+    newInstance().start(io);
+    const socket = io.connect();
+    socket.expires = new Date(Date.now() + 100_000);
+    socket.disconnect();
+    const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    assert.equal(after, before);
+    assert.equal(socket.expires, null);
+  });
+
+  it('an instance does not keep a native server alive that it was started on', async (t) => {
+    if (typeof globalThis.gc !== 'function') {
+      require('node:v8').setFlagsFromString('--expose-gc');
+      globalThis.gc = require('node:vm').runInNewContext('gc');
+    }
+    const sockets = newInstance();
+    const other = new FakeServer();
+    const refs = await (async () => {
+      const io = new LoopbackSocket.Server(0);
+      sockets.start(io);
+      // `_io` is the last one that it was started on.
+      sockets.start(other);
+      await io.close();
+      return new WeakRef(io);
+    })();
+    t.diagnostic('waits for the collector');
+    for (let i = 0; i < 50 && refs.deref() !== undefined; i += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      globalThis.gc();
+    }
+    assert.equal(refs.deref(), undefined);
+    assert.equal(
+      sockets.revoke(() => true),
+      0,
+    );
+  });
+});

@@ -1,0 +1,131 @@
+// Options of methods, interceptors, listeners of errors, and the end of an authentication.
+import LoopbackSocket = require('loopback-socket');
+import { type } from 'arktype';
+import * as v from 'valibot';
+import { z } from 'zod';
+import type { Expect, Same } from './expect';
+
+interface Credentials {
+  userId: number;
+}
+
+interface BookshopMethods {
+  findBooks(args: { author: string; limit?: number }): string[];
+  count(): number;
+}
+
+const sockets = LoopbackSocket.get<Credentials, BookshopMethods>('bookshop', {
+  timeout: 'none',
+  errors: 'message',
+});
+const untyped = LoopbackSocket.get('bookshop', { errors: 'fields' });
+new LoopbackSocket('bookshop', { timeout: 5000 });
+// @ts-expect-error no such way to send errors
+LoopbackSocket.get('bookshop', { errors: 'stack' });
+
+// ---- options ----
+
+sockets.defineMethod('findBooks', (socket, credentials, args) => [args.author], {
+  authorize: (socket, credentials, args) => {
+    type Types = [
+      Expect<Same<typeof credentials, Credentials>>,
+      Expect<Same<typeof args, { author: string; limit?: number }>>,
+    ];
+    return ([] satisfies Types | []).length === 0;
+  },
+  timeout: 1000,
+  concurrency: 2,
+  rate: { limit: 10, per: 1000 },
+});
+sockets.defineMethod(
+  'findBooks',
+  async (socket, credentials, args, { signal, deadline }) => {
+    type Types = [
+      Expect<Same<typeof args, { author: string; limit?: number }>>,
+      Expect<Same<typeof signal, AbortSignal>>,
+      Expect<Same<typeof deadline, number | undefined>>,
+    ];
+    return [args.author] satisfies string[] & (Types extends never ? 1 : unknown);
+  },
+  { context: true },
+);
+sockets.defineMethod('count', (socket, credentials, args, context, cb) => cb(null, 1), {
+  context: true,
+});
+sockets.defineMethod('count', { model: class {}, method: 'count' }, { context: true });
+// @ts-expect-error another result
+sockets.defineMethod('count', () => 'many', { timeout: 1000 });
+// @ts-expect-error no such option
+sockets.defineMethod('count', () => 1, { authorise: () => true });
+// @ts-expect-error a schema is needed
+sockets.defineMethod('count', () => 1, { validate: () => true });
+// @ts-expect-error without the option, the fourth parameter is the callback
+sockets.defineMethod('count', (socket, credentials, args, { signal }) => 1, { timeout: 1000 });
+
+// ---- the arguments are what a schema gives ----
+
+untyped.defineMethod('add', (socket, credentials, args) => args.n satisfies number, {
+  validate: z.object({ n: z.coerce.number() }),
+  authorize: (socket, credentials, args) => args.n > 0,
+});
+untyped.defineMethod('add', (socket, credentials, args) => args.n satisfies number, {
+  validate: v.object({ n: v.number() }),
+});
+untyped.defineMethod(
+  'add',
+  (socket, credentials, args, { signal }) => (signal.aborted ? 0 : (args.n satisfies number)),
+  { validate: type({ n: 'number' }), context: true },
+);
+// @ts-expect-error the schema gives a number
+untyped.defineMethod('add', (socket, credentials, args) => args.n.length, {
+  validate: z.object({ n: z.number() }),
+});
+sockets.defineMethod('findBooks', (socket, credentials, args) => [args.author], {
+  validate: z.object({ author: z.string(), limit: z.number().optional() }),
+});
+sockets.defineMethod('findBooks', () => [], {
+  // @ts-expect-error other arguments than the method has
+  validate: z.object({ title: z.string() }),
+});
+
+// ---- interceptors and errors ----
+
+const remove = sockets.use(async (call, next) => {
+  type Types = [
+    Expect<Same<typeof call.kind, 'method' | 'subscription'>>,
+    Expect<Same<typeof call.credentials, Credentials>>,
+    Expect<Same<typeof call.socket, LoopbackSocket.Socket>>,
+  ];
+  call.args = { ...call.args, seen: ([] satisfies Types | []).length };
+  // @ts-expect-error the name is that of the method
+  call.name = 'another';
+  return next();
+});
+remove();
+sockets.onError((error, { socket, name, kind }) => {
+  type Types = [
+    Expect<Same<typeof error, unknown>>,
+    Expect<Same<typeof socket, LoopbackSocket.Socket | null>>,
+    Expect<Same<typeof name, string | undefined>>,
+  ];
+  return kind === 'method' ? ([] satisfies Types | []) : undefined;
+})();
+// @ts-expect-error no function
+sockets.use({});
+
+throw new LoopbackSocket.ForbiddenError('not your shop', new Error('why'));
+
+// ---- the end of an authentication ----
+
+sockets.auth((socket, { userId }) => {
+  socket.expires = new Date();
+  socket.expires = Date.now() + userId;
+  socket.expires = null;
+  // @ts-expect-error no date
+  socket.expires = 'tomorrow';
+});
+sockets.revoke(
+  (socket, credentials) => credentials.userId === 7 && socket.connected,
+) satisfies number;
+// @ts-expect-error a filter decides at once
+sockets.revoke(async () => true);
