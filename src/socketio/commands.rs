@@ -21,7 +21,7 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 use tokio::task::yield_now;
 
-use self::parse::{Broadcast, Command, CommandError, Flags, Line, Publish};
+use self::parse::{Broadcast, ChannelCommand, Command, CommandError, Flags, Line, Publish};
 use self::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
@@ -173,18 +173,14 @@ impl Batch {
                     }
                 }
                 Command::Publish(first) => {
-                    if let Some(channel) = server.channels.get(first.channel) {
-                        let more = SameChannel {
-                            text,
-                            at,
-                            attachments,
-                            channel: first.channel,
-                            bytes: first.json.len(),
-                        };
-                        let first = std::iter::once(published(first, attached));
-                        let bytes = channel.publish(first.chain(more), flush_set);
-                        flush_set.broadcast(bytes);
-                    }
+                    let more = SameChannel {
+                        text,
+                        at,
+                        attachments,
+                        channel: first.channel,
+                        bytes: first.json.len(),
+                    };
+                    publish(server, published(first, attached), more, flush_set);
                     Ok(())
                 }
                 command => execute_command(server, command, attached, flush_set),
@@ -291,6 +287,20 @@ impl<'a> Iterator for SameChannel<'a, '_> {
             }
             _ => None,
         }
+    }
+}
+
+/// Publishes a series of items in one channel.
+#[inline(never)]
+fn publish(
+    server: &Arc<Server>,
+    first: Published<'_>,
+    more: SameChannel<'_, '_>,
+    flush_set: &mut FlushSet,
+) {
+    if let Some(channel) = server.channels.get(more.channel) {
+        let bytes = channel.publish(std::iter::once(first).chain(more), flush_set);
+        flush_set.broadcast(bytes);
     }
 }
 
@@ -459,7 +469,22 @@ fn execute_command(
                 connection.watch_sent(watched);
             }
         }
-        Command::DefineChannel {
+        // A series of its own; see [`Batch::step`].
+        Command::Publish(_) => {}
+        Command::Channel(command) => execute_channel_command(server, command, flush_set)?,
+    }
+    Ok(())
+}
+
+/// Executes a command about channels and subscriptions.
+#[inline(never)]
+fn execute_channel_command(
+    server: &Arc<Server>,
+    command: ChannelCommand<'_>,
+    flush_set: &mut FlushSet,
+) -> Result<(), CommandError> {
+    match command {
+        ChannelCommand::Define {
             channel,
             namespace,
             options,
@@ -470,9 +495,7 @@ fn execute_command(
                 server.channels.add(channel, defined);
             }
         }
-        // A series of its own; see [`Batch::step`].
-        Command::Publish(_) => {}
-        Command::Subscribe {
+        ChannelCommand::Subscribe {
             socket,
             subscription,
             channel,
@@ -484,7 +507,7 @@ fn execute_command(
                 channel.subscribe(&socket, subscription, from, flush_set);
             }
         }
-        Command::Hold {
+        ChannelCommand::Hold {
             socket,
             subscription,
             held,
@@ -494,21 +517,21 @@ fn execute_command(
                 channel.hold(slot, (socket, subscription), held, flush_set);
             }
         }
-        Command::Unsubscribe {
+        ChannelCommand::Unsubscribe {
             socket,
             subscription,
         } => {
             let found = server.socket(socket);
             if let Some((channel, slot)) = found.and_then(|it| it.unsubscribed(subscription)) {
-                channel.leave(slot, (socket, subscription));
+                channel.remove(slot, (socket, subscription), flush_set);
             }
         }
-        Command::FinishChannel { channel } => {
+        ChannelCommand::Finish { channel } => {
             if let Some(channel) = server.channels.get(channel) {
                 channel.finish(flush_set);
             }
         }
-        Command::CloseChannel { channel } => {
+        ChannelCommand::Close { channel } => {
             if let Some(channel) = server.channels.remove(channel) {
                 channel.close(flush_set);
             }

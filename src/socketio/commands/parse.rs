@@ -74,12 +74,18 @@ pub(super) enum Command<'a> {
         sid: Sid,
         watched: bool,
     },
-    DefineChannel {
+    Publish(Publish<'a>),
+    Channel(ChannelCommand<'a>),
+}
+
+/// A command about channels and subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChannelCommand<'a> {
+    Define {
         channel: ChannelNumber,
         namespace: NamespaceIndex,
         options: &'a str,
     },
-    Publish(Publish<'a>),
     Subscribe {
         socket: SocketNumber,
         subscription: SubscriptionNumber,
@@ -96,10 +102,10 @@ pub(super) enum Command<'a> {
         socket: SocketNumber,
         subscription: SubscriptionNumber,
     },
-    FinishChannel {
+    Finish {
         channel: ChannelNumber,
     },
-    CloseChannel {
+    Close {
         channel: ChannelNumber,
     },
 }
@@ -299,37 +305,52 @@ impl<'a> Fields<'a> {
                 sid: self.value("sid")?,
                 watched: self.last_flag("watched")?,
             },
-            Code::DefineChannel => Command::DefineChannel {
-                channel: self.value("channel")?,
-                namespace: self.value("namespace")?,
-                options: self.rest("options")?,
-            },
             Code::Publish | Code::PublishWithAttachments => Command::Publish(Publish {
                 channel: self.value("channel")?,
                 offset: self.value("offset")?,
                 json: self.rest("json")?,
             }),
-            Code::Subscribe => Command::Subscribe {
+            Code::DefineChannel
+            | Code::Subscribe
+            | Code::Hold
+            | Code::Unsubscribe
+            | Code::FinishChannel
+            | Code::CloseChannel => Command::Channel(self.channel_command(code)?),
+        })
+    }
+
+    // Apart from the others, which are more frequent: together they would all take more instructions.
+    #[inline(never)]
+    fn channel_command(mut self, code: CommandCode) -> Result<ChannelCommand<'a>, CommandError> {
+        use CommandCode as Code;
+        Ok(match code {
+            Code::DefineChannel => ChannelCommand::Define {
+                channel: self.value("channel")?,
+                namespace: self.value("namespace")?,
+                options: self.rest("options")?,
+            },
+            Code::Subscribe => ChannelCommand::Subscribe {
                 socket: self.value("socket")?,
                 subscription: self.value("subscription")?,
                 channel: self.value("channel")?,
                 from: self.last_value("from")?,
             },
-            Code::Hold => Command::Hold {
+            Code::Hold => ChannelCommand::Hold {
                 socket: self.value("socket")?,
                 subscription: self.value("subscription")?,
                 held: self.last_flag("held")?,
             },
-            Code::Unsubscribe => Command::Unsubscribe {
+            Code::Unsubscribe => ChannelCommand::Unsubscribe {
                 socket: self.value("socket")?,
                 subscription: self.last_value("subscription")?,
             },
-            Code::FinishChannel => Command::FinishChannel {
+            Code::FinishChannel => ChannelCommand::Finish {
                 channel: self.last_value("channel")?,
             },
-            Code::CloseChannel => Command::CloseChannel {
+            Code::CloseChannel => ChannelCommand::Close {
                 channel: self.last_value("channel")?,
             },
+            _ => return Err(CommandError::Invalid("code")),
         })
     }
 

@@ -17,8 +17,11 @@ use crate::session::subscriptions::{self, End, Options, Run, Sink, Slot};
 use crate::socketio::events::{AckId, Event, SocketNumber, SubscriptionNumber};
 use crate::socketio::namespace::Namespace;
 
-/// At most this often it is checked whether a subscriber has taken too long to acknowledge.
+/// How often it is checked whether a subscriber has taken too long to acknowledge, unless it may take less
+/// time than that.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest interval of such checks.
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What a channel has to know of a socket.
 pub(crate) trait Recipient: Send + Sync + Sized + 'static {
@@ -116,7 +119,9 @@ impl<S: Recipient> Channel<S> {
         Arc::new(Self {
             shared: shared.clone(),
             namespace,
-            check_interval: timeout.map_or(CHECK_INTERVAL, |timeout| timeout.min(CHECK_INTERVAL)),
+            check_interval: timeout
+                .unwrap_or(CHECK_INTERVAL)
+                .clamp(MIN_CHECK_INTERVAL, CHECK_INTERVAL),
             state: Mutex::new(State {
                 core: subscriptions::Channel::new(options),
                 is_checked: false,
@@ -206,6 +211,11 @@ impl<S: Recipient> Channel<S> {
         });
     }
 
+    /// Removes a subscription that its socket does not know any more. After that nothing of it is sent.
+    pub(crate) fn remove(self: &Arc<Self>, slot: Slot, key: Key, flush_set: &mut S::FlushSet) {
+        self.with(flush_set, |core, _, _| core.remove(slot, &key));
+    }
+
     /// There are no more items.
     pub(crate) fn finish(self: &Arc<Self>, flush_set: &mut S::FlushSet) {
         self.with(flush_set, |core, now, sink| core.finish(now, sink));
@@ -220,8 +230,8 @@ impl<S: Recipient> Channel<S> {
         });
     }
 
-    /// Removes a subscription whose socket does not know it any more. If the channel is locked, even by the
-    /// caller, that happens once the lock is released.
+    /// As [`Channel::remove`], for the end of a socket. If the channel is locked, even by the caller, that
+    /// happens once the lock is released.
     pub(crate) fn leave(&self, slot: Slot, key: Key) {
         self.leaving.lock().push((slot, key));
         self.remove_leaving();

@@ -396,3 +396,56 @@ fn items_that_acknowledgements_release_leave_when_all_that_was_read_with_them_is
         assert_eq!(socket.connection.waiting(), 0);
     });
 }
+
+#[test]
+fn an_acknowledgement_counts_for_the_one_subscription_among_many_that_asked_for_it() {
+    const COUNT: u32 = 50;
+    run(async |mut world| {
+        let (mut client, socket) = world.join(1).await;
+        let options = DEFINE
+            .replace("\"window\":4", "\"window\":2")
+            .replace("false", "true");
+        let number = socket.number;
+        // Neither in the order of their numbers nor in that of their channels.
+        let order: Vec<_> = (0..COUNT).map(|n| n * 17 % COUNT + 1).collect();
+        for &n in &order {
+            world.execute(&[
+                format!("s\t{}\t0\t{options}", 100 - n),
+                format!("i\t{number}\t{n}\t{}\t1", 100 - n),
+            ]);
+        }
+        let publish = |n: u32| {
+            format!(
+                "p\t{}\t1\t[\"n\",{n}]\np\t{}\t2\t[\"n\",{n}]",
+                100 - n,
+                100 - n
+            )
+        };
+        world.execute(&(1..=COUNT).map(publish).collect::<Vec<_>>());
+        let mut received = Received::new(&mut client);
+        let mut asked = Vec::new();
+        for _ in 0..2 * COUNT {
+            let (id, payload) = received.event().await;
+            asked.push((id.unwrap(), payload));
+        }
+        world.execute(&[format!("u\t{number}\t7")]);
+        world.execute(&[format!("e\t{number}\t\t\t[\"removed\"]")]);
+        assert_eq!(received.event().await.1, "[\"removed\"]");
+        // The later request of each first, some with the earlier one after it.
+        for (place, (id, payload)) in asked.iter().enumerate().rev() {
+            say(received.client, &format!("43{id}[]")).await;
+            let is_later = place % 2 == 1;
+            let counted = is_later && payload != "[\"n\",7]";
+            let told = world.until(|event| match event {
+                Event::SubscriptionCredit {
+                    subscription,
+                    count,
+                    ..
+                } => Some(Some((format!("[\"n\",{subscription}]"), *count))),
+                Event::Acknowledged { .. } => Some(None),
+                _ => None,
+            });
+            assert_eq!(told.await, counted.then(|| (payload.clone(), 2)));
+        }
+    });
+}
