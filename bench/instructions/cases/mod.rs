@@ -118,6 +118,13 @@ pub const CASES: &[Case] = &[
         1000,
         server::broadcast_to_room,
     ),
+    Case::new("server/publish-to-1000", 1000, server::publish),
+    Case::new("server/publish-burst", 1000, server::publish_burst),
+    Case::new(
+        "server/items-acknowledged",
+        1000,
+        server::items_acknowledged,
+    ),
     Case::new("server/rooms", 1000, server::rooms),
     Case::new("server/polling-calls", 160, server::polling_calls),
 ];

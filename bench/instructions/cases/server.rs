@@ -158,6 +158,66 @@ pub(super) fn broadcast_to_room(n: u32) {
     execute(&world, lines, n as usize * frame_length(2 + NEWS.len()));
 }
 
+/// Subscribes sockets to channel 1, with this window.
+fn subscribe(world: &World, sockets: &[u64], window: u32) {
+    let mut lines = format!(
+        "s\t1\t0\t{{\"window\":{window},\"history\":0,\"maxQueuedBytes\":1000000,\"overflow\":\"end\",\"ackTimeout\":null,\"reportsCredit\":false}}\n"
+    );
+    for socket in sockets {
+        let _ = writeln!(lines, "i\t{socket}\t1\t1\t1");
+    }
+    // The event shows that everything before it is done.
+    let _ = writeln!(lines, "e\t{}\t\t\t{NEWS}", sockets[0]);
+    world.push(lines);
+    world.until_written(frame_length(2 + NEWS.len()));
+    world.forget();
+}
+
+/// One item of a channel to everybody.
+pub(super) fn publish(n: u32) {
+    let mut world = World::new();
+    let sockets = world.clients(n.into());
+    subscribe(&world, &sockets, 32);
+    let line = format!("p\t1\t1\t{NEWS}");
+    execute(&world, line, n as usize * frame_length(2 + NEWS.len()));
+}
+
+/// Items of a channel to ten subscribers, in a batch.
+pub(super) fn publish_burst(n: u32) {
+    let mut world = World::new();
+    let sockets = world.clients(CLIENTS.into());
+    let items = n / CLIENTS;
+    // So large that nobody is asked for an acknowledgement.
+    subscribe(&world, &sockets, 4 * items);
+    let lines = (1..=items).map(|offset| format!("p\t1\t{offset}\t{NEWS}\n"));
+    let expected = n as usize * frame_length(2 + NEWS.len());
+    execute(&world, lines.collect(), expected);
+}
+
+/// Acknowledgements of items, each of which lets another item leave.
+pub(super) fn items_acknowledged(n: u32) {
+    const FIRST_ID: u32 = 1 << 30;
+    let mut world = World::new();
+    let sockets = world.clients(1);
+    subscribe(&world, &sockets, 1);
+    let lines = (0..=n).map(|offset| format!("p\t1\t{}\t{NEWS}\n", 1 + offset));
+    world.push(lines.collect());
+    let length = frame_length(2 + FIRST_ID.to_string().len() + NEWS.len());
+    world.until_written(length);
+    world.forget();
+    let acks: Vec<_> = (0..n)
+        .map(|ack| frame(&format!("43{}[]", FIRST_ID + ack)))
+        .collect();
+    count(|| {
+        for (ack, written) in acks.iter().zip(1..) {
+            world.say(1, ack);
+            world.until_written(written * length);
+        }
+    });
+    assert_eq!(world.told(|told| told.written), n as usize * length);
+    assert!(world.told(|told| told.events.is_empty()));
+}
+
 /// Sockets join a room each and leave it again.
 pub(super) fn rooms(n: u32) {
     let mut world = World::new();
