@@ -514,7 +514,8 @@ export class Client extends EventTarget {
     this.#setState('disconnected', () => {
       // What has been sent may have run, so it is not sent again.
       [...this.#underWay].forEach((call) => call.fail(error));
-      [...this.#subscriptions].forEach((subscription) => subscription.disconnected());
+      this.#router.disconnected();
+      [...this.#subscriptions].forEach((subscription) => subscription.resubscribe());
     });
     this.#giveUpUnlessConnecting(refusal ?? error);
   }
@@ -594,10 +595,8 @@ export class Subscription {
   #isHeld = false;
   /** The calls of `next()` that wait for an item. */
   #loops = [];
-  /** Whether the loop was given an item and has not asked for the next one. */
-  #isHandling = false;
-  /** What acknowledges that item. */
-  #due = [];
+  /** The item that the loop was given, until it asks for the next one. */
+  #given;
   #isInGap = false;
   /** How it ended: with an error, or without. The loop learns it when it has taken what is queued. */
   #end;
@@ -608,19 +607,19 @@ export class Subscription {
   #request = 0;
   #requestTimer;
   #isFirst = true;
-  #receivedId;
   #lastId;
 
   // For the router.
 
   /** The name of the event. */
   name;
-  /** The number on the server, and the source of the items; undefined while it is not subscribed. */
-  number;
+  /** Where its items come from; undefined while it is not subscribed. */
+  feed;
+  /** The source of the last items, and the offset of the last one that has arrived; 0 before it. */
   source;
-  /** The offsets of the last item that has arrived, and of the last one that the loop was given. */
   position = 0;
-  takenPosition = 0;
+  /** The id of that item, or the one that was given to begin with. */
+  receivedId;
 
   /**
    * @param {string} name the subscription
@@ -645,9 +644,9 @@ export class Subscription {
     this.#signal = signal;
     this.#timeout = timeout;
     this.#session = session;
-    this.#receivedId = after;
+    this.receivedId = after;
     this.#lastId = after;
-    session.router.attach(name);
+    session.router.attach(this);
     session.begun(this);
     if (signal?.aborted) {
       this.#onAbort();
@@ -682,9 +681,6 @@ export class Subscription {
     return new Promise((resolve, reject) => {
       this.#loops.push({ resolve, reject });
       this.#serve();
-      if (this.#loops.length > 0 && this.number !== undefined) {
-        this.#session.router.share(this);
-      }
     });
   }
 
@@ -734,7 +730,7 @@ export class Subscription {
    * @returns {void}
    */
   #stop(error) {
-    this.#leave(true);
+    this.#leave();
     this.#ready.reject(error);
     this.#queue = [];
     this.#isInGap = false;
@@ -748,30 +744,21 @@ export class Subscription {
    * @returns {void}
    */
   #conclude(...error) {
-    this.#leave(false);
+    this.#leave();
     this.#ready.reject(error[0]);
     this.#end ??= { error: error[0], hasError: error.length > 0 };
     this.#serve();
   }
 
-  /**
-   * Ends what it has on the client and on the server.
-   *
-   * @param {boolean} isTold whether the server is to be told; it knows if it has ended it itself
-   * @returns {void}
-   */
-  #leave(isTold) {
+  /** Ends what it has on the client and on the server. */
+  #leave() {
     if (this.#end !== undefined) {
       return;
     }
-    const { number } = this;
     this.#giveUpRequest();
     this.#session.router.remove(this);
     this.#forgetAcknowledgements();
-    if (isTold && number !== undefined) {
-      this.#session.emit('loopback:unsubscribe', number);
-    }
-    this.#session.router.detach(this.name);
+    this.#session.router.detach(this);
     this.#session.ended(this);
   }
 
@@ -789,28 +776,28 @@ export class Subscription {
     }
     this.#giveUpRequest();
     const request = this.#request;
-    const after = this.#receivedId;
+    const after = this.#session.router.furthestBehind(this).receivedId;
     if (this.#timeout < Infinity) {
       const expired = () => this.#conclude(new TimeoutError(this.name, this.#timeout));
       this.#requestTimer = setTimeout(expired, Math.min(this.#timeout, LONGEST_TIMEOUT));
     }
+    const settled = this.#session.router.requested(this.name);
     const answered = (...answer) => {
       const { error, hasError, result } = read(answer);
       if (request !== this.#request) {
         // The loop has ended in between, which the server does not know yet.
         if (result?.subscription !== undefined) {
-          this.#session.emit('loopback:unsubscribe', result.subscription);
+          this.#session.router.accepted(undefined, this.name, result, after);
         }
-        return;
-      }
-      clearTimeout(this.#requestTimer);
-      if (!hasError) {
+      } else if (!hasError) {
+        clearTimeout(this.#requestTimer);
         this.#accepted(result, after);
       } else if (error instanceof Error) {
         this.#conclude(new TimeoutError(this.name));
       } else {
         this.#conclude(new RemoteError(this.name, error));
       }
+      settled();
     };
     const asked = after === undefined ? { args: this.#args } : { args: this.#args, after };
     try {
@@ -833,20 +820,18 @@ export class Subscription {
       this.#conclude(new RemoteError(this.name, { message }));
       return;
     }
-    if (!result.resumed && (!this.#isFirst || after !== undefined)) {
-      this.#queue.push({ isGap: true });
+    const queued = this.#queue.length;
+    const isResumed = this.#session.router.accepted(this, this.name, result, after);
+    if (!isResumed && (!this.#isFirst || after !== undefined)) {
+      this.#queue.splice(queued, 0, { isGap: true });
     }
     this.#isFirst = false;
-    this.number = result.subscription;
-    this.source = result.source;
-    this.position = (result.resumed && offsetOf(after, result.source)) || 0;
-    this.#session.router.add(this);
     this.#ready.resolve();
     this.#serve();
   }
 
-  /** The connection is lost: subscribes again when it is back. */
-  disconnected() {
+  /** Subscribes again, now or when the connection is back. */
+  resubscribe() {
     this.#giveUpRequest();
     this.#session.router.remove(this);
     this.#forgetAcknowledgements();
@@ -873,12 +858,17 @@ export class Subscription {
   /**
    * An item has arrived.
    *
-   * @param {{item: unknown, id?: string | number, offset: number, acks: Function[]}} entry the item
+   * @param {{item: unknown, id?: string | number, offset: number, handled?: () => void}} entry the item,
+   *   and what to call when the loop has handled it
    * @returns {void}
    */
   receive(entry) {
-    this.position = entry.offset || this.position;
-    this.#receivedId = entry.id ?? this.#receivedId;
+    if (entry.offset <= this.position) {
+      entry.handled?.(); // it came for another loop, which had received less before
+      return;
+    }
+    this.position = entry.offset || 0;
+    this.receivedId = entry.id ?? this.receivedId;
     this.#queue.push(entry);
     this.#serve();
   }
@@ -893,66 +883,62 @@ export class Subscription {
     if (end.reason === 'end') {
       this.#conclude();
     } else {
-      this.#conclude(new SubscriptionError(this.name, end, this.#receivedId));
+      this.#conclude(new SubscriptionError(this.name, end, this.receivedId));
     }
-  }
-
-  /** @returns {number} how many items the loop has not taken */
-  get backlog() {
-    return this.#queue.length;
   }
 
   /**
-   * Keeps an acknowledgement until the loop has handled an item.
+   * It is subscribed.
    *
-   * @param {number} offset the item's
-   * @param {Function} ack the acknowledgement
-   * @returns {boolean} whether the item has not been handled yet
+   * @param {string} source the source of its items
+   * @returns {void}
    */
-  holdUntil(offset, ack) {
-    const queued = this.#queue.find((entry) => entry.offset === offset);
-    const isHandled = !this.#isHandling || this.takenPosition !== offset;
-    if (queued === undefined && isHandled) {
-      return false;
+  begin(source) {
+    if (source !== this.source) {
+      this.source = source;
+      this.position = 0;
     }
-    (queued?.acks ?? this.#due).push(ack);
-    return true;
   }
 
   /**
-   * Gives the last items of the queue away to a loop that waits for exactly these.
-   *
-   * @param {number} position the offset of the last item that it has
-   * @returns {object[]} the items right after it, if they are queued here and have not been taken
+   * @param {number} offset that of the last item that it is to have, in a shared source
+   * @returns {void}
    */
-  takeAfter(position) {
-    const start = this.#queue.findIndex((entry) => entry.offset > position);
-    const before = start > 0 ? this.#queue[start - 1].offset : this.takenPosition;
-    if (start < this.#old || before !== position) {
-      return [];
+  continueAfter(offset) {
+    if (offset > this.position) {
+      this.position = offset;
+      this.receivedId = `${this.source}-${offset}`;
     }
-    this.position = position;
-    return this.#queue.splice(start);
   }
 
-  /** @returns {Function[]} the acknowledgements of everything that has not been handled */
-  acknowledgements() {
-    return [...this.#due, ...this.#queue.flatMap(({ acks }) => acks ?? [])];
+  /** @returns {boolean} whether it is about to subscribe again */
+  get isContinuing() {
+    return this.feed === undefined && !this.#isHeld;
   }
 
-  /** Acknowledges what the loop has handled. */
+  /** @returns {boolean} whether its loop has handled everything and waits for the next item */
+  get isWaiting() {
+    return this.#loops.length > 0 && !this.#isInGap;
+  }
+
+  /** Says of everything that has arrived that it has been handled. */
+  handleAll() {
+    [this.#given, ...this.#queue].forEach((entry) => entry?.handled?.());
+    this.#forgetAcknowledgements();
+  }
+
+  /** Says that the loop has handled what it was given. */
   #acknowledge() {
-    const due = this.#due;
-    this.#due = [];
-    this.#isHandling = false;
-    due.forEach((ack) => ack());
+    this.#given?.handled?.();
+    this.#given = undefined;
   }
 
   /** Acknowledgements of one connection mean nothing, or something else, on the next one. */
   #forgetAcknowledgements() {
-    this.#due = [];
-    this.#queue.forEach((entry) => {
-      entry.acks = [];
+    [this.#given, ...this.#queue].forEach((entry) => {
+      if (entry !== undefined) {
+        entry.handled = undefined;
+      }
     });
   }
 
@@ -969,14 +955,11 @@ export class Subscription {
       }
       this.#taken();
       if (entry.isGap) {
-        this.takenPosition = 0;
         this.#passGap();
         continue;
       }
       this.#lastId = entry.id ?? this.#lastId;
-      this.takenPosition = entry.offset || 0;
-      this.#due = entry.acks;
-      this.#isHandling = true;
+      this.#given = entry;
       this.#loops.shift().resolve({ value: entry.item, done: false });
       if (this.#loops.length > 0) {
         this.#acknowledge(); // the loop has asked for more already
@@ -1023,11 +1006,6 @@ export class Subscription {
 /**
  * Gives the items that a socket receives to the subscriptions that they are for: one listener for each
  * name, however many subscriptions have it.
- *
- * Subscriptions of one name with the same source get one copy of each item each, and nothing tells the
- * copies apart. So each copy goes to a subscription that does not have the item yet, in the order of
- * each; among equals to the one whose loop has taken most. So each loop gets every item once and in
- * order, and the acknowledgements of its copies wait for it alone.
  */
 class Router {
   static #routers = new WeakMap();
@@ -1046,10 +1024,12 @@ class Router {
   }
 
   #socket;
-  /** By name: the listener, how many subscriptions need it, and those of each source. */
+  /** By name: the listener, the loops that need it, and a feed for each source. */
   #routes = new Map();
-  /** The subscriptions, by their number on the server. */
+  /** The feeds, by the number of their subscription on the server. */
   #numbers = new Map();
+  /** Counts the connections. */
+  #connection = 0;
 
   /**
    * @param {object} socket of socket.io-client
@@ -1059,34 +1039,39 @@ class Router {
   }
 
   /**
-   * Listens for a name, before anything subscribes to it.
+   * Listens for the items of a loop, before it subscribes.
    *
-   * @param {string} name the subscription
+   * @param {Subscription} subscription the loop
    * @returns {void}
    */
-  attach(name) {
+  attach(subscription) {
+    const { name } = subscription;
     let route = this.#routes.get(name);
     if (route === undefined) {
       if (this.#routes.size === 0) {
         this.#socket.on('loopback:unsubscribed', this.#onUnsubscribed);
       }
-      const sources = new Map();
-      const listener = (item, meta, ack) => this.#onItem(sources, item, meta, ack);
-      route = { count: 0, listener, sources };
+      const feeds = new Map();
+      const listener = (item, meta, ack) => {
+        // Other items are of a subscription that has just been ended, or of one that is not ours.
+        feeds.get(meta?.source)?.onItem(item, meta.id, typeof ack === 'function' ? ack : undefined);
+      };
+      route = { feeds, listener, loops: new Set(), requests: 0 };
       this.#routes.set(name, route);
       this.#socket.on(name, listener);
     }
-    route.count += 1;
+    route.loops.add(subscription);
   }
 
   /**
-   * @param {string} name as it was attached
+   * @param {Subscription} subscription a loop that was attached
    * @returns {void}
    */
-  detach(name) {
+  detach(subscription) {
+    const { name } = subscription;
     const route = this.#routes.get(name);
-    route.count -= 1;
-    if (route.count === 0) {
+    route.loops.delete(subscription);
+    if (route.loops.size === 0) {
       this.#routes.delete(name);
       this.#socket.off(name, route.listener);
       if (this.#routes.size === 0) {
@@ -1096,139 +1081,328 @@ class Router {
   }
 
   /**
-   * @param {Subscription} subscription one that the server has accepted
-   * @returns {void}
+   * @param {Subscription} subscription a loop that is to continue
+   * @returns {Subscription} the one that has received least of those that are to continue with the same
+   *   source: they will share one subscription, which has to begin there
    */
-  add(subscription) {
-    this.#numbers.set(subscription.number, subscription);
-    const { sources } = this.#routes.get(subscription.name);
-    const members = sources.get(subscription.source);
-    if (members === undefined) {
-      sources.set(subscription.source, [subscription]);
-    } else {
-      members.push(subscription);
-    }
+  furthestBehind(subscription) {
+    const { name, source } = subscription;
+    const loops = [...this.#routes.get(name).loops].filter(
+      (loop) => loop.isContinuing && loop.source === source && loop.position > 0,
+    );
+    return loops.reduce((a, b) => (b.position < a.position ? b : a), subscription);
   }
 
   /**
-   * @param {Subscription} subscription one that has ended, or whose connection is lost
-   * @returns {void}
-   */
-  remove(subscription) {
-    if (subscription.number === undefined) {
-      return;
-    }
-    this.#numbers.delete(subscription.number);
-    const members = this.#membersOf(subscription);
-    members.splice(members.indexOf(subscription), 1);
-    if (members.length === 0) {
-      this.#routes.get(subscription.name).sources.delete(subscription.source);
-    } else if (this.#socket.connected) {
-      // What it holds may be copies of the others, which would wait for credit.
-      subscription.acknowledgements().forEach((ack) => ack());
-    }
-    subscription.number = undefined;
-    subscription.source = undefined;
-  }
-
-  /**
-   * Gives a loop that waits what another one has received in its place and has not taken.
+   * A request to subscribe is under way. Until it is answered, nothing that may turn out to be for the
+   * same source is ended or forgotten.
    *
-   * @param {Subscription} subscription the one whose loop waits
+   * @param {string} name the subscription, attached
+   * @returns {() => void} to be called when the answer has been handled
+   */
+  requested(name) {
+    const route = this.#routes.get(name);
+    const connection = this.#connection;
+    route.requests += 1;
+    route.feeds.forEach((feed) => feed.keep(true));
+    return () => {
+      if (connection === this.#connection) {
+        route.requests -= 1;
+        if (route.requests === 0) {
+          route.feeds.forEach((feed) => feed.keep(false));
+          this.#endUnused(route);
+        }
+      }
+    };
+  }
+
+  /**
+   * Ends the subscriptions that no loop needs.
+   *
+   * @param {object} route where they are
    * @returns {void}
    */
-  share(subscription) {
-    if (subscription.position === 0) {
-      return; // where it begins is not known before its first item
-    }
-    for (const other of this.#membersOf(subscription)) {
-      if (other !== subscription) {
-        other.takeAfter(subscription.position).forEach((entry) => subscription.receive(entry));
+  #endUnused(route) {
+    for (const [source, feed] of route.feeds) {
+      if (feed.members.length === 0) {
+        route.feeds.delete(source);
+        if (this.#numbers.delete(feed.number)) {
+          emit(this.#socket, 'loopback:unsubscribe', feed.number);
+        }
       }
     }
   }
 
-  /**
-   * @param {Subscription} subscription one that is subscribed
-   * @returns {Subscription[]} all with its name and source
-   */
-  #membersOf({ name, source }) {
-    return this.#routes.get(name).sources.get(source);
+  /** The connection is lost, and with it every subscription and request. */
+  disconnected() {
+    this.#connection += 1;
+    this.#numbers.clear();
+    this.#routes.forEach((route) => {
+      route.requests = 0;
+      route.feeds.forEach((feed) => feed.close());
+      route.feeds.clear();
+    });
   }
 
   /**
-   * @param {Map<string, Subscription[]>} sources the subscriptions of the name, by source
-   * @param {unknown} item the item
-   * @param {{source: string, id?: string | number}} meta what the server says about it
-   * @param {Function} [ack] if it is to be acknowledged
+   * The server has accepted a request.
+   *
+   * @param {Subscription | undefined} subscription the loop that it was for; undefined if it has ended
+   * @param {string} name the subscription
+   * @param {{subscription: number, source: string, resumed: boolean}} result the answer
+   * @param {unknown} after the id after which it was to continue
+   * @returns {boolean} whether it continues there
+   */
+  accepted(subscription, name, { subscription: number, source, resumed }, after) {
+    const route = this.#routes.get(name);
+    const feed = route?.feeds.get(source);
+    if (feed === undefined && subscription !== undefined) {
+      const position = (resumed && offsetOf(after, source)) || 0;
+      const added = new Feed(number, name, source, position, subscription);
+      added.keep(route.requests > 0);
+      subscription.begin(source);
+      route.feeds.set(source, added);
+      this.#numbers.set(number, added);
+      return resumed;
+    }
+    // Nobody wants it, or there is one with the same items: one is enough.
+    const forget = feed?.expectCopies();
+    emit(this.#socket, 'loopback:unsubscribe', number, ...(forget === undefined ? [] : [forget]));
+    return subscription !== undefined && feed.add(subscription, resumed, after);
+  }
+
+  /**
+   * A loop has ended.
+   *
+   * @param {Subscription} subscription the loop
    * @returns {void}
    */
-  #onItem(sources, item, meta, ack) {
-    const members = sources.get(meta?.source);
-    if (members === undefined) {
-      return; // of a subscription that has just been ended, or of one that is not ours
-    }
-    const offset = offsetOf(meta.id, meta.source);
-    const acks = typeof ack === 'function' ? [ack] : [];
-    const receiver = receiverOf(members, offset);
-    if (receiver !== undefined) {
-      receiver.receive({ item, id: meta.id, offset, acks });
-    } else if (acks.length > 0 && !members.some((member) => member.holdUntil(offset, ack))) {
-      ack();
+  remove(subscription) {
+    const route = this.#routes.get(subscription.name);
+    subscription.feed?.remove(subscription);
+    if (route.requests === 0 || route.loops.size === 1) {
+      this.#endUnused(route);
     }
   }
 
   /** The server has ended a subscription. */
   #onUnsubscribed = (end) => {
-    let ended = this.#numbers.get(end?.subscription);
-    if (ended === undefined) {
+    const feed = this.#numbers.get(end?.subscription);
+    if (feed === undefined) {
       return;
     }
-    if (end.reason === 'slow') {
-      // Of several it is the one whose loop has taken least, whichever number its copies came by.
-      for (const member of this.#membersOf(ended)) {
-        if (member.backlog > ended.backlog) {
-          ended = member;
-        }
-      }
-      this.#exchangeNumbers(ended, this.#numbers.get(end.subscription));
-    }
-    ended.ended(end);
+    this.#numbers.delete(feed.number);
+    this.#routes.get(feed.name).feeds.delete(feed.source);
+    const members = [...feed.members];
+    feed.close();
+    const ended = members.filter((member) => feed.endsWith(member, end.reason));
+    // The others subscribe for themselves, and continue where they are.
+    members.filter((member) => !ended.includes(member)).forEach((member) => member.resubscribe());
+    ended.forEach((member) => member.ended(end));
   };
-
-  /**
-   * @param {Subscription} a one of two with the same source
-   * @param {Subscription} b the other
-   * @returns {void}
-   */
-  #exchangeNumbers(a, b) {
-    [a.number, b.number] = [b.number, a.number];
-    this.#numbers.set(a.number, a);
-    this.#numbers.set(b.number, b);
-  }
 }
 
 /**
- * @param {Subscription[]} members subscriptions with the same source
- * @param {number} offset an item's; NaN for an item of a private source, which has one subscription
- * @returns {Subscription | undefined} the one whose copy this is, or as good as; undefined if all have
- *   the item
+ * A subscription on the server, and the loops that get its items. Loops with the same source share one:
+ * the server would send each item once for each of them, and nothing would tell the copies apart. The
+ * slowest of these loops acknowledges.
  */
-function receiverOf(members, offset) {
-  /** The one whose next item it is; else one without items yet; else the one that has received most. */
-  const rank = ({ position }) =>
-    position + 1 === offset ? Infinity : position === 0 ? Number.MAX_VALUE : position;
-  let receiver;
-  for (const member of members) {
-    if (member.position >= offset) {
-      continue;
-    }
-    const [its, best] = [rank(member), receiver === undefined ? -1 : rank(receiver)];
-    if (its > best || (its === best && member.takenPosition > receiver.takenPosition)) {
-      receiver = member;
+class Feed {
+  number;
+  name;
+  source;
+  /** The loops, and the one whose request the server has accepted; that may have ended since. */
+  members;
+  #owner;
+  /** The offset of the last item that has arrived. */
+  #position;
+  /** Whether offsets have been left out, as the server may do for a single subscription. */
+  #isSparse = false;
+  /** What has arrived since a request began that may turn out to be for the same source. */
+  #kept;
+  #keptFrom = 0;
+  /** How many other subscriptions with the same source are being ended: their copies come here, too. */
+  #others = 0;
+  /** Copies that came too early, by offset: perhaps of the others, and then they come again. */
+  #early = new Map();
+  /** Items that not every loop has handled, by offset, while copies of them may follow. */
+  #open = new Map();
+  /** Acknowledgements of what came while there was no loop. */
+  #withheld = [];
+  #isClosed = false;
+
+  /**
+   * @param {number} number the subscription on the server
+   * @param {string} name its name
+   * @param {string} source the source of its items
+   * @param {number} position the offset after which it begins; 0 if that is not known
+   * @param {Subscription} owner the loop that it was requested for
+   */
+  constructor(number, name, source, position, owner) {
+    this.number = number;
+    this.name = name;
+    this.source = source;
+    this.members = [owner];
+    this.#owner = owner;
+    this.#position = position;
+    owner.feed = this;
+  }
+
+  /** It has ended on the server: nothing is acknowledged any more. */
+  close() {
+    this.#isClosed = true;
+    this.members.forEach((member) => {
+      member.feed = undefined;
+    });
+    this.members = [];
+  }
+
+  /**
+   * @param {boolean} isKept whether items are to be kept for loops that may join
+   * @returns {void}
+   */
+  keep(isKept) {
+    if (!isKept) {
+      this.#kept = undefined;
+      this.#keptFrom = 0;
+    } else if (this.#kept === undefined) {
+      this.#kept = [];
+      this.#keptFrom = this.#position;
     }
   }
-  return receiver;
+
+  /**
+   * Adds a loop whose request was accepted with the same source.
+   *
+   * @param {Subscription} subscription the loop
+   * @param {boolean} resumed whether the server would continue after the id
+   * @param {unknown} after that id
+   * @returns {boolean} whether it continues there
+   */
+  add(subscription, resumed, after) {
+    this.members.push(subscription);
+    this.#withheld.splice(0).forEach((ack) => ack());
+    subscription.feed = this;
+    subscription.begin(this.source);
+    const position = subscription.position || offsetOf(after, this.source) || 0;
+    const first = this.#keptFrom || (this.#kept?.[0]?.offset ?? Infinity) - 1;
+    const isComplete =
+      resumed && this.#position > 0 && (position >= this.#position || position >= first);
+    subscription.continueAfter(isComplete ? position : Math.max(position, this.#position));
+    if (isComplete) {
+      this.#kept?.forEach((entry) => subscription.receive(entry));
+    }
+    return isComplete;
+  }
+
+  /**
+   * @param {Subscription} subscription a loop that has ended, or whose connection is lost
+   * @returns {void}
+   */
+  remove(subscription) {
+    this.members.splice(this.members.indexOf(subscription), 1);
+    subscription.feed = undefined;
+    subscription.handleAll(); // the others do not wait for it
+  }
+
+  /**
+   * @param {Subscription} subscription one of the loops
+   * @param {string} reason why the server has ended the subscription
+   * @returns {boolean} whether that is the end of the loop, too
+   */
+  endsWith(subscription, reason) {
+    if (reason === 'revoked') {
+      return subscription === this.#owner;
+    }
+    return reason !== 'slow' || !subscription.isWaiting;
+  }
+
+  /**
+   * Another subscription with the same source is being ended.
+   *
+   * @returns {() => void} to be called when no copy for it can come any more
+   */
+  expectCopies() {
+    this.#others += 1;
+    return () => {
+      this.#others -= 1;
+      if (this.#others === 0) {
+        const early = [...this.#early.values()].sort((a, b) => a.offset - b.offset);
+        this.#early.clear();
+        // Where nothing is left out these are not ours: what is before them has not come yet.
+        early.filter(() => this.#isSparse).forEach((copy) => this.#accept(copy));
+      }
+    };
+  }
+
+  /**
+   * An item has arrived, for this subscription or for one that is being ended.
+   *
+   * @param {unknown} item the item
+   * @param {string | number | undefined} id its id
+   * @param {(() => void) | undefined} ack acknowledges it
+   * @returns {void}
+   */
+  onItem(item, id, ack) {
+    const offset = offsetOf(id, this.source);
+    const acks = ack === undefined ? [] : [ack];
+    if (offset <= this.#position) {
+      const open = this.#open.get(offset);
+      open === undefined ? ack?.() : open.acks.push(...acks);
+      return;
+    }
+    const isNext = offset === this.#position + 1 || this.#position === 0;
+    if (isNext || this.#others === 0 || Number.isNaN(offset)) {
+      this.#isSparse ||= !isNext && !Number.isNaN(offset);
+      this.#accept({ item, id, offset, acks });
+      return;
+    }
+    const copy = this.#early.get(offset) ?? { item, id, offset, acks: [], copies: 0 };
+    copy.acks.push(...acks);
+    copy.copies += 1;
+    this.#early.set(offset, copy);
+    if (copy.copies > this.#others) {
+      this.#isSparse = true;
+      this.#accept(copy); // it has come for all, so that nothing before it can follow
+    }
+  }
+
+  /**
+   * @param {{item: unknown, id?: string | number, offset: number, acks: Array<() => void>}} copy of the
+   *   item that follows for every loop
+   * @returns {void}
+   */
+  #accept({ item, id, offset, acks }) {
+    if (!Number.isNaN(offset)) {
+      this.#position = offset;
+    }
+    if (this.members.length === 0) {
+      this.#withheld.push(...acks);
+    }
+    const open = { acks, left: this.members.length };
+    if (this.#others > 0) {
+      this.#open.set(offset, open);
+    }
+    const handled = () => {
+      open.left -= 1;
+      if (open.left > 0 || this.#isClosed) {
+        return;
+      }
+      this.#open.delete(offset);
+      if (this.members.length === 0) {
+        this.#withheld.push(...open.acks);
+      } else {
+        open.acks.forEach((ack) => ack());
+      }
+    };
+    this.#kept?.push({ item, id, offset });
+    [...this.members].forEach((member) => member.receive({ item, id, offset, handled }));
+    this.#early.delete(offset);
+    const following = this.#early.get(offset + 1);
+    if (following !== undefined) {
+      this.#accept(following);
+    }
+  }
 }
 
 /**
