@@ -167,6 +167,25 @@ for (const host of HOSTS) {
       );
     });
 
+    it(`revoke() closes the whole connection, with sockets that share it, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      io.of('/other');
+      sockets.start(io);
+      const client = connect();
+      await next(client, 'connect');
+      await authenticate(client);
+      const other = client.io.socket('/other');
+      await next(other.open(), 'connect');
+      const ended = next(other, 'disconnect');
+      assert.equal(
+        sockets.revoke(() => true),
+        1,
+      );
+      await ended;
+      other.close();
+    });
+
     it(`revoke() gives its filter the credentials of the last authentication, on ${host}`, async (t) => {
       const { io, connect } = await openServer(t, host);
       const sockets = newInstance();
@@ -250,9 +269,9 @@ describe('socket.expires over time', () => {
     newInstance().start(io);
     const socket = io.connect();
     socket.expires = new Date(Date.now() + 100_000);
-    socket.disconnect();
     const after = process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
     assert.equal(after, before);
+    socket.disconnect();
     assert.equal(socket.expires, null);
   });
 

@@ -373,6 +373,17 @@ describe('limits of calls', () => {
     assert.equal((await request('m', 1)).error.code, CODE('RATE_LIMITED'));
   });
 
+  it('a method that keeps its handler and gets other options has these', async () => {
+    const handler = () => 1;
+    const { request, sockets, socket } = await faked((it) => it.defineMethod('m', handler));
+    assert.deepEqual(await request('m', 1), { result: 1 });
+    for (const isAllowed of [false, true]) {
+      sockets.defineMethod('m', handler, { authorize: () => isAllowed });
+      await socket.authenticate({});
+      assert.equal('result' in (await request('m', 1)), isAllowed);
+    }
+  });
+
   it('no more than 1,000 calls of a socket run of methods with options', async () => {
     const finish = [];
     const { request, socket } = await faked((sockets) => {
@@ -390,6 +401,69 @@ describe('limits of calls', () => {
     assert.equal(finish.length, 1001);
     finish[1000]('last');
     assert.deepEqual(await last, { result: 'last' });
+  });
+});
+
+describe('the end of a call', () => {
+  /**
+   * @param {import('node:test').TestContext} t the test
+   * @param {number} delay of the timers that count
+   * @returns {object[]} grows with each timer that is made
+   */
+  function timersOf(t, delay) {
+    const timers = [];
+    const { setTimeout: original } = globalThis;
+    t.mock.method(globalThis, 'setTimeout', (run, ms, ...args) => {
+      const timer = original(run, ms, ...args);
+      if (ms === delay) timers.push(timer);
+      return timer;
+    });
+    return timers;
+  }
+
+  it('a call that is answered, cancelled or whose socket ends has no timer any more', async (t) => {
+    const timers = timersOf(t, 76_543);
+    const { request, socket } = await faked((sockets) => {
+      const options = { timeout: 76_543 };
+      sockets.defineMethod('m', () => 1, options);
+      sockets.defineMethod('waiting', () => new Promise(() => {}), options);
+    });
+    await request('m', 1);
+    request('waiting', 1, { call: 1 });
+    request('waiting', 1);
+    await request('loopback:cancel', 1);
+    assert.deepEqual(
+      timers.map((timer) => [timer._destroyed, timer.hasRef()]),
+      [
+        [true, false],
+        [true, false],
+        [false, false],
+      ],
+    );
+    socket.disconnect();
+    assert.equal(timers[2]._destroyed, true);
+  });
+
+  it('a handler counts for concurrency although an interceptor has answered before it is done', async () => {
+    let fail;
+    const errors = [];
+    const { request } = await faked((sockets) => {
+      sockets.defineMethod('m', () => new Promise((resolve, reject) => (fail = reject)), {
+        concurrency: 1,
+      });
+      sockets.use((intercepted, proceed) => {
+        proceed();
+        return 'early';
+      });
+      sockets.onError((error) => errors.push(error));
+    });
+    assert.deepEqual(await request('m', 1), { result: 'early' });
+    assert.equal((await request('m', 1)).error.code, CODE('TOO_MANY_CALLS'));
+    // Nobody waits for it, which must not end the process.
+    fail('late');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(errors, ['late']);
+    assert.deepEqual(await request('m', 1), { result: 'early' });
   });
 });
 
