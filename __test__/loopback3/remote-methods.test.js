@@ -473,6 +473,58 @@ for (const host of HOSTS) {
       assert.deepEqual(await before.ask('Book.hello'), { result: 'hello' });
     });
 
+    it('interceptors run around remote methods, and listeners of errors learn what failed', async (t) => {
+      const app = newApp();
+      const { Book } = app.models;
+      const cause = new Error('the database is down');
+      Book.fail = async () => {
+        throw cause;
+      };
+      Book.remoteMethod('fail', {});
+      const { sockets, connect } = await serve(t, host, app);
+      const calls = [];
+      sockets.use(async ({ name, kind, args }, next) => {
+        calls.push([kind, name, args]);
+        return next();
+      });
+      const errors = [];
+      sockets.onError((error, { name, kind }) => errors.push([error.cause, name, kind]));
+      const client = await connect();
+      assert.deepEqual(await client.ask('Book.count', { where: { year: 1 } }), {
+        result: { count: 0 },
+      });
+      assert.deepEqual(await client.ask('Book.fail'), {
+        error: { statusCode: 500, message: 'Internal Server Error' },
+      });
+      assert.deepEqual(calls, [
+        ['method', 'Book.count', { where: { year: 1 } }],
+        ['method', 'Book.fail', undefined],
+      ]);
+      assert.deepEqual(errors, [[cause, 'Book.fail', 'method']]);
+    });
+
+    it('a socket that is gone does not keep a remote method from being done', async (t) => {
+      const app = newApp();
+      const { Book } = app.models;
+      let finish;
+      const started = new Promise((resolve) => {
+        Book.wait = () => {
+          resolve();
+          return new Promise((done) => {
+            finish = () => Book.create({ title: 'late' }).then(done);
+          });
+        };
+      });
+      Book.remoteMethod('wait', {});
+      const { connect } = await serve(t, host, app);
+      const client = await connect();
+      client.emit('Book.wait', {}, () => assert.fail('nobody is there to be answered'));
+      await started;
+      client.disconnect();
+      await finish();
+      assert.equal(await Book.count(), 1);
+    });
+
     it('a call whose arguments are not named is refused', async (t) => {
       const { connect } = await serve(t, host, newApp());
       const client = await connect();
@@ -485,6 +537,29 @@ for (const host of HOSTS) {
     });
   });
 }
+
+describe('remote methods over MessagePack', () => {
+  it('a result is what JSON makes of it, whichever parser the server has', async (t) => {
+    const parser = require('socket.io-msgpack-parser');
+    const app = newApp();
+    const { Book } = app.models;
+    Book.values = async () => ({ date: new Date(0), bytes: Buffer.from('a'), none: undefined });
+    Book.remoteMethod('values', { returns: { arg: 'values', type: 'object', root: true } });
+    const { io, connect } = await openServer(t, 'native', { parser: 'msgpack' });
+    const sockets = newInstance();
+    sockets.exposeModels(app);
+    sockets.start(io);
+    const client = connect('/', { parser });
+    await authenticate(client, {});
+    assert.deepEqual(await call(client, 'Book.values', {}), {
+      result: { date: '1970-01-01T00:00:00.000Z', bytes: { type: 'Buffer', data: [97] } },
+    });
+    const { result } = await call(client, 'Book.create', {
+      data: { title: 'A', published: '2020-01-01' },
+    });
+    assert.equal(result.published, '2020-01-01T00:00:00.000Z');
+  });
+});
 
 describe('exposeModels()', () => {
   it('a value that is not a LoopBack 3 application is refused', () => {
