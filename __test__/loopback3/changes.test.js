@@ -335,6 +335,39 @@ for (const host of HOSTS) {
       assert.deepEqual([subscription, reason], [result.subscription, 'revoked']);
     });
 
+    it('a change while a socket authenticates as another user is not told to that user', async (t) => {
+      const app = newApp(OWNED);
+      const { Book } = app.models;
+      const [ada, bob] = [await logIn(app, 'ada'), await logIn(app, 'bob')];
+      const { sockets, connect } = await serve(t, host, app);
+      const client = await connect(credentialsOf(ada));
+      const { seen, items } = await subscribe(client);
+      await Book.create({ title: 'before', customerId: ada.userId });
+      await seen(1);
+
+      let decide;
+      const asked = new Promise((resolve) => {
+        sockets.auth(() => {
+          resolve();
+          return new Promise((accept) => {
+            decide = accept;
+          });
+        });
+      });
+      const authenticated = authenticate(client, credentialsOf(bob));
+      await asked;
+      await Book.create({ title: 'of Ada', customerId: ada.userId });
+      await Book.create({ title: 'of Bob', customerId: bob.userId });
+      decide(true);
+      await authenticated;
+      await Book.create({ title: 'last', customerId: bob.userId });
+      await seen(3);
+      assert.deepEqual(
+        items.map(({ data }) => data.title),
+        ['before', 'of Bob', 'last'],
+      );
+    });
+
     it('changes that the app does not share are exposed only if they are named', async (t) => {
       const app = newApp();
       app.models.Book.disableRemoteMethodByName('createChangeStream');

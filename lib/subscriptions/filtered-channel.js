@@ -30,6 +30,10 @@ class FilteredChannel {
   #undecided = [];
   #undecidedBytes = 0;
   #isDeciding = false;
+  /** Whether items wait for now: what the socket may have is not known. */
+  #isHeld = false;
+  /** How often they have had to. A decision from before is none for what the socket may have since. */
+  #holds = 0;
   #offset = 0;
   #isFinishing = false;
   #isClosed = false;
@@ -66,6 +70,7 @@ class FilteredChannel {
    */
   add(subscriber, from) {
     this.#subscriber = subscriber;
+    this.#isHeld = subscriber.isHeld;
     this.#channel.add(subscriber.socket, subscriber.number, 1);
     for (const record of this.source.since(from)) {
       this.offer(record);
@@ -84,14 +89,15 @@ class FilteredChannel {
       return;
     }
     const { maxQueuedBytes, overflow } = this.definition.options;
-    if (this.#isDeciding && this.#undecidedBytes + record.bytes > maxQueuedBytes) {
+    const isWaiting = this.#isDeciding || this.#isHeld;
+    if (isWaiting && this.#undecidedBytes + record.bytes > maxQueuedBytes) {
       if (overflow === OVERFLOW_END) {
         this.#subscriber.sockets.end(this.#subscriber, 'slow');
         return;
       }
       // The one that is being decided about stays.
-      this.#undecided.length = 1;
-      this.#undecidedBytes = this.#undecided[0].bytes;
+      this.#undecided.length = this.#isDeciding ? 1 : 0;
+      this.#undecidedBytes = this.#isDeciding ? this.#undecided[0].bytes : 0;
     }
     this.#undecided.push(record);
     this.#undecidedBytes += record.bytes;
@@ -104,14 +110,18 @@ class FilteredChannel {
    * @returns {void}
    */
   #decide() {
-    while (!this.#isDeciding && !this.#isClosed && this.#undecided.length > 0) {
+    while (!this.#isDeciding && !this.#isHeld && !this.#isClosed && this.#undecided.length > 0) {
       const [record] = this.#undecided;
+      const holds = this.#holds;
       let isDecided = false;
       this.#isDeciding = true;
       const decided = (failed, value) => {
         isDecided = true;
         this.#isDeciding = false;
-        this.#decided(record, failed, value);
+        // Else it is decided again, for what the socket has authenticated as since.
+        if (holds === this.#holds) {
+          this.#decided(record, failed, value);
+        }
       };
       let hasReturned = false;
       invoke(
@@ -166,7 +176,10 @@ class FilteredChannel {
    * @returns {void}
    */
   hold(subscriber, isHeld) {
+    this.#isHeld = isHeld;
+    this.#holds += Number(isHeld);
     this.#channel.hold(subscriber.socket, subscriber.number, isHeld);
+    this.#decide();
   }
 
   /**
