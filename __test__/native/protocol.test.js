@@ -77,7 +77,7 @@ describe('the protocol between Rust and JavaScript', () => {
       sources.flatMap(([, text]) => namesTaken(text).map(([group, name]) => `${group}.${name}`)),
     );
     // JavaScript compares with the other values only, and these are what remains.
-    const implied = ['RelayAction.DESTROY', 'RequestVerdict.SERVED'];
+    const implied = ['ChannelReport.ENDED', 'RelayAction.DESTROY', 'RequestVerdict.SERVED'];
     const unused = constants.map(({ group, name }) => `${group}.${name}`);
     assert.deepEqual(
       // Rust finds most refusals, and puts all of them into words.

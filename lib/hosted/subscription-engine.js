@@ -10,10 +10,10 @@
 
 const { Channel: Core } = require('../native/binding');
 const protocol = require('../native/protocol');
+const { endOf } = require('../native/subscription-ends');
 const { sizeOf } = require('../subscriptions/item-size');
 
 const { DELIVER, CREDIT } = protocol.ChannelReport;
-const { SLOW } = protocol.SubscriptionEnd;
 const { CHANNEL_REPORT_FIELDS, NONE } = protocol.Layout;
 
 /** The type of an event in a packet of Socket.IO. */
@@ -299,7 +299,7 @@ class Channel {
       this.#engine.reports.credit(socket, number, a);
     } else {
       this.#forget(key);
-      this.#engine.reports.ended(socket, number, a === SLOW ? 'slow' : 'finished');
+      this.#engine.reports.ended(socket, number, endOf(a));
     }
   }
 

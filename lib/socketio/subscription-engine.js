@@ -6,7 +6,7 @@
  * is published after a socket was added reaches it.
  */
 
-const { endOf } = require('../native/channel-reports');
+const { endOf } = require('../native/subscription-ends');
 
 /**
  * Learns what the engine decides by itself.
