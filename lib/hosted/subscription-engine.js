@@ -17,7 +17,7 @@ const { DELIVER, CREDIT } = protocol.ChannelReport;
 const { CHANNEL_REPORT_FIELDS, NONE } = protocol.Layout;
 
 /** The type of an event in a packet of Socket.IO. */
-const EVENT = 2;
+const EVENT_PACKET = 2;
 
 /** How often it is looked for subscribers that do not acknowledge in time: the longest interval, in ms. */
 const MAX_INTERVAL = 1000;
@@ -352,7 +352,7 @@ function send(socket, event, acknowledged) {
     if (acknowledged !== undefined) {
       socket.emit(...event, acknowledged);
     } else if (isBuffered(socket)) {
-      socket.packet({ type: EVENT, data: event });
+      socket.packet({ type: EVENT_PACKET, data: event });
     } else {
       socket.emit(...event);
     }

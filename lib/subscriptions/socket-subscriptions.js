@@ -521,7 +521,7 @@ function indexOf(subscribers, number) {
   }
   let [low, high] = [0, subscribers.length];
   while (low < high) {
-    const middle = (low + high) >>> 1;
+    const middle = Math.floor((low + high) / 2);
     if (subscribers[middle].number < number) {
       low = middle + 1;
     } else {
