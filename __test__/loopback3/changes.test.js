@@ -395,6 +395,29 @@ for (const host of HOSTS) {
 }
 
 describe('changes of models', () => {
+  it('the helper for clients calls remote methods and loops over changes', async (t) => {
+    const { client: help } = await import('../../client.mjs');
+    const app = newApp({ acls: [] });
+    const token = await logIn(app, 'ada');
+    const { connect } = await serve(t, 'native', app);
+    const socket = await connect(credentialsOf(token));
+    const helper = help(socket, { credentials: credentialsOf(token) });
+    t.after(() => helper.close());
+    const created = await helper.call('Book.create', { data: { title: 'A' } });
+    assert.equal(created.title, 'A');
+    await assert.rejects(helper.call('Book.findById', { id: 99 }), {
+      code: 'MODEL_NOT_FOUND',
+      message: 'Unknown "Book" id "99".',
+    });
+    const before = observersOf(app.models.Book);
+    const changes = helper.subscribe('Book.changes', { where: { title: 'C' } });
+    const first = changes[Symbol.asyncIterator]().next();
+    while (observersOf(app.models.Book) === before) await helper.call('Book.count');
+    await helper.call('Book.create', { data: [{ title: 'B' }, { title: 'C' }] });
+    const { value } = await first;
+    assert.deepEqual([value.type, value.data.title], ['create', 'C']);
+  });
+
   it('a model that extends another does not tell its changes to the subscribers of that', async (t) => {
     const app = newApp();
     const { Book } = app.models;
