@@ -27,7 +27,7 @@ for (const host of HOSTS) {
       it('an interceptor that fails behind next() lets go of what was prepared', async (t) => {
         const signals = [];
         const { join, instance } = await serve(t, host, (it) => {
-          it.defineSubscription('items', undefined, { key: () => 'k' });
+          it.defineSubscription('items', undefined, { key: String, maxSources: 1 });
           it.defineSubscription('other', (socket, credentials, args, { signal }) => {
             signals.push(signal);
             return new EventEmitter();
@@ -38,11 +38,33 @@ for (const host of HOSTS) {
           });
         });
         const one = await join();
-        assert.deepEqual(await one.subscribe('items'), { error: { code: 'NO' } });
+        assert.deepEqual(await one.subscribe('items', 'a'), { error: { code: 'NO' } });
+        assert.deepEqual(await one.subscribe('items', 'b'), { error: { code: 'NO' } });
         assert.deepEqual(await one.subscribe('other'), { error: { code: 'NO' } });
         await aborted(signals[0]);
-        assert.equal(instance.publish('items', { key: 'k' }, 1), false);
+        assert.equal(instance.publish('items', { key: 'b' }, 1), false);
         assert.deepEqual(await one.unsubscribe(1), { result: false });
+      });
+
+      it('a socket that ends while an interceptor runs lets go of what was prepared at once', async (t) => {
+        const signals = [];
+        const prepared = deferred();
+        const { join } = await serve(t, host, (it) => {
+          it.defineSubscription('items', (socket, credentials, args, { signal }) => {
+            signals.push(signal);
+            return new EventEmitter();
+          });
+          it.use(async (request, nextOne) => {
+            await nextOne();
+            prepared.resolve();
+            await new Promise(() => {});
+          });
+        });
+        const one = await join();
+        one.client.emit('items', {}, () => assert.fail('it is gone'));
+        await prepared.promise;
+        one.client.disconnect();
+        await aborted(signals[0]);
       });
 
       it('no item is sent before the answer, however long an interceptor takes', async (t) => {

@@ -140,7 +140,7 @@ class FilteredChannel {
         return;
       }
     }
-    if (this.#isFinishing && !this.#isDeciding && this.#undecided.length === 0) {
+    if (this.#isFinishing && this.#undecided.length === 0) {
       this.#isFinishing = false;
       this.#channel.finish();
     }
