@@ -521,6 +521,28 @@ describe('ids of calls', () => {
     assert.deepEqual(await next, { result: 1 });
   });
 
+  it('a cancelled call is not begun if an interceptor still waits before next()', async () => {
+    let proceedNow;
+    const [runs, rejections, errors] = [[], [], []];
+    const { request } = await faked((sockets) => {
+      sockets.defineMethod('m', () => runs.push(1), {});
+      sockets.onError((error) => errors.push(error));
+      sockets.use(async (intercepted, proceed) => {
+        await new Promise((resolve) => (proceedNow = resolve));
+        return proceed().catch((error) => {
+          rejections.push(error === intercepted.signal.reason && error.code);
+          throw error;
+        });
+      });
+    });
+    const answer = request('m', 1, { call: 1 });
+    assert.deepEqual(await request('loopback:cancel', 1), { result: true });
+    assert.equal((await answer).error.code, CODE('CANCELLED'));
+    proceedNow();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([runs, rejections, errors], [[], [CODE('CANCELLED')], []]);
+  });
+
   it('a client without an acknowledgement cancels, too', async () => {
     const { request, socket } = await faked(waiting);
     const answer = request('m', 1, { call: 1 });

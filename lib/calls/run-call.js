@@ -244,22 +244,16 @@ class Execution {
       () => schema['~standard'].validate(this.#call.args),
       null,
       [],
-      (failed, outcome) => {
-        let error = outcome;
-        if (!failed) {
-          try {
-            if (outcome.issues === undefined) {
-              this.#call.args = outcome.value;
-              this.#next(() => this.#authorize());
-              return;
-            }
-            this.#refuse(new InvalidArgumentsError(issuesOf(outcome.issues)));
-            return;
-          } catch (cause) {
-            error = cause;
-          }
+      (failed, value) => {
+        const outcome = failed ? { error: value } : outcomeOf(value);
+        if ('error' in outcome) {
+          this.#fail(outcome.error, ErrorKind.VALIDATE);
+        } else if (outcome.issues !== undefined) {
+          this.#refuse(new InvalidArgumentsError(outcome.issues));
+        } else {
+          this.#call.args = outcome.args;
+          this.#next(() => this.#authorize());
         }
-        this.#fail(error, ErrorKind.VALIDATE);
       },
     );
   }
@@ -319,7 +313,11 @@ class Execution {
     let inner;
     const promised = () => {
       inner = new Promise((resolve, reject) => {
-        innermost((failed, value) => (failed ? reject(value) : resolve(value)));
+        if (this.#isOver) {
+          reject(this.#reason);
+        } else {
+          innermost((failed, value) => (failed ? reject(value) : resolve(value)));
+        }
       });
       return inner;
     };
@@ -625,6 +623,21 @@ function causeOf(error) {
     return Object(error).cause;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * @param {unknown} result what a schema gave
+ * @returns {{args: unknown} | {issues: object[]} | {error: unknown}} what it means; an error if it is no result
+ *   of Standard Schema
+ */
+function outcomeOf(result) {
+  try {
+    return result.issues === undefined
+      ? { args: result.value }
+      : { issues: issuesOf(result.issues) };
+  } catch (error) {
+    return { error };
   }
 }
 
