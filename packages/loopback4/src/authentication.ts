@@ -3,7 +3,7 @@ import {
   BindingKey,
   type Constructor,
   Context,
-  CoreTags,
+  extensionFilter,
   MetadataAccessor,
   MetadataInspector,
 } from '@loopback/core';
@@ -189,9 +189,7 @@ function cacheKeyOf(entry: StrategyMetadata): unknown {
 }
 
 function strategyBindings(context: Context) {
-  return context.find<Strategy>((binding) =>
-    [binding.tagMap[CoreTags.EXTENSION_FOR]].flat().includes(ForeignKeys.STRATEGIES),
-  );
+  return context.find<Strategy>(extensionFilter(ForeignKeys.STRATEGIES));
 }
 
 /** The strategies that can be made in a context. One that needs a response, say, cannot. */

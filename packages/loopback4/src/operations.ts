@@ -15,7 +15,7 @@ import type { Authenticator } from './authentication';
 import { SocketCallError, SocketHttpError, statusOf } from './errors';
 import { ForeignKeys, LoopbackSocketBindings } from './keys';
 import type { Session, SocketContext } from './sessions';
-import { withErrors } from './sources';
+import { untilAborted, withErrors } from './sources';
 import type { ErrorLogger, ErrorWriter, StrategyMetadata } from './types';
 
 /** What a handler gets beside its arguments. */
@@ -113,7 +113,9 @@ export class Operation {
         skipInterceptors: true,
       });
     });
-    return withErrors(source, (error) => callError(this.host, error, this.name, null));
+    return source === undefined
+      ? untilAborted(control.signal)
+      : withErrors(source, (error) => callError(this.host, error, this.name, null));
   }
 
   /**
@@ -131,7 +133,8 @@ export class Operation {
     return this.#guard(socket, () =>
       this.#within(socket, credentials, args, {}, async (context) => {
         const interceptors = context
-          .find<Interceptor>(isAuthorizationInterceptor)
+          .findByTag<Interceptor>(ContextTags.GLOBAL_INTERCEPTOR)
+          .filter(isAuthorizationInterceptor)
           .map(({ key }) => key);
         await this.#intercept(context, interceptors, args, () => undefined);
         return then === undefined ? true : then(socket, credentials, args);
@@ -261,8 +264,5 @@ export function unauthenticated(): SocketHttpError {
 }
 
 function isAuthorizationInterceptor(binding: Readonly<Binding<unknown>>): boolean {
-  return (
-    binding.tagNames.includes(ContextTags.GLOBAL_INTERCEPTOR) &&
-    binding.tagMap[ContextTags.GLOBAL_INTERCEPTOR_GROUP] === ForeignKeys.AUTHORIZATION_GROUP
-  );
+  return binding.tagMap[ContextTags.GLOBAL_INTERCEPTOR_GROUP] === ForeignKeys.AUTHORIZATION_GROUP;
 }

@@ -8,6 +8,7 @@ import {
   type ContextView,
   CoreBindings,
   CoreTags,
+  extensionFilter,
   inject,
   injectable,
   type LifeCycleObserver,
@@ -36,6 +37,7 @@ import {
   unauthenticated,
 } from './operations';
 import { Session, SocketContext } from './sessions';
+import { SocketIoBindings } from './socketio/keys';
 import { isSocketIoController, SocketIoRoutes } from './socketio/routes';
 import type { ErrorLogger, ErrorWriter, LoopbackSocketConfig, SocketServer } from './types';
 import { schemaOf } from './validation';
@@ -66,10 +68,12 @@ interface Defined {
   target: string;
 }
 
+const isExtension = extensionFilter(SOCKET_CONTROLLER_EXTENSIONS);
+
 const isClassBinding: BindingFilter = (binding) =>
   binding.valueConstructor !== undefined &&
   (binding.tagNames.includes(LoopbackSocketTags.SOCKET_CONTROLLER) ||
-    [binding.tagMap[CoreTags.EXTENSION_FOR]].flat().includes(SOCKET_CONTROLLER_EXTENSIONS) ||
+    isExtension(binding) ||
     isSocketController(binding.valueConstructor));
 
 /**
@@ -86,7 +90,8 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
 
   readonly #controllers: ContextView<object>;
   readonly #defined = new Map<string, Defined>();
-  readonly #classes = new Set<Constructor<object>>();
+  /** The classes that are served, with the bindings that they are made by. */
+  readonly #classes = new Map<Constructor<object>, Readonly<Binding<unknown>>>();
   readonly #sockets = new WeakMap<object, SocketContext>();
   readonly #routes: SocketIoRoutes;
   #io: IoLike | undefined;
@@ -113,7 +118,7 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
       app,
       typeof authentication === 'object' ? authentication : {},
     );
-    this.#routes = new SocketIoRoutes(this);
+    this.#routes = new SocketIoRoutes(app, this);
     this.#controllers = this.createView<object>(isClassBinding);
   }
 
@@ -154,7 +159,9 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     this.#io = io;
     this.#httpServer = httpServer;
     this.#stop = stop;
-    this.app.bind(LoopbackSocketBindings.IO).to(io as unknown as LoopbackSocket.Server);
+    const root = rootOf(io) as unknown as LoopbackSocket.Server;
+    this.app.bind(LoopbackSocketBindings.IO).to(root);
+    this.app.bind(SocketIoBindings.IO).to(root);
     const { namespace, start } = this.options;
     const served = namespace === undefined ? io : rootOf(io).of!(namespace);
     this.instance.start(served as LoopbackSocket.SocketServerLike, start);
@@ -223,7 +230,7 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     for (const binding of this.#controllers.bindings) {
       this.#add(binding);
     }
-    this.#controllers.on('bind', ({ binding }) => this.#add(binding));
+    this.#controllers.on('bind', ({ binding }) => this.#addLate(binding));
     this.#controllers.on('unbind', ({ binding }) => this.#remove(binding));
     const { instance } = this;
     instance.auth((socket: LoopbackSocket.Socket, credentials: unknown) =>
@@ -239,7 +246,7 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     if (this.#classes.has(controllerClass)) {
       return;
     }
-    this.#classes.add(controllerClass);
+    this.#classes.set(controllerClass, binding);
     if (isSocketIoController(controllerClass)) {
       this.#routes.add(controllerClass);
     }
@@ -351,21 +358,31 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     this.#defined.set(operation.name, { operation, kind, isShared, owner, target });
   }
 
-  #remove(binding: Readonly<Binding<unknown>>): void {
-    const { instance } = this;
-    for (const [name, { owner, kind }] of this.#defined) {
-      if (owner === binding) {
-        this.#defined.delete(name);
-        if (kind === 'method') {
-          instance.removeMethod(name);
-        } else {
-          instance.removeSubscription(name);
-        }
-      }
+  /** Adds a class that is bound while the application runs: nobody waits for its errors. */
+  #addLate(binding: Readonly<Binding<unknown>>): void {
+    try {
+      this.#add(binding);
+    } catch (error) {
+      this.logError(error, 500, { name: binding.key, socket: null });
     }
-    const { valueConstructor } = binding;
-    if (valueConstructor !== undefined) {
-      this.#classes.delete(valueConstructor as Constructor<object>);
+  }
+
+  #remove(binding: Readonly<Binding<unknown>>): void {
+    const controllerClass = binding.valueConstructor as Constructor<object>;
+    if (this.#classes.get(controllerClass) !== binding) {
+      return;
+    }
+    this.#classes.delete(controllerClass);
+    for (const [name, { owner, kind }] of this.#defined) {
+      if (owner !== binding) {
+        continue;
+      }
+      this.#defined.delete(name);
+      if (kind === 'method') {
+        this.instance.removeMethod(name);
+      } else {
+        this.instance.removeSubscription(name);
+      }
     }
   }
 
@@ -400,8 +417,11 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     const { authentication } = this.options;
     if (session !== undefined && typeof authentication === 'object' && authentication.expires) {
       const { user, token } = session;
-      const expires = authentication.expires(user, { token, socket });
-      (socket as { expires?: unknown }).expires = expires ?? undefined;
+      try {
+        socket.expires = authentication.expires(user, { token, socket }) ?? null;
+      } catch (error) {
+        throw callError(this, error, 'authentication', socket);
+      }
     }
   }
 

@@ -31,6 +31,24 @@ export function withErrors(source: unknown, mapError: (error: unknown) => unknow
   };
 }
 
+/**
+ * A source without items, for a method that gives none: what is published is all that its subscribers get.
+ *
+ * @param signal - ends it
+ */
+export function untilAborted(signal: AbortSignal | undefined): AsyncIterable<never> {
+  const done = { done: true, value: undefined } as const;
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () =>
+        new Promise((resolve) => {
+          signal?.addEventListener('abort', () => resolve(done), { once: true });
+        }),
+      return: async () => done,
+    }),
+  };
+}
+
 /** The class of what `LoopbackSocket.resumed()` gives. */
 const ResumedSource = LoopbackSocket.resumed([]).constructor as new () => { source: unknown };
 

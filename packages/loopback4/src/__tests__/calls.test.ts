@@ -15,6 +15,7 @@ import {
 import { HttpErrors, get } from '@loopback/rest';
 import { SecurityBindings, type UserProfile } from '@loopback/security';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import type LoopbackSocket from 'loopback-socket';
 import { LoopbackSocketBindings, socketMethod, SocketCallError } from '..';
@@ -197,6 +198,27 @@ describe('methods of controllers', () => {
     assert.deepEqual(Object.keys(app.server.instance._methods), []);
   });
 
+  it('a controller with a name that is taken is left out, if it comes while the application runs', async (t) => {
+    class Other {
+      @socketMethod('count')
+      same() {}
+    }
+    const errors: unknown[] = [];
+    const app = await start(t, {
+      setup: (it) => {
+        it.service(Counter);
+        it.bind(LoopbackSocketBindings.LOG_ERROR).to((error) => errors.push(error));
+      },
+    });
+    const binding = app.app.controller(Other);
+    const client = await app.login('token of Ada');
+    assert.deepEqual(await call(client, 'count'), { result: 1 });
+    assert.match(String(errors), /Other\.prototype\.same have the same name/);
+    app.app.unbind(binding.key);
+    const next = await app.login('token of Ada');
+    assert.deepEqual(await call(next, 'count'), { result: 2 });
+  });
+
   it('two methods of one name prevent the start with an error that names both', async () => {
     class Other {
       @socketMethod('count')
@@ -270,8 +292,8 @@ describe('authentication by strategies', () => {
   });
 
   it('a strategy runs once for each authentication, or for each call if configured', async (t) => {
-    const once = await start(t, { controllers: [BookController] });
-    const first = await once.login('token of Ada');
+    const cached = await start(t, { controllers: [BookController] });
+    const first = await cached.login('token of Ada');
     TokenStrategy.runs = 0;
     for (const _ of [1, 2]) await call(first, 'token');
     assert.equal(TokenStrategy.runs, 0);
@@ -292,6 +314,22 @@ describe('authentication by strategies', () => {
     assert.equal((await call(client, 'whoAmI')).result.name, 'Grace');
     await assert.rejects(again(client, 'a guess'), /unknown/);
     assert.equal((await call(client, 'whoAmI')).result.name, 'Grace');
+  });
+
+  it('a socket ends when its user has expired, unless it has authenticated again', async (t) => {
+    let lifetime = 60_000;
+    const app = await start(t, {
+      controllers: [BookController],
+      config: { authentication: { expires: () => Date.now() + lifetime } },
+    });
+    const client = await app.login('token of Ada');
+    lifetime = 50;
+    const refused = once(client as never, 'unauthorized');
+    const disconnected = once(client as never, 'disconnect');
+    await again(client, 'token of Ada');
+    const [{ code }] = await refused;
+    assert.equal(code, 'ERR_LOOPBACK_SOCKET_EXPIRED');
+    await disconnected;
   });
 
   it('without authentication everybody may connect, and @authenticate still decides', async (t) => {

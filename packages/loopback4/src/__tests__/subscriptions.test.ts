@@ -91,6 +91,10 @@ class OrderController {
     yield 1;
   }
 
+  @socketSubscription('news', { key: ({ topic }) => ({ key: topic, args: { topic } }) })
+  @authenticate('token')
+  news() {}
+
   @socketMethod()
   order(order: Order) {
     this.bus.emit(order.shop, order);
@@ -114,6 +118,7 @@ async function item(client: Socket, name: string): Promise<any> {
   return value;
 }
 
+/** Servers to test on. */
 const HOSTS: [string, AppOptions['config']][] = [
   ['the native server', {}],
   ['npm socket.io', { io: (httpServer) => new Server(httpServer as never) }],
@@ -233,6 +238,17 @@ for (const [host, config] of HOSTS) {
       const { items, end } = await received;
       assert.deepEqual(items, ['entry 2', 'entry 3']);
       assert.equal(end.error.message, 'Internal Server Error');
+    });
+
+    it(`a method that gives no source has what is published sent, on ${host}`, async (t) => {
+      const app = await start(t, options);
+      const client = await app.login('token of Ada');
+      await call(client, 'news', { args: { topic: 'books' } });
+      const received = item(client, 'news');
+      const instance = await app.app.get(LoopbackSocketBindings.INSTANCE);
+      instance.publish('news', { key: 'films' }, 'not for this client');
+      instance.publish('news', { key: 'books' }, 'Emma is out');
+      assert.equal(await received, 'Emma is out');
     });
 
     it(`global interceptors run once for each client that subscribes, on ${host}`, async (t) => {

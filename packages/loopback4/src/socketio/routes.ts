@@ -49,7 +49,10 @@ export class SocketIoRoutes {
   readonly #routes: Route[] = [];
   #io: IoLike | undefined;
 
-  constructor(private readonly server: LoopbackSocketServer) {}
+  constructor(
+    private readonly app: Context,
+    private readonly server: LoopbackSocketServer,
+  ) {}
 
   /** Adds a class; to the namespace of its decorator unless another one is given. */
   add(controllerClass: Constructor<object>, namespace?: string | RegExp): void {
@@ -75,10 +78,9 @@ export class SocketIoRoutes {
 
   #serve({ controllerClass, namespace, name }: Route, io: IoLike): void {
     const root = typeof io.of === 'function' ? io : (io.server ?? io);
-    this.server.bind(SocketIoBindings.IO).to(root as unknown as LoopbackSocket.Server);
     const served = namespace === undefined ? root : root.of!(namespace);
     if (name !== undefined) {
-      this.server.bind(getNamespaceKeyForName(name)).to(served);
+      this.app.bind(getNamespaceKeyForName(name)).to(served);
     }
     served.on('connection', (socket: EventSocket) => {
       this.#connect(controllerClass, socket).catch((error) => {
