@@ -17,6 +17,7 @@ const {
   InvalidOptionError,
   NoSharedSourceError,
 } = require('./errors');
+const { eventName } = require('./events');
 const { kindOf } = require('./host-kinds');
 const { revoke } = require('./auth/revoke');
 const { startOptions } = require('./auth/start-options');
@@ -204,14 +205,16 @@ LoopbackSocket.prototype.exposeModels = function (app, options) {
  *   feeds the sources
  * @param {object} [options] see `docs/subscriptions.md`
  * @returns {void}
+ * @throws {ReservedEventError} if the name is an event of the socket itself
  * @throws {NameInUseError} if a method has the name
  * @throws {InvalidHandlerError} if the handler is none
  * @throws {InvalidOptionError} if an option is unknown or impossible
  */
 LoopbackSocket.prototype.defineSubscription = function defineSubscription(name, ...args) {
   const { handler, options } = handlerAndOptions(args);
-  this._definitions.checkSubscriptionName(name, this._methods);
-  const definition = new SubscriptionDefinition(this, String(name), handler, options);
+  const event = String(eventName(name));
+  this._definitions.checkSubscriptionName(event, this._methods);
+  const definition = new SubscriptionDefinition(this, event, handler, options);
   const { subscriptions } = this._definitions;
   const replaced = subscriptions.get(definition.name);
   subscriptions.set(definition.name, definition);

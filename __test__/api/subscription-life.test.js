@@ -67,6 +67,31 @@ for (const host of HOSTS) {
         await aborted(signals[0]);
       });
 
+      it('a subscription may be removed when the signal of another one is aborted', async (t) => {
+        const removed = deferred();
+        const { join, instance } = await serve(t, host, (it) => {
+          it.defineSubscription('items', (socket, credentials, args, { signal }) => {
+            signal.addEventListener('abort', () => {
+              it.removeSubscription('other');
+              removed.resolve();
+            });
+            return new EventEmitter();
+          });
+          it.defineSubscription('other', undefined, { key: () => 'k' });
+        });
+        const [one, two] = [await join(), await join()];
+        await two.subscribe('other');
+        await one.subscribe('items');
+        await one.subscribe('other');
+        one.client.disconnect();
+        await removed.promise;
+        assert.deepEqual(await two.ended(), { subscription: 1, reason: 'removed' });
+        instance.defineSubscription('other');
+        await two.subscribe('other');
+        assert.equal(instance.publish('other', {}, 1), true);
+        assert.deepEqual(await two.got(1), [1]);
+      });
+
       it('no item is sent before the answer, however long an interceptor takes', async (t) => {
         const gate = deferred();
         const prepared = deferred();

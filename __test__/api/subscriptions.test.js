@@ -888,6 +888,14 @@ describe('defineSubscription', () => {
     instance.defineMethod('sub', () => {});
   });
 
+  it('an event of the socket itself cannot be the name of a subscription', () => {
+    for (const name of ['connect', 'disconnect', 'newListener']) {
+      assert.throws(() => instance.defineSubscription(name), {
+        code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT',
+      });
+    }
+  });
+
   it('unknown or impossible options, and handlers that are none, throw at once', () => {
     const handler = () => [];
     const key = () => 'k';

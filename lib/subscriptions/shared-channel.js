@@ -149,10 +149,12 @@ class SharedChannel {
    * @returns {void}
    */
   endAll(reason) {
-    while (this.#first !== undefined) {
-      const subscriber = this.#first;
-      subscriber.sockets.end(subscriber, reason);
+    const subscribers = [];
+    for (let one = this.#first; one !== undefined; one = one.next) {
+      subscribers.push(one);
     }
+    // One whose socket is just ending is not listed there any more, and is removed by that.
+    subscribers.forEach((subscriber) => subscriber.sockets.end(subscriber, reason));
     clearTimeout(this.#timer);
     this.#close();
   }
