@@ -3,7 +3,7 @@
 // How subscriptions begin and end where something else happens meanwhile, on every kind of server.
 
 const assert = require('node:assert/strict');
-const { EventEmitter } = require('node:events');
+const { EventEmitter, on } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
@@ -448,6 +448,43 @@ for (const host of HOSTS) {
           ['late', 'subscription', 'twice', false],
           ['private', 'subscription', 'private', false],
           ['shared', 'subscription', 'shared', true],
+        ]);
+      });
+
+      it('the listeners of errors learn what a generator throws when it is returned', async (t) => {
+        const errors = [];
+        const told = deferred();
+        const { join } = await serve(t, host, (it) => {
+          it.onError((error, { name }) => {
+            errors.push([name, error]);
+            if (errors.length === 2) told.resolve();
+          });
+          it.defineSubscription('items', async function* () {
+            try {
+              for (;;) yield 1;
+            } finally {
+              // eslint-disable-next-line no-unsafe-finally -- what is tested
+              throw 'in finally';
+            }
+          });
+          it.defineSubscription('other', async function* (socket, credentials, args, { signal }) {
+            yield 1;
+            await aborted(signal);
+            throw 'behind the signal';
+          });
+          it.defineSubscription('waits', async function* (socket, credentials, args, { signal }) {
+            for await (const [item] of on(new EventEmitter(), 'item', { signal })) yield item;
+          });
+        });
+        const one = await join();
+        for (const name of ['waits', 'items', 'other']) await one.subscribe(name);
+        await one.until(() => one.items.some(([name]) => name === 'other'));
+        await one.flush();
+        for (const number of [1, 2, 3]) await one.unsubscribe(number);
+        await told.promise;
+        assert.deepEqual(errors.sort(), [
+          ['items', 'in finally'],
+          ['other', 'behind the signal'],
         ]);
       });
 

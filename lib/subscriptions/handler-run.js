@@ -68,13 +68,19 @@ class HandlerRun {
     const context = new HandlerContext(after);
     this.#context = context;
     const { fn, self } = resolveHandler(handler);
+    // That something ends because its signal is aborted is no failure.
+    const failedLate = (error) => {
+      if (!isAbort(error)) {
+        dropped(error);
+      }
+    };
     const settle = (failed, value) => {
       let source;
       let error = value;
       const isResumed = !failed && value instanceof ResumedSource;
       if (!failed) {
         try {
-          source = toSource(isResumed ? value.source : value);
+          source = toSource(isResumed ? value.source : value, failedLate);
         } catch (cause) {
           error = cause;
         }
@@ -82,8 +88,8 @@ class HandlerRun {
       if (source === undefined) {
         if (!this.#isStopped) {
           done(true, error);
-        } else if (failed && !isAbort(error)) {
-          dropped(error);
+        } else if (failed) {
+          failedLate(error);
         }
       } else if (this.#isStopped) {
         source.stop();
@@ -92,7 +98,7 @@ class HandlerRun {
         done(false, source, isResumed);
       }
     };
-    invoke(fn, self, [...args, context], settle, dropped);
+    invoke(fn, self, [...args, context], settle, failedLate);
   }
 
   /**

@@ -9,7 +9,8 @@
  *
  * - A source ends once: with an end, an error or `stop()`. It gives nothing afterwards.
  * - `stop()` releases the value once (`return()` of an iterator, `destroy()` of a stream, …), also if nothing
- *   was taken from it yet. It never throws, never waits, and a release that fails is ignored.
+ *   was taken from it yet. It never throws, never waits, and a release that fails is ignored; but what a generator
+ *   of the application throws then is told, as nothing of a handler may fail unseen.
  * - What the value throws, also from a getter, is an error of the source. Nothing becomes an unhandled
  *   rejection or an `error` event that nobody listens to.
  */
@@ -71,11 +72,12 @@ const ignore = () => {};
  *    `removeListener`
  *
  * @param {any} value what a handler gave
+ * @param {(error: unknown) => void} [dropped] takes what an iterator fails with after the source was stopped
  * @returns {PullSource | PushSource} the source
  * @throws {InvalidSourceError} if it is nothing that yields items
  * @throws whatever a getter of the value throws, or a method that is called to take hold of it
  */
-function toSource(value) {
+function toSource(value, dropped = ignore) {
   if ((typeof value !== 'object' || value === null) && typeof value !== 'function') {
     const isText = typeof value === 'string';
     throw new InvalidSourceError(
@@ -104,7 +106,7 @@ function toSource(value) {
   }
   const asyncIterator = value[Symbol.asyncIterator];
   if (typeof asyncIterator === 'function') {
-    return new Pulled(new IteratorReader(iteratorOf(value, asyncIterator), false));
+    return new Pulled(new IteratorReader(iteratorOf(value, asyncIterator), false, dropped));
   }
   const observable = observableOf(value);
   if (observable !== undefined) {
@@ -112,7 +114,7 @@ function toSource(value) {
   }
   const iterator = value[Symbol.iterator];
   if (typeof iterator === 'function' && !ArrayBuffer.isView(value)) {
-    return new Pulled(new IteratorReader(iteratorOf(value, iterator), true));
+    return new Pulled(new IteratorReader(iteratorOf(value, iterator), true, dropped));
   }
   const on = value.on ?? value.addListener;
   const off = value.off ?? value.removeListener;
@@ -279,6 +281,7 @@ class IteratorReader {
   #iterator;
   #next;
   #isSync;
+  #dropped;
   /** Whether it has neither ended nor failed: only then is its `return` called, as by `for await`. */
   #isOpen = true;
   /** Whether a `next()` that does not give a promise is being called. */
@@ -288,11 +291,13 @@ class IteratorReader {
   /**
    * @param {any} iterator what a method of the iterable returned
    * @param {boolean} isSync whether it gives its results without a promise
+   * @param {(error: unknown) => void} dropped takes what it fails with when it has been released
    */
-  constructor(iterator, isSync) {
+  constructor(iterator, isSync, dropped) {
     this.#iterator = iterator;
     this.#next = iterator.next;
     this.#isSync = isSync;
+    this.#dropped = dropped;
   }
 
   read(settle, fail) {
@@ -311,6 +316,9 @@ class IteratorReader {
     settleValue(result, (failed, value) => {
       if (failed) {
         this.#isOpen = false;
+        if (this.#isReleased) {
+          this.#dropped(value);
+        }
         fail(value);
       } else {
         this.#take(value, settle, fail);
@@ -356,7 +364,7 @@ class IteratorReader {
     // A generator cannot be returned while it runs: that follows when it has given its item.
     if (this.#isOpen && !this.#isRunning) {
       this.#isOpen = false;
-      quietly(() => this.#iterator.return?.());
+      quietly(() => this.#iterator.return?.(), this.#dropped);
       // A promise of `next()` that never settles would keep it.
       this.#iterator = undefined;
       this.#next = undefined;
@@ -718,17 +726,18 @@ function ignoreErrors(emitter, on = emitter.on, off = emitter.removeListener) {
 }
 
 /**
- * Runs something that releases a value. What it throws is ignored, and so is the rejection of a promise that
- * it gives: the source has ended, and nobody is left who could do something about it.
+ * Runs something that releases a value. What it throws does not matter to the source, and neither does the
+ * rejection of a promise that it gives: the source has ended.
  *
  * @param {() => unknown} release what to run
+ * @param {(error: unknown) => void} [dropped] takes the error
  * @returns {void}
  */
-function quietly(release) {
+function quietly(release, dropped = ignore) {
   try {
-    settleValue(release(), ignore);
-  } catch {
-    // See above.
+    settleValue(release(), (failed, error) => (failed ? dropped(error) : undefined));
+  } catch (error) {
+    dropped(error);
   }
 }
 
