@@ -250,12 +250,15 @@ impl<S: Recipient> Channel<S> {
         }
     }
 
-    /// Whether there is no subscriber, and no item that one waits for.
+    /// How many subscribers and items there are, and how many subscribers are to be removed.
     #[cfg(test)]
-    pub(crate) fn holds_nothing(&self) -> bool {
+    pub(crate) fn held(&self) -> [usize; 3] {
         let state = self.state.lock();
-        let is_empty = state.core.len() == 0 && state.core.kept() == 0;
-        is_empty && self.leaving.lock().is_empty()
+        [
+            state.core.len(),
+            state.core.kept(),
+            self.leaving.lock().len(),
+        ]
     }
 
     /// Does something with the channel. What it sends is flushed by the caller, after the lock is released.

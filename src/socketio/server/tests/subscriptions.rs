@@ -2,10 +2,13 @@
 
 use super::*;
 use crate::protocol::SubscriptionEnd;
-use crate::socketio::subscriptions::is_item_ack;
+use crate::socketio::subscriptions::{Published, is_item_ack};
 
 /// Channel 1, of the default namespace.
 const DEFINE: &str = r#"{"window":4,"history":0,"maxQueuedBytes":60,"overflow":"end","ackTimeout":60000,"reportsCredit":false}"#;
+
+/// What a channel holds that has neither subscribers nor a history.
+const NOTHING: [usize; 3] = [0; 3];
 
 impl World {
     /// Has the I/O thread execute commands.
@@ -304,10 +307,12 @@ fn a_socket_that_has_ended_is_subscribed_to_nothing() {
         drop(client);
         world.ended(&socket).await;
         let channel = world.server.channels.get(1).unwrap();
-        assert!(socket.holds_nothing() && channel.holds_nothing());
+        assert!(socket.holds_nothing());
+        assert_eq!(channel.held(), NOTHING);
         // As if it ended while the command was executed.
         channel.subscribe(&socket, 2, 1, &mut FlushSet::default());
-        assert!(socket.holds_nothing() && channel.holds_nothing());
+        assert!(socket.holds_nothing());
+        assert_eq!(channel.held(), NOTHING);
     });
 }
 
@@ -343,7 +348,7 @@ fn a_client_that_reads_nothing_is_closed_while_its_channel_sends_and_leaves_noth
         world.execute(&["f\t1".to_owned()]);
         let ended = world.subscription_ended(&two).await;
         assert_eq!(ended, SubscriptionEnd::Finished);
-        assert!(world.server.channels.get(1).unwrap().holds_nothing());
+        assert_eq!(world.server.channels.get(1).unwrap().held(), NOTHING);
         reading.abort();
     });
 }
@@ -447,5 +452,45 @@ fn an_acknowledgement_counts_for_the_one_subscription_among_many_that_asked_for_
             });
             assert_eq!(told.await, counted.then(|| (payload.clone(), 2)));
         }
+    });
+}
+
+#[test]
+fn a_client_whose_connection_ends_because_of_an_item_is_subscribed_to_nothing() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let (_other, two) = world.join(2).await;
+        world.define(
+            &DEFINE
+                .replace("60,", "100000000,")
+                .replace(":4", ":1000000"),
+        );
+        for each in [&socket, &two] {
+            world.subscribe(each, 1);
+        }
+        world.publish(1..=1);
+        let channel = loop {
+            match world.server.channels.get(1) {
+                Some(channel) if !two.holds_nothing() => break channel,
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        overfill(&socket.connection);
+        // Nothing is awaited, so that no other task ends the connection.
+        let mut flush_set = FlushSet::default();
+        let mut offset = 1;
+        while !socket.connection.is_closed() {
+            offset += 1;
+            let item = Published {
+                offset,
+                json: "[\"n\"]",
+                attachments: Vec::new(),
+            };
+            channel.publish(std::iter::once(item), &mut flush_set);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(world.ended(&socket).await, CloseReason::Backpressure);
+        assert!(socket.holds_nothing() && !two.holds_nothing());
+        assert_eq!(channel.held(), [1, 0, 0]);
     });
 }
