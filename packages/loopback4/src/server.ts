@@ -166,6 +166,12 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     const served = namespace === undefined ? io : rootOf(io).of!(namespace);
     this.instance.start(served as LoopbackSocket.SocketServerLike, start);
     this.#routes.start(io);
+    // Whoever closes the HTTP server, the RestServer say, ends the sockets, too.
+    httpServer?.once('close', () => {
+      if (this.#httpServer === httpServer) {
+        void this.stop();
+      }
+    });
   }
 
   /** Ends every socket, and the HTTP server with them. */
@@ -399,7 +405,7 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
         if (user !== undefined && !user) {
           return false;
         }
-        session.user = user || undefined;
+        session.user = typeof user === 'object' && user !== null ? user : undefined;
       } else if (authentication !== false) {
         session.user = await this.authenticator.login(session, context);
       }

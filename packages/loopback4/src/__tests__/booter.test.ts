@@ -28,6 +28,12 @@ describe('the booter', () => {
     assert.deepEqual(await call(client, 'hello'), { result: 'hello from the booter' });
   });
 
+  it('the booter can be imported to be configured or extended', () => {
+    const exported = require('../../booter');
+    assert.deepEqual(exported.SocketControllerDefaults.extensions, ['.socket.controller.js']);
+    assert.equal(typeof exported.SocketControllerBooter, 'function');
+  });
+
   it('the options of the application say where controllers are', async () => {
     const app = new Bootable();
     app.bootOptions = { socketControllers: { dirs: ['elsewhere'], extensions: ['.js'] } };

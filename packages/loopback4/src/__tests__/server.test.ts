@@ -51,6 +51,15 @@ describe('where sockets are served', () => {
     });
   }
 
+  it('sockets end with the RestServer, if that is stopped alone', async (t) => {
+    const app = await start(t, { controllers: [Greeter] });
+    const client = await app.login('token of Ada', { transports: ['polling'] });
+    const ended = once(client as never, 'disconnect');
+    await app.app.restServer.stop();
+    await ended;
+    assert.equal(app.server.listening, false);
+  });
+
   it('an application can start again after it has stopped', async (t) => {
     const app = await start(t, { controllers: [Greeter] });
     await app.login('token of Ada');
