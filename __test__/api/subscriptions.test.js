@@ -685,6 +685,36 @@ for (const host of HOSTS) {
         assert.equal(late.result.resumed, false, 'ten items are kept');
       });
 
+      it('a source with history and authorizeItem runs on for its ttl and no longer', async (t) => {
+        let signal;
+        const { join, instance } = await serve(t, host, (it) => {
+          it.defineSubscription(
+            'items',
+            (socket, credentials, args, context) => {
+              ({ signal } = context);
+              return new EventEmitter();
+            },
+            {
+              key: () => 'k',
+              history: { size: 3, ttl: 400 },
+              authorizeItem: (socket, i) => i !== 2,
+            },
+          );
+        });
+        const one = await join();
+        const { source } = (await one.subscribe('items')).result;
+        await one.unsubscribe(1);
+        [1, 2, 3].forEach((i) => assert.equal(instance.publish('items', { key: 'k' }, i), true));
+        const again = await one.subscribe('items', null, `${source}-0`);
+        assert.deepEqual(again.result, { subscription: 2, source, resumed: true });
+        assert.deepEqual(await one.got(2), [1, 3]);
+        const left = Date.now();
+        await one.unsubscribe(2);
+        await aborted(signal);
+        assert.ok(Date.now() - left >= 390);
+        assert.equal(instance.publish('items', { key: 'k' }, 'lost'), false);
+      });
+
       it('a client that never acknowledges gets the window, and ends as slow once', async (t) => {
         const { join, instance } = await serve(t, host, (it) => {
           it.defineSubscription('items', undefined, { window: 4, ackTimeout: 50 });
