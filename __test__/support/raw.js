@@ -170,11 +170,11 @@ class RawPolling extends RawClient {
   }
 
   async opened() {
-    const { body } = await this.request('GET', '');
-    const text = String(body);
-    const open = text.slice(text.indexOf('{'));
-    this.open = JSON.parse(open);
+    const { type, body } = await this.request('GET', '');
+    const [open, ...more] = decode(this.eio, type, body);
+    this.open = JSON.parse(open.slice(1));
     this.sid = this.open.sid;
+    more.forEach((item) => this.received.add(item));
     if (this.isPolling) this.pollForEver();
   }
 
