@@ -131,7 +131,8 @@ class Channel {
   constructor(engine, options) {
     this.#engine = engine;
     this.#ackTimeout = options.ackTimeout;
-    this.#core = new Core(options);
+    // The addon takes an option that is left out, not one that is null.
+    this.#core = new Core({ ...options, ackTimeout: options.ackTimeout ?? undefined });
   }
 
   /** @returns {boolean} whether it can be used, as the channels of a native server can until that is closed */
