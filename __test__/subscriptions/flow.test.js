@@ -231,28 +231,31 @@ for (const server of SERVERS) {
       assert.equal(await client.item(), 10);
     });
 
-    test('990 subscribers are not delayed by 10 that acknowledge nothing', async (world) => {
-      const WINDOW = 4;
-      const ITEMS = 24;
-      world.sockets.defineSubscription('ticks', { ...SHARED, window: WINDOW, ackTimeout: null });
-      const connect = async () => new Ticker(await world.raw(), ITEMS);
-      const clients = [];
-      while (clients.length < 1000) {
-        clients.push(...(await Promise.all(Array.from({ length: 50 }, connect))));
-      }
-      const slow = clients.filter((_, index) => index % 100 === 50);
-      const fast = clients.filter((_, index) => index % 100 !== 50);
-      slow.forEach((client) => (client.isSlow = true));
-      await Promise.all(clients.map((client) => client.subscribe()));
-      for (let i = 0; i < ITEMS; i += 1) {
-        world.sockets.publish('ticks', KEY, i);
-        if (i % WINDOW === 0) await turn();
-      }
-      await Promise.all(fast.map((client) => client.done));
-      const expected = Array.from({ length: ITEMS }, (_, i) => i);
-      for (const { items } of fast) assert.deepEqual(items, expected);
-      for (const { items } of slow) assert.deepEqual(items, expected.slice(0, WINDOW));
-    });
+    // Once for each kind of server: it opens 1,000 connections.
+    if (server !== 2) {
+      test('990 subscribers are not delayed by 10 that acknowledge nothing', async (world) => {
+        const WINDOW = 4;
+        const ITEMS = 24;
+        world.sockets.defineSubscription('ticks', { ...SHARED, window: WINDOW, ackTimeout: null });
+        const connect = async () => new Ticker(await world.raw(), ITEMS);
+        const clients = [];
+        while (clients.length < 1000) {
+          clients.push(...(await Promise.all(Array.from({ length: 50 }, connect))));
+        }
+        const slow = clients.filter((_, index) => index % 100 === 50);
+        const fast = clients.filter((_, index) => index % 100 !== 50);
+        slow.forEach((client) => (client.isSlow = true));
+        await Promise.all(clients.map((client) => client.subscribe()));
+        for (let i = 0; i < ITEMS; i += 1) {
+          world.sockets.publish('ticks', KEY, i);
+          if (i % WINDOW === 0) await turn();
+        }
+        await Promise.all(fast.map((client) => client.done));
+        const expected = Array.from({ length: ITEMS }, (_, i) => i);
+        for (const { items } of fast) assert.deepEqual(items, expected);
+        for (const { items } of slow) assert.deepEqual(items, expected.slice(0, WINDOW));
+      });
+    }
 
     for (const isAccepted of [false, true]) {
       const outcome = isAccepted ? 'has succeeded' : 'was refused';
@@ -394,7 +397,7 @@ for (const server of SERVERS) {
       ]);
     });
 
-    test('what a method publishes arrives before its answer', async (world) => {
+    test('items that a method publishes or emits arrive before its answer', async (world) => {
       const emitter = new EventEmitter();
       world.sockets.defineSubscription('news', SHARED);
       world.sockets.defineSubscription('own', () => emitter);
