@@ -25,6 +25,8 @@ let made = 0;
 
 class SubscriptionWorld {
   #clients = [];
+  /** The connections of Engine.IO, on an npm server. */
+  #connections = [];
 
   /**
    * @param {'native' | 2 | 3 | 4} server what serves: the native server, or npm socket.io of a version
@@ -35,6 +37,13 @@ class SubscriptionWorld {
     this.server = server;
     this.httpServer = http.createServer();
     this.io = SERVERS[server](this.httpServer, { serveClient: false, ...options });
+    if (server !== 'native') {
+      this.io.engine.on('connection', (connection) => {
+        // How long it waits for another poll to say goodbye with, in ms.
+        connection.transport.closeTimeout = 100;
+        this.#connections.push(connection);
+      });
+    }
     this.sockets = this.instance();
     this.startOptions = startOptions;
   }
@@ -91,11 +100,12 @@ class SubscriptionWorld {
   /** @returns {Promise<void>} when everything has ended */
   async close() {
     this.#clients.forEach((close) => close());
-    // Of npm socket.io, close() does not close what keeps the port open while requests are answered.
     this.httpServer.closeAllConnections();
     await new Promise((resolve) => {
       this.io.close(resolve);
     });
+    // npm socket.io waits for a client of long polling that vanished until its ping is due.
+    this.#connections.forEach((connection) => connection.onClose('the test is over'));
   }
 }
 
