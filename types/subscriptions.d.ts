@@ -89,11 +89,7 @@ export interface SubscriptionKey {
 /** Options of {@link LoopbackSocket.defineSubscription}. */
 export interface SubscriptionOptions<Credentials = any, Args = any, Item = any, S = Socket> {
   /** Makes the source shared: subscriptions of the same key have one source together. */
-  key?: (
-    args: Args,
-    socket: S,
-    credentials: Credentials,
-  ) => string | SubscriptionKey | PromiseLike<string | SubscriptionKey>;
+  key?: (args: Args) => string | SubscriptionKey | PromiseLike<string | SubscriptionKey>;
   /**
    * Decides whether a client may subscribe, before anything begins, and again whenever it authenticates
    * again. Any value but a true one, or an error, refuses.

@@ -149,7 +149,7 @@ class Preparation {
     }
     let value;
     try {
-      value = key(this.#args, this.#host.socket, this.#credentials);
+      value = key(this.#args);
     } catch (error) {
       found(true, error);
       return;
