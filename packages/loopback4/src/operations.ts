@@ -7,6 +7,7 @@ import {
   CoreBindings,
   InvocationContext,
   type Interceptor,
+  type InvocationOptions,
   invokeInterceptors,
   invokeMethod,
 } from '@loopback/core';
@@ -85,33 +86,44 @@ export class Operation {
     control: CallControl,
   ): Promise<unknown> {
     return this.#guard(socket, () =>
-      this.#within(socket, credentials, args, control, async (context) =>
-        invokeMethod(await this.#target(context), this.method, context, [args, control], {
-          source: this.#source,
-        }),
+      this.#within(socket, credentials, args, control, (context) =>
+        this.#invoke(context, args, control),
       ),
     );
   }
 
-  /** Calls the method for a client that subscribes, with all interceptors: it gives the source. */
+  /**
+   * Calls the method for a client that subscribes, with all interceptors: it gives the source. The context
+   * lasts as long as that.
+   */
   async subscribe(
     socket: LoopbackSocket.Socket,
     credentials: unknown,
     args: unknown,
     control: CallControl,
   ): Promise<any> {
-    const source = await this.call(socket, credentials, args, control);
+    const source = await this.#guard(socket, () =>
+      this.#within(
+        socket,
+        credentials,
+        args,
+        control,
+        (context) => this.#invoke(context, args, control),
+        control.signal,
+      ),
+    );
     return withErrors(source, (error) => callError(this.host, error, this.name, socket));
   }
 
   /** Starts a source that sockets share: in the context of the server, without any client's interceptors. */
   async share(args: unknown, control: CallControl): Promise<any> {
-    const source = await this.#guard(null, async () => {
+    const source = await this.#guard(null, () => {
       const context = this.#makeContext(this.host.context, args, control);
-      return invokeMethod(await this.#target(context), this.method, context, [args, control], {
-        source: this.#source,
-        skipInterceptors: true,
-      });
+      return closing(
+        context,
+        () => this.#invoke(context, args, control, { skipInterceptors: true }),
+        control.signal,
+      );
     });
     return source === undefined
       ? untilAborted(control.signal)
@@ -162,30 +174,52 @@ export class Operation {
     );
   }
 
-  /** Runs something in a context of a call, after `@authenticate`. */
+  /** Calls the method. */
+  async #invoke(
+    context: Context,
+    args: unknown,
+    control: CallControl,
+    options: InvocationOptions = {},
+  ): Promise<unknown> {
+    const target = await this.#target(context);
+    return invokeMethod(target, this.method, context, [args, control], {
+      ...options,
+      source: this.#source,
+    });
+  }
+
+  /**
+   * Runs something in a context of a call, after `@authenticate`.
+   *
+   * @param until - the end of the context; by default that of what runs
+   */
   async #within<T>(
     socket: LoopbackSocket.Socket,
     credentials: unknown,
     args: unknown,
     control: CallControl,
     run: (context: Context) => Promise<T>,
+    until?: AbortSignal,
   ): Promise<T> {
     const session = this.host.sessionOf(socket, credentials);
     const context = this.#makeContext(this.host.socketContext(socket), args, control);
     context.bind(LoopbackSocketBindings.CREDENTIALS).to(credentials);
     context.bind(LoopbackSocketBindings.TOKEN).to(session.token);
     context.bind(ForeignKeys.HTTP_REQUEST).to(session.request);
-    let { user } = session;
-    if (this.#authentication?.length) {
-      user = await this.host.authenticator.require(this.#authentication, session, context);
-    }
-    if (user !== undefined) {
-      context.bind(ForeignKeys.USER).to(user);
-    }
-    return run(context);
+    const begin = async () => {
+      let { user } = session;
+      if (this.#authentication?.length) {
+        user = await this.host.authenticator.require(this.#authentication, session, context);
+      }
+      if (user !== undefined) {
+        context.bind(ForeignKeys.USER).to(user);
+      }
+      return run(context);
+    };
+    return closing(context, begin, until);
   }
 
-  #makeContext(parent: Context, args: unknown, { signal, after }: CallControl): Context {
+  #makeContext(parent: Context, args: unknown, control: CallControl): Context {
     const context = new Context(parent, 'call');
     context.scope = BindingScope.REQUEST;
     context.bind(CoreBindings.CONTROLLER_CLASS).to(this.controllerClass);
@@ -194,11 +228,10 @@ export class Operation {
     context.bind(ForeignKeys.AUTHENTICATION_METADATA).to(this.#authentication);
     context.bind(LoopbackSocketBindings.NAME).to(this.name);
     context.bind(LoopbackSocketBindings.ARGS).to(args);
-    if (signal !== undefined) {
-      context.bind(LoopbackSocketBindings.SIGNAL).to(signal);
-    }
-    if (after !== undefined) {
-      context.bind(LoopbackSocketBindings.AFTER).to(after);
+    // Read when it is asked for: a signal is made then.
+    context.bind(LoopbackSocketBindings.SIGNAL).toDynamicValue(() => control.signal);
+    if (control.after !== undefined) {
+      context.bind(LoopbackSocketBindings.AFTER).to(control.after);
     }
     return context;
   }
@@ -224,7 +257,9 @@ export class Operation {
       [args, {}],
       this.#source,
     );
-    return invokeInterceptors(invocation, [...interceptors, next as Interceptor]);
+    return closing(invocation, async () =>
+      invokeInterceptors(invocation, [...interceptors, next as Interceptor]),
+    );
   }
 
   get #source() {
@@ -237,6 +272,31 @@ export class Operation {
       return await run();
     } catch (error) {
       throw callError(this.host, error, this.name, socket);
+    }
+  }
+}
+
+/**
+ * Runs something in a context and closes that, so that its parents hold nothing of it.
+ *
+ * @param until - closes it when it is aborted; without, it is closed when what runs is done
+ */
+async function closing<T>(
+  context: Context,
+  run: () => Promise<T>,
+  until?: AbortSignal,
+): Promise<T> {
+  let isKept = false;
+  try {
+    const result = await run();
+    isKept = until !== undefined && !until.aborted;
+    if (isKept) {
+      until?.addEventListener('abort', () => context.close(), { once: true });
+    }
+    return result;
+  } finally {
+    if (!isKept) {
+      context.close();
     }
   }
 }

@@ -1,8 +1,11 @@
 // A visit to the bookshop over a real client of Socket.IO.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
+import * as path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { io as connect, type Socket } from 'socket.io-client';
 import { type BookshopApplication, main } from '..';
 import { BookshopBindings } from '../keys';
@@ -91,6 +94,25 @@ describe('the bookshop', () => {
     assert.deepEqual(await ask(ada, 'orders', { args: { shop: 'York' } }), {
       error: { statusCode: 403, code: 'FORBIDDEN', name: 'Error', message: 'Access denied' },
     });
+  });
+
+  it('a visit by the helper for clients shows orders to a clerk and refuses them to a customer', async () => {
+    const script = path.join(__dirname, '..', '..', 'client.mjs');
+    const { stdout } = await promisify(execFile)(process.execPath, [script, url]);
+    const lines = stdout
+      .trim()
+      .replace(/order \d+/g, 'order N')
+      .split('\n');
+    const books = ['Frankenstein', 'Emma', 'Middlemarch'];
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith('Ada has')),
+      books.map((book) => `Ada has ordered: ${book} (order N)`),
+    );
+    assert.deepEqual(
+      lines.filter((line) => line.startsWith('Grace')),
+      books.map((book) => `Grace sees: 1 × ${book} for Ada`),
+    );
+    assert.equal(lines.at(-1), 'Ada may not watch them: Access denied (403)');
   });
 
   it('a stranger whose token is made up is refused and disconnected', async () => {

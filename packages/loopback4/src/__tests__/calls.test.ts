@@ -1,6 +1,6 @@
 // Methods of controllers over sockets: contexts, injection, authentication, authorization, interceptors, errors.
 
-import { authenticate } from '@loopback/authentication';
+import { authenticate, AuthenticationBindings } from '@loopback/authentication';
 import { authorize } from '@loopback/authorization';
 import {
   BindingScope,
@@ -289,6 +289,35 @@ describe('authentication by strategies', () => {
     assert.equal((await call(on, 'onDuty')).result, 'Joan');
     assert.equal((await call(on, 'whoAmI')).result.name, 'Ada');
     assert.equal((await call(on, 'unavailable')).error.code, 'AUTHENTICATION_STRATEGY_NOT_FOUND');
+  });
+
+  it('the default of the authentication component applies, and @authenticate.skip() does not ask', async (t) => {
+    class Mixed {
+      @socketMethod()
+      byDefault(args: unknown, control: unknown, @inject(SecurityBindings.USER) user: UserProfile) {
+        return user.name;
+      }
+
+      @socketMethod()
+      @authenticate.skip()
+      skipped() {
+        return 'skipped';
+      }
+    }
+    const app = await start(t, {
+      controllers: [Mixed],
+      config: { authentication: { strategies: 'token' } },
+      setup: (it) => {
+        it.configure(AuthenticationBindings.COMPONENT).to({
+          defaultMetadata: [{ strategy: 'duty' }],
+        });
+      },
+    });
+    const off = await app.login('token of Ada');
+    assert.equal((await call(off, 'byDefault')).error.statusCode, 401);
+    assert.deepEqual(await call(off, 'skipped'), { result: 'skipped' });
+    const onDuty = await app.login('token of Ada', { extraHeaders: { 'x-duty': 'Joan' } });
+    assert.deepEqual(await call(onDuty, 'byDefault'), { result: 'Joan' });
   });
 
   it('a strategy runs once for each authentication, or for each call if configured', async (t) => {

@@ -2,7 +2,13 @@
 
 import { authenticate } from '@loopback/authentication';
 import { authorize } from '@loopback/authorization';
-import { BindingScope, inject, injectable, type InvocationContext } from '@loopback/core';
+import {
+  BindingScope,
+  ContextView,
+  inject,
+  injectable,
+  type InvocationContext,
+} from '@loopback/core';
 import { HttpErrors } from '@loopback/rest';
 import { SecurityBindings, type UserProfile } from '@loopback/security';
 import assert from 'node:assert/strict';
@@ -23,6 +29,7 @@ interface Order {
 /** What the controller below has been asked. */
 const started: string[] = [];
 const stopped = new EventEmitter();
+const sockets = new Set<LoopbackSocket.Socket>();
 
 @injectable({ scope: BindingScope.SINGLETON })
 class Bus extends EventEmitter {}
@@ -89,6 +96,27 @@ class OrderController {
   @authenticate('duty')
   async *duty() {
     yield 1;
+  }
+
+  @socketSubscription()
+  async *views(
+    args: unknown,
+    control: unknown,
+    @inject.view((binding) => binding.key === 'services.Bus') view: ContextView<Bus>,
+  ) {
+    yield view.bindings.length;
+  }
+
+  @socketMethod()
+  view(
+    args: unknown,
+    control: unknown,
+    @inject.view((binding) => binding.key === 'services.Bus') view: ContextView<Bus>,
+    @inject(LoopbackSocketBindings.SOCKET) socket: LoopbackSocket.Socket,
+  ) {
+    sockets.add(socket);
+    socket.once('disconnect', () => stopped.emit('gone'));
+    return view.bindings.length;
   }
 
   @socketSubscription('news', { key: ({ topic }) => ({ key: topic, args: { topic } }) })
@@ -217,6 +245,25 @@ for (const [host, config] of HOSTS) {
         assert.deepEqual(await ended, [{ subscription: result.subscription, reason: 'revoked' }]);
       });
     }
+
+    it(`contexts of calls and subscriptions leave no listeners behind, on ${host}`, async (t) => {
+      const app = await start(t, options);
+      const before = app.server.listenerCount('bind');
+      const client = await app.login('token of Ada');
+      const visit = async () => {
+        const ended = all(client, 'views');
+        await call(client, 'views', {});
+        await ended;
+        assert.deepEqual(await call(client, 'view', {}), { result: 1 });
+        return app.server.socketContext([...sockets].at(-1)!).listenerCount('bind');
+      };
+      const counted = await visit();
+      assert.equal(await visit(), counted);
+      const gone = once(stopped, 'gone');
+      client.disconnect();
+      await gone;
+      assert.equal(app.server.listenerCount('bind'), before);
+    });
 
     it(`the signal of a source is aborted when its client leaves, on ${host}`, async (t) => {
       const app = await start(t, options);
