@@ -15,11 +15,11 @@ import {
 import { HttpErrors, get } from '@loopback/rest';
 import { SecurityBindings, type UserProfile } from '@loopback/security';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
 import type LoopbackSocket from 'loopback-socket';
-import { LoopbackSocketBindings, socketMethod, SocketCallError } from '..';
-import { authenticate as again, call, makeApp, start, TokenStrategy } from './support';
+import { type CallControl, LoopbackSocketBindings, SocketCallError, socketMethod } from '..';
+import { type Answer, authenticate as again, call, makeApp, start, TokenStrategy } from './support';
 
 const log: string[] = [];
 
@@ -229,6 +229,67 @@ describe('methods of controllers', () => {
       app.start(),
       /Counter\.prototype\.count and Other\.prototype\.same.*'count'/,
     );
+  });
+});
+
+describe('options of methods', () => {
+  const signals = new EventEmitter();
+
+  class Limited {
+    @socketMethod('once', { rate: { limit: 1, per: 60_000 } })
+    once() {
+      return 'done';
+    }
+
+    @socketMethod('own', { authorize: (socket, credentials, { owner }) => owner === 'Ada' })
+    @authorize({ allowedRoles: ['reader'] })
+    own() {
+      return 'yours';
+    }
+
+    @socketMethod('late', { timeout: 20 })
+    late(args: unknown, { signal, deadline }: CallControl) {
+      return new Promise((resolve) => {
+        signal!.addEventListener('abort', () => resolve(deadline));
+      });
+    }
+
+    @socketMethod()
+    async endless(args: unknown, @inject(LoopbackSocketBindings.SIGNAL) signal: AbortSignal) {
+      signals.emit('begun');
+      await once(signal, 'abort');
+      signals.emit('aborted');
+    }
+  }
+
+  it('a method has the limits that its decorator names', async (t) => {
+    const app = await start(t, { controllers: [Limited] });
+    const client = await app.login('token of Ada');
+    assert.deepEqual(await call(client, 'once'), { result: 'done' });
+    assert.equal((await call(client, 'once')).error.code, 'ERR_LOOPBACK_SOCKET_RATE_LIMITED');
+    assert.equal((await call(client, 'late')).error.code, 'ERR_LOOPBACK_SOCKET_CALL_TIMEOUT');
+  });
+
+  it('the option authorize decides after the decorators', async (t) => {
+    const app = await start(t, { controllers: [Limited] });
+    const client = await app.login('token of Ada');
+    assert.deepEqual(await call(client, 'own', { owner: 'Ada' }), { result: 'yours' });
+    const { error } = await call(client, 'own', { owner: 'Grace' });
+    assert.equal(error.code, 'ERR_LOOPBACK_SOCKET_FORBIDDEN');
+  });
+
+  it('a client can cancel the call of a method', async (t) => {
+    const app = await start(t, { controllers: [Limited] });
+    const client = await app.login('token of Ada');
+    const begun = once(signals, 'begun');
+    const answer = new Promise<Answer>((resolve) => {
+      client.emit('endless', {}, { call: 'a' }, resolve);
+    });
+    await begun;
+    const aborted = once(signals, 'aborted');
+    client.emit('loopback:cancel', 'a');
+    assert.equal((await answer).error.code, 'ERR_LOOPBACK_SOCKET_CANCELLED');
+    await aborted;
   });
 });
 
