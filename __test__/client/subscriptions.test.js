@@ -363,7 +363,7 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     assert.deepEqual(await next, { value: undefined, done: true });
   });
 
-  it('what onGap throws ends the loop', async () => {
+  it('an error of onGap ends the loop', async () => {
     const { app, socket } = authenticated();
     const orders = app.subscribe(
       'orders',
