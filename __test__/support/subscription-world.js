@@ -27,6 +27,8 @@ class SubscriptionWorld {
   #clients = [];
   /** The connections of Engine.IO, on an npm server. */
   #connections = [];
+  /** The same as Node has them. */
+  #tcpSockets = [];
 
   /**
    * @param {'native' | 2 | 3 | 4} server what serves: the native server, or npm socket.io of a version
@@ -43,6 +45,7 @@ class SubscriptionWorld {
         connection.transport.closeTimeout = 100;
         this.#connections.push(connection);
       });
+      this.httpServer.on('connection', (socket) => this.#tcpSockets.push(socket));
     }
     this.sockets = this.instance();
     this.startOptions = startOptions;
@@ -101,9 +104,12 @@ class SubscriptionWorld {
   async close() {
     this.#clients.forEach((close) => close());
     this.httpServer.closeAllConnections();
-    await new Promise((resolve) => {
+    const closed = new Promise((resolve) => {
       this.io.close(resolve);
     });
+    // npm socket.io waits until its clients have closed their ends, which python-socketio may forget.
+    this.#tcpSockets.forEach((socket) => socket.destroy());
+    await closed;
     // npm socket.io waits for a client of long polling that vanished until its ping is due.
     this.#connections.forEach((connection) => connection.onClose('the test is over'));
   }
