@@ -518,6 +518,33 @@ for (const host of HOSTS) {
         assert.equal(instance.publish('items', {}, 1), false);
       });
 
+      for (const [title, options] of [
+        ['a source with history', {}],
+        ['a source with history and authorizeItem', { authorizeItem: () => true }],
+      ]) {
+        it(`${title} ends when its server is closed, not at the end of its ttl`, async (t) => {
+          const signals = [];
+          const { io, join } = await serve(t, host, (it) => {
+            const handler = (socket, credentials, key, { signal }) => {
+              signals.push(signal);
+              return new EventEmitter();
+            };
+            const key = (args) => ({ key: args, args });
+            const history = { size: 1, ttl: 2 ** 31 - 1 };
+            it.defineSubscription('items', handler, { ...options, key, history });
+          });
+          const [one, two] = [await join(), await join()];
+          await one.subscribe('items', 'left before');
+          await two.subscribe('items', 'there until the end');
+          const hasLeft = next(one.socket, 'disconnect');
+          one.client.disconnect();
+          await hasLeft;
+          assert.ok(signals.every((signal) => !signal.aborted));
+          io.close();
+          await Promise.all(signals.map(aborted));
+        });
+      }
+
       it('a private subscription is not ended while its client takes its time', async (t) => {
         const { join } = await serve(t, host, (it) => {
           it.defineSubscription('items', () => [1, 2, 3, 4, 5, 6], { window: 2, ackTimeout: 20 });
@@ -646,7 +673,7 @@ describe('on a socket.io 4 server with connection state recovery', () => {
 });
 
 describe('on a native server that is attached again', () => {
-  it('a source that has been kept goes on', async (t) => {
+  it('a source with history begins anew', async (t) => {
     const servers = [http.createServer(), http.createServer()];
     const io = new LoopbackSocket.Server();
     t.after(() => io.close());

@@ -232,7 +232,7 @@ class HostedSocket {
     const namespace = this.socket.nsp ?? this.#io;
     let engine = engines.get(namespace);
     if (engine === undefined) {
-      engine = new HostedEngine(REPORTS, this.encodable);
+      engine = new HostedEngine(REPORTS, this.encodable, namespace.server?.httpServer);
       engines.set(namespace, engine);
     }
     return engine;

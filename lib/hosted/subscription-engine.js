@@ -11,6 +11,7 @@
 const { Channel: Core } = require('../native/binding');
 const protocol = require('../native/protocol');
 const { endOf } = require('../native/subscription-ends');
+const { GracePeriod } = require('../subscriptions/grace-period');
 const { sizeOf } = require('../subscriptions/item-size');
 
 const { DELIVER, CREDIT } = protocol.ChannelReport;
@@ -35,6 +36,27 @@ const MIN_INTERVAL = 10;
  *   many more items; only of channels with `reportsCredit`
  */
 
+/** @type {WeakMap<object, Set<GracePeriod>>} what is kept until an HTTP server is closed */
+const gracePeriodsOf = new WeakMap();
+
+/**
+ * @param {import('http').Server | undefined} httpServer the one that clients come to, if there is one
+ * @returns {Set<GracePeriod>} what is kept for those who come back there
+ */
+function gracePeriodsUntilClosed(httpServer) {
+  if (typeof httpServer?.on !== 'function') {
+    return new Set();
+  }
+  let periods = gracePeriodsOf.get(httpServer);
+  if (periods === undefined) {
+    periods = new Set();
+    gracePeriodsOf.set(httpServer, periods);
+    // Socket.IO of all versions closes its HTTP server, which emits this when the last client is gone.
+    httpServer.on('close', () => GracePeriod.endAll(periods));
+  }
+  return periods;
+}
+
 /** The channels for the sockets of one namespace. */
 class HostedEngine {
   /** @type {Reports} */
@@ -49,10 +71,13 @@ class HostedEngine {
    * @param {Reports} reports learns of ends and acknowledgements
    * @param {(value: unknown, key: string) => unknown} encodable gives what to emit for a value under a name, or
    *   throws
+   * @param {import('http').Server} [httpServer] the server that clients come to
    */
-  constructor(reports, encodable) {
+  constructor(reports, encodable, httpServer) {
     this.reports = reports;
     this.encodable = encodable;
+    /** What is kept for subscribers to come back. */
+    this.gracePeriods = gracePeriodsUntilClosed(httpServer);
   }
 
   /**

@@ -15,6 +15,8 @@ class NativeLink {
   broadcasts = new UnsentBroadcasts();
   /** How many channels of subscriptions there have been: their numbers are used once. */
   channels = 0;
+  /** @type {Set<{end: () => void}>} what is kept for subscribers to come back, until the server is closed */
+  gracePeriods = new Set();
   /** Whether the `Server` is closing, or closed: nothing new begins. */
   isClosing = false;
 }

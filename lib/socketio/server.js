@@ -20,6 +20,7 @@ const { refuse } = require('./unsupported');
 const { guarded } = require('../events');
 const { assembler, parseBatch, dispatch } = require('../native/event-batch');
 const { kindOf } = require('../host-kinds');
+const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
 const { Namespaces } = require('./namespaces');
 const { serverOptions } = require('./options');
@@ -260,6 +261,7 @@ class Server extends EventEmitter {
     for (const socket of [...this._sockets.values()]) {
       guarded(() => socket._end('server shutting down'));
     }
+    GracePeriod.endAll(this._link.gracePeriods);
     commands.flush();
     native.close();
     if (this._connections.size === 0) {

@@ -31,6 +31,11 @@ class SubscriptionEngine {
     this.#reports = reports;
   }
 
+  /** @returns {Set<import('../subscriptions/grace-period').GracePeriod>} those of its server */
+  get gracePeriods() {
+    return this.#namespace._link.gracePeriods;
+  }
+
   /**
    * The engine of a namespace, which is made on first use.
    *

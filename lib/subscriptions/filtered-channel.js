@@ -56,6 +56,11 @@ class FilteredChannel {
     });
   }
 
+  /** @returns {object} the engine of the subscriber's namespace */
+  get engine() {
+    return this.#host.engine;
+  }
+
   /** @returns {import('./definition').SubscriptionDefinition} its subscription */
   get definition() {
     return this.source.definition;

@@ -6,13 +6,16 @@
  * What must stay true: it is closed when it has no subscribers, or with history some time after.
  */
 
+const { GracePeriod } = require('./grace-period');
+
 class SharedChannel {
   #channel;
   #engine;
   /** @type {import('./socket-subscriptions').Subscriber | undefined} the head of a list of all subscribers */
   #first;
   #count = 0;
-  #timer;
+  /** @type {GracePeriod | undefined} while it is kept without a subscriber */
+  #grace;
   #isClosed = false;
 
   /**
@@ -52,7 +55,7 @@ class SharedChannel {
    * @returns {void}
    */
   discard() {
-    clearTimeout(this.#timer);
+    this.#grace?.cancel();
     this.#close();
   }
 
@@ -75,7 +78,7 @@ class SharedChannel {
    * @returns {void}
    */
   add(subscriber, from) {
-    clearTimeout(this.#timer);
+    this.#grace?.cancel();
     this.#count += 1;
     subscriber.next = this.#first;
     if (this.#first !== undefined) {
@@ -136,7 +139,7 @@ class SharedChannel {
    * @returns {void}
    */
   finish() {
-    clearTimeout(this.#timer);
+    this.#grace?.cancel();
     if (this.#count === 0) {
       this.#close();
     } else {
@@ -155,7 +158,7 @@ class SharedChannel {
     }
     // One whose socket is just ending is not listed there any more, and is removed by that.
     subscribers.forEach((subscriber) => subscriber.sockets.end(subscriber, reason));
-    clearTimeout(this.#timer);
+    this.#grace?.cancel();
     this.#close();
   }
 
@@ -170,8 +173,7 @@ class SharedChannel {
     if (history === undefined || this.source.hasEnded) {
       this.#close();
     } else {
-      this.#timer = setTimeout(() => this.#close(), history.ttl);
-      this.#timer.unref();
+      this.#grace = new GracePeriod(history.ttl, this.#engine.gracePeriods, () => this.#close());
     }
   }
 

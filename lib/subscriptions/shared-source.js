@@ -11,6 +11,7 @@
 const { HandlerRun } = require('./handler-run');
 const { TrackedItem, idOf, newSourceName, offsetOf } = require('./item-ids');
 const { FilteredChannel } = require('./filtered-channel');
+const { GracePeriod } = require('./grace-period');
 const { SharedChannel } = require('./shared-channel');
 const { sizeOf } = require('./item-size');
 const { reportError } = require('./report');
@@ -35,8 +36,8 @@ class SharedSource {
   #filtered = new Set();
   /** @type {import('./filtered-channel').ItemRecord[]} the last items, for channels of subscribers' own */
   #history = [];
-  /** Runs while it is kept without any subscriber with a channel of its own. */
-  #timer;
+  /** @type {GracePeriod | undefined} while it is kept without any subscriber with a channel of its own */
+  #grace;
 
   /**
    * @param {import('./definition').SubscriptionDefinition} definition its subscription
@@ -305,11 +306,10 @@ class SharedSource {
     if (history === undefined) {
       this.#endIfUnused();
     } else {
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
+      this.#grace = new GracePeriod(history.ttl, channel.engine.gracePeriods, () => {
+        this.#grace = undefined;
         this.#endIfUnused();
-      }, history.ttl);
-      this.#timer.unref();
+      });
     }
   }
 
@@ -317,8 +317,8 @@ class SharedSource {
    * @returns {void}
    */
   #keepNoMore() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#grace?.cancel();
+    this.#grace = undefined;
   }
 
   /**
@@ -326,7 +326,7 @@ class SharedSource {
    */
   #endIfUnused() {
     const isUsed = this.#reservations > 0 || this.#channels.size > 0 || this.#filtered.size > 0;
-    if (!isUsed && this.#timer === undefined) {
+    if (!isUsed && this.#grace === undefined) {
       this.#end('end');
     }
   }
