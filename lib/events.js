@@ -9,6 +9,9 @@ const { InvalidTimeoutError, ReservedEventError } = require('./errors');
 /** Events that Node's emitters emit themselves, to listeners of theirs: never what a client sent. */
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
+/** Events by which this package tells clients how they stand. */
+const OF_PROTOCOL = new Set(['authenticated', 'unauthorized', 'loopback:unsubscribed']);
+
 /** Events of a socket or namespace itself, which the application may not emit to clients. */
 const RESERVED = new Set([
   'connect',
@@ -28,6 +31,21 @@ const RESERVED = new Set([
 function eventName(name) {
   const text = typeof name === 'number' ? name : String(name);
   if (RESERVED.has(text)) {
+    throw new ReservedEventError(text);
+  }
+  return text;
+}
+
+/**
+ * The name of a subscription, which its items are sent with.
+ *
+ * @param {unknown} name what the application gave
+ * @returns {string} the name
+ * @throws {ReservedEventError} if clients would take items for something else
+ */
+function subscriptionName(name) {
+  const text = String(eventName(name));
+  if (OF_PROTOCOL.has(text)) {
     throw new ReservedEventError(text);
   }
   return text;
@@ -108,6 +126,7 @@ function guarded(run) {
 }
 
 module.exports = {
+  subscriptionName,
   EMITTER_EVENTS,
   checkedTimeout,
   eventName,

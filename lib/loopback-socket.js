@@ -17,7 +17,7 @@ const {
   InvalidOptionError,
   NoSharedSourceError,
 } = require('./errors');
-const { eventName } = require('./events');
+const { subscriptionName } = require('./events');
 const { kindOf } = require('./host-kinds');
 const { revoke } = require('./auth/revoke');
 const { startOptions } = require('./auth/start-options');
@@ -205,14 +205,14 @@ LoopbackSocket.prototype.exposeModels = function (app, options) {
  *   feeds the sources
  * @param {object} [options] see `docs/subscriptions.md`
  * @returns {void}
- * @throws {ReservedEventError} if the name is an event of the socket itself
+ * @throws {ReservedEventError} if the socket itself sends clients an event of that name, or gets one
  * @throws {NameInUseError} if a method has the name
  * @throws {InvalidHandlerError} if the handler is none
  * @throws {InvalidOptionError} if an option is unknown or impossible
  */
 LoopbackSocket.prototype.defineSubscription = function defineSubscription(name, ...args) {
   const { handler, options } = handlerAndOptions(args);
-  const event = String(eventName(name));
+  const event = subscriptionName(name);
   this._definitions.checkSubscriptionName(event, this._methods);
   const definition = new SubscriptionDefinition(this, event, handler, options);
   const { subscriptions } = this._definitions;
@@ -238,11 +238,11 @@ LoopbackSocket.prototype.removeSubscription = function removeSubscription(name) 
  * Sends an item to all subscribers of a shared source.
  *
  * @param {string} name the subscription
- * @param {{key?: string}} [source] the source; the key is '' if it is left out
+ * @param {{key?: string}} [source] the source; it has no key if the subscription was defined without
  * @param {unknown} item the item
  * @returns {boolean} whether there is such a source: none if nobody has subscribed
  * @throws {NoSharedSourceError} if there is no such subscription, or its sources are private
- * @throws {InvalidOptionError} if the key is not a string
+ * @throws {InvalidOptionError} if the key is not a string, or there should be none
  * @throws {UnsendableValueError} if the item cannot be sent
  */
 LoopbackSocket.prototype.publish = function publish(name, source, item) {
@@ -250,9 +250,12 @@ LoopbackSocket.prototype.publish = function publish(name, source, item) {
   if (!definition?.isShared) {
     throw new NoSharedSourceError(String(name), definition !== undefined);
   }
-  const key = source?.key ?? '';
+  const key = definition.options.key === undefined ? (source?.key ?? '') : source?.key;
   if (typeof key !== 'string') {
     throw new InvalidOptionError('key', key, 'a string, as in publish(name, { key }, item)');
+  }
+  if (key !== '' && definition.options.key === undefined) {
+    throw new InvalidOptionError('key', key, `left out: "${name}" was defined without a key`);
   }
   return definition.sources.publish(key, item);
 };

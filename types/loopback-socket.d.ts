@@ -350,6 +350,7 @@ declare class LoopbackSocket<
    * @returns whether there is such a source: not if nobody has subscribed
    * @throws {@link LoopbackSocket.NoSharedSourceError} if there is no subscription of that name, or its
    *   sources are private
+   * @throws {@link LoopbackSocket.InvalidOptionError} if the key is not a string, or there should be none
    * @throws {@link LoopbackSocket.UnsendableValueError} if the item cannot be sent; then nobody gets it
    *
    * @example

@@ -921,12 +921,35 @@ describe('defineSubscription', () => {
     instance.defineMethod('sub', () => {});
   });
 
-  it('an event of the socket itself cannot be the name of a subscription', () => {
-    for (const name of ['connect', 'disconnect', 'newListener']) {
+  it('an event by which the socket itself says something cannot be the name of a subscription', () => {
+    for (const name of [
+      'connect',
+      'disconnect',
+      'newListener',
+      'authenticated',
+      'loopback:unsubscribed',
+    ]) {
       assert.throws(() => instance.defineSubscription(name), {
         code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT',
       });
     }
+  });
+
+  it('publish needs a key exactly if the subscription was defined with one', () => {
+    instance.defineSubscription('keyed', { key: String });
+    instance.defineSubscription('keyless');
+    for (const [name, source] of [
+      ['keyed', {}],
+      ['keyed', undefined],
+      ['keyed', '7'],
+      ['keyless', { key: '7' }],
+    ]) {
+      assert.throws(() => instance.publish(name, source, 1), {
+        code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+      });
+    }
+    assert.equal(instance.publish('keyed', { key: '' }, 1), false);
+    assert.equal(instance.publish('keyless', {}, 1), false);
   });
 
   it('unknown or impossible options, and handlers that are none, throw at once', () => {
