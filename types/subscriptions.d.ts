@@ -129,7 +129,8 @@ export interface SubscriptionOptions<Credentials = any, Args = any, Item = any, 
   overflow?: 'end' | 'latest';
   /**
    * For how many ms a client may acknowledge nothing while items wait for it, before its subscription ends as
-   * `slow`; `null` for ever.
+   * `slow`; `null` for ever. A private source that is pulled waits for ever for a client that has acknowledged
+   * anything before.
    * @defaultValue 60_000
    */
   ackTimeout?: number | null;

@@ -80,6 +80,39 @@ for (const host of HOSTS) {
         assert.ok(pulled <= one.items.length + 4, `${pulled} of ${one.items.length}`);
       });
 
+      it('a client that never acknowledges the items of a private source ends as slow, and one that did may take its time', async (t) => {
+        let returned = 0;
+        const { join } = await serve(t, host, (instance) => {
+          instance.defineSubscription(
+            'items',
+            async function* () {
+              try {
+                for (let i = 1; ; i += 1) yield i;
+              } finally {
+                returned += 1;
+              }
+            },
+            { window: 4, ackTimeout: 500 },
+          );
+        });
+        const [never, late] = [await join(), await join()];
+        never.acknowledges = false;
+        late.acknowledges = false;
+        await late.subscribe('items');
+        await late.got(4);
+        late.acknowledge();
+        late.acknowledges = false;
+        await late.got(8);
+        await never.subscribe('items');
+        assert.deepEqual(await never.ended(), { subscription: 1, reason: 'slow' });
+        assert.deepEqual(never.values, [1, 2, 3, 4]);
+        assert.equal(returned, 1);
+        late.acknowledge();
+        late.acknowledges = false;
+        await late.got(12);
+        assert.deepEqual(late.ends, []);
+      });
+
       it('a handler may be a method of a model, take a callback, and be looked up when it is needed', async (t) => {
         const model = {
           own: 'its own',

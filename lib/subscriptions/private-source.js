@@ -4,7 +4,7 @@
  * The source of one subscriber alone, and the channel that brings it its items.
  *
  * What must stay true: nothing is taken from a source that is pulled beyond what the subscriber has credit
- * for.
+ * for. It waits for its client for as long as that takes, once the client has shown that it acknowledges.
  */
 
 const { HandlerRun } = require('./handler-run');
@@ -25,6 +25,10 @@ class PrivateSource {
   /** How many items the subscriber may be sent before it acknowledges some. */
   #credit;
   #isPulling = false;
+  /** Whether the client has acknowledged any item. */
+  #hasAcknowledged = false;
+  /** Runs while a client that has never acknowledged anything has used up its window. */
+  #timer;
 
   /**
    * @param {import('./definition').SubscriptionDefinition} definition its subscription
@@ -147,11 +151,34 @@ class PrivateSource {
         this.#credit -= 1;
         this.#publish(value);
       }
+      this.#expectAcknowledgement();
     } catch (error) {
       this.#fail(error);
     } finally {
       this.#isPulling = false;
     }
+  }
+
+  /**
+   * Ends the subscription as slow if its client has used up the window and does not acknowledge. A client that
+   * has acknowledged before may take its time.
+   *
+   * @returns {void}
+   */
+  #expectAcknowledgement() {
+    const { ackTimeout } = this.definition.options;
+    if (this.#run.isStopped || this.#hasAcknowledged || this.#credit > 0 || ackTimeout === null) {
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      // While items are held, the client may not have been sent what it is to acknowledge.
+      if (this.#subscriber.isHeld) {
+        this.#expectAcknowledgement();
+      } else {
+        this.end('slow');
+      }
+    }, ackTimeout);
+    this.#timer.unref();
   }
 
   /**
@@ -175,6 +202,8 @@ class PrivateSource {
    */
   credit(count) {
     this.#credit += count;
+    this.#hasAcknowledged = true;
+    clearTimeout(this.#timer);
     if (!this.#run.isStopped) {
       this.#pull();
     }
@@ -202,7 +231,7 @@ class PrivateSource {
     if (!this.#run.isStopped) {
       this.reason = reason;
       this.error = error;
-      this.#run.stop();
+      this.stop();
       this.#channel.finish();
     }
   }
@@ -252,6 +281,7 @@ class PrivateSource {
    * @returns {void}
    */
   stop() {
+    clearTimeout(this.#timer);
     this.#run.stop();
   }
 }
