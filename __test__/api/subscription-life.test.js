@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { EventEmitter, on } = require('node:events');
 const http = require('node:http');
+const { ReadableStream } = require('node:stream/web');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const {
@@ -486,6 +487,41 @@ for (const host of HOSTS) {
           ['items', 'in finally'],
           ['other', 'behind the signal'],
         ]);
+      });
+
+      it('the listeners of errors learn what a source throws when it is stopped', async (t) => {
+        const failing = (what) => () => {
+          throw what;
+        };
+        const sources = {
+          iterator: {
+            [Symbol.asyncIterator]: () => ({
+              next: () => new Promise(() => {}),
+              return: failing('return'),
+            }),
+          },
+          emitter: { on() {}, off: (event) => (event === 'data' ? failing('off')() : undefined) },
+          observable: {
+            [Symbol.observable ?? '@@observable']: () => sources.observable,
+            subscribe: () => failing('unsubscribe'),
+          },
+          stream: new ReadableStream({ cancel: failing('cancel') }),
+        };
+        const errors = [];
+        const told = deferred();
+        const { join } = await serve(t, host, (it) => {
+          it.onError((error) => {
+            if (errors.push(error) === 4) told.resolve();
+          });
+          it.defineSubscription('items', (socket, credentials, kind) => sources[kind]);
+        });
+        const one = await join();
+        for (const [i, kind] of Object.keys(sources).entries()) {
+          await one.subscribe('items', kind);
+          await one.unsubscribe(i + 1);
+        }
+        await told.promise;
+        assert.deepEqual(errors, ['return', 'off', 'unsubscribe', 'cancel']);
       });
 
       it('an instance that sends errors by message does so when a source fails', async (t) => {

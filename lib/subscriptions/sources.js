@@ -72,7 +72,7 @@ const ignore = () => {};
  *    `removeListener`
  *
  * @param {any} value what a handler gave
- * @param {(error: unknown) => void} [dropped] takes what an iterator fails with after the source was stopped
+ * @param {(error: unknown) => void} [dropped] takes what the value fails with when it is released, or later
  * @returns {PullSource | PushSource} the source
  * @throws {InvalidSourceError} if it is nothing that yields items
  * @throws whatever a getter of the value throws, or a method that is called to take hold of it
@@ -102,7 +102,7 @@ function toSource(value, dropped = ignore) {
     }
   }
   if (areFunctions(value.getReader, value.cancel)) {
-    return new Pulled(new WebStreamReader(value.getReader()));
+    return new Pulled(new WebStreamReader(value.getReader(), dropped));
   }
   const asyncIterator = value[Symbol.asyncIterator];
   if (typeof asyncIterator === 'function') {
@@ -110,7 +110,7 @@ function toSource(value, dropped = ignore) {
   }
   const observable = observableOf(value);
   if (observable !== undefined) {
-    return new Pushed((sink) => new ObservableSubscription(observable, sink));
+    return new Pushed((sink) => new ObservableSubscription(observable, sink, dropped));
   }
   const iterator = value[Symbol.iterator];
   if (typeof iterator === 'function' && !ArrayBuffer.isView(value)) {
@@ -119,7 +119,7 @@ function toSource(value, dropped = ignore) {
   const on = value.on ?? value.addListener;
   const off = value.off ?? value.removeListener;
   if (areFunctions(on, off)) {
-    return new Pushed((sink) => new EmitterListeners(value, on, off, sink));
+    return new Pushed((sink) => new EmitterListeners(value, on, off, sink, dropped));
   }
   throw new InvalidSourceError(
     value,
@@ -375,12 +375,15 @@ class IteratorReader {
 /** Reads a web `ReadableStream`. */
 class WebStreamReader {
   #reader;
+  #dropped;
 
   /**
    * @param {ReadableStreamDefaultReader} reader of the stream
+   * @param {(error: unknown) => void} dropped takes what it fails with when it is cancelled
    */
-  constructor(reader) {
+  constructor(reader, dropped) {
     this.#reader = reader;
+    this.#dropped = dropped;
   }
 
   read(settle, fail) {
@@ -399,7 +402,7 @@ class WebStreamReader {
 
   release(isStopped) {
     if (isStopped) {
-      quietly(() => this.#reader.cancel());
+      quietly(() => this.#reader.cancel(), this.#dropped);
     }
   }
 }
@@ -614,15 +617,18 @@ class ObservableSubscription {
   #observable;
   #sink;
   #subscription;
+  #dropped;
   #isReleased = false;
 
   /**
    * @param {any} observable has a method `subscribe`
    * @param {Sink} sink receives its items
+   * @param {(error: unknown) => void} dropped takes what unsubscribing fails with
    */
-  constructor(observable, sink) {
+  constructor(observable, sink, dropped) {
     this.#observable = observable;
     this.#sink = sink;
+    this.#dropped = dropped;
   }
 
   start() {
@@ -650,8 +656,9 @@ class ObservableSubscription {
   #unsubscribe() {
     const subscription = this.#subscription;
     this.#subscription = undefined;
-    quietly(() =>
-      typeof subscription === 'function' ? subscription() : subscription?.unsubscribe(),
+    quietly(
+      () => (typeof subscription === 'function' ? subscription() : subscription?.unsubscribe()),
+      this.#dropped,
     );
   }
 }
@@ -664,6 +671,7 @@ class EmitterListeners {
   #emitter;
   #on;
   #off;
+  #dropped;
   /** Whether it is a stream, which nobody else needs. */
   #isStream;
   /** @type {[string, Function][]} */
@@ -674,11 +682,13 @@ class EmitterListeners {
    * @param {Function} on its method that adds a listener
    * @param {Function} off its method that removes one
    * @param {Sink} sink receives what it emits
+   * @param {(error: unknown) => void} dropped takes what it fails with when it is released
    */
-  constructor(emitter, on, off, sink) {
+  constructor(emitter, on, off, sink, dropped) {
     this.#emitter = emitter;
     this.#on = on;
     this.#off = off;
+    this.#dropped = dropped;
     this.#isStream = areFunctions(emitter.pipe, emitter.destroy);
     const listeners = Object.entries({
       error: (error) => sink.error(error),
@@ -703,10 +713,10 @@ class EmitterListeners {
     const emitter = this.#emitter;
     ignoreErrors(emitter, this.#on, this.#off);
     for (const [event, listener] of this.#listeners) {
-      quietly(() => Reflect.apply(this.#off, emitter, [event, listener]));
+      quietly(() => Reflect.apply(this.#off, emitter, [event, listener]), this.#dropped);
     }
     if (this.#isStream) {
-      quietly(() => emitter.destroy());
+      quietly(() => emitter.destroy(), this.#dropped);
     }
   }
 }
