@@ -240,6 +240,22 @@ for (const server of SERVERS) {
       assert.equal(signals.size, 0);
     });
 
+    test('requests that wait for authorize count for the limit of a socket', async (world) => {
+      let asked = 0;
+      world.sockets.defineSubscription('news', {
+        ...SHARED,
+        authorize() {
+          asked += 1;
+          return new Promise(() => {});
+        },
+      });
+      const raw = await world.raw();
+      for (let i = 0; i < 500; i += 1) await raw.send(`42${i}["news",{}]`);
+      const refused = await before(raw);
+      assert.ok(refused.length >= 400, `${refused.length} of 500 requests were refused`);
+      assert.ok(asked <= 500);
+    });
+
     test('subscribing and unsubscribing 5,000 times in a row leaves no source', async (world) => {
       let running = 0;
       async function* handler(socket, credentials, args, { signal }) {

@@ -46,6 +46,9 @@ const NO_REQUEST = Object.freeze({});
  * the client and begins to deliver, in one go.
  *
  * @typedef {object} Subscriber
+ * @property {(instance: object) => import('../errors').CallError | undefined} admit counts what a client asks
+ *   for, or gives why the socket may not have it
+ * @property {() => void} dismiss counts it no more: it is being prepared, or does not begin
  * @property {(request: SubscriptionRequest, done: (failed: boolean, value: unknown, isRefusal?: boolean) =>
  *   void) => void} prepare gives what to commit, or an error; `isRefusal` if the error is not one of a handler
  * @property {(prepared: any, settle: import('./invoke').Settle) => void} commit answers and delivers
@@ -123,6 +126,8 @@ class Execution {
   #isOver = false;
   /** Whether the socket's calls count it, and can abort it. */
   #isCounted = false;
+  /** Whether it counts as one of the subscriptions of its socket. */
+  #isAdmitted = false;
   /** @type {AbortController | undefined} made when its signal is asked for */
   #controller;
   /** Why it was aborted. */
@@ -181,9 +186,10 @@ class Execution {
     if (this.#host.hasEnded) {
       return;
     }
-    const refusal = this.#host.calls.enter(this, id);
+    const refusal = this.#admit() ?? this.#host.calls.enter(this, id);
     if (refusal !== undefined) {
       this.#isOver = true;
+      this.#dismiss();
       this.#settle(true, refusal);
       return;
     }
@@ -214,6 +220,32 @@ class Execution {
     this.#end();
     this.#settle(true, reason);
     this.#controller?.abort(reason);
+  }
+
+  /**
+   * A request for a subscription counts as one until it is prepared, however long the steps before take.
+   *
+   * @returns {import('../errors').CallError | undefined} why it may not begin
+   */
+  #admit() {
+    if (this.#subscription === undefined) {
+      return undefined;
+    }
+    const refusal = this.#host.subscriber.admit(this.#instance);
+    this.#isAdmitted = refusal === undefined;
+    return refusal;
+  }
+
+  /**
+   * The request counts no more, or counts as what it prepares.
+   *
+   * @returns {void}
+   */
+  #dismiss() {
+    if (this.#isAdmitted) {
+      this.#isAdmitted = false;
+      this.#host.subscriber.dismiss();
+    }
   }
 
   /**
@@ -395,6 +427,7 @@ class Execution {
       },
     };
     this.#parts += 1;
+    this.#dismiss();
     this.#host.subscriber.prepare(request, (failed, value, isRefusal = false) => {
       if (failed && !isRefusal) {
         this.#report(value, ErrorKind.SUBSCRIPTION);
@@ -497,7 +530,11 @@ class Execution {
    */
   #partDone() {
     this.#parts -= 1;
-    if (this.#parts === 0 && this.usage !== undefined) {
+    if (this.#parts > 0) {
+      return;
+    }
+    this.#dismiss();
+    if (this.usage !== undefined) {
       this.usage.running -= 1;
       this.usage = undefined;
     }

@@ -9,6 +9,7 @@
  */
 
 const { isAuthorized } = require('../calls/run-call');
+const { TooManySubscriptionsError } = require('../errors');
 const { Preparation } = require('./preparation');
 const { ErrorKind, clientError, reportError } = require('./report');
 
@@ -87,6 +88,8 @@ class SocketSubscriptions {
    * @type {Subscriber | Subscriber[] | undefined}
    */
   #begun;
+  /** How many are asked for and not yet being prepared: `authorize` takes its time. */
+  #requests = 0;
   /** @type {Set<object> | undefined} what is being prepared */
   #preparing;
   /** @type {Map<object, Standing> | undefined} by LoopbackSocket */
@@ -100,9 +103,9 @@ class SocketSubscriptions {
     this.host = host;
   }
 
-  /** @returns {number} how many subscriptions there are, with those that are being prepared */
+  /** @returns {number} how many subscriptions there are, with those that are asked for or being prepared */
   get count() {
-    return this.#subscribers.length + (this.#preparing?.size ?? 0);
+    return this.#subscribers.length + (this.#preparing?.size ?? 0) + this.#requests;
   }
 
   /** @returns {readonly Subscriber[]} those that have begun, ordered by number */
@@ -114,6 +117,29 @@ class SocketSubscriptions {
   /** @returns {boolean} whether the socket is gone */
   get hasEnded() {
     return this.#hasEnded;
+  }
+
+  /**
+   * A client asks for a subscription: it counts as one from now on.
+   *
+   * @param {object} instance the LoopbackSocket
+   * @returns {TooManySubscriptionsError | undefined} the error if there are too many already
+   */
+  admit(instance) {
+    if (this.count >= this.host.maxSubscriptionsOf(instance)) {
+      return new TooManySubscriptionsError();
+    }
+    this.#requests += 1;
+    return undefined;
+  }
+
+  /**
+   * One that was asked for is being prepared, or does not begin.
+   *
+   * @returns {void}
+   */
+  dismiss() {
+    this.#requests -= 1;
   }
 
   /**
