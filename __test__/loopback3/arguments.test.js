@@ -151,4 +151,38 @@ describe('arguments of remote methods', { timeout: 120_000 }, () => {
       assert.ok(compared > TYPES.length * 15);
     });
   }
+
+  it('arguments on which LoopBack would end the process are refused', async (t) => {
+    const app = newApp();
+    const served = await Promise.all(HOSTS.map((host) => serve(t, host, app)));
+    const clients = await Promise.all(served.map(({ connect }) => connect()));
+    const nested = (depth) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+    const texts = [
+      '{"where":{"$type":"base64","$data":5}}',
+      '{"where":{"x":[{"$type":"date","$data":{}}]}}',
+      '{"id":{"toString":1}}',
+      '{"id":[{"valueOf":1}]}',
+      '{"data":{"__proto__":{"a":1}}}',
+      '{"data":{"hasOwnProperty":1}}',
+      `{"data":${nested(300)}}`,
+    ];
+    const args = texts.map((text) => JSON.parse(text));
+    // What strong-remoting parses itself, from a path or a query.
+    args.push({ id: '{"toString":1}' }, { where: '{"$type":"base64","$data":5}' });
+    args.push({ id: nested(3000) });
+    for (const client of clients) {
+      for (const one of args) {
+        for (const name of ['Book.findById', 'Book.upsertWithWhere', 'Book.create']) {
+          const { error } = await client.ask(name, one);
+          assert.equal(error.statusCode, 400, `${name} ${texts[args.indexOf(one)]}`);
+        }
+      }
+      const { error } = await client.ask('Book.prototype.patchAttributes', { id: '{"valueOf":1}' });
+      assert.equal(error.statusCode, 400);
+      const { result } = await client.ask('Book.create', {
+        data: { title: 'A', secret: { $type: 'base64', $data: 'YQ==' } },
+      });
+      assert.equal(result.title, 'A');
+    }
+  });
 });

@@ -11,6 +11,7 @@
 const { RemoteMethodError, UnsupportedRemoteMethodError } = require('../errors');
 const { findToken } = require('./access-token');
 const { distribute } = require('./arguments');
+const { refusalOf, refusalOfArguments } = require('./hostile');
 const { makeRequest, watchResponse } = require('./request');
 
 /**
@@ -50,6 +51,10 @@ async function callRemoteMethod(exposure, remote, socket, credentials, args) {
     if (args !== undefined && args !== null && !isNamed(args)) {
       throw statusError(400, 'The arguments must be an object of named arguments.');
     }
+    const hostile = refusalOfArguments(args ?? {});
+    if (hostile !== undefined) {
+      throw statusError(400, hostile);
+    }
     accessToken = await findToken(app, exposure.accessToken, socket, credentials);
     return plainOf(app, await runInContext(app, method, request(accessToken, args ?? {})));
   } catch (error) {
@@ -81,6 +86,12 @@ function runInContext(app, method, { req, res }) {
     const remotes = app.remotes();
     const { Context, options, typeRegistry } = app.handler('rest').adapter;
     const ctx = new Context(req, res, method, options, typeRegistry);
+    for (const value of Object.values(ctx.args)) {
+      const hostile = refusalOf(value);
+      if (hostile !== undefined) {
+        throw statusError(400, hostile);
+      }
+    }
     const step = (run, next) => (error) => {
       if (error) {
         reject(error);

@@ -23,6 +23,14 @@ const MAX_LENGTH = 1000;
 /** A filter that cannot be used; the message says why. */
 class InvalidWhere extends Error {}
 
+/** How values of a property are compared, by its type; as they are if it has none of these. */
+const CONVERTERS = new Map([
+  [Number, Number],
+  [Date, (value) => new Date(value).getTime()],
+  [Boolean, (value) => value === true || value === 'true' || value === 1],
+  [String, String],
+]);
+
 /** What each operator does with the value of a property, and what it is given. */
 const OPERATORS = {
   neq: { negates: 'eq' },
@@ -171,12 +179,10 @@ function compileTest(name, operator, given, convert) {
  * @returns {unknown} it in that form
  */
 function converted(name, value, convert) {
-  const result = convert(value);
-  const isPossible =
-    (typeof value !== 'object' || value === null) &&
-    !(typeof value === 'string' && value.length > MAX_LENGTH) &&
-    !Number.isNaN(result);
-  if (!isPossible) {
+  const isObject = typeof value === 'object' && value !== null;
+  const isLong = typeof value === 'string' && value.length > MAX_LENGTH;
+  const result = isObject || isLong ? NaN : convert(value);
+  if (Number.isNaN(result)) {
     throw new InvalidWhere(`The condition of ${JSON.stringify(name)} has an impossible value`);
   }
   return result;
@@ -188,19 +194,14 @@ function converted(name, value, convert) {
  *   which values are compared; `null` for nothing
  */
 function converterOf(type) {
-  switch (type) {
-    case Number:
-      return (value) => (isNothing(value) ? null : Number(value));
-    case Date:
-      return (value) => (isNothing(value) ? null : new Date(value).getTime());
-    case Boolean:
-      return (value) =>
-        isNothing(value) ? null : value === true || value === 'true' || value === 1;
-    case String:
-      return (value) => (isNothing(value) ? null : String(value));
-    default:
-      return (value) => (isNothing(value) ? null : value);
-  }
+  const convert = CONVERTERS.get(type) ?? ((value) => value);
+  return (value) => {
+    if (value === undefined || value === null) {
+      return null;
+    }
+    // An object is like nothing that it is compared with, and what makes a string of it may throw.
+    return typeof value === 'object' ? undefined : convert(value);
+  };
 }
 
 /**
@@ -225,7 +226,10 @@ function valuesAt(data, path) {
  * @returns {boolean} whether they are the same; an id may be a string for one and a number for the other
  */
 function isEqual(value, to) {
-  return value === to || (value !== null && to !== null && String(value) === String(to));
+  if (value === to) {
+    return true;
+  }
+  return !isNothing(value) && !isNothing(to) && String(value) === String(to);
 }
 
 /**
@@ -235,7 +239,7 @@ function isEqual(value, to) {
  * @returns {boolean} what it decides; `false` if the two have no order
  */
 function compare(value, to, decide) {
-  if (typeof value !== typeof to || value === null || to === null || typeof value === 'object') {
+  if (typeof value !== typeof to || isNothing(value) || isNothing(to)) {
     return false;
   }
   return decide(value < to ? -1 : Number(value > to));
