@@ -138,6 +138,8 @@ export class Client extends EventTarget {
   #attempt;
   /** Why nothing can be sent until the socket connects or authenticates again. */
   #failure;
+  /** @type {UnauthorizedError | undefined} why the server is about to end a socket that it had accepted */
+  #dismissal;
   /** What is sent once the socket has authenticated, in this order: `{send, fail}`. */
   #waiting = new Set();
   /** What to do with each call that has been sent and not been answered, if the connection is lost. */
@@ -497,6 +499,8 @@ export class Client extends EventTarget {
     this.#attempt = undefined;
     if (this.#state !== 'ready') {
       this.#fail(error, 'unauthorized');
+    } else if (attempt === undefined) {
+      this.#dismissal = error;
     }
     attempt?.reject(error);
   }
@@ -507,7 +511,8 @@ export class Client extends EventTarget {
    */
   #onDisconnect(reason) {
     const error = new DisconnectedError(reason);
-    const refusal = this.#state === 'unauthorized' ? this.#failure : undefined;
+    const refusal = this.#state === 'unauthorized' ? this.#failure : this.#dismissal;
+    this.#dismissal = undefined;
     this.#attempt?.reject(error);
     this.#attempt = undefined;
     this.#renewReady();

@@ -107,6 +107,19 @@ for (const [host, version] of PAIRS) {
       assert.equal(await app.call('token'), 'valid');
     });
 
+    it('the helper says why the server ends a socket that it had accepted', async (t) => {
+      const { connect } = await open(t, host, version, (it) => {
+        it.onConnected((server) => {
+          server.expires = Date.now() + 50;
+        });
+        it.defineSubscription('news');
+      });
+      const app = client(connect(), VALID);
+      const expired = { name: 'UnauthorizedError', code: 'ERR_LOOPBACK_SOCKET_EXPIRED' };
+      await assert.rejects(app.subscribe('news').next(), expired);
+      await assert.rejects(app.call('one'), expired);
+    });
+
     it('the helper stops waiting when the server ends the socket, until the socket connects', async (t) => {
       const { io, connect } = await open(t, host, version, (sockets) => {
         sockets.defineMethod('one', () => 1);
