@@ -3,6 +3,7 @@ import LoopbackSocket from './index.js';
 export default LoopbackSocket;
 export { LoopbackSocket };
 export const {
+  defineApi,
   Server,
   Namespace,
   Socket,

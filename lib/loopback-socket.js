@@ -17,6 +17,7 @@ const {
   InvalidOptionError,
   NoSharedSourceError,
 } = require('./errors');
+const { defineApi, definedApi } = require('./define-api');
 const { subscriptionName } = require('./events');
 const { kindOf } = require('./host-kinds');
 const { revoke } = require('./auth/revoke');
@@ -143,6 +144,32 @@ LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method
     writable: true,
   });
 };
+
+/**
+ * Defines everything of an API: its authentication function, its handler for connected sockets, its
+ * methods and its subscriptions.
+ *
+ * @param {object} api what `defineApi()` gave
+ * @returns {LoopbackSocket} this instance, whose type is that of the API
+ * @throws {InvalidOptionError} if it is something else, or one of its options is unknown or impossible
+ */
+LoopbackSocket.prototype.define = function define(api) {
+  const { auth, onConnected, methods, subscriptions } = definedApi(api);
+  methods.forEach(({ name, handler, options }) => this.defineMethod(name, handler, options));
+  subscriptions.forEach(({ name, handler, options }) =>
+    this.defineSubscription(name, handler, options),
+  );
+  if (auth !== undefined) {
+    this.auth(auth);
+  }
+  if (onConnected !== undefined) {
+    this.onConnected(onConnected);
+  }
+  return this;
+};
+
+/** Defines an API in one place, for `define()`. */
+LoopbackSocket.defineApi = defineApi;
 
 /**
  * Removes a method for the sockets that authenticate from now on.

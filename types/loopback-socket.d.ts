@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import * as api from './api';
 import * as calls from './calls';
+import * as define from './define-api';
 import * as emitter from './emitter';
 import * as errors from './errors';
 import * as loopback3 from './loopback3';
@@ -247,6 +248,56 @@ declare class LoopbackSocket<
       context?: false;
     },
   ): void;
+
+  /**
+   * Defines everything of an API that {@link LoopbackSocket.defineApi} gave.
+   *
+   * @returns this instance, typed
+   * @throws {@link LoopbackSocket.InvalidOptionError} if an option is unknown or its value is invalid
+   *
+   * @example
+   * const api = LoopbackSocket.defineApi({
+   *   methods: { add: (socket, credentials, args: { a: number; b: number }) => args.a + args.b },
+   * });
+   * LoopbackSocket.get('bookshop').define(api).start(3000);
+   */
+  define<Api extends LoopbackSocket.DefinedApi<any>>(
+    api: Api,
+  ): LoopbackSocket<
+    LoopbackSocket.CredentialsOf<Api>,
+    LoopbackSocket.MethodsOf<Api>,
+    S,
+    LoopbackSocket.SubscriptionsOf<Api>
+  >;
+
+  /**
+   * Defines an API in one place. Its type is inferred from the handlers: the credentials from those of
+   * `auth`; the arguments of a method from its schema, else from its handler; those of a subscription from
+   * its schema, else from `key`, else from its handler; results and items from what handlers give. A client
+   * is typed with `client<typeof api>(socket, …)`.
+   *
+   * @throws {@link LoopbackSocket.InvalidOptionError} if a part is unknown or invalid
+   * @throws {@link LoopbackSocket.NameInUseError} if a method and a subscription have the same name
+   *
+   * @example
+   * const api = LoopbackSocket.defineApi({
+   *   auth: (socket, credentials: { token: string }) => credentials.token === 'open sesame',
+   *   methods: {
+   *     findBooks: async (socket, credentials, args: { author: string }) => [{ title: args.author }],
+   *     count: { handler: () => 1, timeout: 1000 },
+   *   },
+   *   subscriptions: {
+   *     orders: {
+   *       key: ({ shop }: { shop: number }) => String(shop),
+   *       // without a handler, this is where the type of the items is from
+   *       authorizeItem: (socket, order: { id: number }) => order.id > 0,
+   *     },
+   *   },
+   * });
+   * type Api = LoopbackSocket.ApiOf<typeof api>;
+   * // { credentials: { token: string }; methods: { findBooks(args: { author: string }): … } … }
+   */
+  static readonly defineApi: LoopbackSocket.DefineApi;
 
   /**
    * Removes a method. Sockets that have already authenticated keep it.
@@ -750,6 +801,13 @@ declare namespace LoopbackSocket {
   export import ItemMeta = subscriptions.ItemMeta;
   export import SubscriptionResult = subscriptions.SubscriptionResult;
   export import SubscriptionEnd = subscriptions.SubscriptionEnd;
+
+  // types/define-api.d.ts
+  export import ApiMethod = define.ApiMethod;
+  export import ApiSubscription = define.ApiSubscription;
+  export import ApiDefinition = define.ApiDefinition;
+  export import InferredApi = define.InferredApi;
+  export import DefineApi = define.DefineApi;
 
   // types/emitter.d.ts
   export import EventsMap = emitter.EventsMap;

@@ -14,7 +14,7 @@ const LAYERS = [
   ['errors.js'],
   ['events.js', 'host-kinds.js', 'check-options.js'],
   ['native'],
-  ['calls'],
+  ['calls', 'define-api.js'],
   ['subscriptions'],
   ['auth'],
   ['loopback3'],

@@ -67,6 +67,8 @@ const WAYS = [
   ['the helper for clients, ES module, bundler', 'client.mts', BUNDLER],
   ['the helper for clients, browser', 'client.mts', { ...BUNDLER, ...BROWSER }],
   ['options of calls, nodenext', 'calls.cts', NODE],
+  ['an API defined in one place, nodenext', 'define-api.cts', NODE],
+  ['an API defined in one place, classic', 'define-api.cts', CLASSIC],
   ['the preload, CommonJS', 'register.cts', NODE],
   ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
