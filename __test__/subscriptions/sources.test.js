@@ -143,7 +143,7 @@ for (const server of SERVERS) {
   describe(`sources of subscriptions on ${where}`, () => {
     for (const [what, make] of Object.entries(KINDS)) {
       for (const [kind, options] of Object.entries(OPTIONS)) {
-        const test = (title, run) =>
+        const source = (title, run) =>
           it(`${what}, ${kind}, ${title} (${server})`, TIMEOUT, async (t) => {
             const stop = deferred();
             const end = deferred();
@@ -165,7 +165,7 @@ for (const server of SERVERS) {
             assert.deepEqual(await unhandled(() => subscribed(server, scenario)(t)), []);
           });
 
-        test('gives its items and its end', async (raw, subscription, { end, stopped }) => {
+        source('gives its items and its end', async (raw, subscription, { end, stopped }) => {
           end();
           assert.equal(
             await raw.packet('2["loopback:unsubscribed"'),
@@ -177,20 +177,20 @@ for (const server of SERVERS) {
           ]);
         });
 
-        test('is stopped when its client unsubscribes', async (raw, subscription, {
-          end,
-          stopped,
-        }) => {
-          assert.deepEqual(await raw.call('loopback:unsubscribe', subscription), [
-            { result: true },
-          ]);
-          await stopped;
-          end();
-          assert.deepEqual(await raw.call('answer'), [{ result: 'pong' }]);
-          assert.deepEqual(raw.received.rest(), []);
-        });
+        source(
+          'is stopped when its client unsubscribes',
+          async (raw, subscription, { end, stopped }) => {
+            assert.deepEqual(await raw.call('loopback:unsubscribe', subscription), [
+              { result: true },
+            ]);
+            await stopped;
+            end();
+            assert.deepEqual(await raw.call('answer'), [{ result: 'pong' }]);
+            assert.deepEqual(raw.received.rest(), []);
+          },
+        );
 
-        test('is stopped when its client leaves', async (raw, subscription, { stopped }) => {
+        source('is stopped when its client leaves', async (raw, subscription, { stopped }) => {
           raw.terminate();
           await stopped;
         });
