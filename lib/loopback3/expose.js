@@ -258,4 +258,4 @@ function isApplication(app) {
   );
 }
 
-module.exports = { exposeModels };
+module.exports = { ExposedModels, exposeModels };
