@@ -152,11 +152,14 @@ function subscriptionsResult() {
   });
   const found = { subscriptions: 1000, heap: 200, allocated: 100 };
   const samples = Array.from({ length: 10 }, () => ({ rss: 1e8, heapUsed: 1e7 }));
-  return {
+  const part = {
     started: '2026-01-02T03:04:05.000Z',
     rounds: 3,
     versions: { ws: '8.0.0' },
     sources: { commit: 'abc', modified: false },
+  };
+  return {
+    parts: { cases: part, memory: part, cycles: part },
     cases: Object.fromEntries(cases),
     memory: Object.fromEntries(HELD.map(({ name }) => [name, { native: [found] }])),
     cycles: { native: { cycles: 1_000_000, samples, grown: [] } },

@@ -65,7 +65,8 @@ function judgeSubscriptions({ cases, memory }) {
  */
 function subscriptionsPart(result, table) {
   if (!result) return [];
-  const { cases, memory, cycles, sources, started, rounds, versions } = result;
+  const { cases, memory, cycles, parts } = result;
+  const { versions } = parts.cases;
   const verdicts = judgeSubscriptions(result).map(({ title, must, found, reached, unit }) => [
     title,
     must,
@@ -94,8 +95,7 @@ function subscriptionsPart(result, table) {
       'subscriber gets every item once and in order. A plain broadcast of the native server to a room, ' +
       'with messages of the same size, is the yardstick. It has no back-pressure: in a burst everything ' +
       'for a client leaves in one write, while a subscription sends a window and waits for the client. ' +
-      `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, measured on ${started.slice(0, 10)} at ` +
-      `${sources.commit ?? 'another build'}${sources.modified ? ', with uncommitted changes' : ''}, with ` +
+      `Medians, measured ${measuredAt(parts.cases)}, with ` +
       `${Object.entries(versions)
         .map(([name, version]) => `${name} ${version}`)
         .join(', ')}.`,
@@ -104,17 +104,28 @@ function subscriptionsPart(result, table) {
       verdicts,
     ),
     ...tables,
-    ...memoryPart(memory, table),
-    ...cyclesPart(cycles, table),
+    ...memoryPart(memory, parts.memory, table),
+    ...cyclesPart(cycles, parts.cycles, table),
   ];
 }
 
 /**
+ * @param {object} part - of the result: when and of what it is
+ * @returns {string}
+ */
+function measuredAt({ started, sources, rounds }) {
+  const commit = sources.commit ?? 'another build';
+  const changes = sources.modified ? ', with uncommitted changes' : '';
+  return `on ${started.slice(0, 10)} in ${rounds} ${rounds === 1 ? 'round' : 'rounds'} at ${commit}${changes}`;
+}
+
+/**
  * @param {object | undefined} memory
+ * @param {object} part
  * @param {(heads: string[], rows: string[][]) => string} table
  * @returns {string[]}
  */
-function memoryPart(memory, table) {
+function memoryPart(memory, part, table) {
   if (!memory) return [];
   const rows = HELD.filter(({ name }) => memory[name]).flatMap(({ name, title }) =>
     Object.entries(memory[name]).map(([server, found]) => {
@@ -129,17 +140,19 @@ function memoryPart(memory, table) {
       'allocated outside of it. Clients that were connected and authenticated subscribed, the first fifth ' +
       'of them before the measurement. 100 subscriptions of a socket have 100 keys, which all sockets ' +
       'share. A private one is an async generator that waits for its signal; what a handler itself keeps ' +
-      'comes on top (`events.on()` of Node takes 33 KB).',
+      'comes on top (`events.on()` of Node takes 33 KB). ' +
+      `Measured ${measuredAt(part)}.`,
     table(['subscriptions', 'server', 'bytes', 'in V8’s heap', 'outside of it'], rows),
   ];
 }
 
 /**
  * @param {object | undefined} cycles
+ * @param {object} part
  * @param {(heads: string[], rows: string[][]) => string} table
  * @returns {string[]}
  */
-function cyclesPart(cycles, table) {
+function cyclesPart(cycles, part, table) {
   if (!cycles) return [];
   const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
   const rows = Object.entries(cycles).map(([server, { cycles: done, samples, grown }]) => [
@@ -150,7 +163,7 @@ function cyclesPart(cycles, table) {
   ]);
   return [
     'Subscribing and unsubscribing, one third each: a shared source that others use, a shared source ' +
-      'that begins and ends each time, and a private one.',
+      `that begins and ends each time, and a private one. Measured ${measuredAt(part)}.`,
     table(['server', 'cycles', 'resident after 30 %', 'at the end', 'grew'], rows),
   ];
 }

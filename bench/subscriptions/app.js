@@ -8,6 +8,9 @@
 //
 // `orders` has one source on our servers (`key`), `ordersPrivate` one for each subscriber; on the peers
 // every subscription has its own in any case. `journal` can be resumed.
+//
+// BENCH_WINDOW: the window of `orders`, 32 if it is not given.
+// BENCH_PUBLISH: has `orders` be published, without a handler.
 
 const { EventEmitter, on } = require('node:events');
 const http = require('node:http');
@@ -67,7 +70,13 @@ function serveOurs(io) {
       itemsOf(name, signal);
   const key = () => ({ key: 'all' });
   sockets.auth(() => ({ id: 1 }));
-  sockets.defineSubscription('orders', handler('orders'), { key });
+  const window = Number(process.env.BENCH_WINDOW ?? 32);
+  if (process.env.BENCH_PUBLISH) {
+    sockets.defineSubscription('orders', { key, window });
+    bus.on('orders', (item) => sockets.publish('orders', { key: 'all' }, item));
+  } else {
+    sockets.defineSubscription('orders', handler('orders'), { key, window });
+  }
   sockets.defineSubscription('ordersPrivate', handler('ordersPrivate'));
   const history = { size: HISTORY, ttl: 60_000 };
   sockets.defineSubscription('journal', handler('journal'), { key, history });

@@ -123,11 +123,16 @@ async function main() {
     sources: environment.sources(),
     rounds,
   };
+  const part = (name) => (chosen.includes(name) ? what : before?.parts[name]);
   const measured = await measure(binary, cases, rounds, installedServers());
   const isAgain = ({ what: failed }) => chosen.includes(failed.split(',')[0]);
   const result = {
     format: results.FORMAT,
-    ...what,
+    parts: {
+      cases: cases.length > 0 ? what : before?.parts.cases,
+      memory: part('memory'),
+      cycles: part('cycles'),
+    },
     cases: { ...before?.cases, ...measured.cases },
     memory: chosen.includes('memory') ? await measureMemory(rounds) : before?.memory,
     cycles: before?.cycles,
