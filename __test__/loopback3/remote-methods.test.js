@@ -5,7 +5,15 @@
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
-const { HOSTS, authenticate, call, openServer, newInstance } = require('../support/js-hosts');
+const {
+  FakeServer,
+  HOSTS,
+  authenticate,
+  call,
+  newInstance,
+  openServer,
+  socketOf,
+} = require('../support/js-hosts');
 const { logIn, newApp, serve } = require('../support/loopback3');
 
 const SECRET_ACLS = [
@@ -367,7 +375,7 @@ for (const host of HOSTS) {
       const app = newApp({ acls: SECRET_ACLS });
       const token = await logIn(app, 'ada');
       const given = { now: undefined };
-      const { connect } = await serve(t, host, app, {
+      const { sockets, connect } = await serve(t, host, app, {
         accessToken: async (socket, credentials) => {
           assert.equal(credentials.name, 'ada');
           return given.now;
@@ -380,11 +388,17 @@ for (const host of HOSTS) {
       for (given.now of [undefined, null, '', 'unknown']) {
         assert.equal((await client.ask('Book.find')).error.code, 'AUTHORIZATION_REQUIRED');
       }
+      // As a client may send it: nobody has signed it.
       given.now = { userId: token.userId };
+      let cause;
+      sockets.onError((error) => {
+        ({ cause } = error);
+      });
       assert.deepEqual((await client.ask('Book.find')).error, {
         statusCode: 500,
         message: 'Internal Server Error',
       });
+      assert.equal(cause.code, 'ERR_LOOPBACK_SOCKET_INVALID_ACCESS_TOKEN');
     });
 
     it('methods that need the response, files or streams are refused by name', async (t) => {
@@ -625,4 +639,34 @@ describe('exposeModels()', () => {
       assert.equal(socket.listeners('Book.find').length, 1);
     });
   }
+
+  it('remote methods are listeners of a socket that has no middleware', async () => {
+    const server = new FakeServer();
+    const sockets = newInstance();
+    sockets.exposeModels(newApp());
+    sockets.start(server);
+    const socket = server.connect();
+    await socket.authenticate({});
+    assert.equal(socket.listenerCount('Book.find'), 1);
+    const answer = await new Promise((resolve) => {
+      socket.receive('Book.count', {}, resolve);
+    });
+    assert.deepEqual(answer, { result: { count: 0 } });
+  });
+
+  it('remote methods are listeners of a native socket, which the application can remove', async (t) => {
+    const { io, connect } = await openServer(t, 'native');
+    const sockets = newInstance();
+    sockets.exposeModels(newApp());
+    sockets.start(io);
+    const client = connect();
+    const socket = await socketOf(io, client);
+    await authenticate(client, {});
+    assert.ok(socket.eventNames().includes('Book.find'));
+    assert.equal(socket.listeners('Book.find').length, 1);
+    socket.removeAllListeners('Book.find');
+    client.emit('Book.find', {}, () => assert.fail('it was removed'));
+    assert.deepEqual(await call(client, 'Book.count', {}), { result: { count: 0 } });
+    assert.equal(socket.listenerCount('Book.find'), 0);
+  });
 });
