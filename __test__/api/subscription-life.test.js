@@ -590,8 +590,12 @@ for (const host of HOSTS) {
           });
         });
         const one = await join();
-        one.acknowledges = false;
+        // It has acknowledged an item, so it is a client that does.
+        one.client.once('items', () => {
+          one.acknowledges = false;
+        });
         await one.subscribe('items');
+        await one.until(() => !one.acknowledges);
         await one.subscribe('other');
         await call(one.client, 'publish', null);
         assert.equal((await one.ended()).subscription, 2, 'the shared one ends as slow');
