@@ -300,10 +300,11 @@ fn items_wait_while_a_subscription_is_held_and_stop_when_it_ends() {
 #[test]
 fn a_socket_that_has_ended_is_subscribed_to_nothing() {
     run(async |mut world| {
-        let (client, socket) = world.join(1).await;
+        let (mut client, socket) = world.join(1).await;
         world.define(DEFINE);
         world.subscribe(&socket, 1);
         world.publish(1..=3);
+        Received::new(&mut client).events(3).await;
         drop(client);
         world.ended(&socket).await;
         let channel = world.server.channels.get(1).unwrap();
