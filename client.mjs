@@ -520,7 +520,7 @@ export class Client extends EventTarget {
       // What has been sent may have run, so it is not sent again.
       [...this.#underWay].forEach((call) => call.fail(error));
       this.#router.disconnected();
-      [...this.#subscriptions].forEach((subscription) => subscription.resubscribe());
+      [...this.#subscriptions].forEach((subscription) => subscription.resubscribe(true));
     });
     this.#giveUpUnlessConnecting(refusal ?? error);
   }
@@ -835,14 +835,19 @@ export class Subscription {
     this.#serve();
   }
 
-  /** Subscribes again, now or when the connection is back. */
-  resubscribe() {
+  /**
+   * Subscribes again, now or when the connection is back.
+   *
+   * @param {boolean} isCut whether the connection is lost
+   * @returns {void}
+   */
+  resubscribe(isCut) {
     this.#giveUpRequest();
     this.#session.router.remove(this);
     this.#forgetAcknowledgements();
     // A loop that does not move must not collect another window of items at each reconnection.
-    this.#isHeld = this.#old > 0;
-    if (!this.#isHeld) {
+    this.#isHeld ||= isCut && this.#old > 0;
+    if (isCut && !this.#isHeld) {
       this.#old = this.#queue.length;
     }
     this.#session.whenReady(this.#waiting);
@@ -875,6 +880,12 @@ export class Subscription {
     this.position = entry.offset || 0;
     this.receivedId = entry.id ?? this.receivedId;
     this.#queue.push(entry);
+    this.#serve();
+  }
+
+  /** Items are missing before the next one. */
+  receiveGap() {
+    this.#queue.push({ isGap: true });
     this.#serve();
   }
 
@@ -1029,7 +1040,10 @@ class Router {
   }
 
   #socket;
-  /** By name: the listener, the loops that need it, and a feed for each source. */
+  /**
+   * By name: the listener, the loops that need it, a feed for each source, how many requests have not been
+   * answered, and, by source, how many subscriptions are being ended because there is a feed already.
+   */
   #routes = new Map();
   /** The feeds, by the number of their subscription on the server. */
   #numbers = new Map();
@@ -1061,7 +1075,7 @@ class Router {
         // Other items are of a subscription that has just been ended, or of one that is not ours.
         feeds.get(meta?.source)?.onItem(item, meta.id, typeof ack === 'function' ? ack : undefined);
       };
-      route = { feeds, listener, loops: new Set(), requests: 0 };
+      route = { endings: new Map(), feeds, listener, loops: new Set(), requests: 0 };
       this.#routes.set(name, route);
       this.#socket.on(name, listener);
     }
@@ -1144,6 +1158,7 @@ class Router {
     this.#numbers.clear();
     this.#routes.forEach((route) => {
       route.requests = 0;
+      route.endings.clear();
       route.feeds.forEach((feed) => feed.close());
       route.feeds.clear();
     });
@@ -1163,7 +1178,8 @@ class Router {
     const feed = route?.feeds.get(source);
     if (feed === undefined && subscription !== undefined) {
       const position = (resumed && offsetOf(after, source)) || 0;
-      const added = new Feed(number, name, source, position, subscription);
+      const others = route.endings.get(source) ?? 0;
+      const added = new Feed(number, name, source, position, subscription, others);
       added.keep(route.requests > 0);
       subscription.begin(source);
       route.feeds.set(source, added);
@@ -1171,9 +1187,48 @@ class Router {
       return resumed;
     }
     // Nobody wants it, or there is one with the same items: one is enough.
-    const forget = feed?.expectCopies();
-    emit(this.#socket, 'loopback:unsubscribe', number, ...(forget === undefined ? [] : [forget]));
+    this.#end(name, source, number);
     return subscription !== undefined && feed.add(subscription, resumed, after);
+  }
+
+  /**
+   * Ends a subscription whose copies may be taken for those of a feed until the server has ended it.
+   *
+   * @param {string} name its name
+   * @param {string} source its source
+   * @param {number} number its number
+   * @returns {void}
+   */
+  #end(name, source, number) {
+    const route = this.#routes.get(name);
+    if (route === undefined) {
+      emit(this.#socket, 'loopback:unsubscribe', number);
+      return;
+    }
+    const connection = this.#connection;
+    const count = (change) => {
+      if (connection !== this.#connection) {
+        return;
+      }
+      const endings = (route.endings.get(source) ?? 0) + change;
+      route.endings.set(source, endings);
+      if (endings === 0) {
+        route.endings.delete(source);
+      }
+      route.feeds.get(source)?.expectCopies(endings);
+    };
+    count(1);
+    emit(this.#socket, 'loopback:unsubscribe', number, () => count(-1));
+  }
+
+  /**
+   * @param {Feed} feed one that has ended
+   * @returns {void}
+   */
+  #drop(feed) {
+    this.#numbers.delete(feed.number);
+    this.#routes.get(feed.name).feeds.delete(feed.source);
+    feed.close();
   }
 
   /**
@@ -1196,13 +1251,13 @@ class Router {
     if (feed === undefined) {
       return;
     }
-    this.#numbers.delete(feed.number);
-    this.#routes.get(feed.name).feeds.delete(feed.source);
     const members = [...feed.members];
-    feed.close();
     const ended = members.filter((member) => feed.endsWith(member, end.reason));
+    this.#drop(feed);
     // The others subscribe for themselves, and continue where they are.
-    members.filter((member) => !ended.includes(member)).forEach((member) => member.resubscribe());
+    members
+      .filter((member) => !ended.includes(member))
+      .forEach((member) => member.resubscribe(false));
     ended.forEach((member) => member.ended(end));
   };
 }
@@ -1230,6 +1285,8 @@ class Feed {
   #others = 0;
   /** Copies that came too early, by offset: perhaps of the others, and then they come again. */
   #early = new Map();
+  /** The offsets of those that have not been used. */
+  #refused = [];
   /** Items that not every loop has handled, by offset, while copies of them may follow. */
   #open = new Map();
   /** Acknowledgements of what came while there was no loop. */
@@ -1242,8 +1299,10 @@ class Feed {
    * @param {string} source the source of its items
    * @param {number} position the offset after which it begins; 0 if that is not known
    * @param {Subscription} owner the loop that it was requested for
+   * @param {number} others see `expectCopies()`
    */
-  constructor(number, name, source, position, owner) {
+  constructor(number, name, source, position, owner, others) {
+    this.#others = others;
     this.number = number;
     this.name = name;
     this.source = source;
@@ -1323,21 +1382,29 @@ class Feed {
   }
 
   /**
-   * Another subscription with the same source is being ended.
-   *
-   * @returns {() => void} to be called when no copy for it can come any more
+   * @param {number} others how many other subscriptions with the same source are being ended
+   * @returns {void}
    */
-  expectCopies() {
-    this.#others += 1;
-    return () => {
-      this.#others -= 1;
-      if (this.#others === 0) {
-        const early = [...this.#early.values()].sort((a, b) => a.offset - b.offset);
-        this.#early.clear();
-        // Where nothing is left out these are not ours: what is before them has not come yet.
-        early.filter(() => this.#isSparse).forEach((copy) => this.#accept(copy));
-      }
-    };
+  expectCopies(others) {
+    this.#others = others;
+    if (others > 0 || this.#early.size === 0) {
+      return;
+    }
+    if (this.#isSparse) {
+      // They may be ours. What is before them may not have come yet, and is not used then.
+      this.#tellGap();
+      this.#acceptEarly(Infinity);
+    }
+    // Where nothing is left out they are not ours, because what is before them has not come yet.
+    const unused = [...this.#early.values()];
+    this.#early.clear();
+    this.#refused = unused.map(({ offset }) => offset);
+    unused.forEach(({ acks }) => acks.forEach((ack) => ack()));
+  }
+
+  /** Items may be missing. */
+  #tellGap() {
+    this.members.forEach((member) => member.receiveGap());
   }
 
   /**
@@ -1356,9 +1423,13 @@ class Feed {
       open === undefined ? ack?.() : open.acks.push(...acks);
       return;
     }
-    const isNext = offset === this.#position + 1 || this.#position === 0;
+    const isFirst = this.#position === 0;
+    const isNext = isFirst ? this.#others === 0 : offset === this.#position + 1;
     if (isNext || this.#others === 0 || Number.isNaN(offset)) {
       this.#isSparse ||= !isNext && !Number.isNaN(offset);
+      if (this.#refused.some((refused) => refused > this.#position && refused < offset)) {
+        this.#tellGap(); // it was ours, after all
+      }
       this.#accept({ item, id, offset, acks });
       return;
     }
@@ -1367,8 +1438,26 @@ class Feed {
     copy.copies += 1;
     this.#early.set(offset, copy);
     if (copy.copies > this.#others) {
-      this.#isSparse = true;
-      this.#accept(copy); // it has come for all, so that nothing before it can follow
+      // It has come for all, so that nothing before it can follow.
+      if (!isFirst) {
+        this.#isSparse = true;
+        this.#acceptEarly(offset);
+      }
+      this.#accept(copy);
+    }
+  }
+
+  /**
+   * @param {number} limit an offset; what came too early and is before it is not waited for any more
+   * @returns {void}
+   */
+  #acceptEarly(limit) {
+    const early = [...this.#early.values()].filter(({ offset }) => offset < limit);
+    early.sort((a, b) => a.offset - b.offset);
+    for (const copy of early) {
+      if (copy.offset > this.#position) {
+        this.#accept(copy);
+      }
     }
   }
 

@@ -32,6 +32,8 @@ function random(seed) {
 class Server {
   head = 0;
   window = 8;
+  /** Whether this socket gets an item. */
+  has = () => true;
   subscriptions = new Map();
   #numbers = 0;
   /** What is on its way to the client and from it: functions that deliver it. */
@@ -81,6 +83,7 @@ class Server {
 
   #send(subscription) {
     const offset = (subscription.sent += 1);
+    if (!this.has(offset)) return;
     const count = (subscription.count += 1);
     let ack;
     if (count % (this.window / 2) === 0) {
@@ -113,7 +116,8 @@ class Loop {
   gaps = 0;
   isWaiting = false;
 
-  constructor(app) {
+  constructor(app, has = () => true) {
+    this.has = has;
     const onGap = () => {
       this.gaps += 1;
       this.last = undefined;
@@ -131,7 +135,9 @@ class Loop {
     if (!done) {
       // After a gap, a few items from before it may come, of a subscription that is being ended.
       if (this.last !== undefined && (this.gaps === 0 || value <= this.last)) {
-        assert.equal(value, this.last + 1);
+        let following = this.last + 1;
+        while (!this.has(following)) following += 1;
+        assert.equal(value, following);
       }
       this.last = value;
       this.taken += 1;
@@ -189,10 +195,12 @@ describe('several loops over one source', TIMEOUT, () => {
 
   for (let seed = 1; seed <= 60; seed++) {
     const isCut = seed % 2 === 0;
-    const how = isCut ? 'over lost connections' : 'on one connection';
+    const isSparse = seed % 3 === 0;
+    const how = `${isCut ? 'over lost connections' : 'on one connection'}${isSparse ? ', if some are left out' : ''}`;
     it(`each loop gets each item once and in order ${how} (${seed})`, async () => {
       const next = random(seed);
       const server = new Server();
+      if (isSparse) server.has = (offset) => offset % 5 !== 0 && offset % 7 !== 1;
       const app = client(server.socket);
       const loops = [];
       const pass = (queue) =>
@@ -205,7 +213,7 @@ describe('several loops over one source', TIMEOUT, () => {
         else if (what < 0.95 && loops.length > 0) {
           // Some loops are much faster than others.
           loops[Math.floor(next() ** 3 * loops.length)].step();
-        } else if (what < 0.97 && loops.length < 5) loops.push(new Loop(app));
+        } else if (what < 0.97 && loops.length < 5) loops.push(new Loop(app, server.has));
         else if (what < 0.98 && loops.length > 0) {
           const [left] = loops.splice(Math.floor(next() * loops.length), 1);
           left.subscription.return();
@@ -216,18 +224,118 @@ describe('several loops over one source', TIMEOUT, () => {
         }
       }
       // Every loop that has begun gets what there is: nobody waits for credit.
+      while (!server.has(server.head)) server.publish();
       for (let rounds = 0; loops.some(({ last }) => last !== server.head); rounds++) {
         assert.ok(rounds < 5000, `${loops.map(({ last }) => last)} of ${server.head}`);
         server.toServer.splice(0).forEach((deliver) => deliver());
         server.toClient.splice(0).forEach((deliver) => deliver());
         loops.forEach((loop) => loop.step());
-        if (loops.some(({ last }) => last === undefined) && rounds % 50 === 0) server.publish();
+        if (loops.some(({ last }) => last === undefined) && rounds % 50 === 0) {
+          do server.publish();
+          while (!server.has(server.head));
+        }
         await settled();
       }
-      if (!isCut) assert.ok(loops.every(({ gaps }) => gaps === 0));
+      if (!isCut && !isSparse) assert.ok(loops.every(({ gaps }) => gaps === 0));
       loops.forEach(({ subscription }) => subscription.return());
       server.toServer.splice(0).forEach((deliver) => deliver());
       assert.equal(server.subscriptions.size, 0);
     });
   }
+});
+
+describe('the ends of a subscription that loops share', TIMEOUT, () => {
+  /**
+   * Loops over one source, of which the first has an item that it has not handled.
+   *
+   * @param {number} count how many
+   * @returns {{socket: FakeSocket, loops: object[], waiting: Promise<object>[]}} them, and what the
+   *   others wait for
+   */
+  function sharing(count) {
+    const socket = new FakeSocket();
+    const app = client(socket);
+    socket.receive('authenticated', true);
+    const loops = Array.from({ length: count }, () => app.subscribe('orders'));
+    const requests = socket.sent.filter(([event]) => event === 'orders');
+    requests.forEach(([, , answer], index) =>
+      answer({ result: { subscription: index + 1, source: 'S', resumed: false } }),
+    );
+    socket.sent
+      .filter(([event]) => event === 'loopback:unsubscribe')
+      .forEach(([, , answer]) => answer({ result: true }));
+    socket.sent = [];
+    const waiting = loops.slice(1).map((loop) => loop.next());
+    socket.receive('orders', 'item', { source: 'S', id: 'S-5' });
+    return { loops, socket, waiting };
+  }
+
+  it('a slow loop ends, and loops that wait subscribe again where they are', async () => {
+    const { loops, socket, waiting } = sharing(3);
+    await Promise.all(waiting);
+    const next = loops.slice(1).map((loop) => loop.next());
+    socket.receive('loopback:unsubscribed', { subscription: 1, reason: 'slow' });
+    assert.equal((await loops[0].next()).value, 'item');
+    await assert.rejects(loops[0].next(), { reason: 'slow', lastId: 'S-5' });
+    const requests = socket.sent.filter(([event]) => event === 'orders');
+    assert.deepEqual(
+      requests.map(([, { after }]) => after),
+      ['S-5', 'S-5'],
+    );
+    requests[0][2]({ result: { subscription: 4, source: 'S', resumed: true } });
+    requests[1][2]({ result: { subscription: 5, source: 'S', resumed: true } });
+    socket.receive('orders', 'more', { source: 'S', id: 'S-6' });
+    assert.deepEqual(
+      (await Promise.all(next)).map(({ value }) => value),
+      ['more', 'more'],
+    );
+  });
+
+  it('a revoked loop ends, and the others ask for themselves', async () => {
+    const { loops, socket, waiting } = sharing(2);
+    await Promise.all(waiting);
+    socket.receive('loopback:unsubscribed', { subscription: 1, reason: 'revoked' });
+    await loops[0].next();
+    await assert.rejects(loops[0].next(), { reason: 'revoked' });
+    assert.equal(socket.sent.length, 1);
+    socket.answer({ error: { code: 'ERR_LOOPBACK_SOCKET_FORBIDDEN' } });
+    await assert.rejects(loops[1].next(), { name: 'RemoteError' });
+  });
+
+  for (const reason of ['end', 'error', 'removed']) {
+    it(`the end of a source (${reason}) is that of all its loops`, async () => {
+      const { loops, socket, waiting } = sharing(3);
+      await Promise.all(waiting);
+      socket.receive('loopback:unsubscribed', { subscription: 1, reason });
+      await loops[0].next();
+      const ends = await Promise.allSettled(loops.map((loop) => loop.next()));
+      for (const { reason: error, value } of ends) {
+        assert.deepEqual(
+          error?.reason ?? value,
+          reason === 'end' ? { value: undefined, done: true } : reason,
+        );
+      }
+      assert.ok(!socket.events.includes('orders'));
+      assert.deepEqual(socket.sent, []);
+    });
+  }
+
+  it('an acknowledgement waits for every loop, and for none of a lost connection', async () => {
+    const { loops, socket } = sharing(2);
+    let count = 0;
+    socket.receive('orders', 'next', { source: 'S', id: 'S-6' }, () => (count += 1));
+    const [first, second] = loops;
+    await first.next();
+    await first.next();
+    await second.next();
+    second.next();
+    assert.equal(count, 0);
+    first.next();
+    assert.equal(count, 1);
+    socket.receive('orders', 'last', { source: 'S', id: 'S-7' }, () => (count += 1));
+    second.next();
+    socket.disconnect();
+    first.next();
+    assert.equal(count, 1);
+  });
 });
