@@ -415,6 +415,35 @@ for (const server of SERVERS) {
       assert.equal(await client.packet(), '37[{"result":"done"}]');
     });
 
+    test('an item that is published while another one is encoded comes after it', async (world) => {
+      const emitter = new EventEmitter();
+      world.sockets.defineSubscription('news', SHARED);
+      world.sockets.defineSubscription('own', () => emitter);
+      const client = await subscriber(world);
+      const { source } = await client.subscribe('news');
+      await client.subscribe('own');
+      const once = (publish) => {
+        let isFirst = true;
+        return {
+          toJSON() {
+            if (isFirst) publish('inner');
+            isFirst = false;
+            return 'outer';
+          },
+        };
+      };
+      const publish = (item) => world.sockets.publish('news', KEY, item);
+      const emit = (item) => emitter.emit('data', item);
+      publish(once(publish));
+      emit(once(emit));
+      for (const offset of [1, 2]) {
+        const { args } = await client.event();
+        const item = offset === 1 ? 'outer' : 'inner';
+        assert.deepEqual(args, ['news', item, { source, id: `${source}-${offset}` }]);
+      }
+      assert.deepEqual(await client.items(2), ['outer', 'inner']);
+    });
+
     test('removeSubscription() ends its subscriptions, and a client may not have it again', async (world) => {
       world.sockets.defineSubscription('news', SHARED);
       const client = await subscriber(world);

@@ -22,6 +22,8 @@ class PrivateSource {
   #socket;
   #subscriber;
   #offset = 0;
+  /** @type {unknown[] | undefined} the item that is being published, and those that came meanwhile */
+  #nested;
   /** How many items the subscriber may be sent before it acknowledges some. */
   #credit;
   #isPulling = false;
@@ -118,11 +120,7 @@ class PrivateSource {
       return;
     }
     this.#source.start({
-      item: (item) => {
-        if (!this.#run.isStopped) {
-          this.#publish(item);
-        }
-      },
+      item: (item) => this.#receive(item),
       end: () => this.#finish('end'),
       error: (error) => this.#fail(error),
     });
@@ -179,6 +177,32 @@ class PrivateSource {
       }
     }, ackTimeout);
     this.#timer.unref();
+  }
+
+  /**
+   * Publishes an item. One that comes while another is published, because its `toJSON` had the source give it,
+   * comes after it.
+   *
+   * @param {unknown} item what a source that pushes gave
+   * @returns {void}
+   * @throws {import('../errors').UnsendableValueError} if it cannot be sent
+   */
+  #receive(item) {
+    if (this.#nested !== undefined) {
+      this.#nested.push(item);
+      return;
+    }
+    const nested = [item];
+    this.#nested = nested;
+    try {
+      for (const one of nested) {
+        if (!this.#run.isStopped) {
+          this.#publish(one);
+        }
+      }
+    } finally {
+      this.#nested = undefined;
+    }
   }
 
   /**

@@ -29,6 +29,13 @@ class SharedSource {
   /** How many subscriptions are being prepared that will need it. */
   #reservations = 0;
   #lastOffset = 0;
+  /**
+   * Items that a function of the application, such as `toJSON`, publishes while an item is published. They come
+   * after it, as their ids say.
+   *
+   * @type {unknown[] | undefined}
+   */
+  #nested;
   #run;
   /** @type {Map<object, SharedChannel>} by engine */
   #channels = new Map();
@@ -167,9 +174,44 @@ class SharedSource {
    * @throws {import('../errors').UnsendableValueError} if it cannot be sent; then nobody gets it
    */
   publish(item) {
+    if (this.#nested !== undefined) {
+      this.#nested.push(item);
+      return;
+    }
+    this.#nested = [];
+    try {
+      this.#publishOne(item);
+    } finally {
+      const nested = this.#nested;
+      for (const one of nested) {
+        this.#publishNested(one);
+      }
+      this.#nested = undefined;
+    }
+  }
+
+  /**
+   * @param {unknown} item an item that was published while another one was
+   * @returns {void}
+   */
+  #publishNested(item) {
+    try {
+      if (this.isRunning) {
+        this.#publishOne(item);
+      }
+    } catch (error) {
+      reportError(this.definition, error, null);
+    }
+  }
+
+  /**
+   * @param {unknown} item the item
+   * @returns {void}
+   * @throws {import('../errors').UnsendableValueError} if it cannot be sent; then nobody gets it
+   */
+  #publishOne(item) {
     const { authorizeItem } = this.definition.options;
     const bytes = authorizeItem === undefined ? 0 : sizeOf(item);
-    // Counted first: listeners of the application that see the item may publish another one.
     const offset = (this.#lastOffset += 1);
     const meta = { source: this.name, id: idOf(this.name, offset) };
     if (authorizeItem !== undefined) {
@@ -187,7 +229,7 @@ class SharedSource {
       }
     }
     if (failure !== undefined) {
-      if (!isPublished && this.#lastOffset === offset) {
+      if (!isPublished) {
         this.#lastOffset -= 1;
       }
       throw failure.error;
