@@ -112,6 +112,9 @@ function messageOf(error) {
   return typeof message === 'string' && message !== '' ? message : undefined;
 }
 
+/** How many items a source keeps for loops whose request to join it has not been answered. */
+const MAX_KEPT = 1000;
+
 /** The longest time of a timer, in ms: browsers and Node.js keep it in 31 bits. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
@@ -736,6 +739,7 @@ export class Subscription {
    */
   #stop(error) {
     this.#leave();
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#ready.reject(error);
     this.#queue = [];
     this.#isInGap = false;
@@ -782,11 +786,14 @@ export class Subscription {
     this.#giveUpRequest();
     const request = this.#request;
     const after = this.#session.router.furthestBehind(this).receivedId;
+    const settled = this.#session.router.requested(this.name);
     if (this.#timeout < Infinity) {
-      const expired = () => this.#conclude(new TimeoutError(this.name, this.#timeout));
+      const expired = () => {
+        settled();
+        this.#conclude(new TimeoutError(this.name, this.#timeout));
+      };
       this.#requestTimer = setTimeout(expired, Math.min(this.#timeout, LONGEST_TIMEOUT));
     }
-    const settled = this.#session.router.requested(this.name);
     const answered = (...answer) => {
       const { error, hasError, result } = read(answer);
       if (request !== this.#request) {
@@ -808,6 +815,7 @@ export class Subscription {
     try {
       this.#session.emit(this.name, asked, answered);
     } catch (error) {
+      settled();
       this.#conclude(error);
     }
   }
@@ -1117,15 +1125,17 @@ class Router {
    * same source is ended or forgotten.
    *
    * @param {string} name the subscription, attached
-   * @returns {() => void} to be called when the answer has been handled
+   * @returns {() => void} to be called when the answer has been handled, or is not waited for any more
    */
   requested(name) {
     const route = this.#routes.get(name);
     const connection = this.#connection;
+    let isSettled = false;
     route.requests += 1;
     route.feeds.forEach((feed) => feed.keep(true));
     return () => {
-      if (connection === this.#connection) {
+      if (!isSettled && connection === this.#connection) {
+        isSettled = true;
         route.requests -= 1;
         if (route.requests === 0) {
           route.feeds.forEach((feed) => feed.keep(false));
@@ -1490,6 +1500,10 @@ class Feed {
       }
     };
     this.#kept?.push({ item, id, offset });
+    if (this.#kept?.length > MAX_KEPT) {
+      this.#kept.shift();
+      this.#keptFrom = 0; // it is kept from what is now the first
+    }
     [...this.members].forEach((member) => member.receive({ item, id, offset, handled }));
     this.#early.delete(offset);
     const following = this.#early.get(offset + 1);

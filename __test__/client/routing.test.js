@@ -320,6 +320,26 @@ describe('the ends of a subscription that loops share', TIMEOUT, () => {
     });
   }
 
+  it('a request that is not answered has a source keep a limited number of items', async () => {
+    const { loops, socket } = sharing(1);
+    socket.sent = [];
+    const app = client(socket);
+    socket.receive('authenticated', true);
+    const late = app.subscribe('orders', {}, { after: 'S-5' });
+    const lost = app.subscribe('orders', {}, { after: 'S-900' });
+    const [first, second] = socket.sent.filter(([event]) => event === 'orders');
+    for (let offset = 6; offset <= 1500; offset++) {
+      socket.receive('orders', offset, { source: 'S', id: `S-${offset}` });
+    }
+    second[2]({ result: { subscription: 8, source: 'S', resumed: true } });
+    assert.equal((await lost.next()).value, 901);
+    first[2]({ result: { subscription: 9, source: 'S', resumed: true } });
+    const next = late.next();
+    socket.receive('orders', 1501, { source: 'S', id: 'S-1501' });
+    assert.equal((await next).value, 1501);
+    await Promise.all([...loops, late, lost].map((loop) => loop.return()));
+  });
+
   it('an acknowledgement waits for every loop, and for none of a lost connection', async () => {
     const { loops, socket } = sharing(2);
     let count = 0;

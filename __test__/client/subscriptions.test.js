@@ -3,6 +3,7 @@
 // Subscriptions of the helper, against the protocol of docs/subscriptions.md as the test plays it.
 
 const assert = require('node:assert/strict');
+const { getEventListeners } = require('node:events');
 const { before, describe, it } = require('node:test');
 const { FakeSocket, TIMEOUT } = require('../support/clients');
 
@@ -265,6 +266,24 @@ describe('subscriptions of the helper', TIMEOUT, () => {
     const late = app.subscribe('orders');
     await assert.rejects(late.next(), { reason: 'closed' });
     assert.deepEqual(socket.events, []);
+  });
+
+  it('calls and loops that are over leave no listener on their signal', async () => {
+    const { app, socket } = authenticated();
+    const { signal } = new AbortController();
+    const call = app.call('one', {}, { signal });
+    socket.answer({ result: 1 });
+    await call;
+    const [left, ended] = [1, 2].map((number) => {
+      const orders = app.subscribe('orders', {}, { signal });
+      socket.answer(accepted(number, `S${number}`));
+      return orders;
+    });
+    assert.equal(getEventListeners(signal, 'abort').length, 2);
+    await left.return();
+    socket.receive('loopback:unsubscribed', { subscription: 2, reason: 'end' });
+    await ended.next();
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 
   it('wrong options of a subscription throw', () => {
