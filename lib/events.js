@@ -4,7 +4,7 @@
  * Names of events and delays, as the application gives them.
  */
 
-const { InvalidTimeoutError, ReservedEventError } = require('./errors');
+const { InvalidTimeoutError, InvalidOptionError, ReservedEventError } = require('./errors');
 
 /** Events that Node's emitters emit themselves, to listeners of theirs: never what a client sent. */
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
@@ -41,9 +41,13 @@ function eventName(name) {
  *
  * @param {unknown} name what the application gave
  * @returns {string} the name
+ * @throws {InvalidOptionError} if it is no name
  * @throws {ReservedEventError} if clients would take items for something else
  */
 function subscriptionName(name) {
+  if (typeof name !== 'string' && typeof name !== 'number') {
+    throw new InvalidOptionError('name', name, 'the name of a subscription, a string');
+  }
   const text = String(eventName(name));
   if (OF_PROTOCOL.has(text)) {
     throw new ReservedEventError(text);

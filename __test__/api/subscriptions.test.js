@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { EventEmitter, on } = require('node:events');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
-const { HOSTS, call } = require('../support/js-hosts');
+const { HOSTS, authenticate, call } = require('../support/js-hosts');
 const { aborted, deferred, serve } = require('../support/subscribers');
 
 for (const host of HOSTS) {
@@ -718,6 +718,52 @@ for (const host of HOSTS) {
         assert.equal(late.result.resumed, false, 'ten items are kept');
       });
 
+      it('an item that waits for a slow client is decided about for what the socket is when it is sent', async (t) => {
+        const { join, instance } = await serve(t, host, (it) => {
+          it.onConnected((socket, { user }) => {
+            socket.user = user;
+          });
+          it.defineSubscription('items', undefined, {
+            key: () => 'k',
+            window: 2,
+            authorizeItem: (socket, { owner }) => owner === 'all' || owner === socket.user,
+          });
+        });
+        const one = await join({ user: 'a' });
+        one.acknowledges = false;
+        await one.subscribe('items');
+        for (const owner of ['all', 'all', 'a', 'all']) {
+          instance.publish('items', { key: 'k' }, { owner });
+        }
+        await one.got(2);
+        await authenticate(one.client, { user: 'b' });
+        one.acknowledge();
+        await one.got(3);
+        await one.flush();
+        assert.deepEqual(
+          one.values.map(({ owner }) => owner),
+          ['all', 'all', 'all'],
+        );
+      });
+
+      it('a client that never acknowledges items that are decided about ends as slow', async (t) => {
+        const { join, instance } = await serve(t, host, (it) => {
+          it.defineSubscription('items', undefined, {
+            key: () => 'k',
+            window: 2,
+            ackTimeout: 100,
+            authorizeItem: () => true,
+          });
+        });
+        const one = await join();
+        one.acknowledges = false;
+        await one.subscribe('items');
+        for (let i = 1; i <= 3; i++) instance.publish('items', { key: 'k' }, i);
+        assert.deepEqual(await one.ended(), { subscription: 1, reason: 'slow' });
+        assert.deepEqual(one.values, [1, 2]);
+        assert.equal(instance.publish('items', { key: 'k' }, 4), false, 'the source has ended');
+      });
+
       it('a source with history and authorizeItem runs on for its ttl and no longer', async (t) => {
         let signal;
         const { join, instance } = await serve(t, host, (it) => {
@@ -964,6 +1010,14 @@ describe('defineSubscription', () => {
     ]) {
       assert.throws(() => instance.defineSubscription(name), {
         code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT',
+      });
+    }
+  });
+
+  it('a subscription needs a name', () => {
+    for (const name of [undefined, null, () => {}, {}]) {
+      assert.throws(() => instance.defineSubscription(name), {
+        code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
       });
     }
   });

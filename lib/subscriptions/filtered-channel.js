@@ -3,11 +3,13 @@
 /**
  * How the items of a shared source reach one subscriber, if `authorizeItem` decides about each of them.
  *
- * What must stay true: items keep their order, however long each decision takes; what waits for a decision
- * is bounded as what waits in the channel is.
+ * What must stay true: items keep their order, however long each decision takes; an item is decided about when
+ * its subscriber can be sent it, so that nothing waits that was decided for what the socket authenticated as
+ * before; what waits is bounded as what waits in a channel is.
  */
 
 const { invoke } = require('../calls/invoke');
+const { startAckTimer } = require('./ack-timer');
 const { OVERFLOW_END } = require('./overflow');
 const { ErrorKind, reportError } = require('./report');
 
@@ -29,6 +31,12 @@ class FilteredChannel {
   /** @type {ItemRecord[]} items not decided yet; the first one is being decided about */
   #undecided = [];
   #undecidedBytes = 0;
+  /** How many bytes may wait. What was published before it subscribed comes on top. */
+  #maxBytes;
+  /** How many items the subscriber may be sent before it acknowledges some. */
+  #credit;
+  /** Runs while items wait for a client that has used up its window. */
+  #timer;
   #isDeciding = false;
   /** Whether items wait for now: what the socket may have is not known. */
   #isHeld = false;
@@ -46,13 +54,15 @@ class FilteredChannel {
     const { window, maxQueuedBytes, overflow, ackTimeout } = source.definition.options;
     this.source = source;
     this.#host = host;
+    this.#credit = window;
+    this.#maxBytes = maxQueuedBytes;
     this.#channel = host.engine.open({
       window,
       history: 0,
       maxQueuedBytes,
       overflow,
       ackTimeout,
-      reportsCredit: false,
+      reportsCredit: true,
     });
   }
 
@@ -78,8 +88,11 @@ class FilteredChannel {
     this.#isHeld = subscriber.isHeld;
     this.#channel.add(subscriber.socket, subscriber.number, 1);
     for (const record of this.source.since(from)) {
-      this.offer(record);
+      this.#maxBytes += record.bytes;
+      this.#undecided.push(record);
+      this.#undecidedBytes += record.bytes;
     }
+    this.#decide();
     if (this.source.hasEnded) {
       this.finish();
     }
@@ -93,10 +106,9 @@ class FilteredChannel {
     if (this.#subscriber === undefined || this.#isClosed) {
       return;
     }
-    const { maxQueuedBytes, overflow } = this.definition.options;
-    const isWaiting = this.#isDeciding || this.#isHeld;
-    if (isWaiting && this.#undecidedBytes + record.bytes > maxQueuedBytes) {
-      if (overflow === OVERFLOW_END) {
+    const isWaiting = this.#isDeciding || this.#isHeld || this.#credit === 0;
+    if (isWaiting && this.#undecidedBytes + record.bytes > this.#maxBytes) {
+      if (this.definition.options.overflow === OVERFLOW_END) {
         this.#subscriber.sockets.end(this.#subscriber, 'slow');
         return;
       }
@@ -115,7 +127,7 @@ class FilteredChannel {
    * @returns {void}
    */
   #decide() {
-    while (!this.#isDeciding && !this.#isHeld && !this.#isClosed && this.#undecided.length > 0) {
+    while (this.#mayDecide()) {
       const [record] = this.#undecided;
       const holds = this.#holds;
       let isDecided = false;
@@ -145,10 +157,47 @@ class FilteredChannel {
         return;
       }
     }
-    if (this.#isFinishing && this.#undecided.length === 0) {
+    if (this.#undecided.length > 0) {
+      this.#expectAcknowledgement();
+      return;
+    }
+    this.#maxBytes = this.definition.options.maxQueuedBytes;
+    if (this.#isFinishing) {
       this.#isFinishing = false;
       this.#channel.finish();
     }
+  }
+
+  /**
+   * @returns {boolean} whether there is an item that can be decided about now
+   */
+  #mayDecide() {
+    const isWaiting = this.#isDeciding || this.#isHeld || this.#credit === 0;
+    return !isWaiting && !this.#isClosed && this.#undecided.length > 0;
+  }
+
+  /**
+   * Ends the subscription as slow if items wait and its client does not acknowledge.
+   *
+   * @returns {void}
+   */
+  #expectAcknowledgement() {
+    if (this.#credit === 0 && !this.#isClosed && this.#timer === undefined) {
+      this.#timer = startAckTimer(this.#subscriber, this.definition.options.ackTimeout);
+    }
+  }
+
+  /**
+   * The subscriber has acknowledged items.
+   *
+   * @param {number} count how many
+   * @returns {void}
+   */
+  credit(count) {
+    this.#credit += count;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#decide();
   }
 
   /**
@@ -169,6 +218,7 @@ class FilteredChannel {
       try {
         this.#channel.publish(this.#offset + 1, [this.definition.name, record.item, record.meta]);
         this.#offset += 1;
+        this.#credit -= 1;
       } catch (error) {
         reportError(this.definition, error, this.#host.socket);
       }
@@ -206,6 +256,7 @@ class FilteredChannel {
   dropped() {
     if (!this.#isClosed) {
       this.#isClosed = true;
+      clearTimeout(this.#timer);
       this.#subscriber = undefined;
       this.#undecided = [];
       this.#channel.close();

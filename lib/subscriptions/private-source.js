@@ -7,6 +7,7 @@
  * for. It waits for its client for as long as that takes, once the client has shown that it acknowledges.
  */
 
+const { startAckTimer } = require('./ack-timer');
 const { HandlerRun } = require('./handler-run');
 const { TrackedItem, newSourceName } = require('./item-ids');
 const { reportError } = require('./report');
@@ -165,18 +166,10 @@ class PrivateSource {
    */
   #expectAcknowledgement() {
     const { ackTimeout } = this.definition.options;
-    if (this.#run.isStopped || this.#hasAcknowledged || this.#credit > 0 || ackTimeout === null) {
+    if (this.#run.isStopped || this.#hasAcknowledged || this.#credit > 0) {
       return;
     }
-    this.#timer = setTimeout(() => {
-      // While items are held, the client may not have been sent what it is to acknowledge.
-      if (this.#subscriber.isHeld) {
-        this.#expectAcknowledgement();
-      } else {
-        this.end('slow');
-      }
-    }, ackTimeout);
-    this.#timer.unref();
+    this.#timer = startAckTimer(this.#subscriber, ackTimeout);
   }
 
   /**
