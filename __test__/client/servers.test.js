@@ -213,6 +213,48 @@ for (const [host, version] of PAIRS) {
       await aborted;
     });
 
+    it('a loop goes on if the application connects again at once', async (t) => {
+      const { connect, io, sockets } = await open(t, host, version, (sockets) => {
+        sockets.defineSubscription('orders', byShop());
+      });
+      const connected = next(io, 'connection');
+      const socket = connect();
+      const app = client(socket, VALID);
+      socket.once('disconnect', () => socket.connect());
+      const orders = app.subscribe('orders', { shop: 7 });
+      await orders.ready;
+      const [server] = await connected;
+      sockets.publish('orders', { key: '7' }, 1);
+      assert.equal((await orders.next()).value, 1);
+      server.disconnect();
+      await reach(app, 'disconnected');
+      sockets.publish('orders', { key: '7' }, 2);
+      assert.equal((await orders.next()).value, 2);
+      await orders.return();
+    });
+
+    it('a loop over ten thousand items leaves the socket as it was', async (t) => {
+      const { connect } = await open(t, host, version, (sockets) => {
+        sockets.defineSubscription('count', function* (socket, credentials, { to }) {
+          for (let n = 0; n < to; n++) yield n;
+        });
+      });
+      const socket = connect();
+      const app = client(socket, VALID);
+      await app.ready;
+      let count = 0;
+      for await (const n of app.subscribe('count', { to: 10_000 })) {
+        assert.equal(n, count);
+        count += 1;
+      }
+      assert.equal(count, 10_000);
+      for (const event of ['count', 'loopback:unsubscribed']) {
+        assert.equal(socket.listeners(event).length, 0);
+      }
+      app.close();
+      assert.equal(socket.listeners('authenticated').length, 0);
+    });
+
     it('new credentials end what they do not allow', async (t) => {
       const { connect } = await open(t, host, version, (sockets) => {
         sockets.auth(() => true);
