@@ -1301,7 +1301,6 @@ class Feed {
   #open = new Map();
   /** Acknowledgements of what came while there was no loop. */
   #withheld = [];
-  #isClosed = false;
 
   /**
    * @param {number} number the subscription on the server
@@ -1324,7 +1323,6 @@ class Feed {
 
   /** It has ended on the server: nothing is acknowledged any more. */
   close() {
-    this.#isClosed = true;
     this.members.forEach((member) => {
       member.feed = undefined;
     });
@@ -1489,7 +1487,7 @@ class Feed {
     }
     const handled = () => {
       open.left -= 1;
-      if (open.left > 0 || this.#isClosed) {
+      if (open.left > 0) {
         return;
       }
       this.#open.delete(offset);
