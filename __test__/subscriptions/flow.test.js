@@ -348,6 +348,45 @@ for (const server of SERVERS) {
       assert.equal(handled, 0);
     });
 
+    if (server !== 'native') {
+      test('a socket that ends while it is answered has its source stopped', async (world) => {
+        for (const options of [{}, SHARED, { ...SHARED, authorizeItem: () => true }]) {
+          let isRunning = false;
+          const aborted = deferred();
+          const handler = (socket, credentials, args, { signal }) => {
+            isRunning = true;
+            signal.addEventListener('abort', () => {
+              isRunning = false;
+              aborted.resolve();
+            });
+            return new EventEmitter();
+          };
+          world.sockets.defineSubscription('items', handler, {
+            ...options,
+            authorize(socket) {
+              const { packet } = socket;
+              // What npm socket.io 2 does when it writes to a connection that is closing.
+              socket.packet = function (...sent) {
+                socket.packet = packet;
+                packet.apply(this, sent);
+                socket.disconnect();
+              };
+              return true;
+            },
+          });
+          const client = await subscriber(world);
+          await client.raw.send('420["items",{}]');
+          await client.raw.packet('1');
+          if (options.key === undefined) await aborted.promise;
+          await turn();
+          assert.equal(isRunning, false);
+          if (options.key !== undefined) {
+            assert.equal(world.sockets.publish('items', KEY, 1), false);
+          }
+        }
+      });
+    }
+
     test('the last subscriber that leaves stops a shared source, and the next one starts another', async (world) => {
       const runs = [];
       async function* handler(socket, credentials, args, { signal }) {

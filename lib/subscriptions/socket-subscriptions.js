@@ -228,6 +228,10 @@ class SocketSubscriptions {
       this.#begun.push(subscriber);
     }
     channel.add(subscriber, from);
+    if (this.#hasEnded && this.#take(number) !== undefined) {
+      // The socket ended while its client was answered: npm socket.io 2 finds out when it writes.
+      channel.remove(subscriber);
+    }
   }
 
   /**
