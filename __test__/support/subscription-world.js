@@ -19,7 +19,7 @@ const SERVERS = {
 };
 
 /** Long enough for a busy machine; nothing waits this long unless a promise is broken. */
-const TIMEOUT = { timeout: 20_000 };
+const TIMEOUT = { timeout: 40_000 };
 
 let made = 0;
 
