@@ -6,6 +6,9 @@
 
 const { InvalidOptionError } = require('./errors');
 
+/** The longest delay that a timer of Node keeps, in ms; it fires at once for a longer one. */
+const MAX_DELAY = 2 ** 31 - 1;
+
 /**
  * What one option needs, and what it is without.
  *
@@ -54,4 +57,12 @@ function isCount(value) {
   return value === Infinity || (Number.isSafeInteger(value) && value >= 1);
 }
 
-module.exports = { checkOptions, isCount };
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is a delay that a timer keeps: a whole number of ms from 1 on
+ */
+function isDelay(value) {
+  return Number.isSafeInteger(value) && value >= 1 && value <= MAX_DELAY;
+}
+
+module.exports = { MAX_DELAY, checkOptions, isCount, isDelay };

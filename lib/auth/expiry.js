@@ -7,11 +7,9 @@
  * What must stay true: a socket without a date costs nothing; one that has ended holds no timer.
  */
 
+const { MAX_DELAY } = require('../check-options');
 const { exclude } = require('./exclude');
 const { ExpiredError, InvalidOptionError } = require('../errors');
-
-/** The longest delay that `setTimeout` keeps; it fires at once for a longer one. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 /** @type {WeakMap<object, Expiry>} by socket */
 const expiries = new WeakMap();

@@ -2,10 +2,9 @@
 
 /** How long a socket may stay pending, as applications write it and as timers take it. */
 
-const DEFAULT_TIMEOUT = 3000;
+const { MAX_DELAY } = require('../check-options');
 
-/** The longest delay that `setTimeout` keeps; it fires at once for a longer one. */
-const MAX_DELAY = 2 ** 31 - 1;
+const DEFAULT_TIMEOUT = 3000;
 
 /**
  * @param {unknown} timeout milliseconds as a number or numeric string, or `'none'`; what is false

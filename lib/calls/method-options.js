@@ -4,10 +4,7 @@
  * The options of `defineMethod()`.
  */
 
-const { checkOptions, isCount } = require('../check-options');
-
-/** The longest delay that `setTimeout` keeps. */
-const MAX_DELAY = 2 ** 31 - 1;
+const { MAX_DELAY, checkOptions, isCount, isDelay } = require('../check-options');
 
 /**
  * @typedef {object} Rate
@@ -44,7 +41,7 @@ const RULES = {
   validate: VALIDATE,
   timeout: {
     fallback: undefined,
-    check: (value) => Number.isSafeInteger(value) && value >= 1 && value <= MAX_DELAY,
+    check: isDelay,
     needs: `a whole number of milliseconds from 1 to ${MAX_DELAY}`,
   },
   concurrency: {

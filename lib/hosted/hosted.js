@@ -20,11 +20,10 @@ const { TooManyPendingError } = require('../errors');
 const { EMITTER_EVENTS, guarded } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
-const { SocketCalls } = require('../calls/socket-calls');
 const { encodable } = require('./encodable');
 const { HostedEngine, send } = require('./subscription-engine');
 const { sizeOf } = require('../subscriptions/item-size');
-const { SocketSubscriptions } = require('../subscriptions/socket-subscriptions');
+const { SocketOwner } = require('../subscriptions/socket-owner');
 const { delayOf } = require('../auth/timeout');
 
 /** Where a socket keeps what its `auth` is. */
@@ -165,9 +164,7 @@ function serve(io, loopbackSocket, options) {
  * A socket of the server, served by one or more LoopbackSockets. The host of their attempts, calls and
  * subscriptions.
  */
-class HostedSocket {
-  /** @type {SocketSubscriptions | undefined} made with the first one */
-  subscriptions = undefined;
+class HostedSocket extends SocketOwner {
   /** @type {Map<import('../loopback-socket'), Serving>} */
   #servings = new Map();
   /** @type {Serving[]} by their number */
@@ -177,8 +174,6 @@ class HostedSocket {
   /** Whether it is pending no more: it has authenticated, or the application has exempted it. */
   #isTrusted = false;
   #ended = false;
-  /** @type {SocketCalls | undefined} */
-  #calls;
   #io;
 
   /**
@@ -186,6 +181,7 @@ class HostedSocket {
    * @param {object} io what it has connected to
    */
   constructor(socket, io) {
+    super();
     this.socket = socket;
     this.#io = io;
     this.session = new Session();
@@ -194,37 +190,9 @@ class HostedSocket {
     corkFlushes(socket.conn);
   }
 
-  /** @returns {SocketCalls} the calls of the socket that can be aborted */
-  get calls() {
-    if (this.#calls === undefined) {
-      this.#calls = new SocketCalls();
-      if (this.#ended) {
-        this.#calls.end();
-      }
-    }
-    return this.#calls;
-  }
-
   /** @returns {boolean} whether the socket is gone */
   get hasEnded() {
     return this.#ended;
-  }
-
-  /**
-   * Drops them if there is nothing to keep: the socket may be idle for hours.
-   *
-   * @returns {void}
-   */
-  releaseCalls() {
-    if (this.#calls?.isEmpty) {
-      this.#calls = undefined;
-    }
-  }
-
-  /** @returns {SocketSubscriptions} the subscriptions of the socket */
-  get subscriber() {
-    this.subscriptions ??= new SocketSubscriptions(this);
-    return this.subscriptions;
   }
 
   /** @returns {HostedEngine} what brings subscribers of the socket's namespace their items */
@@ -605,7 +573,7 @@ class HostedSocket {
       }
       serving.onDemand = undefined;
     }
-    this.#calls?.end();
+    this.endCalls();
     this.#gates.clear();
     this.#servings.clear();
     this.#byIndex.length = 0;

@@ -9,8 +9,7 @@
 
 const { invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
-const { SocketCalls } = require('../calls/socket-calls');
-const { SocketSubscriptions } = require('../subscriptions/socket-subscriptions');
+const { SocketOwner } = require('../subscriptions/socket-owner');
 const { SubscriptionEngine } = require('./subscription-engine');
 
 const { METHOD_RADIX } = require('../native/protocol').Layout;
@@ -36,19 +35,16 @@ const REPORTS = {
   credit: (socket, number, count) => socket._subscriptions?.credit(number, count),
 };
 
-class MethodCalls {
+class MethodCalls extends SocketOwner {
   /** @type {(Bound | undefined)[]} by the number of the LoopbackSocket */
   bound;
-  /** @type {SocketSubscriptions | undefined} its subscriptions, made with the first one */
-  subscriptions = undefined;
   #socket;
-  /** @type {SocketCalls | undefined} */
-  #calls;
 
   /**
    * @param {import('./socket').Socket} socket whose client calls
    */
   constructor(socket) {
+    super();
     this.#socket = socket;
     this.bound = new Array(socket._instances.length).fill(undefined);
   }
@@ -58,37 +54,9 @@ class MethodCalls {
     return this.#socket;
   }
 
-  /** @returns {SocketCalls} its calls that can be aborted */
-  get calls() {
-    if (this.#calls === undefined) {
-      this.#calls = new SocketCalls();
-      if (!this.#socket.connected) {
-        this.#calls.end();
-      }
-    }
-    return this.#calls;
-  }
-
   /** @returns {boolean} whether the socket is gone */
   get hasEnded() {
     return !this.#socket.connected;
-  }
-
-  /**
-   * Drops them if there is nothing to keep: the socket may be idle for hours.
-   *
-   * @returns {void}
-   */
-  releaseCalls() {
-    if (this.#calls?.isEmpty) {
-      this.#calls = undefined;
-    }
-  }
-
-  /** @returns {SocketSubscriptions} its subscriptions */
-  get subscriber() {
-    this.subscriptions ??= new SocketSubscriptions(this);
-    return this.subscriptions;
   }
 
   /** @returns {SubscriptionEngine} what brings subscribers of the socket's namespace their items */
@@ -210,7 +178,7 @@ class MethodCalls {
    */
   clear() {
     this.bound = [];
-    this.#calls?.end();
+    this.endCalls();
     this.subscriptions?.close();
   }
 

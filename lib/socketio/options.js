@@ -6,10 +6,9 @@
  */
 
 const { serialize } = require('cookie');
+const { isDelay } = require('../check-options');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
 const { parserName } = require('./parser');
-
-const MAX_DELAY = 2 ** 31 - 1;
 
 /**
  * @typedef {string | RegExp | (string | RegExp)[] | ((origin: string, done: (error: unknown,
@@ -237,14 +236,6 @@ function isBoolean(value) {
  */
 function isFunction(value) {
   return typeof value === 'function';
-}
-
-/**
- * @param {unknown} value any value
- * @returns {boolean} whether it is a delay a timer keeps
- */
-function isDelay(value) {
-  return Number.isInteger(value) && value >= 1 && value <= MAX_DELAY;
 }
 
 /**

@@ -20,6 +20,7 @@ const { refuse } = require('./unsupported');
 const { guarded } = require('../events');
 const { assembler, parseBatch, dispatch } = require('../native/event-batch');
 const { kindOf } = require('../host-kinds');
+const { MAX_DELAY } = require('../check-options');
 const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
 const { Namespaces } = require('./namespaces');
@@ -34,9 +35,6 @@ const serversOn = new WeakMap();
 
 /** Bun exports symbols of libuv, but calling most of them ends the process. */
 const HAS_LIBUV = process.versions.bun === undefined;
-
-/** The longest delay of a timer, in ms: that of the one that keeps the process alive. */
-const LONGEST = 2 ** 31 - 1;
 
 class Server extends EventEmitter {
   /** The native server and what is sent to it, shared with everything that this server owns. */
@@ -332,7 +330,7 @@ class Server extends EventEmitter {
    * @returns {Connection} the connection
    */
   #opened(number, id, request, address) {
-    this.#alive ??= setInterval(() => {}, LONGEST);
+    this.#alive ??= setInterval(() => {}, MAX_DELAY);
     const connection = new Connection(this.#connectionOwner, id, request, address);
     this._connections.set(number, connection);
     if (hasConnectionListeners(this.engine)) {

@@ -4,14 +4,11 @@
  * One subscription that an instance defines: its handler and its options, checked and complete.
  */
 
-const { checkOptions, isCount } = require('../check-options');
+const { MAX_DELAY, checkOptions, isCount, isDelay } = require('../check-options');
 const { AUTHORIZE, VALIDATE } = require('../calls/method-options');
 const { InvalidHandlerError, InvalidOptionError } = require('../errors');
 const { OVERFLOW_END, OVERFLOW_LATEST } = require('./overflow');
 const { SharedSources } = require('./shared-sources');
-
-/** The longest delay of a timer of Node, in ms. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 const FUNCTION = { fallback: undefined, check: (value) => typeof value === 'function' };
 
@@ -74,7 +71,7 @@ const HISTORY_RULES = {
   },
   ttl: {
     fallback: 60_000,
-    check: (value) => isDelay(value),
+    check: isDelay,
     needs: `a whole number of ms from 1 to ${MAX_DELAY}`,
   },
 };
@@ -120,6 +117,17 @@ class SubscriptionDefinition {
     this.sources = this.isShared ? new SharedSources(this) : undefined;
     /** @type {Set<import('./private-source').PrivateSource>} those that have a subscriber */
     this.privateSources = new Set();
+  }
+
+  /**
+   * @param {object} more what is special about the channel
+   * @param {boolean} more.reportsCredit whether it is to report what subscribers have acknowledged
+   * @param {number} [more.history=0] how many items it is to keep
+   * @returns {object} the options of a channel for its items
+   */
+  channelOptions({ reportsCredit, history = 0 }) {
+    const { window, maxQueuedBytes, overflow, ackTimeout } = this.options;
+    return { window, history, maxQueuedBytes, overflow, ackTimeout, reportsCredit };
   }
 
   /**
@@ -175,14 +183,6 @@ function isHandler(value) {
  */
 function isPlainObject(value) {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/**
- * @param {unknown} value any value
- * @returns {boolean} whether a timer can take it
- */
-function isDelay(value) {
-  return Number.isSafeInteger(value) && value >= 1 && value <= MAX_DELAY;
 }
 
 module.exports = { SubscriptionDefinition, handlerAndOptions };

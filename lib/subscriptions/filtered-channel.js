@@ -51,19 +51,12 @@ class FilteredChannel {
    * @param {object} host the owner of the subscriber's socket
    */
   constructor(source, host) {
-    const { window, maxQueuedBytes, overflow, ackTimeout } = source.definition.options;
+    const { window, maxQueuedBytes } = source.definition.options;
     this.source = source;
     this.#host = host;
     this.#credit = window;
     this.#maxBytes = maxQueuedBytes;
-    this.#channel = host.engine.open({
-      window,
-      history: 0,
-      maxQueuedBytes,
-      overflow,
-      ackTimeout,
-      reportsCredit: true,
-    });
+    this.#channel = host.engine.open(source.definition.channelOptions({ reportsCredit: true }));
   }
 
   /** @returns {object} the engine of the subscriber's namespace */

@@ -82,15 +82,9 @@ class PrivateSource {
    *   deliver, and whether that follows the client's last item
    */
   join(host) {
-    const { window, maxQueuedBytes, overflow, ackTimeout } = this.definition.options;
-    this.#channel = host.engine.open({
-      window,
-      history: 0,
-      maxQueuedBytes,
-      overflow,
-      ackTimeout,
-      reportsCredit: this.#source.kind === 'pull',
-    });
+    this.#channel = host.engine.open(
+      this.definition.channelOptions({ reportsCredit: this.#source.kind === 'pull' }),
+    );
     return { channel: this, from: 1, resumed: this.#isResumed };
   }
 

@@ -24,19 +24,14 @@ class SharedChannel {
    * @param {number} opened the offset of the source's last item
    */
   constructor(source, engine, opened) {
-    const { window, maxQueuedBytes, overflow, ackTimeout, history } = source.definition.options;
+    const { history } = source.definition.options;
     this.source = source;
     /** Items up to this offset are not in its history. */
     this.opened = opened;
     this.#engine = engine;
-    this.#channel = engine.open({
-      window,
-      history: history?.size ?? 0,
-      maxQueuedBytes,
-      overflow,
-      ackTimeout,
-      reportsCredit: false,
-    });
+    this.#channel = engine.open(
+      source.definition.channelOptions({ reportsCredit: false, history: history?.size }),
+    );
   }
 
   /** @returns {import('./definition').SubscriptionDefinition} its subscription */
