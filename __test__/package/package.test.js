@@ -84,12 +84,17 @@ describe('the package', () => {
       'client',
       'loopback3',
       'options',
+      'scaling',
       'security',
       'socketio-api',
       'subscriptions',
     ];
     const pages = ['docs/overview.svg', ...docs.map((name) => `docs/${name}.md`)];
-    assert.deepEqual(files, [...faces, ...library, ...types, ...pages, ...papers].sort());
+    const examples = ['README.md', 'client.js', 'cluster.js', 'server.js'].map(
+      (name) => `examples/scaling/${name}`,
+    );
+    const all = [...faces, ...library, ...types, ...pages, ...examples, ...papers];
+    assert.deepEqual(files, all.sort());
   });
 
   it('the pages of docs/ in the package link to no file outside of it', () => {

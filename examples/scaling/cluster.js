@@ -1,0 +1,33 @@
+'use strict';
+
+// Several processes of server.js on one port: `node cluster.js 10`. Node's cluster starts them, and
+// @socket.io/sticky sends all requests of a client to the same process, which long polling needs.
+
+const cluster = require('node:cluster');
+const http = require('node:http');
+const { setupPrimary, setupWorker } = require('@socket.io/sticky');
+const { start } = require('./server');
+
+/** Starts the processes, listens when all of them are ready, and replaces one that ends. */
+function startPrimary() {
+  const { PORT = 3000 } = process.env;
+  const count = Number(process.argv[2] ?? 2);
+  const httpServer = http.createServer();
+  setupPrimary(httpServer);
+  let ready = 0;
+  cluster.on('message', (worker, message) => {
+    if (message !== 'ready' || ++ready !== count) return;
+    httpServer.listen(PORT, () => console.log(`${count} processes listening on port ${PORT}`));
+  });
+  cluster.on('exit', () => cluster.fork());
+  for (let n = 0; n < count; n++) cluster.fork();
+}
+
+/** Serves the clients that the primary passes on. */
+async function startWorker() {
+  setupWorker(await start(http.createServer()));
+  process.send('ready');
+}
+
+if (cluster.isPrimary) startPrimary();
+else startWorker();
