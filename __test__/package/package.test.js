@@ -112,8 +112,8 @@ describe('the package', () => {
     assert.deepEqual(broken, []);
   });
 
-  it("the package depends on cookie and the application's socket.io", () => {
-    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie']);
+  it("the package depends on cookie, proxy-addr and the application's socket.io", () => {
+    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'proxy-addr']);
     assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
   });
 
