@@ -142,4 +142,5 @@ export import SubscriptionSource = LoopbackSocket.SubscriptionSource;
 export import SubscriptionsOf = LoopbackSocket.SubscriptionsOf;
 export import Timeout = LoopbackSocket.Timeout;
 export import TrackedItem = LoopbackSocket.TrackedItem;
+export import TrustProxy = LoopbackSocket.TrustProxy;
 export import WarningCode = LoopbackSocket.WarningCode;

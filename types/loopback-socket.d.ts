@@ -741,9 +741,10 @@ declare namespace LoopbackSocket {
      */
     maxSubscriptions?: number;
     /**
-     * Returns the address of a client for `maxPendingPerAddress`. Use it behind a proxy, where all
-     * connections come from the proxy. A socket for which it returns `undefined` is not counted. By
-     * default, the remote address of the connection.
+     * Returns the address of a client for `maxPendingPerAddress`. By default,
+     * `socket.handshake.address`, which the native server finds behind proxies, too, with
+     * {@link ServerOptions.trustProxy}. Use this on a hosted server behind a proxy, where all
+     * connections come from the proxy. A socket for which it returns `undefined` is not counted.
      *
      * @example
      * sockets.start(io, {
@@ -838,6 +839,7 @@ declare namespace LoopbackSocket {
   export import CorsOptionsDelegate = options.CorsOptionsDelegate;
   export import CookieOptions = options.CookieOptions;
   export import ServerOptions = options.ServerOptions;
+  export import TrustProxy = options.TrustProxy;
 
   // types/server.d.ts
   export import ServerReservedEventsMap = server.ServerReservedEventsMap;

@@ -68,8 +68,21 @@ export interface CookieOptions {
 }
 
 /**
- * The options of a native {@link Server}: those of socket.io 4.8, and `maxBackpressure` and
- * `allowedOrigins`. An unknown option or an invalid value throws {@link InvalidOptionError}; an
+ * Which proxies may name the client, as Express's setting "trust proxy": `true` for all, how many
+ * there are, addresses and subnets (also `'loopback'`, `'linklocal'` and `'uniquelocal'`; a string may
+ * list several with commas), or a function that gets each address and how many others lie between it
+ * and this process.
+ */
+export type TrustProxy =
+  | boolean
+  | number
+  | string
+  | readonly string[]
+  | ((address: string | undefined, hop: number) => boolean);
+
+/**
+ * The options of a native {@link Server}: those of socket.io 4.8, and `maxBackpressure`,
+ * `allowedOrigins` and `trustProxy`. An unknown option or an invalid value throws {@link InvalidOptionError}; an
  * option that the native server does not support throws {@link UnsupportedOptionError}.
  *
  * @example
@@ -129,6 +142,17 @@ export interface ServerOptions {
     req: IncomingMessage,
     fn: (err: string | null | undefined, success: boolean) => void,
   ) => void;
+  /**
+   * Which proxies may name the client in `X-Forwarded-For` and `X-Forwarded-Proto`, as Express's
+   * setting "trust proxy". Decides `socket.handshake.address` and `socket.handshake.secure`, and the
+   * address that `maxPendingPerAddress` of `start()` counts by; headers of anybody else are ignored.
+   * `socket.conn.remoteAddress` stays the address of the proxy. @defaultValue false
+   *
+   * @example
+   * // nginx or HAProxy on the same machine
+   * const options: LoopbackSocket.ServerOptions = { trustProxy: 'loopback' };
+   */
+  trustProxy?: TrustProxy;
   /**
    * The origins of pages that may connect, over every transport; others are refused with 403. As
    * `origin` of npm `cors`: origins without a path, regular expressions, an array of both, or a

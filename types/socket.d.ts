@@ -54,11 +54,14 @@ export interface Handshake {
   time: string;
   /** When it connected, in ms since 1970. */
   issued: number;
-  /** The remote address of the connection. */
+  /**
+   * The address of the client: the remote address of the connection, or behind proxies what
+   * {@link ServerOptions.trustProxy} makes of it.
+   */
   address: string;
   /** Whether it is from another origin. */
   xdomain: boolean;
-  /** Whether its connection is encrypted. */
+  /** Whether the client's connection is encrypted; that to its proxy, with `trustProxy`. */
   secure: boolean;
   /** The URL of its first request. */
   url: string;
@@ -126,7 +129,7 @@ export interface EngineSocket extends TypedEmitter<
   readonly id: string;
   /** The version of Engine.IO: 3 for clients of Socket.IO 1 and 2, 4 for later ones. */
   readonly protocol: number;
-  /** The remote address. */
+  /** The remote address: behind a proxy, that of the proxy. */
   readonly remoteAddress: string;
   /** The transport in use. */
   readonly transport: { readonly name: 'polling' | 'websocket' };

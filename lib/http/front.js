@@ -5,6 +5,7 @@
  * server, and writes the answers. A `Server` (`lib/socketio`) knows of HTTP no more than this object.
  */
 
+const { clientOf } = require('../socketio/trust-proxy');
 const { AcceptedWebsockets } = require('./accepted-websockets');
 const { attach } = require('./attach');
 const { httpConfig, isSameConfig } = require('./config');
@@ -38,9 +39,10 @@ class HttpFront {
    * @param {import('../native/link').NativeLink} server.link the native server, while it runs
    * @param {import('../socketio/engine').Engine} server.engine its middleware and events
    * @param {() => import('../socketio/options').ServerOptions} server.options the options in force
-   * @param {(number: number, id: string, request: import('http').IncomingMessage, address?: string) =>
-   *   import('../socketio/connection').Connection} server.opened called with the number of a connection,
-   *   the id of its session, the request that opened it and the client's address
+   * @param {(number: number, id: string, request: import('http').IncomingMessage, address?: string,
+   *   client?: import('../socketio/trust-proxy').Client) => import('../socketio/connection').Connection} server.opened called with the number of a connection,
+   *   the id of its session, the request that opened it, the address at its other end and, if the server
+   *   trusts proxies, the client
    */
   constructor({ link, engine, options, opened }) {
     this.#link = link;
@@ -62,6 +64,16 @@ class HttpFront {
   /** @returns {import('../socketio/options').ServerOptions} the options in force */
   get options() {
     return this.#options();
+  }
+
+  /**
+   * @param {import('http').IncomingMessage} request a request
+   * @returns {import('../socketio/trust-proxy').Client | undefined} who has made it, if the server trusts
+   *   proxies
+   */
+  clientOf(request) {
+    const { trustProxy } = this.#options();
+    return trustProxy === undefined ? undefined : clientOf(request, trustProxy);
   }
 
   /** @returns {number} how many websockets are open that Rust has taken over */
@@ -135,11 +147,12 @@ class HttpFront {
   /**
    * @param {import('../socketio/connection').Connection} connection a connection
    * @param {import('http').IncomingMessage} request what opened it
-   * @param {string | undefined} address the client's address
+   * @param {string | undefined} address the address at the other end of the connection
+   * @param {import('../socketio/trust-proxy').Client} [client] the client, if the server trusts proxies
    * @returns {RequestSnapshot} what the connection keeps of the request
    */
-  snapshot(connection, request, address) {
-    return new RequestSnapshot(this, connection, request, address);
+  snapshot(connection, request, address, client) {
+    return new RequestSnapshot(this, connection, request, address, client);
   }
 
   /**

@@ -122,12 +122,14 @@ function open(front, req, res, number, id) {
     return;
   }
   const connection = front.nextConnection();
-  let cookie;
+  let cookie, client;
   try {
+    client = front.clientOf(req);
     front.refresh('cookie');
     cookie = encoded(front.options.cookie, id);
   } catch (error) {
-    // The application's encoding threw, or made something of the id that cannot be sent.
+    // The application's encoding threw, or made something of the id that cannot be sent, or its function
+    // of the option `trustProxy` threw.
     res.destroy();
     throw error;
   }
@@ -146,7 +148,7 @@ function open(front, req, res, number, id) {
     refuseRequest(front, req, res, verdict, error);
     return;
   }
-  front.opened(connection, id, req, req.socket.remoteAddress);
+  front.opened(connection, id, req, req.socket.remoteAddress, client);
   wait(front, { req, res, opened: id }, number, CloseReason.POLL_CLOSED);
 }
 

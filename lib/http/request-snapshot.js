@@ -16,8 +16,10 @@ class RequestSnapshot {
   #headers;
   #request;
   #connection;
-  /** The client's address. */
+  /** The address at the other end of the connection: the client's, or a proxy's. */
   address;
+  /** The client's address, as far as `trustProxy` has a proxy name it; else the same. */
+  clientAddress;
   /** Whether the client came by TLS. */
   isSecure;
 
@@ -25,12 +27,14 @@ class RequestSnapshot {
    * @param {import('./front').HttpFront} front where the request came
    * @param {import('../socketio/connection').Connection} connection what was opened
    * @param {http.IncomingMessage} request what opened it
-   * @param {string | undefined} address the client's address
+   * @param {string | undefined} address the address at the other end of the connection
+   * @param {import('../socketio/trust-proxy').Client} [client] the client, if the server trusts proxies
    */
-  constructor(front, connection, request, address) {
+  constructor(front, connection, request, address, client) {
     this.#connection = connection;
     this.address = address;
-    this.isSecure = Boolean(request.socket?.encrypted);
+    this.clientAddress = client === undefined ? address : client.address;
+    this.isSecure = client === undefined ? Boolean(request.socket?.encrypted) : client.isSecure;
     this.#text = isUnseen(front, request) ? textOf(request) : undefined;
     this.#request = this.#text === undefined ? request : undefined;
   }
@@ -171,7 +175,7 @@ function numberOf(text) {
  * Makes a request again, with a socket that stands for the client.
  *
  * @param {string} text from `textOf`
- * @param {string | undefined} remoteAddress the client's address
+ * @param {string | undefined} remoteAddress the address at the other end of the connection
  * @param {http.IncomingHttpHeaders | undefined} seen the headers, if the application has seen them
  *   already
  * @param {import('../socketio/connection').Connection} connection what the request opened

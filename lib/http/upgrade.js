@@ -140,6 +140,7 @@ function descriptorOf(socket) {
  */
 function handOver(front, req, socket, head, descriptor, res, id) {
   const address = socket.remoteAddress;
+  const client = id === undefined ? undefined : front.clientOf(req);
   const number = front.nextConnection();
   // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).
   res?.writeHead(SWITCHING_PROTOCOLS);
@@ -172,7 +173,7 @@ function handOver(front, req, socket, head, descriptor, res, id) {
     refuseUpgrade(front, req, socket, verdict, error);
     return;
   }
-  const connection = verdict === OPENS ? front.opened(number, id, req, address) : undefined;
+  const connection = verdict === OPENS ? front.opened(number, id, req, address, client) : undefined;
   if (descriptor < 0) {
     startRelay(front, number, socket);
     return;

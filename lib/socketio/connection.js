@@ -47,16 +47,17 @@ class Connection {
    * @param {import('../http/front').HttpFront} owner.front where clients come
    * @param {string} sid the id of its Engine.IO session
    * @param {import('http').IncomingMessage} request what opened it, with its `_query`
-   * @param {string} [address] the client's address
+   * @param {string} [address] the address at its other end: the client's, or a proxy's
+   * @param {import('./trust-proxy').Client} [client] the client, if the server trusts proxies
    */
-  constructor(owner, sid, request, address) {
+  constructor(owner, sid, request, address, client) {
     this.owner = owner;
     /** The id of its Engine.IO session. */
     this.sid = sid;
     /** The version of Engine.IO, 3 or 4. */
     this.protocol = protocolOf(request._query);
     /** The request that opened it. */
-    this.snapshot = owner.front.snapshot(this, request, address);
+    this.snapshot = owner.front.snapshot(this, request, address, client);
     this.issued = Date.now();
     this.transport = request.upgrade ? 'websocket' : 'polling';
     this.isOpen = true;
@@ -353,7 +354,7 @@ class EngineSocket extends EventEmitter {
     return this.#connection.protocol;
   }
 
-  /** @returns {string | undefined} the client's address */
+  /** @returns {string | undefined} the address at its other end: the client's, or a proxy's */
   get remoteAddress() {
     return this.#connection.snapshot.address;
   }

@@ -18,7 +18,7 @@ function handshakeOf(connection, asked) {
   return {
     headers,
     time: String(new Date(issued)),
-    address: snapshot.address,
+    address: snapshot.clientAddress,
     xdomain: Boolean(headers.origin),
     secure: head === undefined || snapshot.isSecure,
     issued,

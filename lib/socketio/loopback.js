@@ -60,7 +60,7 @@ function serve(socket) {
     socket.auth = false;
     socket._isPending = true;
     socket.nsp._link.native.serve(socket._number, delayOf(instance._timeout));
-    const leave = limits[i].enter(socket, socket._connection.snapshot.address);
+    const leave = limits[i].enter(socket, socket._connection.snapshot.clientAddress);
     if (leave === undefined) {
       mayStay = false;
     } else {

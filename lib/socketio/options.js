@@ -9,6 +9,7 @@ const { serialize } = require('cookie');
 const { isDelay } = require('../check-options');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
 const { parserName } = require('./parser');
+const { compileTrust, isTrust } = require('./trust-proxy');
 
 /**
  * @typedef {string | RegExp | (string | RegExp)[] | ((origin: string, done: (error: unknown,
@@ -36,6 +37,8 @@ const { parserName } = require('./parser');
  *   transport
  * @property {boolean | string | (import('cookie').CookieSerializeOptions & {name?: string})}
  *   [cookie=false] a cookie with the session's id, for load balancers: `true`, its name, or all of it
+ * @property {boolean | number | string | string[] | import('./trust-proxy').Trust} [trustProxy=false]
+ *   which proxies may name the client in `X-Forwarded-For`, as Express's setting "trust proxy"
  * @property {boolean | object | Function} [cors=false] options of the `cors` package
  * @property {boolean} [allowEIO3=true] whether clients of Socket.IO 1 and 2 are let in
  * @property {boolean} [cleanupEmptyChildNamespaces=false] whether a namespace made on request goes
@@ -100,6 +103,15 @@ const RULES = {
     check: isCors,
     needs: "true, or options of the 'cors' package such as { origin: 'https://example.com' }",
   },
+  trustProxy: {
+    fallback: undefined,
+    or: true,
+    check: isTrust,
+    needs:
+      'true, a number of proxies, a function (address, hop), or addresses of proxies such as ' +
+      "'loopback', '10.0.0.0/8' or ['10.1.2.3', 'uniquelocal']",
+    complete: compileTrust,
+  },
   allowEIO3: { ...BOOLEAN, fallback: true },
   cleanupEmptyChildNamespaces: { ...BOOLEAN, fallback: false },
   parser: {
@@ -140,8 +152,8 @@ const warned = new Set();
  * Completes and checks options.
  *
  * @param {ServerOptions} [given] what the application gave
- * @returns {ServerOptions} all of them; `parser` is a name, `cookie` an object or undefined, `path`
- *   has no slash at its end
+ * @returns {ServerOptions} all of them; `parser` is a name, `cookie` an object or undefined, `trustProxy` a
+ *   function or undefined, `path` has no slash at its end
  * @throws {InvalidOptionError} if one is unknown or impossible
  * @throws {UnsupportedOptionError} if one is something that the native server cannot do
  */

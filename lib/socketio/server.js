@@ -79,7 +79,7 @@ class Server extends EventEmitter {
       link: this._link,
       engine: this.engine,
       options: () => this._options,
-      opened: (number, id, request, address) => this.#opened(number, id, request, address),
+      opened: (...opened) => this.#opened(...opened),
     });
     this.#connectionOwner = { server: this, link: this._link, front: this._front };
     this.#namespaces = new Namespaces({
@@ -326,12 +326,13 @@ class Server extends EventEmitter {
    * @param {number} number its number
    * @param {string} id the id of its session
    * @param {http.IncomingMessage} request what opened it
-   * @param {string} [address] the client's address
+   * @param {string} [address] the address at its other end: the client's, or a proxy's
+   * @param {import('./trust-proxy').Client} [client] the client, if the server trusts proxies
    * @returns {Connection} the connection
    */
-  #opened(number, id, request, address) {
+  #opened(number, id, request, address, client) {
     this.#alive ??= setInterval(() => {}, MAX_DELAY);
-    const connection = new Connection(this.#connectionOwner, id, request, address);
+    const connection = new Connection(this.#connectionOwner, id, request, address, client);
     this._connections.set(number, connection);
     if (hasConnectionListeners(this.engine)) {
       connection.isWatched = true;
