@@ -75,6 +75,34 @@ describe('sockets', () => {
     );
 
     it(
+      `what middleware emits to a socket of client ${version} arrives in order when the socket is accepted`,
+      TIMEOUT,
+      only(async (world) => {
+        const answers = [];
+        const outgoing = [];
+        world.io.use((socket, next) => {
+          socket.onAnyOutgoing((...event) => outgoing.push(event));
+          socket.emit('early', 1, (answer) => answers.push(answer));
+          setImmediate(() => {
+            socket.emit('early', Buffer.from('two'));
+            next();
+          });
+        });
+        world.io.on('connection', (socket) => socket.emit('end'));
+        const client = world.client(version);
+        const got = hearing(client, 'early');
+        client.on('early', (value, acknowledge) => acknowledge?.(`answer ${value}`));
+        const early = (await got).map(([, value]) => value);
+        assert.deepEqual(early.map(String), ['1', 'two']);
+        const [socket] = world.io.sockets.sockets.values();
+        socket.on('last', (done) => done());
+        await call(client, 'last');
+        assert.deepEqual(answers, ['answer 1']);
+        assert.deepEqual(outgoing, [['early', 1], ['early', Buffer.from('two')], ['end']]);
+      }),
+    );
+
+    it(
       `a socket of client ${version} reports why it ended`,
       TIMEOUT,
       only(async (world) => {

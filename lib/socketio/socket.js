@@ -55,6 +55,8 @@ class Socket extends EventEmitter {
   #anyOutgoingListeners;
   /** Callbacks waiting for an acknowledgement of the client, by id. */
   #acks;
+  /** What middleware has emitted: sent when the socket is accepted. */
+  #early;
   /** How many attempts to authenticate with each LoopbackSocket have failed or are under way. */
   #attempts;
   /** What is called when the socket is pending no more. */
@@ -220,6 +222,10 @@ class Socket extends EventEmitter {
         this._notifyOutgoing(packet);
       }
       this.#commands.emit(this._number, ack, flags, packet);
+    } else if (this.nsp._preConnectSockets.get(this.id) === this) {
+      this._notifyOutgoing(packet);
+      this.#early ??= [];
+      this.#early.push([ack, flags, packet]);
     }
     // After sending: if that throws, no callback waits for an answer.
     if (callback !== undefined) {
@@ -530,6 +536,13 @@ class Socket extends EventEmitter {
     }
     if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
       guarded(() => this.adapter._joined(this.id, this.id));
+    }
+    if (this.#early !== undefined) {
+      const early = this.#early;
+      this.#early = undefined;
+      for (const [ack, flags, packet] of early) {
+        guarded(() => output.emit(this._number, ack, flags, packet));
+      }
     }
   }
 
