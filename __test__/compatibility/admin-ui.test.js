@@ -1,29 +1,242 @@
 'use strict';
 
-// @socket.io/admin-ui watches the native server as it does that of npm: the same visit is played to
-// both, and the page must be told the same.
+// @socket.io/admin-ui watches the native server as it watches that of npm: the same visit is played to
+// both, and what a page of the administrator receives must be the same.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { instrument } = require('@socket.io/admin-ui');
 const socketIo = require('socket.io');
-const { Server } = require('../..');
+const LoopbackSocket = require('../..');
 const { run, received } = require('../support/context');
 const { TIMEOUT } = require('../support/native-server');
 
+const { Server } = LoopbackSocket;
+
 const MODES = { mode: 'development', auth: false, serverId: 'here' };
 
-/** What the page is told, without times and what is random. */
-function masked(told, ids) {
-  const text = JSON.stringify(told, (key, value) =>
-    key === 'handshake' ? Object.keys(value) : value,
-  );
-  let plain = text.replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"TIME"');
-  for (const [name, id] of Object.entries(ids)) {
-    plain = plain.replaceAll(id, name).replaceAll(id.slice(0, 12), `${name} 12`);
+/** The bcrypt hash of `changeit`, with few rounds. */
+const HASH = '$2a$04$WTMip6.QucymhyxS2ne.ceOILrWd4D0iVR.Qe5SZ83rKt0gwXU9QW';
+
+/** Events of the page that carry figures, of which `stats` compares what can be compared. */
+const STATS = 'server_stats';
+
+/** A page of the administrator. */
+class Page {
+  /** What it has received, without figures. */
+  stream = [];
+  /** Ids that were given names. */
+  #names = new Map();
+  #io;
+
+  /**
+   * @param {import('../support/context').Context} context
+   * @param {object} [auth] what the page logs in with
+   */
+  constructor(context, auth) {
+    this.#io = context.io;
+    this.client = context.client('/admin', { auth });
+    this.client.onAny((event, ...args) => event !== STATS && this.stream.push([event, ...args]));
   }
-  return JSON.parse(plain);
+
+  /** @returns {Promise<this>} when the server has told it what there is */
+  async ready() {
+    await received(this.client, 'connect');
+    this.name('page', this.socket);
+    // The sockets that there are come in a later tick than the connection.
+    await this.#io.fetchSockets();
+    return this.settled();
+  }
+
+  /** @returns {object} the server's socket */
+  get socket() {
+    return this.#io.of('/admin').sockets.get(this.client.id);
+  }
+
+  /** Shows the ids of a socket by a name. */
+  name(name, socket) {
+    this.#names.set(socket.id, name).set(socket.conn.id, `${name}'s connection`);
+  }
+
+  /** @returns {Promise<this>} when it has received everything that the server has sent to it */
+  async settled() {
+    // Rooms that were left are reported one tick later.
+    await new Promise((resolve) => setImmediate(resolve));
+    const flushed = received(this.client, 'flush');
+    this.socket.emit('flush');
+    await flushed;
+    return this;
+  }
+
+  /** Sends a command, and waits until the server has carried it out. */
+  async command(...command) {
+    const done = once(this.socket, command[0]);
+    this.client.emit(...command);
+    await done;
+    await this.settled();
+  }
+
+  /** @returns {unknown} what it has received, without times and what is random */
+  get told() {
+    const told = this.stream.filter(([event]) => event !== 'flush');
+    let text = JSON.stringify(told, (key, value) =>
+      key === 'handshake' ? handshakeOf(value) : value,
+    );
+    text = text.replace(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"TIME"');
+    for (const [id, name] of this.#names) {
+      text = text.replaceAll(id, name).replaceAll(id.slice(0, 12), `${name}, 12`);
+    }
+    return JSON.parse(text);
+  }
+}
+
+/** A handshake without what differs from one connection to the next. */
+function handshakeOf({ time, issued, headers, url, query, ...rest }) {
+  const { host, 'sec-websocket-key': key, 'user-agent': agent, ...others } = headers;
+  const kinds = [time, issued, host, key, agent].map((value) => typeof value);
+  return {
+    ...rest,
+    headers: others,
+    url: url.replace(/&t=[^&]*/, ''),
+    query: Object.keys(query),
+    kinds,
+  };
+}
+
+/** The figures of a server that do not depend on time. */
+async function stats(page) {
+  const [{ clientsCount, pollingClientsCount, aggregatedEvents, namespaces, serverId }] =
+    await received(page.client, STATS);
+  const kinds = new Set(aggregatedEvents.map(({ type, subType }) => `${type} ${subType}`));
+  return { clientsCount, pollingClientsCount, kinds: [...kinds].sort(), namespaces, serverId };
+}
+
+/** The server of an application, with what its clients ask it for. */
+function serve(io) {
+  io.use((socket, next) => next(socket.handshake.auth.isRefused ? new Error('no') : undefined));
+  io.on('connection', (socket) => {
+    socket.data.visits = 1;
+    socket.join(['readers', 'everybody']);
+    socket.on('question', (value, acknowledge) => {
+      socket.emit('news', value);
+      io.to('readers').except('writers').volatile.emit('headline', value);
+      socket.broadcast.compress(false).emit('gossip', { about: socket.data.visits });
+      acknowledge?.(value);
+    });
+    socket.on('poll', async (acknowledge) => {
+      acknowledge(await io.in('readers').timeout(5000).emitWithAck('vote', [1, null]));
+    });
+    socket.on('leave', (acknowledge) => {
+      socket.leave('everybody');
+      socket.data.visits += 1;
+      acknowledge();
+    });
+    socket.on('end', () => socket.disconnect());
+  });
+  io.of('/news').on('connection', (socket) => socket.join('subscribers'));
+  io.of(/^\/dynamic-\d+$/).on('connection', (socket) => socket.emit('welcome'));
+}
+
+/** Everything that clients and the administrator do, one after the other. */
+async function playEverything(context, page) {
+  const { io } = context;
+  const ask = (client, ...args) => client.timeout(5000).emitWithAck(...args);
+
+  // Clients come, by both transports and to several namespaces.
+  const first = context.client('/', { transports: ['polling', 'websocket'] });
+  await received(first, 'connect');
+  page.name('first', io.sockets.sockets.get(first.id));
+  await upgraded(io.sockets.sockets.get(first.id).conn);
+  await page.settled();
+  const second = (await context.connect('/')).client;
+  second.on('vote', (options, acknowledge) => acknowledge(options));
+  first.on('vote', (options, acknowledge) => acknowledge(Buffer.from('secret')));
+  page.name('second', io.sockets.sockets.get(second.id));
+  const news = first.io.socket('/news');
+  await received(news, 'connect');
+  page.name('news', io.of('/news').sockets.get(news.id));
+  const dynamic = context.client('/dynamic-1');
+  await received(dynamic, 'welcome');
+  page.name('dynamic', io.of('/dynamic-1').sockets.get(dynamic.id));
+  const refused = context.client('/', { auth: { isRefused: true } });
+  assert.equal((await received(refused, 'connect_error'))[0].message, 'no');
+  await page.settled();
+
+  // They send and receive.
+  assert.deepEqual(await ask(second, 'question', { ünï: [1, { two: null }] }), {
+    ünï: [1, { two: null }],
+  });
+  await ask(second, 'question', Buffer.from('bytes'));
+  await ask(first, 'question', 7);
+  await ask(first, 'poll');
+  await ask(first, 'leave');
+  second.emit('nobody listens', undefined, true);
+  await ask(second, 'leave');
+  await page.settled();
+  const figures = stats(page);
+
+  // The administrator takes part.
+  await page.command('join', '/', 'all of them');
+  await page.command('join', '/', ['writers', 'authors'], first.id);
+  await page.command('join', '/', 'authors', 'readers');
+  await page.command('leave', '/', 'writers', first.id);
+  await page.command('leave', '/', 'authors', 'readers');
+  await page.command('leave', '/', 'all of them');
+  await page.command('emit', '/', 'readers', 'headline', 'today', { more: [1] });
+  await page.command('emit', '/', first.id, 'for you');
+  await page.command('emit', '/news', undefined, 'breaking', Buffer.from('bytes'));
+  await page.command('emit', '/nothing', 'nobody', 'heard');
+  const answer = await figures;
+
+  // They leave, each in another way.
+  const ended = (namespace, client) =>
+    once(io.of(namespace).sockets.get(client.id), 'disconnect').then(() => page.settled());
+  let over = ended('/news', news);
+  await page.command('_disconnect', '/news', false, news.id);
+  await over;
+  over = ended('/', second);
+  second.emit('end');
+  await over;
+  over = ended('/', first);
+  first.disconnect();
+  await over;
+  over = ended('/dynamic-1', dynamic);
+  dynamic.io.engine.close();
+  await over;
+  const last = (await context.connect('/')).client;
+  page.name('last', io.sockets.sockets.get(last.id));
+  over = ended('/', last);
+  await page.command('_disconnect', '/', true);
+  await over;
+  return answer;
+}
+
+/** @returns {Promise<void>} when a connection is a websocket */
+async function upgraded(conn) {
+  if (conn.transport.name !== 'websocket') await once(conn, 'upgrade');
+}
+
+/** What a page receives of everything, from before the first client on. */
+const everything = (options, auth) => async (context) => {
+  instrument(context.io, { ...MODES, ...options });
+  serve(context.io);
+  const page = await new Page(context, auth).ready();
+  const figures = await playEverything(context, page);
+  // A page that is opened later learns of what is there.
+  const later = await new Page(context, auth).ready();
+  later.name('page', page.socket);
+  later.name('later', later.socket);
+  page.name('later', later.socket);
+  await page.settled();
+  return { figures, told: page.told, later: later.told };
+};
+
+/** What both kinds of server report of the same. */
+async function bothReport(probe) {
+  const [expected, actual] = await Promise.all([run(socketIo.Server, probe), run(Server, probe)]);
+  assert.deepEqual(actual, expected);
+  return expected;
 }
 
 /** The counts of the server so far, by kind and detail. */
@@ -36,8 +249,8 @@ function counts(io) {
   return sums;
 }
 
-/** A visit of a client, over the transports it is given. */
-const visit = (transports) => async (context) => {
+/** A client that comes, asks and goes, over the transports it is given. */
+const counted = (transports) => async (context) => {
   const { io } = context;
   instrument(io, MODES);
   io.on('connection', (socket) => {
@@ -57,71 +270,186 @@ const visit = (transports) => async (context) => {
   return counts(io);
 };
 
+/** A client of a server that a LoopbackSocket serves, before and after it authenticates. */
+async function watchAuthentication(context) {
+  const { io } = context;
+  instrument(io, MODES);
+  io.of('/news');
+  const instance = new LoopbackSocket('administered', 'none');
+  instance.auth((socket, credentials) => credentials.token === 'valid');
+  instance.defineMethod('greet', (socket, credentials, name) => `hello ${name}`);
+  instance.start(io);
+  const page = await new Page(context).ready();
+  const clients = {};
+  const heard = [];
+  for (const [name, namespace] of [
+    ['patient', '/'],
+    ['pending', '/'],
+  ]) {
+    const { client, socket } = await context.connect(namespace);
+    page.name(name, socket);
+    clients[name] = client;
+    client.onAny((...event) => heard.push([name, ...event]));
+  }
+  const { pending, patient } = clients;
+  const gated = pending.io.socket('/news');
+  gated.onAny((...event) => heard.push(['gated', ...event]));
+  await received(gated, 'connect');
+  page.name('gated', io.of('/news').sockets.get(gated.id));
+  const later = await new Page(context).ready();
+  page.name('later', later.socket);
+
+  // The administrator finds pending sockets, but what it emits does not reach them.
+  await page.command('join', '/', 'room');
+  await page.command('emit', '/', 'room', 'early', 1);
+  await page.command('emit', '/news', undefined, 'early', 2);
+  const authenticated = received(pending, 'authenticated');
+  pending.emit('authentication', { token: 'valid' });
+  await authenticated;
+  await page.command('emit', '/', 'room', 'late', 3);
+  await page.command('emit', '/news', undefined, 'late', 4);
+  assert.deepEqual(await pending.emitWithAck('greet', 'you'), { result: 'hello you' });
+  const refused = received(patient, 'unauthorized');
+  patient.emit('authentication', { token: 'wrong' });
+  await refused;
+  const ended = once(io.sockets.sockets.get(patient.id), 'disconnect');
+  await page.command('_disconnect', '/', true, patient.id);
+  await ended;
+  await page.settled();
+  const plain = heard.map((event) => event.filter((arg) => typeof arg !== 'function'));
+  return {
+    told: page.told,
+    heard: plain,
+    sockets: later.stream.find(([event]) => event === 'all_sockets')[1].length,
+  };
+}
+
+/** @returns {string[]} the events of a stream, each once */
+function kindsOf(told) {
+  return [...new Set(told.map(([event]) => event))];
+}
+
 describe('@socket.io/admin-ui', () => {
   for (const transports of [['websocket'], ['polling']]) {
     it(
       `@socket.io/admin-ui counts the same packets and bytes as on socket.io over ${transports}`,
       TIMEOUT,
       async () => {
-        const expected = await run(socketIo.Server, visit(transports));
+        const expected = await run(socketIo.Server, counted(transports));
         assert.ok(expected.bytesIn > 50 && expected.bytesOut > 100 && expected.packetsOut > 5);
-        assert.deepEqual(await run(Server, visit(transports)), expected);
+        assert.deepEqual(await run(Server, counted(transports)), expected);
       },
     );
   }
 
   it(
-    '@socket.io/admin-ui reports the same events and carries out the same commands as on socket.io',
+    '@socket.io/admin-ui in development mode reports everything that it reports on socket.io',
     TIMEOUT,
     async () => {
-      const watch = async (context) => {
+      const { told, later, figures } = await bothReport(everything());
+      assert.deepEqual(kindsOf(told).sort(), [
+        'all_sockets',
+        'config',
+        'event_received',
+        'event_sent',
+        'room_joined',
+        'room_left',
+        'socket_connected',
+        'socket_disconnected',
+        'socket_updated',
+      ]);
+      assert.ok(told.length > 60, `${told.length} events`);
+      assert.deepEqual(
+        later.find(([event]) => event === 'all_sockets')[1].map(({ id }) => id),
+        ['page', 'later'],
+      );
+      assert.equal(figures.clientsCount, 4);
+      assert.ok(figures.kinds.includes('packetsOut undefined'));
+    },
+  );
+
+  it(
+    '@socket.io/admin-ui in production mode reports figures only and carries out commands, as on socket.io',
+    TIMEOUT,
+    async () => {
+      const { told, figures } = await bothReport(everything({ mode: 'production' }));
+      assert.deepEqual(kindsOf(told), ['config']);
+      assert.ok(told[0][1].supportedFeatures.includes('MDISCONNECT'));
+      assert.ok(!told[0][1].supportedFeatures.includes('ALL_EVENTS'));
+      assert.equal(figures.namespaces.find(({ name }) => name === '/').socketsCount, 2);
+    },
+  );
+
+  it(
+    '@socket.io/admin-ui carries out no command when it is read-only, as on socket.io',
+    TIMEOUT,
+    async () => {
+      const { told } = await bothReport(async (context) => {
         const { io } = context;
-        instrument(io, MODES);
-        io.of('/news');
-        io.on('connection', (socket) => {
-          socket.on('question', (value, acknowledge) => {
-            socket.emit('news', value);
-            acknowledge(value);
-          });
+        instrument(io, { ...MODES, readonly: true });
+        const page = await new Page(context).ready();
+        const { client, socket, log } = await context.connect('/');
+        page.name('app', socket);
+        const arrived = new Promise((resolve) => {
+          page.socket.onAny((event) => event === '_disconnect' && resolve());
         });
-        const app = await context.connect('/');
-        const page = context.client('/admin', { transports: ['websocket'] });
-        const told = [];
-        page.onAny((event, ...args) => event !== 'server_stats' && told.push([event, ...args]));
-        const all = received(page, 'all_sockets');
-        const stats = received(page, 'server_stats');
-        await all;
-        const until = async (event, act) => {
-          const heard = received(page, event);
-          act();
-          await heard;
-        };
-        await until('event_sent', () => app.client.emit('question', [1], () => {}));
-        await until('room_joined', () => page.emit('join', '/', 'readers', app.client.id));
-        const emitted = received(app.client, 'headline');
-        page.emit('emit', '/', 'readers', 'headline', 'today');
-        assert.deepEqual(await emitted, ['today']);
-        await until('room_left', () => page.emit('leave', '/', 'readers', app.client.id));
-        const [{ clientsCount, pollingClientsCount, aggregatedEvents, namespaces }] = await stats;
-        const left = received(app.client, 'disconnect');
-        const roomLeft = received(page, 'room_left');
-        await until('socket_disconnected', () =>
-          page.emit('_disconnect', '/', true, app.client.id),
-        );
-        await roomLeft;
-        assert.equal((await left)[0], 'io server disconnect');
-        const kinds = new Set(aggregatedEvents.map(({ type }) => type));
-        for (const kind of ['rawConnection', 'packetsIn', 'packetsOut', 'bytesIn', 'bytesOut']) {
-          assert.ok(kinds.has(kind), kind);
+        page.client.emit('join', '/', 'room');
+        page.client.emit('emit', '/', undefined, 'headline');
+        page.client.emit('_disconnect', '/', true);
+        await arrived;
+        const answered = received(client, 'last');
+        socket.emit('last');
+        await answered;
+        await page.settled();
+        return { told: page.told, log, rooms: socket.rooms.size };
+      });
+      assert.deepEqual(told.find(([event]) => event === 'config')[1].supportedFeatures, [
+        'AGGREGATED_EVENTS',
+        'ALL_EVENTS',
+      ]);
+    },
+  );
+
+  it(
+    '@socket.io/admin-ui lets in the administrator by password and then by session, and nobody else',
+    TIMEOUT,
+    async () => {
+      const auth = { type: 'basic', username: 'admin', password: HASH };
+      const outcome = await bothReport(async (context) => {
+        instrument(context.io, { ...MODES, auth });
+        const login = { username: 'admin', password: 'changeit' };
+        const refused = [];
+        for (const wrong of [{}, { ...login, password: 'guess' }, { sessionId: 'guess' }]) {
+          const client = context.client('/admin', { auth: wrong });
+          refused.push((await received(client, 'connect_error'))[0].message);
         }
-        const ids = { app: app.socket.id, conn: app.socket.conn.id, page: page.id };
-        ids.pageConn = page.io.engine.id;
-        return masked({ clientsCount, pollingClientsCount, namespaces, told }, ids);
-      };
-      const expected = await run(socketIo.Server, watch);
-      const events = new Set(expected.told.map(([event]) => event));
-      assert.ok(events.has('event_received') && events.has('room_joined') && events.has('config'));
-      assert.deepEqual(await run(Server, watch), expected);
+        const page = await new Page(context, login).ready();
+        const session = page.stream.find(([event]) => event === 'session');
+        const again = await new Page(context, { sessionId: session[1] }).ready();
+        const kinds = [page, again].map(({ stream }) => kindsOf(stream).sort());
+        return { refused, kinds, length: session[1].length };
+      });
+      assert.deepEqual(outcome.refused, Array(3).fill('invalid credentials'));
+    },
+  );
+
+  it(
+    'pending sockets are shown to @socket.io/admin-ui, but what it emits does not reach them, on both kinds of server',
+    TIMEOUT,
+    async () => {
+      const { heard, told, sockets } = await bothReport(watchAuthentication);
+      assert.deepEqual(heard, [
+        ['pending', 'authenticated', true],
+        ['pending', 'late', 3],
+        ['gated', 'late', 4],
+        ['patient', 'unauthorized', { message: 'Authentication failure' }],
+      ]);
+      assert.equal(sockets, 5, 'three of clients and those of two pages');
+      const joined = told.filter(([event, , room]) => event === 'room_joined' && room === 'room');
+      assert.deepEqual(
+        joined.map(([, , , id]) => id),
+        ['patient', 'pending'],
+      );
     },
   );
 });
