@@ -75,7 +75,7 @@ describe('sockets', () => {
     );
 
     it(
-      `what middleware emits to a socket of client ${version} arrives in order when the socket is accepted`,
+      `events that middleware emits to a socket of client ${version} arrive in order when the socket is accepted`,
       TIMEOUT,
       only(async (world) => {
         const answers = [];
