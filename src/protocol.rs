@@ -395,6 +395,10 @@ letters! {
         LEAVE: Leave = 'l',
         /// `socket`: accepts a socket into its namespace.
         ACCEPT: Accept = 'c',
+        /// `socket id pid`: the same, and tells a client of protocol 5 the id of its socket, which is
+        /// that of the socket whose state was recovered, if one was, and the secret id of its session,
+        /// with which the client can have its state recovered later.
+        ACCEPT_RECOVERABLE: AcceptRecoverable = 'n',
         /// `socket [json]`: refuses a socket; the JSON is what its client is told, any value.
         REFUSE: Refuse = 'x',
         REFUSE_WITH_ATTACHMENTS: RefuseWithAttachments = 'X',

@@ -359,6 +359,26 @@ impl NativeServer {
         i64::from(instance)
     }
 
+    /// A LoopbackSocket begins to serve a socket that it had authenticated before its connection was lost,
+    /// with the methods of a table; as `Session.serveRestored`.
+    #[napi(catch_unwind)]
+    pub fn serve_restored(&self, socket: i64, table: i64) -> i64 {
+        let Some(socket) = self.server.socket(socket.cast_unsigned()) else {
+            return SessionAnswer::Nothing.number();
+        };
+        let methods = self
+            .tables
+            .lock()
+            .by_number
+            .get(&table.cast_unsigned())
+            .cloned();
+        let (Some(instance), Some(methods)) = (socket.next_instance(), methods) else {
+            return SessionAnswer::Nothing.number();
+        };
+        Socket::step(&socket, Event::Restored { methods });
+        i64::from(instance)
+    }
+
     /// The application passes credentials to a LoopbackSocket in place of the client; as
     /// `Session.credentials`.
     #[napi(catch_unwind)]

@@ -121,6 +121,21 @@ impl Session {
         i64::from(instance)
     }
 
+    /// A LoopbackSocket begins to serve a socket that it had authenticated before its connection was lost.
+    ///
+    /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
+    #[napi(catch_unwind)]
+    pub fn serve_restored(&mut self) -> i64 {
+        if self.core.ended() {
+            return NOTHING;
+        }
+        let instance = self.core.instances();
+        // JavaScript listens to the names of the methods itself.
+        let methods = Arc::default();
+        self.handle(Event::Restored { methods });
+        i64::from(instance)
+    }
+
     /// The client emitted `authentication` to this LoopbackSocket: its auth function is to run.
     ///
     /// @returns the attempt that begins, or -1 if the socket has ended
@@ -260,6 +275,17 @@ mod tests {
     fn instances_are_numbered_in_the_order_they_serve() {
         let (mut session, first) = served();
         assert_eq!((first, session.serve(None, n(0))), (0, 1));
+    }
+
+    #[test]
+    fn a_restored_socket_is_authenticated_and_numbered_like_one_that_is_served() {
+        let mut session = Session::new();
+        assert_eq!(session.serve(Some(n(50)), n(0)), 0);
+        assert_eq!(session.serve_restored(), 1);
+        assert!(session.authenticated());
+        assert!(!session.tick(n(60)));
+        session.disconnected();
+        assert_eq!(session.serve_restored(), NOTHING);
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(crate) enum Event<'a> {
     /// A LoopbackSocket begins to serve the socket. `timeout` is how many milliseconds the socket
     /// may stay pending; `None` is `'none'`.
     Served { timeout: Option<u64> },
+    /// A LoopbackSocket begins to serve a socket that it has authenticated before: the host has recovered
+    /// the socket's state after a lost connection. `methods` are those that were bound then.
+    Restored { methods: Arc<Methods> },
     /// The client emitted the event `name` (decoded; WTF-8, for a name may hold a lone surrogate).
     Incoming { name: &'a [u8] },
     /// The client handed its credentials to this instance.

@@ -1,6 +1,6 @@
 //! Which LoopbackSocket it is.
 
-/// One of the LoopbackSockets that serve a socket: its place, from 0, among the
-/// [`super::Event::Served`] of that socket.
+/// One of the LoopbackSockets that serve a socket: its place, from 0, among the [`super::Event::Served`]
+/// and [`super::Event::Restored`] of that socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Instance(pub(crate) u32);

@@ -8,7 +8,8 @@
 //! socket and no JavaScript.
 //!
 //! What must stay true, whatever the host sends and in whatever order:
-//! - a method runs only for a socket that its own instance has authenticated;
+//! - a method runs only for a socket that its own instance has authenticated, if only before the socket's
+//!   state was recovered;
 //! - a socket that stays pending ends at its deadline; a refused one ends before that if and only
 //!   if its client acknowledges the refusal;
 //! - once the socket has ended nothing is held and nothing has an effect.
@@ -86,12 +87,13 @@ impl Session {
         }
     }
 
-    /// How many LoopbackSockets serve the socket: the index that the next [`Event::Served`] gets.
+    /// How many LoopbackSockets serve the socket: the index that the next [`Event::Served`] or
+    /// [`Event::Restored`] gets.
     pub(crate) fn instances(&self) -> u32 {
         u32::try_from(self.served.len()).unwrap_or(u32::MAX)
     }
 
-    /// True from the first [`Effect::Authenticated`] until the socket ends.
+    /// True from the first [`Effect::Authenticated`] or [`Event::Restored`] until the socket ends.
     pub(crate) fn authenticated(&self) -> bool {
         self.served.iter().any(|served| served.methods.is_some())
     }
@@ -121,6 +123,7 @@ impl Session {
         match event {
             Event::Incoming { name } => self.incoming(name, &mut effects),
             Event::Served { timeout } => self.serve(timeout, now, &mut effects),
+            Event::Restored { methods } => self.restore(methods),
             Event::Credentials { instance } => {
                 if self.served_by(instance).is_some() {
                     self.begin(instance, &mut effects);
@@ -179,6 +182,14 @@ impl Session {
             self.deadline = Some(self.deadline.map_or(at, |deadline| deadline.min(at)));
             effects.push(Effect::Timer { at });
         }
+    }
+
+    /// The socket begins as its earlier attempt left it. Nobody is told: that attempt was answered then.
+    fn restore(&mut self, methods: Arc<Methods>) {
+        self.served.push(Served {
+            methods: Some(methods),
+        });
+        self.exempt();
     }
 
     /// `[life 1, 2]` Credentials reach every instance; a name that is bound reaches its methods. The

@@ -20,6 +20,7 @@ const NAMES: [&str; 5] = ["a", "b", "c", "", "authentication"];
 enum Step {
     Wait(u64),
     Serve(Option<u64>),
+    Restore(Vec<usize>),
     Incoming(usize),
     Credentials(u32),
     /// Do what the session asked this attempt's host for.
@@ -47,6 +48,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         6 => (0..400u64).prop_map(Step::Wait),
         3 => prop::option::weighted(0.8, 0..2_000u64).prop_map(Step::Serve),
+        1 => methods().prop_map(Step::Restore),
         14 => (0..NAMES.len()).prop_map(Step::Incoming),
         6 => (0..4u32).prop_map(Step::Credentials),
         30 => (pick(), prop::bool::weighted(0.85), 0..3u32, methods()).prop_map(
@@ -81,6 +83,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 #[derive(Clone, Debug)]
 enum Report {
     Served(Option<u64>),
+    Restored(Vec<&'static str>),
     Incoming(&'static str),
     Credentials(Instance),
     Outcome {
@@ -152,6 +155,9 @@ impl Host {
                 return;
             }
             Step::Serve(timeout) => Report::Served(*timeout),
+            Step::Restore(methods) => {
+                Report::Restored(methods.iter().map(|name| NAMES[*name]).collect())
+            }
             Step::Incoming(name) => Report::Incoming(NAMES[*name]),
             Step::Credentials(instance) => Report::Credentials(Instance(*instance)),
             Step::Follow {
@@ -222,6 +228,9 @@ impl Host {
     fn report(&mut self, report: Report) {
         let event = match report.clone() {
             Report::Served(timeout) => Event::Served { timeout },
+            Report::Restored(methods) => Event::Restored {
+                methods: self.table(methods),
+            },
             Report::Incoming(name) => Event::Incoming {
                 name: name.as_bytes(),
             },
@@ -241,15 +250,11 @@ impl Host {
                 instance,
                 attempt,
                 methods,
-            } => {
-                let methods = Arc::new(Methods::named(methods));
-                self.tables.push(Arc::downgrade(&methods));
-                Event::Bound {
-                    instance,
-                    attempt,
-                    methods,
-                }
-            }
+            } => Event::Bound {
+                instance,
+                attempt,
+                methods: self.table(methods),
+            },
             Report::Acknowledged { instance, attempt } => Event::Acknowledged { instance, attempt },
             Report::Exempt => Event::Exempt,
             Report::Tick => Event::Tick,
@@ -276,6 +281,13 @@ impl Host {
             authenticated,
             after_the_end,
         });
+    }
+
+    /// A table of methods, which the recording watches.
+    fn table(&mut self, methods: Vec<&'static str>) -> Arc<Methods> {
+        let methods = Arc::new(Methods::named(methods));
+        self.tables.push(Arc::downgrade(&methods));
+        methods
     }
 
     /// Remembers what the session asks for, to follow it in a later step.
@@ -325,6 +337,7 @@ proptest! {
         steps in steps()
     ) {
         let mut bound: HashMap<u32, Vec<&str>> = HashMap::new();
+        let mut instances = 0;
         for moment in Host::play(&steps).recording {
             let mut expected = Vec::new();
             match &moment.report {
@@ -344,6 +357,14 @@ proptest! {
                 && matches!(moment.effects[..], [Effect::Authenticated { .. }])
             {
                 bound.insert(instance.0, methods.clone());
+            }
+            match &moment.report {
+                Report::Served(_) if !moment.after_the_end => instances += 1,
+                Report::Restored(methods) if !moment.after_the_end => {
+                    bound.insert(instances, methods.clone());
+                    instances += 1;
+                }
+                _ => {}
             }
             let ends = moment.empty && !moment.authenticated;
             prop_assert!(ends || moment.authenticated != bound.is_empty(), "{:?}", moment);
@@ -366,7 +387,7 @@ proptest! {
                 })
                 .collect();
             match &moment.report {
-                Report::Served(_) => instances += 1,
+                Report::Served(_) | Report::Restored(_) => instances += 1,
                 Report::Incoming(name) => {
                     let expected = if *name == "authentication" { instances } else { 0 };
                     prop_assert_eq!(begun, Vec::from_iter(0..expected));
@@ -487,7 +508,7 @@ proptest! {
                     timer = Some(at);
                     deadline = Some(deadline.map_or(at, |before| before.min(at)));
                 }
-                Report::Exempt => is_exempt = true,
+                Report::Exempt | Report::Restored(_) => is_exempt = true,
                 Report::Tick if !is_exempt => {
                     closed = deadline.is_some_and(|at| moment.now >= at);
                     timer = deadline.filter(|_| !closed);

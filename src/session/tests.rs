@@ -48,6 +48,11 @@ impl Socket {
         self.handle(Event::Served { timeout })
     }
 
+    fn restore(&mut self, methods: &[&str]) -> Vec<Effect> {
+        let methods = Arc::new(Methods::named(methods));
+        self.handle(Event::Restored { methods })
+    }
+
     fn emit(&mut self, name: &str) -> Vec<Effect> {
         let name = name.as_bytes();
         self.handle(Event::Incoming { name })
@@ -561,6 +566,62 @@ fn a_report_about_another_instance_than_the_attempts_changes_nothing() {
     assert_eq!(socket.handle(Event::Credentials { instance: strange }), []);
 }
 
+// A socket whose state was recovered.
+
+#[test]
+fn a_restored_socket_is_authenticated_and_has_its_methods_without_an_attempt() {
+    let mut socket = Socket::unserved();
+    assert_eq!(socket.restore(&["m"]), []);
+    assert!(socket.session.authenticated());
+    assert_eq!(socket.emit("m"), [run(FIRST, 0)]);
+    assert_eq!(socket.emit("n"), []);
+    assert!(socket.session.attempts.is_empty());
+}
+
+#[test]
+fn a_restored_socket_has_no_timeout_whenever_other_instances_begin_to_serve_it() {
+    let mut socket = Socket::served();
+    socket.restore(&[]);
+    assert_eq!(socket.session.deadline(), None);
+    assert_eq!(socket.serve(Some(1)), []);
+    assert_eq!(socket.tick(99_999), []);
+}
+
+#[test]
+fn an_instance_beside_the_one_that_restores_a_socket_has_not_authenticated_it() {
+    let mut socket = Socket::served();
+    socket.restore(&["m"]);
+    assert_eq!(socket.emit("m"), [run(SECOND, 0)]);
+    socket.authenticate(FIRST, &["m"]);
+    assert_eq!(socket.emit("m"), [run(FIRST, 0), run(SECOND, 0)]);
+}
+
+#[test]
+fn a_restored_socket_authenticates_again_like_any_other() {
+    let mut socket = Socket::unserved();
+    socket.restore(&["old"]);
+    let attempt = socket.refuse(FIRST);
+    assert_eq!(socket.emit("old"), [run(FIRST, 0)]);
+    socket.authenticate(FIRST, &["new"]);
+    assert_eq!(socket.emit("old"), []);
+    assert_eq!(socket.emit("new"), [run(FIRST, 0)]);
+    assert_eq!(socket.acknowledge(FIRST, attempt), [Effect::Disconnect]);
+    assert_eq!(socket.emit("new"), []);
+}
+
+#[test]
+fn a_socket_that_has_ended_is_not_restored() {
+    let methods = Arc::new(Methods::named(["m"]));
+    let mut session = Session::new();
+    session.handle(Event::Disconnected, 0);
+    let restored = Event::Restored {
+        methods: Arc::clone(&methods),
+    };
+    assert_eq!(session.handle(restored, 0).into_vec(), []);
+    assert_eq!(Arc::strong_count(&methods), 1);
+    assert!(session.is_empty() && !session.authenticated());
+}
+
 // 7: disconnecting.
 
 /// Every event there is, about everything the socket knew.
@@ -568,6 +629,9 @@ fn everything(attempt: Attempt) -> Vec<Event<'static>> {
     let instance = FIRST;
     vec![
         Event::Served { timeout: Some(0) },
+        Event::Restored {
+            methods: Arc::new(Methods::named(["m"])),
+        },
         Event::Incoming { name: b"m" },
         Event::Incoming {
             name: b"authentication",

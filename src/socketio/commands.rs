@@ -25,7 +25,7 @@ use self::parse::{Broadcast, ChannelCommand, Command, CommandError, Flags, Line,
 use self::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
-use super::parser::Parser;
+use super::parser::{Parser, Welcome};
 use super::server::{Server, malformed};
 use super::socket::{Channel, Connection, FlushSet, Socket};
 use super::subscriptions::{ChannelNumber, Published, Recipient};
@@ -418,10 +418,18 @@ fn execute_command(
             }
         }
         Command::Accept { socket } => {
-            if let Some(socket) = server.socket(socket)
-                && socket.accept(parser, flush_set).is_err()
-            {
-                malformed(server, &socket.connection);
+            if let Some(socket) = server.socket(socket) {
+                let welcome = Welcome::of(&socket.id);
+                accept(server, &socket, welcome, flush_set);
+            }
+        }
+        Command::AcceptRecoverable { socket, id, pid } => {
+            if let Some(socket) = server.socket(socket) {
+                let welcome = Welcome {
+                    id: id.as_str(),
+                    pid: Some(pid.as_str()),
+                };
+                accept(server, &socket, welcome, flush_set);
             }
         }
         Command::Refuse { socket, json } => {
@@ -538,6 +546,13 @@ fn execute_channel_command(
         }
     }
     Ok(())
+}
+
+/// Accepts a socket into its namespace.
+fn accept(server: &Server, socket: &Arc<Socket>, welcome: Welcome<'_>, flush_set: &mut FlushSet) {
+    if socket.accept(server.parser, welcome, flush_set).is_err() {
+        malformed(server, &socket.connection);
+    }
 }
 
 /// Ends a socket and tells its client.

@@ -19,7 +19,7 @@ use super::client::Client;
 use super::events::{AckId, Event, EventSink, Run, SocketNumber, SubscriptionNumber};
 use super::namespace::{Namespace, Occupant};
 use super::packet::Payload;
-use super::parser::Parser;
+use super::parser::{Parser, Welcome};
 use super::sockets::Member;
 use super::subscriptions::{self, Recipient};
 use crate::engineio::connection::{self, Data};
@@ -72,7 +72,8 @@ impl OpenSockets {
 /// One client in one namespace.
 pub(crate) struct Socket {
     pub(crate) number: SocketNumber,
-    /// What the client knows as `socket.id`.
+    /// What the client knows as `socket.id`, unless the socket is accepted under the id of one whose
+    /// state was recovered. Rust uses it for nothing else.
     pub(crate) id: Box<str>,
     pub(crate) namespace: Arc<Namespace<Self>>,
     pub(crate) connection: Arc<Connection>,
@@ -195,20 +196,22 @@ impl Socket {
         self.muted.store(muted, Ordering::Relaxed);
     }
 
-    /// The application accepted the socket: adds it to its namespace, tells the client, and handles the
-    /// events that waited.
+    /// The application accepted the socket: adds it to its namespace, tells the client what the `welcome`
+    /// has, and handles the events that waited.
     ///
     /// # Errors
     /// `Malformed` if an event that waited is not valid.
     pub(crate) fn accept(
         self: &Arc<Self>,
         parser: Parser,
+        welcome: Welcome<'_>,
         flush_set: &mut FlushSet,
     ) -> Result<(), Malformed> {
         if !self.is_joining() {
             return Ok(());
         }
-        let welcome = parser.connect(&self.namespace.name, &self.id, self.connection.protocol);
+        let protocol = self.connection.protocol;
+        let welcome = parser.connect(&self.namespace.name, welcome, protocol);
         // Before the state is locked, since this may end a client that does not read, and its sockets.
         self.send(&welcome, flush_set);
         let mut state = self.state.lock();

@@ -41,6 +41,12 @@ pub(super) enum Command<'a> {
     Accept {
         socket: SocketNumber,
     },
+    /// Accepts a socket whose state can be recovered later, under this id.
+    AcceptRecoverable {
+        socket: SocketNumber,
+        id: Sid,
+        pid: Sid,
+    },
     /// Refuses a socket, and tells its client why.
     Refuse {
         socket: SocketNumber,
@@ -276,6 +282,11 @@ impl<'a> Fields<'a> {
             Code::Accept => Command::Accept {
                 socket: self.last_value("socket")?,
             },
+            Code::AcceptRecoverable => Command::AcceptRecoverable {
+                socket: self.value("socket")?,
+                id: self.value("id")?,
+                pid: self.last_value("pid")?,
+            },
             Code::Refuse | Code::RefuseWithAttachments => Command::Refuse {
                 socket: self.value("socket")?,
                 json: self.rest("json")?,
@@ -494,6 +505,14 @@ mod tests {
         );
         assert_eq!(read("j\t7\t2"), Command::Join { socket: 7, room: 2 });
         assert_eq!(
+            read("n\t7\tabc\tdef"),
+            Command::AcceptRecoverable {
+                socket: 7,
+                id: "abc".parse().unwrap(),
+                pid: "def".parse().unwrap()
+            }
+        );
+        assert_eq!(
             read("d\t7\t1"),
             Command::Disconnect {
                 socket: 7,
@@ -580,6 +599,10 @@ mod tests {
         assert_eq!(
             error("j\t1\t2\t3"),
             "the field `room` has an impossible value"
+        );
+        assert_eq!(
+            error("n\t1\ta\"b\tc"),
+            "the field `id` has an impossible value"
         );
         assert_eq!(
             error("A\tx\t1\t1\t[]"),

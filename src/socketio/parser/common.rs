@@ -206,7 +206,7 @@ fn encode(packet: Packet) -> Frame {
 mod tests {
     use crate::engineio::ProtocolVersion;
 
-    use super::super::Parser;
+    use super::super::{Parser, Welcome};
     use super::*;
 
     #[test]
@@ -271,13 +271,21 @@ mod tests {
         let one = vec![Bytes::from_static(b"x")];
         assert_eq!(text(ack(&admin, "[{}]", one, 7)), "61-/admin,7[{}]");
         assert_eq!(text(disconnect(&ns)), "1");
+        let recoverable = Welcome {
+            id: "i",
+            pid: Some("p"),
+        };
+        let connect = |ns, welcome, protocol| text(Parser::Common.connect(ns, welcome, protocol));
+        for welcome in [Welcome::of("i"), recoverable] {
+            assert_eq!(connect(&admin, welcome, ProtocolVersion::V3), "0/admin,");
+        }
         assert_eq!(
-            text(Parser::Common.connect(&admin, "i", ProtocolVersion::V3)),
-            "0/admin,"
+            connect(&ns, Welcome::of("i"), ProtocolVersion::V4),
+            r#"0{"sid":"i"}"#
         );
         assert_eq!(
-            text(Parser::Common.connect(&ns, "i", ProtocolVersion::V4)),
-            r#"0{"sid":"i"}"#
+            connect(&ns, recoverable, ProtocolVersion::V4),
+            r#"0{"sid":"i","pid":"p"}"#
         );
         assert_eq!(text(connect_error(&ns, "\"no\"")), "4\"no\"");
         assert_eq!(text(connect_error(&admin, "{}")), "4/admin,{}");

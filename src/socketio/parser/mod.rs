@@ -29,6 +29,22 @@ pub(crate) enum Parser {
     Msgpack,
 }
 
+/// What a client of protocol 5 is told when it joins a namespace. Ids have no characters that JSON escapes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Welcome<'a> {
+    /// The id of its socket.
+    pub(crate) id: &'a str,
+    /// The secret id of its session, if that can be recovered.
+    pub(crate) pid: Option<&'a str>,
+}
+
+impl<'a> Welcome<'a> {
+    /// The welcome of a server that recovers no sessions.
+    pub(crate) fn of(id: &'a str) -> Self {
+        Self { id, pid: None }
+    }
+}
+
 /// The MessagePack of a command. If it is missing, which would be a mistake in `lib/`, it is `null`.
 fn only(attachments: &[Bytes]) -> &[u8] {
     attachments.first().map_or(&[0xc0], |data| &data[..])
@@ -91,14 +107,24 @@ impl Parser {
         }
     }
 
-    /// The server's CONNECT packet; in protocol 5 it has the socket's id.
-    pub(crate) fn connect(self, ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
+    /// The server's CONNECT packet; in protocol 5 it has the welcome.
+    pub(crate) fn connect(
+        self,
+        ns: &Str,
+        welcome: Welcome<'_>,
+        protocol: ProtocolVersion,
+    ) -> Frame {
         match (self, protocol) {
             (Self::Common, ProtocolVersion::V3) => common::connect(ns, None),
             (Self::Common, ProtocolVersion::V4) => {
-                common::connect(ns, Some(&format!("{{\"sid\":\"{id}\"}}")))
+                let Welcome { id, pid } = welcome;
+                let json = match pid {
+                    Some(pid) => format!("{{\"sid\":\"{id}\",\"pid\":\"{pid}\"}}"),
+                    None => format!("{{\"sid\":\"{id}\"}}"),
+                };
+                common::connect(ns, Some(&json))
             }
-            (Self::Msgpack, _) => msgpack::connect(ns, id, protocol),
+            (Self::Msgpack, _) => msgpack::connect(ns, welcome, protocol),
         }
     }
 

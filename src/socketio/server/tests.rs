@@ -22,6 +22,7 @@ use crate::io::relay::Relay;
 use crate::io::transport::Carrier;
 use crate::session;
 use crate::socketio::commands;
+use crate::socketio::parser::Welcome;
 
 /// Sends events to a test.
 struct EventSender(UnboundedSender<Event>);
@@ -118,7 +119,10 @@ impl World {
             .await;
         let socket = self.server.socket(socket).unwrap();
         let mut flush_set = FlushSet::default();
-        socket.accept(Parser::Common, &mut flush_set).unwrap();
+        let welcome = Welcome::of(&socket.id);
+        socket
+            .accept(Parser::Common, welcome, &mut flush_set)
+            .unwrap();
         (client, socket)
     }
 
@@ -534,6 +538,35 @@ fn a_broadcast_that_is_to_be_acknowledged_names_the_sockets_it_is_sent_to() {
 }
 
 #[test]
+fn a_client_whose_state_is_recovered_is_sent_what_it_missed_and_then_its_former_ids() {
+    run(async |mut world| {
+        let mut client = world.open(1).await;
+        say(&mut client, "40").await;
+        let number = world
+            .until(|event| match event {
+                Event::Connect { socket, .. } => Some(*socket),
+                _ => None,
+            })
+            .await;
+        let lines = [
+            format!("e\t{number}\t\t\t[\"missed\",\"offset\"]"),
+            format!("n\t{number}\tformer\tsecret"),
+            "b\t0\t{}\t\t\t[\"new\"]".to_owned(),
+        ];
+        let batch = lines.join("\n").into_bytes();
+        world.server.output.send(Task::Batch(batch, Vec::new()));
+        let mut received = Vec::new();
+        while !received.ends_with(b"42[\"new\"]") {
+            assert_ne!(client.read_buf(&mut received).await.unwrap(), 0);
+        }
+        let text = String::from_utf8_lossy(&received);
+        let missed = text.find(r#"42["missed","offset"]"#);
+        let welcome = text.find(r#"40{"sid":"former","pid":"secret"}"#);
+        assert!(missed.is_some() && missed < welcome, "{text}");
+    });
+}
+
+#[test]
 fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_place_or_attachments() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
@@ -615,7 +648,7 @@ fn a_client_beyond_max_backpressure_when_it_is_accepted_is_closed_and_blocks_no_
         let letting_in = socket.clone();
         std::thread::spawn(move || {
             let mut flush_set = FlushSet::default();
-            let _ = letting_in.accept(Parser::Common, &mut flush_set);
+            let _ = letting_in.accept(Parser::Common, Welcome::of("id"), &mut flush_set);
             drop(flush_set);
             let _ = done.send(());
         });

@@ -27,6 +27,7 @@ use bytes::Bytes;
 use rmp::encode::{ByteBuf, RmpWrite, ValueWriteError, write_map_len, write_sint, write_str};
 
 use self::packet_type::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
+use super::Welcome;
 use crate::engineio::message::{Frame, Message};
 use crate::engineio::{ProtocolVersion, Str};
 
@@ -89,22 +90,25 @@ pub(super) fn disconnect(ns: &Str) -> Frame {
     packet(&[Type(DISCONNECT), Namespace(ns)])
 }
 
-pub(super) fn connect(ns: &Str, id: &str, protocol: ProtocolVersion) -> Frame {
+pub(super) fn connect(ns: &Str, welcome: Welcome<'_>, protocol: ProtocolVersion) -> Frame {
     if protocol == ProtocolVersion::V3 {
         return packet(&[Type(CONNECT), Namespace(ns)]);
     }
     let mut data = ByteBuf::new();
-    let Ok(()) = write_welcome(&mut data, id);
+    let Ok(()) = write_welcome(&mut data, welcome);
     packet(&[Type(CONNECT), Data(data.as_slice()), Namespace(ns)])
 }
 
-/// The id of the socket, and that of its private session, which does not exist.
-fn write_welcome(out: &mut ByteBuf, id: &str) -> Written {
+/// The id of the socket, and that of its session, which is undefined without recovery.
+fn write_welcome(out: &mut ByteBuf, Welcome { id, pid }: Welcome<'_>) -> Written {
     write_map_len(out, 2)?;
     write_str(out, "sid")?;
     write_str(out, id)?;
     write_str(out, "pid")?;
-    write_bytes(out, &UNDEFINED)
+    match pid {
+        Some(pid) => write_str(out, pid),
+        None => write_bytes(out, &UNDEFINED),
+    }
 }
 
 pub(super) fn connect_error(ns: &Str, data: &[u8]) -> Frame {

@@ -56,13 +56,27 @@ fn packets_are_those_of_socket_io() {
     let ns = Str::from("/");
     let admin = Str::from("/admin");
     assert_eq!(
-        bytes(connect(&ns, "J-Tp7Ra5mLK__nL8AAAA", ProtocolVersion::V4)),
+        bytes(connect(
+            &ns,
+            Welcome::of("J-Tp7Ra5mLK__nL8AAAA"),
+            ProtocolVersion::V4
+        )),
         b"\x83\xa4type\x00\xa4data\x82\xa3sid\xb4J-Tp7Ra5mLK__nL8AAAA\xa3pid\xd4\0\0\xa3nsp\xa1/"
     );
+    let recoverable = Welcome {
+        id: "i",
+        pid: Some("p"),
+    };
     assert_eq!(
-        bytes(connect(&admin, "i", ProtocolVersion::V3)),
-        b"\x82\xa4type\x00\xa3nsp\xa6/admin"
+        bytes(connect(&ns, recoverable, ProtocolVersion::V4)),
+        b"\x83\xa4type\x00\xa4data\x82\xa3sid\xa1i\xa3pid\xa1p\xa3nsp\xa1/"
     );
+    for welcome in [Welcome::of("i"), recoverable] {
+        assert_eq!(
+            bytes(connect(&admin, welcome, ProtocolVersion::V3)),
+            b"\x82\xa4type\x00\xa3nsp\xa6/admin"
+        );
+    }
     assert_eq!(
         bytes(event(&ns, b"\x91\xa1m", None)),
         b"\x83\xa4type\x02\xa4data\x91\xa1m\xa3nsp\xa1/"
