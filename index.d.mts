@@ -23,6 +23,7 @@ export import InvalidCallbackError = LoopbackSocket.InvalidCallbackError;
 export import InvalidTimeoutError = LoopbackSocket.InvalidTimeoutError;
 export import AckTimeoutError = LoopbackSocket.AckTimeoutError;
 export import InvalidCommandError = LoopbackSocket.InvalidCommandError;
+export import InvalidPacketError = LoopbackSocket.InvalidPacketError;
 export import MalformedMessageError = LoopbackSocket.MalformedMessageError;
 export import UnsupportedApiError = LoopbackSocket.UnsupportedApiError;
 export import UnsendableValueError = LoopbackSocket.UnsendableValueError;

@@ -24,6 +24,7 @@ export const {
   InvalidTimeoutError,
   AckTimeoutError,
   InvalidCommandError,
+  InvalidPacketError,
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,

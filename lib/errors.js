@@ -301,6 +301,21 @@ class InvalidCommandError extends LoopbackSocketError {
   }
 }
 
+/** An adapter was given an event that is none; emitted as a warning of the process. */
+class InvalidPacketError extends LoopbackSocketError {
+  /**
+   * @param {string} nsp the namespace
+   */
+  constructor(nsp) {
+    super(
+      'INVALID_PACKET',
+      `The adapter of the namespace '${nsp}' broadcasts an event without a name, which is dropped. If it ` +
+        "comes from another server or an emitter, check that their versions fit the adapter's.",
+    );
+    this.nsp = nsp;
+  }
+}
+
 /** The native server does not have this member of Socket.IO. */
 class UnsupportedApiError extends LoopbackSocketError {
   /**
@@ -576,6 +591,7 @@ module.exports = {
   InvalidTimeoutError,
   AckTimeoutError,
   InvalidCommandError,
+  InvalidPacketError,
   MalformedMessageError,
   UnsupportedApiError,
   UnsendableValueError,

@@ -446,6 +446,8 @@ letters! {
         VOLATILE: Volatile = 'v',
         /// Not to be compressed; only events of packets tell of it.
         UNCOMPRESSED: Uncompressed = 'u',
+        /// Of a broadcast with acknowledgements: JavaScript knows who receives it, and is not told.
+        UNREPORTED: Unreported = 'r',
     }
 }
 

@@ -197,6 +197,16 @@ export class InvalidCommandError extends LoopbackSocketError {
 }
 
 /**
+ * An adapter broadcasts an event without a name, which comes from another server or an emitter: emitted as a
+ * warning of the process; the event is dropped.
+ */
+export class InvalidPacketError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_PACKET';
+  /** The name of the namespace. */
+  readonly nsp: string;
+}
+
+/**
  * A client sent something that is not a valid packet: its sockets emit this as `error`, and its
  * connection is closed.
  */

@@ -898,6 +898,7 @@ declare namespace LoopbackSocket {
   export import InvalidTimeoutError = errors.InvalidTimeoutError;
   export import AckTimeoutError = errors.AckTimeoutError;
   export import InvalidCommandError = errors.InvalidCommandError;
+  export import InvalidPacketError = errors.InvalidPacketError;
   export import MalformedMessageError = errors.MalformedMessageError;
   export import UnsendableValueError = errors.UnsendableValueError;
   export import TooManyAttemptsError = errors.TooManyAttemptsError;

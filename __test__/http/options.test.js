@@ -17,7 +17,6 @@ const make = (options) => new Server(http.createServer(), options);
 
 describe('unsupported options', () => {
   for (const [name, value] of [
-    ['adapter', class Adapter {}],
     ['connectionStateRecovery', {}],
     ['initialPacket', 'hello'],
     ['origins', '*:*'],
@@ -37,7 +36,7 @@ describe('unsupported options', () => {
 
   it('an unsupported option is accepted if it is switched off', () => {
     for (const off of [undefined, null, false]) {
-      make({ adapter: off, connectionStateRecovery: off, initialPacket: off, parser: off });
+      make({ connectionStateRecovery: off, initialPacket: off, parser: off });
     }
   });
 });

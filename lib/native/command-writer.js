@@ -44,7 +44,7 @@ const {
   UNSUBSCRIBE,
   WATCH_SENT,
 } = protocol.CommandCode;
-const { UNCOMPRESSED, VOLATILE } = protocol.EmitFlag;
+const { UNCOMPRESSED, UNREPORTED, VOLATILE } = protocol.EmitFlag;
 
 /** How the line of an answer begins, in one piece: there is one for each call. */
 const ANSWER_TO = `${ANSWER}\t`;
@@ -70,12 +70,33 @@ const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3
  * @property {boolean} reportsCredit whether acknowledged items are reported
  */
 
+/**
+ * The name and the arguments of an event as they are sent, made once for all who get it.
+ *
+ * @typedef {object} EncodedEvent
+ * @property {string} json the JSON, empty for MessagePack
+ * @property {Buffer[]} [attachments] the binary values, or the MessagePack
+ */
+
+/**
+ * An event that is delivered to one socket after the other, and is to be written as one command.
+ *
+ * @typedef {object} Delivery
+ * @property {EncodedEvent} event the event
+ * @property {number} namespace the namespace of the sockets
+ * @property {number | ''} ack the id that they are to acknowledge with
+ * @property {string} flags how it is sent
+ * @property {number[]} sockets the sockets so far
+ */
+
 class CommandWriter {
   #native;
   /** Whether values travel as MessagePack, and not as JSON. */
   #isPacked;
   #text = '';
   #attachments = [];
+  /** @type {Delivery | undefined} what is written before the next command */
+  #delivery;
   /** Whether a flush is coming. */
   #scheduled = false;
   /** Whether the event loop has yet to go round after the last flush of a tick. */
@@ -88,7 +109,7 @@ class CommandWriter {
   #endRest = () => {
     this.#resting = false;
     this.#scheduled = false;
-    if (this.#text !== '') {
+    if (this.#text !== '' || this.#delivery !== undefined) {
       this.#endTick();
     }
   };
@@ -109,6 +130,9 @@ class CommandWriter {
    */
   flush() {
     this.#scheduled = this.#resting;
+    if (this.#delivery !== undefined) {
+      this.#writeDelivery();
+    }
     if (this.#text === '') {
       return;
     }
@@ -205,6 +229,58 @@ class CommandWriter {
   }
 
   /**
+   * Encodes an event for `deliver`.
+   *
+   * @param {unknown[]} args the event's name and arguments
+   * @returns {EncodedEvent} the event
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  encode(args) {
+    return this.#isPacked ? { json: '', attachments: [messagePackOf(args)] } : encodedAsJson(args);
+  }
+
+  /**
+   * Sends an encoded event to a socket. Those to which the same event is sent one directly after the other
+   * get it by one command.
+   *
+   * @param {EncodedEvent} event the event
+   * @param {number} namespace the namespace of the socket
+   * @param {number | ''} ack the id the client is to acknowledge with, `''` for none
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {number} socket the socket
+   * @returns {void}
+   */
+  deliver(event, namespace, ack, flags, socket) {
+    const letters = flagsOf(flags);
+    const delivery = this.#delivery;
+    if (delivery?.event === event && delivery.flags === letters) {
+      delivery.sockets.push(socket);
+      return;
+    }
+    if (delivery !== undefined) {
+      this.#writeDelivery();
+    }
+    this.#delivery = { event, namespace, ack, flags: letters, sockets: [socket] };
+    this.#schedule();
+  }
+
+  /**
+   * @returns {void}
+   */
+  #writeDelivery() {
+    const { event, namespace, ack, flags, sockets } = this.#delivery;
+    this.#delivery = undefined;
+    if (sockets.length === 1) {
+      this.#write(EMIT, EMIT_WITH_ATTACHMENTS, `\t${sockets[0]}\t${ack}\t${flags}\t`, event);
+    } else {
+      const audience = JSON.stringify({ sockets });
+      const letters = ack === '' ? flags : flags + UNREPORTED;
+      const fields = `\t${namespace}\t${audience}\t${ack}\t${letters}\t`;
+      this.#write(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, event);
+    }
+  }
+
+  /**
    * @param {number} socket the socket that may not join its namespace
    * @param {unknown} reason what its client is told; `undefined` for nothing
    * @returns {void}
@@ -230,8 +306,7 @@ class CommandWriter {
    */
   answerAsk(sid, request, packed, exists) {
     if (exists && packed !== undefined) {
-      this.#attachments.push(packed);
-      this.#add(`${ALLOW_NAMESPACE_WITH_ATTACHMENTS}\t1\t${sid}\t${request}\n`);
+      this.#add(`${ALLOW_NAMESPACE_WITH_ATTACHMENTS}\t1\t${sid}\t${request}\n`, [packed]);
     } else {
       const code = exists ? ALLOW_NAMESPACE : REFUSE_NAMESPACE;
       this.#add(`${code}\t${sid}\t${request}\n`);
@@ -392,25 +467,25 @@ class CommandWriter {
   #send(kind, kindWithAttachments, fields, args) {
     if (this.#isPacked) {
       this.#sendPacked(kindWithAttachments, fields, args);
-      return;
+    } else {
+      this.#write(kind, kindWithAttachments, fields, encodedAsJson(args));
     }
-    let json;
-    let attachments;
-    try {
-      if (hasBinary(args)) {
-        attachments = [];
-        json = JSON.stringify(deconstruct(args, attachments));
-      } else {
-        json = JSON.stringify(args);
-      }
-    } catch (error) {
-      throw new UnsendableValueError(error);
-    }
+  }
+
+  /**
+   * Adds a command that carries encoded values.
+   *
+   * @param {string} kind the command
+   * @param {string} kindWithAttachments the same with attachments
+   * @param {string} fields its fields before the values
+   * @param {EncodedEvent} values the values
+   * @returns {void}
+   */
+  #write(kind, kindWithAttachments, fields, { json, attachments }) {
     if (attachments === undefined) {
       this.#add(`${kind}${fields}${json}\n`);
     } else {
-      this.#attachments.push(...attachments);
-      this.#add(`${kindWithAttachments}\t${attachments.length}${fields}${json}\n`);
+      this.#add(`${kindWithAttachments}\t${attachments.length}${fields}${json}\n`, attachments);
     }
   }
 
@@ -424,28 +499,67 @@ class CommandWriter {
    * @throws {UnsendableValueError} if the value cannot be sent
    */
   #sendPacked(kind, fields, value) {
-    let packed;
-    try {
-      packed = encode(value);
-    } catch (error) {
-      throw new UnsendableValueError(error);
-    }
-    this.#attachments.push(packed);
-    this.#add(`${kind}\t1${fields}\n`);
+    this.#add(`${kind}\t1${fields}\n`, [messagePackOf(value)]);
   }
 
   /**
    * @param {string} line a command
+   * @param {Buffer[]} [attachments] its attachments
    * @returns {void}
    */
-  #add(line) {
+  #add(line, attachments) {
+    if (this.#delivery !== undefined) {
+      this.#writeDelivery();
+    }
+    if (attachments !== undefined) {
+      this.#attachments.push(...attachments);
+    }
     this.#text += line;
     if (this.#text.length > FLUSH_AT) {
       this.flush();
-    } else if (!this.#scheduled) {
+    } else {
+      this.#schedule();
+    }
+  }
+
+  /**
+   * @returns {void}
+   */
+  #schedule() {
+    if (!this.#scheduled) {
       this.#scheduled = true;
       process.nextTick(this.#endTick);
     }
+  }
+}
+
+/**
+ * @param {unknown[]} args the name and the arguments of an event
+ * @returns {EncodedEvent} both as JSON, with attachments
+ * @throws {UnsendableValueError} if an argument cannot be sent
+ */
+function encodedAsJson(args) {
+  try {
+    if (!hasBinary(args)) {
+      return { json: JSON.stringify(args), attachments: undefined };
+    }
+    const attachments = [];
+    return { json: JSON.stringify(deconstruct(args, attachments)), attachments };
+  } catch (error) {
+    throw new UnsendableValueError(error);
+  }
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {Buffer} the value as MessagePack
+ * @throws {UnsendableValueError} if it cannot be sent
+ */
+function messagePackOf(value) {
+  try {
+    return encode(value);
+  } catch (error) {
+    throw new UnsendableValueError(error);
   }
 }
 

@@ -111,4 +111,102 @@ class BroadcastAcks {
   }
 }
 
-module.exports = { withTimeout, BroadcastAcks };
+/**
+ * The acknowledgements of one broadcast to the clients of several servers. Each server tells how many of its
+ * clients it has sent that to.
+ */
+class ClusterAcks {
+  #done;
+  #timer;
+  #isSingle;
+  #responses = [];
+  /** How many servers there are, once that is known. */
+  #servers;
+  /** How many of them have told. */
+  #told = 0;
+  /** How many clients these have sent it to. */
+  #clients = 0;
+  #isOver = false;
+  #expired = () => {};
+
+  /**
+   * @param {{timeout?: number, expectSingleResponse?: boolean}} flags how many ms to wait, without a timeout
+   *   the wait is over at once; and whether there is one client
+   * @param {(error: Error | null, responses: unknown) => void} done called when it is over
+   */
+  constructor({ timeout, expectSingleResponse }, done) {
+    this.#done = done;
+    this.#isSingle = expectSingleResponse === true;
+    this.#timer = setTimeout(() => this.#expire(), timeout);
+  }
+
+  /**
+   * @param {() => void} expired called when the wait is over before all have answered
+   * @returns {void}
+   */
+  onExpire(expired) {
+    this.#expired = expired;
+  }
+
+  /**
+   * @param {number} servers how many servers there are
+   * @returns {void}
+   */
+  expects(servers) {
+    this.#servers = servers;
+    this.#check();
+  }
+
+  /**
+   * One more server has sent the broadcast.
+   *
+   * @param {number} clients to how many clients
+   * @returns {void}
+   */
+  sent(clients) {
+    this.#told += 1;
+    this.#clients += clients;
+    this.#check();
+  }
+
+  /**
+   * @param {unknown} response what a client acknowledged with
+   * @returns {void}
+   */
+  answered(response) {
+    if (!this.#isOver) {
+      this.#responses.push(response);
+      this.#check();
+    }
+  }
+
+  /**
+   * Ends the wait if all have answered.
+   *
+   * @returns {void}
+   */
+  #check() {
+    const isComplete =
+      this.#told === this.#servers && this.#responses.length === this.#clients && !this.#isOver;
+    if (isComplete) {
+      this.#isOver = true;
+      clearTimeout(this.#timer);
+      const done = this.#done;
+      done(null, this.#isSingle ? this.#responses[0] : this.#responses);
+    }
+  }
+
+  /**
+   * The wait is over, and not all have answered.
+   *
+   * @returns {void}
+   */
+  #expire() {
+    this.#isOver = true;
+    this.#expired();
+    const done = this.#done;
+    done(new AckTimeoutError(), this.#isSingle ? null : this.#responses);
+  }
+}
+
+module.exports = { withTimeout, BroadcastAcks, ClusterAcks };

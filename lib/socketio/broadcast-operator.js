@@ -5,7 +5,7 @@
  * a new operator, so an operator can be kept and used again.
  */
 
-const { BroadcastAcks } = require('./acks');
+const { BroadcastAcks, ClusterAcks } = require('./acks');
 const { checkedTimeout, eventName } = require('../events');
 
 class BroadcastOperator {
@@ -13,7 +13,8 @@ class BroadcastOperator {
    * @param {import('./namespace').Namespace} namespace where
    * @param {Set<unknown>} [rooms] in any of these rooms; none means the whole namespace
    * @param {Set<unknown>} [exceptRooms] in none of these rooms
-   * @param {{volatile?: boolean, timeout?: number, compress?: boolean, local?: boolean}} [flags] how
+   * @param {{volatile?: boolean, timeout?: number, compress?: boolean, local?: boolean,
+   *   expectSingleResponse?: boolean}} [flags] how
    */
   constructor(namespace, rooms = new Set(), exceptRooms = new Set(), flags = {}) {
     this.namespace = namespace;
@@ -90,7 +91,7 @@ class BroadcastOperator {
   }
 
   /**
-   * Only the sockets of this process; there are no others.
+   * Only the sockets of this server: without an adapter there are no others.
    *
    * @returns {BroadcastOperator} a new one
    */
@@ -133,6 +134,10 @@ class BroadcastOperator {
     const packet = [eventName(event), ...args];
     const done = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
     const { namespace, flags } = this;
+    if (namespace._custom !== undefined) {
+      this.#emitByAdapter(namespace._custom, packet, done);
+      return true;
+    }
     if (namespace._outgoingListeners > 0) {
       for (const socket of this.#sockets().filter((one) => !one._isMuted)) {
         socket._notifyOutgoing(packet);
@@ -190,12 +195,13 @@ class BroadcastOperator {
   }
 
   /**
-   * The sockets of the audience, pending ones among them.
+   * The sockets of the audience, pending ones among them; with an adapter also those of the other servers.
    *
-   * @returns {Promise<import('./socket').Socket[]>} the sockets
+   * @returns {Promise<(import('./socket').Socket | import('./adapters/remote-socket').RemoteSocket)[]>} the
+   *   sockets
    */
   async fetchSockets() {
-    return this.#sockets();
+    return this.namespace._custom?.fetchSockets(this) ?? this.#sockets();
   }
 
   /**
@@ -204,6 +210,10 @@ class BroadcastOperator {
    * @returns {Promise<Set<string>>} the ids
    */
   async allSockets() {
+    const { _custom: custom } = this.namespace;
+    if (custom !== undefined) {
+      return custom.allSockets(this);
+    }
     return new Set(this.#sockets().map((socket) => socket.id));
   }
 
@@ -214,6 +224,11 @@ class BroadcastOperator {
    * @returns {void}
    */
   socketsJoin(room) {
+    const { _custom: custom } = this.namespace;
+    if (custom !== undefined) {
+      custom.addSockets(this, roomsOf(room));
+      return;
+    }
     this.#sockets().forEach((socket) => socket.join(room));
   }
 
@@ -224,6 +239,11 @@ class BroadcastOperator {
    * @returns {void}
    */
   socketsLeave(room) {
+    const { _custom: custom } = this.namespace;
+    if (custom !== undefined) {
+      custom.delSockets(this, roomsOf(room));
+      return;
+    }
     for (const socket of this.#sockets()) {
       roomsOf(room).forEach((name) => socket.leave(name));
     }
@@ -236,7 +256,38 @@ class BroadcastOperator {
    * @returns {void}
    */
   disconnectSockets(close = false) {
+    const { _custom: custom } = this.namespace;
+    if (custom !== undefined) {
+      custom.disconnectSockets(this, close);
+      return;
+    }
     this.#sockets().forEach((socket) => socket.disconnect(close));
+  }
+
+  /**
+   * Broadcasts to a single socket of another server.
+   *
+   * @param {string} id its id
+   * @returns {BroadcastOperator} a new one
+   */
+  _toSocket(id) {
+    return new BroadcastOperator(this.namespace, new Set([id]), new Set(), {
+      expectSingleResponse: true,
+    });
+  }
+
+  /**
+   * @param {import('./adapters/custom').CustomAdapter} custom the adapter of the namespace
+   * @param {unknown[]} packet the event's name and arguments
+   * @param {Function} [done] called with the acknowledgements, if there are to be any
+   * @returns {void}
+   */
+  #emitByAdapter(custom, packet, done) {
+    if (done === undefined) {
+      custom.broadcast(this, packet);
+    } else {
+      custom.broadcastWithAck(this, packet, new ClusterAcks(this.flags, done));
+    }
   }
 
   /**

@@ -45,6 +45,7 @@ class Connection {
    * @param {import('./server')} owner.server the server
    * @param {import('../native/link').NativeLink} owner.link the native server, while it runs
    * @param {import('../http/front').HttpFront} owner.front where clients come
+   * @param {Map<string, import('./namespace').Namespace>} owner.namespaces by name
    * @param {string} sid the id of its Engine.IO session
    * @param {import('http').IncomingMessage} request what opened it, with its `_query`
    * @param {string} [address] the address at its other end: the client's, or a proxy's
@@ -111,6 +112,17 @@ class Connection {
       return [...this.#sockets.values()];
     }
     return this.#sockets === undefined ? [] : [this.#sockets];
+  }
+
+  /**
+   * @param {string} name a namespace
+   * @returns {import('./socket').Socket | undefined} its socket there
+   */
+  socketIn(name) {
+    if (this.#sockets instanceof Map) {
+      return this.#sockets.get(this.owner.namespaces.get(name));
+    }
+    return this.#sockets?.nsp.name === name ? this.#sockets : undefined;
   }
 
   /**
@@ -413,7 +425,7 @@ for (const method of [
 refuse(EngineSocket.prototype, { send: 'socket.send()', write: 'socket.send()' });
 
 /**
- * `socket.client`.
+ * `socket.client`: what several namespaces of one client share, and where adapters write to.
  */
 class Client {
   #connection;
@@ -439,6 +451,17 @@ class Client {
   /** @returns {import('http').IncomingMessage} what opened the connection */
   get request() {
     return this.#connection.httpRequest;
+  }
+
+  /**
+   * Sends what the encoder of the server has encoded to the client, for the adapter of a namespace.
+   *
+   * @param {[import('./adapters/encoder').EncodedPacket]} encoded what `encode()` gave
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @returns {void}
+   */
+  writeToEngine([packet], flags) {
+    this.#connection.socketIn(packet.nsp)?._deliver(packet, flags);
   }
 
   /** @returns {Map<string, import('./socket').Socket>} the client's sockets, by id */

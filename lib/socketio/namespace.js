@@ -5,10 +5,11 @@
  */
 
 const { EventEmitter } = require('events');
-const { AdapterView } = require('./adapter');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
-const { ReservedEventError, UnsupportedApiError } = require('../errors');
+const { BuiltInAdapter } = require('./adapters/built-in');
+const { CustomAdapter } = require('./adapters/custom');
+const { InvalidOptionError, ReservedEventError } = require('../errors');
 const { isOfEmitter, reserveEmitterEvents } = require('../events');
 const { Rooms } = require('./rooms');
 const { refuse } = require('./unsupported');
@@ -34,7 +35,9 @@ class Namespace extends EventEmitter {
   _outgoingListeners = 0;
   /** The last acknowledgement id that was used. */
   _lastAck = -1;
-  /** Its rooms, by their names. */
+  /** @type {CustomAdapter | undefined} the adapter that the application has set */
+  _custom;
+  /** Its rooms, by their names, while there is no such adapter. */
   _rooms = new Rooms();
   /** @type {import('./subscription-engine').SubscriptionEngine | undefined} delivers subscriptions */
   _subscriptionEngine;
@@ -44,13 +47,15 @@ class Namespace extends EventEmitter {
   _link;
   /** @type {Map<number, import('./socket').Socket>} those of all namespaces, by number */
   #live;
-  #adapter;
+  /** @type {BuiltInAdapter | undefined} made when it is asked for */
+  #builtIn;
+  #adapterClass;
 
   /**
    * @param {import('./namespaces').Namespaces} namespaces those of its server
    * @param {string} name its name, `/` or `/…`
    */
-  constructor({ server, link, sockets }, name) {
+  constructor({ server, link, sockets, adapterClass }, name) {
     super();
     this.server = server;
     this.name = name;
@@ -60,28 +65,89 @@ class Namespace extends EventEmitter {
     this.sockets = new Map();
     /** @type {Map<string, import('./socket').Socket>} those whose middleware is running */
     this._preConnectSockets = new Map();
+    this.#adapterClass = adapterClass;
+    this._initAdapter();
   }
 
   /**
-   * Which rooms there are, for reading.
+   * The adapter that the application has set; without one, which rooms there are, for reading.
    *
-   * @returns {AdapterView} `rooms` and `sids`
+   * @returns {object} `rooms` and `sids`, and what the adapter has besides
    */
   get adapter() {
-    this.#adapter ??= new AdapterView(this);
-    return this.#adapter;
+    if (this._custom !== undefined) {
+      return this._custom.instance;
+    }
+    this.#builtIn ??= new BuiltInAdapter(this);
+    return this.#builtIn;
   }
 
   /**
-   * An adapter cannot be set: Rust owns the rooms.
+   * Sets an adapter that was made for this namespace.
    *
-   * @throws {UnsupportedApiError} always
+   * @throws {InvalidOptionError} if it is none
    */
   set adapter(value) {
-    throw new UnsupportedApiError(
-      'setting an adapter',
-      'a Socket.IO server with that adapter, and pass it to start(io)',
-    );
+    if (typeof value?.broadcast !== 'function') {
+      throw new InvalidOptionError('adapter', value, 'an adapter with a method `broadcast`');
+    }
+    this.#use(new CustomAdapter(value, this));
+  }
+
+  /**
+   * Makes an adapter of the server's class, if it has one. The sockets that there are stay in their rooms.
+   *
+   * @returns {void}
+   */
+  _initAdapter() {
+    const AdapterClass = this.#adapterClass();
+    if (AdapterClass !== undefined) {
+      this.#use(new CustomAdapter(new AdapterClass(this), this));
+      this._custom.init();
+    }
+  }
+
+  /**
+   * Closes the adapter.
+   *
+   * @returns {Promise<void>} when it is closed
+   */
+  async _closeAdapter() {
+    await this._custom?.close();
+  }
+
+  /**
+   * @param {CustomAdapter} custom the adapter to use from now on
+   * @returns {void}
+   */
+  #use(custom) {
+    const sockets = [...this._preConnectSockets.values(), ...this.sockets.values()];
+    const rooms = sockets.map((socket) => socket._takeRooms());
+    this._custom = custom;
+    sockets.forEach((socket, i) => rooms[i].size > 0 && custom.join(socket, rooms[i]));
+  }
+
+  /**
+   * The next acknowledgement id, as adapters count it.
+   *
+   * @returns {number} the id
+   */
+  get _ids() {
+    return nextAck(this._lastAck);
+  }
+
+  set _ids(next) {
+    this._lastAck = next - 1;
+  }
+
+  /**
+   * Another server emits an event to this one.
+   *
+   * @param {unknown[]} packet the event's name and arguments
+   * @returns {void}
+   */
+  _onServerSideEmit(packet) {
+    super.emit(...packet);
   }
 
   /**
@@ -191,16 +257,21 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Emits an event to the other servers of a cluster; there are none.
+   * Emits an event to the other servers of a cluster; without an adapter there are none.
    *
    * @param {string} event its name
-   * @param {...unknown} args its arguments; a function as last one is called with `(null, [])`
+   * @param {...unknown} args its arguments; a function as last one is called with `(error, answers)` when all
+   *   have answered
    * @returns {boolean} true
    * @throws {ReservedEventError} if the name is an event of the namespace itself
    */
   serverSideEmit(event, ...args) {
     if (OWN_EVENTS.has(event)) {
       throw new ReservedEventError(event);
+    }
+    if (this._custom !== undefined) {
+      this._custom.serverSideEmit([event, ...args]);
+      return true;
     }
     const done = args.at(-1);
     if (typeof done === 'function') {
@@ -210,15 +281,22 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Emits an event to the other servers of a cluster and waits for them; there are none.
+   * Emits an event to the other servers of a cluster and waits for them; without an adapter there are none.
    *
    * @param {string} event its name
    * @param {...unknown} args its arguments
-   * @returns {Promise<unknown[]>} no answers
+   * @returns {Promise<unknown[]>} their answers; rejected, with `responses` so far, if one does not answer
    */
-  async serverSideEmitWithAck(event, ...args) {
-    this.serverSideEmit(event, ...args);
-    return [];
+  serverSideEmitWithAck(event, ...args) {
+    return new Promise((resolve, reject) => {
+      this.serverSideEmit(event, ...args, (error, responses) => {
+        if (error) {
+          reject(Object.assign(error, { responses }));
+        } else {
+          resolve(responses);
+        }
+      });
+    });
   }
 
   /**
@@ -297,10 +375,7 @@ class Namespace extends EventEmitter {
    *   subscriptions
    */
   _nextAck() {
-    this._lastAck += 1;
-    if (this._lastAck === ITEM_ACK_START) {
-      this._lastAck = ITEM_ACK_END;
-    }
+    this._lastAck = nextAck(this._lastAck);
     return this._lastAck;
   }
 
@@ -400,6 +475,14 @@ refuse(Namespace.prototype, {
   origins: 'the option `cors`',
   authorization: 'io.use((socket, next) => …)',
 });
+
+/**
+ * @param {number} last an acknowledgement id
+ * @returns {number} the one behind it, which is none of an item of a subscription
+ */
+function nextAck(last) {
+  return last + 1 === ITEM_ACK_START ? ITEM_ACK_END : last + 1;
+}
 
 /**
  * @param {Namespace} namespace a namespace

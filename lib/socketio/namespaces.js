@@ -12,6 +12,10 @@ const { guarded } = require('../events');
 class Namespaces {
   /** @type {Map<string, Namespace>} by name */
   byName = new Map();
+  /** @type {Function | undefined} the class of adapters that the application has chosen last */
+  #adapterClass;
+  /** Whether the adapters were closed with the server. */
+  #hasClosedAdapters = false;
   /** @type {Map<Function, ParentNamespace>} by the function that decides on a namespace's name */
   #parents = new Map();
   #options;
@@ -28,6 +32,8 @@ class Namespaces {
     this.link = link;
     this.sockets = sockets;
     this.#options = options;
+    /** @returns {Function | undefined} the class of adapters for new namespaces */
+    this.adapterClass = () => this.#adapterClass ?? options().adapter;
   }
 
   /**
@@ -39,7 +45,11 @@ class Namespaces {
     const { native } = this.link;
     for (const namespace of this.byName.values()) {
       namespace._index = native.namespace(namespace.name);
+      if (this.#hasClosedAdapters) {
+        namespace._initAdapter();
+      }
     }
+    this.#hasClosedAdapters = false;
     if (this.#parents.size > 0) {
       native.askForNamespaces();
     }
@@ -82,6 +92,30 @@ class Namespaces {
   }
 
   /**
+   * Gives every namespace an adapter of another class.
+   *
+   * @param {Function} adapterClass the class
+   * @returns {void}
+   */
+  useAdapters(adapterClass) {
+    this.#adapterClass = adapterClass;
+    for (const namespace of this.byName.values()) {
+      namespace._initAdapter();
+    }
+  }
+
+  /**
+   * Closes the adapters of all namespaces. Those of a server that is attached again are made anew.
+   *
+   * @returns {Promise<void>} when all are closed, or have failed to
+   */
+  async closeAdapters() {
+    this.#hasClosedAdapters = true;
+    const closing = [...this.byName.values()].map((namespace) => namespace._closeAdapter());
+    await Promise.allSettled(closing);
+  }
+
+  /**
    * Adds a namespace.
    *
    * @param {Namespace} namespace the namespace
@@ -109,6 +143,7 @@ class Namespaces {
     if (this.byName.get(namespace.name) === namespace) {
       this.byName.delete(namespace.name);
       this.link.native?.removeNamespace(namespace._index);
+      guardedClose(namespace);
     }
     return true;
   }
@@ -157,6 +192,16 @@ class Namespaces {
     };
     step(0);
   }
+}
+
+/**
+ * Closes the adapter of a namespace that is no more. Nobody waits for that: a failure becomes a warning.
+ *
+ * @param {Namespace} namespace the namespace
+ * @returns {void}
+ */
+function guardedClose(namespace) {
+  namespace._closeAdapter().catch((error) => guarded(() => process.emitWarning(error)));
 }
 
 module.exports = { Namespaces };

@@ -40,6 +40,7 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  * @property {boolean | number | string | string[] | import('./trust-proxy').Trust} [trustProxy=false]
  *   which proxies may name the client in `X-Forwarded-For`, as Express's setting "trust proxy"
  * @property {boolean | object | Function} [cors=false] options of the `cors` package
+ * @property {Function} [adapter] the class of the adapters that share rooms and broadcasts with other servers
  * @property {boolean} [allowEIO3=true] whether clients of Socket.IO 1 and 2 are let in
  * @property {boolean} [cleanupEmptyChildNamespaces=false] whether a namespace made on request goes
  *   with its last socket
@@ -55,6 +56,9 @@ const ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/i;
 const DELAY = { check: isDelay, needs: 'a whole number of milliseconds from 1 to 2147483647' };
 const SIZE = { check: isSize, needs: 'a whole number of bytes, 1 or more' };
 const BOOLEAN = { check: isBoolean, needs: 'true or false' };
+
+/** What the option `adapter` needs. */
+const ADAPTER = "a class of adapters, such as createAdapter() of '@socket.io/redis-adapter' gives";
 
 /**
  * What each option needs, and what it is without: `fallback` if it is undefined, or falsy where
@@ -103,6 +107,7 @@ const RULES = {
     check: isCors,
     needs: "true, or options of the 'cors' package such as { origin: 'https://example.com' }",
   },
+  adapter: { fallback: undefined, or: true, check: isFunction, needs: ADAPTER },
   trustProxy: {
     fallback: undefined,
     or: true,
@@ -132,7 +137,6 @@ const RULES = {
 
 /** Options of Socket.IO that the native server does not support, and what to do instead. */
 const UNSUPPORTED = {
-  adapter: 'Use a Socket.IO server with that adapter, and pass it to start(io).',
   connectionStateRecovery: 'Use a Socket.IO server, and pass it to start(io).',
   initialPacket: "Emit an event to each socket in io.on('connection').",
   origins: "Use the option 'cors', and 'allowRequest' to refuse connections.",
@@ -319,4 +323,4 @@ function completeCookie(value) {
   return { name: 'io', path: '/', httpOnly: true, sameSite: 'lax', ...given };
 }
 
-module.exports = { serverOptions };
+module.exports = { ADAPTER, serverOptions };

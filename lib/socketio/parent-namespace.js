@@ -42,6 +42,25 @@ class ParentNamespace extends Namespace {
   }
 
   /**
+   * Each child counts acknowledgements for itself.
+   *
+   * @throws {UnsupportedApiError} always
+   */
+  _nextAck() {
+    throw new UnsupportedApiError(
+      'broadcasts with acknowledgements to a parent namespace',
+      'io.of(name).timeout(ms).emit(…) of each child',
+    );
+  }
+
+  /**
+   * Parent namespaces have no adapter: each of their children has one.
+   *
+   * @returns {void}
+   */
+  _initAdapter() {}
+
+  /**
    * Parent namespaces have no sockets of their own to give.
    *
    * @throws {UnsupportedApiError} always
@@ -61,7 +80,7 @@ class ParentNamespace extends Namespace {
   }
 
   /**
-   * @param {object} whom for whom
+   * @param {import('./broadcast-operator').BroadcastOperator} whom for whom
    * @param {number | ''} ack the id clients are to acknowledge with, `''` for none
    * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @param {unknown[]} args the event's name and arguments
@@ -69,7 +88,11 @@ class ParentNamespace extends Namespace {
    */
   _broadcast(whom, ack, flags, args) {
     for (const child of this.children) {
-      child._broadcast(whom, ack, flags, args);
+      if (child._custom === undefined) {
+        child._broadcast(whom, ack, flags, args);
+      } else {
+        child._custom.broadcast(whom, args);
+      }
     }
   }
 }

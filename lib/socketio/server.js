@@ -14,17 +14,18 @@ const { BroadcastOperator, delegateOperators } = require('./broadcast-operator')
 const { Connection } = require('./connection');
 const { Engine, hasConnectionListeners } = require('./engine');
 const { EventHandlers } = require('./event-handlers');
-const { InvalidServerError, UnsupportedApiError } = require('../errors');
+const { InvalidOptionError, InvalidServerError, UnsupportedApiError } = require('../errors');
 const { isLeftOut } = require('../auth/gated-namespaces');
 const { refuse } = require('./unsupported');
 const { guarded } = require('../events');
 const { assembler, parseBatch, dispatch } = require('../native/event-batch');
 const { kindOf } = require('../host-kinds');
 const { MAX_DELAY } = require('../check-options');
+const { Encoder } = require('./adapters/encoder');
 const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
 const { Namespaces } = require('./namespaces');
-const { serverOptions } = require('./options');
+const { ADAPTER, serverOptions } = require('./options');
 const { CommandWriter } = require('../native/command-writer');
 
 const SERVE = Symbol.for('loopback-socket.serve');
@@ -69,6 +70,8 @@ class Server extends EventEmitter {
     const isOptions = options === undefined && isPlainObject(where);
     this.#given = (isOptions ? where : options) ?? {};
     this._options = serverOptions(this.#given);
+    /** Encodes what adapters broadcast; the name is that of Socket.IO. */
+    this.encoder = new Encoder(this._link);
     /** Engine.IO's part: middleware and events of all connections. */
     this.engine = new Engine(
       () => this._connections.size,
@@ -81,7 +84,6 @@ class Server extends EventEmitter {
       options: () => this._options,
       opened: (...opened) => this.#opened(...opened),
     });
-    this.#connectionOwner = { server: this, link: this._link, front: this._front };
     this.#namespaces = new Namespaces({
       server: this,
       link: this._link,
@@ -90,6 +92,12 @@ class Server extends EventEmitter {
     });
     /** Namespaces by name, as Socket.IO's own packages read them. */
     this._nsps = this.#namespaces.byName;
+    this.#connectionOwner = {
+      server: this,
+      link: this._link,
+      front: this._front,
+      namespaces: this._nsps,
+    };
     /** The default namespace. */
     this.sockets = this.of('/');
     if (where !== undefined && where !== null && !isOptions) {
@@ -207,6 +215,35 @@ class Server extends EventEmitter {
   }
 
   /**
+   * The options in force, as adapters read them.
+   *
+   * @returns {import('./options').ServerOptions} all of them
+   */
+  get opts() {
+    return this._options;
+  }
+
+  /**
+   * The class of the adapters that new namespaces get, or another one for all namespaces.
+   *
+   * @param {Function} [adapterClass] a class, or what `createAdapter()` of an adapter's package gives; each
+   *   namespace makes an adapter of it with `new`
+   * @returns {this | Function | undefined} the server; without an argument the class, `undefined` while rooms
+   *   are in Rust
+   * @throws {InvalidOptionError} if it is no class
+   */
+  adapter(adapterClass) {
+    if (adapterClass === undefined) {
+      return this.#namespaces.adapterClass();
+    }
+    if (typeof adapterClass !== 'function') {
+      throw new InvalidOptionError('adapter', adapterClass, ADAPTER);
+    }
+    this.#namespaces.useAdapters(adapterClass);
+    return this;
+  }
+
+  /**
    * Emits an event to every socket of the default namespace that has authenticated.
    *
    * @param {string} event its name
@@ -265,7 +302,8 @@ class Server extends EventEmitter {
     if (this._connections.size === 0) {
       this.#finish();
     }
-    const [error] = await Promise.all([httpClosed, connectionsEnded]);
+    const adaptersClosed = this.#namespaces.closeAdapters();
+    const [error] = await Promise.all([httpClosed, connectionsEnded, adaptersClosed]);
     this._front.detach();
     native.release();
     this._link.native = undefined;
@@ -397,9 +435,7 @@ for (const option of ['path', 'serveClient', 'connectTimeout']) {
   };
 }
 
-const HOSTED = 'a Socket.IO server with that adapter, and pass it to start(io)';
 refuse(Server.prototype, {
-  'adapter(value)': HOSTED,
   'attachApp(app)': 'attach(httpServer)',
   'bind(engine)': 'attach(httpServer)',
 });

@@ -94,7 +94,7 @@ class Socket extends EventEmitter {
     return this.nsp._link.commands;
   }
 
-  /** @returns {import('./adapter').AdapterView} the rooms of the namespace */
+  /** @returns {object} the adapter of the namespace */
   get adapter() {
     return this.nsp.adapter;
   }
@@ -184,7 +184,7 @@ class Socket extends EventEmitter {
    * @returns {Set<unknown>} a copy
    */
   get rooms() {
-    return new Set(this.#inRooms());
+    return new Set(this.nsp._custom?.roomsOf(this) ?? this.#inRooms());
   }
 
   /** @returns {boolean} the opposite of `connected` */
@@ -336,11 +336,16 @@ class Socket extends EventEmitter {
    *
    * @param {unknown} room the room, or an array of several; any value is a room
    * @param {(error: null) => void} [done] called when the socket is there, as in Socket.IO 2
-   * @returns {this} the socket
+   * @returns {this | Promise<void>} the socket; with an adapter that takes its time, a promise
    */
   join(room, done) {
     checkCallback(done);
     const isOver = this.#isEnding && !this.connected;
+    const { _custom: custom } = this.nsp;
+    if (custom !== undefined) {
+      const mayJoin = !isOver && this.nsp._isLive(this);
+      return this.#after(mayJoin ? custom.join(this, roomsOf(room)) : undefined, done);
+    }
     for (const name of isOver ? [] : roomsOf(room)) {
       if (!this._isIn(name) && this.nsp._isLive(this)) {
         this.#rooms ??= this.rooms;
@@ -365,10 +370,14 @@ class Socket extends EventEmitter {
    *
    * @param {unknown} room the room
    * @param {(error: null) => void} [done] called when the socket is out, as in Socket.IO 2
-   * @returns {this} the socket
+   * @returns {this | Promise<void>} the socket; with an adapter that takes its time, a promise
    */
   leave(room, done) {
     checkCallback(done);
+    const { _custom: custom } = this.nsp;
+    if (custom !== undefined) {
+      return this.#after(custom.leave(this, room), done);
+    }
     if (this._isIn(room)) {
       this.#rooms ??= this.rooms;
       this.#rooms.delete(room);
@@ -392,6 +401,10 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   leaveAll() {
+    if (this.nsp._custom !== undefined) {
+      this.nsp._custom.leaveAll(this);
+      return;
+    }
     for (const room of this.rooms) {
       this.leave(room);
     }
@@ -526,6 +539,11 @@ class Socket extends EventEmitter {
     this.connected = true;
     const output = this.#commands;
     output.accept(this._number);
+    const { _custom: custom } = this.nsp;
+    if (custom !== undefined) {
+      guarded(() => custom.join(this, [this.id]));
+      return;
+    }
     if (this.#rooms !== undefined) {
       for (const room of this.#rooms) {
         if (room !== this.id) {
@@ -588,6 +606,31 @@ class Socket extends EventEmitter {
       }
     }
     return false;
+  }
+
+  /**
+   * Calls the listeners for what is sent, for adapters.
+   *
+   * @param {{data: unknown[]}} packet the event
+   * @returns {void}
+   */
+  notifyOutgoingListeners({ data }) {
+    if (this.#anyOutgoingListeners !== undefined && !this._isMuted) {
+      this._notifyOutgoing(data);
+    }
+  }
+
+  /**
+   * Sends what an adapter broadcasts.
+   *
+   * @param {import('./adapters/encoder').EncodedPacket} packet the event
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @returns {void}
+   */
+  _deliver({ event, ack }, flags) {
+    if (event !== undefined && this.connected && !this._isMuted) {
+      this.#commands?.deliver(event, this.nsp._index, ack, flags, this._number);
+    }
   }
 
   /**
@@ -964,6 +1007,10 @@ class Socket extends EventEmitter {
    * @returns {boolean} whether the socket is in it
    */
   _isIn(room) {
+    const { _custom: custom } = this.nsp;
+    if (custom !== undefined) {
+      return custom.roomsOf(this).has(room);
+    }
     return this.#rooms === undefined ? this.connected && room === this.id : this.#rooms.has(room);
   }
 
@@ -982,6 +1029,10 @@ class Socket extends EventEmitter {
    */
   #leaveRooms(wasConnected) {
     const { adapter, nsp } = this;
+    if (nsp._custom !== undefined) {
+      guarded(() => nsp._custom.leaveAll(this));
+      return;
+    }
     const rooms = this.#rooms ?? (wasConnected ? [this.id] : []);
     this.#rooms = undefined;
     const hasListeners =
@@ -994,6 +1045,47 @@ class Socket extends EventEmitter {
         guarded(() => adapter._left(room, this.id));
       }
     }
+  }
+
+  /**
+   * Takes the socket out of its rooms, so that another adapter can put it back into them.
+   *
+   * @returns {Set<unknown>} the rooms
+   */
+  _takeRooms() {
+    const { rooms, nsp } = this;
+    if (nsp._custom === undefined) {
+      for (const room of rooms) {
+        if (room !== this.id) {
+          const number = nsp._rooms.leave(room);
+          if (this.connected) {
+            this.#commands.leave(this._number, number);
+          }
+        }
+      }
+      this.#rooms = undefined;
+    }
+    return rooms;
+  }
+
+  /**
+   * What `join()` and `leave()` give when an adapter has done its part.
+   *
+   * @param {unknown} result what the adapter returned
+   * @param {((error: unknown) => void) | null} [done] called when that is over
+   * @returns {this | Promise<void>} the promise of the adapter, if that takes its time
+   */
+  #after(result, done) {
+    if (typeof result?.then !== 'function') {
+      if (done) {
+        process.nextTick(done, null);
+      }
+      return this;
+    }
+    if (done) {
+      result.then(() => done(null), done);
+    }
+    return result;
   }
 
   /**

@@ -350,7 +350,9 @@ fn broadcast(
     let receivers = namespace
         .as_ref()
         .map_or_else(Vec::new, |namespace| namespace.audience(&audience));
-    if let Some(ack) = ack {
+    if let Some(ack) = ack
+        && !flags.unreported
+    {
         // Queued before the broadcast is sent, so that it comes before any acknowledgement.
         server.events.push(Event::BroadcastSent {
             namespace: broadcast.namespace,

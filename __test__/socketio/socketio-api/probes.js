@@ -5,6 +5,7 @@
 
 const { once } = require('node:events');
 const http = require('node:http');
+const { Adapter: InMemoryAdapter } = require('socket.io-adapter-2.5');
 const WebSocket = require('ws');
 const { heard, received } = require('../../support/context');
 
@@ -211,6 +212,20 @@ const Server = {
     io.connectTimeout(),
     new Server({ connectTimeout: 5 }).connectTimeout(),
   ],
+  'adapter(value)': async (context) => {
+    const { io } = context;
+    const chained = io.adapter(InMemoryAdapter) === io;
+    const peer = await context.connect();
+    peer.socket.join('room');
+    io.to('room').emit('one', 1);
+    const later = io.of('/later').adapter;
+    return [
+      chained,
+      io.adapter() === InMemoryAdapter,
+      [io.of('/').adapter, later].map((it) => it instanceof InMemoryAdapter),
+      await heard(peer),
+    ];
+  },
   'close(callback)': async (context) => {
     const { client, socket } = await context.connect();
     const ends = [received(client, 'disconnect'), wait(socket, 'disconnect')];
@@ -224,6 +239,14 @@ const Namespace = {
   ...namespaceOf(({ io }) => io.of('/room'), '/room'),
   name: ({ io }) => [io.of('/room').name, io.of('slashless').name, io.of('').name],
   server: ({ io }) => io.of('/room').server === io,
+  'adapter = value': async (context) => {
+    const namespace = context.io.of('/room');
+    const set = new InMemoryAdapter(namespace);
+    namespace.adapter = set;
+    const peer = await context.connect('/room');
+    namespace.emit('one', 1);
+    return [namespace.adapter === set, set.sids.has(peer.socket.id), await heard(peer)];
+  },
   sockets: async (context) => {
     context.io.of('/room');
     const { socket, client } = await context.connect('/room');

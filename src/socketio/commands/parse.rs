@@ -158,6 +158,7 @@ impl Broadcast<'_> {
 pub(super) struct Flags {
     pub(super) volatile: bool,
     pub(super) uncompressed: bool,
+    pub(super) unreported: bool,
 }
 
 /// A line of a batch.
@@ -411,6 +412,7 @@ impl<'a> Fields<'a> {
             match EmitFlag::of(letter) {
                 Some(EmitFlag::Volatile) => flags.volatile = true,
                 Some(EmitFlag::Uncompressed) => flags.uncompressed = true,
+                Some(EmitFlag::Unreported) => flags.unreported = true,
                 None => return Err(CommandError::Invalid("flags")),
             }
         }
@@ -493,6 +495,7 @@ mod tests {
         let flags = Flags {
             volatile: true,
             uncompressed: true,
+            unreported: false,
         };
         assert_eq!(
             read(&format!("e\t7\t\tvu\t{json}")),

@@ -1,16 +1,17 @@
 'use strict';
 
 /**
- * The rooms of a namespace, as Socket.IO's adapters show them. Rust owns the rooms; these maps are made
- * from what JavaScript knows of them, when the application reads them.
+ * What `namespace.adapter` is while the application has set no adapter: the rooms, as Socket.IO's adapters
+ * show them. Rust owns the rooms; these maps are made from what JavaScript knows of them, when the
+ * application reads them.
  */
 
 const { EventEmitter } = require('events');
-const { refuse } = require('./unsupported');
+const { refuse } = require('../unsupported');
 
-class AdapterView extends EventEmitter {
+class BuiltInAdapter extends EventEmitter {
   /**
-   * @param {import('./namespace').Namespace} nsp whose rooms
+   * @param {import('../namespace').Namespace} nsp whose rooms
    */
   constructor(nsp) {
     super();
@@ -101,7 +102,7 @@ class AdapterView extends EventEmitter {
 }
 
 const ROOMS = 'join(), leave() and emit() of sockets and namespaces';
-refuse(AdapterView.prototype, {
+refuse(BuiltInAdapter.prototype, {
   addAll: ROOMS,
   del: ROOMS,
   delAll: ROOMS,
@@ -118,4 +119,4 @@ refuse(AdapterView.prototype, {
   close: 'close() of the server',
 });
 
-module.exports = { AdapterView };
+module.exports = { BuiltInAdapter };

@@ -1,0 +1,234 @@
+'use strict';
+
+/**
+ * An adapter that the application has set, in one namespace: of Redis, PostgreSQL and the like, or its own.
+ *
+ * Its maps are the truth about rooms; Rust does not know them. Its base class finds the receivers of a
+ * broadcast in these maps, and writes one encoded packet to each of them, as it does on npm's servers;
+ * `CommandWriter.deliver()` makes one command of that. So every use that an adapter makes of its sockets
+ * meets the real ones.
+ *
+ * What must stay true: a muted socket gets nothing of a broadcast, and no acknowledgement is expected of it.
+ */
+
+const { guarded } = require('../../events');
+const { EVENT_PACKET } = require('./encoder');
+const { RemoteSocket } = require('./remote-socket');
+
+class CustomAdapter {
+  /**
+   * @param {object} instance the adapter, made for this namespace
+   * @param {import('../namespace').Namespace} nsp the namespace
+   */
+  constructor(instance, nsp) {
+    /** The adapter itself. */
+    this.instance = instance;
+    const { encoder } = nsp.server;
+    const { apply } = instance;
+    if (typeof apply === 'function') {
+      instance.apply = function applied(opts, callback) {
+        const isBroadcast = encoder.takeHasEncoded();
+        const visit = isBroadcast ? (socket) => socket._isMuted || callback(socket) : callback;
+        return Reflect.apply(apply, this, [opts, visit]);
+      };
+    }
+  }
+
+  /**
+   * Initializes the adapter.
+   *
+   * @returns {void}
+   */
+  init() {
+    const { instance } = this;
+    if (typeof instance.init === 'function') {
+      watched(() => instance.init());
+    }
+  }
+
+  /**
+   * Closes the adapter.
+   *
+   * @returns {Promise<void>} when it is closed
+   */
+  async close() {
+    const { instance } = this;
+    if (typeof instance.close === 'function') {
+      await instance.close();
+    }
+  }
+
+  /**
+   * A socket joins rooms.
+   *
+   * @param {import('../socket').Socket} socket the socket
+   * @param {Iterable<unknown>} rooms the rooms
+   * @returns {unknown} what the adapter returns: a promise if that takes time
+   */
+  join(socket, rooms) {
+    return this.instance.addAll(socket.id, new Set(rooms));
+  }
+
+  /**
+   * A socket leaves a room.
+   *
+   * @param {import('../socket').Socket} socket the socket
+   * @param {unknown} room the room
+   * @returns {unknown} what the adapter returns: a promise if that takes time
+   */
+  leave(socket, room) {
+    return this.instance.del(socket.id, room);
+  }
+
+  /**
+   * A socket leaves all its rooms.
+   *
+   * @param {import('../socket').Socket} socket the socket
+   * @returns {unknown} what the adapter returns: a promise if that takes time
+   */
+  leaveAll(socket) {
+    return this.instance.delAll(socket.id);
+  }
+
+  /**
+   * @param {import('../socket').Socket} socket a socket
+   * @returns {Set<unknown>} its rooms
+   */
+  roomsOf(socket) {
+    return this.instance.socketRooms(socket.id) ?? new Set();
+  }
+
+  /**
+   * Broadcasts an event to all servers.
+   *
+   * @param {Audience} audience for whom
+   * @param {unknown[]} data the event's name and arguments
+   * @returns {void}
+   */
+  broadcast(audience, data) {
+    watched(() => this.instance.broadcast({ type: EVENT_PACKET, data }, optionsOf(audience)));
+  }
+
+  /**
+   * Broadcasts an event that clients of all servers are to acknowledge.
+   *
+   * @param {Audience} audience for whom
+   * @param {unknown[]} data the event's name and arguments
+   * @param {import('../acks').ClusterAcks} acks what takes the acknowledgements
+   * @returns {void}
+   */
+  broadcastWithAck(audience, data, acks) {
+    const { instance } = this;
+    const packet = { type: EVENT_PACKET, data };
+    acks.onExpire(() => {
+      // The adapter gave it an id, if it has sent it to clients of this server.
+      if (packet.id !== undefined) {
+        instance.nsp.sockets.forEach((socket) => socket._awaitAck(packet.id, undefined));
+      }
+    });
+    const servers = instance.serverCount();
+    watched(() =>
+      instance.broadcastWithAck(
+        packet,
+        optionsOf(audience),
+        (count) => acks.sent(count),
+        (response) => acks.answered(response),
+      ),
+    );
+    watched(async () => acks.expects(audience.flags.local ? 1 : await servers));
+  }
+
+  /**
+   * @param {Audience} audience whom
+   * @returns {Promise<(import('../socket').Socket | RemoteSocket)[]>} the sockets of all servers
+   */
+  async fetchSockets(audience) {
+    const sockets = await this.instance.fetchSockets(optionsOf(audience));
+    return sockets.map((socket) =>
+      socket.server ? socket : new RemoteSocket(audience._toSocket(socket.id), socket),
+    );
+  }
+
+  /**
+   * @param {Audience} audience in which rooms
+   * @returns {Promise<Set<string>>} the ids of the sockets of all servers
+   */
+  async allSockets({ rooms }) {
+    return this.instance.sockets(rooms);
+  }
+
+  /**
+   * @param {Audience} audience whose sockets join rooms, on all servers
+   * @param {unknown[]} rooms the rooms
+   * @returns {void}
+   */
+  addSockets(audience, rooms) {
+    watched(() => this.instance.addSockets(optionsOf(audience), rooms));
+  }
+
+  /**
+   * @param {Audience} audience whose sockets leave rooms, on all servers
+   * @param {unknown[]} rooms the rooms
+   * @returns {void}
+   */
+  delSockets(audience, rooms) {
+    watched(() => this.instance.delSockets(optionsOf(audience), rooms));
+  }
+
+  /**
+   * @param {Audience} audience whose sockets are disconnected, on all servers
+   * @param {boolean} close whether to end their connections too
+   * @returns {void}
+   */
+  disconnectSockets(audience, close) {
+    watched(() => this.instance.disconnectSockets(optionsOf(audience), close));
+  }
+
+  /**
+   * Emits an event to the other servers.
+   *
+   * @param {unknown[]} packet the event's name and arguments; a function as last one takes the answers
+   * @returns {void}
+   */
+  serverSideEmit(packet) {
+    watched(() => this.instance.serverSideEmit(packet));
+  }
+}
+
+/**
+ * For whom an operation is.
+ *
+ * @typedef {import('../broadcast-operator').BroadcastOperator} Audience
+ */
+
+/**
+ * @param {Audience} audience for whom an operation is
+ * @returns {{rooms: Set<unknown>, except: Set<unknown>, flags: object}} the same as adapters take it
+ */
+function optionsOf({ rooms, exceptRooms, flags }) {
+  return { rooms, except: exceptRooms, flags };
+}
+
+/**
+ * Runs an operation of an adapter. What it throws at once is the caller's; what it fails with later, in
+ * sending to other servers for example, nobody waits for: that becomes a warning.
+ *
+ * @param {() => unknown} run runs it
+ * @returns {void}
+ */
+function watched(run) {
+  const running = run();
+  if (typeof running?.then === 'function') {
+    running.then(undefined, (error) => guarded(() => process.emitWarning(warningOf(error))));
+  }
+}
+
+/**
+ * @param {unknown} error what an adapter failed with
+ * @returns {Error | string} what to warn with
+ */
+function warningOf(error) {
+  return error instanceof Error ? error : String(error);
+}
+
+module.exports = { CustomAdapter };

@@ -1,0 +1,86 @@
+'use strict';
+
+/**
+ * What adapters know as `namespace.server.encoder`. The base classes of adapters encode a packet once, and
+ * then write the result to each socket that is to get it, by `socket.client.writeToEngine()`. Here the
+ * result carries what one command for all of them needs.
+ */
+
+const { InvalidPacketError, UnsupportedApiError } = require('../../errors');
+
+/** The types of packets that carry an event (Socket.IO protocol 5, "Packet types"). */
+const EVENT_PACKET = 2;
+const BINARY_EVENT_PACKET = 5;
+
+/**
+ * What `encode()` gives: an event, for the sockets of one namespace.
+ */
+class EncodedPacket {
+  /**
+   * @param {string} nsp the name of the namespace
+   * @param {number | ''} ack the id that clients are to acknowledge with, `''` for none
+   * @param {import('../../native/command-writer').EncodedEvent | undefined} event the event; `undefined` if
+   *   there is nobody to send it to
+   */
+  constructor(nsp, ack, event) {
+    this.nsp = nsp;
+    this.ack = ack;
+    this.event = event;
+  }
+}
+
+class Encoder {
+  #link;
+  /** Whether a packet was encoded last, in this turn of the event loop's queue of microtasks. */
+  #hasEncoded = false;
+  #forget = () => {
+    this.#hasEncoded = false;
+  };
+
+  /**
+   * @param {import('../../native/link').NativeLink} link the native server, while it runs
+   */
+  constructor(link) {
+    this.#link = link;
+  }
+
+  /**
+   * Encodes a packet.
+   *
+   * @param {{type: number, nsp: string, data: unknown[], id?: number}} packet an event
+   * @returns {[EncodedPacket]} to pass on to `writeToEngine()` of clients
+   * @throws {UnsupportedApiError} if it is no event
+   * @throws {import('../../errors').UnsendableValueError} if an argument of the event cannot be sent
+   */
+  encode({ type, nsp, data, id }) {
+    if (type !== EVENT_PACKET && type !== BINARY_EVENT_PACKET) {
+      throw new UnsupportedApiError('encoder.encode(packet) for other packets', 'events');
+    }
+    let event;
+    if (Array.isArray(data) && data.length > 0) {
+      event = this.#link.commands?.encode(data);
+    } else {
+      // It comes from another node, or from an emitter: an exception would end up in the adapter's client.
+      process.emitWarning(new InvalidPacketError(nsp));
+    }
+    if (!this.#hasEncoded) {
+      this.#hasEncoded = true;
+      queueMicrotask(this.#forget);
+    }
+    return [new EncodedPacket(nsp, id ?? '', event)];
+  }
+
+  /**
+   * Whether a packet has just been encoded. The base classes of adapters encode a packet directly before they
+   * look for its receivers, and for nothing else.
+   *
+   * @returns {boolean} whether it has; false when asked again
+   */
+  takeHasEncoded() {
+    const hasEncoded = this.#hasEncoded;
+    this.#hasEncoded = false;
+    return hasEncoded;
+  }
+}
+
+module.exports = { EVENT_PACKET, EncodedPacket, Encoder };
