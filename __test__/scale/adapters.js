@@ -56,6 +56,13 @@ async function redisClient(url) {
   const { createClient } = require('redis');
   const client = createClient({ url });
   client.on('error', () => {});
+  // The adapter leaves the promises of what it publishes alone, and those in flight fail with the connection.
+  const { publish } = client;
+  client.publish = function published(...args) {
+    const done = publish.apply(this, args);
+    done.catch(() => {});
+    return done;
+  };
   await client.connect();
   return client;
 }
@@ -96,6 +103,8 @@ function postgresPool(url) {
   const { Pool } = require('pg');
   const pool = new Pool({ connectionString: url, max: 2 });
   pool.on('error', () => {});
+  // The connection that the adapter listens on has no listener of its own.
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 

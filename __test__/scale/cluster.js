@@ -282,6 +282,7 @@ class Cluster {
    * @param {string} config.adapter a key of `ADAPTERS`; without, nodes know nothing of each other
    * @param {string} [config.url] of the service that the adapter needs
    * @param {boolean} [config.authentication] whether a LoopbackSocket is started on each node
+   * @param {string} [config.program] a module that each node runs with its server, for the operation `program`
    * @param {object} [config.adapterOptions]
    * @param {object} [config.serverOptions]
    */
@@ -308,9 +309,11 @@ class Cluster {
 
   /**
    * @param {'npm' | 'native'} kind
+   * @param {object} [overrides]
+   * @param {string} [overrides.url] of the service, if this node reaches it another way
    * @returns {Promise<Node>} a node more, which listens; the others may not know of it yet, see `ready`
    */
-  async add(kind) {
+  async add(kind, { url = this.#config.url } = {}) {
     const name = `node ${++this.#started} (${kind})`;
     const child =
       this.#config.adapter === 'cluster'
@@ -320,7 +323,7 @@ class Cluster {
     this.nodes.push(node);
     node.ended.then(() => (this.nodes = this.nodes.filter((other) => other !== node)));
     await Promise.race([once(node, 'ready'), node.ended]);
-    ({ port: node.port } = await node.call('start', { ...this.#config, name, kind }));
+    ({ port: node.port } = await node.call('start', { ...this.#config, url, name, kind }));
     return node;
   }
 

@@ -18,6 +18,8 @@ const pending = new Set();
 
 let io;
 let name;
+/** What the program of the test gives, if the node was started with one. */
+let program;
 
 /**
  * @param {string} event
@@ -194,11 +196,15 @@ const OPERATIONS = {
     }
     io.of(DYNAMIC).on('connection', serve);
     if (authentication) authenticating(io);
+    if (config.program) program = require(config.program)({ io, name });
     // The port 0 of two workers of Node's `cluster` would be the same port.
     httpServer.listen({ port: 0, host: '127.0.0.1', exclusive: true });
     await once(httpServer, 'listening');
     return { port: httpServer.address().port };
   },
+
+  /** Calls a function of the program that the node was started with. */
+  program: (method, ...args) => program[method](...args),
 
   /**
    * @param {object[]} chains run one after the other in the same tick

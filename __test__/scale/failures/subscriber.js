@@ -1,0 +1,124 @@
+'use strict';
+
+/**
+ * A client as applications have them: it connects through a load balancer, joins its room again whenever it has
+ * connected again, and notes which of the numbered broadcasts it received.
+ */
+
+const { EventEmitter, once } = require('node:events');
+const { io } = require('socket.io-client');
+
+/** Milliseconds that a client waits for the answer to a call. */
+const CALL_TIMEOUT = 5000;
+
+class Subscriber extends EventEmitter {
+  /** @type {Map<string, Set<number>>} the numbers received, by the node that sent them */
+  received = new Map();
+  /** Broadcasts received twice. */
+  duplicates = 0;
+  /** Broadcasts that came after a later one of the same node. */
+  overtaken = 0;
+  /** Connections that ended. */
+  disconnections = 0;
+  /** Whether it is connected and in its room. */
+  isReady = false;
+  /** The node it is connected to. */
+  node;
+  #last = new Map();
+
+  /**
+   * @param {number} port of the load balancer
+   * @param {boolean} authentication whether nodes have a LoopbackSocket
+   */
+  constructor(port, authentication) {
+    super();
+    this.setMaxListeners(0);
+    this.socket = io(`http://127.0.0.1:${port}`, {
+      forceNew: true,
+      transports: ['websocket'],
+      reconnectionDelay: 50,
+      reconnectionDelayMax: 500,
+    });
+    this.socket.on('connect', () => {
+      if (authentication) this.socket.emit('authentication', { token: 'valid' });
+      else this.#join();
+    });
+    this.socket.on('authenticated', () => this.#join());
+    this.socket.on('disconnect', () => {
+      this.isReady = false;
+      this.disconnections++;
+    });
+    this.socket.on('poll', (done) => done(this.node));
+    this.socket.on('news', (from, number) => this.#note(from, number));
+    this.socket.on('local', (...args) => this.emit('local', ...args));
+  }
+
+  /** Enters its room. */
+  #join() {
+    const { id } = this.socket;
+    this.socket.emit('join', 'news', (node) => {
+      if (id !== this.socket.id) return;
+      this.node = node;
+      this.isReady = true;
+      this.emit('ready');
+    });
+  }
+
+  /**
+   * @param {string} from a node
+   * @param {number} number
+   */
+  #note(from, number) {
+    let numbers = this.received.get(from);
+    if (!numbers) this.received.set(from, (numbers = new Set()));
+    if (numbers.has(number)) this.duplicates++;
+    if (number < (this.#last.get(from) ?? -1)) this.overtaken++;
+    this.#last.set(from, number);
+    numbers.add(number);
+    this.emit('change');
+  }
+
+  /**
+   * @param {string} from a node
+   * @param {number} begin
+   * @param {number} end
+   * @returns {number[]} the numbers from `begin` up to `end` that it did not receive
+   */
+  missing(from, begin, end) {
+    const numbers = this.received.get(from) ?? new Set();
+    const missing = [];
+    for (let number = begin; number < end; number++) {
+      if (!numbers.has(number)) missing.push(number);
+    }
+    return missing;
+  }
+
+  /**
+   * @param {(subscriber: Subscriber) => boolean} isReached
+   * @param {string} event that may change it
+   * @param {AbortSignal} signal
+   * @returns {Promise<void>}
+   */
+  async until(isReached, event, signal) {
+    while (!isReached(this)) await once(this, event, { signal });
+  }
+
+  /**
+   * @param {boolean} authentication
+   * @returns {Promise<void>} rejects when a call is not answered as it should be
+   */
+  async call(authentication) {
+    const args = { text: 'called' };
+    const event = authentication ? 'echo' : 'question';
+    const answer = await this.socket.timeout(CALL_TIMEOUT).emitWithAck(event, args);
+    const result = authentication ? answer.result : answer;
+    if (result?.text !== args.text) throw new Error(`Answered with ${JSON.stringify(answer)}`);
+  }
+
+  /** Ends it. */
+  close() {
+    this.socket.disconnect();
+  }
+}
+
+module.exports = { Subscriber };
