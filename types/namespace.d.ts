@@ -236,11 +236,12 @@ export interface NamespaceCalls<
   /** Returns the sockets, including those that have not authenticated. */
   fetchSockets(): Promise<Array<Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>>;
   /**
-   * Passes the ids of the sockets to the callback.
+   * Passes the ids of the sockets to the callback; with an adapter those of all nodes, or an error if one of
+   * them does not answer.
    *
    * @deprecated Of Socket.IO 2. Use `fetchSockets()`.
    */
-  clients(callback: (err: null, ids: SocketId[]) => void): this;
+  clients(callback: (err: Error | null, ids: SocketId[]) => void): this;
   /**
    * @deprecated Of Socket.IO before 1. Use the options of `new Server()`.
    * @throws {@link UnsupportedApiError} always

@@ -5,7 +5,7 @@
  * a new operator, so an operator can be kept and used again.
  */
 
-const { BroadcastAcks, ClusterAcks } = require('./acks');
+const { BroadcastAcks } = require('./acks');
 const { checkedTimeout, eventName } = require('../events');
 
 class BroadcastOperator {
@@ -286,7 +286,7 @@ class BroadcastOperator {
     if (done === undefined) {
       custom.broadcast(this, packet);
     } else {
-      custom.broadcastWithAck(this, packet, new ClusterAcks(this.flags, done));
+      custom.broadcastWithAck(this, packet, done);
     }
   }
 

@@ -456,11 +456,13 @@ class Client {
   /**
    * Sends what the encoder of the server has encoded to the client, for the adapter of a namespace.
    *
-   * @param {[import('./adapters/encoder').EncodedPacket]} encoded what `encode()` gave
+   * @param {import('./adapters/encoder').EncodedPacket
+   *   | [import('./adapters/encoder').EncodedPacket]} encoded what `encode()` gave, or what is in that
    * @param {{volatile?: boolean, compress?: boolean}} flags how
    * @returns {void}
    */
-  writeToEngine([packet], flags) {
+  writeToEngine(encoded, flags) {
+    const packet = Array.isArray(encoded) ? encoded[0] : encoded;
     this.#connection.socketIn(packet.nsp)?._deliver(packet, flags);
   }
 

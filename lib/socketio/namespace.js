@@ -8,7 +8,8 @@ const { EventEmitter } = require('events');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
 const { BuiltInAdapter } = require('./adapters/built-in');
-const { CustomAdapter } = require('./adapters/custom');
+const { customAdapterOf } = require('./adapters/version-1');
+const { connectedOf } = require('./connected');
 const { InvalidOptionError, ReservedEventError } = require('../errors');
 const { isOfEmitter, reserveEmitterEvents } = require('../events');
 const { Rooms } = require('./rooms');
@@ -35,7 +36,7 @@ class Namespace extends EventEmitter {
   _outgoingListeners = 0;
   /** The last acknowledgement id that was used. */
   _lastAck = -1;
-  /** @type {CustomAdapter | undefined} the adapter that the application has set */
+  /** @type {import('./adapters/custom').CustomAdapter | undefined} the adapter that the application has set */
   _custom;
   /** Its rooms, by their names, while there is no such adapter. */
   _rooms = new Rooms();
@@ -50,6 +51,7 @@ class Namespace extends EventEmitter {
   /** @type {BuiltInAdapter | undefined} made when it is asked for */
   #builtIn;
   #adapterClass;
+  #connected;
 
   /**
    * @param {import('./namespaces').Namespaces} namespaces those of its server
@@ -91,7 +93,7 @@ class Namespace extends EventEmitter {
     if (typeof value?.broadcast !== 'function') {
       throw new InvalidOptionError('adapter', value, 'an adapter with a method `broadcast`');
     }
-    this.#use(new CustomAdapter(value, this));
+    this.#use(customAdapterOf(value, this));
   }
 
   /**
@@ -102,7 +104,7 @@ class Namespace extends EventEmitter {
   _initAdapter() {
     const AdapterClass = this.#adapterClass();
     if (AdapterClass !== undefined) {
-      this.#use(new CustomAdapter(new AdapterClass(this), this));
+      this.#use(customAdapterOf(new AdapterClass(this), this));
       this._custom.init();
     }
   }
@@ -117,7 +119,7 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * @param {CustomAdapter} custom the adapter to use from now on
+   * @param {import('./adapters/custom').CustomAdapter} custom the adapter to use from now on
    * @returns {void}
    */
   #use(custom) {
@@ -153,20 +155,28 @@ class Namespace extends EventEmitter {
   /**
    * The connected sockets by id, as Socket.IO 2 has them.
    *
-   * @returns {Record<string, import('./socket').Socket>} a copy
+   * @returns {Record<string, import('./socket').Socket>} to read; it shows those that there are at the moment
    */
   get connected() {
-    return Object.fromEntries(this.sockets);
+    this.#connected ??= connectedOf(this.sockets);
+    return this.#connected;
   }
 
   /**
-   * Calls back with the ids of the sockets, as Socket.IO 2 does.
+   * Calls back with the ids of the sockets, as Socket.IO 2 does; with an adapter those of all servers.
    *
-   * @param {(error: null, ids: string[]) => void} callback called in a later tick
+   * @param {(error: unknown, ids?: string[]) => void} callback called in a later tick
    * @returns {this} the namespace
    */
   clients(callback) {
-    process.nextTick(callback, null, [...this.sockets.keys()]);
+    if (this._custom === undefined) {
+      process.nextTick(callback, null, [...this.sockets.keys()]);
+    } else {
+      this._custom.allSockets(new BroadcastOperator(this)).then(
+        (ids) => process.nextTick(callback, null, [...ids]),
+        (error) => process.nextTick(callback, error),
+      );
+    }
     return this;
   }
 

@@ -343,8 +343,8 @@ class Socket extends EventEmitter {
     const isOver = this.#isEnding && !this.connected;
     const { _custom: custom } = this.nsp;
     if (custom !== undefined) {
-      const mayJoin = !isOver && this.nsp._isLive(this);
-      return this.#after(mayJoin ? custom.join(this, roomsOf(room)) : undefined, done);
+      const rooms = !isOver && this.nsp._isLive(this) ? roomsOf(room) : [];
+      return custom.join(this, rooms, done) ?? this;
     }
     for (const name of isOver ? [] : roomsOf(room)) {
       if (!this._isIn(name) && this.nsp._isLive(this)) {
@@ -376,7 +376,7 @@ class Socket extends EventEmitter {
     checkCallback(done);
     const { _custom: custom } = this.nsp;
     if (custom !== undefined) {
-      return this.#after(custom.leave(this, room), done);
+      return custom.leave(this, room, done) ?? this;
     }
     if (this._isIn(room)) {
       this.#rooms ??= this.rooms;
@@ -539,6 +539,13 @@ class Socket extends EventEmitter {
     this.connected = true;
     const output = this.#commands;
     output.accept(this._number);
+    if (this.#early !== undefined) {
+      const early = this.#early;
+      this.#early = undefined;
+      for (const [ack, flags, packet] of early) {
+        guarded(() => output.emit(this._number, ack, flags, packet));
+      }
+    }
     const { _custom: custom } = this.nsp;
     if (custom !== undefined) {
       guarded(() => custom.join(this, [this.id]));
@@ -554,13 +561,6 @@ class Socket extends EventEmitter {
     }
     if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
       guarded(() => this.adapter._joined(this.id, this.id));
-    }
-    if (this.#early !== undefined) {
-      const early = this.#early;
-      this.#early = undefined;
-      for (const [ack, flags, packet] of early) {
-        guarded(() => output.emit(this._number, ack, flags, packet));
-      }
     }
   }
 
@@ -618,6 +618,21 @@ class Socket extends EventEmitter {
     if (this.#anyOutgoingListeners !== undefined && !this._isMuted) {
       this._notifyOutgoing(data);
     }
+  }
+
+  /**
+   * Sends a packet to the client, for adapters that are based on `socket.io-adapter` 1 or 2.2.
+   *
+   * @param {object | import('./adapters/encoder').EncodedPacket[]} packet an event, or what the encoder of
+   *   the server has made of it
+   * @param {{volatile?: boolean, compress?: boolean, preEncoded?: boolean}} [options] how
+   * @returns {void}
+   */
+  packet(packet, options = {}) {
+    const [encoded] = options.preEncoded
+      ? packet
+      : this.server.encoder.encode({ ...packet, nsp: this.nsp.name });
+    this._deliver(encoded, options);
   }
 
   /**
@@ -1066,26 +1081,6 @@ class Socket extends EventEmitter {
       this.#rooms = undefined;
     }
     return rooms;
-  }
-
-  /**
-   * What `join()` and `leave()` give when an adapter has done its part.
-   *
-   * @param {unknown} result what the adapter returned
-   * @param {((error: unknown) => void) | null} [done] called when that is over
-   * @returns {this | Promise<void>} the promise of the adapter, if that takes its time
-   */
-  #after(result, done) {
-    if (typeof result?.then !== 'function') {
-      if (done) {
-        process.nextTick(done, null);
-      }
-      return this;
-    }
-    if (done) {
-      result.then(() => done(null), done);
-    }
-    return result;
   }
 
   /**

@@ -11,9 +11,14 @@
  * What must stay true: a muted socket gets nothing of a broadcast, and no acknowledgement is expected of it.
  */
 
+const { ClusterAcks } = require('../acks');
+const { UnsupportedApiError } = require('../../errors');
 const { guarded } = require('../../events');
 const { EVENT_PACKET } = require('./encoder');
 const { RemoteSocket } = require('./remote-socket');
+
+/** The methods of adapters that look for sockets, pending ones too, and broadcast nothing. */
+const MANAGEMENT = ['sockets', 'fetchSockets', 'addSockets', 'delSockets', 'disconnectSockets'];
 
 class CustomAdapter {
   /**
@@ -31,6 +36,16 @@ class CustomAdapter {
         const visit = isBroadcast ? (socket) => socket._isMuted || callback(socket) : callback;
         return Reflect.apply(apply, this, [opts, visit]);
       };
+    }
+    for (const name of MANAGEMENT) {
+      const method = instance[name];
+      if (typeof method === 'function') {
+        instance[name] = function managed(...args) {
+          // The packet that was encoded last was for something else.
+          encoder.takeHasEncoded();
+          return Reflect.apply(method, this, args);
+        };
+      }
     }
   }
 
@@ -63,10 +78,11 @@ class CustomAdapter {
    *
    * @param {import('../socket').Socket} socket the socket
    * @param {Iterable<unknown>} rooms the rooms
-   * @returns {unknown} what the adapter returns: a promise if that takes time
+   * @param {((error: unknown) => void) | null} [done] called when it is there
+   * @returns {Promise<unknown> | undefined} what the adapter returns, if that takes time
    */
-  join(socket, rooms) {
-    return this.instance.addAll(socket.id, new Set(rooms));
+  join(socket, rooms, done) {
+    return after(this.instance.addAll(socket.id, new Set(rooms)), done);
   }
 
   /**
@@ -74,20 +90,21 @@ class CustomAdapter {
    *
    * @param {import('../socket').Socket} socket the socket
    * @param {unknown} room the room
-   * @returns {unknown} what the adapter returns: a promise if that takes time
+   * @param {((error: unknown) => void) | null} [done] called when it is out
+   * @returns {Promise<unknown> | undefined} what the adapter returns, if that takes time
    */
-  leave(socket, room) {
-    return this.instance.del(socket.id, room);
+  leave(socket, room, done) {
+    return after(this.instance.del(socket.id, room), done);
   }
 
   /**
    * A socket leaves all its rooms.
    *
    * @param {import('../socket').Socket} socket the socket
-   * @returns {unknown} what the adapter returns: a promise if that takes time
+   * @returns {void}
    */
   leaveAll(socket) {
-    return this.instance.delAll(socket.id);
+    watched(() => this.instance.delAll(socket.id));
   }
 
   /**
@@ -114,11 +131,20 @@ class CustomAdapter {
    *
    * @param {Audience} audience for whom
    * @param {unknown[]} data the event's name and arguments
-   * @param {import('../acks').ClusterAcks} acks what takes the acknowledgements
+   * @param {(error: Error | null, responses: unknown) => void} done called when all have answered, or when
+   *   the time is over
    * @returns {void}
+   * @throws {UnsupportedApiError} if the adapter cannot do that: its base class is older than 2.4
    */
-  broadcastWithAck(audience, data, acks) {
+  broadcastWithAck(audience, data, done) {
     const { instance } = this;
+    if (typeof instance.broadcastWithAck !== 'function') {
+      throw new UnsupportedApiError(
+        'acknowledgements of broadcasts with this adapter',
+        'an adapter that is based on socket.io-adapter 2.4 or later',
+      );
+    }
+    const acks = new ClusterAcks(audience.flags, done);
     const packet = { type: EVENT_PACKET, data };
     acks.onExpire(() => {
       // The adapter gave it an id, if it has sent it to clients of this server.
@@ -210,6 +236,26 @@ function optionsOf({ rooms, exceptRooms, flags }) {
 }
 
 /**
+ * What a socket's `join()` and `leave()` give of an adapter's.
+ *
+ * @param {unknown} result what the adapter returned
+ * @param {((error: unknown) => void) | null} [done] called when that is over
+ * @returns {Promise<unknown> | undefined} the result, if that takes time
+ */
+function after(result, done) {
+  if (typeof result?.then !== 'function') {
+    if (done) {
+      process.nextTick(done, null);
+    }
+    return undefined;
+  }
+  if (done) {
+    result.then(() => done(null), done);
+  }
+  return result;
+}
+
+/**
  * Runs an operation of an adapter. What it throws at once is the caller's; what it fails with later, in
  * sending to other servers for example, nobody waits for: that becomes a warning.
  *
@@ -231,4 +277,4 @@ function warningOf(error) {
   return error instanceof Error ? error : String(error);
 }
 
-module.exports = { CustomAdapter };
+module.exports = { CustomAdapter, optionsOf };

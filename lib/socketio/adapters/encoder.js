@@ -48,11 +48,12 @@ class Encoder {
    * Encodes a packet.
    *
    * @param {{type: number, nsp: string, data: unknown[], id?: number}} packet an event
+   * @param {(encoded: [EncodedPacket]) => void} [callback] called at once with the same, as in Socket.IO 2
    * @returns {[EncodedPacket]} to pass on to `writeToEngine()` of clients
    * @throws {UnsupportedApiError} if it is no event
    * @throws {import('../../errors').UnsendableValueError} if an argument of the event cannot be sent
    */
-  encode({ type, nsp, data, id }) {
+  encode({ type, nsp, data, id }, callback) {
     if (type !== EVENT_PACKET && type !== BINARY_EVENT_PACKET) {
       throw new UnsupportedApiError('encoder.encode(packet) for other packets', 'events');
     }
@@ -67,7 +68,9 @@ class Encoder {
       this.#hasEncoded = true;
       queueMicrotask(this.#forget);
     }
-    return [new EncodedPacket(nsp, id ?? '', event)];
+    const encoded = [new EncodedPacket(nsp, id ?? '', event)];
+    callback?.(encoded);
+    return encoded;
   }
 
   /**
@@ -83,4 +86,4 @@ class Encoder {
   }
 }
 
-module.exports = { EVENT_PACKET, EncodedPacket, Encoder };
+module.exports = { BINARY_EVENT_PACKET, EVENT_PACKET, EncodedPacket, Encoder };
