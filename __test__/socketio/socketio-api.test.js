@@ -318,8 +318,13 @@ describe('the API of Socket.IO 2', () => {
       assert.deepEqual(await again, [2]);
     },
     'io.sockets.connected': ({ io, socket }) => {
-      assert.equal(io.sockets.connected[socket.id], socket);
+      const { connected } = io.sockets;
+      assert.equal(connected[socket.id], socket);
+      delete connected[socket.id];
+      connected[socket.id] = undefined;
+      assert.equal(connected[socket.id], socket);
     },
+    'io.eio': ({ io }) => assert.equal(io.eio, io.engine),
     'io.sockets.clients(callback)': async ({ io, socket }) => {
       const answer = new Promise((resolve) => io.sockets.clients((...args) => resolve(args)));
       assert.deepEqual(await answer, [null, [socket.id]]);

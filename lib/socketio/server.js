@@ -215,6 +215,15 @@ class Server extends EventEmitter {
   }
 
   /**
+   * The same as `engine`, by the name that code for older versions of Socket.IO knows.
+   *
+   * @returns {Engine} the engine
+   */
+  get eio() {
+    return this.engine;
+  }
+
+  /**
    * The options in force, as adapters read them.
    *
    * @returns {import('./options').ServerOptions} all of them
