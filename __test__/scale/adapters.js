@@ -103,8 +103,17 @@ function postgresPool(url) {
   const { Pool } = require('pg');
   const pool = new Pool({ connectionString: url, max: 2 });
   pool.on('error', () => {});
-  // The connection that the adapter listens on has no listener of its own.
-  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('connect', (client) => {
+    // The connection that the adapter listens on has no listener for errors, and is never given back when it ends.
+    client.on('error', () => {});
+    client.once('end', () => {
+      try {
+        client.release(true);
+      } catch {
+        // The pool has it already.
+      }
+    });
+  });
   return pool;
 }
 

@@ -3,13 +3,14 @@
 /**
  * `npm run test:scale`: every feature that works from one node to another, with every adapter of the ecosystem, on
  * real servers: one mixture of npm `socket.io` and native nodes per adapter. `-- --all` runs all mixtures, an adapter's
- * name only that adapter, `npm+native` only that mixture, another word only features whose title has it. Ends with a
- * table and the totals.
+ * name only that adapter, `npm+native` only that mixture, another word only features whose title has it. What fails in
+ * a cluster (nodes, services, networks) comes after the features of its adapter. Ends with a table and the totals.
  */
 
 const { ADAPTERS, Cluster } = require('./cluster');
 const { SERVICES } = require('./adapters');
 const { GROUPS } = require('./features');
+const { runFailures } = require('./failures/run');
 const { knownFailure } = require('./known-failures');
 
 /** The kinds of the node that acts and of the other one. */
@@ -239,6 +240,7 @@ async function main(args) {
     const usual = all ? MIXTURES : [MIXTURE_OF[adapter] ?? MIXTURE_OF.redis];
     const mixtures = named.length > 0 ? named : usual;
     results.push(...(await runAdapter(adapter, mixtures, isWanted)));
+    results.push(...(await runFailures({ adapter, mixtures, all, isWanted })));
   }
   const { passed, failed } = count(results);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

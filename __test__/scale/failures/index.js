@@ -22,6 +22,7 @@ const { World } = require('./world');
 /**
  * @typedef {object} Failure
  * @property {string[]} [not] the adapters that it cannot happen to
+ * @property {boolean} [short] whether every run of the tests has it, with one adapter
  * @property {(setting: Setting) => Promise<Figures>} run
  * @property {(figures: Figures, npm: Figures) => void} [compare] throws if native nodes do worse than npm's
  */
@@ -29,6 +30,10 @@ const { World } = require('./world');
 /** @type {Record<string, Failure>} by title */
 const FAILURES = {
   ...require('./kill'),
+  ...require('./backend-restart'),
+  ...require('./partition'),
+  ...require('./migration'),
+  ...require('./rooms'),
 };
 
 /**

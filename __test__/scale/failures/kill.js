@@ -5,6 +5,7 @@ const assert = require('node:assert/strict');
 /** @type {Record<string, import('.').Failure>} */
 module.exports = {
   'A node that is killed takes nothing from the others, and its clients go on with another': {
+    short: true,
     async run({ kinds: [first, second], start }) {
       const world = await start({ kinds: [first, second, first] });
       const [, victim] = world.nodes;

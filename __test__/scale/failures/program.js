@@ -6,6 +6,12 @@
  */
 
 const { EventEmitter, once } = require('node:events');
+const v8 = require('node:v8');
+const vm = require('node:vm');
+const LoopbackSocket = require('../../..');
+
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc');
 
 /** The room of the clients that count. */
 const ROOM = 'news';
@@ -16,6 +22,9 @@ const INTERVAL = 20;
 /** Milliseconds that a broadcast waits for the acknowledgements of all clients. */
 const ACKNOWLEDGE_TIMEOUT = 2000;
 
+/** Rooms that get a broadcast are so far from each other: a prime number, so that every room has its turn. */
+const ROOM_STEP = 7919;
+
 /** Of so many broadcasts one is followed by requests to all nodes. */
 const REQUEST_EVERY = 25;
 
@@ -23,12 +32,16 @@ const REQUEST_EVERY = 25;
  * @param {{io: any, name: string}} node
  * @returns {Record<string, Function>} what the test process may call
  */
-module.exports = function start({ io, name }) {
+module.exports = function program({ io, name }) {
   const progress = new EventEmitter().setMaxListeners(0);
   let sent = 0;
   let timer;
   /** How requests ended, by their kind. */
   const requests = {};
+
+  // npm socket.io leaves a promise alone that fails when an adapter cannot count the nodes: see docs/scaling.md. A native
+  // node is to go on without this.
+  if (!(io instanceof LoopbackSocket.Server)) process.on('unhandledRejection', () => {});
 
   io.on('connection', (socket) => {
     socket.on('join', (rooms, done) => {
@@ -59,6 +72,19 @@ module.exports = function start({ io, name }) {
     io.serverSideEmit('news', name, sent);
   }
 
+  /**
+   * @param {number} count of rooms
+   * @param {(socket: any, numbers: number[]) => void} visit gets each socket of this node with its share of the rooms
+   */
+  function eachShare(count, visit) {
+    const sockets = [...io.of('/').sockets.values()];
+    sockets.forEach((socket, at) => {
+      const numbers = [];
+      for (let number = at; number < count; number += sockets.length) numbers.push(number);
+      visit(socket, numbers);
+    });
+  }
+
   return {
     start() {
       timer = setInterval(tick, INTERVAL);
@@ -76,6 +102,38 @@ module.exports = function start({ io, name }) {
       const goal = sent + more;
       while (sent < goal) await once(progress, 'sent');
       return sent;
+    },
+    /** Has each of so many rooms joined by one of the sockets of this node. */
+    joinRooms(prefix, count) {
+      eachShare(count, (socket, numbers) => socket.join(numbers.map((one) => prefix + one)));
+    },
+    /** Has each left again. */
+    leaveRooms(prefix, count) {
+      eachShare(count, (socket, numbers) => {
+        for (const one of numbers) socket.leave(prefix + one);
+      });
+    },
+    /** Broadcasts to some of the rooms. */
+    toRooms(prefix, broadcasts, count) {
+      for (let at = 0; at < broadcasts; at++) {
+        const room = `${prefix}${(at * ROOM_STEP) % count}`;
+        io.to(room).emit('room', room, name);
+      }
+    },
+    /** Broadcasts once to all these rooms. */
+    toAll(rooms) {
+      io.to(rooms).emit('room', name);
+    },
+    /** @returns {Promise<number>} in how many rooms a socket of any node is */
+    countRooms: async (id) => (await io.in(id).fetchSockets())[0].rooms.size,
+    /** @returns {{rooms: number, heap: number, rss: number}} what the process holds once garbage is collected */
+    async measure() {
+      for (let i = 0; i < 3; i++) {
+        collectGarbage();
+        await new Promise(setImmediate);
+      }
+      const { heapUsed, rss } = process.memoryUsage();
+      return { rooms: io.of('/').adapter.rooms.size, heap: heapUsed, rss };
     },
     /** Broadcasts to the clients of this node only. */
     local(event, ...args) {

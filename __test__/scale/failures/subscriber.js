@@ -11,6 +11,9 @@ const { io } = require('socket.io-client');
 /** Milliseconds that a client waits for the answer to a call. */
 const CALL_TIMEOUT = 5000;
 
+/** Milliseconds between an answer and the next call. */
+const CALL_INTERVAL = 20;
+
 class Subscriber extends EventEmitter {
   /** @type {Map<string, Set<number>>} the numbers received, by the node that sent them */
   received = new Map();
@@ -25,6 +28,11 @@ class Subscriber extends EventEmitter {
   /** The node it is connected to. */
   node;
   #last = new Map();
+  #authentication;
+  /** What it received since it is in its room, by node; and of the times before. */
+  #stretch = new Map();
+  #pastHoles = 0;
+  #calling;
 
   /**
    * @param {number} port of the load balancer
@@ -33,6 +41,7 @@ class Subscriber extends EventEmitter {
   constructor(port, authentication) {
     super();
     this.setMaxListeners(0);
+    this.#authentication = authentication;
     this.socket = io(`http://127.0.0.1:${port}`, {
       forceNew: true,
       transports: ['websocket'],
@@ -59,6 +68,8 @@ class Subscriber extends EventEmitter {
     this.socket.emit('join', 'news', (node) => {
       if (id !== this.socket.id) return;
       this.node = node;
+      this.#pastHoles = this.holes();
+      this.#stretch.clear();
       this.isReady = true;
       this.emit('ready');
     });
@@ -75,6 +86,14 @@ class Subscriber extends EventEmitter {
     if (number < (this.#last.get(from) ?? -1)) this.overtaken++;
     this.#last.set(from, number);
     numbers.add(number);
+    if (this.isReady) {
+      const stretch = this.#stretch.get(from) ?? { first: number, last: number, count: 0 };
+      this.#stretch.set(from, {
+        first: Math.min(stretch.first, number),
+        last: Math.max(stretch.last, number),
+        count: stretch.count + 1,
+      });
+    }
     this.emit('change');
   }
 
@@ -93,6 +112,13 @@ class Subscriber extends EventEmitter {
     return missing;
   }
 
+  /** @returns {number} broadcasts that it missed between others while it was in its room */
+  holes() {
+    let holes = this.#pastHoles;
+    for (const { first, last, count } of this.#stretch.values()) holes += last - first + 1 - count;
+    return holes;
+  }
+
   /**
    * @param {(subscriber: Subscriber) => boolean} isReached
    * @param {string} event that may change it
@@ -103,16 +129,45 @@ class Subscriber extends EventEmitter {
     while (!isReached(this)) await once(this, event, { signal });
   }
 
-  /**
-   * @param {boolean} authentication
-   * @returns {Promise<void>} rejects when a call is not answered as it should be
-   */
-  async call(authentication) {
+  /** @returns {Promise<void>} rejects when a call is not answered as it should be */
+  async call() {
     const args = { text: 'called' };
-    const event = authentication ? 'echo' : 'question';
+    const event = this.#authentication ? 'echo' : 'question';
     const answer = await this.socket.timeout(CALL_TIMEOUT).emitWithAck(event, args);
-    const result = authentication ? answer.result : answer;
+    const result = this.#authentication ? answer.result : answer;
     if (result?.text !== args.text) throw new Error(`Answered with ${JSON.stringify(answer)}`);
+  }
+
+  /** Calls its node again and again, whenever it is in its room. */
+  startCalling() {
+    const counts = { done: 0, cut: 0, failed: 0 };
+    let isOver = false;
+    const loop = async () => {
+      while (!isOver) {
+        if (!this.isReady) await once(this, 'ready');
+        const { disconnections } = this;
+        try {
+          await this.call();
+          counts.done++;
+        } catch {
+          // A call whose connection ended has no answer.
+          if (this.disconnections > disconnections) counts.cut++;
+          else counts.failed++;
+        }
+        await new Promise((resolve) => setTimeout(resolve, CALL_INTERVAL));
+      }
+      return counts;
+    };
+    const running = loop();
+    this.#calling = () => {
+      isOver = true;
+      return running;
+    };
+  }
+
+  /** @returns {Promise<{done: number, cut: number, failed: number}>} how its calls ended; `cut` with the connection */
+  stopCalling() {
+    return this.#calling();
   }
 
   /** Ends it. */

@@ -5,6 +5,7 @@
  */
 
 const assert = require('node:assert/strict');
+const { setMaxListeners } = require('node:events');
 const { Cluster } = require('../cluster');
 const { startBalancer } = require('../services/balancer');
 const { Subscriber } = require('./subscriber');
@@ -17,6 +18,9 @@ const INTERVAL = 50;
 
 /** Broadcasts of each node that a stretch of undisturbed traffic has. */
 const STRETCH = 30;
+
+/** How many clients there are for each node. */
+const CLIENTS_PER_NODE = 3;
 
 /** Milliseconds after which nodes with heartbeats take a silent one for gone. */
 const HEARTBEAT_TIMEOUT = 3000;
@@ -41,14 +45,15 @@ class World {
    * @param {string} config.adapter
    * @param {string} config.url of its service
    * @param {boolean} config.authentication
+   * @param {object} [config.adapterOptions]
    */
-  constructor({ adapter, url, authentication }) {
+  constructor({ adapter, url, authentication, adapterOptions }) {
     this.authentication = authentication;
     this.cluster = new Cluster({
       adapter,
       url,
       authentication,
-      adapterOptions: ADAPTER_OPTIONS[adapter],
+      adapterOptions: { ...ADAPTER_OPTIONS[adapter], ...adapterOptions },
       program: require.resolve('./program'),
     });
   }
@@ -60,25 +65,19 @@ class World {
    * @param {string[]} config.kinds of the nodes
    * @param {string[]} [config.urls] by which each node reaches the service
    * @param {boolean} [config.authentication] whether nodes have a LoopbackSocket, and clients authenticate
-   * @param {number} [config.clientsPerNode]
-   * @returns {Promise<World>} with traffic
+   * @param {object} [config.adapterOptions]
+   * @param {boolean} [config.traffic] whether nodes broadcast
+   * @returns {Promise<World>} whose nodes reach each other
    */
-  static async start({
-    adapter,
-    service,
-    kinds,
-    urls,
-    authentication = false,
-    clientsPerNode = 3,
-  }) {
-    const world = new World({ adapter, url: service.url, authentication });
+  static async start({ service, kinds, urls, authentication = false, traffic = true, ...config }) {
+    const world = new World({ ...config, url: service.url, authentication });
     try {
       await Promise.all(kinds.map((kind, at) => world.cluster.add(kind, { url: urls?.[at] })));
       await world.cluster.ready();
       world.balancer = await startBalancer(() => world.#open.map(({ port }) => port));
       world.#open = [...world.nodes];
-      await world.connect(kinds.length * clientsPerNode);
-      await Promise.all(world.nodes.map((node) => node.call('program', 'start')));
+      await world.connect(kinds.length * CLIENTS_PER_NODE);
+      if (traffic) await world.startTraffic();
     } catch (error) {
       await world.stop();
       throw error;
@@ -86,8 +85,14 @@ class World {
     return world;
   }
 
+  /** @returns {Promise<void>} when every node broadcasts */
+  async startTraffic() {
+    await Promise.all(this.nodes.map((node) => node.call('program', 'start')));
+  }
+
   /** The nodes to which the balancer sends new connections. */
   #open = [];
+  #isStopped = false;
 
   /** @returns {import('../cluster').Node[]} those that run */
   get nodes() {
@@ -108,6 +113,7 @@ class World {
   /** @returns {Promise<void>} when every client is connected to some node and in its room */
   async untilReady() {
     const signal = AbortSignal.timeout(TIMEOUT);
+    setMaxListeners(0, signal);
     await Promise.all(
       this.subscribers.map((one) => one.until(({ isReady }) => isReady, 'ready', signal)),
     );
@@ -184,6 +190,41 @@ class World {
     );
   }
 
+  /** @returns {Promise<void>} when a broadcast of each node reaches the clients of all nodes again */
+  async untilFlowing() {
+    let begin = await this.mark();
+    let end = await this.after(1);
+    await this.until(
+      'broadcasts reach every client',
+      async () => {
+        if (this.missing(begin, end) === 0) return true;
+        begin = await this.mark();
+        end = await this.after(1);
+        return false;
+      },
+      () => `${this.missing(begin, end)} are missing`,
+    );
+  }
+
+  /**
+   * @param {Mark} begin
+   * @param {Mark} end
+   * @returns {{sent: number, lost: number, lostAtHome: number}} how many broadcasts times clients there were between
+   *   these marks, how many of them were lost between nodes, and how many on the way to clients of the same node
+   */
+  losses(begin, end) {
+    let [sent, lost, lostAtHome] = [0, 0, 0];
+    for (const subscriber of this.subscribers) {
+      for (const source of end.keys()) {
+        const missing = subscriber.missing(source, begin.get(source) ?? 0, end.get(source)).length;
+        sent += end.get(source) - (begin.get(source) ?? 0);
+        if (source === subscriber.node) lostAtHome += missing;
+        else lost += missing;
+      }
+    }
+    return { sent, lost, lostAtHome };
+  }
+
   /** @returns {Promise<void>} after a stretch of traffic of which every client receives everything */
   async stretch() {
     const begin = await this.mark();
@@ -216,7 +257,7 @@ class World {
       }
     }
     const took = performance.now() - began;
-    await Promise.all(subscribers.map((one) => one.call(this.authentication)));
+    await Promise.all(subscribers.map((one) => one.call()));
     return Math.round(took);
   }
 
@@ -242,6 +283,8 @@ class World {
 
   /** @returns {Promise<void>} when all has ended */
   async stop() {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     for (const subscriber of this.subscribers) subscriber.close();
     await this.cluster.stop();
     await this.balancer?.stop();
