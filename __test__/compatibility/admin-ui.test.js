@@ -5,12 +5,15 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
-const { describe, it } = require('node:test');
+const { after, before, describe, it } = require('node:test');
 const { instrument } = require('@socket.io/admin-ui');
+const { createAdapter } = require('@socket.io/redis-adapter');
+const { Redis } = require('ioredis');
 const socketIo = require('socket.io');
 const LoopbackSocket = require('../..');
 const { run, received } = require('../support/context');
-const { TIMEOUT } = require('../support/native-server');
+const { isInstalled, startRedis } = require('../scale/services/redis');
+const { TIMEOUT, reach } = require('../support/native-server');
 
 const { Server } = LoopbackSocket;
 
@@ -453,3 +456,134 @@ describe('@socket.io/admin-ui', () => {
     },
   );
 });
+
+/**
+ * Runs a probe on two servers of a cluster.
+ *
+ * @param {number} port of Redis
+ * @param {Function[]} classes of the servers
+ * @param {(contexts: import('../support/context').Context[]) => Promise<unknown>} probe
+ * @returns {Promise<unknown>} what it gives
+ */
+async function onTwo(port, classes, probe) {
+  const clients = Array.from({ length: 4 }, () => new Redis(port));
+  for (const client of clients) {
+    // The admin UI sends figures of a server even when that is closed.
+    const { publish } = client;
+    client.publish = (...args) => Reflect.apply(publish, client, args).catch(() => {});
+  }
+  await Promise.all(clients.map((client) => once(client, 'ready')));
+  const adapters = [createAdapter(...clients.slice(0, 2)), createAdapter(...clients.slice(2))];
+  try {
+    return await run(
+      classes[0],
+      (one) => run(classes[1], (other) => probe([one, other]), { adapter: adapters[1] }),
+      { adapter: adapters[0] },
+    );
+  } finally {
+    clients.forEach((client) => client.disconnect());
+  }
+}
+
+/** What a page at the first of two servers receives about clients of both. */
+const watchBoth = (options) => async (contexts) => {
+  const ids = ['first server', 'second server'];
+  contexts.forEach(({ io }, i) => {
+    instrument(io, { ...MODES, serverId: ids[i], ...options });
+    serve(io);
+  });
+  const [one, other] = contexts;
+  const page = await new Page(one).ready();
+  const steps = [];
+  const step = async () => {
+    // What the servers do at the same time arrives in any order.
+    await page.settled();
+    const flushed = received(page.client, 'flush');
+    other.io.of('/admin').emit('flush');
+    await flushed;
+    steps.push(page.told.map((event) => JSON.stringify(event)).sort());
+    page.stream.length = 0;
+  };
+  await step();
+  const sockets = [];
+  const clients = [];
+  for (const [i, context] of contexts.entries()) {
+    const { client, socket } = await context.connect('/');
+    page.name(`client ${i}`, socket);
+    sockets.push(socket);
+    clients.push(client);
+    await step();
+  }
+  assert.equal(await clients[1].timeout(5000).emitWithAck('question', 'far'), 'far');
+  await step();
+  page.client.emit('join', '/', 'both');
+  await reach(() => sockets.every(({ rooms }) => rooms.has('both')));
+  await step();
+  const headlines = clients.map((client) => received(client, 'headline'));
+  page.client.emit('emit', '/', 'both', 'headline', 1);
+  await Promise.all(headlines);
+  await step();
+  page.client.emit('leave', '/', 'both', sockets[1].id);
+  await reach(() => !sockets[1].rooms.has('both'));
+  await step();
+  const later = await new Page(one).ready();
+  page.name('later', later.socket);
+  await reach(
+    () => later.stream.some(([event]) => event === 'all_sockets') || options.mode === 'production',
+  );
+  await step();
+  const figures = new Map();
+  page.client.on(STATS, ({ serverId, clientsCount, pollingClientsCount, namespaces }) => {
+    figures.set(serverId, { clientsCount, pollingClientsCount, namespaces });
+  });
+  await reach(() => figures.size === 2);
+  const gone = once(sockets[1], 'disconnect');
+  page.client.emit('_disconnect', '/', true, sockets[1].id);
+  await gone;
+  await step();
+  later.stream = later.stream.filter(([event]) => event === 'all_sockets');
+  for (const [, all] of later.stream) all.sort((a, b) => a.id.localeCompare(b.id));
+  const shown = later.stream.flatMap(([, all]) => all);
+  const data = shown.map((socket) => [
+    socket.nsp,
+    socket.data,
+    socket.transport,
+    socket.rooms.length,
+  ]);
+  return { steps, figures: ids.map((id) => figures.get(id)), data: data.map(String).sort() };
+};
+
+describe(
+  '@socket.io/admin-ui on two servers',
+  { skip: !isInstalled() && 'redis-server is not installed' },
+  () => {
+    let redis;
+    const expected = new Map();
+    before(async () => {
+      redis = await startRedis();
+      for (const mode of ['development', 'production']) {
+        const npm = [socketIo.Server, socketIo.Server];
+        expected.set(mode, await onTwo(redis.port, npm, watchBoth({ mode })));
+      }
+    });
+    after(() => redis.stop());
+
+    for (const [name, classes] of [
+      ['a native server and one of npm', [Server, socketIo.Server]],
+      ['a server of npm and a native one', [socketIo.Server, Server]],
+      ['two native servers', [Server, Server]],
+    ]) {
+      for (const mode of ['development', 'production']) {
+        it(
+          `@socket.io/admin-ui in ${mode} mode shows ${name} as it shows two of npm`,
+          TIMEOUT,
+          async () => {
+            const told = await onTwo(redis.port, classes, watchBoth({ mode }));
+            assert.deepEqual(told, expected.get(mode));
+            assert.ok(told.figures.every(({ clientsCount }) => clientsCount > 0));
+          },
+        );
+      }
+    }
+  },
+);
