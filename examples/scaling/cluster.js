@@ -8,18 +8,26 @@ const http = require('node:http');
 const { setupPrimary, setupWorker } = require('@socket.io/sticky');
 const { start } = require('./server');
 
-/** Starts the processes, listens when all of them are ready, and replaces one that ends. */
+/**
+ * Starts the processes, listens when all of them are ready, and replaces one that ends from then on. One that
+ * cannot even start ends the program.
+ */
 function startPrimary() {
   const { PORT = 3000 } = process.env;
   const count = Number(process.argv[2] ?? 2);
   const httpServer = http.createServer();
-  setupPrimary(httpServer);
+  // What the primary has read of a connection goes to the worker as bytes.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  setupPrimary(httpServer, { loadBalancingMethod: 'round-robin' });
   let ready = 0;
   cluster.on('message', (worker, message) => {
     if (message !== 'ready' || ++ready !== count) return;
     httpServer.listen(PORT, () => console.log(`${count} processes listening on port ${PORT}`));
   });
-  cluster.on('exit', () => cluster.fork());
+  cluster.on('exit', () => {
+    if (!httpServer.listening) process.exit(1);
+    cluster.fork();
+  });
   for (let n = 0; n < count; n++) cluster.fork();
 }
 
