@@ -2,6 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
+import * as adapters from './adapter';
 import * as api from './api';
 import * as calls from './calls';
 import * as define from './define-api';
@@ -848,6 +849,15 @@ declare namespace LoopbackSocket {
   export import Listener = server.Listener;
   export import Server = server.Server;
 
+  // types/adapter.d.ts
+  export import Adapter = adapters.Adapter;
+  export import AdapterConstructor = adapters.AdapterConstructor;
+  export import AdapterOfAnyVersion = adapters.AdapterOfAnyVersion;
+  export import BroadcastFlags = adapters.BroadcastFlags;
+  export import BroadcastOptions = adapters.BroadcastOptions;
+  export import Session = adapters.Session;
+  export import SessionToPersist = adapters.SessionToPersist;
+
   // types/namespace.d.ts
   export import Room = namespaces.Room;
   export import SocketId = namespaces.SocketId;
@@ -856,7 +866,6 @@ declare namespace LoopbackSocket {
   export import Audience = namespaces.Audience;
   export import BroadcastOperator = namespaces.BroadcastOperator;
   export import NamespaceCalls = namespaces.NamespaceCalls;
-  export import AdapterView = namespaces.AdapterView;
   export import Namespace = namespaces.Namespace;
   export import ParentNamespace = namespaces.ParentNamespace;
   export import RemoteSocket = namespaces.RemoteSocket;

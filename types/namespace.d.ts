@@ -16,13 +16,15 @@ import type {
 } from './emitter';
 import type {
   AckTimeoutError,
+  InvalidOptionError,
   InvalidTimeoutError,
   ReservedEventError,
   UnsendableValueError,
   UnsupportedApiError,
 } from './errors';
+import type { Adapter, AdapterOfAnyVersion } from './adapter';
 import type { Server } from './server';
-import type { Socket } from './socket';
+import type { Handshake, Socket } from './socket';
 
 /**
  * The name of a room. Any value works and is compared like the keys of a `Map`; the type is that of
@@ -79,7 +81,12 @@ export interface Audience<
    * io.except('customer 1').emit('bookAdded', { title: 'Emma' });
    */
   except(room: Room | Room[]): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
-  /** Selects the sockets of this process, which are all sockets. */
+  /**
+   * Selects the sockets of this server, not those of the other servers of a cluster.
+   *
+   * @example
+   * io.local.emit('goodbye', 'this server restarts');
+   */
   readonly local: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
   /**
    * Drops the event for a client that already has data queued.
@@ -120,7 +127,8 @@ export interface Audience<
     ...args: ArgsBeforeAck<EmitEvents, Name>
   ): Promise<AnswerOf<EmitEvents, Name>>;
   /**
-   * Returns the sockets, including those that have not authenticated.
+   * Returns the sockets of all servers, including those that have not authenticated. Those of this
+   * server are its sockets themselves.
    *
    * @example
    * for (const socket of await io.in('customer 1').fetchSockets()) {
@@ -216,25 +224,38 @@ export interface NamespaceCalls<
   /** The same as `send`. */
   write(...args: EventArgs<EmitEvents, 'message'>): this;
   /**
-   * Emits an event to the other servers of a cluster. There are none: if the last argument is a
-   * function, it is called with `(null, [])`.
+   * Emits an event to the other servers of a cluster, where listeners of the namespace get it. If
+   * the last argument is a function, it is called with `(err, answers)` when all of them have
+   * answered. Without an adapter there are no others: it is called with `(null, [])`.
    *
    * @throws {@link ReservedEventError} if the event is `connect`, `connection` or `new_namespace`
+   *
+   * @example
+   * io.on('load', (answer) => answer(process.cpuUsage().user));
+   * io.serverSideEmit('load', (err: Error | null, loads: number[]) => {
+   *   console.log(err === null ? Math.max(...loads) : 'some servers have not answered');
+   * });
    */
   serverSideEmit<Name extends EventName<ServerSideEvents>>(
     event: Name,
     ...args: EventArgs<WithResponses<WithTimeout<ServerSideEvents>>, Name>
   ): boolean;
   /**
-   * Emits an event to the other servers of a cluster and waits for their answers. There are none,
-   * so it resolves with `[]`.
+   * Emits an event to the other servers of a cluster and waits for their answers. Without an adapter
+   * there are no others: it resolves with `[]`.
+   *
+   * @returns the answers; rejects if a server does not answer in time, with the `responses` that
+   *   have arrived
+   *
+   * @example
+   * const loads = await io.serverSideEmitWithAck('load');
    */
   serverSideEmitWithAck<Name extends EventNameWithAck<ServerSideEvents>>(
     event: Name,
     ...args: ArgsBeforeAck<ServerSideEvents, Name>
   ): Promise<Array<AnswerOf<ServerSideEvents, Name>>>;
-  /** Returns the sockets, including those that have not authenticated. */
-  fetchSockets(): Promise<Array<Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>>;
+  /** Returns the sockets of all servers, including those that have not authenticated. */
+  fetchSockets(): Promise<Array<RemoteSocket<EmitEvents, SocketData>>>;
   /**
    * Passes the ids of the sockets to the callback; with an adapter those of all nodes, or an error if one of
    * them does not answer.
@@ -267,109 +288,6 @@ export interface NamespaceCalls<
    * @throws {@link UnsupportedApiError} always
    */
   authorization(...args: any[]): never;
-}
-
-/**
- * A read-only view of the rooms. Each access returns a copy.
- *
- * @example
- * const { rooms } = io.of('/').adapter;
- * console.log(rooms.get('customer 1')?.size ?? 0, 'sockets in the room');
- *
- * @example
- * io.of('/').adapter.on('join-room', (room, id) => console.log(`${id} joined ${room}`));
- */
-export interface AdapterView extends TypedEmitter<
-  {
-    'create-room': (room: Room) => void;
-    'delete-room': (room: Room) => void;
-    'join-room': (room: Room, id: SocketId) => void;
-    'leave-room': (room: Room, id: SocketId) => void;
-  },
-  {}
-> {
-  /** Its namespace. */
-  readonly nsp: Namespace<any, any, any, any>;
-  /** The ids of the sockets of each room. */
-  readonly rooms: Map<Room, Set<SocketId>>;
-  /** The rooms of each socket. */
-  readonly sids: Map<SocketId, Set<Room>>;
-  /** The rooms of a socket, if it is connected. */
-  socketRooms(id: SocketId): Set<Room> | undefined;
-  /** The ids of the sockets of these rooms, or of the whole namespace. */
-  sockets(rooms?: Set<Room>): Promise<Set<SocketId>>;
-  /** The number of servers: 1. */
-  serverCount(): Promise<number>;
-  /**
-   * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
-   * @throws {@link UnsupportedApiError} always
-   */
-  addAll(...args: any[]): never;
-  /**
-   * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
-   * @throws {@link UnsupportedApiError} always
-   */
-  del(...args: any[]): never;
-  /**
-   * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
-   * @throws {@link UnsupportedApiError} always
-   */
-  delAll(...args: any[]): never;
-  /**
-   * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
-   * @throws {@link UnsupportedApiError} always
-   */
-  broadcast(...args: any[]): never;
-  /**
-   * @deprecated Rooms are kept in Rust: use `join()`, `leave()` and `emit()`.
-   * @throws {@link UnsupportedApiError} always
-   */
-  broadcastWithAck(...args: any[]): never;
-  /**
-   * @deprecated Use the method of namespaces.
-   * @throws {@link UnsupportedApiError} always
-   */
-  addSockets(...args: any[]): never;
-  /**
-   * @deprecated Use the method of namespaces.
-   * @throws {@link UnsupportedApiError} always
-   */
-  delSockets(...args: any[]): never;
-  /**
-   * @deprecated Use the method of namespaces.
-   * @throws {@link UnsupportedApiError} always
-   */
-  disconnectSockets(...args: any[]): never;
-  /**
-   * @deprecated Use the method of namespaces.
-   * @throws {@link UnsupportedApiError} always
-   */
-  fetchSockets(...args: any[]): never;
-  /**
-   * @deprecated Use the method of namespaces.
-   * @throws {@link UnsupportedApiError} always
-   */
-  serverSideEmit(...args: any[]): never;
-  /**
-   * @deprecated Connections are not recovered: use `socket.data`, or a store of your own.
-   * @throws {@link UnsupportedApiError} always
-   */
-  persistSession(...args: any[]): never;
-  /**
-   * @deprecated Connections are not recovered: use `socket.data`, or a store of your own.
-   * @throws {@link UnsupportedApiError} always
-   */
-  restoreSession(...args: any[]): never;
-  /**
-   * @deprecated Adapters are not supported.
-   * @throws {@link UnsupportedApiError} always
-   */
-  init(...args: any[]): never;
-  /**
-   * @deprecated Adapters are not supported.
-   * @throws {@link UnsupportedApiError} always
-   */
-  close(...args: any[]): never;
 }
 
 /**
@@ -412,8 +330,14 @@ export interface Namespace<
    * console.log(io.of('/admin').sockets.size);
    */
   readonly sockets: Map<SocketId, Socket<ListenEvents, EmitEvents, ServerSideEvents, SocketData>>;
-  /** The rooms of the namespace. */
-  readonly adapter: AdapterView;
+  /**
+   * Its adapter. An adapter that was made for the namespace can be assigned; sockets that are
+   * connected stay in their rooms.
+   *
+   * @throws {@link InvalidOptionError} if something else is assigned
+   */
+  get adapter(): Adapter;
+  set adapter(adapter: AdapterOfAnyVersion);
   /**
    * The sockets connected to it, by id.
    *
@@ -456,10 +380,60 @@ export interface ParentNamespace<
 }
 
 /**
- * Returned by `fetchSockets()`: the sockets themselves. A {@link BroadcastOperator} does not know
- * which events they listen for.
+ * A socket as `fetchSockets()` returns it, of whichever server of the cluster.
+ *
+ * @typeParam EmitEvents - the events that the server sends to it
+ * @typeParam SocketData - the type of `data`
+ *
+ * @example
+ * for (const socket of await io.fetchSockets()) {
+ *   if (socket.data.customer === 1) socket.disconnect(true);
+ * }
  */
-export type RemoteSocket<
-  EmitEvents extends EventsMap = DefaultEventsMap,
-  SocketData = any,
-> = Socket<DefaultEventsMap, EmitEvents, DefaultEventsMap, SocketData>;
+export interface RemoteSocket<EmitEvents extends EventsMap = DefaultEventsMap, SocketData = any> {
+  /** Its id. */
+  readonly id: SocketId;
+  /** How its client connected. */
+  readonly handshake: Handshake;
+  /** Its rooms when it was fetched. */
+  readonly rooms: Set<Room>;
+  /** Its data. Of a socket of another server it is a copy, which only JSON has to survive. */
+  readonly data: SocketData;
+  /**
+   * Sets the time that the client has to acknowledge the next event.
+   *
+   * @param timeout - in ms
+   * @throws {@link InvalidTimeoutError} if it is not a number, or negative
+   *
+   * @example
+   * const [first] = await io.fetchSockets();
+   * first?.timeout(1000).emit('are you there?', (err: Error | null, answer: string) => {
+   *   console.log(err === null ? answer : 'no answer');
+   * });
+   */
+  timeout(timeout: number): {
+    emit<Name extends EventName<WithTimeout<EmitEvents>>>(
+      event: Name,
+      ...args: EventArgs<WithTimeout<EmitEvents>, Name>
+    ): boolean;
+    emitWithAck<Name extends EventNameWithError<WithTimeout<EmitEvents>>>(
+      event: Name,
+      ...args: ArgsBeforeAck<WithTimeout<EmitEvents>, Name>
+    ): Promise<AnswerOf<WithTimeout<EmitEvents>, Name>>;
+  };
+  /** Sends an event to its client. */
+  emit<Name extends EventName<EmitEvents>>(
+    event: Name,
+    ...args: EventArgs<EmitEvents, Name>
+  ): boolean;
+  /** Makes it join rooms. */
+  join(room: Room | Room[]): void;
+  /** Makes it leave a room. */
+  leave(room: Room): void;
+  /**
+   * Disconnects it.
+   *
+   * @param close - whether to close its connection, with all namespaces; `false` by default
+   */
+  disconnect(close?: boolean): unknown;
+}

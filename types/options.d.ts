@@ -1,6 +1,7 @@
 // The options of the native server.
 
 import type { IncomingMessage } from 'node:http';
+import type { AdapterConstructor } from './adapter';
 import type { InvalidOptionError, UnsupportedOptionError } from './errors';
 import type { Server } from './server';
 
@@ -205,10 +206,16 @@ export interface ServerOptions {
   /** Ignored with a warning: WebSocket is implemented in Rust. */
   wsEngine?: any;
   /**
-   * Not supported: rooms are kept in Rust, for one process. In a cluster, create a socket.io server
-   * and call `start(io)`.
+   * What makes the adapter of each namespace: a class, or what `createAdapter()` of an adapter's
+   * package returns. Servers that share one form a cluster. By default rooms are kept in Rust, for
+   * one process.
+   *
+   * @example
+   * import { createAdapter } from '@socket.io/cluster-adapter';
+   *
+   * const io = new LoopbackSocket.Server(3000, { adapter: createAdapter() });
    */
-  adapter?: undefined;
+  adapter?: AdapterConstructor;
   /** Not supported: a client that reconnects is a new socket. */
   connectionStateRecovery?: undefined;
   /** Not supported: emit an event in a `connection` listener. */

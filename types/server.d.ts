@@ -3,6 +3,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
+import type { AdapterConstructor } from './adapter';
 import type {
   DefaultEventsMap,
   EventArgs,
@@ -331,11 +332,26 @@ export class Server<
    * Returns the option `connectTimeout`. With an argument it throws {@link UnsupportedApiError}.
    */
   connectTimeout(): number;
+  /** Returns what makes the adapters of namespaces; `undefined` while rooms are kept in Rust. */
+  adapter(): AdapterConstructor | undefined;
   /**
-   * Returns `undefined`: rooms are kept in Rust. With an argument it throws {@link
-   * UnsupportedApiError}.
+   * Gives every namespace an adapter, those that are created later included, so that servers that
+   * share one form a cluster. The same as the option `adapter`. Sockets that are connected stay in
+   * their rooms.
+   *
+   * @param value - a class, or what `createAdapter()` of an adapter's package returns
+   * @throws {@link InvalidOptionError} if it is something else
+   *
+   * @example
+   * import { createAdapter } from '@socket.io/redis-adapter';
+   * import { createClient } from 'redis';
+   *
+   * const pubClient = createClient({ url: 'redis://localhost:6379' });
+   * const subClient = pubClient.duplicate();
+   * await Promise.all([pubClient.connect(), subClient.connect()]);
+   * io.adapter(createAdapter(pubClient, subClient));
    */
-  adapter(): undefined;
+  adapter(value: AdapterConstructor): this;
   /**
    * Returns `undefined`. @deprecated With an argument it throws {@link UnsupportedApiError}: use
    * `attach()`.

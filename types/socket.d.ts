@@ -22,7 +22,8 @@ import type {
   UnsendableValueError,
   UnsupportedApiError,
 } from './errors';
-import type { AdapterView, BroadcastOperator, Namespace, Room, SocketId } from './namespace';
+import type { Adapter } from './adapter';
+import type { BroadcastOperator, Namespace, Room, SocketId } from './namespace';
 import type { Engine, Server } from './server';
 
 /**
@@ -239,8 +240,8 @@ export interface Socket<
   readonly nsp: Namespace<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
   /** Its server. */
   readonly server: Server<ListenEvents, EmitEvents, ServerSideEvents, SocketData>;
-  /** The rooms of its namespace. */
-  readonly adapter: AdapterView;
+  /** The adapter of its namespace. */
+  readonly adapter: Adapter;
   /** Callbacks that wait for an acknowledgement of the client, by id. */
   readonly acks: Map<number, (...args: any[]) => void>;
   /**
@@ -250,7 +251,7 @@ export interface Socket<
    * socket.broadcast.to('readers').emit('bookAdded', { title: 'Emma' });
    */
   readonly broadcast: BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
-  /** The same as `broadcast`: there is one process. */
+  /** Selects every other authenticated socket of its namespace on this server. */
   readonly local: BroadcastOperator<WithResponses<EmitEvents>, SocketData, EmitEvents>;
   /**
    * Drops the next event if the client already has data queued.

@@ -55,6 +55,8 @@ const WAYS = [
   ['default import, bundler', 'default-import.ts', BUNDLER],
   ['the native server, nodenext', 'server.cts', NODE],
   ['the native server, classic', 'server.cts', CLASSIC],
+  ['adapters, nodenext', 'adapters.cts', NODE],
+  ['adapters, classic', 'adapters.cts', CLASSIC],
   ['typed events, nodenext', 'typed-events.cts', NODE],
   ['typed events, classic', 'typed-events.cts', CLASSIC],
   ['a declared interface, nodenext', 'api.cts', NODE],
@@ -194,7 +196,7 @@ describe('the types and the code', () => {
     Engine: server.engine,
     Namespace: server.sockets,
     ParentNamespace: server.of(/^\/shop-/),
-    AdapterView: server.sockets.adapter,
+    Adapter: server.sockets.adapter,
     BroadcastOperator: server.to('readers'),
     Socket: new Socket(server.sockets, 1, connection, { id: 'b' }),
     EngineSocket: connection.conn,
@@ -210,6 +212,13 @@ describe('the types and the code', () => {
     'BroadcastOperator.skip',
     'Engine.middlewares',
     'ParentNamespace.pattern',
+    // What adapters use.
+    'Client.writeToEngine',
+    'Server.eio',
+    'Server.encoder',
+    'Server.opts',
+    'Socket.notifyOutgoingListeners',
+    'Socket.packet',
   ]);
 
   /** The names of what an object has, other than what every emitter has. */

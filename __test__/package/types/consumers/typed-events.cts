@@ -122,7 +122,7 @@ export async function fetched() {
   const all = await io.fetchSockets();
   const some = await io.in('readers').fetchSockets();
   type Types = [
-    Expect<Same<typeof all, Client[]>>,
+    Expect<Same<typeof all, Array<LoopbackSocket.RemoteSocket<ToClients, Data>>>>,
     Expect<Same<typeof some, Array<LoopbackSocket.RemoteSocket<ToClients, Data>>>>,
   ];
   some[0]?.data.userId.toFixed();
