@@ -7,6 +7,7 @@
 //   npm run bench -- --full     every case and how costs grow; makes docs/benchmarks.md anew
 //   npm run bench -- --cases    every case, without how costs grow
 //   npm run bench -- --growth   how costs grow, alone; makes that part of docs/benchmarks.md anew
+//   npm run bench -- --scale    servers in a cluster; makes that part of docs/benchmarks.md anew
 //
 //   --again <names>     measures these cases or groups of the full run anew, in as many rounds, and
 //                       puts them in the place of what there was; docs/benchmarks.md says so
@@ -16,7 +17,8 @@
 //   --seconds <number>  figures of so many seconds
 //
 // The results are written after every round, so that a run that is ended early has those before it.
-// What any of the last three leads to is left in bench/results/partial.json; the report stays.
+// What any of the last three leads to is left in bench/results/partial.json; the report stays. With
+// --scale, names are those of bench/scale/cases.js.
 // The exit code is 1 if any answer was wrong or missing, on whichever server.
 
 const { parseArgs } = require('node:util');
@@ -31,6 +33,7 @@ const { installPeers } = require('./lib/peers');
 const results = require('./lib/results');
 const { makeReport } = require('./report/make');
 const { terminalReport } = require('./report/terminal');
+const { measureScale } = require('./scale');
 
 /**
  * A part of a run, with a result file of its own.
@@ -78,19 +81,28 @@ const PLANS = {
   },
 };
 
-/** @returns {Plan[]} what the command line asks for */
-function readPlans() {
+/** @returns {Record<string, string | boolean>} what the command line says */
+function readOptions() {
   const { values } = parseArgs({
     options: {
       full: { type: 'boolean' },
       growth: { type: 'boolean' },
       cases: { type: 'boolean' },
+      scale: { type: 'boolean' },
       again: { type: 'string' },
       only: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
     },
   });
+  return values;
+}
+
+/**
+ * @param {ReturnType<typeof readOptions>} values
+ * @returns {Plan[]} what the command line asks for
+ */
+function readPlans(values) {
   const names = [
     ...(values.full || values.cases ? ['full'] : []),
     ...(values.full || values.growth ? ['growth'] : []),
@@ -177,7 +189,14 @@ async function carryOut(plan, binary) {
 
 /** @returns {Promise<void>} */
 async function main() {
-  const plans = readPlans();
+  const options = readOptions();
+  if (options.scale) {
+    const { isKept, isRight } = await measureScale(await build(process.env), options);
+    if (isKept) await makeReport();
+    if (!isRight) process.exitCode = 1;
+    return;
+  }
+  const plans = readPlans(options);
   const binary = await build(process.env);
   for (const plan of plans) {
     const result = await carryOut(plan, binary);

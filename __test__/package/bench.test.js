@@ -37,6 +37,14 @@ const {
   commandOf,
   installedServers,
 } = require('../../bench/subscriptions/servers');
+const {
+  SCALE_CASES,
+  SCALE_FIGURES,
+  SCALE_TARGETS,
+  SERVERS: CLUSTERS,
+} = require('../../bench/scale/cases');
+const { NODE } = require('../../bench/scale');
+const { compareUnchanged, judgeScale } = require('../../bench/report/scale');
 const { judgeSubscriptions } = require('../../bench/report/subscriptions');
 const { judge } = require('../../bench/targets');
 
@@ -416,6 +424,80 @@ describe('the bench of subscriptions', () => {
         assert.equal(status, 0, `${load}: ${stderr}`);
         assert.equal(report.ok, true, load);
       }
+    });
+  }
+});
+
+/** @returns {object} a result of the bench of clusters in which native takes a quarter of everything */
+function scaleResult() {
+  const measured = ({ kind }) => {
+    const names = Object.keys(SCALE_FIGURES).filter((name) => SCALE_FIGURES[name].kind === kind);
+    const of = (value) => Object.fromEntries(names.map((name) => [name, [value]]));
+    return { servers: { native: of(10), 'socket.io': of(40) } };
+  };
+  const part = { started: '2026-11-28T00:00:00.000Z', sources: { commit: 'abc' }, rounds: 1 };
+  const calls = (value) => ({ calls: [0.9 * value, value, 1.1 * value] });
+  return {
+    ...part,
+    versions: { Node: 'v20' },
+    cases: Object.fromEntries(
+      SCALE_CASES.map((one) => [one.name, { rust: measured(one), node: measured(one) }]),
+    ),
+    failures: [],
+    unchanged: {
+      ...part,
+      cases: { 'calls-50x1': { rust: { servers: { native: calls(100), before: calls(99) } } } },
+      failures: [],
+    },
+  };
+}
+
+describe('the bench of clusters', () => {
+  it('the bench judges clusters by the worse of its two load generators', () => {
+    const result = scaleResult();
+    assert.equal(judgeScale(result).length, SCALE_TARGETS.length);
+    assert.ok(judgeScale(result).every(({ reached }) => reached));
+    result.cases['remote-100'].node.servers.native.receiver = [14];
+    const missed = judgeScale(result).filter(({ reached }) => !reached);
+    assert.deepEqual(
+      missed.map(({ found }) => found.rust),
+      [4],
+    );
+  });
+
+  it('a figure is slower than before only if all rounds of before were better', () => {
+    const result = scaleResult();
+    const { servers } = result.unchanged.cases['calls-50x1'].rust;
+    const slower = () => compareUnchanged(result.unchanged).map(({ isSlower }) => isSlower);
+    assert.deepEqual(slower(), [false]);
+    servers.native.calls = [85, 88, 95];
+    assert.deepEqual(slower(), [false]);
+    servers.native.calls = [75, 78, 85];
+    assert.deepEqual(slower(), [true]);
+  });
+
+  it('the report has every case of clusters', async () => {
+    const { full } = wholeResult();
+    const { document } = await render(full, undefined, undefined, scaleResult());
+    for (const { title } of [...SCALE_CASES, ...SCALE_TARGETS, ...Object.values(CLUSTERS)]) {
+      assert.ok(document.includes(title), title);
+    }
+    assert.doesNotMatch(document, /NaN|undefined/);
+  });
+
+  for (const server of Object.keys(CLUSTERS)) {
+    it(`the Node load generator gets every broadcast of a node on ${server}`, async (t) => {
+      const command = [process.execPath, [NODE, server, 'none']];
+      const receiver = await AppProcess.run(server, command);
+      t.after(() => receiver.stop());
+      const loads = ['-n 4 -k 20', '-n 4 -k 5 --gap 10'];
+      for (const load of [...loads, `-n 4 -k 5 --extra {"via":${receiver.port}}`]) {
+        const { status, report, stderr } = await generate(receiver.port, `fanout ${load}`);
+        assert.equal(status, 0, `${load}: ${stderr}`);
+        assert.equal(report.ok, true, load);
+      }
+      const response = await fetch(`http://127.0.0.1:${receiver.port}/ready?servers=1`);
+      assert.equal(await response.json(), true);
     });
   }
 });

@@ -91,6 +91,23 @@ function subscriptionVersions() {
   };
 }
 
+/** @returns {Record<string, string>} what servers in a cluster were compared on */
+function scaleVersions() {
+  const names = [
+    'socket.io',
+    '@socket.io/redis-adapter',
+    '@socket.io/redis-streams-adapter',
+    'redis',
+  ];
+  const version = (name) => require(`${name}/package.json`).version;
+  const [, redisServer] = /v=(\S+)/.exec(output('redis-server', ['--version']) ?? '') ?? [];
+  return {
+    Node: process.version,
+    ...Object.fromEntries(names.map((name) => [name, version(name)])),
+    'redis-server': redisServer ?? 'unknown',
+  };
+}
+
 /**
  * What was measured.
  * @returns {{ commit?: string, modified?: boolean, otherPackage?: boolean }} `otherPackage` if
@@ -106,4 +123,6 @@ function sources() {
   };
 }
 
-module.exports = { connectionLimit, machine, sources, subscriptionVersions, versions };
+module.exports = {
+  ...{ connectionLimit, machine, scaleVersions, sources, subscriptionVersions, versions },
+};

@@ -28,14 +28,15 @@ async function formatted(text, filepath) {
  * @param {import('../lib/results').Result | undefined} full - the cases
  * @param {import('../lib/results').Result | undefined} growth
  * @param {object} [subscriptions] - the result of `bench/subscriptions`
+ * @param {object} [scale] - the result of `bench/scale`
  * @returns {Promise<{ document: string, charts: ReturnType<typeof caseCharts> }>}
  */
-async function render(full, growth, subscriptions) {
+async function render(full, growth, subscriptions, scale) {
   const charts = [
     ...(full ? caseCharts(full.cases) : []),
     ...(growth ? growthCharts(growth.growth) : []),
   ];
-  const text = renderMarkdown(full, growth, charts, subscriptions);
+  const text = renderMarkdown(full, growth, charts, subscriptions, scale);
   const document = await formatted(text, DOCUMENT);
   return { document, charts };
 }
@@ -53,9 +54,9 @@ const renderReadme = (readme, full) => formatted(withHeadline(readme, headline(f
  */
 async function makeReport() {
   const [full, growth] = [results.read('full'), results.read('growth')];
-  const subscriptions = results.read('subscriptions');
+  const [subscriptions, scale] = [results.read('subscriptions'), results.read('scale')];
   if (!full && !growth) throw new Error('there are no results: npm run bench -- --full');
-  const { document, charts } = await render(full, growth, subscriptions);
+  const { document, charts } = await render(full, growth, subscriptions, scale);
   fs.rmSync(CHARTS, { recursive: true, force: true });
   fs.mkdirSync(CHARTS, { recursive: true });
   for (const { file, svg } of charts) fs.writeFileSync(path.join(CHARTS, file), svg);

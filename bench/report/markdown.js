@@ -13,6 +13,7 @@ const { ALL, ORIGINALS, PEERS, SERVERS } = require('../servers');
 const { judge } = require('../targets');
 const { judgeFlood, judgeGrowth } = require('./growth-verdicts');
 const { figure, number, times } = require('./numbers');
+const { scalePart } = require('./scale');
 const { subscriptionsPart } = require('./subscriptions');
 
 /**
@@ -437,9 +438,10 @@ function loads({ cases }) {
  * @param {Result | undefined} growth
  * @param {Chart[]} charts
  * @param {object} [subscriptions] - the result of `bench/subscriptions`
+ * @param {object} [scale] - the result of `bench/scale`
  * @returns {string} Markdown
  */
-function renderMarkdown(full, growth, charts, subscriptions) {
+function renderMarkdown(full, growth, charts, subscriptions, scale) {
   const results = [full, growth].filter(Boolean);
   const parts = [...introduction(), ...circumstances(results), ...failures(results)];
   if (full) {
@@ -447,7 +449,7 @@ function renderMarkdown(full, growth, charts, subscriptions) {
     parts.push(...Object.keys(GROUPS).flatMap((group) => groupPart(group, full, charts)));
     parts.push(...peersPart(full), ...trafficPart(full));
   }
-  parts.push(...subscriptionsPart(subscriptions, table));
+  parts.push(...subscriptionsPart(subscriptions, table), ...scalePart(scale, table));
   if (growth) parts.push(...growthPart(growth, charts));
   if (full) parts.push(...loads(full));
   return `${parts.join('\n\n')}\n`;
