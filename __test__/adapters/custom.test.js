@@ -444,6 +444,110 @@ describe('uses of apply', () => {
   );
 });
 
+/** An adapter that has no base class: it goes through the sockets itself. */
+class Independent {
+  rooms = new Map();
+  sids = new Map();
+
+  constructor(nsp) {
+    this.nsp = nsp;
+  }
+
+  init() {}
+
+  close() {}
+
+  on() {}
+
+  addAll(id, rooms) {
+    this.sids.set(id, new Set([...(this.sids.get(id) ?? []), ...rooms]));
+  }
+
+  del(id, room) {
+    this.sids.get(id)?.delete(room);
+  }
+
+  delAll(id) {
+    this.sids.delete(id);
+  }
+
+  socketRooms(id) {
+    return this.sids.get(id);
+  }
+
+  async serverCount() {
+    return 1;
+  }
+
+  receivers({ rooms, except }) {
+    const isIn = (socket, names) => [...names].some((name) => this.sids.get(socket.id).has(name));
+    return [...this.sids.keys()]
+      .map((id) => this.nsp.sockets.get(id))
+      .filter((socket) => socket !== undefined && (rooms.size === 0 || isIn(socket, rooms)))
+      .filter((socket) => !isIn(socket, except));
+  }
+
+  broadcast(packet, opts) {
+    const encoded = this.nsp.server.encoder.encode({ ...packet, nsp: this.nsp.name });
+    for (const { client } of this.receivers(opts)) {
+      client.writeToEngine(encoded, { preEncoded: true, ...opts.flags });
+    }
+  }
+
+  broadcastWithAck(packet, opts, sent, answered) {
+    packet.id = this.nsp._ids++;
+    const encoded = this.nsp.server.encoder.encode({ ...packet, nsp: this.nsp.name });
+    const receivers = this.receivers(opts);
+    for (const socket of receivers) {
+      socket.acks.set(packet.id, answered);
+      socket.client.writeToEngine(encoded, ENCODED);
+    }
+    sent(receivers.length);
+  }
+
+  async fetchSockets(opts) {
+    return this.receivers(opts);
+  }
+}
+
+describe('an adapter without a base class', () => {
+  it(
+    'an adapter without a base class broadcasts, collects acknowledgements and finds sockets',
+    TIMEOUT,
+    both(
+      Independent,
+      async (world) => {
+        const { io, show, sockets } = world;
+        io.emit('all');
+        io.to('all').except(sockets.A.id).emit('but A', Buffer.from('x'));
+        sockets.A.broadcast.emit('but A again');
+        io.of('/news').emit('news');
+        const answers = [
+          await io.timeout(5000).emitWithAck('question'),
+          await io.in('all').timeout(5000).emitWithAck('question'),
+          await io.in(sockets.P.id).timeout(5000).emitWithAck('question'),
+          await io.of('/news').timeout(5000).emitWithAck('question'),
+        ];
+        const pending = [sockets.P.acks.size, sockets.G.acks.size];
+        const ids = await found(io.fetchSockets(), show);
+        return [answers.map((each) => each.sort()), pending, ids, await world.heard()];
+      },
+      [
+        [['A', 'B'], ['A', 'B'], [], ['N']],
+        [0, 0],
+        ['A', 'B', 'P'],
+        {
+          A: [['all'], ['question'], ['question']],
+          B: [['all'], ['but A', Buffer.from('x')], ['but A again'], ['question'], ['question']],
+          P: [],
+          G: [],
+          N: [['news'], ['question']],
+        },
+      ],
+    ),
+  );
+});
+
 describe('adapters that fail', () => {
   for (const [name, Class] of [
     ['socket.io', socketIo.Server],

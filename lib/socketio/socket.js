@@ -643,8 +643,13 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   _deliver({ event, ack }, flags) {
-    if (event !== undefined && this.connected && !this._isMuted) {
+    if (event === undefined || !this.connected) {
+      return;
+    }
+    if (!this._isMuted) {
       this.#commands?.deliver(event, this.nsp._index, ack, flags, this._number);
+    } else if (ack !== '') {
+      this.nsp._custom?.passBy(this);
     }
   }
 

@@ -21,6 +21,10 @@ const { RemoteSocket } = require('./remote-socket');
 const MANAGEMENT = ['sockets', 'fetchSockets', 'addSockets', 'delSockets', 'disconnectSockets'];
 
 class CustomAdapter {
+  #nsp;
+  /** @type {Set<import('../socket').Socket> | undefined} takes those that were passed by */
+  #passedBy;
+
   /**
    * @param {object} instance the adapter, made for this namespace
    * @param {import('../namespace').Namespace} nsp the namespace
@@ -28,9 +32,12 @@ class CustomAdapter {
   constructor(instance, nsp) {
     /** The adapter itself. */
     this.instance = instance;
+    this.#nsp = nsp;
     const { encoder } = nsp.server;
-    const { apply } = instance;
-    if (typeof apply === 'function') {
+    const { apply, broadcastWithAck } = instance;
+    if (typeof apply !== 'function') {
+      this.#correctCount(broadcastWithAck);
+    } else {
       instance.apply = function applied(opts, callback) {
         const isBroadcast = encoder.takeHasEncoded();
         const visit = isBroadcast ? (socket) => socket._isMuted || callback(socket) : callback;
@@ -47,6 +54,46 @@ class CustomAdapter {
         };
       }
     }
+  }
+
+  /**
+   * An adapter without `apply` goes through the sockets itself, and counts those that are passed by. Has it
+   * tell how many have got a broadcast with acknowledgements.
+   *
+   * @param {Function} [broadcastWithAck] the method of the adapter, if it has one
+   * @returns {void}
+   */
+  #correctCount(broadcastWithAck) {
+    if (typeof broadcastWithAck !== 'function') {
+      return;
+    }
+    const custom = this;
+    this.instance.broadcastWithAck = function corrected(packet, opts, sent, answered) {
+      const outer = custom.#passedBy;
+      const passedBy = new Set();
+      custom.#passedBy = passedBy;
+      // The first count is that of this server; those of others may follow.
+      const tell = (count) => {
+        sent(count - passedBy.size);
+        passedBy.forEach((socket) => socket._awaitAck(packet.id, undefined));
+        passedBy.clear();
+      };
+      try {
+        return Reflect.apply(broadcastWithAck, this, [packet, opts, tell, answered]);
+      } finally {
+        custom.#passedBy = outer;
+      }
+    };
+  }
+
+  /**
+   * The adapter has written an event that clients are to acknowledge to a muted socket.
+   *
+   * @param {import('../socket').Socket} socket the socket, which gets nothing
+   * @returns {void}
+   */
+  passBy(socket) {
+    this.#passedBy?.add(socket);
   }
 
   /**
@@ -149,7 +196,7 @@ class CustomAdapter {
     acks.onExpire(() => {
       // The adapter gave it an id, if it has sent it to clients of this server.
       if (packet.id !== undefined) {
-        instance.nsp.sockets.forEach((socket) => socket._awaitAck(packet.id, undefined));
+        this.#nsp.sockets.forEach((socket) => socket._awaitAck(packet.id, undefined));
       }
     });
     const servers = instance.serverCount();
