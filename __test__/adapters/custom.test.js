@@ -5,6 +5,7 @@
 // for them; but whoever manages sockets finds them. Played to socket.io and to the native server.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { Adapter } = require('socket.io-adapter');
 const socketIo = require('socket.io');
@@ -545,6 +546,91 @@ describe('an adapter without a base class', () => {
         },
       ],
     ),
+  );
+});
+
+describe('the adapters of a server', () => {
+  it(
+    'each namespace has an adapter that is initialized, and closed with the namespace or the server',
+    TIMEOUT,
+    async () => {
+      const play = async (Class) => {
+        const log = [];
+        class Logged extends Adapter {
+          constructor(nsp) {
+            super(nsp);
+            log.push(`new ${nsp.name}`);
+          }
+
+          init() {
+            log.push(`init ${this.nsp.name}`);
+          }
+
+          close() {
+            log.push(`close ${this.nsp.name}`);
+          }
+        }
+        await run(
+          Class,
+          async (context) => {
+            const { io } = context;
+            io.of('/static');
+            const parent = io.of(/^\/dynamic-\d$/);
+            const peers = [
+              await context.connect('/dynamic-1', { isNew: true }),
+              await context.connect('/dynamic-2', { isNew: true }),
+            ];
+            parent.emit('to all');
+            parent.to(peers[1].socket.id).emit('to one');
+            log.push(await heard(...peers));
+            const ended = once(peers[0].socket, 'disconnect');
+            peers[0].client.disconnect();
+            await ended;
+            log.push(io._nsps.has('/dynamic-1'));
+            const again = await context.connect('/dynamic-1', { isNew: true });
+            parent.emit('again');
+            log.push(await heard(again), io.of('/dynamic-1').adapter instanceof Logged, 'end');
+          },
+          { adapter: Logged, cleanupEmptyChildNamespaces: true },
+        );
+        // Socket.IO closes an adapter twice if its namespace goes because the server is closed.
+        const closed = new Set(log.splice(log.indexOf('end')));
+        return [log, [...closed].sort()];
+      };
+      assert.deepEqual(await play(Server), await play(socketIo.Server));
+    },
+  );
+
+  it(
+    'a server whose adapter is exchanged closes nothing and keeps rooms, and namespaces show the new one',
+    TIMEOUT,
+    () =>
+      run(Server, async (context) => {
+        const { io } = context;
+        assert.equal(io.adapter(), undefined);
+        const peers = await context.three();
+        peers[0].socket.join(7);
+        assert.equal(io.adapter(Adapter), io);
+        assert.equal(io.adapter(), Adapter);
+        class Other extends Adapter {}
+        io.adapter(Other);
+        assert.ok(io.of('/').adapter instanceof Other && io.of('/new').adapter instanceof Other);
+        io.to(7).emit('seven');
+        io.to('a').emit('a');
+        io.of('/').adapter = new Adapter(io.of('/'));
+        io.to('b').except('a').emit('b');
+        io.emit('all');
+        assert.deepEqual(await heard(...peers), [
+          [['seven'], ['a'], ['all']],
+          [['b'], ['all']],
+          [['a'], ['all']],
+        ]);
+        for (const none of [null, {}, 'redis', 7]) {
+          const expected = { code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION' };
+          assert.throws(() => (io.of('/').adapter = none), expected);
+          assert.throws(() => io.adapter(none), expected);
+        }
+      }),
   );
 });
 

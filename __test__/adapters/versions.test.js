@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
+const parser = require('socket.io-msgpack-parser');
 const { Server } = require('../..');
 const { run } = require('../support/context');
 const { TIMEOUT } = require('../support/native-server');
@@ -156,6 +157,23 @@ describe('versions of socket.io-adapter', () => {
         },
       );
     }
+  }
+
+  for (const [name, probe] of Object.entries({ ...PROBES, ...ACK_PROBES })) {
+    it(
+      `the native server and socket.io agree about ${name} with an adapter and MessagePack`,
+      TIMEOUT,
+      async () => {
+        const packed = (context) => {
+          const { client } = context;
+          context.client = (nsp, options) => client.call(context, nsp, { parser, ...options });
+          return probe(context);
+        };
+        const options = { adapter: VERSIONS['2.5'].Adapter, parser };
+        const expected = await run(socketIo.Server, packed, options);
+        assert.deepEqual(await run(Server, packed, options), expected);
+      },
+    );
   }
 
   for (const [name, probe] of Object.entries({ ...PROBES, ...ACK_PROBES })) {
