@@ -196,7 +196,7 @@ const OPERATIONS = {
     }
     io.of(DYNAMIC).on('connection', serve);
     if (authentication) authenticating(io);
-    if (config.program) program = require(config.program)({ io, name });
+    if (config.program) program = require(config.program)({ io, name, adapter });
     // The port 0 of two workers of Node's `cluster` would be the same port.
     httpServer.listen({ port: 0, host: '127.0.0.1', exclusive: true });
     await once(httpServer, 'listening');

@@ -29,19 +29,21 @@ const ROOM_STEP = 7919;
 const REQUEST_EVERY = 25;
 
 /**
- * @param {{io: any, name: string}} node
+ * @param {{io: any, name: string, adapter: string}} node
  * @returns {Record<string, Function>} what the test process may call
  */
-module.exports = function program({ io, name }) {
+module.exports = function program({ io, name, adapter }) {
   const progress = new EventEmitter().setMaxListeners(0);
   let sent = 0;
   let timer;
   /** How requests ended, by their kind. */
   const requests = {};
 
-  // npm socket.io leaves a promise alone that fails when an adapter cannot count the nodes: see docs/scaling.md. A native
-  // node is to go on without this.
-  if (!(io instanceof LoopbackSocket.Server)) process.on('unhandledRejection', () => {});
+  // npm socket.io and the adapter for MongoDB ignore promises that fail with a connection: see docs/scaling.md. A native
+  // node with another adapter is to go on without this.
+  if (adapter === 'mongo' || !(io instanceof LoopbackSocket.Server)) {
+    process.on('unhandledRejection', () => {});
+  }
 
   io.on('connection', (socket) => {
     socket.on('join', (rooms, done) => {

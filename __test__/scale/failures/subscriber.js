@@ -11,6 +11,9 @@ const { io } = require('socket.io-client');
 /** Milliseconds that a client waits for the answer to a call. */
 const CALL_TIMEOUT = 5000;
 
+/** By how many places a broadcast may be overtaken with an adapter that does not keep their order. */
+const EDGE = 10;
+
 /** Milliseconds between an answer and the next call. */
 const CALL_INTERVAL = 20;
 
@@ -87,12 +90,9 @@ class Subscriber extends EventEmitter {
     this.#last.set(from, number);
     numbers.add(number);
     if (this.isReady) {
-      const stretch = this.#stretch.get(from) ?? { first: number, last: number, count: 0 };
-      this.#stretch.set(from, {
-        first: Math.min(stretch.first, number),
-        last: Math.max(stretch.last, number),
-        count: stretch.count + 1,
-      });
+      let stretch = this.#stretch.get(from);
+      if (!stretch) this.#stretch.set(from, (stretch = new Set()));
+      stretch.add(number);
     }
     this.emit('change');
   }
@@ -112,10 +112,16 @@ class Subscriber extends EventEmitter {
     return missing;
   }
 
-  /** @returns {number} broadcasts that it missed between others while it was in its room */
+  /**
+   * @returns {number} broadcasts that it missed between others while it was in its room; near the ends of that time,
+   *   one that was overtaken may have been too early or too late for it
+   */
   holes() {
     let holes = this.#pastHoles;
-    for (const { first, last, count } of this.#stretch.values()) holes += last - first + 1 - count;
+    for (const [from, numbers] of this.#stretch) {
+      const sorted = [...numbers].sort((a, b) => a - b).slice(EDGE, -EDGE);
+      if (sorted.length > 0) holes += this.missing(from, sorted[0], sorted.at(-1)).length;
+    }
     return holes;
   }
 
