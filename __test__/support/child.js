@@ -8,14 +8,14 @@ const { fork } = require('node:child_process');
 const path = require('node:path');
 
 /**
- * @param {string} program a file of `children/`
+ * @param {string} program a file of `children/`, or the path of another
  * @param {string[]} [args]
  * @param {object} [options] of `fork`
  * @returns {import('node:child_process').ChildProcess & {ended: Promise<object>}} `ended` is how it
  *   ended: `code`, `signal` and what it wrote
  */
 function start(program, args = [], options = {}) {
-  const child = fork(path.join(__dirname, 'children', program), args, {
+  const child = fork(path.resolve(__dirname, 'children', program), args, {
     ...options,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

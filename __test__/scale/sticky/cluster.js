@@ -1,0 +1,70 @@
+'use strict';
+
+// A cluster behind @socket.io/sticky, as its documentation has it: the primary takes connections and gives
+// each to the worker that has the session, and the cluster adapter connects the workers. A worker that
+// dies is replaced. Arguments: the load-balancing method, how many workers, and the name of the package
+// whose `Server` they run.
+
+const cluster = require('node:cluster');
+const http = require('node:http');
+const adapter = require('@socket.io/cluster-adapter');
+const sticky = require('@socket.io/sticky');
+
+const [loadBalancingMethod, workers, server] = process.argv.slice(2);
+
+if (cluster.isPrimary) {
+  // What the primary has read goes over as a Buffer.
+  cluster.setupPrimary({ serialization: 'advanced' });
+  const httpServer = http.createServer();
+  sticky.setupMaster(httpServer, { loadBalancingMethod });
+  adapter.setupPrimary();
+  if (process.env.WA) {
+  httpServer.on('connection', (socket) => {
+    socket.prependListener('data', () => socket._handle?.readStop());
+    socket.on('data', () => socket._handle?.readStart());
+  });
+  cluster.on('fork', (worker) => worker.on('error', () => {}));
+  }
+  let isClosing = false;
+  let ready = 0;
+  cluster.on('message', (worker, message) => {
+    if (message !== 'ready') return;
+    ready += 1;
+    if (ready === Number(workers)) {
+      httpServer.listen(0, '127.0.0.1', () => process.send({ port: httpServer.address().port }));
+    } else if (ready > Number(workers)) {
+      process.send({ replaced: worker.process.pid });
+    }
+  });
+  cluster.on('exit', () => {
+    if (!isClosing) cluster.fork();
+  });
+  for (let i = 0; i < workers; i += 1) cluster.fork();
+  const close = () => {
+    isClosing = true;
+    Object.values(cluster.workers).forEach((worker) => worker.process.kill('SIGKILL'));
+    process.exit();
+  };
+  // Asked to, or when the test has died.
+  process.once('message', close);
+  process.once('disconnect', close);
+} else {
+  const { Server } = require(server === 'native' ? '../../..' : server);
+  const io = new Server(http.createServer(), {
+    adapter: adapter.createAdapter({ heartbeatInterval: 100, heartbeatTimeout: 1_000 }),
+    allowEIO3: true,
+  });
+  sticky.setupWorker(io);
+  io.on('connection', (socket) => {
+    socket.on('who', (done) => done(process.pid));
+    socket.on('echo', (value, done) => done(value));
+    socket.on('join', (room, done) => {
+      socket.join(room);
+      done();
+    });
+    socket.on('publish', (room, value) => io.to(room).emit('news', value));
+    socket.on('servers', async (done) => done(await io.of('/').adapter.serverCount()));
+    socket.on('others', async (done) => done((await io.fetchSockets()).length));
+  });
+  process.send('ready');
+}

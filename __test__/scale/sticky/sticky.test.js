@@ -1,0 +1,165 @@
+'use strict';
+
+// Native workers of Node's cluster behind @socket.io/sticky, with @socket.io/cluster-adapter between them.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { describe, it } = require('node:test');
+const { start, message } = require('../../support/child');
+const { call, happens, upgraded, within } = require('../../support/native-server');
+
+const CLUSTER = path.join(__dirname, 'cluster.js');
+
+const TIMEOUT = { timeout: 30_000 };
+
+const CLIENTS = { 2.5: 'socket.io-client-2', 3.1: 'socket.io-client-3', 4.8: 'socket.io-client' };
+
+const TRANSPORTS = [['polling'], ['polling', 'websocket'], ['websocket']];
+
+/** Every client with every way to connect. */
+const KINDS = Object.keys(CLIENTS).flatMap((version) =>
+  TRANSPORTS.map((transports) => ({ version, transports })),
+);
+
+/** Larger than what the primary reads at once, so that it forwards the rest piece by piece. */
+const LARGE = 'x'.repeat(300_000);
+
+/** A cluster with its clients. */
+class Cluster {
+  #child;
+  #clients = [];
+
+  /**
+   * @param {string} method the load-balancing method of the primary
+   */
+  constructor(method) {
+    this.#child = start(CLUSTER, [method, '2', process.env.HOST ?? 'native']);
+  }
+
+  /** @returns {Promise<any>} the next message of the primary */
+  message() {
+    return message(this.#child);
+  }
+
+  /** @returns {Promise<void>} when clients can connect */
+  async listen() {
+    this.port = (await this.message()).port;
+  }
+
+  /**
+   * @param {{version: string, transports: string[]}} kind of the client
+   * @param {object} [options] of the client
+   * @returns {Promise<object>} its socket, connected and, if it can, upgraded
+   */
+  async connect({ version, transports }, options = {}) {
+    const client = require(CLIENTS[version])(`http://127.0.0.1:${this.port}`, {
+      forceNew: true,
+      reconnection: false,
+      transports,
+      ...options,
+    });
+    this.#clients.push(client);
+    await happens(client, 'connect');
+    if (transports.length > 1) await upgraded(client);
+    return client;
+  }
+
+  /** @returns {Promise<void>} when every process has ended */
+  async close() {
+    this.#clients.forEach((client) => client.disconnect());
+    if (this.#child.connected) this.#child.send('close');
+    await this.#child.ended;
+  }
+}
+
+/**
+ * Runs a test with a cluster.
+ *
+ * @param {string} method the load-balancing method of its primary
+ * @param {(cluster: Cluster) => Promise<void>} test
+ * @returns {(t: import('node:test').TestContext) => Promise<void>} for `it`
+ */
+function clustered(method, test) {
+  return within(() => new Cluster(method), test);
+}
+
+/**
+ * @param {object} client a client
+ * @returns {Promise<number>} the process that serves it
+ */
+async function workerOf(client) {
+  return (await call(client, 'who'))[0];
+}
+
+describe('@socket.io/sticky', () => {
+  for (const method of ['least-connection', 'round-robin', 'random']) {
+    it(
+      `native workers behind @socket.io/sticky (${method}) keep their clients and broadcast to all`,
+      TIMEOUT,
+      clustered(method, async (cluster) => {
+        const clients = [];
+        const workers = [];
+        for (const kind of KINDS) {
+          const client = await cluster.connect(kind);
+          clients.push(client);
+          workers.push(await workerOf(client));
+        }
+        if (method !== 'random') {
+          assert.equal(new Set(workers).size, 2, 'both workers have clients');
+        }
+        for (const [i, client] of clients.entries()) {
+          const title = `${KINDS[i].version} over ${KINDS[i].transports}`;
+          assert.deepEqual(await call(client, 'echo', LARGE), [LARGE], title);
+          assert.equal(await workerOf(client), workers[i], title);
+          await call(client, 'join', 'readers');
+        }
+        for (const [i, client] of clients.entries()) {
+          const news = Promise.all(clients.map((one) => happens(one, 'news')));
+          client.emit('publish', 'readers', i);
+          assert.deepEqual(await news, Array(clients.length).fill([i]));
+        }
+        assert.deepEqual(await call(clients[0], 'others'), [clients.length]);
+      }),
+    );
+  }
+
+  it(
+    'the clients of a worker that dies reconnect to the others, and its successor gets clients',
+    TIMEOUT,
+    clustered('round-robin', async (cluster) => {
+      const reconnecting = { reconnection: true, reconnectionDelay: 10, reconnectionDelayMax: 50 };
+      const kinds = [...KINDS, ...KINDS];
+      const clients = await Promise.all(kinds.map((kind) => cluster.connect(kind, reconnecting)));
+      const before = await Promise.all(clients.map(workerOf));
+      const dead = before[0];
+      const hit = clients.filter((client, i) => before[i] === dead);
+      assert.ok(hit.length < clients.length, 'both workers have clients');
+      const again = hit.map(async (client) => {
+        await happens(client, 'disconnect');
+        await new Promise((resolve) => client.once('connect', resolve));
+      });
+      const replaced = cluster.message();
+      process.kill(dead, 'SIGKILL');
+      await Promise.all(again);
+      const successor = (await replaced).replaced;
+      const after = await Promise.all(clients.map(workerOf));
+      assert.ok(!after.includes(dead));
+      for (const [i, client] of clients.entries()) {
+        if (!hit.includes(client)) assert.equal(after[i], before[i], 'an untouched client stays');
+      }
+      const late = [];
+      while (!after.includes(successor) && late.length < KINDS.length) {
+        late.push(await cluster.connect(KINDS[late.length]));
+        after.push(await workerOf(late.at(-1)));
+      }
+      assert.ok(after.includes(successor), 'the successor has clients');
+      // Workers learn of each other by heartbeats.
+      while ((await call(clients[0], 'servers'))[0] !== 2);
+      const all = [...clients, ...late];
+      await Promise.all(all.map((client) => call(client, 'join', 'readers')));
+      const news = Promise.all(all.map((client) => happens(client, 'news')));
+      all.at(-1).emit('publish', 'readers', 'all');
+      assert.deepEqual(await news, Array(all.length).fill(['all']));
+    }),
+  );
+});
