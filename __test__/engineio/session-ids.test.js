@@ -7,7 +7,6 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { io: connect } = require('socket.io-client');
-const { start, message } = require('../support/child');
 const { TIMEOUT, happens, served, upgraded } = require('../support/native-server');
 
 /** What npm base64id makes of 15 bytes. */
@@ -198,42 +197,5 @@ describe('io.engine.generateId', () => {
       assert.deepEqual(told, Array(2).fill('ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID'));
       assert.deepEqual(await first.call('echo', 1), [1]);
     }),
-  );
-});
-
-describe('@socket.io/sticky', () => {
-  it(
-    '@socket.io/sticky routes each polling client to the worker of its session',
-    TIMEOUT,
-    async () => {
-      const child = start('sticky.js');
-      const clients = [];
-      try {
-        const port = await message(child);
-        const workers = new Map();
-        for (let n = 0; n < 4; n++) {
-          const client = connect(`http://127.0.0.1:${port}`, {
-            transports: ['polling'],
-            forceNew: true,
-            reconnection: false,
-          });
-          clients.push(client);
-          const refused = happens(client, 'connect_error').then(([error]) => {
-            throw error;
-          });
-          await Promise.race([happens(client, 'connect'), refused]);
-          for (let call = 0; call < 3; call++) {
-            const pid = await client.timeout(10_000).emitWithAck('who');
-            assert.equal(workers.get(n) ?? pid, pid, 'always the same worker');
-            workers.set(n, pid);
-          }
-        }
-        assert.equal(new Set(workers.values()).size, 2, 'both workers have clients');
-      } finally {
-        clients.forEach((client) => client.disconnect());
-        child.send('close');
-        await child.ended;
-      }
-    },
   );
 });

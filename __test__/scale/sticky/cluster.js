@@ -2,15 +2,14 @@
 
 // A cluster behind @socket.io/sticky, as its documentation has it: the primary takes connections and gives
 // each to the worker that has the session, and the cluster adapter connects the workers. A worker that
-// dies is replaced. Arguments: the load-balancing method, how many workers, and the name of the package
-// whose `Server` they run.
+// dies is replaced. Arguments: the load-balancing method and how many workers.
 
 const cluster = require('node:cluster');
 const http = require('node:http');
 const adapter = require('@socket.io/cluster-adapter');
 const sticky = require('@socket.io/sticky');
 
-const [loadBalancingMethod, workers, server] = process.argv.slice(2);
+const [loadBalancingMethod, workers] = process.argv.slice(2);
 
 if (cluster.isPrimary) {
   // What the primary has read goes over as a Buffer.
@@ -18,13 +17,13 @@ if (cluster.isPrimary) {
   const httpServer = http.createServer();
   sticky.setupMaster(httpServer, { loadBalancingMethod });
   adapter.setupPrimary();
-  if (process.env.WA) {
+  // Node.js may still read from a connection that it is giving to a worker, and drops what it reads.
   httpServer.on('connection', (socket) => {
     socket.prependListener('data', () => socket._handle?.readStop());
     socket.on('data', () => socket._handle?.readStart());
   });
+  // sticky tells workers of connections that close, even if the worker has just died.
   cluster.on('fork', (worker) => worker.on('error', () => {}));
-  }
   let isClosing = false;
   let ready = 0;
   cluster.on('message', (worker, message) => {
@@ -49,10 +48,9 @@ if (cluster.isPrimary) {
   process.once('message', close);
   process.once('disconnect', close);
 } else {
-  const { Server } = require(server === 'native' ? '../../..' : server);
+  const { Server } = require('../../..');
   const io = new Server(http.createServer(), {
     adapter: adapter.createAdapter({ heartbeatInterval: 100, heartbeatTimeout: 1_000 }),
-    allowEIO3: true,
   });
   sticky.setupWorker(io);
   io.on('connection', (socket) => {
