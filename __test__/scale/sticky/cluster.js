@@ -50,6 +50,9 @@ if (cluster.isPrimary) {
 } else {
   const { Server } = require('../../..');
   const io = new Server(http.createServer(), {
+    // A connection that waits in the primary for a worker that dies is never closed: pings end it.
+    pingInterval: 1_000,
+    pingTimeout: 2_000,
     adapter: adapter.createAdapter({ heartbeatInterval: 100, heartbeatTimeout: 1_000 }),
   });
   sticky.setupWorker(io);
@@ -58,9 +61,9 @@ if (cluster.isPrimary) {
     socket.on('echo', (value, done) => done(value));
     socket.on('join', (room, done) => {
       socket.join(room);
-      done();
+      done(room);
     });
-    socket.on('publish', (room, value) => io.to(room).emit('news', value));
+    socket.on('publish', (room, value) => (room === null ? io : io.to(room)).emit('news', value));
     socket.on('servers', async (done) => done(await io.of('/').adapter.serverCount()));
     socket.on('others', async (done) => done((await io.fetchSockets()).length));
   });
