@@ -23,17 +23,20 @@ class Client {
    * @param {object} [options] of the package
    * @param {2 | 4} [options.version] of the package
    * @param {string} [options.namespace]
+   * @param {Client} [options.beside] whose connection it shares
    */
-  constructor(node, { version = 4, namespace = '/', ...options } = {}) {
+  constructor(node, { version = 4, namespace = '/', beside, ...options } = {}) {
     this.node = node;
     this.namespace = namespace;
     this.version = version;
-    this.socket = require(PACKAGES[version])(`http://127.0.0.1:${node.port}${namespace}`, {
-      forceNew: true,
-      reconnection: false,
-      transports: ['websocket'],
-      ...options,
-    });
+    this.socket =
+      beside?.socket.io.socket(namespace) ??
+      require(PACKAGES[version])(`http://127.0.0.1:${node.port}${namespace}`, {
+        forceNew: true,
+        reconnection: false,
+        transports: ['websocket'],
+        ...options,
+      });
     const { onevent } = this.socket;
     this.socket.onevent = (packet) => {
       this.received.push(packet.data);

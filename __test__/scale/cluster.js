@@ -343,20 +343,22 @@ class Cluster {
    * Has a client of each node receive what each other node broadcasts: then every subscription is in place.
    *
    * @param {string} [namespace]
+   * @param {object} [options]
+   * @param {boolean} [options.stay] whether the clients stay, so that a dynamic namespace does
    * @returns {Promise<void>}
    */
-  async ready(namespace = '/') {
+  async ready(namespace = '/', { stay = false } = {}) {
     const { nodes } = this;
     const signal = AbortSignal.timeout(READY_TIMEOUT);
+    const clients = await Promise.all(nodes.map((node) => this.connect(node, { namespace })));
+    if (this.#config.authentication) {
+      await Promise.all(clients.map((client) => this.#authenticate(client)));
+    }
     for (const node of nodes) {
       while ((await node.io(namespace).serverCount()) < nodes.length) {
         if (signal.aborted) throw new Error(`${node.name} does not know of every other node`);
         await new Promise((resolve) => setTimeout(resolve, INTERVAL));
       }
-    }
-    const clients = await Promise.all(nodes.map((node) => this.connect(node, { namespace })));
-    if (this.#config.authentication) {
-      await Promise.all(clients.map((client) => client.authenticate()));
     }
     for (const [from, node] of nodes.entries()) {
       const others = clients.filter((client, at) => at !== from);
@@ -371,7 +373,23 @@ class Cluster {
       await node.io(namespace).emit('reached');
       await Promise.all(others.map((client) => client.until('reached')));
     }
-    await this.closeClients();
+    if (stay) return;
+    await Promise.all(clients.map((client) => client.close()));
+    clients.forEach((client) => this.#clients.delete(client));
+    await this.settle();
+  }
+
+  /**
+   * @param {Client} client
+   * @returns {Promise<void>} when broadcasts reach it; in another namespace its default one authenticates
+   */
+  async #authenticate(client) {
+    if (client.namespace === '/') {
+      await client.authenticate();
+      return;
+    }
+    const main = await this.connect(client.node, { beside: client });
+    await main.authenticate();
   }
 
   /** @returns {Promise<void>} when every node has its adapter's subscriptions confirmed */

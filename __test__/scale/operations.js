@@ -243,6 +243,9 @@ const OPERATIONS = {
     while (!isReached()) await changed();
   },
 
+  /** Has a namespace answer other nodes, as those that there are from the start do. */
+  answerServers,
+
   /** @returns {boolean} whether this node has the namespace */
   hasNamespace: (namespace) => io._nsps.has(namespace),
 

@@ -86,19 +86,21 @@ class Mixture {
    */
   async run(groups, isWanted) {
     for (const authentication of [false, true]) {
-      const features = groups
+      const some = groups
         .filter((group) => Boolean(group.authentication) === authentication)
         .filter((group) => !group.emitter || ADAPTERS[this.#adapter].emitter)
-        .flatMap((group) => Object.entries(group.features))
-        .filter(([title]) => isWanted(title));
-      if (features.length > 0) await this.#runOn(authentication, features);
+        .flatMap(({ features, waiting }) =>
+          Object.entries(features).map(([title, run]) => ({ title, run, waiting })),
+        )
+        .filter(({ title }) => isWanted(title));
+      if (some.length > 0) await this.#runOn(authentication, some);
     }
     return this.results;
   }
 
   /**
    * @param {boolean} authentication whether a LoopbackSocket is started on the nodes
-   * @param {[string, import('./features').Feature][]} features
+   * @param {{title: string, run: import('./features').Feature, waiting?: boolean}[]} features
    * @returns {Promise<void>}
    */
   async #runOn(authentication, features) {
@@ -107,22 +109,27 @@ class Mixture {
     try {
       cluster = await Cluster.start({ ...config, kinds: this.#kinds });
     } catch (error) {
-      features.forEach(([title]) => this.#note(title, error));
+      features.forEach(({ title }) => this.#note(title, error));
       return;
     }
     const outside = await ADAPTERS[this.#adapter].emitter?.(this.#url);
     const [a, b] = cluster.nodes;
     const connect = (node, options) => cluster.connect(node, options);
-    for (const [title, feature] of features) {
+    const world = { a, b, adapter: this.#adapter, cluster, connect, emitter: outside?.emitter };
+    const outcome = async ({ title, run }) => {
       try {
-        const world = { a, b, adapter: this.#adapter, cluster, connect, emitter: outside?.emitter };
-        await withinTime(feature(world));
+        await withinTime(run(world));
         this.#note(title);
       } catch (error) {
         this.#note(title, error);
       }
+    };
+    const waiting = features.filter((feature) => feature.waiting).map(outcome);
+    for (const feature of features.filter((feature) => !feature.waiting)) {
+      await outcome(feature);
       await cluster.closeClients();
     }
+    await Promise.all(waiting);
     await cluster.stop();
     await outside?.end();
   }

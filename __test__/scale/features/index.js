@@ -19,13 +19,28 @@
 
 /**
  * @typedef {object} Group
- * @property {string} name
+ * @property {Record<string, Feature>} features - by title
  * @property {boolean} [authentication] - whether a LoopbackSocket is started on the nodes
  * @property {boolean} [emitter] - whether the features are those of an emitter outside
- * @property {Record<string, Feature>} features - by title
+ * @property {boolean} [waiting] - whether they wait for a timeout, and run beside the others meanwhile
  */
 
+const emitters = require('./emitters');
+const serverSideEmit = require('./server-side-emit');
+
 /** @type {Group[]} */
-const GROUPS = [{ name: 'broadcasts', features: require('./broadcasts') }];
+const GROUPS = [
+  { features: serverSideEmit.WAITING, waiting: true },
+  { features: require('./broadcasts').FEATURES },
+  { features: require('./rooms').FEATURES },
+  { features: require('./remote-sockets').FEATURES },
+  { features: require('./acknowledgements').FEATURES },
+  { features: serverSideEmit.FEATURES },
+  { features: require('./namespaces').FEATURES },
+  { features: require('./clients').FEATURES },
+  { features: emitters.FEATURES, emitter: true },
+  { features: require('./authentication').FEATURES, authentication: true },
+  { features: emitters.AUTHENTICATION, authentication: true, emitter: true },
+];
 
 module.exports = { GROUPS };
