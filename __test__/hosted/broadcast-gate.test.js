@@ -371,6 +371,32 @@ describe('broadcasts on a socket.io 4 server', { timeout: 60_000 }, () => {
     assert.equal(await reason, 'io server disconnect');
   });
 
+  it('fetchSockets(), socketsJoin() and disconnectSockets() of other servers include pending sockets', async (t) => {
+    class Cluster extends Adapter {
+      async askedByAnotherServer(operation, ...args) {
+        await undefined;
+        return super[operation]({ rooms: new Set(), except: new Set() }, ...args);
+      }
+      broadcastOfAnotherServer() {
+        super.broadcast({ type: 2, data: ['to all'] }, { rooms: new Set(), except: new Set() });
+      }
+    }
+    const { io, client, socket, events } = await open(t, { adapter: Cluster });
+    const { adapter } = io.of('/');
+    assert.deepEqual(await adapter.askedByAnotherServer('fetchSockets'), [socket]);
+    await adapter.askedByAnotherServer('addSockets', ['room']);
+    assert.ok(socket.rooms.has('room'));
+    adapter.broadcastOfAnotherServer();
+    await adapter.askedByAnotherServer('delSockets', ['room']);
+    assert.ok(!socket.rooms.has('room'));
+    adapter.broadcastOfAnotherServer();
+    await flush(socket, client);
+    assert.deepEqual(events, ['flushed']);
+    const reason = next(client, 'disconnect');
+    await adapter.askedByAnotherServer('disconnectSockets', true);
+    assert.equal(await reason, 'io server disconnect');
+  });
+
   it('a broadcast that disconnectSockets() causes does not reach pending sockets', async (t) => {
     const { io, connect, client, socket, events } = await open(t);
     const goes = connect();

@@ -81,20 +81,25 @@ function ioredisClient(url) {
 }
 
 /**
- * The collection by which nodes and emitters exchange documents.
+ * The collection by which nodes and emitters exchange documents. All insertions go over one connection: over several,
+ * as by default, one overtakes the other, and so do broadcasts. What is watched needs connections of its own then.
  *
  * @param {string} url
  * @returns {Promise<any>}
  */
 async function mongoCollection(url) {
   const { MongoClient } = require('mongodb');
-  const client = new MongoClient(url);
-  await client.connect();
-  return client.db('scale').collection('socket.io');
+  const [inserting, watching] = [
+    new MongoClient(url, { maxPoolSize: 1 }),
+    new MongoClient(url),
+  ].map((client) => client.db('scale').collection('socket.io'));
+  inserting.watch = (...args) => watching.watch(...args);
+  return inserting;
 }
 
 /**
- * A pool of which the adapter keeps one connection for what it receives, which leaves one to publish by.
+ * A pool of which the adapter keeps one connection for what it receives, which leaves one to publish by: over several,
+ * as by default, one broadcast overtakes the other.
  *
  * @param {string} url
  * @returns {any}

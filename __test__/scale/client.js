@@ -74,6 +74,7 @@ class Client {
   async until(event) {
     const signal = AbortSignal.timeout(TIMEOUT);
     for (;;) {
+      if (this.#isEnded) throw new Error(`A client of ${this.node.name} was ended meanwhile`);
       const at = this.received.findIndex(([name]) => name === event);
       if (at !== -1) {
         const taken = this.received.splice(0, at + 1);
@@ -109,6 +110,7 @@ class Client {
       } catch {
         throw new Error(`A client of ${this.node.name} was not disconnected`);
       }
+      if (this.#isEnded) throw new Error(`A client of ${this.node.name} was ended meanwhile`);
     }
     return this.disconnected;
   }
@@ -183,6 +185,7 @@ class Client {
   end() {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#changes.emit('change');
     this.socket.disconnect();
     (this.socket.io.engine ?? this.socket.io).close();
   }

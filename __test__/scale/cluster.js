@@ -340,7 +340,7 @@ class Cluster {
   }
 
   /**
-   * Has a client of each node receive what each other node broadcasts: then every subscription is in place.
+   * Has a client of each node receive what each node broadcasts: then every subscription is in place.
    *
    * @param {string} [namespace]
    * @param {object} [options]
@@ -361,9 +361,8 @@ class Cluster {
       }
     }
     for (const [from, node] of nodes.entries()) {
-      const others = clients.filter((client, at) => at !== from);
       const isReached = () =>
-        others.every(({ received }) => received.some(([event]) => event === `probe ${from}`));
+        clients.every(({ received }) => received.some(([event]) => event === `probe ${from}`));
       while (!isReached()) {
         if (signal.aborted) throw new Error(`${node.name} does not reach every other node`);
         await node.io(namespace).emit(`probe ${from}`);
@@ -371,7 +370,7 @@ class Cluster {
       }
       // Afterwards no probe is on its way.
       await node.io(namespace).emit('reached');
-      await Promise.all(others.map((client) => client.until('reached')));
+      await Promise.all(clients.map((client) => client.until('reached')));
     }
     if (stay) return;
     await Promise.all(clients.map((client) => client.close()));

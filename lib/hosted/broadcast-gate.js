@@ -8,8 +8,8 @@
  * Socket.IO 2 broadcasts to the sockets in `namespace.connected`; a hidden one is taken out of it.
  * Versions 3 and 4 have one list for everything, so there the namespace's adapter is given a view of
  * the namespace in which hidden sockets cannot be found, except by the operations that are no
- * broadcasts (`fetchSockets`, `socketsJoin` and the like). The view also answers for the broadcasts
- * that a cluster's adapter takes over from other servers.
+ * broadcasts (`fetchSockets`, `socketsJoin` and the like). The view also answers for what a cluster's
+ * adapter takes over from other servers: a broadcast is what encodes a packet before it looks sockets up.
  *
  * What must stay true: a socket is hidden from the namespace's `connect` event, before any listener
  * of the application can broadcast, until it has authenticated; in a gated namespace until a socket of
@@ -336,13 +336,15 @@ function gateAdapter(nsp) {
       direct.set(opts, emitting);
       emitting = undefined;
     }
-    return sockets.show({ isGated: true, revealed: undefined }, run);
+    return sockets.show({ isGated: true, revealed: undefined, isWithinBroadcast: true }, run);
   });
-  // The adapter of a cluster may come to its local sockets later, when only the options identify the emit.
+  // The adapter of a cluster may come to its local sockets later, or for another server. Then only the options
+  // identify an emit, and only a packet that has just been encoded identifies a broadcast.
+  const packets = new EncodedPackets(adapter);
   wrap(adapter, ['apply'], (run, opts) => {
-    return direct.has(opts)
-      ? sockets.show({ isGated: true, revealed: direct.get(opts) }, run)
-      : run();
+    const isBroadcast = packets.take() || sockets.isWithinBroadcast;
+    const revealed = direct.get(opts);
+    return sockets.show({ isGated: isBroadcast, revealed }, run);
   });
 
   const { persistSession } = adapter;
@@ -423,6 +425,38 @@ function passDirectEmits(socket) {
   };
 }
 
+/** Knows whether an adapter has encoded a packet since it last looked sockets up. */
+class EncodedPackets {
+  /** What is not known counts as a broadcast. */
+  #isKnown = false;
+  #hasEncoded = false;
+
+  /**
+   * @param {object} adapter an adapter, whose encoder is watched from now on
+   */
+  constructor(adapter) {
+    const { encoder } = adapter;
+    if (typeof encoder?.encode !== 'function') {
+      return;
+    }
+    this.#isKnown = true;
+    adapter.encoder = Object.create(encoder);
+    adapter.encoder.encode = (packet) => {
+      this.#hasEncoded = true;
+      return encoder.encode(packet);
+    };
+  }
+
+  /**
+   * @returns {boolean} whether it has, or may have; false from now on until it does again
+   */
+  take() {
+    const hasEncoded = this.#hasEncoded || !this.#isKnown;
+    this.#hasEncoded = false;
+    return hasEncoded;
+  }
+}
+
 /** The sockets of a namespace as its adapter sees them: a hidden one is not found by its id. */
 class GatedSockets {
   /**
@@ -436,8 +470,8 @@ class GatedSockets {
   /**
    * Shows the sockets otherwise than before for as long as something runs.
    *
-   * @param {{isGated: boolean, revealed: object | undefined}} view whether hidden sockets are left out,
-   *   and which one is not
+   * @param {{isGated: boolean, revealed: object | undefined, isWithinBroadcast?: boolean}} view whether
+   *   hidden sockets are left out, and which one is not; whether a method that broadcasts is running
    * @param {() => unknown} run what runs
    * @returns {unknown} what `run` returns
    */
@@ -449,6 +483,11 @@ class GatedSockets {
     } finally {
       this._view = before;
     }
+  }
+
+  /** @returns {boolean} whether a method that broadcasts is running */
+  get isWithinBroadcast() {
+    return this._view.isWithinBroadcast === true;
   }
 
   /**

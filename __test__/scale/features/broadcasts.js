@@ -186,7 +186,19 @@ const FEATURES = {
 
   'Values of every JSON type reach clients of both nodes as they are': async (world) => {
     const clients = await connectFour(world);
-    const values = [null, true, false, 0, -1.5, 2 ** 53 - 1, '', [], {}, [null], { a: { b: null } }];
+    const values = [
+      null,
+      true,
+      false,
+      0,
+      -1.5,
+      2 ** 53 - 1,
+      '',
+      [],
+      {},
+      [null],
+      { a: { b: null } },
+    ];
     await world.a.io().emit('values', ...values);
     await world.a.io().emit('end');
     await receive(clients, Array(4).fill([['values', ...values]]));
