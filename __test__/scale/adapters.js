@@ -89,10 +89,10 @@ function ioredisClient(url) {
  */
 async function mongoCollection(url) {
   const { MongoClient } = require('mongodb');
-  const [inserting, watching] = [
-    new MongoClient(url, { maxPoolSize: 1 }),
-    new MongoClient(url),
-  ].map((client) => client.db('scale').collection('socket.io'));
+  const clients = [new MongoClient(url, { maxPoolSize: 1 }), new MongoClient(url)];
+  // The first command opens a connection; those that wait for it do not wait in their order.
+  await Promise.all(clients.map((client) => client.db('scale').command({ ping: 1 })));
+  const [inserting, watching] = clients.map((client) => client.db('scale').collection('socket.io'));
   inserting.watch = (...args) => watching.watch(...args);
   return inserting;
 }
