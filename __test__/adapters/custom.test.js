@@ -635,6 +635,31 @@ describe('the adapters of a server', () => {
 });
 
 describe('adapters that fail', () => {
+  it(
+    'an adapter that cannot store the rooms of new sockets causes a warning and not the end of the process',
+    TIMEOUT,
+    () => {
+      class Full extends Adapter {
+        async addAll() {
+          throw new RangeError('no space');
+        }
+      }
+      return run(
+        Server,
+        async (context) => {
+          const warned = once(process, 'warning');
+          const peer = await context.connect('/');
+          assert.equal((await warned)[0].message, 'no space');
+          await assert.rejects(peer.socket.join('a'), { message: 'no space' });
+          peer.socket.emit('direct');
+          assert.deepEqual(await heard(peer), [[['direct']]]);
+          assert.equal(peer.socket.rooms.size, 0);
+        },
+        { adapter: Full },
+      );
+    },
+  );
+
   for (const [name, Class] of [
     ['socket.io', socketIo.Server],
     ['the native server', Server],

@@ -126,7 +126,7 @@ class Namespace extends EventEmitter {
     const sockets = [...this._preConnectSockets.values(), ...this.sockets.values()];
     const rooms = sockets.map((socket) => socket._takeRooms());
     this._custom = custom;
-    sockets.forEach((socket, i) => rooms[i].size > 0 && custom.join(socket, rooms[i]));
+    sockets.forEach((socket, i) => rooms[i].size > 0 && custom.place(socket, rooms[i]));
   }
 
   /**

@@ -548,7 +548,7 @@ class Socket extends EventEmitter {
     }
     const { _custom: custom } = this.nsp;
     if (custom !== undefined) {
-      guarded(() => custom.join(this, [this.id]));
+      guarded(() => custom.place(this, [this.id]));
       return;
     }
     if (this.#rooms !== undefined) {

@@ -133,6 +133,18 @@ class CustomAdapter {
   }
 
   /**
+   * A socket joins rooms, and nobody waits for that: the room of its own id when it is accepted, and those
+   * that it is in when the adapter is set.
+   *
+   * @param {import('../socket').Socket} socket the socket
+   * @param {Iterable<unknown>} rooms the rooms
+   * @returns {void}
+   */
+  place(socket, rooms) {
+    watched(() => this.join(socket, rooms));
+  }
+
+  /**
    * A socket leaves a room.
    *
    * @param {import('../socket').Socket} socket the socket
@@ -191,6 +203,7 @@ class CustomAdapter {
         'an adapter that is based on socket.io-adapter 2.4 or later',
       );
     }
+    const servers = instance.serverCount();
     const acks = new ClusterAcks(audience.flags, done);
     const packet = { type: EVENT_PACKET, data };
     acks.onExpire(() => {
@@ -199,7 +212,6 @@ class CustomAdapter {
         this.#nsp.sockets.forEach((socket) => socket._awaitAck(packet.id, undefined));
       }
     });
-    const servers = instance.serverCount();
     watched(() =>
       instance.broadcastWithAck(
         packet,
