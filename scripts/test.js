@@ -1,7 +1,8 @@
 'use strict';
 
-// `npm test`: makes the checkout ready, then runs every test: cargo's, node's, and those of the
-// types. Ends with the totals in one line. Arguments name the node test files to run alone.
+// `npm test`: makes the checkout ready, then runs every test: cargo's, node's, those of the types,
+// and one mixture of nodes for each adapter of `npm run test:scale`. Ends with the totals in one
+// line. Arguments name the node test files to run alone.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -107,6 +108,24 @@ function testNode(files) {
 }
 
 /**
+ * Runs clusters of several processes, alone on the machine, since they wait for each other.
+ * @returns {Promise<Totals>}
+ */
+async function testScale() {
+  const args = [path.join('__test__', 'scale', 'run.js')];
+  const title = 'clusters with each adapter';
+  const { stdout, stderr, status } = await run(title, process.execPath, args, {
+    accept: () => true,
+  });
+  process.stdout.write(status === 0 ? stdout : stderr + stdout);
+  const totals = {
+    passed: last(stdout, /^(\d+) passed, \d+ failed$/gm),
+    failed: last(stdout, /^\d+ passed, (\d+) failed$/gm),
+  };
+  return withStatus(totals, status);
+}
+
+/**
  * @param {string[]} only - node test files; all tests when empty
  * @returns {Promise<void>}
  */
@@ -115,6 +134,7 @@ async function main(only) {
   await prepare({ loopback4 });
   const results = only.length > 0 ? [] : [await testRust()];
   results.push(await testNode(only.length > 0 ? only : testFiles()));
+  if (only.length === 0) results.push(await testScale());
   const passed = results.reduce((total, result) => total + result.passed, 0);
   const failed = results.reduce((total, result) => total + result.failed, 0);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

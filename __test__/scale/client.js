@@ -9,7 +9,7 @@ const { EventEmitter, once } = require('node:events');
 const PACKAGES = { 2: 'socket.io-client-2', 4: 'socket.io-client' };
 
 /** Milliseconds that a client waits for an event. */
-const TIMEOUT = 4000;
+const TIMEOUT = 10_000;
 
 class Client {
   /** @type {unknown[][]} events that no `until` has taken, with their arguments */

@@ -7,8 +7,8 @@ const { connectFour, receive } = require('./world');
 /** More than the 8,000 bytes that a notification of PostgreSQL holds, and than one TCP segment. */
 const LARGE = 'x'.repeat(300_000);
 
-/** Enough for several batches of a stream. */
-const MANY = 300;
+/** As many as a stream of Redis is read at once. */
+const MANY = 100;
 
 /** @type {Record<string, import('.').Feature>} */
 const FEATURES = {
