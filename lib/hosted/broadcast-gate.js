@@ -329,20 +329,23 @@ function gateAdapter(nsp) {
   const sockets = new GatedSockets(nsp.sockets);
   adapter.nsp = viewOf(nsp, sockets);
 
-  wrap(adapter, MANAGEMENT, (run) => sockets.show({ isGated: false, revealed: undefined }, run));
+  const packets = new EncodedPackets(adapter);
+  const managing = { isGated: false, revealed: undefined, within: MANAGEMENT };
+  wrap(adapter, MANAGEMENT, (run) => sockets.show(managing, run));
   // Gated again within: a socket that is disconnected or joins a room may cause a broadcast.
   wrap(adapter, BROADCASTS, (run, packet, opts) => {
     if (emitting !== undefined) {
       direct.set(opts, emitting);
       emitting = undefined;
     }
-    return sockets.show({ isGated: true, revealed: undefined, isWithinBroadcast: true }, run);
+    const view = { isGated: true, revealed: undefined, within: BROADCASTS };
+    return packets.forBroadcast(() => sockets.show(view, run));
   });
   // The adapter of a cluster may come to its local sockets later, or for another server. Then only the options
-  // identify an emit, and only a packet that has just been encoded identifies a broadcast.
-  const packets = new EncodedPackets(adapter);
+  // identify an emit, and only a packet that has been encoded before identifies a broadcast.
   wrap(adapter, ['apply'], (run, opts) => {
-    const isBroadcast = packets.take() || sockets.isWithinBroadcast;
+    const { within } = sockets.view;
+    const isBroadcast = within !== MANAGEMENT && (packets.take() || within === BROADCASTS);
     const revealed = direct.get(opts);
     return sockets.show({ isGated: isBroadcast, revealed }, run);
   });
@@ -425,11 +428,16 @@ function passDirectEmits(socket) {
   };
 }
 
-/** Knows whether an adapter has encoded a packet since it last looked sockets up. */
+/**
+ * Knows how many packets an adapter has encoded and not yet sent. Rather too many than too few: where one is
+ * left, an operation that comes from another server does not find hidden sockets.
+ */
 class EncodedPackets {
   /** What is not known counts as a broadcast. */
   #isKnown = false;
-  #hasEncoded = false;
+  #count = 0;
+  /** Whether sockets were looked up since `forBroadcast` began. */
+  #hasApplied = false;
 
   /**
    * @param {object} adapter an adapter, whose encoder is watched from now on
@@ -442,17 +450,39 @@ class EncodedPackets {
     this.#isKnown = true;
     adapter.encoder = Object.create(encoder);
     adapter.encoder.encode = (packet) => {
-      this.#hasEncoded = true;
-      return encoder.encode(packet);
+      const encoded = encoder.encode(packet);
+      this.#count += 1;
+      return encoded;
     };
   }
 
   /**
-   * @returns {boolean} whether it has, or may have; false from now on until it does again
+   * Runs a broadcast of this server. If it looks sockets up at once, nothing of it is left.
+   *
+   * @param {() => unknown} run runs it
+   * @returns {unknown} what `run` returns
+   */
+  forBroadcast(run) {
+    const count = this.#count;
+    this.#hasApplied = false;
+    try {
+      return run();
+    } finally {
+      if (this.#hasApplied) {
+        this.#count = count;
+      }
+    }
+  }
+
+  /**
+   * Sockets are looked up.
+   *
+   * @returns {boolean} whether that is, or may be, for a packet
    */
   take() {
-    const hasEncoded = this.#hasEncoded || !this.#isKnown;
-    this.#hasEncoded = false;
+    const hasEncoded = this.#count > 0 || !this.#isKnown;
+    this.#count = Math.max(this.#count - 1, 0);
+    this.#hasApplied = true;
     return hasEncoded;
   }
 }
@@ -470,8 +500,8 @@ class GatedSockets {
   /**
    * Shows the sockets otherwise than before for as long as something runs.
    *
-   * @param {{isGated: boolean, revealed: object | undefined, isWithinBroadcast?: boolean}} view whether
-   *   hidden sockets are left out, and which one is not; whether a method that broadcasts is running
+   * @param {{isGated: boolean, revealed: object | undefined, within?: string[]}} view whether hidden sockets
+   *   are left out, and which one is not; methods of which kind are running
    * @param {() => unknown} run what runs
    * @returns {unknown} what `run` returns
    */
@@ -485,9 +515,9 @@ class GatedSockets {
     }
   }
 
-  /** @returns {boolean} whether a method that broadcasts is running */
-  get isWithinBroadcast() {
-    return this._view.isWithinBroadcast === true;
+  /** @returns {{isGated: boolean, revealed: object | undefined, within?: string[]}} how they are shown now */
+  get view() {
+    return this._view;
   }
 
   /**
