@@ -6,17 +6,13 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const http = require('node:http');
-const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const { TIMEOUT, happens, reach } = require('../support/native-server');
 const { isInstalled, startRedis } = require('../scale/services/redis');
 
 /** The Redis client that a version of socket.io-redis brings along. */
-const redisOf = (name) =>
-  require(
-    path.join(path.dirname(require.resolve(`${name}/package.json`)), 'node_modules', 'redis'),
-  );
+const redisOf = (name) => require(require.resolve('redis', { paths: [require.resolve(name)] }));
 
 const SERVERS = {
   'socket.io 2': (httpServer) => require('socket.io-2')(httpServer),

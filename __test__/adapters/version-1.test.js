@@ -3,7 +3,6 @@
 // Adapters with the methods of socket.io-adapter 1, as those for Socket.IO 1 and 2 are.
 
 const assert = require('node:assert/strict');
-const path = require('node:path');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
 const { Server } = require('../..');
@@ -14,11 +13,7 @@ const { served } = require('./served');
 
 /** The base class that `socket.io-redis` 5 has. */
 const Version1 = require(
-  path.join(
-    path.dirname(require.resolve('socket.io-redis-5')),
-    'node_modules',
-    'socket.io-adapter',
-  ),
+  require.resolve('socket.io-adapter', { paths: [require.resolve('socket.io-redis-5')] }),
 );
 
 /** What does not depend on maps and events that these adapters do not have. */

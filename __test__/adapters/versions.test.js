@@ -21,6 +21,14 @@ const VERSIONS = {
   'that npm installs': { Adapter: require('socket.io-adapter').Adapter, writes: 'writeToEngine' },
 };
 
+/** That of Socket.IO 3.0, which goes through rooms itself and has no operations on sockets. */
+const { Adapter: Version21 } = require(
+  require.resolve('socket.io-adapter', { paths: [require.resolve('socket.io-3')] }),
+);
+
+/** Probes that need nothing but its methods. */
+const WITHOUT_APPLY = Object.keys(PROBES).filter((name) => !/^management|^emits/.test(name));
+
 /**
  * Probes that differ without an adapter: the adapter of socket.io warns of itself; and a socket that has
  * left even the room of its own id is not in its maps, but Rust still knows it as one of the namespace.
@@ -157,6 +165,17 @@ describe('versions of socket.io-adapter', () => {
         },
       );
     }
+  }
+
+  for (const name of WITHOUT_APPLY) {
+    it(
+      `the native server and socket.io agree about ${name} with an adapter that has no apply()`,
+      TIMEOUT,
+      async () => {
+        const expected = await run(socketIo.Server, PROBES[name], { adapter: Version21 });
+        assert.deepEqual(await run(Server, PROBES[name], { adapter: Version21 }), expected);
+      },
+    );
   }
 
   for (const [name, probe] of Object.entries({ ...PROBES, ...ACK_PROBES })) {
