@@ -7,7 +7,7 @@ pub use crate::engineio::fuzzing::payloads;
 #[allow(unused_imports)]
 pub use crate::socketio::fuzzing::{msgpack, packets};
 #[allow(unused_imports)]
-pub use crate::websocket::fuzzing::frames;
+pub use crate::websocket::fuzzing::{frames, inflate};
 
 #[cfg(test)]
 pub(crate) mod tests {

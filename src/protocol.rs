@@ -308,7 +308,7 @@ impl CloseReason {
 pub(crate) enum ProtocolError {
     /// `RSV2` or `RSV3` is set.
     ReservedBits,
-    /// `RSV1` is set, and no extension was agreed on.
+    /// `RSV1` is set, and no extension was agreed on, or not in the first frame of a message.
     CompressionBit,
     /// An unknown opcode, or one that may not come here.
     Opcode(u8),
@@ -321,6 +321,8 @@ pub(crate) enum ProtocolError {
     CloseCode(u16),
     /// A text that is not UTF-8.
     Text,
+    /// A compressed message that cannot be inflated.
+    Compression,
     /// A message above the maximum length.
     TooBig,
     /// A length that a JavaScript number cannot hold exactly.
@@ -339,6 +341,7 @@ impl fmt::Display for ProtocolError {
             Self::Unmasked => write!(f, "{INVALID}: MASK must be set"),
             Self::CloseCode(code) => write!(f, "{INVALID}: invalid status code {code}"),
             Self::Text => f.write_str("Error: Invalid WebSocket frame: invalid UTF-8 sequence"),
+            Self::Compression => f.write_str("Error: invalid compressed data"),
             Self::TooBig => f.write_str("RangeError: Max payload size exceeded"),
             Self::LengthTooLarge => {
                 f.write_str("RangeError: Unsupported WebSocket frame: payload length > 2^53 - 1")
@@ -444,7 +447,7 @@ letters! {
     pub(crate) enum EmitFlag {
         /// Dropped for a client that has something else queued.
         VOLATILE: Volatile = 'v',
-        /// Not to be compressed; only events of packets tell of it.
+        /// Not to be compressed.
         UNCOMPRESSED: Uncompressed = 'u',
         /// Of a broadcast with acknowledgements: JavaScript knows who receives it, and is not told.
         UNREPORTED: Unreported = 'r',
@@ -503,6 +506,8 @@ numbers! {
         UNSERVED: Unserved = 23,
         /// The operating system did not let us take the websocket.
         NOT_TAKEN: NotTaken = 24,
+        /// `Sec-WebSocket-Extensions` is invalid, or offers only what is not accepted.
+        WEBSOCKET_EXTENSIONS: WebsocketExtensions = 25,
     }
 }
 
@@ -535,6 +540,7 @@ impl Refusal {
             Self::PayloadTooLarge,
             Self::Unserved,
             Self::NotTaken,
+            Self::WebsocketExtensions,
         ]
         .into_iter()
         .find(|refusal| refusal.number() == number)
@@ -568,6 +574,7 @@ impl fmt::Display for Refusal {
             Self::DataOverlap => "packets of the session are being received already",
             Self::PayloadTooLarge => "the body is larger than maxHttpBufferSize",
             Self::Unserved => "the session ended meanwhile, or what was sent cannot be read",
+            Self::WebsocketExtensions => "Sec-WebSocket-Extensions is invalid or not accepted",
             Self::NotTaken => "the operating system did not let the websocket be taken",
         })
     }

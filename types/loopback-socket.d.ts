@@ -839,6 +839,7 @@ declare namespace LoopbackSocket {
   export import CorsOptions = options.CorsOptions;
   export import CorsOptionsDelegate = options.CorsOptionsDelegate;
   export import CookieOptions = options.CookieOptions;
+  export import PerMessageDeflateOptions = options.PerMessageDeflateOptions;
   export import ServerOptions = options.ServerOptions;
   export import TrustProxy = options.TrustProxy;
 

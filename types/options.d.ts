@@ -82,6 +82,56 @@ export type TrustProxy =
   | ((address: string | undefined, hop: number) => boolean);
 
 /**
+ * The options of {@link ServerOptions.perMessageDeflate}: those of `ws`.
+ *
+ * @example
+ * new Server(httpServer, {
+ *   perMessageDeflate: { threshold: 2048, serverNoContextTakeover: true },
+ * });
+ */
+export interface PerMessageDeflateOptions {
+  /** The length in bytes from which on a message is compressed. @defaultValue 1024 */
+  threshold?: number;
+  /**
+   * Whether the server compresses each message by itself, which takes no memory for each client. If
+   * missing, as the client asks for; if `false`, a client that asks for it is refused.
+   */
+  serverNoContextTakeover?: boolean;
+  /** Whether clients have to compress each message by itself. */
+  clientNoContextTakeover?: boolean;
+  /** 8 to 15: the window of what the server sends; `false`: a client that asks for one is refused. */
+  serverMaxWindowBits?: boolean | number;
+  /**
+   * 8 to 15: the window of what clients send; a client that does not offer to limit it is refused.
+   */
+  clientMaxWindowBits?: boolean | number;
+  /** No effect: messages are compressed one after the other. */
+  concurrencyLimit?: number;
+  /** Of these, `level` has an effect. */
+  zlibDeflateOptions?: PerMessageDeflateZlibOptions;
+  /** No effect. */
+  zlibInflateOptions?: PerMessageDeflateZlibOptions;
+}
+
+/** The options of zlib that are accepted. */
+export interface PerMessageDeflateZlibOptions {
+  /** From 0 (nothing is compressed) to 9 (smallest). @defaultValue 6 */
+  level?: number;
+  /** No effect. */
+  memLevel?: number;
+  /** No effect. */
+  strategy?: number;
+  /** No effect. */
+  chunkSize?: number;
+  /** No effect. */
+  windowBits?: number;
+  /** No effect. */
+  flush?: number;
+  /** No effect. */
+  finishFlush?: number;
+}
+
+/**
  * The options of a native {@link Server}: those of socket.io 4.8, and `maxBackpressure`,
  * `allowedOrigins` and `trustProxy`. An unknown option or an invalid value throws {@link InvalidOptionError}; an
  * option that the native server does not support throws {@link UnsupportedOptionError}.
@@ -199,8 +249,12 @@ export interface ServerOptions {
   destroyUpgrade?: boolean;
   /** Time after which it is closed, in ms. @defaultValue 1000 */
   destroyUpgradeTimeout?: number;
-  /** Ignored with a warning: the native server does not compress. */
-  perMessageDeflate?: boolean | object;
+  /**
+   * Whether and how messages on WebSockets are compressed, with clients that offer it (RFC 7692).
+   * @defaultValue false
+   * @example new Server(httpServer, { perMessageDeflate: { serverNoContextTakeover: true } })
+   */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /** Ignored with a warning: the native server does not compress. */
   httpCompression?: boolean | object;
   /** Ignored with a warning: WebSocket is implemented in Rust. */

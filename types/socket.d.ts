@@ -264,7 +264,11 @@ export interface Socket<
   readonly json: this;
   /** Has no effect: binary is detected automatically. A spelling of Socket.IO 2. */
   binary(binary?: boolean): this;
-  /** Has no effect: the native server does not compress. */
+  /**
+   * Whether the next event is compressed, with the option `perMessageDeflate`.
+   * @defaultValue true
+   * @example socket.compress(false).emit('token', token)
+   */
   compress(compress: boolean): this;
   /**
    * Sets the time that the client has to acknowledge the next event.

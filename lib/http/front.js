@@ -61,6 +61,11 @@ class HttpFront {
     return this.#link.isClosing;
   }
 
+  /** @returns {boolean} whether messages may be compressed */
+  get compresses() {
+    return Boolean(this.#options().perMessageDeflate);
+  }
+
   /** @returns {import('../socketio/options').ServerOptions} the options in force */
   get options() {
     return this.#options();

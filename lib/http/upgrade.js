@@ -5,7 +5,6 @@
  * sockets with a descriptor. Others (TLS, and every socket on Windows) are relayed.
  */
 
-const { verifyWebsocket } = require('../native/binding');
 const { InvalidSessionIdError } = require('../errors');
 const { Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
@@ -48,7 +47,7 @@ function upgrade(front, req, socket, head) {
   let res;
   const response = () => (res = new UpgradeResponse(req, socket));
   const verified = (verdict, more, id) => {
-    const refusal = verdict ?? invalidWebsocket(req);
+    const refusal = verdict ?? invalidWebsocket(front, req);
     if (socket.destroyed) {
       return;
     }
@@ -104,18 +103,30 @@ function verify(front, req, isOriginAllowed, then) {
 }
 
 /**
+ * @param {import('./front').HttpFront} front who takes the websocket
  * @param {import('http').IncomingMessage} req the request of an upgrade
  * @returns {number | undefined} the `Refusal`, if it does not ask for a websocket
  */
-function invalidWebsocket({ method, headers }) {
-  const refusal = verifyWebsocket(
+function invalidWebsocket(front, req) {
+  const { method, headers } = req;
+  const refusal = front.native.verifyWebsocket(
     method,
     headers.upgrade,
     headers['sec-websocket-key'],
     headers['sec-websocket-version'],
     headers['sec-websocket-protocol'],
+    extensionsOf(front, req),
   );
   return refusal === NONE ? undefined : refusal;
+}
+
+/**
+ * @param {import('./front').HttpFront} front who takes a websocket
+ * @param {import('http').IncomingMessage} req the request of the upgrade
+ * @returns {string | undefined} the extensions that the client offers, if any is known
+ */
+function extensionsOf(front, req) {
+  return front.compresses ? req.headers['sec-websocket-extensions'] : undefined;
 }
 
 /**
@@ -154,6 +165,7 @@ function handOver(front, req, socket, head, descriptor, res, id) {
       targetOf(req),
       req.headers['sec-websocket-key'],
       req.headers['sec-websocket-protocol'],
+      extensionsOf(front, req),
       headers,
       head,
       id,

@@ -54,7 +54,7 @@ class BroadcastOperator {
   }
 
   /**
-   * Accepted for the sake of existing code: the native server does not compress.
+   * Has the events compressed or not, where compression was agreed on.
    *
    * @param {boolean} compress whether to
    * @returns {BroadcastOperator} a new one

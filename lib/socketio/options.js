@@ -9,6 +9,7 @@ const { serialize } = require('cookie');
 const { isDelay } = require('../check-options');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
 const { parserName } = require('./parser');
+const { checkDeflate } = require('./deflate-options');
 const { compileTrust, isTrust } = require('./trust-proxy');
 
 /**
@@ -44,6 +45,8 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  * @property {boolean} [allowEIO3=true] whether clients of Socket.IO 1 and 2 are let in
  * @property {boolean} [cleanupEmptyChildNamespaces=false] whether a namespace made on request goes
  *   with its last socket
+ * @property {boolean | import('./deflate-options').DeflateOptions} [perMessageDeflate=false] whether
+ *   and how messages on websockets are compressed
  * @property {'json' | 'msgpack' | object} [parser='json'] how packets look on the wire, or the module
  *   (`socket.io-parser`, `socket.io-msgpack-parser`) that has them look so elsewhere
  * @property {boolean} [destroyUpgrade=true] whether an upgrade that nobody takes is ended
@@ -119,6 +122,13 @@ const RULES = {
   },
   allowEIO3: { ...BOOLEAN, fallback: true },
   cleanupEmptyChildNamespaces: { ...BOOLEAN, fallback: false },
+  perMessageDeflate: {
+    fallback: false,
+    or: true,
+    check: (value) => value === true || (typeof value === 'object' && !Array.isArray(value)),
+    needs: 'true, false, or an object such as { threshold: 1024 }',
+    complete: checkDeflate,
+  },
   parser: {
     fallback: 'json',
     or: true,
@@ -144,7 +154,6 @@ const UNSUPPORTED = {
 
 /** Options of Socket.IO that the native server ignores, since no client depends on them. */
 const IGNORED = {
-  perMessageDeflate: 'it sends messages uncompressed',
   httpCompression: 'it sends polling responses uncompressed',
   wsEngine: 'it implements WebSocket in Rust',
 };

@@ -360,7 +360,11 @@ class Server extends EventEmitter {
         }
       }
     };
-    const native = new NativeServer(this._options, receive, HAS_LIBUV);
+    const { perMessageDeflate, ...options } = this._options;
+    if (perMessageDeflate) {
+      options.perMessageDeflate = perMessageDeflate;
+    }
+    const native = new NativeServer(options, receive, HAS_LIBUV);
     const commands = new CommandWriter(native, this._options.parser);
     this._link.native = native;
     this._link.commands = commands;

@@ -281,7 +281,7 @@ class Socket extends EventEmitter {
   }
 
   /**
-   * Accepted for the sake of existing code: the native server does not compress.
+   * Has the next event compressed or not, where compression was agreed on.
    *
    * @param {boolean} compress whether to
    * @returns {this} the socket

@@ -24,6 +24,7 @@ use crate::engineio::polling::{self, Opening, Post};
 use crate::engineio::send_queue::WaitingPoll;
 use crate::engineio::websocket::{self, Websocket};
 use crate::protocol::{CloseReason, NONE, Refusal, RequestVerdict};
+use crate::websocket::extensions::Accepted;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -253,12 +254,42 @@ impl NativeServer {
         }))
     }
 
+    /// Checks that an upgrade asks for a websocket.
+    ///
+    /// @param extensions its `Sec-WebSocket-Extensions`, if messages may be compressed
+    /// @returns a `Refusal`, or `NONE`
+    #[napi(catch_unwind)]
+    pub fn verify_websocket(
+        &self,
+        method: String,
+        upgrade: Option<String>,
+        key: Option<String>,
+        version: Option<String>,
+        protocols: Option<String>,
+        extensions: Option<String>,
+    ) -> i64 {
+        let headers = headers_of([
+            (header::UPGRADE, upgrade),
+            (header::SEC_WEBSOCKET_KEY, key),
+            (header::SEC_WEBSOCKET_VERSION, version),
+            (header::SEC_WEBSOCKET_PROTOCOL, protocols),
+            (header::SEC_WEBSOCKET_EXTENSIONS, extensions),
+        ]);
+        let options = self.server.engine.config.per_message_deflate.as_ref();
+        let checked = with_method(&method, |method| {
+            handshake::check(method, &headers)?;
+            handshake::compression(&headers, options)
+        });
+        checked.map_or_else(Refusal::number, |_| NONE)
+    }
+
     /// Takes a websocket. With a descriptor Node has stopped reading, and the caller destroys its
     /// own half after a result below 0; without one (`NONE`) the caller carries the bytes: `relayData`,
     /// `relayWritten`, `relayEnd` and `relayClose`, and the records of a relay, all by the number
     /// `connection`.
     ///
     /// @param protocols its `Sec-WebSocket-Protocol`
+    /// @param extensions its `Sec-WebSocket-Extensions`, if messages may be compressed
     /// @param headers more lines for the head of the response, each with its line break
     /// @param id the id of the session that it opens
     /// @param watched whether every packet of that is reported
@@ -274,6 +305,7 @@ impl NativeServer {
         url: String,
         key: String,
         protocols: Option<String>,
+        extensions: Option<String>,
         headers: String,
         head: Buffer,
         id: Option<String>,
@@ -288,15 +320,26 @@ impl NativeServer {
                 Asks::Use(_) => None,
                 Asks::Open => Some(self.admit(&query, asks, &id.unwrap_or_default())?),
             };
+            let request = headers_of([
+                (header::SEC_WEBSOCKET_PROTOCOL, protocols),
+                (header::SEC_WEBSOCKET_EXTENSIONS, extensions),
+            ]);
+            let options = self.server.engine.config.per_message_deflate.as_ref();
+            let accepted = handshake::compression(&request, options)?;
             let carrier = self.carrier(fd, number, owner).ok_or(Refusal::NotTaken)?;
-            let request = headers_of([(header::SEC_WEBSOCKET_PROTOCOL, protocols)]);
-            let subprotocol = handshake::subprotocol(&request);
-            let lines = subprotocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n"));
+            let mut lines = String::new();
+            if let Some(name) = handshake::subprotocol(&request) {
+                lines += &format!("Sec-WebSocket-Protocol: {name}\r\n");
+            }
+            if let Some(Accepted { header, .. }) = &accepted {
+                lines += &format!("Sec-WebSocket-Extensions: {header}\r\n");
+            }
             let websocket = Websocket {
                 carrier,
                 head: Bytes::copy_from_slice(&head),
                 key,
-                headers: lines.unwrap_or_default() + &headers,
+                headers: lines + &headers,
+                compression: accepted.map(|accepted| accepted.agreement),
                 protocol: query.protocol,
                 asks,
                 number,
@@ -318,27 +361,6 @@ impl NativeServer {
             polling::abort_session(&self.server.engine, sid, CloseReason::of_request(reason));
         }
     }
-}
-
-/// Checks that an upgrade asks for a websocket.
-///
-/// @returns a `Refusal`, or `NONE`
-#[napi(catch_unwind)]
-pub(super) fn verify_websocket(
-    method: String,
-    upgrade: Option<String>,
-    key: Option<String>,
-    version: Option<String>,
-    protocols: Option<String>,
-) -> i64 {
-    let headers = headers_of([
-        (header::UPGRADE, upgrade),
-        (header::SEC_WEBSOCKET_KEY, key),
-        (header::SEC_WEBSOCKET_VERSION, version),
-        (header::SEC_WEBSOCKET_PROTOCOL, protocols),
-    ]);
-    let checked = with_method(&method, |method| handshake::check(method, &headers));
-    checked.map_or_else(Refusal::number, |()| NONE)
 }
 
 /// What a request is answered that is refused, and what the application is told.

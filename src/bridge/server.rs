@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use napi::bindgen_prelude::{Buffer, FnArgs, Function, Result};
+use napi::bindgen_prelude::{Buffer, Either, FnArgs, Function, Result};
 use napi::threadsafe_function::{
     ThreadsafeCallContext, ThreadsafeFunction, ThreadsafeFunctionCallMode, UnknownReturnValue,
 };
@@ -42,6 +42,7 @@ use crate::socketio::packet;
 use crate::socketio::parser::Parser;
 use crate::socketio::server::Server;
 use crate::socketio::socket::Socket;
+use crate::websocket::deflate::{self, WindowBits};
 
 /// The options of a native server; the caller has validated them. Durations are milliseconds, sizes
 /// bytes.
@@ -61,6 +62,50 @@ pub struct NativeOptions {
     pub allow_upgrades: bool,
     #[napi(js_name = "allowEIO3")]
     pub allow_eio3: bool,
+    pub per_message_deflate: Option<DeflateOptions>,
+}
+
+/// How messages on websockets are compressed: the options of `ws`, those that are used.
+#[napi(object)]
+pub struct DeflateOptions {
+    /// The length from which on a message is compressed.
+    pub threshold: f64,
+    pub server_no_context_takeover: Option<bool>,
+    pub client_no_context_takeover: Option<bool>,
+    pub server_max_window_bits: Option<Either<bool, u32>>,
+    pub client_max_window_bits: Option<Either<bool, u32>>,
+    pub zlib_deflate_options: Option<ZlibOptions>,
+}
+
+/// The options of zlib that are used.
+#[napi(object)]
+pub struct ZlibOptions {
+    /// From 0 to 9; -1 stands for zlib's default.
+    pub level: Option<i32>,
+}
+
+impl From<DeflateOptions> for deflate::Options {
+    fn from(options: DeflateOptions) -> Self {
+        let window = |bits| match bits {
+            Some(Either::A(false)) => WindowBits::Refused,
+            Some(Either::B(bits)) => {
+                u8::try_from(bits).map_or(WindowBits::Any, WindowBits::Exactly)
+            }
+            Some(Either::A(true)) | None => WindowBits::Any,
+        };
+        let default = Self::default();
+        let level = options.zlib_deflate_options.and_then(|zlib| zlib.level);
+        Self {
+            threshold: options.threshold as usize,
+            level: level
+                .and_then(|level| u8::try_from(level).ok())
+                .unwrap_or(default.level),
+            server_no_context_takeover: options.server_no_context_takeover,
+            client_no_context_takeover: options.client_no_context_takeover == Some(true),
+            server_max_window_bits: window(options.server_max_window_bits),
+            client_max_window_bits: window(options.client_max_window_bits),
+        }
+    }
 }
 
 impl From<NativeOptions> for Options {
@@ -79,6 +124,7 @@ impl From<NativeOptions> for Options {
             websocket: allows("websocket"),
             allow_upgrades: options.allow_upgrades,
             allow_eio3: options.allow_eio3,
+            per_message_deflate: options.per_message_deflate.map(Into::into),
         };
         Self {
             engine,

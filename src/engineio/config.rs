@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::websocket::deflate;
+
 /// The options of the engine of one server. Durations come from milliseconds, sizes are bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -25,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) allow_upgrades: bool,
     /// Whether clients of Engine.IO 3 are accepted.
     pub(crate) allow_eio3: bool,
+    /// How messages on websockets are compressed, if they are.
+    pub(crate) per_message_deflate: Option<deflate::Options>,
 }
 
 /// The defaults of `lib/socketio/options.js`, which validates the options of an application: tests and
@@ -43,6 +47,7 @@ impl Default for Config {
             websocket: true,
             allow_upgrades: true,
             allow_eio3: true,
+            per_message_deflate: None,
         }
     }
 }

@@ -29,6 +29,7 @@ use super::{ProtocolError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
 use crate::protocol::{CloseReason, Refusal};
+use crate::websocket::deflate::Deflater;
 
 /// How long a client may take, when its connection ends, to fetch what is queued for it or to close
 /// the websocket. The value is Engine.IO's.
@@ -144,8 +145,8 @@ enum End<'a> {
 pub(super) enum Transport {
     /// Long polling; whether the client takes binary packets as bytes.
     Polling { takes_binary: bool },
-    /// A websocket, and bytes that are to be written to it.
-    Websocket(WriteHalf, Vec<u8>),
+    /// A websocket, bytes that are to be written to it, and what compresses the messages after them.
+    Websocket(WriteHalf, Vec<u8>, Option<Deflater>),
 }
 
 impl<D> std::fmt::Debug for Connection<D> {
@@ -176,7 +177,9 @@ impl<D: Data> Connection<D> {
     ) -> Arc<Self> {
         let send_queue = match transport {
             Transport::Polling { takes_binary } => SendQueue::Polling(Polling::new(takes_binary)),
-            Transport::Websocket(half, bytes) => SendQueue::Websocket(Websocket::new(half, bytes)),
+            Transport::Websocket(half, bytes, deflater) => {
+                SendQueue::Websocket(Websocket::new(half, bytes, deflater))
+            }
         };
         let Identity {
             id,
@@ -687,13 +690,18 @@ impl<D: Data> Connection<D> {
 
     /// Moves the connection to a websocket: what is queued is sent there, after the bytes that wait for
     /// the websocket itself.
-    pub(super) fn upgraded(self: &Arc<Self>, half: WriteHalf, unwritten: Vec<u8>) {
+    pub(super) fn upgraded(
+        self: &Arc<Self>,
+        half: WriteHalf,
+        unwritten: Vec<u8>,
+        deflater: Option<Deflater>,
+    ) {
         let ends = {
             let mut send_queue = self.send_queue.lock();
             let SendQueue::Polling(polling) = &mut *send_queue else {
                 return;
             };
-            let mut websocket = Websocket::new(half, unwritten);
+            let mut websocket = Websocket::new(half, unwritten, deflater);
             websocket.take_over(polling, self.protocol);
             // The queue has moved to the websocket, so the poll gets none of it.
             polling.answer(self.protocol, &*self.engine.events, Some("1"));

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Str;
+use crate::websocket::deflate::SharedFrames;
 
 /// A message to send. Cloning is cheap, so a broadcast is encoded once.
 #[derive(Debug, Clone)]
@@ -10,8 +11,10 @@ pub(crate) struct Frame {
     pub(crate) message: Message,
     /// Whether it is dropped for a client that has something else queued.
     pub(crate) volatile: bool,
-    /// Whether the application wants it compressed. Nothing is, but events of packets tell of it.
+    /// Whether it may be compressed.
     pub(crate) compress: bool,
+    /// Its compressed bytes, for all clients for which they are the same.
+    pub(crate) compressed: SharedFrames,
 }
 
 /// The content of a frame.
@@ -29,6 +32,25 @@ impl Frame {
             message,
             volatile: false,
             compress: true,
+            compressed: SharedFrames::default(),
+        }
+    }
+
+    /// The same, as another message.
+    pub(crate) fn with_message(&self, message: Message) -> Self {
+        Self {
+            message,
+            volatile: self.volatile,
+            compress: self.compress,
+            compressed: SharedFrames::default(),
+        }
+    }
+
+    /// Whether any of its messages is binary.
+    pub(super) fn is_binary(&self) -> bool {
+        match &self.message {
+            Message::Text(_, attachments) => !attachments.is_empty(),
+            Message::Binary(_) => true,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::io::transport::WriteHalf;
 use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
 use crate::protocol::CloseReason;
 use crate::websocket::codec::{self, OpCode};
+use crate::websocket::deflate::{Deflater, SharedFrames};
 
 /// A request of long polling that waits for packets.
 #[derive(Debug)]
@@ -173,6 +174,8 @@ impl Polling {
 pub(crate) struct Series {
     frames: Vec<Frame>,
     bytes: Bytes,
+    /// The same for clients with compression.
+    compressed: SharedFrames,
 }
 
 impl Series {
@@ -194,6 +197,7 @@ impl Series {
         Self {
             frames,
             bytes: bytes.into(),
+            compressed: SharedFrames::default(),
         }
     }
 
@@ -203,8 +207,7 @@ impl Series {
     }
 
     fn is_binary(&self) -> bool {
-        let mut frames = self.frames.iter();
-        frames.any(|frame| matches!(frame.message, Message::Binary(_)))
+        self.frames.iter().any(Frame::is_binary)
     }
 
     /// The frames, one by one.
@@ -228,6 +231,8 @@ pub(super) struct Websocket {
     /// more.
     pub(super) is_blocked: bool,
     read_rate: ReadRate,
+    /// If compression was agreed on.
+    deflater: Option<Deflater>,
 }
 
 /// How fast a client reads while something is queued for it.
@@ -274,12 +279,13 @@ impl ReadRate {
 
 impl Websocket {
     /// A websocket for which some bytes are queued already.
-    pub(super) fn new(half: WriteHalf, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(half: WriteHalf, bytes: Vec<u8>, deflater: Option<Deflater>) -> Self {
         Self {
             half,
             queue: bytes.into(),
             is_blocked: false,
             read_rate: ReadRate::new(),
+            deflater,
         }
     }
 
@@ -327,6 +333,12 @@ impl Websocket {
 
     /// Queues the messages of a frame.
     pub(super) fn push_frame(&mut self, frame: &Frame, protocol: ProtocolVersion) {
+        if frame.compress
+            && let Some(deflater) = &mut self.deflater
+        {
+            push_compressed(&mut self.queue, deflater, frame, protocol);
+            return;
+        }
         match &frame.message {
             Message::Text(text, attachments) => {
                 self.text(text);
@@ -353,7 +365,24 @@ impl Websocket {
             }
             return Ok(());
         }
-        let mut bytes = series.bytes.clone();
+        let mut bytes = match &mut self.deflater {
+            None => series.bytes.clone(),
+            Some(deflater) => match deflater.shares() {
+                Some(parameters) => series.compressed.get(parameters, || {
+                    let mut bytes = Vec::new();
+                    for frame in &series.frames {
+                        write_compressed(&mut bytes, deflater, frame, protocol);
+                    }
+                    bytes
+                }),
+                None => {
+                    for frame in &series.frames {
+                        self.push_frame(frame, protocol);
+                    }
+                    return Ok(());
+                }
+            },
+        };
         if !self.is_blocked && self.queue.is_empty() && bytes.len() >= WRITE_AT {
             while !bytes.is_empty() {
                 match self.half.try_write(&bytes) {
@@ -379,26 +408,11 @@ impl Websocket {
     }
 
     fn text(&mut self, data: &Str) {
-        if data.len() < MIN_SHARED {
-            self.queue.append(|bytes| write_text(bytes, "4", data));
-            return;
-        }
-        self.queue.append(|bytes| {
-            codec::begin_frame(bytes, OpCode::Text, 1 + data.len());
-            bytes.push(b'4');
-        });
-        self.queue.add(&data.clone().into());
+        push_text(&mut self.queue, data);
     }
 
     fn binary(&mut self, data: &Bytes, protocol: ProtocolVersion) {
-        self.queue.append(|bytes| match protocol {
-            ProtocolVersion::V3 => {
-                codec::begin_frame(bytes, OpCode::Binary, data.len() + 1);
-                bytes.push(4);
-            }
-            ProtocolVersion::V4 => codec::begin_frame(bytes, OpCode::Binary, data.len()),
-        });
-        self.queue.add(data);
+        push_binary(&mut self.queue, data, protocol);
     }
 
     /// Queues a closing frame with this payload.
@@ -448,6 +462,125 @@ impl Websocket {
         self.queue
             .write(|parts| self.half.try_write_vectored(parts))?;
         Ok(before - self.queue.len())
+    }
+}
+
+fn push_text(queue: &mut WriteBuffer, data: &Str) {
+    if data.len() < MIN_SHARED {
+        queue.append(|bytes| write_text(bytes, "4", data));
+        return;
+    }
+    queue.append(|bytes| {
+        codec::begin_frame(bytes, OpCode::Text, 1 + data.len());
+        bytes.push(b'4');
+    });
+    queue.add(&data.clone().into());
+}
+
+fn push_binary(queue: &mut WriteBuffer, data: &Bytes, protocol: ProtocolVersion) {
+    let kind = binary_kind(protocol);
+    queue.append(|bytes| {
+        codec::begin_frame(bytes, OpCode::Binary, kind.len() + data.len());
+        bytes.extend_from_slice(kind);
+    });
+    queue.add(data);
+}
+
+/// What Engine.IO writes before the bytes of a binary message.
+fn binary_kind(protocol: ProtocolVersion) -> &'static [u8] {
+    match protocol {
+        ProtocolVersion::V3 => &[4],
+        ProtocolVersion::V4 => &[],
+    }
+}
+
+/// Queues the messages of a frame for a client with which compression was agreed on. A frame is compressed
+/// once for all clients that have equal parameters and take no context over.
+#[inline(never)]
+fn push_compressed(
+    queue: &mut WriteBuffer,
+    deflater: &mut Deflater,
+    frame: &Frame,
+    protocol: ProtocolVersion,
+) {
+    if let Some(parameters) = deflater.shares()
+        && (protocol == ProtocolVersion::V4 || !frame.is_binary())
+    {
+        queue.add(&frame.compressed.get(parameters, || {
+            let mut bytes = Vec::new();
+            write_compressed(&mut bytes, deflater, frame, protocol);
+            bytes
+        }));
+        return;
+    }
+    each_message(frame, protocol, |opcode, parts| {
+        match (deflater.compress([parts.0, parts.1.as_slice()]), parts.1) {
+            (Some(compressed), _) => {
+                queue.append(|bytes| {
+                    codec::begin_compressed_frame(bytes, opcode, compressed.len());
+                });
+                queue.add(&compressed.into());
+            }
+            (None, Payload::Text(text)) => push_text(queue, text),
+            (None, Payload::Binary(data)) => push_binary(queue, data, protocol),
+        }
+    });
+}
+
+/// Writes the messages of a frame, compressed if they are long enough.
+fn write_compressed(
+    bytes: &mut Vec<u8>,
+    deflater: &mut Deflater,
+    frame: &Frame,
+    protocol: ProtocolVersion,
+) {
+    each_message(frame, protocol, |opcode, (kind, data)| {
+        let data = data.as_slice();
+        match deflater.compress([kind, data]) {
+            Some(compressed) => {
+                codec::begin_compressed_frame(bytes, opcode, compressed.len());
+                bytes.extend_from_slice(&compressed);
+            }
+            None => {
+                codec::begin_frame(bytes, opcode, kind.len() + data.len());
+                bytes.extend_from_slice(kind);
+                bytes.extend_from_slice(data);
+            }
+        }
+    });
+}
+
+/// The data of one message.
+#[derive(Clone, Copy)]
+enum Payload<'a> {
+    Text(&'a Str),
+    Binary(&'a Bytes),
+}
+
+impl<'a> Payload<'a> {
+    fn as_slice(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// Calls a function with each message of a frame: its opcode, what Engine.IO writes first, and its data.
+fn each_message<'a>(
+    frame: &'a Frame,
+    protocol: ProtocolVersion,
+    mut each: impl FnMut(OpCode, (&'static [u8], Payload<'a>)),
+) {
+    let kind = binary_kind(protocol);
+    match &frame.message {
+        Message::Text(text, attachments) => {
+            each(OpCode::Text, (b"4", Payload::Text(text)));
+            for attachment in attachments {
+                each(OpCode::Binary, (kind, Payload::Binary(attachment)));
+            }
+        }
+        Message::Binary(bytes) => each(OpCode::Binary, (kind, Payload::Binary(bytes))),
     }
 }
 

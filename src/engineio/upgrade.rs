@@ -20,8 +20,10 @@ use super::TransportType;
 use super::connection::{CLOSE_TIMEOUT, Connection, Data, in_time};
 use super::handler::Handler;
 use super::reader::{MAX_READS, Reading, handle, yield_to_others};
+use super::websocket::deflater;
 use crate::io::transport::{Opened, ReadHalf, WriteHalf};
 use crate::websocket::codec::{self, Message, OpCode};
+use crate::websocket::deflate::{Agreement, Deflater};
 use crate::websocket::rewind::Rewind;
 
 /// How often a waiting poll is answered with a noop while a client upgrades.
@@ -51,6 +53,8 @@ enum State {
 struct Unused {
     half: WriteHalf,
     unwritten: Vec<u8>,
+    /// For what the connection sends.
+    deflater: Option<Deflater>,
 }
 
 impl Unused {
@@ -113,15 +117,22 @@ pub(super) async fn take_over<H: Handler>(
     (handler, connection): (Weak<H>, Weak<Connection<H::Data>>),
     opened: Opened,
     head: Bytes,
+    compression: Option<Agreement>,
 ) {
     let Some((strong, living)) = handler.upgrade().zip(connection.upgrade()) else {
         return;
     };
     let mut upgrade = Upgrade {
-        reading: Reading::new(&strong, &living, Rewind::new(head, opened.read)),
+        reading: Reading::new(
+            &strong,
+            &living,
+            Rewind::new(head, opened.read),
+            compression,
+        ),
         state: State::Opened(Unused {
             half: opened.write,
             unwritten: opened.unwritten,
+            deflater: deflater(&strong, compression),
         }),
     };
     let time_limit = strong.engine().config.upgrade_timeout;
@@ -273,8 +284,8 @@ fn step<D: Data>(
             state.probed();
         }
         Message::Text(text) if text.starts_with('5') => {
-            if let Some(Unused { half, unwritten }) = state.upgrade() {
-                connection.upgraded(half, unwritten);
+            if let Some(unused) = state.upgrade() {
+                connection.upgraded(unused.half, unused.unwritten, unused.deflater);
             }
         }
         Message::Ping(data) => unused.queue(OpCode::Pong, data),

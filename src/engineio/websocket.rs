@@ -15,6 +15,7 @@ use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::transport::Carrier;
 use crate::protocol::CloseReason;
 use crate::websocket::codec::{self, OpCode};
+use crate::websocket::deflate::{Agreement, Deflater};
 use crate::websocket::handshake::switching_protocols;
 use crate::websocket::rewind::Rewind;
 
@@ -28,6 +29,8 @@ pub(crate) struct Websocket {
     pub(crate) key: String,
     /// More lines for the head of the answer, each with its line break.
     pub(crate) headers: String,
+    /// The compression that the answer agrees to, if any.
+    pub(crate) compression: Option<Agreement>,
     pub(crate) protocol: ProtocolVersion,
     pub(crate) asks: Asks,
     /// JavaScript's number for the connection that the websocket opens.
@@ -54,7 +57,7 @@ pub(crate) async fn serve<H: Handler>(handler: Arc<H>, websocket: Websocket) {
             // From here on, only their owners keep them alive.
             let weak = (Arc::downgrade(&handler), Arc::downgrade(&connection));
             drop((handler, connection));
-            upgrade::take_over(weak, opened, websocket.head).await;
+            upgrade::take_over(weak, opened, websocket.head, websocket.compression).await;
         }
     }
 }
@@ -71,7 +74,9 @@ fn open<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
         engine.events.closed(number, CloseReason::TransportClose);
         return;
     };
-    let transport = Transport::Websocket(opened.write, opened.unwritten);
+    let compression = websocket.compression;
+    let deflater = deflater(handler, compression);
+    let transport = Transport::Websocket(opened.write, opened.unwritten, deflater);
     let (protocol, watched) = (websocket.protocol, websocket.watched);
     let Some(connection) = handshake::open(handler, id, number, protocol, transport, watched)
     else {
@@ -80,8 +85,18 @@ fn open<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
     connection.flush();
     let (head, read) = (websocket.head, opened.read);
     connection.set_reader(if head.is_empty() {
-        reactor.read(Reading::new(handler, &connection, read))
+        reactor.read(Reading::new(handler, &connection, read, compression))
     } else {
-        reactor.read(Reading::new(handler, &connection, Rewind::new(head, read)))
+        let stream = Rewind::new(head, read);
+        reactor.read(Reading::new(handler, &connection, stream, compression))
     });
+}
+
+/// Compresses the messages for a client with which compression was agreed on.
+pub(super) fn deflater<H: Handler>(
+    handler: &Arc<H>,
+    compression: Option<Agreement>,
+) -> Option<Deflater> {
+    let options = handler.engine().config.per_message_deflate.as_ref();
+    Some(Deflater::new(compression?, options?))
 }

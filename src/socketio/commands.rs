@@ -54,9 +54,19 @@ pub(crate) fn start(
 /// Executes a small task on this thread, if nothing is queued before it. Any other task is queued for
 /// the I/O thread.
 pub(crate) fn execute(server: &Arc<Server>, task: Task) {
-    if let Some(task) = server.output.take_small(task) {
+    if may_compress(server, &task) {
+        server.output.send(task);
+    } else if let Some(task) = server.output.take_small(task) {
         execute_now(server, task);
         server.output.done();
+    }
+}
+
+/// Whether a task may send something that is compressed, which is left to the I/O thread.
+fn may_compress(server: &Server, task: &Task) -> bool {
+    match &server.engine.config.per_message_deflate {
+        Some(options) => task.len() >= options.threshold,
+        None => false,
     }
 }
 

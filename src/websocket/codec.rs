@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 
+use super::deflate::Inflater;
 use crate::protocol::ProtocolError;
 
 /// A message of a client, or a control frame.
@@ -28,7 +29,7 @@ impl ProtocolError {
     /// The code of the closing frame that answers it (section 7.4.1).
     pub(crate) fn close_code(self) -> CloseCode {
         match self {
-            Self::Text => CloseCode::InvalidPayload,
+            Self::Text | Self::Compression => CloseCode::InvalidPayload,
             Self::TooBig | Self::LengthTooLarge => CloseCode::TooBig,
             _ => CloseCode::Protocol,
         }
@@ -113,6 +114,15 @@ pub(crate) fn begin_frame(bytes: &mut Vec<u8>, opcode: OpCode, length: usize) {
     }
 }
 
+/// Writes the header of a server frame whose payload of this length, which must follow, is compressed.
+pub(crate) fn begin_compressed_frame(bytes: &mut Vec<u8>, opcode: OpCode, length: usize) {
+    let start = bytes.len();
+    begin_frame(bytes, opcode, length);
+    if let Some(first) = bytes.get_mut(start) {
+        *first |= COMPRESSION;
+    }
+}
+
 /// Writes a complete server frame.
 pub(crate) fn write_frame(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
     begin_frame(bytes, opcode, payload.len());
@@ -123,6 +133,8 @@ pub(crate) fn write_frame(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
 #[derive(Debug, Clone, Copy)]
 struct Header {
     is_final: bool,
+    /// It begins a message that is compressed.
+    is_compressed: bool,
     opcode: u8,
     mask: [u8; 4],
     /// Where the payload begins and ends, counted from the header's first byte.
@@ -132,7 +144,12 @@ struct Header {
 
 /// Parses a header; `None` while it is incomplete. Errors are found in the order in which `ws` checks
 /// for them.
-fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Header>, ProtocolError> {
+fn header(
+    bytes: &[u8],
+    limit: usize,
+    in_fragments: bool,
+    may_be_compressed: bool,
+) -> Result<Option<Header>, ProtocolError> {
     let (&[first, second], rest) = match bytes.split_first_chunk::<2>() {
         Some(split) => split,
         None => return Ok(None),
@@ -143,7 +160,8 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
     if first & RESERVED != 0 {
         return Err(ProtocolError::ReservedBits);
     }
-    if first & COMPRESSION != 0 {
+    let is_compressed = first & COMPRESSION != 0;
+    if is_compressed && (!may_be_compressed || opcode == CONTINUATION) {
         return Err(ProtocolError::CompressionBit);
     }
     match opcode {
@@ -152,6 +170,9 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
         CLOSE..=PONG => {
             if !is_final {
                 return Err(ProtocolError::FragmentedControl);
+            }
+            if is_compressed {
+                return Err(ProtocolError::CompressionBit);
             }
             if short > MAX_CONTROL || (opcode == CLOSE && short == 1) {
                 return Err(ProtocolError::ControlLength(short));
@@ -186,6 +207,7 @@ fn header(bytes: &[u8], limit: usize, in_fragments: bool) -> Result<Option<Heade
     };
     Ok(Some(Header {
         is_final,
+        is_compressed,
         opcode,
         mask,
         start: size,
@@ -218,25 +240,43 @@ struct Complete {
     next: usize,
 }
 
+/// The fragments of an incomplete message.
+#[derive(Debug)]
+struct Fragments {
+    is_text: bool,
+    is_compressed: bool,
+    /// How many bytes of it were received.
+    received: usize,
+    /// What they are, inflated.
+    bytes: Vec<u8>,
+}
+
 /// Decodes the frames of one client.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    /// The maximum length of a message.
+    /// The maximum length of a message, both as it is received and inflated.
     limit: usize,
     /// The beginning of an incomplete frame.
     partial: Vec<u8>,
-    /// The fragments of an incomplete message, and whether it is a text.
-    fragments: Option<Box<(bool, Vec<u8>)>>,
+    fragments: Option<Box<Fragments>>,
+    /// If compression was agreed on.
+    inflater: Option<Inflater>,
 }
 
 impl Frames {
-    /// A decoder for messages of `limit` bytes at most.
-    pub(crate) fn new(limit: usize) -> Self {
+    /// A decoder for messages of `limit` bytes at most; without an inflater, none may be compressed.
+    pub(crate) fn new(limit: usize, inflater: Option<Inflater>) -> Self {
         Self {
             limit,
             partial: Vec::new(),
             fragments: None,
+            inflater,
         }
+    }
+
+    /// How many bytes were inflated since the last call.
+    pub(crate) fn take_inflated(&mut self) -> usize {
+        self.inflater.as_mut().map_or(0, Inflater::take_inflated)
     }
 
     /// Decodes bytes, which it unmasks in place, and passes each message that they complete to `each`,
@@ -281,9 +321,10 @@ impl Frames {
         let mut end = 0;
         loop {
             let rest = &mut bytes[end..];
-            let gathered = self.fragments.as_ref().map(|message| message.1.len());
-            let limit = self.limit.saturating_sub(gathered.unwrap_or(0));
-            let Some(header) = header(rest, limit, gathered.is_some())? else {
+            let received = self.fragments.as_ref().map(|message| message.received);
+            let limit = self.limit.saturating_sub(received.unwrap_or(0));
+            let may_be_compressed = self.inflater.is_some();
+            let Some(header) = header(rest, limit, received.is_some(), may_be_compressed)? else {
                 return Ok(Complete { end, next: 0 });
             };
             let Some(payload) = rest.get_mut(header.start..header.end) else {
@@ -311,21 +352,55 @@ impl Frames {
             CLOSE => each(Message::Close(close_frame(payload)?)),
             CONTINUATION => {
                 if let Some(message) = &mut self.fragments {
-                    message.1.extend_from_slice(payload);
+                    message.received += payload.len();
+                    if !message.is_compressed {
+                        message.bytes.extend_from_slice(payload);
+                    } else if let Some(inflater) = &mut self.inflater {
+                        let bytes = &mut message.bytes;
+                        inflater.inflate(payload, header.is_final, bytes, self.limit)?;
+                    }
                 }
                 if !header.is_final {
                     return Ok(ControlFlow::Continue(()));
                 }
                 match self.fragments.take() {
-                    Some(message) => complete(message.0, &message.1, each)?,
+                    Some(message) => complete(message.is_text, &message.bytes, each)?,
                     None => ControlFlow::Continue(()),
                 }
             }
-            opcode if header.is_final => complete(opcode == TEXT, payload, each)?,
+            opcode if header.is_final && !header.is_compressed => {
+                complete(opcode == TEXT, payload, each)?
+            }
             opcode => {
-                self.fragments = Some(Box::new((opcode == TEXT, payload.to_vec())));
+                let message = self.first_fragment(header, payload)?;
+                if header.is_final {
+                    return complete(opcode == TEXT, &message.bytes, each);
+                }
+                self.fragments = Some(Box::new(message));
                 ControlFlow::Continue(())
             }
+        })
+    }
+
+    /// The first fragment of a message, which is all of one that is compressed and not fragmented.
+    fn first_fragment(
+        &mut self,
+        header: Header,
+        payload: &[u8],
+    ) -> Result<Fragments, ProtocolError> {
+        let bytes = match &mut self.inflater {
+            Some(inflater) if header.is_compressed => {
+                let mut bytes = Vec::new();
+                inflater.inflate(payload, header.is_final, &mut bytes, self.limit)?;
+                bytes
+            }
+            _ => payload.to_vec(),
+        };
+        Ok(Fragments {
+            is_text: header.opcode == TEXT,
+            is_compressed: header.is_compressed,
+            received: payload.len(),
+            bytes,
         })
     }
 }
@@ -360,6 +435,10 @@ fn close_frame(payload: &[u8]) -> Result<Option<CloseFrame<'_>>, ProtocolError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::websocket::deflate::Agreement;
+
+    /// "Hello" compressed (RFC 7692, section 7.2.3.1).
+    const HELLO: &[u8] = &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00];
 
     /// A masked frame of a client.
     fn client(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -386,7 +465,20 @@ mod tests {
 
     /// Decodes bytes in pieces of this size.
     fn read(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<ProtocolError>) {
-        let mut frames = Frames::new(limit);
+        read_with(Frames::new(limit, None), bytes, piece)
+    }
+
+    /// The same, with compression.
+    fn inflate(bytes: &[u8], piece: usize, limit: usize) -> (Vec<String>, Option<ProtocolError>) {
+        let inflater = Inflater::new(Agreement::default());
+        read_with(Frames::new(limit, Some(inflater)), bytes, piece)
+    }
+
+    fn read_with(
+        mut frames: Frames,
+        bytes: &[u8],
+        piece: usize,
+    ) -> (Vec<String>, Option<ProtocolError>) {
         let mut received = Vec::new();
         for piece in bytes.to_vec().chunks_mut(piece) {
             let fed = frames.feed(piece, |message| {
@@ -481,14 +573,110 @@ mod tests {
     }
 
     #[test]
+    fn compressed_messages_are_read_whole_however_they_are_fragmented_and_the_stream_is_split() {
+        let bytes = [
+            client(0xc1, HELLO),
+            client(0x81, b"plain"),
+            // It refers to the first message (section 7.2.3.2).
+            client(0xc1, &[0xf2, 0x00, 0x11, 0x00, 0x00]),
+            client(0x41, &HELLO[..3]),
+            client(0x89, b"hi"),
+            client(0x00, &HELLO[3..5]),
+            client(0x00, b""),
+            client(0x80, &HELLO[5..]),
+            client(0x01, b"in "),
+            client(0x80, b"parts"),
+            client(0xc2, HELLO),
+            client(0xc1, &[0x00]),
+            client(0xc1, b""),
+        ]
+        .concat();
+        let expected: Vec<_> = [
+            "text Hello",
+            "text plain",
+            "text Hello",
+            "ping [104, 105]",
+            "text Hello",
+            "text in parts",
+            "binary [72, 101, 108, 108, 111]",
+            "text ",
+            "text ",
+        ]
+        .map(str::to_owned)
+        .into();
+        for piece in [1, 2, 3, 7, bytes.len()] {
+            assert_eq!(inflate(&bytes, piece, 100), (expected.clone(), None));
+        }
+    }
+
+    #[test]
+    fn invalid_compressed_frames_are_refused_with_their_close_code() {
+        let begun = client(0x41, HELLO);
+        let after = |second| [begun.clone(), second].concat();
+        for (bytes, limit, error, code) in [
+            (client(0xc9, b""), 100, ProtocolError::CompressionBit, 1002),
+            (client(0xc8, b""), 100, ProtocolError::CompressionBit, 1002),
+            (
+                after(client(0xc0, b"")),
+                100,
+                ProtocolError::CompressionBit,
+                1002,
+            ),
+            (
+                after(client(0xc1, HELLO)),
+                100,
+                ProtocolError::Opcode(1),
+                1002,
+            ),
+            (client(0xe1, HELLO), 100, ProtocolError::ReservedBits, 1002),
+            (client(0xc3, HELLO), 100, ProtocolError::Opcode(3), 1002),
+            (
+                client(0xc1, &[0xff; 9]),
+                100,
+                ProtocolError::Compression,
+                1007,
+            ),
+            (
+                after(client(0x80, &[0xff; 9])),
+                100,
+                ProtocolError::Compression,
+                1007,
+            ),
+            // The text is the byte 0xff, in a stored block.
+            (
+                client(0xc1, &[0x00, 0x01, 0x00, 0xfe, 0xff, 0xff, 0x00]),
+                100,
+                ProtocolError::Text,
+                1007,
+            ),
+            (client(0xc1, HELLO), 6, ProtocolError::TooBig, 1009),
+            // Above the limit only when it is inflated; as a whole, and with what came before.
+            (
+                client(0xc2, &[0x4a, 0x4c, 0x84, 0x03, 0x00]),
+                9,
+                ProtocolError::TooBig,
+                1009,
+            ),
+            (after(client(0x00, HELLO)), 8, ProtocolError::TooBig, 1009),
+        ] {
+            assert_eq!(
+                inflate(&bytes, bytes.len(), limit),
+                (vec![], Some(error)),
+                "{bytes:?}"
+            );
+            assert_eq!(error.close_code() as u16, code);
+        }
+    }
+
+    #[test]
     fn memory_for_an_incomplete_message_is_in_proportion_to_the_bytes_received() {
         let announced = &mut client(0x81, &[b'x'; 900_000])[..14];
-        let mut frames = Frames::new(1_000_000);
+        let mut frames = Frames::new(1_000_000, None);
         frames
             .feed(announced, |_| unreachable!())
             .expect("the beginning of a frame is valid");
         assert!(frames.partial.capacity() <= 14 * RESERVE_FACTOR);
-        let mut frames = Frames::new(1_000_000);
+        let mut frames = Frames::new(1_000_000, None);
         for (at, byte) in client(0x81, &[b'x'; 10_000]).iter_mut().enumerate() {
             let piece = std::slice::from_mut(byte);
             let fed = frames.feed(piece, |_| ControlFlow::Continue(()));
@@ -500,12 +688,12 @@ mod tests {
 
     #[test]
     fn fragments_of_one_byte_take_memory_only_for_their_bytes() {
-        let mut frames = Frames::new(1_000_000);
+        let mut frames = Frames::new(1_000_000, None);
         for at in 0..10_000 {
             let mut fragment = client(u8::from(at == 0), b"x");
             let fed = frames.feed(&mut fragment, |_| unreachable!());
             assert_eq!(fed, Ok(()));
-            let kept = frames.fragments.as_ref().map(|it| it.1.capacity());
+            let kept = frames.fragments.as_ref().map(|it| it.bytes.capacity());
             assert!(kept.is_some_and(|kept| kept <= 2 * (at + 1).max(8)));
             assert_eq!(frames.partial.capacity(), 0);
         }
@@ -515,13 +703,24 @@ mod tests {
     fn frames_after_a_stop_are_not_read() {
         let mut bytes = [client(0x81, b"a"), client(0x81, b"b")].concat();
         let mut received = 0;
-        let mut frames = Frames::new(10);
+        let mut frames = Frames::new(10, None);
         let fed = frames.feed(&mut bytes, |_| {
             received += 1;
             ControlFlow::Break(())
         });
         assert_eq!((fed, received), (Ok(()), 1));
         assert!(frames.partial.is_empty());
+    }
+
+    #[test]
+    fn a_compressed_frame_of_ours_differs_in_one_bit() {
+        for length in [0, 125, 126, 70_000] {
+            let (mut plain, mut compressed) = (vec![7], vec![7]);
+            begin_frame(&mut plain, OpCode::Text, length);
+            begin_compressed_frame(&mut compressed, OpCode::Text, length);
+            assert_eq!(compressed[1], plain[1] | 0x40);
+            assert_eq!(compressed[2..], plain[2..]);
+        }
     }
 
     #[test]

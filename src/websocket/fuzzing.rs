@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use super::codec::{Frames, Message};
+use super::deflate::{Agreement, Inflater};
 use crate::protocol::ProtocolError;
 
 /// An owned message.
@@ -20,9 +21,10 @@ enum Received {
 fn frames_of(
     stream: &[u8],
     limit: usize,
+    agreement: Option<Agreement>,
     sizes: &[usize],
 ) -> (Vec<Received>, Option<ProtocolError>) {
-    let mut frames = Frames::new(limit);
+    let mut frames = Frames::new(limit, agreement.map(Inflater::new));
     let mut received = Vec::new();
     let mut left = stream;
     for &size in sizes.iter().cycle() {
@@ -53,11 +55,26 @@ fn frames_of(
 /// A client's stream decodes to the same messages however it is split, and no message is larger than the
 /// limit. The first bytes are the limit and the sizes of the chunks.
 pub fn frames(input: &[u8]) {
-    let Some((&[limit, first, second], stream)) = input.split_first_chunk::<3>() else {
-        return;
-    };
+    if let Some((sizes, stream)) = input.split_first_chunk::<3>() {
+        check(*sizes, stream, None);
+    }
+}
+
+/// The same with compression. The fourth byte is whether contexts are taken over, and the window.
+pub fn inflate(input: &[u8]) {
+    if let Some((&[limit, first, second, agreed], stream)) = input.split_first_chunk::<4>() {
+        let agreement = Agreement {
+            client_takes_over: agreed & 8 == 0,
+            client_window_bits: 8 + agreed % 8,
+            ..Agreement::default()
+        };
+        check([limit, first, second], stream, Some(agreement));
+    }
+}
+
+fn check([limit, first, second]: [u8; 3], stream: &[u8], agreement: Option<Agreement>) {
     let limit = usize::from(limit) * 4;
-    let whole = frames_of(stream, limit, &[stream.len()]);
+    let whole = frames_of(stream, limit, agreement, &[stream.len()]);
     for received in &whole.0 {
         match received {
             Received::Text(text) => assert!(text.len() <= limit),
@@ -66,9 +83,9 @@ pub fn frames(input: &[u8]) {
             Received::Pong | Received::Close(_) => {}
         }
     }
-    assert_eq!(whole, frames_of(stream, limit, &[1]));
+    assert_eq!(whole, frames_of(stream, limit, agreement, &[1]));
     let sizes = [usize::from(first), usize::from(second)];
-    assert_eq!(whole, frames_of(stream, limit, &sizes));
+    assert_eq!(whole, frames_of(stream, limit, agreement, &sizes));
 }
 
 #[cfg(test)]
@@ -79,5 +96,10 @@ mod tests {
     #[test]
     fn streams_of_frames_of_the_corpus_mean_the_same_however_they_are_cut_up() {
         replay("frames", frames);
+    }
+
+    #[test]
+    fn compressed_messages_of_the_corpus_mean_the_same_however_they_are_cut_up() {
+        replay("inflate", inflate);
     }
 }

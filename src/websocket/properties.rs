@@ -58,7 +58,7 @@ impl Received {
 
 /// Reads the stream of a client in pieces of this size, up to a close frame.
 fn read_by_us(stream: &[u8], piece: usize, limit: usize) -> (Vec<Received>, Option<ProtocolError>) {
-    let mut frames = Frames::new(limit);
+    let mut frames = Frames::new(limit, None);
     let mut received = Vec::new();
     for piece in stream.to_vec().chunks_mut(piece) {
         let read = frames.feed(piece, |message| {

@@ -134,6 +134,7 @@ impl World {
             head: Bytes::new(),
             key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
             headers: String::new(),
+            compression: None,
             protocol: ProtocolVersion::V4,
             asks: Asks::Open,
             number,

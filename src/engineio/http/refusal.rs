@@ -61,7 +61,8 @@ impl Refusal {
             | Self::WebsocketUpgrade
             | Self::WebsocketKey
             | Self::WebsocketVersion
-            | Self::WebsocketProtocol => BAD_REQUEST,
+            | Self::WebsocketProtocol
+            | Self::WebsocketExtensions => BAD_REQUEST,
             Self::Unavailable
             | Self::Method
             | Self::DataOverlap
@@ -116,7 +117,8 @@ impl Refusal {
             | Self::WebsocketUpgrade
             | Self::WebsocketKey
             | Self::WebsocketVersion
-            | Self::WebsocketProtocol => {
+            | Self::WebsocketProtocol
+            | Self::WebsocketExtensions => {
                 let message = Detail::of(self.words());
                 vec![name("INVALID_WEBSOCKET"), ("message", message)]
             }
@@ -138,6 +140,7 @@ impl Refusal {
             Self::WebsocketKey => "Missing or invalid Sec-WebSocket-Key header",
             Self::WebsocketVersion => "Missing or invalid Sec-WebSocket-Version header",
             Self::WebsocketProtocol => "Invalid Sec-WebSocket-Protocol header",
+            Self::WebsocketExtensions => "Invalid or unacceptable Sec-WebSocket-Extensions header",
             _ => self.code()?.1,
         })
     }

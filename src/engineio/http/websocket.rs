@@ -6,6 +6,8 @@ use std::collections::HashSet;
 use http::{HeaderMap, HeaderName, Method, header};
 
 use crate::protocol::Refusal;
+use crate::websocket::deflate::Options;
+use crate::websocket::extensions::{self, Accepted, is_token};
 
 /// The versions of the protocol that are spoken.
 pub(super) const VERSIONS: [u8; 2] = [13, 8];
@@ -40,34 +42,33 @@ pub(crate) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refusal>
     }
 }
 
-/// Whether it is the number of a version that is spoken, in any way in which JavaScript writes numbers.
-fn is_version(value: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(value.trim_ascii()).to_ascii_lowercase();
-    let number = match text.split_at_checked(2) {
-        Some(("0x", digits)) => whole(digits, 16),
-        Some(("0o", digits)) => whole(digits, 8),
-        Some(("0b", digits)) => whole(digits, 2),
-        _ => text.parse().ok(),
-    };
-    number.is_some_and(|number| VERSIONS.iter().any(|&version| f64::from(version) == number))
+/// The compression that is agreed on, if the options allow any and the client offers it.
+///
+/// # Errors
+/// The refusal a client is to be told.
+pub(crate) fn compression(
+    headers: &HeaderMap,
+    options: Option<&Options>,
+) -> Result<Option<Accepted>, Refusal> {
+    match (headers.get(header::SEC_WEBSOCKET_EXTENSIONS), options) {
+        (Some(offers), Some(options)) => extensions::negotiate(offers.as_bytes(), options)
+            .map_err(|_| Refusal::WebsocketExtensions),
+        _ => Ok(None),
+    }
 }
 
-fn whole(digits: &str, radix: u32) -> Option<f64> {
-    let is_signed = digits.starts_with('+');
-    let number = u8::from_str_radix(digits, radix).ok()?;
-    (!is_signed).then(|| number.into())
+/// Whether it is the number of a version that is spoken.
+fn is_version(value: &[u8]) -> bool {
+    let number = extensions::number(&String::from_utf8_lossy(value.trim_ascii()));
+    number.is_some_and(|number| VERSIONS.iter().any(|&version| f64::from(version) == number))
 }
 
 /// Whether it lists subprotocols, each once; they are tokens (RFC 6455, section 4.1; RFC 9110, section
 /// 5.6.2).
 fn are_subprotocols(names: &[u8]) -> bool {
-    let is_token = |name: &[u8]| {
-        let is_allowed =
-            |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(byte);
-        !name.is_empty() && name.iter().all(is_allowed)
-    };
+    let is_name = |name: &[u8]| !name.is_empty() && name.iter().all(|&byte| is_token(byte));
     let mut seen = HashSet::new();
-    split(names).all(|name| is_token(name) && seen.insert(name))
+    split(names).all(|name| is_name(name) && seen.insert(name))
 }
 
 /// The elements of a list.

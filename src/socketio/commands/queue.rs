@@ -30,13 +30,22 @@ pub(crate) enum Task {
 }
 
 impl Task {
+    /// The length of its commands and their attachments.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Batch(text, attachments) => {
+                text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+            }
+            Self::Expire(_) | Self::EndAll(_) => 0,
+        }
+    }
+
     /// Whether it is only a few messages to single sockets.
     fn is_small(&self) -> bool {
-        let Self::Batch(text, attachments) = self else {
+        let Self::Batch(text, _) = self else {
             return false;
         };
-        let attached: usize = attachments.iter().map(Bytes::len).sum();
-        text.len() + attached <= MAX_BYTES_AT_ONCE
+        self.len() <= MAX_BYTES_AT_ONCE
             && text
                 .split(|&byte| byte == b'\n')
                 .filter(|line| !line.is_empty())

@@ -88,7 +88,7 @@ impl Parser {
             // No parser makes such a frame.
             (_, other) => other.clone(),
         };
-        Frame { message, ..*frame }
+        frame.with_message(message)
     }
 
     /// An acknowledgement; `json` is the array of its arguments.

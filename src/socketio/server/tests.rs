@@ -88,6 +88,7 @@ fn websocket(carrier: Carrier, asks: Asks, number: u64) -> Websocket {
         head: Bytes::new(),
         key: "dGhlIHNhbXBsZSBub25jZQ==".to_owned(),
         headers: String::new(),
+        compression: None,
         protocol: ProtocolVersion::V4,
         asks,
         number,
