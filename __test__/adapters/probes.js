@@ -188,6 +188,24 @@ const PROBES = {
     return heard(...peers, outsider);
   },
 
+  async 'the compression of broadcasts'(context) {
+    const { io } = context;
+    const { peers } = await room(context);
+    const [{ socket }] = peers;
+    const packets = [];
+    socket.conn.on('packetCreate', ({ type, data, options }) => {
+      packets.push([type, data, options.compress]);
+    });
+    io.emit('x', 1);
+    io.compress(false).emit('x', 2);
+    io.to('a').compress(true).emit('x', 3);
+    socket.compress(false).emit('x', 4);
+    peers[1].socket.compress(false).broadcast.emit('x', 5);
+    peers[1].socket.broadcast.compress(false).emit('x', Buffer.from('six'));
+    await heard(...peers);
+    return packets;
+  },
+
   async 'listeners for what is sent'(context) {
     const { io } = context;
     const { peers } = await room(context);
