@@ -112,7 +112,15 @@ const SCALE_FIGURES = {
     kind: 'broadcast',
   },
   joining: { title: 'CPU time to join and leave, all threads', unit: 'µs', kind: 'joins' },
-  memory: { title: 'Memory per socket', unit: 'KiB', kind: 'memory' },
+  memory: {
+    title:
+      'Memory per socket that is in use after garbage collection, in V8’s heap and outside of it',
+    unit: 'KiB',
+    kind: 'memory',
+  },
+  heap: { title: 'Of that, in V8’s heap', unit: 'KiB', kind: 'memory' },
+  allocated: { title: 'Of that, outside of it', unit: 'KiB', kind: 'memory' },
+  rss: { title: 'Resident memory gained per socket', unit: 'KiB', kind: 'memory' },
 };
 
 /**

@@ -16,9 +16,13 @@
 //
 // The exit code is 1 if any message was wrong or missing.
 
+const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { isInstalled, startRedis } = require('../../__test__/scale/services/redis');
 const { CASES, generatorsOf, metricsOf } = require('../cases');
+const { QUESTIONS } = require('../control');
 const { AppProcess } = require('../lib/app-process');
 const environment = require('../lib/environment');
 const { commands, load } = require('../lib/generator');
@@ -28,6 +32,7 @@ const { turns } = require('../lib/schedule');
 const { openAll } = require('../nodegen/modes');
 const { cost, sample } = require('../nodegen/procfs');
 const { scaleReport } = require('../report/scale');
+const { SETTLE, buildCounter } = require('../subscriptions/memory');
 const { IDLE, JOINING, SCALE_CASES, SERVERS, WARM } = require('./cases');
 
 const NODE = path.join(__dirname, 'node.js');
@@ -57,11 +62,12 @@ const UNCHANGED_CASES = CASES.filter((one) => !one.needsCapacity && one.group !=
  * @param {World} world
  * @param {import('./cases').ScaleCase} one
  * @param {string} server
+ * @param {Record<string, string>} [env] - what it is told besides
  * @returns {Promise<AppProcess>} a node
  */
-function startNode({ redis }, { adapter }, server) {
+function startNode({ redis }, { adapter }, server, env = {}) {
   const command = [process.execPath, [NODE, server, adapter]];
-  return AppProcess.run(server, command, { BENCH_REDIS: redis.url });
+  return AppProcess.run(server, command, { BENCH_REDIS: redis.url, ...env });
 }
 
 /**
@@ -119,15 +125,9 @@ const MEASURES = {
 
   async joins(world, one, server) {
     const node = await startNode(world, one, server);
-    const tally = { errors: 0, complaints: [] };
-    let clients = [];
+    const clients = [];
     try {
-      const target = {
-        ...{ host: '127.0.0.1', port: node.port, path: '/socket.io/', eio: 4 },
-        ...{ protocol: 'socket-io', transport: 'websocket', tls: false, together: false },
-        credentials: '{"token":"secret"}',
-      };
-      clients = await openAll(JOINING.sockets, target, {}, tally);
+      await openClients(node, JOINING.sockets, clients);
       await get(node, `/joins?rounds=${JOINING.rounds}`);
       return { joining: await get(node, `/joins?rounds=${JOINING.rounds}`) };
     } finally {
@@ -136,20 +136,51 @@ const MEASURES = {
     }
   },
 
-  async memory(world, one, server, by) {
-    const node = await startNode(world, one, server);
+  async memory(world, one, server) {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-'));
+    const file = path.join(folder, 'count');
+    const env = { LD_PRELOAD: await buildCounter(folder), MALLOC_COUNT_FILE: file };
+    const node = await startNode(world, one, server, env);
+    const clients = [];
+    const read = async () => {
+      await sleep(SETTLE);
+      const { heapUsed, rss } = await node.ask(QUESTIONS.memory);
+      return { heap: heapUsed, allocated: Number(fs.readFileSync(file).readBigInt64LE()), rss };
+    };
     try {
-      const args = ['--eio', 4, 'idle', '-n', IDLE, '-s', 1];
-      const report = await load(world.generators[by], node, args);
-      return { memory: report.rss_per_conn_end / KIB };
+      await openClients(node, IDLE / 5, clients);
+      const before = await read();
+      await openClients(node, IDLE, clients);
+      const after = await read();
+      const each = (name) => (after[name] - before[name]) / IDLE / KIB;
+      const [heap, allocated] = [each('heap'), each('allocated')];
+      return { memory: heap + allocated, heap, allocated, rss: each('rss') };
     } finally {
+      for (const client of clients) client.destroy();
       await node.stop();
+      fs.rmSync(folder, { recursive: true });
     }
   },
 };
 
+/**
+ * Opens clients that authenticate and do nothing.
+ * @param {AppProcess} node
+ * @param {number} count
+ * @param {object[]} clients - where they are added
+ * @returns {Promise<void>}
+ */
+async function openClients(node, count, clients) {
+  const target = {
+    ...{ host: '127.0.0.1', port: node.port, path: '/socket.io/', eio: 4 },
+    ...{ protocol: 'socket-io', transport: 'websocket', tls: false, together: false },
+    credentials: '{"token":"secret"}',
+  };
+  clients.push(...(await openAll(count, target, {}, { errors: 0, complaints: [] })));
+}
+
 /** The generators that can put the load of each kind of case. */
-const GENERATORS_OF = { broadcast: ['rust', 'node'], joins: ['node'], memory: ['rust'] };
+const GENERATORS_OF = { broadcast: ['rust', 'node'], joins: ['node'], memory: ['node'] };
 
 /**
  * @param {import('./cases').ScaleCase} one

@@ -189,4 +189,4 @@ async function cycles(server, total, log) {
   return { cycles: done, samples: samples.map(({ rss, heapUsed }) => ({ rss, heapUsed })), grown };
 }
 
-module.exports = { CYCLES, HELD, cycles, held };
+module.exports = { CYCLES, HELD, SETTLE, buildCounter, cycles, held };
