@@ -7,7 +7,14 @@ const { medianOf, spreadOf } = require('../lib/compare');
 const { spread } = require('../lib/statistics');
 const { CASES } = require('../cases');
 const { METRICS } = require('../metrics');
-const { ADAPTERS, SCALE_CASES, SCALE_FIGURES, SCALE_TARGETS, SERVERS } = require('../scale/cases');
+const {
+  ADAPTERS,
+  SCALE_CASES,
+  SCALE_FIGURES,
+  SCALE_TARGETS,
+  SERVERS,
+  WARM,
+} = require('../scale/cases');
 const { figure, number } = require('./numbers');
 
 /** A figure is slower than before if it is worse by more than this, and no round of both meets. */
@@ -160,8 +167,10 @@ function scalePart(result, table) {
     '`npm run bench -- --scale` measures these: two nodes on one Redis, both native or both of npm ' +
       '`socket.io` without this package, with the same adapter. One of them has the clients, which are ' +
       'the load generators; they check that each client gets each message once and in order. The other ' +
-      'one broadcasts, where the table says so. Messages have 200 bytes of padding. A figure is taken ' +
-      'after a hundred broadcasts, when code is compiled. ' +
+      'one broadcasts, where the table says so. Messages have 200 bytes of padding. Figures are taken ' +
+      `when ${WARM.toLocaleString('en')} messages have been delivered, since V8 compiles code until then. ` +
+      'Broadcasts that come one by one cost a write for each receiver, which the kernel makes, on either ' +
+      'server; those that come together are written together. ' +
       `Medians, measured ${measuredAt(result)}, with ${versions}.`,
   ];
   const targets = targetTable(result);

@@ -104,14 +104,14 @@ const MEASURES = {
         await meet(nodes);
       }
       const [receiver, sender] = nodes;
-      const fanout = (count) => {
-        const args = ['fanout', '-n', one.receivers, '-k', count, '--gap', one.gap, '--size', SIZE];
+      const fanout = (count, gap) => {
+        const args = ['fanout', '-n', one.receivers, '-k', count, '--gap', gap, '--size', SIZE];
         const extra = sender ? ['--extra', JSON.stringify({ via: sender.port })] : [];
         return load(world.generators[by], receiver, ['--eio', 4, ...args, ...extra]);
       };
-      await fanout(Math.min(WARM, one.count));
+      await fanout(WARM / one.receivers, 0);
       const before = sender && sample(sender.pid);
-      const report = await fanout(one.count);
+      const report = await fanout(one.count, one.gap);
       const spent = sender && cost(before, sample(sender.pid), one.count);
       return {
         receiver: report.server_cpu_ms_per_1000 * one.receivers,
