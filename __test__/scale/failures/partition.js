@@ -4,8 +4,8 @@ const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { startProxy } = require('../services/proxy');
 
-/** Broadcasts of each node during the partition: more than two seconds of them. */
-const APART = 120;
+/** Broadcasts of each node during the partition: so long that nodes with heartbeats take the node for gone. */
+const APART = 200;
 
 /** Milliseconds that a broadcast to the clients of the same node may take. */
 const LOCAL_TIMEOUT = 10_000;

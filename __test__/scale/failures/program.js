@@ -20,7 +20,7 @@ const ROOM = 'news';
 const INTERVAL = 20;
 
 /** Milliseconds that a broadcast waits for the acknowledgements of all clients. */
-const ACKNOWLEDGE_TIMEOUT = 2000;
+const ACKNOWLEDGE_TIMEOUT = 5000;
 
 /** Rooms that get a broadcast are so far from each other: a prime number, so that every room has its turn. */
 const ROOM_STEP = 7919;

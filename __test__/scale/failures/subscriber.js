@@ -26,6 +26,8 @@ class Subscriber extends EventEmitter {
   overtaken = 0;
   /** Connections that ended. */
   disconnections = 0;
+  /** Connections that recovered the state of the one before. */
+  recoveries = 0;
   /** Whether it is connected and in its room. */
   isReady = false;
   /** The node it is connected to. */
@@ -52,6 +54,7 @@ class Subscriber extends EventEmitter {
       reconnectionDelayMax: 500,
     });
     this.socket.on('connect', () => {
+      if (this.socket.recovered) this.recoveries++;
       if (authentication) this.socket.emit('authentication', { token: 'valid' });
       else this.#join();
     });
@@ -60,7 +63,8 @@ class Subscriber extends EventEmitter {
       this.isReady = false;
       this.disconnections++;
     });
-    this.socket.on('poll', (done) => done(this.node));
+    // A client that recovers with MongoDB's adapter gets the question, but no way to answer: see docs/scaling.md.
+    this.socket.on('poll', (done) => done?.(this.node));
     this.socket.on('news', (from, number) => this.#note(from, number));
     this.socket.on('local', (...args) => this.emit('local', ...args));
   }

@@ -46,14 +46,16 @@ class World {
    * @param {string} config.url of its service
    * @param {boolean} config.authentication
    * @param {object} [config.adapterOptions]
+   * @param {object} [config.serverOptions]
    */
-  constructor({ adapter, url, authentication, adapterOptions }) {
+  constructor({ adapter, url, authentication, adapterOptions, serverOptions }) {
     this.authentication = authentication;
     this.cluster = new Cluster({
       adapter,
       url,
       authentication,
       adapterOptions: { ...ADAPTER_OPTIONS[adapter], ...adapterOptions },
+      serverOptions,
       program: require.resolve('./program'),
     });
   }
@@ -66,6 +68,7 @@ class World {
    * @param {string[]} [config.urls] by which each node reaches the service
    * @param {boolean} [config.authentication] whether nodes have a LoopbackSocket, and clients authenticate
    * @param {object} [config.adapterOptions]
+   * @param {object} [config.serverOptions]
    * @param {boolean} [config.traffic] whether nodes broadcast
    * @returns {Promise<World>} whose nodes reach each other
    */
