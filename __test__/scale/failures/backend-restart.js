@@ -4,7 +4,7 @@
 const SIGNALS = { postgres: 'SIGINT' };
 
 /** Broadcasts of each node while the service is away: more than a second of them. */
-const AWAY = 60;
+const AWAY = 30;
 
 /** @type {Record<string, import('.').Failure>} */
 module.exports = {

@@ -6,13 +6,13 @@ const assert = require('node:assert/strict');
 const NODES = 4;
 
 /** Broadcasts of each node between two replacements. */
-const PAUSE = 25;
+const PAUSE = 15;
 
 /**
  * How many broadcasts more than with npm nodes a client may miss each time its connection ends: how long a client takes
  * to connect again differs from time to time.
  */
-const TOLERANCE = 20;
+const TOLERANCE = 10;
 
 /** What `connectionStateRecovery` takes. */
 const RECOVERY = { maxDisconnectionDuration: 60_000, skipMiddlewares: true };

@@ -5,7 +5,7 @@ const { once } = require('node:events');
 const { startProxy } = require('../services/proxy');
 
 /** Broadcasts of each node during the partition: so long that nodes with heartbeats take the node for gone. */
-const APART = 200;
+const APART = 100;
 
 /** Milliseconds that a broadcast to the clients of the same node may take. */
 const LOCAL_TIMEOUT = 10_000;

@@ -17,7 +17,7 @@ const collectGarbage = vm.runInNewContext('gc');
 const ROOM = 'news';
 
 /** Milliseconds between two broadcasts of a node. */
-const INTERVAL = 20;
+const INTERVAL = 40;
 
 /** Milliseconds that a broadcast waits for the acknowledgements of all clients. */
 const ACKNOWLEDGE_TIMEOUT = 5000;
@@ -26,7 +26,7 @@ const ACKNOWLEDGE_TIMEOUT = 5000;
 const ROOM_STEP = 7919;
 
 /** Of so many broadcasts one is followed by requests to all nodes. */
-const REQUEST_EVERY = 25;
+const REQUEST_EVERY = 12;
 
 /**
  * @param {{io: any, name: string, adapter: string}} node

@@ -17,7 +17,7 @@ const TIMEOUT = 60_000;
 const INTERVAL = 50;
 
 /** Broadcasts of each node that a stretch of undisturbed traffic has. */
-const STRETCH = 30;
+const STRETCH = 25;
 
 /** How many clients there are for each node. */
 const CLIENTS_PER_NODE = 3;
