@@ -129,6 +129,7 @@ export import ResultOf = LoopbackSocket.ResultOf;
 export import ResumedSource = LoopbackSocket.ResumedSource;
 export import Room = LoopbackSocket.Room;
 export import PerMessageDeflateOptions = LoopbackSocket.PerMessageDeflateOptions;
+export import ConnectionStateRecoveryOptions = LoopbackSocket.ConnectionStateRecoveryOptions;
 export import ServerOptions = LoopbackSocket.ServerOptions;
 export import ServerReservedEventsMap = LoopbackSocket.ServerReservedEventsMap;
 export import ServerToClientEvents = LoopbackSocket.ServerToClientEvents;

@@ -840,6 +840,7 @@ declare namespace LoopbackSocket {
   export import CorsOptionsDelegate = options.CorsOptionsDelegate;
   export import CookieOptions = options.CookieOptions;
   export import PerMessageDeflateOptions = options.PerMessageDeflateOptions;
+  export import ConnectionStateRecoveryOptions = options.ConnectionStateRecoveryOptions;
   export import ServerOptions = options.ServerOptions;
   export import TrustProxy = options.TrustProxy;
 

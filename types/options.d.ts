@@ -36,6 +36,20 @@ export interface CorsOptions {
   optionsSuccessStatus?: number;
 }
 
+/** The options of connection state recovery. */
+export interface ConnectionStateRecoveryOptions {
+  /** For how many ms a client may be away. @defaultValue 120000 */
+  maxDisconnectionDuration?: number;
+  /** Whether the middleware of the namespace is skipped for a socket that is recovered. @defaultValue true */
+  skipMiddlewares?: boolean;
+  /** Without an adapter: how many sessions of clients that are away are kept. @defaultValue 50000 */
+  maxSessions?: number;
+  /** Without an adapter: how many events are kept for them. @defaultValue 100000 */
+  maxPackets?: number;
+  /** Without an adapter: how many bytes these events may take. @defaultValue 67108864 */
+  maxPacketBytes?: number;
+}
+
 /** Returns the {@link CorsOptions} for each request. */
 export type CorsOptionsDelegate = (
   request: IncomingMessage,
@@ -255,6 +269,16 @@ export interface ServerOptions {
    * @example new Server(httpServer, { perMessageDeflate: { serverNoContextTakeover: true } })
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
+  /**
+   * Whether clients that have lost their connection get their socket back, with its rooms, its data and what they
+   * have missed.
+   *
+   * @example
+   * new LoopbackSocket.Server(httpServer, {
+   *   connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
+   * });
+   */
+  connectionStateRecovery?: true | false | ConnectionStateRecoveryOptions;
   /** Ignored with a warning: the native server does not compress. */
   httpCompression?: boolean | object;
   /** Ignored with a warning: WebSocket is implemented in Rust. */
@@ -270,8 +294,6 @@ export interface ServerOptions {
    * const io = new LoopbackSocket.Server(3000, { adapter: createAdapter() });
    */
   adapter?: AdapterConstructor;
-  /** Not supported: a client that reconnects is a new socket. */
-  connectionStateRecovery?: undefined;
   /** Not supported: emit an event in a `connection` listener. */
   initialPacket?: undefined;
 }

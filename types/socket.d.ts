@@ -228,7 +228,10 @@ export interface Socket<
   readonly connected: boolean;
   /** The opposite of `connected`. */
   readonly disconnected: boolean;
-  /** Always `false`: the native server does not recover sessions. */
+  /**
+   * Whether the state of a lost connection was recovered: the socket has the id, the rooms and the data that it had,
+   * and the client gets what it has missed.
+   */
   readonly recovered: boolean;
   /** The HTTP request that opened its connection. */
   readonly request: IncomingMessage;

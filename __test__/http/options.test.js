@@ -17,7 +17,6 @@ const make = (options) => new Server(http.createServer(), options);
 
 describe('unsupported options', () => {
   for (const [name, value] of [
-    ['connectionStateRecovery', {}],
     ['initialPacket', 'hello'],
     ['origins', '*:*'],
     ['transports', ['polling', 'webtransport']],
@@ -36,7 +35,7 @@ describe('unsupported options', () => {
 
   it('an unsupported option is accepted if it is switched off', () => {
     for (const off of [undefined, null, false]) {
-      make({ connectionStateRecovery: off, initialPacket: off, parser: off });
+      make({ initialPacket: off, parser: off });
     }
   });
 });

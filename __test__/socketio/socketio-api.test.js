@@ -219,6 +219,7 @@ describe('members that differ from socket.io', () => {
 describe('the server options', () => {
   const SAMPLES = {
     adapter: require('socket.io-adapter-2.5').Adapter,
+    connectionStateRecovery: {},
     cookie: true,
     cors: { origin: '*' },
     allowRequest: (req, fn) => fn(null, true),

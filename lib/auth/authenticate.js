@@ -11,6 +11,7 @@ const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
 const { disconnect, exclude } = require('./exclude');
 const { renewing } = require('./expiry');
+const { emitOwn } = require('./own-events');
 
 const FAILURE = 'Authentication failure';
 
@@ -41,6 +42,8 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
  *   these methods in the place of those that the instance has bound to the socket
  * @property {() => void} authenticated lets broadcasts through; called before `authenticated` is sent
+ * @property {() => void} answered called when `authenticated` has been sent, or is not to be after all: sends
+ *   what waited for that
  * @property {(instance: number, by: number) => boolean} count adds to the attempts with an instance that
  *   failed or are under way; returns whether that is too many
  * @property {(value: unknown, key: string) => unknown} encodable gives what to emit for a value
@@ -148,6 +151,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     // Bound before the session allows calls, so that no call finds a method missing.
     host.bind(instance, methods, credentials);
     if (!session.bound(instance, attempt)) {
+      host.answered();
       subscriptions?.attemptEnds(loopbackSocket, false);
       return;
     }
@@ -156,10 +160,11 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     socket.auth = true;
     host.authenticated();
     try {
-      socket.emit('authenticated', true);
+      emitOwn(socket, 'authenticated', true);
     } catch {
       // A listener of an emitter that only looks like a socket; it is not for us to handle.
     }
+    host.answered();
     // Those that have begun since the attempt did are authorized again, too.
     host.subscriptions?.attemptEnds(loopbackSocket, true, subscriptions !== undefined);
   }
@@ -182,7 +187,7 @@ function refuse(host, instance, attempt, message) {
     }
   };
   try {
-    socket.emit('unauthorized', { message: host.encodable(message, 'message') }, acknowledged);
+    emitOwn(socket, 'unauthorized', { message: host.encodable(message, 'message') }, acknowledged);
     return;
   } catch {
     if (isPrimitive(message)) {
@@ -190,7 +195,7 @@ function refuse(host, instance, attempt, message) {
     }
   }
   try {
-    socket.emit('unauthorized', { message: new UnsendableValueError().message }, acknowledged);
+    emitOwn(socket, 'unauthorized', { message: new UnsendableValueError().message }, acknowledged);
   } catch {
     // Not sent: the socket stays pending and ends at its timeout.
   }

@@ -2,7 +2,14 @@
 
 /**
  * Ends sockets that may not stay, and tells their clients why.
+ *
+ * What must stay true: a socket that this file has ended is not recovered.
  */
+
+const { emitOwn } = require('./own-events');
+
+/** @type {WeakSet<object>} the sockets that were ended here */
+const excluded = new WeakSet();
 
 /**
  * Disconnects a socket, whatever its `disconnect` or the application's listeners do.
@@ -12,6 +19,7 @@
  * @returns {void}
  */
 function disconnect(socket, close = false) {
+  excluded.add(socket);
   try {
     if (close) {
       socket.disconnect(true);
@@ -32,7 +40,7 @@ function disconnect(socket, close = false) {
  */
 function tell(socket, { message, code }) {
   try {
-    socket.emit('unauthorized', { message, code });
+    emitOwn(socket, 'unauthorized', { message, code });
   } catch {
     // A listener of an emitter that only looks like a socket; it is not for us to handle.
   }
@@ -50,4 +58,12 @@ function exclude(socket, error) {
   disconnect(socket, true);
 }
 
-module.exports = { disconnect, exclude, tell };
+/**
+ * @param {object} socket a socket
+ * @returns {boolean} whether it was ended here, whatever reason its server gives for that
+ */
+function isExcluded(socket) {
+  return excluded.has(socket);
+}
+
+module.exports = { disconnect, exclude, isExcluded, tell };

@@ -8,11 +8,12 @@ const { disconnect, tell } = require('./exclude');
 const { InvalidCallbackError, InvalidOptionError, RevokedError } = require('../errors');
 
 /**
- * Revokes the authentication of sockets of an instance. Nothing is done before the filter has decided for all.
+ * Revokes the authentication of sockets of an instance, also of those whose connection is lost and which could
+ * be recovered. Nothing is done before the filter has decided for all.
  *
  * @param {import('../loopback-socket')} instance the instance
  * @param {unknown} filter `(socket, credentials)`: whether to revoke it
- * @returns {number} how many were revoked
+ * @returns {number} how many connected sockets were revoked
  * @throws {InvalidCallbackError} if the filter is not a function
  * @throws {InvalidOptionError} if the filter gives a promise
  * @throws whatever the filter throws
@@ -22,14 +23,18 @@ function revoke(instance, filter) {
     throw new InvalidCallbackError(filter);
   }
   const revoked = [];
+  const disconnected = [];
   for (const authenticated of instance._definitions.authenticated(instance)) {
     const isRevoked = filter(authenticated.socket, authenticated.credentials);
     if (typeof isRevoked?.then === 'function') {
       throw new InvalidOptionError('filter', isRevoked, 'a function that returns true or false');
     }
     if (isRevoked) {
-      revoked.push(authenticated);
+      (authenticated.revoke === undefined ? revoked : disconnected).push(authenticated);
     }
+  }
+  for (const { revoke: revokeDisconnected } of disconnected) {
+    revokeDisconnected();
   }
   const error = new RevokedError();
   // Sockets may share a connection, which closes with the first one: all clients are told before.

@@ -19,6 +19,8 @@ const ERRORS = Object.freeze({ FIELDS: 'fields', MESSAGE: 'message' });
  * @property {object} socket the socket
  * @property {unknown} credentials those that it has authenticated with last
  * @property {{endAll: (instance: object, reason: string) => void}} [subscriptions] its subscriptions
+ * @property {() => void} [revoke] of a socket whose connection is lost and which could come back: revokes its
+ *   authentication
  */
 
 /**

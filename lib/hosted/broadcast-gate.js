@@ -17,6 +17,7 @@
  */
 
 const { isAdminUi, isLeftOut, warnOfMuted } = require('../auth/gated-namespaces');
+const { noteRecovered, recoveredOf, waitingOf, watchRecovery } = require('./recovery');
 
 /**
  * Every socket that no broadcast reaches, with the reasons: that it is pending itself, or what is
@@ -71,7 +72,11 @@ class BroadcastGate {
     this.#io = io;
     this.#served = namespaceOf(io);
     // `connect` comes before `connection`, and ours before the application's.
-    this.#served?.prependListener('connect', (socket) => this.mute(socket));
+    this.#served?.prependListener('connect', (socket) => {
+      noteRecovered(socket);
+      this.mute(socket);
+    });
+    watchRecovery(this.#served, isHidden);
   }
 
   /**
@@ -91,7 +96,14 @@ class BroadcastGate {
         continue;
       }
       this.#gated.add(namespace);
-      const connect = (socket) => this.#connect(namespace, socket);
+      watchRecovery(namespace, isHidden);
+      const connect = (socket) => {
+        noteRecovered(socket);
+        this.#connect(namespace, socket);
+        if (!isHidden(socket)) {
+          recoveredOf(socket)?.release();
+        }
+      };
       if (typeof namespace.prependListener === 'function') {
         namespace.prependListener('connect', connect);
       } else {
@@ -308,9 +320,18 @@ function show(socket, reason) {
   if (detoured.delete(socket)) {
     delete socket.emit;
   }
+  recoveredOf(socket)?.release();
   if (nsp.connected && nsp.sockets && nsp.sockets[socket.id] === socket) {
     nsp.connected[socket.id] = socket;
   }
+}
+
+/**
+ * @param {object} socket a socket
+ * @returns {boolean} whether broadcasts pass it by
+ */
+function isHidden(socket) {
+  return hidden.has(socket);
 }
 
 /**
@@ -330,7 +351,7 @@ function gateAdapter(nsp) {
   adapter.nsp = viewOf(nsp, sockets);
 
   const packets = new EncodedPackets(adapter);
-  const managing = { isGated: false, revealed: undefined, within: MANAGEMENT };
+  const managing = { isGated: false, holds: false, revealed: undefined, within: MANAGEMENT };
   wrap(adapter, MANAGEMENT, (run) => sockets.show(managing, run));
   // Gated again within: a socket that is disconnected or joins a room may cause a broadcast.
   wrap(adapter, BROADCASTS, (run, packet, opts) => {
@@ -338,27 +359,18 @@ function gateAdapter(nsp) {
       direct.set(opts, emitting);
       emitting = undefined;
     }
-    const view = { isGated: true, revealed: undefined, within: BROADCASTS };
+    const view = { isGated: true, holds: false, revealed: undefined, within: BROADCASTS };
     return packets.forBroadcast(() => sockets.show(view, run));
   });
   // The adapter of a cluster may come to its local sockets later, or for another server. Then only the options
   // identify an emit, and only a packet that has been encoded before identifies a broadcast.
   wrap(adapter, ['apply'], (run, opts) => {
     const { within } = sockets.view;
+    const holds = packets.mayBeKept;
     const isBroadcast = within !== MANAGEMENT && (packets.take() || within === BROADCASTS);
     const revealed = direct.get(opts);
-    return sockets.show({ isGated: isBroadcast, revealed }, run);
+    return sockets.show({ isGated: isBroadcast, holds, revealed }, run);
   });
-
-  const { persistSession } = adapter;
-  if (typeof persistSession === 'function') {
-    // A recovered session is given what it missed before it can authenticate again. One that never
-    // had authenticated missed nothing.
-    adapter.persistSession = function persistAuthenticated(session) {
-      const socket = nsp.sockets.get(session.sid);
-      return hidden.has(socket) ? undefined : persistSession.call(this, session);
-    };
-  }
 }
 
 /**
@@ -436,6 +448,8 @@ class EncodedPackets {
   /** What is not known counts as a broadcast. */
   #isKnown = false;
   #count = 0;
+  /** Whether the one that was encoded last is to be acknowledged. */
+  #isAcknowledged = false;
   /** Whether sockets were looked up since `forBroadcast` began. */
   #hasApplied = false;
 
@@ -452,6 +466,7 @@ class EncodedPackets {
     adapter.encoder.encode = (packet) => {
       const encoded = encoder.encode(packet);
       this.#count += 1;
+      this.#isAcknowledged = packet.id !== undefined;
       return encoded;
     };
   }
@@ -475,6 +490,16 @@ class EncodedPackets {
   }
 
   /**
+   * Whether the packet that sockets are looked up for next may be one that nobody acknowledges: such a packet waits
+   * for sockets whose state was recovered.
+   *
+   * @returns {boolean} whether it may
+   */
+  get mayBeKept() {
+    return this.#count > 1 || (this.#count === 1 && !this.#isAcknowledged);
+  }
+
+  /**
    * Sockets are looked up.
    *
    * @returns {boolean} whether that is, or may be, for a packet
@@ -494,14 +519,15 @@ class GatedSockets {
    */
   constructor(sockets) {
     this._sockets = sockets;
-    this._view = { isGated: true, revealed: undefined };
+    this._view = { isGated: true, holds: false, revealed: undefined };
   }
 
   /**
    * Shows the sockets otherwise than before for as long as something runs.
    *
-   * @param {{isGated: boolean, revealed: object | undefined, within?: string[]}} view whether hidden sockets
-   *   are left out, and which one is not; methods of which kind are running
+   * @param {{isGated: boolean, holds: boolean, revealed: object | undefined, within?: string[]}} view whether
+   *   hidden sockets are left out; whether what they would get waits, if their state was recovered; which one is
+   *   not hidden; methods of which kind are running
    * @param {() => unknown} run what runs
    * @returns {unknown} what `run` returns
    */
@@ -515,19 +541,27 @@ class GatedSockets {
     }
   }
 
-  /** @returns {{isGated: boolean, revealed: object | undefined, within?: string[]}} how they are shown now */
+  /** @returns {{isGated: boolean, holds: boolean, revealed: object | undefined, within?: string[]}} how they are shown now */
   get view() {
     return this._view;
   }
 
   /**
    * @param {string} id the id of a socket
-   * @returns {object | undefined} the socket, unless it is hidden
+   * @returns {object | undefined} the socket, unless it is hidden; what stands in for it, if what it would get
+   *   waits
    */
   get(id) {
     const socket = this._sockets.get(id);
-    const { isGated, revealed } = this._view;
-    return isGated && hidden.has(socket) && socket !== revealed ? undefined : socket;
+    const { isGated, holds, revealed } = this._view;
+    if (!isGated || socket === revealed) {
+      return socket;
+    }
+    const waiting = waitingOf(socket);
+    if (waiting === undefined) {
+      return hidden.has(socket) ? undefined : socket;
+    }
+    return holds ? waiting.standIn : undefined;
   }
 
   /**

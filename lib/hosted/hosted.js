@@ -13,6 +13,7 @@ const { Session } = require('../native/binding');
 const { authenticate } = require('../auth/authenticate');
 const { disconnect, exclude } = require('../auth/exclude');
 const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
+const { EMIT_OWN } = require('../auth/own-events');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastGate } = require('./broadcast-gate');
 const { corkFlushes } = require('./cork');
@@ -21,6 +22,7 @@ const { EMITTER_EVENTS, guarded } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
 const { encodable } = require('./encodable');
+const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
 const { HostedEngine, send } = require('./subscription-engine');
 const { sizeOf } = require('../subscriptions/item-size');
 const { SocketOwner } = require('../subscriptions/socket-owner');
@@ -127,7 +129,7 @@ function serve(io, loopbackSocket, options) {
       hosted = new HostedSocket(socket, io);
       hostedSockets.set(socket, hosted);
       // Middleware of the application may have set it.
-      guarded(() => setExpires(socket, expires));
+      guarded(() => setExpires(socket, expires ?? hosted.disconnected?.expires));
     }
     hosted.serve(loopbackSocket, timeout, gate, limits);
   });
@@ -147,6 +149,7 @@ function serve(io, loopbackSocket, options) {
  *   not any more has no `method`
  * @property {{methods: Map<string, import('../auth/authenticate').BoundMethod>, credentials: unknown}}
  *   [onDemand] its methods that the socket listens to when they are first called
+ * @property {import('../auth/authenticate').BoundMethods} [methods] those that were bound last
  * @property {unknown} credentials those that the client has authenticated with last
  */
 
@@ -175,6 +178,8 @@ class HostedSocket extends SocketOwner {
   #isTrusted = false;
   #ended = false;
   #io;
+  /** @type {import('./recovery').RecoveredSocket | undefined} what it waits for, if its state was recovered */
+  #recovered;
 
   /**
    * @param {object} socket the server's socket
@@ -186,6 +191,12 @@ class HostedSocket extends SocketOwner {
     this.#io = io;
     this.session = new Session();
     this.encodable = needsEncodable(socket) ? encodable : identity;
+    this.#recovered = recoveredOf(socket);
+    if (socket.nsp?.server?.opts?.connectionStateRecovery) {
+      const value = (...data) => emitDirectly(socket, data);
+      Object.defineProperty(socket, EMIT_OWN, { configurable: true, value });
+      rememberBound(socket, () => this.#bound());
+    }
     socket.on('disconnect', () => this.#end());
     corkFlushes(socket.conn);
   }
@@ -193,6 +204,11 @@ class HostedSocket extends SocketOwner {
   /** @returns {boolean} whether the socket is gone */
   get hasEnded() {
     return this.#ended;
+  }
+
+  /** @returns {object | undefined} what is remembered of its authentication, if its state was recovered */
+  get disconnected() {
+    return this.#recovered?.disconnected;
   }
 
   /** @returns {HostedEngine} what brings subscribers of the socket's namespace their items */
@@ -266,13 +282,18 @@ class HostedSocket extends SocketOwner {
     if (this.#servings.has(loopbackSocket)) {
       return;
     }
-    const index = this.session.serve(timeout, Date.now());
+    const returned = this.disconnected?.boundBy(loopbackSocket);
+    const index =
+      returned === undefined
+        ? this.session.serve(timeout, Date.now())
+        : this.session.serveRestored();
     if (index < 0) {
       return;
     }
-    const settled = this.#isTrusted
-      ? ignore
-      : limits.enter(this.socket, this.socket.handshake?.address);
+    const settled =
+      this.#isTrusted || returned !== undefined || this.disconnected?.isExempt
+        ? ignore
+        : limits.enter(this.socket, this.socket.handshake?.address);
     if (settled === undefined) {
       exclude(this.socket, new TooManyPendingError());
       return;
@@ -286,17 +307,40 @@ class HostedSocket extends SocketOwner {
       timer: undefined,
       bindings: new Map(),
       onDemand: undefined,
+      methods: undefined,
       credentials: undefined,
     };
     this.#servings.set(loopbackSocket, serving);
     this.#byIndex[index] = serving;
-    if (timeout !== null) {
+    if (timeout !== null && returned === undefined) {
       serving.timer = setTimeout(() => this.#expire(), timeout);
     }
     // One parameter here, two for methods: emitters that look like sockets count them.
     this.socket.on('authentication', (credentials) => {
       this.#attempt(loopbackSocket, index, credentials);
     });
+    if (returned !== undefined) {
+      this.#bind(index, returned.methods, returned.credentials);
+      this.socket.auth = true;
+      this.authenticated();
+    } else if (this.disconnected?.isExempt) {
+      this.socket.auth = true;
+    }
+  }
+
+  /**
+   * What the instances that have authenticated the socket have bound.
+   *
+   * @returns {Map<import('../loopback-socket'), import('../auth/disconnected-sockets').Bound>} by instance
+   */
+  #bound() {
+    const bound = new Map();
+    for (const { loopbackSocket, methods, credentials } of this.#servings.values()) {
+      if (methods !== undefined) {
+        bound.set(loopbackSocket, { methods, credentials });
+      }
+    }
+    return bound;
   }
 
   /**
@@ -308,11 +352,32 @@ class HostedSocket extends SocketOwner {
    * @returns {void}
    */
   bind(index, methods, credentials) {
+    this.#recovered?.defer();
+    this.#bind(index, methods, credentials);
+  }
+
+  /**
+   * An attempt that has bound methods is answered: what a recovered socket has missed follows.
+   *
+   * @returns {void}
+   */
+  answered() {
+    this.#recovered?.answered();
+  }
+
+  /**
+   * @param {number} index the number of the LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethods} methods the methods
+   * @param {unknown} credentials what their handlers get
+   * @returns {void}
+   */
+  #bind(index, methods, credentials) {
     const serving = this.#byIndex[index];
     if (serving === undefined) {
       return;
     }
     const { bindings, loopbackSocket } = serving;
+    serving.methods = methods;
     serving.credentials = credentials;
     authenticatedWith(loopbackSocket).add(this);
     for (const binding of bindings.values()) {

@@ -9,6 +9,7 @@
  */
 
 const { Channel: Core } = require('../native/binding');
+const { emitOwn } = require('../auth/own-events');
 const protocol = require('../native/protocol');
 const { endOf } = require('../native/subscription-ends');
 const { GracePeriod } = require('../subscriptions/grace-period');
@@ -376,11 +377,11 @@ class Channel {
 function send(socket, event, acknowledged) {
   try {
     if (acknowledged !== undefined) {
-      socket.emit(...event, acknowledged);
+      emitOwn(socket, ...event, acknowledged);
     } else if (isBuffered(socket)) {
       socket.packet({ type: EVENT_PACKET, data: event });
     } else {
-      socket.emit(...event);
+      emitOwn(socket, ...event);
     }
   } catch {
     // A listener of an emitter that only looks like a socket; it is not for us to handle.

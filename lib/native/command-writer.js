@@ -17,6 +17,7 @@ const protocol = require('./protocol');
 
 const {
   ACCEPT,
+  ACCEPT_RECOVERABLE,
   ALLOW_NAMESPACE,
   ALLOW_NAMESPACE_WITH_ATTACHMENTS,
   ANSWER,
@@ -229,7 +230,33 @@ class CommandWriter {
   }
 
   /**
-   * Encodes an event for `deliver`.
+   * Emits an encoded event to one socket, even if that has not been accepted yet.
+   *
+   * @param {number} socket the socket
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {EncodedEvent} event the event
+   * @returns {void}
+   */
+  emitEncoded(socket, flags, event) {
+    this.#write(EMIT, EMIT_WITH_ATTACHMENTS, `\t${socket}\t\t${flagsOf(flags)}\t`, event);
+  }
+
+  /**
+   * The same as `broadcast`, for an encoded event that nobody acknowledges.
+   *
+   * @param {number} namespace the namespace
+   * @param {object} audience for whom
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {EncodedEvent} event the event
+   * @returns {void}
+   */
+  broadcastEncoded(namespace, audience, flags, event) {
+    const fields = `\t${namespace}\t${JSON.stringify(audience)}\t\t${flagsOf(flags)}\t`;
+    this.#write(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, event);
+  }
+
+  /**
+   * Encodes an event for those that take one, such as `deliver`.
    *
    * @param {unknown[]} args the event's name and arguments
    * @returns {EncodedEvent} the event
@@ -354,6 +381,16 @@ class CommandWriter {
    */
   accept(socket) {
     this.#add(`${ACCEPT}\t${socket}\n`);
+  }
+
+  /**
+   * @param {number} socket the socket that is of its namespace from now on
+   * @param {string} id what its client is told as the id of the socket
+   * @param {string} pid what its client is told as the private id of its session
+   * @returns {void}
+   */
+  acceptRecoverable(socket, id, pid) {
+    this.#add(`${ACCEPT_RECOVERABLE}\t${socket}\t${id}\t${pid}\n`);
   }
 
   /**

@@ -11,6 +11,8 @@ class NativeLink {
   native;
   /** @type {import('./command-writer').CommandWriter | undefined} sends it commands */
   commands;
+  /** @type {object | undefined} recovers the state of connections, if the `Server` is to */
+  recovery;
   /** Broadcasts that clients are to acknowledge and that are not sent yet. */
   broadcasts = new UnsentBroadcasts();
   /** How many channels of subscriptions there have been: their numbers are used once. */

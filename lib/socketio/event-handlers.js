@@ -7,6 +7,7 @@
 
 const { exclude } = require('../auth/exclude');
 const { isAuthenticationRemoved } = require('./loopback-listeners');
+const { Recovery } = require('./recovery/recovery');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
 const { InvalidCommandError, MalformedMessageError, TooManyPendingError } = require('../errors');
@@ -20,6 +21,8 @@ class EventHandlers {
   #front;
   #connectionClosed;
   #websocketClosed;
+  /** @type {Set<number>} the sockets whose session an adapter is restoring */
+  #restoring = new Set();
 
   /**
    * @param {object} server the server's parts
@@ -124,10 +127,49 @@ class EventHandlers {
     }
     // A client of Engine.IO 3 asks for nothing: it is in the default namespace from the start.
     const isGone = hasEnded && connection.protocol !== 3;
-    const socket = new Socket(namespace, number, connection, request);
+    const { recovery } = this.#link;
+    if (
+      recovery === undefined ||
+      isGone ||
+      connection.protocol === 3 ||
+      !Recovery.isAskedBy(request.auth)
+    ) {
+      this.#enter(number, connection, namespace, request, isGone);
+      return;
+    }
+    this.#restoring.add(number);
+    recovery.restore(namespace, request.auth, (restored) => {
+      const isThere = this.#restoring.delete(number) && !this.#link.isClosing;
+      if (!isThere) {
+        restored?.putBack();
+      } else if (restored !== undefined && isInUse(namespace, restored.session.sid)) {
+        this.#enter(number, connection, namespace, request, false);
+      } else {
+        this.#enter(number, connection, namespace, request, false, restored);
+      }
+    });
+  }
+
+  /**
+   * Runs the middleware for a socket, and has it join its namespace.
+   *
+   * @param {number} number the socket
+   * @param {import('./connection').Connection} connection its connection
+   * @param {import('./namespace').Namespace} namespace the namespace
+   * @param {{id: string, nsp: string}} request what the client asked with
+   * @param {boolean} isGone whether the socket has ended
+   * @param {import('./recovery/recovery').RestoredSession} [restored] its session, if that is restored
+   * @returns {void}
+   */
+  #enter(number, connection, namespace, request, isGone, restored) {
+    const socket = new Socket(namespace, number, connection, request, restored);
     this.#sockets.set(number, socket);
     connection.add(socket);
-    if (namespace._fns.length === 0) {
+    if (restored !== undefined) {
+      guarded(() => socket.join(restored.session.rooms.filter((room) => room !== socket.id)));
+    }
+    const skipsMiddleware = restored !== undefined && this.#link.recovery.options.skipMiddlewares;
+    if (namespace._fns.length === 0 || skipsMiddleware) {
       if (!isGone) {
         this.#accept(socket);
       }
@@ -158,6 +200,10 @@ class EventHandlers {
     nsp.sockets.set(socket.id, socket);
     const mayStay = loopback.serve(socket);
     socket._connection.joined(socket);
+    if (socket.recovered && socket.auth) {
+      // It has authenticated on an earlier connection.
+      socket._connection.authenticated(socket);
+    }
     socket._accept();
     if (mayStay) {
       nsp._emitConnection(socket);
@@ -196,6 +242,7 @@ class EventHandlers {
   disconnect(number, code, more) {
     const socket = this.#sockets.get(number);
     if (socket === undefined) {
+      this.#restoring.delete(number);
       return;
     }
     const { reason, details } = socket._connection.endOf(code, more);
@@ -326,6 +373,15 @@ class EventHandlers {
   relayed(number, action, bytes) {
     this.#front.relayed(number, action, bytes);
   }
+}
+
+/**
+ * @param {import('./namespace').Namespace} namespace a namespace
+ * @param {string} id the id of a socket
+ * @returns {boolean} whether a socket of it has that id
+ */
+function isInUse(namespace, id) {
+  return namespace.sockets.has(id) || namespace._preConnectSockets.has(id);
 }
 
 module.exports = { EventHandlers };

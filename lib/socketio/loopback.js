@@ -55,11 +55,15 @@ function tableOf(native, instance, methods) {
 function serve(socket) {
   // In the order of `_instances`. The namespace may have been given more since, which come last.
   const { _limits: limits } = socket.nsp;
+  const { native } = socket.nsp._link;
   let mayStay = true;
+  if (socket._recovery?.disconnected !== undefined && restore(socket)) {
+    return true;
+  }
   socket._instances.forEach((instance, i) => {
     socket.auth = false;
     socket._isPending = true;
-    socket.nsp._link.native.serve(socket._number, delayOf(instance._timeout));
+    native.serve(socket._number, delayOf(instance._timeout));
     const leave = limits[i].enter(socket, socket._connection.snapshot.clientAddress);
     if (leave === undefined) {
       mayStay = false;
@@ -68,6 +72,35 @@ function serve(socket) {
     }
   });
   return mayStay;
+}
+
+/**
+ * Begins to serve a socket whose state was recovered, and of whose authentication this process knows.
+ *
+ * @param {import('./socket').Socket} socket the socket
+ * @returns {boolean} whether it is authenticated, or exempted as it was
+ */
+function restore(socket) {
+  const { disconnected } = socket._recovery;
+  const { native } = socket.nsp._link;
+  const bound = socket._instances.map((instance) => disconnected.boundBy(instance));
+  if (!disconnected.isExempt && bound.every((one) => one === undefined)) {
+    return false;
+  }
+  socket.auth = false;
+  socket._instances.forEach((instance, i) => {
+    if (bound[i] === undefined) {
+      native.serve(socket._number, delayOf(instance._timeout));
+    } else {
+      const { methods, credentials } = bound[i];
+      native.serveRestored(socket._number, tableOf(native, instance, methods));
+      socket._bind(i, methods, credentials);
+    }
+  });
+  native.exempt(socket._number);
+  socket.auth = true;
+  socket.expires = disconnected.expires;
+  return true;
 }
 
 /**
@@ -96,10 +129,12 @@ function attempt(socket, instance, index, attempt, credentials) {
     },
     bind: (i, methods, shared) => {
       table = tableOf(native, instance, methods);
+      socket._recovery?.defer();
       socket._bind(i, methods, shared);
     },
     // Setting `socket.auth` has let broadcasts through.
     authenticated: () => {},
+    answered: () => socket._recovery?.answered(),
     count: (i, by) => socket._countAttempts(i, by),
     encodable: (value) => value,
     get subscriptions() {

@@ -8,6 +8,7 @@
  */
 
 const { invoke } = require('../calls/invoke');
+const { EMIT_OWN } = require('../auth/own-events');
 const { runCall } = require('../calls/run-call');
 const { SocketOwner } = require('../subscriptions/socket-owner');
 const { SubscriptionEngine } = require('./subscription-engine');
@@ -90,7 +91,7 @@ class MethodCalls extends SocketOwner {
    * @throws {import('../errors').UnsendableValueError} if the value cannot be sent
    */
   send(event, value) {
-    this.#socket.emit(event, value);
+    this.#socket[EMIT_OWN](event, value);
   }
 
   /**

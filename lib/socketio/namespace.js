@@ -332,7 +332,13 @@ class Namespace extends EventEmitter {
     if (exceptRooms.size > 0) {
       this.#find(exceptRooms, (audience.except = []), (audience.exceptSockets = []));
     }
-    this._link.commands?.broadcast(this._index, audience, ack, flags, args);
+    const { commands, recovery } = this._link;
+    if (recovery === undefined || ack !== '' || flags.volatile) {
+      commands?.broadcast(this._index, audience, ack, flags, args);
+    } else if (commands !== undefined) {
+      const event = recovery.store.add(commands, this.name, rooms, exceptRooms, args);
+      commands.broadcastEncoded(this._index, audience, flags, event);
+    }
   }
 
   /**

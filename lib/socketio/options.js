@@ -10,6 +10,7 @@ const { isDelay } = require('../check-options');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
 const { parserName } = require('./parser');
 const { checkDeflate } = require('./deflate-options');
+const { recoveryOptions } = require('./recovery/options');
 const { compileTrust, isTrust } = require('./trust-proxy');
 
 /**
@@ -49,6 +50,8 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  *   and how messages on websockets are compressed
  * @property {'json' | 'msgpack' | object} [parser='json'] how packets look on the wire, or the module
  *   (`socket.io-parser`, `socket.io-msgpack-parser`) that has them look so elsewhere
+ * @property {true | import('./recovery/options').RecoveryOptions} [connectionStateRecovery] whether clients that
+ *   have lost their connection get their socket back, with what they have missed
  * @property {boolean} [destroyUpgrade=true] whether an upgrade that nobody takes is ended
  * @property {number} [destroyUpgradeTimeout=1000] after how many ms
  */
@@ -110,6 +113,13 @@ const RULES = {
     check: isCors,
     needs: "true, or options of the 'cors' package such as { origin: 'https://example.com' }",
   },
+  connectionStateRecovery: {
+    fallback: undefined,
+    or: true,
+    check: (value) => value === true || typeof value === 'object',
+    needs: 'true, or an object such as { maxDisconnectionDuration: 120_000 }',
+    complete: recoveryOptions,
+  },
   adapter: { fallback: undefined, or: true, check: isFunction, needs: ADAPTER },
   trustProxy: {
     fallback: undefined,
@@ -147,7 +157,6 @@ const RULES = {
 
 /** Options of Socket.IO that the native server does not support, and what to do instead. */
 const UNSUPPORTED = {
-  connectionStateRecovery: 'Use a Socket.IO server, and pass it to start(io).',
   initialPacket: "Emit an event to each socket in io.on('connection').",
   origins: "Use the option 'cors', and 'allowRequest' to refuse connections.",
 };

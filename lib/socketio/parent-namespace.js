@@ -91,7 +91,8 @@ class ParentNamespace extends Namespace {
       if (child._custom === undefined) {
         child._broadcast(whom, ack, flags, args);
       } else {
-        child._custom.broadcast(whom, args);
+        // Adapters may add to what they are given.
+        child._custom.broadcast(whom, [...args]);
       }
     }
   }

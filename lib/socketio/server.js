@@ -24,6 +24,7 @@ const { MAX_DELAY } = require('../check-options');
 const { Encoder } = require('./adapters/encoder');
 const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
+const { Recovery } = require('./recovery/recovery');
 const { Namespaces } = require('./namespaces');
 const { ADAPTER, serverOptions } = require('./options');
 const { CommandWriter } = require('../native/command-writer');
@@ -360,7 +361,10 @@ class Server extends EventEmitter {
         }
       }
     };
-    const { perMessageDeflate, ...options } = this._options;
+    const { connectionStateRecovery, perMessageDeflate, ...options } = this._options;
+    if (this._link.recovery?.options !== connectionStateRecovery) {
+      this._link.recovery = connectionStateRecovery && new Recovery(connectionStateRecovery);
+    }
     if (perMessageDeflate) {
       options.perMessageDeflate = perMessageDeflate;
     }

@@ -17,6 +17,7 @@ const {
 const { handshakeOf } = require('./handshake');
 const { InvalidCallbackError } = require('../errors');
 const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
+const { EMIT_OWN } = require('../auth/own-events');
 const { MethodCalls } = require('./method-calls');
 const {
   countOwn,
@@ -26,6 +27,7 @@ const {
   removeAllOwn,
   removeOwn,
 } = require('./loopback-listeners');
+const { SocketRecovery } = require('./recovery/socket-recovery');
 
 const { emit: emitLocally } = EventEmitter.prototype;
 
@@ -41,6 +43,8 @@ class Socket extends EventEmitter {
   _isMuted = false;
   /** Whether the socket waits for its client to authenticate; if so, broadcasts pass it by. */
   _isPending = false;
+  /** @type {SocketRecovery | undefined} if its server recovers the state of connections */
+  _recovery;
   /** Whether it is ending; its `disconnecting` listeners may try to end it again. */
   #isEnding = false;
   #auth;
@@ -69,8 +73,9 @@ class Socket extends EventEmitter {
    * @param {number} number its number on the native server
    * @param {import('./connection').Connection} connection its connection
    * @param {{id: string, auth?: object, query?: string}} request what the client asked with
+   * @param {import('./recovery/recovery').RestoredSession} [restored] its session, if that is restored
    */
-  constructor(nsp, number, connection, { id, auth, query }) {
+  constructor(nsp, number, connection, { id, auth, query }, restored) {
     super();
     // Most sockets never have a listener; Node makes the object that holds them with the first one.
     this._events = undefined;
@@ -82,6 +87,15 @@ class Socket extends EventEmitter {
     /** The LoopbackSockets that serve it, by their number. */
     this._instances = nsp._instances;
     this.#asked = auth === undefined && !query ? NOTHING : { auth, query };
+    const { recovery } = nsp._link;
+    // Clients of protocol 4 know nothing of recovery.
+    if (recovery !== undefined && connection.protocol !== 3) {
+      this._recovery = new SocketRecovery(recovery, this, restored);
+      if (restored !== undefined) {
+        this.id = restored.session.sid;
+        this.#data = restored.session.data;
+      }
+    }
   }
 
   /** @returns {import('./server')} the server */
@@ -97,6 +111,21 @@ class Socket extends EventEmitter {
   /** @returns {object} the adapter of the namespace */
   get adapter() {
     return this.nsp.adapter;
+  }
+
+  /**
+   * Whether the state of a lost connection was recovered: the socket has the id, the rooms and the data that it
+   * had, and its client gets what it has missed.
+   *
+   * @returns {boolean} whether it was
+   */
+  get recovered() {
+    return this._recovery?.isRecovered ?? false;
+  }
+
+  /** @returns {string | undefined} the private id of its session, if its state can be recovered later */
+  get pid() {
+    return this._recovery?.pid;
   }
 
   /** @returns {object} the connection as Socket.IO sees it */
@@ -217,6 +246,9 @@ class Socket extends EventEmitter {
     this.#flags = NO_FLAGS;
     const callback = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
     const ack = callback === undefined ? '' : this.nsp._nextAck();
+    if (this._recovery !== undefined && ack === '' && this.#emitRecoverably(flags, packet)) {
+      return true;
+    }
     if (this.connected) {
       if (this.#anyOutgoingListeners !== undefined) {
         this._notifyOutgoing(packet);
@@ -234,6 +266,44 @@ class Socket extends EventEmitter {
         withTimeout(callback, flags.timeout, () => this.acks.delete(ack)),
       );
     }
+    return true;
+  }
+
+  /**
+   * Emits an event of this package, which is about this connection: it is not recovered after that.
+   *
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {boolean} true
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  [EMIT_OWN](event, ...args) {
+    const recovery = this._recovery;
+    this._recovery = undefined;
+    try {
+      return this.emit(event, ...args);
+    } finally {
+      this._recovery = recovery;
+    }
+  }
+
+  /**
+   * Emits an event so that it can be recovered.
+   *
+   * @param {{volatile?: boolean, compress?: boolean}} flags how
+   * @param {unknown[]} packet the event's name and arguments
+   * @returns {boolean} whether it is; otherwise it is to be emitted like any other
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  #emitRecoverably(flags, packet) {
+    const recovery = this._recovery;
+    if (flags.volatile || !(this.connected ? !this._isMuted : recovery.isPersisted)) {
+      return false;
+    }
+    if (this.#anyOutgoingListeners !== undefined && this.nsp._custom === undefined) {
+      this._notifyOutgoing(packet);
+    }
+    recovery.emit(flags, packet);
     return true;
   }
 
@@ -538,7 +608,11 @@ class Socket extends EventEmitter {
   _accept() {
     this.connected = true;
     const output = this.#commands;
-    output.accept(this._number);
+    if (this._recovery === undefined) {
+      output.accept(this._number);
+    } else {
+      this._recovery.accept(output);
+    }
     if (this.#early !== undefined) {
       const early = this.#early;
       this.#early = undefined;
@@ -650,7 +724,17 @@ class Socket extends EventEmitter {
       this.#commands?.deliver(event, this.nsp._index, ack, flags, this._number);
     } else if (ack !== '') {
       this.nsp._custom?.passBy(this);
+    } else if (this._holds(ack) && !flags.volatile) {
+      this._recovery.hold(event);
     }
+  }
+
+  /**
+   * @param {number | ''} ack the id that clients are to acknowledge a broadcast with, `''` for none
+   * @returns {boolean} whether a broadcast waits that an adapter sends while the socket is muted
+   */
+  _holds(ack) {
+    return ack === '' && this._recovery?.isWaiting === true;
   }
 
   /**
@@ -912,9 +996,10 @@ class Socket extends EventEmitter {
     if (this.#isEnding) {
       return;
     }
-    clearExpires(this);
     if (!this.connected) {
       this.#isEnding = true;
+      clearExpires(this);
+      this._recovery?.abandon();
       this.#leaveRooms(false);
       this.nsp._forget(this);
       return;
@@ -924,6 +1009,10 @@ class Socket extends EventEmitter {
     try {
       Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
     } finally {
+      if (this._recovery !== undefined) {
+        guarded(() => this._recovery.end(reason));
+      }
+      clearExpires(this);
       this.connected = false;
       this.#leaveRooms(true);
       this.#acks = undefined;
@@ -940,7 +1029,9 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   _mute(isMuted) {
-    if (this._isMuted !== isMuted) {
+    // A socket that has not been accepted gets nothing before that.
+    const mayChange = isMuted || !this.connected || (this._recovery?.unmute() ?? true);
+    if (this._isMuted !== isMuted && mayChange) {
       this._isMuted = isMuted;
       this.#commands.mute(this._number, isMuted);
     }
@@ -1101,9 +1192,6 @@ class Socket extends EventEmitter {
 }
 
 reserveEmitterEvents(Socket.prototype);
-
-/** Whether an earlier session was taken up again; the native server does not. */
-Socket.prototype.recovered = false;
 
 delegateOperators(Socket.prototype, (socket) => socket.broadcast, ['to', 'in', 'except', 'local']);
 

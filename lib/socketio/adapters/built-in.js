@@ -113,8 +113,8 @@ refuse(BuiltInAdapter.prototype, {
   disconnectSockets: 'disconnectSockets() of namespaces',
   fetchSockets: 'fetchSockets() of namespaces',
   serverSideEmit: 'serverSideEmit() of namespaces',
-  persistSession: 'socket.data, or a store of your own',
-  restoreSession: 'socket.data, or a store of your own',
+  persistSession: 'the option connectionStateRecovery',
+  restoreSession: 'the option connectionStateRecovery',
   init: 'new Server(): no initialization is needed',
   close: 'close() of the server',
 });

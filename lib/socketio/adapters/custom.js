@@ -39,8 +39,11 @@ class CustomAdapter {
       this.#correctCount(broadcastWithAck);
     } else {
       instance.apply = function applied(opts, callback) {
-        const isBroadcast = encoder.takeHasEncoded();
-        const visit = isBroadcast ? (socket) => socket._isMuted || callback(socket) : callback;
+        const encoded = encoder.takeEncoded();
+        const visit =
+          encoded === undefined
+            ? callback
+            : (socket) => (socket._isMuted && !socket._holds(encoded.ack)) || callback(socket);
         return Reflect.apply(apply, this, [opts, visit]);
       };
     }
@@ -49,7 +52,7 @@ class CustomAdapter {
       if (typeof method === 'function') {
         instance[name] = function managed(...args) {
           // The packet that was encoded last was for something else.
-          encoder.takeHasEncoded();
+          encoder.takeEncoded();
           return Reflect.apply(method, this, args);
         };
       }
@@ -267,6 +270,27 @@ class CustomAdapter {
    */
   disconnectSockets(audience, close) {
     watched(() => this.instance.disconnectSockets(optionsOf(audience), close));
+  }
+
+  /**
+   * Persists the session of a socket that has lost its connection, if the adapter does such things.
+   *
+   * @param {import('../recovery/session-store').Session} session the session
+   * @returns {void}
+   */
+  persistSession(session) {
+    watched(() => this.instance.persistSession?.(session));
+  }
+
+  /**
+   * Restores a session, if the adapter does such things.
+   *
+   * @param {string} pid the private id of the session
+   * @param {string} offset the offset of the last event that its client has received
+   * @returns {Promise<object | null | undefined>} the session with `missedPackets`, if there is one
+   */
+  async restoreSession(pid, offset) {
+    return this.instance.restoreSession?.(pid, offset);
   }
 
   /**

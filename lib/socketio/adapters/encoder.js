@@ -31,10 +31,12 @@ class EncodedPacket {
 
 class Encoder {
   #link;
-  /** Whether a packet was encoded last, in this turn of the event loop's queue of microtasks. */
-  #hasEncoded = false;
+  /** @type {EncodedPacket | undefined} what was encoded last, in this turn of the event loop's queue of microtasks */
+  #encoded;
+  #isForgetting = false;
   #forget = () => {
-    this.#hasEncoded = false;
+    this.#isForgetting = false;
+    this.#encoded = undefined;
   };
 
   /**
@@ -64,25 +66,26 @@ class Encoder {
       // It comes from another node, or from an emitter: an exception would end up in the adapter's client.
       process.emitWarning(new InvalidPacketError(nsp));
     }
-    if (!this.#hasEncoded) {
-      this.#hasEncoded = true;
+    if (!this.#isForgetting) {
+      this.#isForgetting = true;
       queueMicrotask(this.#forget);
     }
-    const encoded = [new EncodedPacket(nsp, id ?? '', event)];
+    this.#encoded = new EncodedPacket(nsp, id ?? '', event);
+    const encoded = [this.#encoded];
     callback?.(encoded);
     return encoded;
   }
 
   /**
-   * Whether a packet has just been encoded. The base classes of adapters encode a packet directly before they
-   * look for its receivers, and for nothing else.
+   * What has just been encoded. The base classes of adapters encode a packet directly before they look for its
+   * receivers, and for nothing else.
    *
-   * @returns {boolean} whether it has; false when asked again
+   * @returns {EncodedPacket | undefined} the packet; `undefined` if there is none, and when asked again
    */
-  takeHasEncoded() {
-    const hasEncoded = this.#hasEncoded;
-    this.#hasEncoded = false;
-    return hasEncoded;
+  takeEncoded() {
+    const encoded = this.#encoded;
+    this.#encoded = undefined;
+    return encoded;
   }
 }
 
