@@ -28,6 +28,8 @@ function startPrimary() {
     if (!httpServer.listening) process.exit(1);
     cluster.fork();
   });
+  // sticky sends messages to a worker that has just ended, too.
+  cluster.on('fork', (worker) => worker.on('error', (err) => console.error(err.message)));
   for (let n = 0; n < count; n++) cluster.fork();
 }
 
