@@ -90,8 +90,8 @@ describe('the package', () => {
       'subscriptions',
     ];
     const pages = ['docs/overview.svg', ...docs.map((name) => `docs/${name}.md`)];
-    const examples = ['README.md', 'client.js', 'cluster.js', 'server.js'].map(
-      (name) => `examples/scaling/${name}`,
+    const examples = ['proxies', 'scaling'].flatMap((name) =>
+      fs.readdirSync(path.join(ROOT, 'examples', name)).map((file) => `examples/${name}/${file}`),
     );
     const all = [...faces, ...library, ...types, ...pages, ...examples, ...papers];
     assert.deepEqual(files, all.sort());
