@@ -586,12 +586,14 @@ fn each_message<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::engineio::events::{ConnectionNumber, ReportedPacket, ResponseOrRefusal};
     use crate::engineio::inbound_budget::Permit;
     use crate::io::host::{Host, RelayAction, RelayNumber};
+    use crate::io::relay::Relay;
+    use crate::websocket::deflate::{Agreement, Inflater, Options};
 
     #[derive(Default)]
     struct Told(Mutex<Vec<Bytes>>);
@@ -630,5 +632,152 @@ mod tests {
         polling.flush(ProtocolVersion::V3, &told);
         assert_eq!(*told.0.lock().unwrap(), ["1:34:42[]1:3"]);
         assert_eq!(polling.bytes, 0);
+    }
+
+    /// A websocket that queues everything.
+    fn websocket(agreement: Option<Agreement>) -> Websocket {
+        let (_, (_, writer)) = Relay::new(1, Arc::new(Told::default()));
+        let options = Options {
+            threshold: 100,
+            ..Options::default()
+        };
+        let deflater = agreement.map(|agreement| Deflater::new(agreement, &options));
+        let mut websocket = Websocket::new(WriteHalf::Relay(writer), Vec::new(), deflater);
+        websocket.is_blocked = true;
+        websocket
+    }
+
+    /// The messages that are queued: whether each is compressed, and its bytes.
+    fn messages(websocket: &mut Websocket, agreement: Agreement) -> Vec<(bool, Vec<u8>)> {
+        let mut bytes = Vec::new();
+        let all = websocket.queue.write(|parts| {
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+            Ok(parts.iter().map(|part| part.len()).sum())
+        });
+        assert!(all.unwrap());
+        let mut inflater = Inflater::new(Agreement {
+            client_takes_over: agreement.server_takes_over,
+            client_window_bits: agreement.server_window_bits,
+            ..agreement
+        });
+        let mut rest = &bytes[..];
+        let mut messages = Vec::new();
+        while let [first, length, after @ ..] = rest {
+            let (length, after) = match (length, after) {
+                (126, [high, low, after @ ..]) => {
+                    (usize::from(*high) << 8 | usize::from(*low), after)
+                }
+                (length, after) => (usize::from(*length), after),
+            };
+            let (payload, after) = after.split_at(length);
+            rest = after;
+            let is_compressed = first & 0x40 != 0;
+            let mut message = payload.to_vec();
+            if is_compressed {
+                message.clear();
+                inflater
+                    .inflate(payload, true, &mut message, 1 << 20)
+                    .unwrap();
+            }
+            messages.push((is_compressed, message));
+        }
+        messages
+    }
+
+    fn agreements() -> [Agreement; 3] {
+        let alone = Agreement {
+            server_takes_over: false,
+            ..Agreement::default()
+        };
+        let small = Agreement {
+            server_window_bits: 8,
+            ..alone
+        };
+        [Agreement::default(), alone, small]
+    }
+
+    fn frames() -> [Frame; 4] {
+        let long = "long".repeat(500);
+        let attachments = vec![
+            long.clone().into_bytes().into(),
+            Bytes::from_static(b"short"),
+        ];
+        [
+            Frame::new(Message::Text(long.clone().into(), attachments)),
+            Frame::new(Message::Text("short".into(), Vec::new())),
+            Frame::new(Message::Binary(long.clone().into())),
+            Frame {
+                compress: false,
+                ..Frame::new(Message::Text(long.into(), Vec::new()))
+            },
+        ]
+    }
+
+    #[test]
+    fn only_long_messages_that_may_be_compressed_are_and_all_arrive_in_order() {
+        let long = "long".repeat(500).into_bytes();
+        let text = |data: &[u8]| [b"4", data].concat();
+        for agreement in agreements() {
+            for protocol in [ProtocolVersion::V3, ProtocolVersion::V4] {
+                let binary = |data: &[u8]| [binary_kind(protocol), data].concat();
+                let mut websocket = websocket(Some(agreement));
+                for frame in &frames() {
+                    websocket.push_frame(frame, protocol);
+                }
+                websocket.control("2");
+                assert_eq!(
+                    messages(&mut websocket, agreement),
+                    [
+                        (true, text(&long)),
+                        (true, binary(&long)),
+                        (false, binary(b"short")),
+                        (false, text(b"short")),
+                        (true, binary(&long)),
+                        (false, text(&long)),
+                        (false, b"2".to_vec()),
+                    ]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_series_and_its_frames_one_by_one_are_the_same_messages_with_any_compression() {
+        let frames = || frames().into_iter().filter(|frame| frame.compress).skip(1);
+        let series = Series::gather(frames());
+        for agreement in agreements().into_iter().cycle().take(6) {
+            for protocol in [ProtocolVersion::V3, ProtocolVersion::V4] {
+                let mut one_by_one = websocket(Some(agreement));
+                for frame in frames() {
+                    one_by_one.push_frame(&frame, protocol);
+                }
+                let mut together = websocket(Some(agreement));
+                together.push_series(&series, protocol).unwrap();
+                let expected = messages(&mut one_by_one, agreement);
+                assert_eq!(expected.len(), 2);
+                assert_eq!(messages(&mut together, agreement), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_is_compressed_once_for_all_clients_with_equal_parameters() {
+        let noise: String = (0..9000).map(|_| rand::random_range('a'..='z')).collect();
+        let frame = Frame::new(Message::Text(noise.into(), Vec::new()));
+        let [_, alone, _] = agreements();
+        let queued = |frame: &Frame| {
+            let mut websocket = websocket(Some(alone));
+            websocket.push_frame(frame, ProtocolVersion::V4);
+            let mut start = None;
+            let written = websocket.queue.write(|parts| {
+                start = parts.first().map(|part| part.as_ptr());
+                Err(io::ErrorKind::WouldBlock.into())
+            });
+            assert!(!written.unwrap());
+            (start, websocket)
+        };
+        let (first, _kept) = queued(&frame);
+        assert_eq!(queued(&frame).0, first);
+        assert_ne!(queued(&frame.with_message(frame.message.clone())).0, first);
     }
 }
