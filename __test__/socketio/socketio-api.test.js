@@ -151,15 +151,6 @@ describe('members that differ from socket.io', () => {
       assert.deepEqual(responses, []);
     }));
 
-  it('compress() is accepted by servers, namespaces, operators and sockets', () =>
-    withClient(async ({ io, socket, client }) => {
-      for (const to of [io, io.of('/'), io.to(socket.id), socket]) {
-        const got = received(client, 'news');
-        to.compress(true).emit('news', 1);
-        assert.deepEqual(await got, [1]);
-      }
-    }));
-
   it('rooms of sockets and adapters are copies', () =>
     withClient(({ io, socket }) => {
       const { adapter } = io.of('/');

@@ -47,6 +47,11 @@ function audience(choose, nsp = '/') {
     }),
     local: send((to) => to.local.emit('one', Buffer.from('bytes'))),
     volatile: send((to) => to.volatile.emit('one', 1)),
+    'compress(boolean)': send((to) => {
+      to.compress(false).emit('one', 1);
+      to.compress(true).emit('two', 2);
+      return true;
+    }),
     'emit(event, …)': send((to) => to.emit('one', 1, 'two', [3], { four: 4 }, null)),
     'fetchSockets()': async (context) => {
       const peers = await context.three(nsp);
@@ -449,6 +454,13 @@ const Socket = {
   volatile: one(async (socket, peer) => {
     await heard(peer);
     return [socket.volatile === socket, socket.volatile.emit('one', 1), await heard(peer)];
+  }),
+  'compress(boolean)': one(async (socket, peer) => {
+    await heard(peer);
+    const isItself = socket.compress(false) === socket;
+    socket.emit('one', 1);
+    socket.compress(true).emit('two', 2);
+    return [isItself, await heard(peer)];
   }),
   broadcast: others((socket) => {
     socket.broadcast.emit('one', 1);
