@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const proxyAddr = require('proxy-addr');
 const { networkOf } = require('../../lib/auth/limits');
 const { HOSTS, authenticate, newInstance, next, openServer } = require('../support/js-hosts');
 
@@ -144,6 +145,23 @@ for (const host of HOSTS) {
       await once(second, 'connect');
       assert.deepEqual(await refused(second), { message: 'Authentication failure' });
       const same = from('10.0.0.1');
+      assert.deepEqual(await next(same, 'unauthorized'), TOO_MANY_PENDING);
+    });
+
+    it('clientAddress counts clients behind a proxy by the address that proxy-addr finds', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const trust = proxyAddr.compile('loopback');
+      guarded().start(io, {
+        maxPendingPerAddress: 1,
+        clientAddress: (socket) => proxyAddr(socket.request, trust),
+      });
+      const from = (address) => connect('/', { extraHeaders: { 'X-Forwarded-For': address } });
+      const first = from('192.0.2.1, 203.0.113.1');
+      await once(first, 'connect');
+      const second = from('192.0.2.1, 203.0.113.2');
+      await once(second, 'connect');
+      assert.deepEqual(await refused(second), { message: 'Authentication failure' });
+      const same = from('192.0.2.9, 203.0.113.1');
       assert.deepEqual(await next(same, 'unauthorized'), TOO_MANY_PENDING);
     });
 

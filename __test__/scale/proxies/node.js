@@ -26,6 +26,8 @@ async function main() {
     // The proxy. The clients of a test have other loopback addresses.
     trustProxy: '127.0.0.1',
     transports: transports.split(','),
+    // For the proxies that use it.
+    cookie: true,
   });
   io.on('connection', (socket) => {
     const { address, secure } = socket.handshake;

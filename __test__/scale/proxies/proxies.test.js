@@ -80,9 +80,10 @@ class Nodes {
   }
 }
 
-/** Gives all requests of a client the client's address, and keeps its cookie as a browser does. */
+/** Gives all requests of a client the client's address, and keeps its cookies as a browser does. */
 class ClientAgent extends http.Agent {
-  #cookie;
+  /** @type {Map<string, string>} values by name */
+  #cookies = new Map();
   #keepsCookies;
 
   /**
@@ -101,10 +102,13 @@ class ClientAgent extends http.Agent {
    */
   addRequest(request, options) {
     if (this.#keepsCookies) {
-      if (this.#cookie !== undefined) request.setHeader('Cookie', this.#cookie);
+      const cookies = [...this.#cookies].map((cookie) => cookie.join('='));
+      if (cookies.length > 0) request.setHeader('Cookie', cookies.join('; '));
       const keep = ({ headers }) => {
-        const [cookie] = headers['set-cookie'] ?? [];
-        if (cookie !== undefined) [this.#cookie] = cookie.split(';');
+        for (const cookie of headers['set-cookie'] ?? []) {
+          const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie);
+          this.#cookies.set(name, value);
+        }
       };
       request.once('response', keep);
       request.once('upgrade', keep);
@@ -200,6 +204,15 @@ async function loseTheirNode(clients, nodes) {
 }
 
 /**
+ * @param {string} example a file of `examples/proxies/`
+ * @returns {string | false} why no test can run it, if so
+ */
+function whyNot(example) {
+  if (process.platform !== 'linux') return 'the clients need addresses as Linux has them';
+  return isInstalled(example) ? false : `${example.split('-')[0]} is not installed`;
+}
+
+/**
  * The tests of one configuration.
  *
  * @param {string} example a file of `examples/proxies/`
@@ -208,7 +221,7 @@ async function loseTheirNode(clients, nodes) {
  * @param {object} [options] of `Clients.connect`
  */
 function behind(example, nodes, kinds, options) {
-  const skip = isInstalled(example) ? false : `${example.split('-')[0]} is not installed`;
+  const skip = whyNot(example);
 
   describe(`behind the proxy of examples/proxies/${example}`, { skip }, () => {
     let proxy;
@@ -296,9 +309,30 @@ describe('nodes with an adapter', { skip: NEEDS_REDIS }, () => {
     behind(example, nodes, ALL);
   }
 
+  it(
+    'a client keeps its node by the prefix that HAProxy gives the cookie of the server',
+    { ...TIMEOUT, skip: whyNot('haproxy-cookie.cfg') },
+    async () => {
+      const proxy = await startProxy('haproxy-cookie.cfg', nodes.ports, (text) =>
+        text.replace(/^( *cookie) route insert .*$/m, '$1 io prefix indirect nocache'),
+      );
+      const clients = new Clients(proxy.port);
+      try {
+        const used = new Set();
+        for (const kind of ALL) {
+          used.add(await keepsItsNode(await clients.connect(kind, { keepsCookies: true })));
+        }
+        assert.ok(used.size > 1, 'more than one node has clients');
+      } finally {
+        clients.close();
+        await proxy.stop();
+      }
+    },
+  );
+
   it('a broadcast reaches the clients of all nodes', TIMEOUT, async (t) => {
-    const example = ['nginx-ip-hash.conf', 'haproxy-ip-hash.cfg'].find(isInstalled);
-    if (example === undefined) return t.skip('neither nginx nor HAProxy is installed');
+    const example = ['nginx-ip-hash.conf', 'haproxy-ip-hash.cfg'].find((one) => !whyNot(one));
+    if (example === undefined) return t.skip('no proxy can be run');
     const kind = { version: '4.8', transports: ['polling'] };
     return broadcasts(example, nodes, kind, async (clients) => {
       const news = Promise.all(clients.map((client) => happens(client, 'news')));
@@ -318,8 +352,8 @@ describe('nodes without an adapter, over WebSocket', () => {
   }
 
   it('a broadcast reaches the clients of its own node', TIMEOUT, async (t) => {
-    const example = ['nginx-websockets.conf', 'haproxy-websockets.cfg'].find(isInstalled);
-    if (example === undefined) return t.skip('neither nginx nor HAProxy is installed');
+    const example = ['nginx-websockets.conf', 'haproxy-websockets.cfg'].find((one) => !whyNot(one));
+    if (example === undefined) return t.skip('no proxy can be run');
     return broadcasts(example, nodes, WEBSOCKETS.at(-1), async (clients, heard, nodesOf) => {
       const own = clients.filter((client, i) => nodesOf[i] === nodesOf[0]);
       const news = Promise.all(own.map((client) => happens(client, 'news')));

@@ -75,14 +75,15 @@ function configured(example, port, nodes) {
  *
  * @param {string} example a file of `examples/proxies/`
  * @param {number[]} nodes the ports of three nodes
+ * @param {(text: string) => string} [change] what to change in the file
  * @returns {Promise<{port: number, stop: () => Promise<void>}>} where clients connect to
  */
-async function startProxy(example, nodes) {
+async function startProxy(example, nodes, change = (text) => text) {
   const name = proxyOf(example);
   const port = await freePort();
   const directory = temporaryDirectory(name);
   const file = path.join(directory, name === 'nginx' ? 'example.conf' : 'haproxy.cfg');
-  fs.writeFileSync(file, configured(example, port, nodes));
+  fs.writeFileSync(file, change(configured(example, port, nodes)));
   fs.writeFileSync(path.join(directory, 'nginx.conf'), NGINX);
   const program = new Program({
     command: programOf(name),
