@@ -99,7 +99,7 @@ export type TrustProxy =
  * The options of {@link ServerOptions.perMessageDeflate}: those of `ws`.
  *
  * @example
- * new Server(httpServer, {
+ * new LoopbackSocket.Server(3000, {
  *   perMessageDeflate: { threshold: 2048, serverNoContextTakeover: true },
  * });
  */
@@ -266,7 +266,8 @@ export interface ServerOptions {
   /**
    * Whether and how messages on WebSockets are compressed, with clients that offer it (RFC 7692).
    * @defaultValue false
-   * @example new Server(httpServer, { perMessageDeflate: { serverNoContextTakeover: true } })
+   * @example
+   * new LoopbackSocket.Server(3000, { perMessageDeflate: { serverNoContextTakeover: true } });
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /**
@@ -274,11 +275,11 @@ export interface ServerOptions {
    * have missed.
    *
    * @example
-   * new LoopbackSocket.Server(httpServer, {
+   * new LoopbackSocket.Server(3000, {
    *   connectionStateRecovery: { maxDisconnectionDuration: 60_000 },
    * });
    */
-  connectionStateRecovery?: true | false | ConnectionStateRecoveryOptions;
+  connectionStateRecovery?: boolean | ConnectionStateRecoveryOptions;
   /** Ignored with a warning: the native server does not compress. */
   httpCompression?: boolean | object;
   /** Ignored with a warning: WebSocket is implemented in Rust. */

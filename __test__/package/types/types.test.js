@@ -219,6 +219,7 @@ describe('the types and the code', () => {
     'Server.opts',
     'Socket.notifyOutgoingListeners',
     'Socket.packet',
+    'Socket.pid',
   ]);
 
   /** The names of what an object has, other than what every emitter has. */

@@ -58,8 +58,10 @@ options.cors = (request, callback) => callback(null, { origin: request.headers.h
 options.parser = { Encoder: class {} };
 // @ts-expect-error no adapter
 options.adapter = class {};
-// @ts-expect-error refused
-options.connectionStateRecovery = {};
+options.connectionStateRecovery = true;
+options.connectionStateRecovery = { maxDisconnectionDuration: 60_000, skipMiddlewares: false };
+// @ts-expect-error no such option of it
+options.connectionStateRecovery = { maxDuration: 60_000 };
 // @ts-expect-error no such transport
 options.transports = ['webtransport'];
 // @ts-expect-error no such format
