@@ -40,6 +40,17 @@ describe('adapters of socket.io-adapter 1', () => {
     );
   }
 
+  it(
+    'a server with recovery and an adapter of version 1, which stores no sessions, emits as without recovery',
+    TIMEOUT,
+    async () => {
+      const probe = PROBES['broadcasts to rooms, to the rest and to nobody'];
+      const expected = await run(socketIo.Server, probe);
+      const options = { adapter: Version1, connectionStateRecovery: {} };
+      assert.deepEqual(await run(Server, probe, options), expected);
+    },
+  );
+
   it('sockets join and leave rooms of an adapter of version 1 and are called back', TIMEOUT, () =>
     run(
       Server,

@@ -167,6 +167,21 @@ describe('versions of socket.io-adapter', () => {
     }
   }
 
+  for (const [version, { Adapter }] of Object.entries(VERSIONS)) {
+    it(
+      `the native server with recovery and socket.io agree about broadcasts with socket.io-adapter ${version}`,
+      TIMEOUT,
+      async () => {
+        const probe = PROBES['broadcasts to rooms, to the rest and to nobody'];
+        const options = { adapter: Adapter, connectionStateRecovery: {} };
+        // With recovery, Socket.IO itself needs an adapter that stores sessions, or has methods for that.
+        const needs = 'persistSession' in Adapter.prototype ? options : { adapter: Adapter };
+        const expected = await run(socketIo.Server, probe, needs);
+        assert.deepEqual(await run(Server, probe, options), expected);
+      },
+    );
+  }
+
   for (const name of WITHOUT_APPLY) {
     it(
       `the native server and socket.io agree about ${name} with an adapter that has no apply()`,
