@@ -24,6 +24,8 @@ function startPrimary() {
     if (message !== 'ready' || ++ready !== count) return;
     httpServer.listen(PORT, () => console.log(`${count} processes listening on port ${PORT}`));
   });
+  // The primary still writes to a worker that has just died.
+  cluster.on('fork', (worker) => worker.on('error', (err) => console.error(err.message)));
   cluster.on('exit', () => {
     if (!httpServer.listening) process.exit(1);
     cluster.fork();
@@ -33,9 +35,9 @@ function startPrimary() {
   for (let n = 0; n < count; n++) cluster.fork();
 }
 
-/** Serves the clients that the primary passes on. */
-async function startWorker() {
-  setupWorker(await start(http.createServer()));
+/** Serves the clients that the primary passes on. It has to be able to from its first moment. */
+function startWorker() {
+  setupWorker(start(http.createServer()));
   process.send('ready');
 }
 

@@ -7,28 +7,29 @@
 
 const http = require('node:http');
 const { createAdapter } = require('@socket.io/redis-adapter');
+const { Redis } = require('ioredis');
 const LoopbackSocket = require('loopback-socket');
-const { createClient } = require('redis');
 
 /**
  * @param {string} url of a Redis server
- * @returns {Promise<Function>} the adapter that joins every server that uses this Redis
+ * @returns {Function} the adapter that joins all servers on this Redis
  */
-async function connectToRedis(url) {
-  const pubClient = createClient({ url });
+function adapterOn(url) {
+  const pubClient = new Redis(url);
   const subClient = pubClient.duplicate();
-  for (const client of [pubClient, subClient]) client.on('error', (err) => console.error(err));
-  await Promise.all([pubClient.connect(), subClient.connect()]);
+  for (const client of [pubClient, subClient]) {
+    client.on('error', (err) => console.error(`Redis: ${err.message}`));
+  }
   return createAdapter(pubClient, subClient);
 }
 
 /**
  * @param {http.Server} httpServer what clients connect to
- * @returns {Promise<LoopbackSocket.Server>} the Socket.IO server on it
+ * @returns {LoopbackSocket.Server} the Socket.IO server on it
  */
-async function start(httpServer) {
+function start(httpServer) {
   const { REDIS } = process.env;
-  const options = REDIS ? { adapter: await connectToRedis(REDIS) } : {};
+  const options = REDIS ? { adapter: adapterOn(REDIS) } : {};
   const io = new LoopbackSocket.Server(httpServer, options);
 
   const sockets = LoopbackSocket.get('chat');
@@ -44,7 +45,6 @@ module.exports = { start };
 if (require.main === module) {
   const { PORT = 3000 } = process.env;
   const httpServer = http.createServer();
-  start(httpServer).then(() => {
-    httpServer.listen(PORT, () => console.log(`listening on port ${PORT}`));
-  });
+  start(httpServer);
+  httpServer.listen(PORT, () => console.log(`listening on port ${PORT}`));
 }
