@@ -99,7 +99,7 @@ export interface Audience<
   readonly json: BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
   /** Has no effect: binary is detected automatically. A spelling of Socket.IO 2. */
   binary(binary?: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
-  /** Whether what follows is compressed, with the option `perMessageDeflate`. @defaultValue true */
+  /** Whether what follows is compressed, by the options `httpCompression` and `perMessageDeflate`. @defaultValue true */
   compress(compress: boolean): BroadcastOperator<EmitEvents, SocketData, SocketEvents>;
   /**
    * Sets the time that clients have to acknowledge.

@@ -96,6 +96,29 @@ export type TrustProxy =
   | ((address: string | undefined, hop: number) => boolean);
 
 /**
+ * The options of {@link ServerOptions.httpCompression}.
+ *
+ * @example
+ * ```ts
+ * const httpCompression: HttpCompressionOptions = { threshold: 4096, level: 3 };
+ * ```
+ */
+export interface HttpCompressionOptions {
+  /** The length in bytes from which on a response is compressed. @defaultValue 1024 */
+  threshold?: number;
+  /** From 0 (nothing is compressed) to 9 (smallest); -1 stands for 6. @defaultValue -1 */
+  level?: number;
+  /** From 8 to 15: zlib looks back 2 to the power of it bytes. @defaultValue 15 */
+  windowBits?: number;
+  /** No effect. */
+  memLevel?: number;
+  /** No effect. */
+  strategy?: number;
+  /** No effect. */
+  chunkSize?: number;
+}
+
+/**
  * The options of {@link ServerOptions.perMessageDeflate}: those of `ws`.
  *
  * @example
@@ -280,8 +303,13 @@ export interface ServerOptions {
    * });
    */
   connectionStateRecovery?: boolean | ConnectionStateRecoveryOptions;
-  /** Ignored with a warning: the native server does not compress. */
-  httpCompression?: boolean | object;
+  /**
+   * Whether and how responses to long polling are compressed, for clients that accept it.
+   *
+   * @defaultValue `{ threshold: 1024 }`
+   * @example new Server(httpServer, { httpCompression: { threshold: 4096, level: 3 } })
+   */
+  httpCompression?: boolean | HttpCompressionOptions;
   /** Ignored with a warning: WebSocket is implemented in Rust. */
   wsEngine?: any;
   /**

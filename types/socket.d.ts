@@ -268,7 +268,7 @@ export interface Socket<
   /** Has no effect: binary is detected automatically. A spelling of Socket.IO 2. */
   binary(binary?: boolean): this;
   /**
-   * Whether the next event is compressed, with the option `perMessageDeflate`.
+   * Whether the next event is compressed, with the options `httpCompression` and `perMessageDeflate`.
    * @defaultValue true
    * @example socket.compress(false).emit('token', token)
    */

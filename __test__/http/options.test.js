@@ -45,14 +45,12 @@ describe('ignored options', () => {
     const warnings = [];
     const listener = (warning) => warnings.push(warning);
     process.on('warning', listener);
-    for (const name of ['httpCompression', 'wsEngine']) {
-      for (const value of [false, undefined, true, { threshold: 1 }]) make({ [name]: value });
-    }
+    for (const value of [false, undefined, true, { threshold: 1 }]) make({ wsEngine: value });
     await new Promise(setImmediate);
     process.off('warning', listener);
     assert.deepEqual(
       warnings.map(({ code, message }) => [code, /'(\w+)'/.exec(message)[1]]),
-      ['httpCompression', 'wsEngine'].map((name) => ['ERR_LOOPBACK_SOCKET_IGNORED_OPTION', name]),
+      [['ERR_LOOPBACK_SOCKET_IGNORED_OPTION', 'wsEngine']],
     );
   });
 });

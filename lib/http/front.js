@@ -6,6 +6,7 @@
  */
 
 const { clientOf } = require('../socketio/trust-proxy');
+const { acceptedEncoding } = require('../native/binding');
 const { AcceptedWebsockets } = require('./accepted-websockets');
 const { attach } = require('./attach');
 const { httpConfig, isSameConfig } = require('./config');
@@ -29,6 +30,10 @@ class HttpFront {
   lastRequest = 0;
   #link;
   #options;
+  /** @type {string | undefined} the last `Accept-Encoding`: most clients send the same */
+  #accepted;
+  /** What the native server makes of it. */
+  #encoding = 0;
   /** @type {import('../../binding').HttpOptions | undefined} what the native server has of the options */
   #config;
   /** @type {(() => void)[]} what takes the listeners off the http.Servers */
@@ -131,6 +136,21 @@ class HttpFront {
     if (isUsed && !isSameConfig(httpConfig(this.options), this.#config)) {
       this.configure();
     }
+  }
+
+  /**
+   * @param {string | undefined} accepted the `Accept-Encoding` of a request
+   * @returns {number} how its response may be encoded, as the native server takes it
+   */
+  encodingFor(accepted) {
+    if (accepted === undefined || this.options.httpCompression === undefined) {
+      return 0;
+    }
+    if (accepted !== this.#accepted) {
+      this.#encoding = acceptedEncoding(accepted);
+      this.#accepted = accepted;
+    }
+    return this.#encoding;
   }
 
   /**

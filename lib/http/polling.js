@@ -81,6 +81,7 @@ function serve(front, req, res, isOriginAllowed) {
     headers.origin,
     from,
     isOriginAllowed,
+    front.encodingFor(headers['accept-encoding']),
   );
   if (verdict >= 0) {
     refuseRequest(front, req, res, verdict);
@@ -141,6 +142,7 @@ function open(front, req, res, number, id) {
     id,
     cookie,
     hasConnectionListeners(front.engine),
+    front.encodingFor(req.headers['accept-encoding']),
   );
   if (verdict >= 0) {
     const error =

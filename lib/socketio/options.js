@@ -19,6 +19,16 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  */
 
 /**
+ * @typedef {object} HttpCompression
+ * @property {number} [threshold=1024] bytes from which on a response is compressed
+ * @property {number} [level=-1] zlib's level
+ * @property {number} [windowBits=15] the size of zlib's window
+ * @property {number} [memLevel] without effect, as the next two
+ * @property {number} [strategy]
+ * @property {number} [chunkSize]
+ */
+
+/**
  * @typedef {object} ServerOptions
  * @property {string} [path='/socket.io'] where clients connect
  * @property {boolean} [addTrailingSlash=true] whether the path ends with a slash in a client's URL
@@ -48,6 +58,8 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  *   with its last socket
  * @property {boolean | import('./deflate-options').DeflateOptions} [perMessageDeflate=false] whether
  *   and how messages on websockets are compressed
+ * @property {boolean | HttpCompression} [httpCompression={threshold: 1024}] whether and how responses to
+ *   polls are compressed
  * @property {'json' | 'msgpack' | object} [parser='json'] how packets look on the wire, or the module
  *   (`socket.io-parser`, `socket.io-msgpack-parser`) that has them look so elsewhere
  * @property {true | import('./recovery/options').RecoveryOptions} [connectionStateRecovery] whether clients that
@@ -139,6 +151,14 @@ const RULES = {
     needs: 'true, false, or an object such as { threshold: 1024 }',
     complete: checkDeflate,
   },
+  httpCompression: {
+    fallback: { threshold: 1024 },
+    check: isHttpCompression,
+    needs:
+      'true, false, or an object with threshold (bytes, 0 or more), level (-1 to 9), windowBits (8 to ' +
+      '15), memLevel (1 to 9), strategy (0 to 4) and chunkSize (64 or more)',
+    complete: (given) => (given ? { ...given, threshold: given.threshold ?? 1024 } : undefined),
+  },
   parser: {
     fallback: 'json',
     or: true,
@@ -163,7 +183,6 @@ const UNSUPPORTED = {
 
 /** Options of Socket.IO that the native server ignores, since no client depends on them. */
 const IGNORED = {
-  httpCompression: 'it sends polling responses uncompressed',
   wsEngine: 'it implements WebSocket in Rust',
 };
 
@@ -313,6 +332,34 @@ function isAllowedOrigins(value) {
  */
 function isCors(value) {
   return value === true || typeof value === 'object' || typeof value === 'function';
+}
+
+/** The range of each property of the option `httpCompression`: zlib's, as Node checks them. */
+const HTTP_COMPRESSION = {
+  threshold: [0, Number.MAX_SAFE_INTEGER],
+  level: [-1, 9],
+  windowBits: [8, 15],
+  memLevel: [1, 9],
+  strategy: [0, 4],
+  chunkSize: [64, Number.MAX_SAFE_INTEGER],
+};
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it says how responses to polls are compressed
+ */
+function isHttpCompression(value) {
+  if (typeof value === 'boolean' || value === null) {
+    return true;
+  }
+  const isIn = ([name, number]) => {
+    if (!Object.hasOwn(HTTP_COMPRESSION, name)) {
+      return false;
+    }
+    const [least, most] = HTTP_COMPRESSION[name];
+    return number === undefined || (Number.isInteger(number) && number >= least && number <= most);
+  };
+  return typeof value === 'object' && !Array.isArray(value) && Object.entries(value).every(isIn);
 }
 
 /**

@@ -14,6 +14,7 @@ use super::server::NativeServer;
 use crate::engineio::Sid;
 use crate::engineio::http::cookie::Cookie;
 use crate::engineio::http::cors::{AllowedOrigin, Cors};
+use crate::engineio::http::encoding::Encoding;
 use crate::engineio::http::origin::{self, AllowedOrigins, Verdict};
 use crate::engineio::http::query::Query;
 use crate::engineio::http::refusal::{Code, Detail};
@@ -120,6 +121,7 @@ impl NativeServer {
     /// @param number the caller's number for the request
     /// @param from where it comes from, where that matters
     /// @param isAllowed whether the application has been asked about that, and allows it
+    /// @param encoding what `acceptedEncoding` makes of its `Accept-Encoding`, or 0
     /// @returns a `RequestVerdict`, or a `Refusal`
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
@@ -132,6 +134,7 @@ impl NativeServer {
         origin: Option<String>,
         from: Option<RequestOrigin>,
         is_allowed: bool,
+        encoding: u32,
     ) -> i64 {
         let query = Query::of(&url);
         let serve = |method: &Method| -> std::result::Result<RequestVerdict, Refusal> {
@@ -144,7 +147,7 @@ impl NativeServer {
                 Method::GET => {
                     let poll = WaitingPoll {
                         request: number.cast_unsigned(),
-                        format: format_of(&query, user_agent),
+                        format: format_of(&query, user_agent, encoding),
                     };
                     polling::poll(&self.server.engine, sid, poll);
                     Ok(RequestVerdict::Served)
@@ -165,6 +168,7 @@ impl NativeServer {
     /// @param id the id of the session
     /// @param cookie the id as the cookie has it, if the application has encoded it
     /// @param watched whether every packet is reported
+    /// @param encoding what `acceptedEncoding` makes of its `Accept-Encoding`, or 0
     /// @returns a `RequestVerdict`, or a `Refusal`
     #[napi(catch_unwind)]
     #[allow(clippy::too_many_arguments)]
@@ -177,6 +181,7 @@ impl NativeServer {
         id: String,
         cookie: Option<String>,
         watched: bool,
+        encoding: u32,
     ) -> i64 {
         let query = Query::of(&url);
         let sid = match self.admit(&query, Asks::Open, &id) {
@@ -186,7 +191,7 @@ impl NativeServer {
         let config = self.http.lock().clone();
         let opening = Opening {
             request: number.cast_unsigned(),
-            format: format_of(&query, user_agent),
+            format: format_of(&query, user_agent, encoding),
             connection: connection.cast_unsigned(),
             id: sid,
             protocol: query.protocol,
@@ -218,7 +223,7 @@ impl NativeServer {
             Ok(Asks::Open) => return Refusal::UnknownSession.number(),
             Err(refusal) => return refusal.number(),
         };
-        let format = format_of(&query, user_agent);
+        let format = format_of(&query, user_agent, 0);
         let packets = if format.is_jsonp() {
             jsonp::packets(&body)
         } else {
@@ -416,6 +421,15 @@ pub(super) fn refuse_request<'env>(
     })
 }
 
+/// How responses to polls may be encoded for a client, as a number for `request` and `open`; 0 if only
+/// as they are.
+///
+/// @param accepted its `Accept-Encoding`
+#[napi(catch_unwind)]
+pub(super) fn accepted_encoding(accepted: String) -> u32 {
+    Encoding::number(Encoding::for_polls(&accepted))
+}
+
 /// The origin that the application is to be asked about.
 #[napi(catch_unwind)]
 pub(super) fn origin_of(url: String, from: RequestOrigin) -> Option<String> {
@@ -525,8 +539,9 @@ fn with_method<T>(
     then(&method)
 }
 
-fn format_of(query: &Query<'_>, user_agent: Option<String>) -> Format {
-    Format::of(query, &headers_of([(header::USER_AGENT, user_agent)]))
+fn format_of(query: &Query<'_>, user_agent: Option<String>, encoding: u32) -> Format {
+    let headers = headers_of([(header::USER_AGENT, user_agent)]);
+    Format::of(query, &headers, Encoding::of_number(encoding))
 }
 
 /// The headers that a request has; those with a value that is none are left out.

@@ -25,6 +25,7 @@ use super::value::{self, Raw};
 use crate::engineio::Sid;
 use crate::engineio::config::Config;
 use crate::engineio::http;
+use crate::engineio::http::encoding::HttpCompression;
 #[cfg(unix)]
 use crate::io::adopt_fd;
 use crate::io::host::RelayNumber;
@@ -63,6 +64,8 @@ pub struct NativeOptions {
     #[napi(js_name = "allowEIO3")]
     pub allow_eio3: bool,
     pub per_message_deflate: Option<DeflateOptions>,
+    /// Without it, responses to polls are not compressed.
+    pub http_compression: Option<HttpCompressionOptions>,
 }
 
 /// How messages on websockets are compressed: the options of `ws`, those that are used.
@@ -108,6 +111,29 @@ impl From<DeflateOptions> for deflate::Options {
     }
 }
 
+/// How responses to polls are compressed.
+#[napi(object)]
+pub struct HttpCompressionOptions {
+    /// The length from which on a response is compressed.
+    pub threshold: f64,
+    /// zlib's level, from 0 to 9; -1 is the default.
+    pub level: Option<i32>,
+    /// zlib's window, from 8 to 15.
+    pub window_bits: Option<u8>,
+}
+
+impl From<HttpCompressionOptions> for HttpCompression {
+    fn from(options: HttpCompressionOptions) -> Self {
+        let default = Self::default();
+        let level = options.level.and_then(|level| u32::try_from(level).ok());
+        Self {
+            threshold: options.threshold as usize,
+            level: level.unwrap_or(default.level),
+            window_bits: options.window_bits.unwrap_or(default.window_bits),
+        }
+    }
+}
+
 impl From<NativeOptions> for Options {
     fn from(options: NativeOptions) -> Self {
         let duration = |ms: f64| Duration::from_millis(ms as u64);
@@ -125,6 +151,7 @@ impl From<NativeOptions> for Options {
             allow_upgrades: options.allow_upgrades,
             allow_eio3: options.allow_eio3,
             per_message_deflate: options.per_message_deflate.map(Into::into),
+            http_compression: options.http_compression.map(Into::into),
         };
         Self {
             engine,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::http::encoding::HttpCompression;
 use crate::websocket::deflate;
 
 /// The options of the engine of one server. Durations come from milliseconds, sizes are bytes.
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) allow_eio3: bool,
     /// How messages on websockets are compressed, if they are.
     pub(crate) per_message_deflate: Option<deflate::Options>,
+    /// Whether and how responses to polls are compressed.
+    pub(crate) http_compression: Option<HttpCompression>,
 }
 
 /// The defaults of `lib/socketio/options.js`, which validates the options of an application: tests and
@@ -48,6 +51,7 @@ impl Default for Config {
             allow_upgrades: true,
             allow_eio3: true,
             per_message_deflate: None,
+            http_compression: Some(HttpCompression::default()),
         }
     }
 }

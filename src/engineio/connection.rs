@@ -460,7 +460,7 @@ impl<D: Data> Connection<D> {
     fn take_more(self: &Arc<Self>, send_queue: &mut SendQueue) -> bool {
         match send_queue {
             SendQueue::Polling(polling) => {
-                polling.flush(self.protocol, &*self.engine.events);
+                self.engine.respond(polling.flush(self.protocol));
                 false
             }
             // An error is found again by the task that waits for the client.
@@ -533,7 +533,7 @@ impl<D: Data> Connection<D> {
 
     fn flush_locked(self: &Arc<Self>, send_queue: &mut SendQueue) -> io::Result<()> {
         match send_queue {
-            SendQueue::Polling(polling) => polling.flush(self.protocol, &*self.engine.events),
+            SendQueue::Polling(polling) => self.engine.respond(polling.flush(self.protocol)),
             SendQueue::Websocket(websocket) if !websocket.is_blocked => {
                 websocket.flush()?;
                 if websocket.is_blocked {
@@ -640,7 +640,7 @@ impl<D: Data> Connection<D> {
             self.close(reason);
             return Ok(());
         }
-        polling.flush(self.protocol, &*self.engine.events);
+        self.engine.respond(polling.flush(self.protocol));
         Ok(())
     }
 
@@ -668,7 +668,8 @@ impl<D: Data> Connection<D> {
     /// Answers a waiting poll with a noop, so that the client can leave polling.
     pub(super) fn release_poll(&self) {
         if let SendQueue::Polling(polling) = &mut *self.send_queue.lock() {
-            polling.answer(self.protocol, &*self.engine.events, Some("6"));
+            self.engine
+                .respond(polling.answer(self.protocol, Some("6")));
         }
     }
 
@@ -704,7 +705,8 @@ impl<D: Data> Connection<D> {
             let mut websocket = Websocket::new(half, unwritten, deflater);
             websocket.take_over(polling, self.protocol);
             // The queue has moved to the websocket, so the poll gets none of it.
-            polling.answer(self.protocol, &*self.engine.events, Some("1"));
+            self.engine
+                .respond(polling.answer(self.protocol, Some("1")));
             let ends = polling.ends;
             *send_queue = SendQueue::Websocket(websocket);
             ends
@@ -731,7 +733,7 @@ impl<D: Data> Connection<D> {
                     return;
                 }
             };
-            waiting.flush(self.protocol, &*self.engine.events);
+            self.engine.respond(waiting.flush(self.protocol));
             if waiting.ends.replace(reason).is_some() {
                 return;
             }
@@ -788,7 +790,8 @@ impl<D: Data> Connection<D> {
                 } else {
                     "1"
                 };
-                polling.answer(self.protocol, &*self.engine.events, Some(last));
+                self.engine
+                    .respond(polling.answer(self.protocol, Some(last)));
             }
             (SendQueue::Websocket(websocket), End::Abort) => websocket.shut_down(),
             (SendQueue::Websocket(mut websocket), how) => {

@@ -40,7 +40,7 @@ pub(crate) struct ReportedPacket {
     pub(crate) data: PacketData,
     /// Whether the server sends it.
     pub(crate) is_sent: bool,
-    /// Whether the application would have had it compressed.
+    /// Whether the application wants it compressed.
     pub(crate) compress: bool,
 }
 

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, Response};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::connection::{Connection, Data, Transport};
@@ -17,9 +18,10 @@ use super::engine::Engine;
 use super::events::{ConnectionNumber, RequestNumber};
 use super::handler::{Handler, receive};
 use super::handshake::{self, open_packet};
+use super::http::encoding::BodyEncoder;
 use super::http::response::Format;
 use super::payload::{self, Writer};
-use super::send_queue::WaitingPoll;
+use super::send_queue::{Answer, WaitingPoll};
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::host::WakeGuard;
 use crate::protocol::{CloseReason, Refusal};
@@ -30,6 +32,10 @@ const BINARY: &str = "application/octet-stream";
 /// How long a poll waits for the websocket to be read, if the client may have left polling: another
 /// thread reads the websocket. It is far below the 50 ms after which such a poll is released.
 const UPGRADE_GRACE: Duration = Duration::from_millis(10);
+
+/// How many bytes of a response are compressed before other tasks have their turn: zlib takes about 1 ms
+/// for them.
+const COMPRESSED_AT_ONCE: usize = 1 << 16;
 
 /// The request of a session that polls.
 #[derive(Debug)]
@@ -76,8 +82,53 @@ pub(crate) fn open<H: Handler>(handler: &Arc<H>, opening: Opening) {
     let packet = open_packet(&engine.config, id, TransportType::Polling);
     let mut payload = Writer::new(protocol, false);
     payload.text("", &packet);
-    let response = opening.format.opened(payload.finish().0, opening.cookie);
-    engine.events.response(opening.request, Ok(response.into()));
+    engine.respond(Some(Answer {
+        request: opening.request,
+        response: opening.format.opened(payload.finish().0, opening.cookie),
+        encoding: opening.format.encoding,
+    }));
+}
+
+impl<C> Engine<C> {
+    /// Responds to a poll. A response that is to be compressed is compressed on the I/O thread, piece by
+    /// piece, so that other clients need not wait for a large one.
+    pub(super) fn respond(&self, answer: Option<Answer>) {
+        let Some(Answer {
+            request,
+            response,
+            encoding,
+        }) = answer
+        else {
+            return;
+        };
+        let options = self.config.http_compression.as_ref();
+        let options = options.filter(|options| options.applies_to(response.body()));
+        let encoder = encoding
+            .zip(options)
+            .and_then(|(encoding, options)| BodyEncoder::new(encoding, options));
+        match encoder {
+            Some(encoder) => {
+                let events = self.events.clone();
+                self.runtime.handle.spawn(async move {
+                    let response = compressed(encoder, response).await;
+                    events.response(request, Ok(response.into()));
+                });
+            }
+            None => self.events.response(request, Ok(response.into())),
+        }
+    }
+}
+
+/// The response with a compressed body; as it is, should zlib fail.
+async fn compressed(mut encoder: BodyEncoder, response: Response<Bytes>) -> Response<Bytes> {
+    for piece in response.body().chunks(COMPRESSED_AT_ONCE) {
+        if encoder.write(piece).is_err() {
+            return response;
+        }
+        yield_now().await;
+    }
+    let head = response.clone().map(|_| ());
+    encoder.finish(head).unwrap_or(response)
 }
 
 /// Serves a request that waits for packets; the response comes as one of [`super::events`].

@@ -9,8 +9,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
+use http::Response;
 
-use super::events::{Events, RequestNumber};
+use super::events::RequestNumber;
+use super::http::encoding::Encoding;
 use super::http::response::Format;
 use super::message::{Frame, Message};
 use super::payload::{Packet, Writer};
@@ -93,8 +95,20 @@ pub(super) struct Polling {
     /// The poll request that waits for packets.
     pub(super) poll: Option<WaitingPoll>,
     takes_binary: bool,
+    /// Whether the application wants something that is queued compressed.
+    compress: bool,
     /// Why the connection ends once the client has fetched what is queued.
     pub(super) ends: Option<CloseReason>,
+}
+
+/// The response to a poll, which [`Engine::respond`](super::engine::Engine::respond) sends.
+#[derive(Debug)]
+#[must_use = "the client waits for it"]
+pub(super) struct Answer {
+    pub(super) request: RequestNumber,
+    pub(super) response: Response<Bytes>,
+    /// How it may be compressed.
+    pub(super) encoding: Option<Encoding>,
 }
 
 impl Polling {
@@ -104,11 +118,19 @@ impl Polling {
             bytes: 0,
             poll: None,
             takes_binary,
+            compress: false,
             ends: None,
         }
     }
 
+    /// Queues a packet of the engine itself.
     pub(super) fn push(&mut self, packet: Packet) {
+        // As in Engine.IO, everything may be compressed but a noop.
+        let compress = !matches!(packet, Packet::Noop);
+        self.push_packet(packet, compress);
+    }
+
+    fn push_packet(&mut self, packet: Packet, compress: bool) {
         if matches!(
             (&packet, self.queue.last()),
             (Packet::Pong, Some(Packet::Pong))
@@ -116,6 +138,7 @@ impl Polling {
             // One pong answers several pings.
             return;
         }
+        self.compress |= compress;
         self.bytes += packet.len();
         self.queue.push(packet);
     }
@@ -124,33 +147,34 @@ impl Polling {
     pub(super) fn push_frame(&mut self, frame: &Frame) {
         match &frame.message {
             Message::Text(text, attachments) => {
-                self.push(Packet::Text(text.clone()));
+                self.push_packet(Packet::Text(text.clone()), frame.compress);
                 for attachment in attachments {
-                    self.push(Packet::Binary(attachment.clone()));
+                    self.push_packet(Packet::Binary(attachment.clone()), frame.compress);
                 }
             }
-            Message::Binary(bytes) => self.push(Packet::Binary(bytes.clone())),
+            Message::Binary(bytes) => {
+                self.push_packet(Packet::Binary(bytes.clone()), frame.compress);
+            }
         }
     }
 
-    /// Answers the waiting request, if anything is queued.
-    pub(super) fn flush(&mut self, protocol: ProtocolVersion, events: &dyn Events) {
-        if !self.queue.is_empty() {
-            self.answer(protocol, events, None);
+    /// The response to the waiting request, if there is one and anything is queued.
+    pub(super) fn flush(&mut self, protocol: ProtocolVersion) -> Option<Answer> {
+        if self.queue.is_empty() {
+            return None;
         }
+        self.answer(protocol, None)
     }
 
-    /// Answers the waiting request with what is queued and, if given, a last packet of this type.
+    /// The response to the waiting request: what is queued and, if given, a last packet of this type.
     pub(super) fn answer(
         &mut self,
         protocol: ProtocolVersion,
-        events: &dyn Events,
         last: Option<&str>,
-    ) {
-        let Some(poll) = self.poll.take() else {
-            return;
-        };
+    ) -> Option<Answer> {
+        let poll = self.poll.take()?;
         self.bytes = 0;
+        let compress = std::mem::take(&mut self.compress);
         let queue = std::mem::take(&mut self.queue);
         let has_binary = queue.iter().any(Packet::is_binary);
         let mut payload = Writer::new(protocol, self.takes_binary && has_binary);
@@ -159,8 +183,11 @@ impl Polling {
             payload.text(last, "");
         }
         let (body, is_binary) = payload.finish();
-        let response = poll.format.payload(body, is_binary);
-        events.response(poll.request, Ok(response.into()));
+        Some(Answer {
+            request: poll.request,
+            response: poll.format.payload(body, is_binary),
+            encoding: poll.format.encoding.filter(|_| compress),
+        })
     }
 
     /// Whether nothing is queued.
@@ -291,6 +318,7 @@ impl Websocket {
 
     /// Takes over what is queued for a client that polled.
     pub(super) fn take_over(&mut self, polling: &mut Polling, protocol: ProtocolVersion) {
+        polling.compress = false;
         for packet in std::mem::take(&mut polling.queue) {
             self.push(&packet, protocol);
         }
@@ -586,57 +614,45 @@ fn each_message<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use super::*;
-    use crate::engineio::events::{ConnectionNumber, ReportedPacket, ResponseOrRefusal};
-    use crate::engineio::inbound_budget::Permit;
     use crate::io::host::{Host, RelayAction, RelayNumber};
     use crate::io::relay::Relay;
     use crate::websocket::deflate::{Agreement, Inflater, Options};
 
-    #[derive(Default)]
-    struct Told(Mutex<Vec<Bytes>>);
+    struct NoHost;
 
-    impl Host for Told {
+    impl Host for NoHost {
         fn relay(&self, _: RelayNumber, _: RelayAction) {}
 
         fn released(&self, _: u64) {}
     }
 
-    impl Events for Told {
-        fn upgraded(&self, _: ConnectionNumber) {}
-
-        fn closed(&self, _: ConnectionNumber, _: CloseReason) {}
-
-        fn packet(&self, _: ConnectionNumber, _: ReportedPacket, _: Option<Permit>) {}
-
-        fn response(&self, _: RequestNumber, response: ResponseOrRefusal) {
-            self.0.lock().unwrap().push(response.unwrap().into_body());
-        }
+    fn polling() -> Polling {
+        let mut format = Format::default();
+        format.encoding = Some(Encoding::Gzip);
+        let mut polling = Polling::new(false);
+        polling.poll = Some(WaitingPoll { request: 1, format });
+        polling
     }
 
     #[test]
     fn many_pings_of_a_client_that_does_not_poll_have_one_pong() {
-        let told = Told::default();
-        let mut polling = Polling::new(false);
+        let mut polling = polling();
         for _ in 0..1000 {
             polling.push(Packet::Pong);
         }
         polling.push(Packet::Text("2[]".into()));
         polling.push(Packet::Pong);
-        polling.poll = Some(WaitingPoll {
-            request: 1,
-            format: Format::default(),
-        });
-        polling.flush(ProtocolVersion::V3, &told);
-        assert_eq!(*told.0.lock().unwrap(), ["1:34:42[]1:3"]);
+        let answer = polling.flush(ProtocolVersion::V3).unwrap();
+        assert_eq!(answer.response.body(), "1:34:42[]1:3");
         assert_eq!(polling.bytes, 0);
     }
 
     /// A websocket that queues everything.
     fn websocket(agreement: Option<Agreement>) -> Websocket {
-        let (_, (_, writer)) = Relay::new(1, Arc::new(Told::default()));
+        let (_, (_, writer)) = Relay::new(1, Arc::new(NoHost));
         let options = Options {
             threshold: 100,
             ..Options::default()
@@ -779,5 +795,30 @@ mod tests {
         let (first, _kept) = queued(&frame);
         assert_eq!(queued(&frame).0, first);
         assert_ne!(queued(&frame.with_message(frame.message.clone())).0, first);
+    }
+
+    #[test]
+    fn a_response_may_be_compressed_if_one_of_its_packets_may() {
+        let frame = |compress| Frame {
+            compress,
+            ..Frame::new(Message::Text("2[]".into(), vec![Bytes::from_static(&[1])]))
+        };
+        let may_be_compressed = |fill: &dyn Fn(&mut Polling)| {
+            let mut polling = polling();
+            fill(&mut polling);
+            let answer = polling.answer(ProtocolVersion::V4, Some("6")).unwrap();
+            answer.encoding.is_some()
+        };
+        assert!(!may_be_compressed(&|_| {}));
+        assert!(!may_be_compressed(&|it| it.push_frame(&frame(false))));
+        assert!(may_be_compressed(&|it| {
+            it.push_frame(&frame(true));
+            it.push_frame(&frame(false));
+        }));
+        assert!(may_be_compressed(&|it| {
+            it.push_frame(&frame(false));
+            it.push(Packet::Ping);
+        }));
+        assert!(!may_be_compressed(&|it| it.push(Packet::Noop)));
     }
 }

@@ -8,6 +8,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use super::encoding::{Encoding, preferred};
 use super::{http1, response};
 
 /// The helper of this package, and the available bundles of Socket.IO, each with its source map.
@@ -24,13 +25,12 @@ const NAMES: [&str; 9] = [
 ];
 
 /// The encodings in which a bundle can be sent, besides `identity`.
-const ENCODINGS: [&str; 3] = ["br", "gzip", "deflate"];
+const ENCODINGS: [Encoding; 3] = [Encoding::Brotli, Encoding::Gzip, Encoding::Deflate];
 
 /// A header's name as Socket.IO writes it for a bundle.
 pub(crate) fn header_name(name: &HeaderName) -> &str {
     match *name {
         CACHE_CONTROL => "Cache-Control",
-        CONTENT_ENCODING => "Content-Encoding",
         ETAG => "ETag",
         _ => http1::name(name),
     }
@@ -65,8 +65,8 @@ pub(crate) fn head(name: &str, version: &str, headers: &HeaderMap) -> Option<Res
     head.insert(ETAG, etag);
     let accepted = headers.get(ACCEPT_ENCODING);
     let accepted = accepted.and_then(|accepted| accepted.to_str().ok());
-    if let Some(encoding) = accepted.and_then(preferred_encoding) {
-        head.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    if let Some(encoding) = accepted.and_then(|accepted| preferred(accepted, &ENCODINGS)) {
+        head.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
     Some(response)
 }
@@ -81,37 +81,6 @@ pub(crate) fn not_found(name: &str) -> Response<Bytes> {
     )
     .into();
     response
-}
-
-/// The available encoding with the highest weight in an `Accept-Encoding`; of several, the one that it
-/// names first, and those that it does not name (`*`) last. `None` if it accepts none of them.
-fn preferred_encoding(accepted: &str) -> Option<&'static str> {
-    let accepted: Vec<_> = accepted.split(',').map(encoding_and_weight).collect();
-    let place = |name: &str| accepted.iter().position(|(one, _)| one == name);
-    let any = place("*");
-    let mut best: Option<(f64, usize, &'static str)> = None;
-    for name in ENCODINGS {
-        let named = place(name);
-        let Some((_, weight)) = named.or(any).and_then(|place| accepted.get(place)) else {
-            continue;
-        };
-        let place = named.unwrap_or(usize::MAX);
-        let is_better = best
-            .is_none_or(|(most, first, _)| *weight > most || (*weight == most && place < first));
-        if *weight > 0.0 && is_better {
-            best = Some((*weight, place, name));
-        }
-    }
-    best.map(|(_, _, name)| name)
-}
-
-/// The name and the weight of one encoding of an `Accept-Encoding`; 0 if the weight is not a number.
-fn encoding_and_weight(text: &str) -> (String, f64) {
-    let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let name = parts.next().unwrap_or_default();
-    let weight = parts.find_map(|part| part.strip_prefix("q=").map(str::to_owned));
-    let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-    (name, weight)
 }
 
 #[cfg(test)]

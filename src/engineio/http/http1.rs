@@ -2,15 +2,17 @@
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION, SET_COOKIE, X_XSS_PROTECTION,
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION, SET_COOKIE,
+    X_XSS_PROTECTION,
 };
 use http::{HeaderName, Response};
 
 /// A header's name as Engine.IO writes it. Case has no meaning in HTTP, but listeners for response
 /// headers look for `Content-Type`.
 pub(crate) fn name(name: &HeaderName) -> &str {
-    const NAMES: [(HeaderName, &str); 6] = [
+    const NAMES: [(HeaderName, &str); 7] = [
         (CONTENT_TYPE, "Content-Type"),
+        (CONTENT_ENCODING, "Content-Encoding"),
         (CONTENT_LENGTH, "Content-Length"),
         (SET_COOKIE, "Set-Cookie"),
         (CONNECTION, "Connection"),

@@ -6,7 +6,7 @@
 //! refusal      refusals and their responses  response     responses to polls and packets
 //! jsonp        scripts and forms             cookie       the session's id for load balancers
 //! cors         which pages may read it       client_file  the browser's client
-//! http1        responses as bytes
+//! encoding     compressed responses          http1        responses as bytes
 //! ```
 //!
 //! Pure: no I/O and no runtime, on the types of the `http` crate. A front (Node's http.Server) passes in
@@ -16,6 +16,7 @@
 pub(crate) mod client_file;
 pub(crate) mod cookie;
 pub(crate) mod cors;
+pub(crate) mod encoding;
 pub(crate) mod http1;
 pub(crate) mod jsonp;
 pub(crate) mod origin;

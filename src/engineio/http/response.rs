@@ -7,6 +7,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::cookie::Cookie;
+use super::encoding::Encoding;
 use super::jsonp;
 use super::query::Query;
 
@@ -20,16 +21,19 @@ pub(crate) struct Format {
     callback: Option<Box<str>>,
     /// Whether it would render a body as a page with scripts: Internet Explorer.
     is_old_browser: bool,
+    /// How responses to polls may be encoded.
+    pub(crate) encoding: Option<Encoding>,
 }
 
 impl Format {
-    pub(crate) fn of(query: &Query<'_>, headers: &HeaderMap) -> Self {
+    pub(crate) fn of(query: &Query<'_>, headers: &HeaderMap, encoding: Option<Encoding>) -> Self {
         Self {
             callback: query.jsonp.as_deref().map(Box::from),
             is_old_browser: headers.get(USER_AGENT).is_some_and(|agent| {
                 let agent = agent.as_bytes();
                 contains(agent, b";MSIE") || contains(agent, b"Trident/")
             }),
+            encoding,
         }
     }
 
@@ -111,7 +115,7 @@ mod tests {
         if let Some(agent) = agent {
             headers.insert(USER_AGENT, HeaderValue::from_static(agent));
         }
-        Format::of(&Query::of(target), &headers)
+        Format::of(&Query::of(target), &headers, None)
     }
 
     fn head(response: &Response<Bytes>) -> Vec<(&str, &str)> {
