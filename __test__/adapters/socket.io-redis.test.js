@@ -30,6 +30,7 @@ const CLIENTS = {
 /** Two servers on one Redis, with two clients each. */
 class Cluster {
   nodes = [];
+  subscribers = [];
   #ends = [];
 
   /**
@@ -54,6 +55,7 @@ class Cluster {
     await Promise.all([once(httpServer, 'listening'), ready]);
     const node = { kind, io, adapter, clients: [], sockets: [], logs: [] };
     this.nodes.push(node);
+    this.subscribers.push(subClient);
     const close = async () => {
       node.clients.forEach((client) => client.close());
       await new Promise((resolve) => io.close(resolve));
@@ -236,6 +238,32 @@ describe('socket.io-redis', { skip: !isInstalled() && 'redis-server is not insta
       }),
     );
   }
+
+  it(
+    'errors of socket.io-redis 5 are emitted by the adapter, and broadcasts reach both servers when Redis is back',
+    TIMEOUT,
+    clustered(
+      'socket.io-redis-5',
+      ['socket.io 2', 'the native server'],
+      async (cluster, ...nodes) => {
+        const failed = nodes.map(
+          ({ adapter }) => new Promise((resolve) => adapter.on('error', resolve)),
+        );
+        const ready = cluster.subscribers.map((client) => happens(client, 'ready'));
+        await redis.restart({ meanwhile: () => Promise.all(failed) });
+        await Promise.all(ready);
+        // Nothing tells when a server has subscribed again.
+        for (const { io } of nodes) {
+          const there = nodes
+            .flatMap(({ clients }) => clients)
+            .map((client) => happens(client, 'back'));
+          const timer = setInterval(() => io.emit('back'), 50);
+          await Promise.all(there);
+          clearInterval(timer);
+        }
+      },
+    ),
+  );
 
   it(
     'customRequest of socket.io-redis 5 is answered by native servers and by those of npm',
