@@ -4,8 +4,9 @@
 // each with two nodes on one Redis, under both load generators. The figures go to bench/results/scale.json
 // and into docs/benchmarks.md.
 //
-//   --again remote-100,memory   these cases anew, in the place of what there was; `unchanged` is that below
-//   --only remote-100,memory    only these cases
+//   --again remote-100,memory   these cases anew, in the place of what there was; `unchanged` is all of those
+//                               below
+//   --only remote-100,memory    only these cases, or cases of `npm run bench`
 //   --rounds 1                  so many rounds
 //   --seconds 1                 for how long figures are taken of `unchanged`
 //
@@ -248,16 +249,15 @@ async function measureClusters(binary, cases, rounds) {
  * Compares the native server with that of before, without an adapter.
  * @param {string} binary - the load generator in Rust
  * @param {string} baseline - the folder of the package of before
- * @param {number} rounds
- * @param {number} seconds
+ * @param {{ rounds: number, seconds: number, cases: import('../cases').Case[] }} plan
  * @returns {Promise<{ cases: object, failures: object[] }>}
  */
-function measureUnchanged(binary, baseline, rounds, seconds) {
+function measureUnchanged(binary, baseline, { rounds, seconds, cases }) {
   const generators = commands(binary);
   const setting = { warmup: 0.3, seconds, connectionLimit: environment.connectionLimit() };
   return collect({
     rounds,
-    items: UNCHANGED_CASES.flatMap((one) => generatorsOf(one).map((by) => ({ one, by }))),
+    items: cases.flatMap((one) => generatorsOf(one).map((by) => ({ one, by }))),
     servers: ['native', 'before'],
     async measure({ one, by }, server) {
       const env = { ...one.env, ...(server === 'before' && { BENCH_PACKAGE: baseline }) };
@@ -278,8 +278,9 @@ function measureUnchanged(binary, baseline, rounds, seconds) {
  */
 async function measureScale(binary, values) {
   const { again, only, rounds = '3', seconds = '1' } = values;
-  const names = [...SCALE_CASES.map(({ name }) => name), UNCHANGED];
-  const chosen = (again ?? only)?.split(',') ?? names;
+  const own = [...SCALE_CASES.map(({ name }) => name), UNCHANGED];
+  const names = [...own, ...UNCHANGED_CASES.map(({ name }) => name)];
+  const chosen = (again ?? only)?.split(',') ?? own;
   const isKept = again !== undefined || !(only ?? values.rounds ?? values.seconds);
   const unknown = chosen.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
@@ -305,14 +306,16 @@ async function measureScale(binary, values) {
     failures: [...kept, ...measured.failures],
     unchanged: before?.unchanged,
   };
-  if (isAgain(UNCHANGED) && BENCH_BASELINE) {
-    const compared = await measureUnchanged(
+  const compared = UNCHANGED_CASES.filter(({ name }) => isAgain(UNCHANGED) || isAgain(name));
+  if (compared.length > 0 && BENCH_BASELINE) {
+    const plan = { rounds: Number(rounds), seconds: Number(seconds), cases: compared };
+    const { cases: anew, failures } = await measureUnchanged(
       binary,
       path.resolve(BENCH_BASELINE),
-      Number(rounds),
-      Number(seconds),
+      plan,
     );
-    result.unchanged = { ...what, ...compared };
+    const others = isAgain(UNCHANGED) ? {} : before?.unchanged?.cases;
+    result.unchanged = { ...what, cases: { ...others, ...anew }, failures };
   }
   results.write(isKept ? 'scale' : 'partial', result);
   console.log('\n%s', scaleReport(result));
