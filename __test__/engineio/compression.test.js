@@ -493,7 +493,7 @@ describe('the option perMessageDeflate', () => {
   const make = (perMessageDeflate) =>
     new LoopbackSocket.Server(http.createServer(), { perMessageDeflate });
 
-  it('what is no option of perMessageDeflate is refused', () => {
+  it('an unknown or invalid option of perMessageDeflate is refused', () => {
     for (const [given, message] of [
       [1, "'perMessageDeflate' must be true, false, or"],
       [[], "'perMessageDeflate' must be true, false, or"],

@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compressed_is_sent_as_it_is_unless_the_client_needs_it_for_its_context() {
+    fn incompressible_messages_are_sent_as_they_are_unless_the_client_needs_them_for_its_context() {
         let noise: Vec<u8> = (0..4096).map(|_| rand::random()).collect();
         let alone = Agreement {
             server_takes_over: false,
