@@ -98,7 +98,7 @@ const PROBES = {
       adapter.on(event, (name) => log.push([event, name.length === 20 ? 'own' : name]));
     }
     io.use((socket, next) => {
-      socket.join(['early', 'room']);
+      socket.join(['early', socket.id, 'room']);
       socket.leave('room');
       next(socket.handshake.auth.isRefused ? new Error('no') : undefined);
     });

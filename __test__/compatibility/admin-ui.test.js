@@ -436,6 +436,42 @@ describe('@socket.io/admin-ui', () => {
     },
   );
 
+  it('@socket.io/admin-ui shows a recovered socket as on socket.io', TIMEOUT, async () => {
+    const probe = async (context) => {
+      const { io } = context;
+      instrument(io, MODES);
+      serve(io);
+      const page = await new Page(context).ready();
+      const { client, socket } = await context.connect('/');
+      page.name('app', socket);
+      const news = received(client, 'news');
+      socket.emit('news', 1);
+      await news;
+      await page.settled();
+      const ended = once(socket, 'disconnect');
+      client.io.engine.close();
+      await ended;
+      await page.settled();
+      io.to('readers').emit('headline', 'missed');
+      const missed = received(client, 'headline');
+      client.connect();
+      const [headline] = await missed;
+      const again = io.sockets.sockets.get(client.id);
+      page.name('app', again);
+      await page.settled();
+      // Each event ends with its offset; on socket.io listeners for outgoing events get that, too.
+      const told = page.told.map((event) => event.slice(0, -1));
+      const sent = told.find(([event]) => event === 'event_sent');
+      sent[3] = sent[3].slice(0, 2);
+      return { told, headline, recovered: again.recovered, visits: again.data.visits };
+    };
+    const options = { connectionStateRecovery: {} };
+    const expected = await run(socketIo.Server, probe, options);
+    const actual = await run(Server, probe, options);
+    assert.deepEqual(actual, expected);
+    assert.ok(actual.recovered);
+  });
+
   it(
     'pending sockets are shown to @socket.io/admin-ui, but what it emits does not reach them, on both kinds of server',
     TIMEOUT,

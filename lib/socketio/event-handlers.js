@@ -166,7 +166,7 @@ class EventHandlers {
     this.#sockets.set(number, socket);
     connection.add(socket);
     if (restored !== undefined) {
-      guarded(() => socket.join(restored.session.rooms.filter((room) => room !== socket.id)));
+      guarded(() => socket.join(restored.session.rooms));
     }
     const skipsMiddleware = restored !== undefined && this.#link.recovery.options.skipMiddlewares;
     if (namespace._fns.length === 0 || skipsMiddleware) {

@@ -625,6 +625,8 @@ class Socket extends EventEmitter {
       guarded(() => custom.place(this, [this.id]));
       return;
     }
+    // Middleware may have had it join that already, or the recovery of its state.
+    const isInOwn = this.#rooms?.has(this.id) ?? false;
     if (this.#rooms !== undefined) {
       for (const room of this.#rooms) {
         if (room !== this.id) {
@@ -633,8 +635,9 @@ class Socket extends EventEmitter {
       }
       this.#rooms.add(this.id);
     }
-    if (this.adapter.listenerCount('join-room') + this.adapter.listenerCount('create-room') > 0) {
-      guarded(() => this.adapter._joined(this.id, this.id));
+    const { adapter } = this;
+    if (!isInOwn && adapter.listenerCount('join-room') + adapter.listenerCount('create-room') > 0) {
+      guarded(() => adapter._joined(this.id, this.id));
     }
   }
 

@@ -80,8 +80,13 @@ class BuiltInAdapter extends EventEmitter {
    * @returns {void}
    */
   _joined(room, id) {
-    if (this.listenerCount('create-room') > 0 && this.nsp._sizeOf(room) === 1) {
-      this.emit('create-room', room);
+    if (this.listenerCount('create-room') > 0) {
+      // The room of its own id is not counted while it has not been accepted.
+      const { nsp } = this;
+      const isFirst = room === id ? nsp._rooms.sizeOf(room) === 0 : nsp._sizeOf(room) === 1;
+      if (isFirst) {
+        this.emit('create-room', room);
+      }
     }
     this.emit('join-room', room, id);
   }
