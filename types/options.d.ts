@@ -99,9 +99,7 @@ export type TrustProxy =
  * The options of {@link ServerOptions.httpCompression}.
  *
  * @example
- * ```ts
- * const httpCompression: HttpCompressionOptions = { threshold: 4096, level: 3 };
- * ```
+ * const httpCompression: LoopbackSocket.HttpCompressionOptions = { threshold: 4096, level: 3 };
  */
 export interface HttpCompressionOptions {
   /** The length in bytes from which on a response is compressed. @defaultValue 1024 */
