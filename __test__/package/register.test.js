@@ -317,6 +317,21 @@ describe('loopback-socket/register', () => {
     assert.equal(found, 'MODULE_NOT_FOUND');
   });
 
+  promise('gives the native server the adapter of the application', async () => {
+    const found = await evaluate(
+      'adapter',
+      `const { Adapter } = require('socket.io-adapter');
+       class OwnAdapter extends Adapter {}
+       const io = new (require('socket.io').Server)({ adapter: OwnAdapter });
+       return [
+         io instanceof require('loopback-socket').Server,
+         io.of('/shop').adapter instanceof OwnAdapter,
+       ];`,
+      { 'socket.io': installed('socket.io'), 'socket.io-adapter': installed('socket.io-adapter') },
+    );
+    assert.deepEqual(found, [true, true]);
+  });
+
   promise('works in worker threads and may be required twice', async () => {
     const found = await evaluate(
       'twice',
