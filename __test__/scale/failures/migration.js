@@ -1,6 +1,7 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { ADAPTERS } = require('../adapters');
 
 /** How many nodes the fleet has. */
 const NODES = 4;
@@ -94,7 +95,8 @@ module.exports = {
     },
 
   'A fleet with recovery is replaced node by node, and its clients recover what they missed': {
-    not: ['redis', 'redis-sharded', 'postgres', 'cluster', 'ioredis'],
+    // Others store no sessions; of MongoDB's, nobody waits until they are stored, so clients may come too early.
+    not: Object.keys(ADAPTERS).filter((adapter) => adapter !== 'redis-streams'),
     async run({ kinds: [from, to], start }) {
       const world = await start({
         kinds: Array(NODES).fill(from),
