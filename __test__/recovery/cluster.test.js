@@ -7,10 +7,7 @@
 const assert = require('node:assert/strict');
 const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
-const { createClient } = require('redis');
-const { createAdapter } = require('@socket.io/redis-streams-adapter');
 const { ClusterAdapter } = require('socket.io-adapter');
-const { isInstalled, startRedis } = require('../scale/services/redis');
 const {
   authenticate,
   call,
@@ -283,47 +280,4 @@ for (const [before, after] of PAIRS) {
       });
     }
   });
-
-  describe(
-    `recovery from ${names[0]} to ${names[1]} with Redis Streams`,
-    { timeout: 60_000, skip: !isInstalled() && 'redis-server is not installed' },
-    () => {
-      it('a client comes back with what it has missed, when it has authenticated', async (t) => {
-        const redis = await startRedis();
-        const clients = [];
-        const servers = [];
-        t.after(async () => {
-          // The adapters read from Redis until they are closed.
-          await Promise.all(servers.map((io) => io.close()));
-          await Promise.allSettled(clients.map((one) => one.disconnect()));
-          await redis.stop();
-        });
-        for (let i = 0; i < 2; i++) {
-          const one = createClient({ url: redis.url });
-          one.on('error', () => {});
-          await one.connect();
-          clients.push(one);
-        }
-        const spare = [...clients];
-        const { first, second, client, socket, witness } = await openPair(t, [before, after], () =>
-          createAdapter(spare.pop()),
-        );
-        servers.push(first.io, second.io);
-        await lose(socket, client);
-        first.io.emit('missed', 'one');
-        await synchronize(second.io, witness, first.io);
-        const [again, returned, events] = await comeBackTo(second, client);
-        assert.deepEqual([again.recovered, again.id], [true, socket.id]);
-        first.io.emit('while it is pending');
-        await synchronize(second.io, witness, first.io);
-        assert.deepEqual(events, []);
-        const done = next(returned, 'after');
-        await authenticate(returned, { user: 'ada' });
-        second.io.emit('after');
-        await done;
-        const expected = ['authenticated', 'missed', 'synchronized', 'while it is pending'];
-        assert.deepEqual(events, [...expected, 'synchronized', 'after']);
-      });
-    },
-  );
 }
