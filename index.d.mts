@@ -128,6 +128,7 @@ export import RemoteSocket = LoopbackSocket.RemoteSocket;
 export import ResultOf = LoopbackSocket.ResultOf;
 export import ResumedSource = LoopbackSocket.ResumedSource;
 export import Room = LoopbackSocket.Room;
+export import CloseOptions = LoopbackSocket.CloseOptions;
 export import HttpCompressionOptions = LoopbackSocket.HttpCompressionOptions;
 export import PerMessageDeflateOptions = LoopbackSocket.PerMessageDeflateOptions;
 export import ConnectionStateRecoveryOptions = LoopbackSocket.ConnectionStateRecoveryOptions;

@@ -839,6 +839,7 @@ declare namespace LoopbackSocket {
   export import CorsOptions = options.CorsOptions;
   export import CorsOptionsDelegate = options.CorsOptionsDelegate;
   export import CookieOptions = options.CookieOptions;
+  export import CloseOptions = options.CloseOptions;
   export import HttpCompressionOptions = options.HttpCompressionOptions;
   export import PerMessageDeflateOptions = options.PerMessageDeflateOptions;
   export import ConnectionStateRecoveryOptions = options.ConnectionStateRecoveryOptions;

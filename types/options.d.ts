@@ -96,6 +96,22 @@ export type TrustProxy =
   | ((address: string | undefined, hop: number) => boolean);
 
 /**
+ * The options of `io.close()`.
+ *
+ * @example
+ * ```ts
+ * const options: CloseOptions = { drain: 10_000 };
+ * ```
+ */
+export interface CloseOptions {
+  /**
+   * For how many ms calls and attempts to authenticate that are in flight are waited for. Each connection
+   * ends as soon as it has none; nothing new is accepted meanwhile. @defaultValue 0
+   */
+  drain?: number;
+}
+
+/**
  * The options of {@link ServerOptions.httpCompression}.
  *
  * @example

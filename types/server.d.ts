@@ -27,7 +27,7 @@ import type {
   NamespaceReservedEventsMap,
   ParentNamespace,
 } from './namespace';
-import type { ServerOptions } from './options';
+import type { CloseOptions, ServerOptions } from './options';
 import type { EngineSocket, Socket } from './socket';
 
 /** The reserved events of a server. */
@@ -374,6 +374,19 @@ export class Server<
    * io.close(() => console.log('closed'));
    */
   close(cb?: (err?: Error) => void): Promise<void>;
+  /**
+   * The same, but waits for calls that are in flight if `drain` is given. `close()` meanwhile ends all
+   * at once.
+   *
+   * @throws `InvalidOptionError` if an option is unknown or impossible
+   *
+   * @example
+   * process.once('SIGTERM', async () => {
+   *   await io.close({ drain: 10_000 });
+   *   process.exit();
+   * });
+   */
+  close(options: CloseOptions, cb?: (err?: Error) => void): Promise<void>;
 }
 export interface Server<
   ListenEvents extends EventsMap = DefaultEventsMap,

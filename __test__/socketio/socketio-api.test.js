@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { inspect } = require('node:util');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
 const { Server } = require('../..');
@@ -258,10 +259,9 @@ describe('the server options', () => {
     for (const [name, value] of Object.entries(serverOptions())) {
       const row = page.match(new RegExp(`^\\| \`${name}\` +\\| ([^|]*)\\|`, 'm'));
       assert.ok(row !== null, `${name} has a row`);
+      // `inspect` has spaces within the brackets of arrays.
       const text =
-        value === undefined
-          ? 'none'
-          : `\`${JSON.stringify(value).replaceAll('"', "'").replaceAll(',', ', ')}\``;
+        value === undefined ? 'none' : `\`${inspect(value).replace(/^\[ (.*) ]$/, '[$1]')}\``;
       assert.equal(row[1].trim(), text, name);
     }
   });

@@ -44,6 +44,7 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * @property {() => void} authenticated lets broadcasts through; called before `authenticated` is sent
  * @property {() => void} answered called when `authenticated` has been sent, or is not to be after all: sends
  *   what waited for that
+ * @property {() => void} [decided] called when the attempt is decided, before its client is told
  * @property {(instance: number, by: number) => boolean} count adds to the attempts with an instance that
  *   failed or are under way; returns whether that is too many
  * @property {(value: unknown, key: string) => unknown} encodable gives what to emit for a value
@@ -131,6 +132,7 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
         return;
       }
     }
+    host.decided?.();
     if (next === BIND) {
       accept();
       return;

@@ -71,6 +71,11 @@ class HttpFront {
     return Boolean(this.#options().perMessageDeflate);
   }
 
+  /** @returns {boolean} whether the server is about to close: requests that open a session are refused */
+  get isDraining() {
+    return this.#link.isDraining;
+  }
+
   /** @returns {import('../socketio/options').ServerOptions} the options in force */
   get options() {
     return this.#options();

@@ -108,6 +108,10 @@ function askOrigin(front, req, then) {
  * @returns {void}
  */
 function allow(front, req, then) {
+  if (front.isDraining) {
+    then(Refusal.UNAVAILABLE);
+    return;
+  }
   queryOf(req);
   const { allowRequest } = front.options;
   const name = unlessClosing(front, (refusal, more) => {
@@ -118,6 +122,8 @@ function allow(front, req, then) {
     identify(front.engine, req, (error, id) => {
       if (front.isClosing) {
         then(Refusal.SERVER_CLOSING);
+      } else if (front.isDraining) {
+        then(Refusal.UNAVAILABLE);
       } else if (error !== undefined) {
         then(Refusal.INVALID_SESSION_ID, { error });
       } else {

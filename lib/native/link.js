@@ -21,6 +21,8 @@ class NativeLink {
   gracePeriods = new Set();
   /** Whether the `Server` is closing, or closed: nothing new begins. */
   isClosing = false;
+  /** Whether it is about to close: no session and no socket is accepted any more. */
+  isDraining = false;
 }
 
 module.exports = { NativeLink };

@@ -64,6 +64,16 @@ class EventHandlers {
   }
 
   /**
+   * Whether no socket is accepted any more. A client that asks for one gets no answer: it asks another server
+   * when its connection ends, while it would give up if it were refused.
+   *
+   * @returns {boolean} whether the server is closing, or about to
+   */
+  get #acceptsNone() {
+    return this.#link.isClosing || this.#link.isDraining;
+  }
+
+  /**
    * @param {number} number the socket
    * @param {unknown[]} payload the event's name and arguments
    * @param {number | null} ack the client's acknowledgement id, `null` if it asks for none
@@ -118,7 +128,7 @@ class EventHandlers {
   connect(number, connectionNumber, request, hasEnded) {
     const connection = this.#connections.get(connectionNumber);
     const namespace = this.#namespaces.byName.get(request.nsp);
-    if (connection === undefined || this.#link.isClosing) {
+    if (connection === undefined || this.#acceptsNone) {
       return;
     }
     if (namespace === undefined) {
@@ -139,7 +149,7 @@ class EventHandlers {
     }
     this.#restoring.add(number);
     recovery.restore(namespace, request.auth, (restored) => {
-      const isThere = this.#restoring.delete(number) && !this.#link.isClosing;
+      const isThere = this.#restoring.delete(number) && !this.#acceptsNone;
       if (!isThere) {
         restored?.putBack();
       } else if (restored !== undefined && isInUse(namespace, restored.session.sid)) {
@@ -178,7 +188,7 @@ class EventHandlers {
     namespace._preConnectSockets.set(socket.id, socket);
     guarded(() =>
       namespace._runMiddleware(socket, (error) => {
-        if (isGone || !namespace._isLive(socket)) {
+        if (isGone || !namespace._isLive(socket) || this.#acceptsNone) {
           return;
         }
         if (error) {
@@ -220,7 +230,7 @@ class EventHandlers {
    */
   ask(connectionNumber, request, packed) {
     const sid = this.#connections.get(connectionNumber)?.sid;
-    if (sid === undefined) {
+    if (sid === undefined || this.#acceptsNone) {
       return;
     }
     const { nsp: name, auth, query } = request;

@@ -135,12 +135,16 @@ function attempt(socket, instance, index, attempt, credentials) {
     // Setting `socket.auth` has let broadcasts through.
     authenticated: () => {},
     answered: () => socket._recovery?.answered(),
+    decided: () => {
+      socket._inFlight -= 1;
+    },
     count: (i, by) => socket._countAttempts(i, by),
     encodable: (value) => value,
     get subscriptions() {
       return socket._subscriptions;
     },
   };
+  socket._inFlight += 1;
   authenticate(host, instance, index, attempt, credentials);
 }
 

@@ -40,6 +40,8 @@ class MethodCalls extends SocketOwner {
   /** @type {(Bound | undefined)[]} by the number of the LoopbackSocket */
   bound;
   #socket;
+  /** @type {import('../calls/invoke').Settle | undefined} ends a call without an acknowledgement */
+  #finished;
 
   /**
    * @param {import('./socket').Socket} socket whose client calls
@@ -130,8 +132,20 @@ class MethodCalls extends SocketOwner {
     if (method === undefined) {
       return;
     }
-    const settle =
-      ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, ackState);
+    let settle;
+    if (method.control !== undefined) {
+      settle =
+        ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, ackState);
+    } else {
+      this.#socket._inFlight += 1;
+      settle =
+        ack === null
+          ? (this.#finished ??= () => this.#finish())
+          : (failed, value) => {
+              this.#finish();
+              return this.#answer(ack, failed, value, ackState);
+            };
+    }
     this.runBound(instance, method, bound.credentials, event[1], event[2], settle);
   }
 
@@ -184,6 +198,15 @@ class MethodCalls extends SocketOwner {
   }
 
   /**
+   * A call is in flight no more.
+   *
+   * @returns {void}
+   */
+  #finish() {
+    this.#socket._inFlight -= 1;
+  }
+
+  /**
    * Answers a call; what cannot be sent is answered with an error that says so.
    *
    * @param {number} ack the client's acknowledgement id
@@ -229,7 +252,7 @@ function methodOf(bound, index, name) {
     : bound?.methods.find((other) => other.name === String(name));
 }
 
-/** Drops the outcome of a call that asks for no acknowledgement. */
+/** Drops the answer to a control event that asks for no acknowledgement. */
 function ignore() {}
 
 module.exports = { MethodCalls };

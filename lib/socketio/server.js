@@ -12,6 +12,7 @@ const { setImmediate } = require('timers');
 const { NativeServer } = require('../native/binding');
 const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
 const { Connection } = require('./connection');
+const { Drain } = require('./drain');
 const { Engine, hasConnectionListeners } = require('./engine');
 const { EventHandlers } = require('./event-handlers');
 const { InvalidOptionError, InvalidServerError, UnsupportedApiError } = require('../errors');
@@ -20,7 +21,7 @@ const { refuse } = require('./unsupported');
 const { guarded } = require('../events');
 const { assembler, parseBatch, dispatch } = require('../native/event-batch');
 const { kindOf } = require('../host-kinds');
-const { MAX_DELAY } = require('../check-options');
+const { MAX_DELAY, checkOptions } = require('../check-options');
 const { Encoder } = require('./adapters/encoder');
 const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
@@ -34,6 +35,18 @@ const SERVER_ON = Symbol.for('loopback-socket.server-on');
 
 /** @type {WeakMap<import('net').Server, Server>} the servers that `start(httpServer)` has made */
 const serversOn = new WeakMap();
+
+/** How long clients may take to answer that they have closed when the time of a drain is up, in ms; Rust waits for less. */
+const CLOSE_GRACE = 1500;
+
+/** The options of `close()`. */
+const CLOSE_OPTIONS = {
+  drain: {
+    fallback: 0,
+    check: (value) => Number.isInteger(value) && value >= 0 && value <= MAX_DELAY,
+    needs: `a whole number of milliseconds from 0 to ${MAX_DELAY}`,
+  },
+};
 
 /** Bun exports symbols of libuv, but calling most of them ends the process. */
 const HAS_LIBUV = process.versions.bun === undefined;
@@ -55,6 +68,10 @@ class Server extends EventEmitter {
   #alive;
   #closed;
   #finish;
+  /** @type {Drain | undefined} the drain before the server closes */
+  #drain;
+  /** @type {Promise<Error | undefined> | undefined} resolved when the http.Server is closed */
+  #httpClosed;
   /** @type {Set<import('../loopback-socket')>} the LoopbackSockets that serve the whole server */
   #servedBy = new Set();
 
@@ -130,7 +147,7 @@ class Server extends EventEmitter {
     if (port === undefined && !isHttpServer(where)) {
       throw new InvalidServerError(where, false, kindOf(where));
     }
-    if (this._link.isClosing && this._link.native !== undefined) {
+    if ((this._link.isClosing || this._link.isDraining) && this._link.native !== undefined) {
       throw new InvalidServerError(where, true);
     }
     if (options !== undefined) {
@@ -265,16 +282,72 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Ends every socket, the http.Server and all that keeps the process alive. Closing twice is
-   * harmless; a closed server may be attached again.
+   * Ends every socket, the http.Server and all that keeps the process alive. Closing twice is harmless; a
+   * closed server may be attached again.
    *
+   * With `drain`, nothing new is accepted from now on, and each connection ends as soon as its calls and
+   * attempts to authenticate are done, after `drain` ms at the latest. Closing without `drain` meanwhile ends
+   * all at once.
+   *
+   * @param {{drain?: number} | ((error?: Error) => void)} [options] how; or `done`
    * @param {(error?: Error) => void} [done] called when all is closed, with the http.Server's error
    *   if it was not listening, or not any more
    * @returns {Promise<void>} the same as a promise, never rejected
+   * @throws {InvalidOptionError} if an option is unknown or impossible
    */
-  async close(done) {
-    const isFirst = !this._link.isClosing;
-    if (isFirst) {
+  close(options, done) {
+    if (typeof options === 'function') {
+      return this.#closeAfter(0, options);
+    }
+    const { drain } = checkOptions(
+      CLOSE_OPTIONS,
+      options ?? undefined,
+      'close()',
+      'the first argument of close()',
+    );
+    return this.#closeAfter(drain, done);
+  }
+
+  /**
+   * @param {number} ms how long the drain may take
+   * @param {unknown} done see `close()`
+   * @returns {Promise<void>} when all is closed
+   */
+  async #closeAfter(ms, done) {
+    const { native } = this._link;
+    const isFirst = !this._link.isClosing && this.#drain === undefined;
+    if (!this._link.isClosing && native !== undefined) {
+      if (ms === 0) {
+        this.#drain?.stop();
+      } else if (this.#drain === undefined) {
+        this.#beginDrain(ms);
+      } else {
+        this.#drain.limit(ms);
+      }
+      await (ms > 0 && this.#drain.ended);
+    }
+    const error = await this.#closeNow();
+    if (typeof done === 'function') {
+      process.nextTick(done, isFirst ? error : notRunning());
+    }
+  }
+
+  /**
+   * @param {number} ms how long the drain may take
+   * @returns {void}
+   */
+  #beginDrain(ms) {
+    const { _link: link, _connections: connections } = this;
+    link.isDraining = true;
+    link.native.limitClosing(ms);
+    this.#drain = new Drain({ link, connections, unused: () => this.#closeHttp() }, ms);
+  }
+
+  /**
+   * @returns {Promise<Error | undefined>} when all is closed, once for all who close
+   */
+  #closeNow() {
+    if (!this._link.isClosing) {
       this._link.isClosing = true;
       // Set before anything is closed: a listener of a socket that ends may call `close()` again.
       let closed;
@@ -283,10 +356,19 @@ class Server extends EventEmitter {
       });
       closed(this.#close());
     }
-    const error = await this.#closed;
-    if (typeof done === 'function') {
-      process.nextTick(done, isFirst ? error : notRunning());
-    }
+    return this.#closed;
+  }
+
+  /**
+   * Has the http.Server accept no more connections.
+   *
+   * @returns {Promise<Error | undefined>} when it is closed
+   */
+  #closeHttp() {
+    this.#httpClosed ??= new Promise((resolve) => {
+      this.httpServer.close(resolve);
+    });
+    return this.#httpClosed;
   }
 
   /**
@@ -300,9 +382,8 @@ class Server extends EventEmitter {
     const connectionsEnded = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    const httpClosed = new Promise((resolve) => {
-      this.httpServer.close(resolve);
-    });
+    const httpClosed = this.#closeHttp();
+    const late = this.#drain && setTimeout(() => this.#endRequests(), this.#timeLeft());
     for (const socket of [...this._sockets.values()]) {
       guarded(() => socket._end('server shutting down'));
     }
@@ -314,12 +395,34 @@ class Server extends EventEmitter {
     }
     const adaptersClosed = this.#namespaces.closeAdapters();
     const [error] = await Promise.all([httpClosed, connectionsEnded, adaptersClosed]);
+    clearTimeout(late);
+    this.#drain = undefined;
+    this.#httpClosed = undefined;
+    this._link.isDraining = false;
     this._front.detach();
     native.release();
     this._link.native = undefined;
     this._link.commands = undefined;
     this._link.broadcasts.drop();
     return error;
+  }
+
+  /**
+   * @returns {number} ms that are left of the drain, and then for clients to answer that they have closed
+   */
+  #timeLeft() {
+    return Math.max(0, this.#drain.endsAt - performance.now()) + CLOSE_GRACE;
+  }
+
+  /**
+   * Ends the requests that are still under way when the time of a drain is up, such as responses that a
+   * client does not read.
+   *
+   * @returns {void}
+   */
+  #endRequests() {
+    // Servers of HTTP/2 have no such method.
+    this.httpServer.closeAllConnections?.();
   }
 
   /**

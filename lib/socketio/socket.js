@@ -43,6 +43,8 @@ class Socket extends EventEmitter {
   _isMuted = false;
   /** Whether the socket waits for its client to authenticate; if so, broadcasts pass it by. */
   _isPending = false;
+  /** How many of its calls and attempts to authenticate are in flight. */
+  _inFlight = 0;
   /** @type {SocketRecovery | undefined} if its server recovers the state of connections */
   _recovery;
   /** Whether it is ending; its `disconnecting` listeners may try to end it again. */

@@ -522,6 +522,14 @@ impl NativeServer {
         self.server.close();
     }
 
+    /// Clients whose connection ends from now on have this many milliseconds, or a little longer, to close
+    /// their streams.
+    #[napi(catch_unwind)]
+    pub fn limit_closing(&self, ms: u32) {
+        let within = Duration::from_millis(ms.into());
+        self.server.engine.limit_closing(within);
+    }
+
     /// Ends all current connections. New ones are still accepted.
     #[napi(catch_unwind)]
     pub fn close_connections(&self) {

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::engine::Engine;
+use super::engine::{CLOSE_TIMEOUT, Engine};
 use super::events::{ConnectionNumber, PacketData, ReportedPacket};
 use super::inbound_budget::{InboundBudget, Permit};
 use super::liveness::Liveness;
@@ -30,10 +30,6 @@ use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
 use crate::protocol::{CloseReason, Refusal};
 use crate::websocket::deflate::Deflater;
-
-/// How long a client may take, when its connection ends, to fetch what is queued for it or to close
-/// the websocket. The value is Engine.IO's.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A thread that takes longer than this to catch up, or to notice that a timer is due, counts as busy.
 pub(super) const BUSY_THRESHOLD: Duration = Duration::from_millis(250);
@@ -220,7 +216,7 @@ impl<D: Data> Connection<D> {
         if self.is_closed()
             && let Some(reader) = self.tasks.lock().reader.take()
         {
-            let until = Instant::now() + CLOSE_TIMEOUT;
+            let until = self.engine.close_deadline();
             self.engine.runtime.handle.spawn(await_close(reader, until));
         }
     }
@@ -801,10 +797,12 @@ impl<D: Data> Connection<D> {
                 if let End::CloseFrame(payload) = how {
                     websocket.close(payload);
                 }
-                self.engine
-                    .runtime
-                    .handle
-                    .spawn(finish_close(websocket, reader, waits));
+                self.engine.runtime.handle.spawn(finish_close(
+                    websocket,
+                    reader,
+                    waits,
+                    self.engine.close_deadline(),
+                ));
             }
             (SendQueue::Closed, _) => {}
         }
@@ -892,8 +890,12 @@ pub(super) async fn in_time<T, D: Data>(
 ///
 /// The stream ends when both sides have sent a closing frame (RFC 6455, section 7.1.1), unless the
 /// client has done so already or has violated the protocol.
-async fn finish_close(mut websocket: Websocket, reader: Option<Arc<Reader>>, waits: bool) {
-    let until = Instant::now() + CLOSE_TIMEOUT;
+async fn finish_close(
+    mut websocket: Websocket,
+    reader: Option<Arc<Reader>>,
+    waits: bool,
+    until: Instant,
+) {
     let written = async {
         while websocket.flush().is_ok() && websocket.is_blocked {
             if poll_fn(|cx| websocket.poll_writable(cx)).await.is_err() {

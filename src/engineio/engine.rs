@@ -4,13 +4,21 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use tokio::time::Instant;
 
 use super::Sid;
 use super::config::Config;
 use super::events::Events;
 use crate::io::runtime::Runtime;
+
+/// How long a client may take, when its connection ends, to fetch what is queued for it or to close
+/// the websocket. The value is Engine.IO's.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The least time that a client has to close its stream.
+const MIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The engine of one server. It owns its connections, of the type `C`, until they end.
 pub(crate) struct Engine<C> {
@@ -20,6 +28,8 @@ pub(crate) struct Engine<C> {
     /// By session id. An application may derive it from what a client sends, so the hash is seeded.
     connections: RwLock<HashMap<Sid, Arc<C>>>,
     is_closing: AtomicBool,
+    /// When the streams of connections that end are to be closed, if the server is to close by then.
+    ends_by: Mutex<Option<Instant>>,
 }
 
 impl<C> Engine<C> {
@@ -30,6 +40,7 @@ impl<C> Engine<C> {
             runtime,
             connections: RwLock::default(),
             is_closing: AtomicBool::new(false),
+            ends_by: Mutex::new(None),
         })
     }
 
@@ -41,6 +52,22 @@ impl<C> Engine<C> {
     /// Every open connection.
     pub(crate) fn connections(&self) -> Vec<Arc<C>> {
         self.connections.read().values().cloned().collect()
+    }
+
+    /// Has connections that end from now on close their streams within this time, or a little later.
+    pub(crate) fn limit_closing(&self, within: Duration) {
+        // A time that the clock cannot hold is no limit.
+        *self.ends_by.lock() = Instant::now().checked_add(within);
+    }
+
+    /// Until when a client whose connection ends now may take to close its stream.
+    pub(super) fn close_deadline(&self) -> Instant {
+        let now = Instant::now();
+        let latest = now + CLOSE_TIMEOUT;
+        match *self.ends_by.lock() {
+            Some(ends_by) => latest.min(ends_by.max(now + MIN_CLOSE_TIMEOUT)),
+            None => latest,
+        }
     }
 
     /// Accepts no more connections.

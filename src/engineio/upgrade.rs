@@ -17,7 +17,8 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::TransportType;
-use super::connection::{CLOSE_TIMEOUT, Connection, Data, in_time};
+use super::connection::{Connection, Data, in_time};
+use super::engine::CLOSE_TIMEOUT;
 use super::handler::Handler;
 use super::reader::{MAX_READS, Reading, handle, yield_to_others};
 use super::websocket::deflater;
