@@ -381,6 +381,41 @@ proptest! {
     }
 }
 
+/// A frame of a client that may be compressed, and that may break any rule.
+fn compressed_frame() -> impl Strategy<Value = AnyFrame> {
+    let first = select(vec![
+        0xc1, 0xc2, 0x41, 0x42, 0x81, 0x01, 0x80, 0x00, 0x89, 0xc9, 0xc0,
+    ]);
+    let payload = prop_oneof![
+        4 => (text(length()), 0..=9u32).prop_map(|(text, level)| {
+            let level = flate2::Compression::new(level);
+            let mut out = Vec::with_capacity(text.len() + 100);
+            flate2::Compress::new(level, false)
+                .compress_vec(text.as_bytes(), &mut out, flate2::FlushCompress::Sync)
+                .unwrap();
+            out
+        }),
+        1 => vec(any::<u8>(), 0..40),
+    ];
+    (first, payload, any::<[u8; 4]>()).prop_map(|(first, payload, mask)| AnyFrame {
+        first,
+        mask: Some(mask),
+        payload,
+    })
+}
+
+proptest! {
+    #[test]
+    fn compressed_frames_of_any_kind_mean_the_same_however_they_are_cut_up(
+        frames in vec(compressed_frame(), 1..8),
+        head in any::<[u8; 4]>(),
+    ) {
+        let mut stream = head.to_vec();
+        frames.iter().for_each(|frame| frame.write(&mut stream));
+        super::fuzzing::inflate(&stream);
+    }
+}
+
 /// A close code that may not be sent is an error for our codec, as for `ws`; tungstenite replaces it.
 /// tungstenite does not know 1014, "bad gateway", which IANA has registered.
 #[test]

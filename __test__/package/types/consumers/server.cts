@@ -46,9 +46,10 @@ const options: LoopbackSocket.ServerOptions = {
   parser: 'msgpack',
   destroyUpgrade: true,
   destroyUpgradeTimeout: 1000,
-  perMessageDeflate: false,
+  perMessageDeflate: { threshold: 2048, serverMaxWindowBits: 12, zlibDeflateOptions: { level: 3 } },
   httpCompression: { threshold: 1024 },
 };
+options.perMessageDeflate = true;
 options.cookie = true;
 options.cookie = 'io';
 options.wsEngine = class {};
@@ -56,7 +57,6 @@ options.cors = true;
 options.cors = { origin: (origin, callback) => callback(null, origin === 'https://a.example') };
 options.cors = (request, callback) => callback(null, { origin: request.headers.host });
 options.parser = { Encoder: class {} };
-// @ts-expect-error no adapter
 options.adapter = class {};
 options.connectionStateRecovery = true;
 options.connectionStateRecovery = { maxDisconnectionDuration: 60_000, skipMiddlewares: false };
