@@ -366,6 +366,61 @@ for (const host of [4, 'native']) {
       assert.equal(client.recovered, true);
     });
 
+    it('a socket of a gated namespace waits for the default namespace with what it has missed', async (t) => {
+      const { io, connect } = await openServer(t, host, RECOVERY);
+      const news = io.of('/news');
+      const instance = newInstance();
+      instance.start(io);
+      const client = connect();
+      const socket = await socketOf(io, client);
+      await authenticate(client);
+      const other = client.io.socket('/news');
+      const there = await socketOf(news, other);
+      await flush(there, other);
+      const lost = once(there, 'disconnect');
+      await lose(socket, client);
+      await lost;
+      instance.revoke(() => true);
+      news.emit('missed');
+      const events = heard(other);
+      const both = Promise.all([socketOf(io, client), socketOf(news, other)]);
+      client.connect();
+      const [, again] = await both;
+      assert.deepEqual([client.recovered ?? false, other.recovered], [false, true]);
+      news.emit('while it waits');
+      news.timeout(10).emit('to be acknowledged', () => {});
+      await flush(again, other);
+      assert.deepEqual(events, ['flushed']);
+      await authenticate(client);
+      news.emit('then');
+      await flush(again, other);
+      assert.deepEqual(events, ['flushed', 'missed', 'while it waits', 'then', 'flushed']);
+    });
+
+    it('a socket of a gated namespace is recovered at once beside one that comes back authenticated', async (t) => {
+      const { io, connect } = await openServer(t, host, RECOVERY);
+      const news = io.of('/news');
+      newInstance().start(io);
+      const client = connect();
+      const socket = await socketOf(io, client);
+      await authenticate(client);
+      await flush(socket, client);
+      const other = client.io.socket('/news');
+      const there = await socketOf(news, other);
+      await flush(there, other);
+      const lost = once(there, 'disconnect');
+      await lose(socket, client);
+      await lost;
+      news.emit('missed');
+      const events = heard(other);
+      const both = Promise.all([socketOf(io, client), socketOf(news, other)]);
+      client.connect();
+      const [, again] = await both;
+      await flush(again, other);
+      assert.deepEqual([client.recovered, other.recovered], [true, true]);
+      assert.deepEqual(events, ['missed', 'flushed']);
+    });
+
     it('without recovery nothing carries an offset', async (t) => {
       const { io, client, socket } = await open(t, () => {}, {});
       const lengths = [];

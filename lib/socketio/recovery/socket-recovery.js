@@ -138,6 +138,9 @@ class SocketRecovery {
       this.#isReleased = true;
       return false;
     }
+    if (this.#hasGap) {
+      return false;
+    }
     this.#since ??= this.#recovery.store.position;
     if (this.#missed !== undefined) {
       const { commands } = this.#socket.nsp._link;

@@ -1,0 +1,189 @@
+'use strict';
+
+// What is kept in memory for recovery, and how much of it.
+
+const assert = require('node:assert/strict');
+const { describe, it } = require('node:test');
+const { DisconnectedSockets } = require('../../lib/auth/disconnected-sockets');
+const { ExpiringMap } = require('../../lib/auth/expiring-map');
+const { PacketLog } = require('../../lib/socketio/recovery/packet-log');
+const { newInstance } = require('../support/js-hosts');
+
+/**
+ * Has time pass for `performance.now()`.
+ *
+ * @param {import('node:test').TestContext} t the test
+ * @returns {(ms: number) => void} lets so many ms pass
+ */
+function clock(t) {
+  let now = performance.now();
+  t.mock.method(performance, 'now', () => now);
+  return (ms) => {
+    now += ms;
+  };
+}
+
+describe('a map whose entries expire', () => {
+  it('keeps each entry for its time', (t) => {
+    const pass = clock(t);
+    const map = new ExpiringMap({ maxAge: 10 });
+    map.set('a', 1);
+    pass(6);
+    map.set('b', 2);
+    pass(6);
+    assert.deepEqual([map.get('a'), map.get('b'), map.size, map.values()], [undefined, 2, 1, [2]]);
+    assert.deepEqual([map.take('b'), map.take('b')], [2, undefined]);
+  });
+
+  it('drops the oldest entries when there are too many, or they weigh too much', () => {
+    const counted = new ExpiringMap({ maxAge: 60_000, maxCount: 2 });
+    ['a', 'b', 'a', 'c'].forEach((key) => counted.set(key, key));
+    assert.deepEqual(counted.values(), ['a', 'c']);
+    const weighed = new ExpiringMap({ maxAge: 60_000, maxWeight: 10 });
+    weighed.set('a', 'a', 6);
+    weighed.set('b', 'b', 4);
+    weighed.set('b', 'b', 3);
+    weighed.set('c', 'c', 2);
+    assert.deepEqual(weighed.values(), ['b', 'c']);
+    weighed.set('d', 'd', 11);
+    weighed.delete('b');
+    weighed.set('e', 'e', 8);
+    assert.deepEqual(weighed.values(), ['c', 'e']);
+  });
+
+  it('frees what has expired without being asked', (t) => {
+    const pass = clock(t);
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const map = new ExpiringMap({ maxAge: 10 });
+    const removed = t.mock.method(map, 'delete');
+    map.set('a', 1);
+    pass(6);
+    map.set('b', 2);
+    removed.mock.resetCalls();
+    for (let i = 0; i < 20; i++) {
+      pass(1);
+      t.mock.timers.tick(1);
+    }
+    assert.deepEqual(
+      removed.mock.calls.map(({ arguments: [key] }) => key),
+      ['a', 'b'],
+    );
+  });
+});
+
+describe('what is remembered of sockets that have lost their connection', () => {
+  const pidOf = (i) => `pid ${i}`;
+
+  it('the oldest sockets are forgotten beyond 10,000', () => {
+    const sockets = new DisconnectedSockets(60_000);
+    for (let i = 0; i <= 10_000; i++) sockets.add(pidOf(i), {}, new Map());
+    assert.equal(sockets.take(pidOf(0)), undefined);
+    assert.equal(sockets.take(pidOf(1)).isExempt, true);
+    assert.equal(sockets.take(pidOf(1)), undefined);
+  });
+
+  it('the oldest sockets are forgotten beyond 16 MiB of credentials, and one alone that has more is not remembered', () => {
+    const sockets = new DisconnectedSockets(60_000);
+    const instance = newInstance();
+    const add = (i, length) => {
+      const bound = new Map([[instance, { credentials: 'x'.repeat(length), methods: [] }]]);
+      assert.notEqual(sockets.add(pidOf(i), {}, bound), undefined);
+    };
+    for (let i = 0; i < 17; i++) add(i, 1_000_000);
+    assert.equal(sockets.take(pidOf(0)), undefined);
+    add(17, 17_000_000);
+    assert.equal(sockets.take(pidOf(17)), undefined);
+    assert.equal(sockets.take(pidOf(16)).boundBy(instance).credentials.length, 1_000_000);
+  });
+
+  it('a socket that is put back is remembered for the rest of its time', (t) => {
+    const pass = clock(t);
+    const sockets = new DisconnectedSockets(10);
+    sockets.add('pid', {}, new Map());
+    pass(6);
+    const one = sockets.take('pid');
+    sockets.putBack('pid', one);
+    pass(3);
+    sockets.putBack('pid', sockets.take('pid'));
+    pass(3);
+    assert.equal(sockets.take('pid'), undefined);
+  });
+});
+
+describe('the log of events', () => {
+  const NONE = new Set();
+  const event = { json: '["event"]' };
+
+  /**
+   * @param {object} [limits]
+   * @returns {PacketLog}
+   */
+  const newLog = (limits = {}) =>
+    new PacketLog({ maxAge: 60_000, maxEvents: Infinity, maxBytes: Infinity, ...limits });
+
+  it('finds events by their offsets, in order, through a million of them', () => {
+    const log = newLog({ maxEvents: 1000 });
+    const offsets = [];
+    for (let i = 0; i < 1_000_000; i++) {
+      if (i % 1000 === 0 || i >= 999_000) offsets.push(log.nextOffset);
+      log.add('/', NONE, NONE, { json: `[${i}]` });
+    }
+    assert.equal(log.positionOf(offsets[0]), undefined);
+    assert.equal(log.positionOf(offsets.at(-1)), 1_000_000);
+    const position = log.positionOf(offsets.at(-3));
+    const missed = log.missed('/', [], position, log.end);
+    assert.deepEqual(
+      missed.map(({ json }) => json),
+      ['[999998]', '[999999]'],
+    );
+    assert.equal(log.positionOf(log.nextOffset), undefined);
+  });
+
+  it('has what was for a socket: in its namespace, in one of its rooms or in none, and not except it', () => {
+    const log = newLog();
+    const add = (nsp, rooms, except, name) =>
+      log.add(nsp, new Set(rooms), new Set(except), { json: name });
+    add('/', [], [], 'all');
+    add('/other', [], [], 'elsewhere');
+    add('/', ['a', 'b'], [], 'a or b');
+    add('/', ['c'], [], 'c');
+    add('/', [], ['a'], 'except a');
+    add('/', ['b'], ['a'], 'b except a');
+    const missed = log.missed('/', ['a', 'b'], 0, log.end);
+    assert.deepEqual(
+      missed.map(({ json }) => json),
+      ['all', 'a or b'],
+    );
+  });
+
+  it('what is dropped is not recovered from: too old, too many or too large', (t) => {
+    const pass = clock(t);
+    for (const [limits, count] of [
+      [{ maxEvents: 2 }, 3],
+      [{ maxBytes: 2 * event.json.length }, 3],
+      [{ maxBytes: 1 }, 1],
+    ]) {
+      const log = newLog(limits);
+      for (let i = 0; i < count; i++) log.add('/', NONE, NONE, event);
+      assert.equal(log.missed('/', [], 0, log.end), undefined);
+      assert.notEqual(log.missed('/', [], log.end, log.end), undefined);
+    }
+    const log = newLog({ maxAge: 10 });
+    const offset = log.nextOffset;
+    log.add('/', NONE, NONE, event);
+    pass(6);
+    log.add('/', NONE, NONE, event);
+    assert.equal(log.positionOf(offset), 1);
+    pass(6);
+    assert.equal(log.positionOf(offset), 1);
+    pass(6);
+    assert.equal(log.positionOf(offset), undefined);
+  });
+
+  it('the offsets of another log are unknown', () => {
+    const [one, other] = [newLog(), newLog()];
+    const offset = one.nextOffset;
+    other.add('/', NONE, NONE, event);
+    assert.equal(other.positionOf(offset), undefined);
+  });
+});
