@@ -431,6 +431,22 @@ describe('a drain', () => {
     await io.close({ drain: 0 });
   });
 
+  it('requests to the app are not cut off while there is time', TIMEOUT, async (t) => {
+    const { io, httpServer, url } = await open(t, { isServed: false });
+    const arrived = new Promise((resolve) => {
+      httpServer.removeAllListeners('request');
+      httpServer.once('request', (req, res) => resolve(res));
+    });
+    const fetched = fetch(url, { headers: { Connection: 'close' } });
+    const res = await arrived;
+    const closed = io.close({ drain: 2 ** 31 - 1 });
+    // Nothing tells that nothing is cut off.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    res.end('late');
+    assert.equal(await (await fetched).text(), 'late');
+    await closed;
+  });
+
   it('a server that is not running is closed as without a drain', TIMEOUT, async () => {
     await new LoopbackSocket.Server().close({ drain: LONG });
     await new LoopbackSocket.Server().close({}, () => {});

@@ -411,7 +411,8 @@ class Server extends EventEmitter {
    * @returns {number} ms that are left of the drain, and then for clients to answer that they have closed
    */
   #timeLeft() {
-    return Math.max(0, this.#drain.endsAt - performance.now()) + CLOSE_GRACE;
+    const left = Math.max(0, this.#drain.endsAt - performance.now());
+    return Math.min(left + CLOSE_GRACE, MAX_DELAY);
   }
 
   /**
