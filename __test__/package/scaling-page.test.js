@@ -141,6 +141,21 @@ class Shell {
   }
 
   /**
+   * Has the servers end as a process manager does.
+   * @returns {Promise<void>} when they have, by themselves
+   */
+  async terminate() {
+    const servers = [...this.#running].filter(([, command]) => command.includes('node '));
+    await Promise.all(
+      servers.map(async ([child, command]) => {
+        const exited = once(child, 'exit', { signal: AbortSignal.timeout(COMMAND_TIMEOUT) });
+        child.kill('SIGTERM');
+        assert.deepEqual(await exited, [0, null], command);
+      }),
+    );
+  }
+
+  /**
    * Ends the commands that still run.
    * @param {(command: string) => boolean} which
    * @returns {Promise<void>}
@@ -171,7 +186,7 @@ describe('the page about more than one process', { timeout: 120_000 }, () => {
           break;
         }
         for (const command of commands) await shell.run(command);
-        await shell.end((command) => command.includes('node '));
+        await shell.terminate();
       }
     } finally {
       await shell.end(() => true);

@@ -10,7 +10,7 @@ const { start } = require('./server');
 
 /**
  * Starts the processes, listens when all of them are ready, and replaces one that ends from then on. One that
- * cannot even start ends the program.
+ * cannot even start ends the program. SIGTERM ends all of them as server.js does.
  */
 function startPrimary() {
   const { PORT = 3000 } = process.env;
@@ -26,9 +26,16 @@ function startPrimary() {
   });
   // The primary still writes to a worker that has just died.
   cluster.on('fork', (worker) => worker.on('error', (err) => console.error(err.message)));
+  let isEnding = false;
   cluster.on('exit', () => {
+    if (isEnding) return;
     if (!httpServer.listening) process.exit(1);
     cluster.fork();
+  });
+  process.once('SIGTERM', () => {
+    isEnding = true;
+    httpServer.close();
+    for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGTERM');
   });
   // sticky sends messages to a worker that has just ended, too.
   cluster.on('fork', (worker) => worker.on('error', (err) => console.error(err.message)));

@@ -37,6 +37,9 @@ function start(httpServer) {
   sockets.defineMethod('process', () => process.pid);
   sockets.defineMethod('say', (socket, credentials, text) => io.emit('said', text));
   sockets.start(io);
+
+  // Calls in flight are answered; meanwhile clients connect to another process.
+  process.once('SIGTERM', () => io.close({ drain: 10_000 }).finally(() => process.exit()));
   return io;
 }
 
