@@ -99,9 +99,8 @@ export type TrustProxy =
  * The options of `io.close()`.
  *
  * @example
- * ```ts
- * const options: CloseOptions = { drain: 10_000 };
- * ```
+ * const options: LoopbackSocket.CloseOptions = { drain: 10_000 };
+ * await io.close(options);
  */
 export interface CloseOptions {
   /**
