@@ -6,7 +6,7 @@
 const http = require('node:http');
 const { createAdapter } = require('@socket.io/redis-adapter');
 const { createClient } = require('redis');
-const { Server } = require('../../..');
+const LoopbackSocket = require('../../..');
 
 const [port, transports, redis] = process.argv.slice(2);
 
@@ -21,7 +21,7 @@ async function connectToRedis() {
 /** Serves clients, and tells the test where. */
 async function main() {
   const httpServer = http.createServer();
-  const io = new Server(httpServer, {
+  const io = new LoopbackSocket.Server(httpServer, {
     adapter: redis === undefined ? undefined : await connectToRedis(),
     // The proxy. The clients of a test have other loopback addresses.
     trustProxy: '127.0.0.1',
@@ -37,6 +37,17 @@ async function main() {
       io.emit('news', value);
       done();
     });
+  });
+  const sockets = LoopbackSocket.get('calls', 'none');
+  sockets.defineMethod('process', () => process.pid);
+  // A call that is in flight until the test says so.
+  sockets.defineMethod('wait', () => new Promise((resolve) => process.once('SIGUSR2', resolve)));
+  sockets.start(io.of('/calls'));
+  process.on('message', async () => {
+    const closed = io.close({ drain: 20_000 });
+    process.send('draining');
+    await closed;
+    process.exit();
   });
   httpServer.listen(Number(port), '127.0.0.1', () => process.send(httpServer.address().port));
 }

@@ -73,6 +73,25 @@ class Nodes {
     return () => this.#startOne(index, this.ports[index]);
   }
 
+  /**
+   * @param {number} pid of a node
+   * @returns {Promise<{finish: () => Promise<void>}>} once it drains; ends its calls, and starts another one on its
+   *   port when it has ended
+   */
+  async drain(pid) {
+    const index = this.#children.findIndex((child) => child.pid === pid);
+    const child = this.#children[index];
+    const draining = message(child);
+    child.send('drain');
+    await draining;
+    const finish = async () => {
+      child.kill('SIGUSR2');
+      await child.ended;
+      await this.#startOne(index, this.ports[index]);
+    };
+    return { finish };
+  }
+
   /** @returns {Promise<void>} when all of them have ended */
   async stop() {
     for (const child of this.#children) child.kill('SIGKILL');
@@ -133,13 +152,18 @@ class Clients {
    * @param {object} [options]
    * @param {boolean} [options.keepsCookies] whether it does what a browser does
    * @param {object} [options.headers] that it sends
+   * @param {http.Agent} [options.agent] of another client, if it is the same browser
+   * @param {string} [options.namespace] that it joins
    * @returns {Promise<object>} its socket, connected and, if it can, upgraded; `address` is the client's
    */
-  async connect({ version, transports }, { keepsCookies = false, headers = {} } = {}) {
+  async connect(
+    { version, transports },
+    { keepsCookies = false, headers = {}, agent, namespace = '' } = {},
+  ) {
     this.#count += 1;
     const address = `127.0.${this.#count}.${this.#count}`;
-    const agent = new ClientAgent(address, keepsCookies);
-    const client = require(CLIENTS[version])(`http://127.0.0.1:${this.#port}`, {
+    agent ??= new ClientAgent(address, keepsCookies);
+    const client = require(CLIENTS[version])(`http://127.0.0.1:${this.#port}${namespace}`, {
       forceNew: true,
       reconnectionDelay: 10,
       reconnectionDelayMax: 100,
@@ -150,7 +174,7 @@ class Clients {
     this.#cleanup.push(client);
     await happens(client, 'connect');
     if (transports.length > 1) await upgraded(client);
-    return Object.assign(client, { address });
+    return Object.assign(client, { address, agent });
   }
 
   /** Ends all of them. */
@@ -218,9 +242,9 @@ function whyNot(example) {
  * @param {string} example a file of `examples/proxies/`
  * @param {Nodes} nodes behind it
  * @param {{version: string, transports: string[]}[]} kinds of clients
- * @param {object} [options] of `Clients.connect`
+ * @param {object} [options] of `Clients.connect`; `drains` whether clients of a node that drains get others
  */
-function behind(example, nodes, kinds, options) {
+function behind(example, nodes, kinds, options = {}) {
   const skip = whyNot(example);
 
   describe(`behind the proxy of examples/proxies/${example}`, { skip }, () => {
@@ -252,6 +276,28 @@ function behind(example, nodes, kinds, options) {
       const client = await clients.connect(kinds[0], { ...options, headers });
       assert.deepEqual(await call(client, 'address'), [client.address, false, '127.0.0.1']);
     });
+
+    if (options.drains) {
+      it('while a node drains, clients that come get other nodes', TIMEOUT, async () => {
+        const kind = kinds.at(-1);
+        // A client that polls keeps the HTTP server open.
+        const first = { ...kind, transports: kinds === ALL ? ['polling'] : ['websocket'] };
+        const caller = await clients.connect(first, { ...options, namespace: '/calls' });
+        caller.emit('authentication');
+        await happens(caller, 'authenticated');
+        const [{ result: drained }] = await call(caller, 'process', null);
+        const answer = call(caller, 'wait', null);
+        await call(caller, 'process', null);
+        const { finish } = await nodes.drain(drained);
+        const { agent } = caller;
+        for (const next of [kind, first, kind, first]) {
+          const client = await clients.connect(next, { ...options, agent });
+          assert.notEqual(await keepsItsNode(client), drained);
+        }
+        await finish();
+        assert.deepEqual(await answer, [{ result: 'SIGUSR2' }]);
+      });
+    }
 
     it('clients whose node ends reconnect to other nodes', TIMEOUT, async () => {
       const all = [];
@@ -302,9 +348,8 @@ describe('nodes with an adapter', { skip: NEEDS_REDIS }, () => {
     await service?.stop();
   });
 
-  for (const example of ['nginx-cookie.conf', 'haproxy-cookie.cfg']) {
-    behind(example, nodes, ALL, { keepsCookies: true });
-  }
+  behind('nginx-cookie.conf', nodes, ALL, { keepsCookies: true });
+  behind('haproxy-cookie.cfg', nodes, ALL, { keepsCookies: true, drains: true });
   for (const example of ['nginx-ip-hash.conf', 'haproxy-ip-hash.cfg']) {
     behind(example, nodes, ALL);
   }
@@ -348,7 +393,7 @@ describe('nodes without an adapter, over WebSocket', () => {
   after(() => nodes.stop());
 
   for (const example of ['nginx-websockets.conf', 'haproxy-websockets.cfg']) {
-    behind(example, nodes, WEBSOCKETS);
+    behind(example, nodes, WEBSOCKETS, { drains: true });
   }
 
   it('a broadcast reaches the clients of its own node', TIMEOUT, async (t) => {
