@@ -57,6 +57,7 @@ options.cors = true;
 options.cors = { origin: (origin, callback) => callback(null, origin === 'https://a.example') };
 options.cors = (request, callback) => callback(null, { origin: request.headers.host });
 options.parser = { Encoder: class {} };
+// @ts-expect-error no adapter
 options.adapter = class {};
 options.connectionStateRecovery = true;
 options.connectionStateRecovery = { maxDisconnectionDuration: 60_000, skipMiddlewares: false };
