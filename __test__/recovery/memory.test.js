@@ -24,7 +24,7 @@ function clock(t) {
 }
 
 describe('a map whose entries expire', () => {
-  it('keeps each entry for its time', (t) => {
+  it('an expiring map keeps each entry for its time', (t) => {
     const pass = clock(t);
     const map = new ExpiringMap({ maxAge: 10 });
     map.set('a', 1);
@@ -139,7 +139,7 @@ describe('the log of events', () => {
     assert.equal(log.positionOf(log.nextOffset), undefined);
   });
 
-  it('has what was for a socket: in its namespace, in one of its rooms or in none, and not except it', () => {
+  it('the log of events finds those for a socket by its namespace and its rooms', () => {
     const log = newLog();
     const add = (nsp, rooms, except, name) =>
       log.add(nsp, new Set(rooms), new Set(except), { json: name });
@@ -156,7 +156,7 @@ describe('the log of events', () => {
     );
   });
 
-  it('what is dropped is not recovered from: too old, too many or too large', (t) => {
+  it('no client is recovered from an offset whose events are too old, too many or too large', (t) => {
     const pass = clock(t);
     for (const [limits, count] of [
       [{ maxEvents: 2 }, 3],
