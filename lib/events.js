@@ -6,6 +6,10 @@
 
 const { InvalidTimeoutError, InvalidOptionError, ReservedEventError } = require('./errors');
 
+/** The types of packets that carry an event (Socket.IO protocol 5, "Packet types"). */
+const EVENT_PACKET = 2;
+const BINARY_EVENT_PACKET = 5;
+
 /** Events that Node's emitters emit themselves, to listeners of theirs: never what a client sent. */
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
@@ -130,6 +134,8 @@ function guarded(run) {
 }
 
 module.exports = {
+  BINARY_EVENT_PACKET,
+  EVENT_PACKET,
   subscriptionName,
   EMITTER_EVENTS,
   checkedTimeout,

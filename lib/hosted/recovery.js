@@ -14,9 +14,7 @@
 const { DisconnectedSockets } = require('../auth/disconnected-sockets');
 const { isExcluded } = require('../auth/exclude');
 const { ExpiringMap } = require('../auth/expiring-map');
-
-/** The type of a packet with an event (Socket.IO protocol 5, "Packet types"). */
-const EVENT = 2;
+const { EVENT_PACKET } = require('../events');
 
 /** How many sessions of a namespace may be restored and not yet connected: their middleware is running. */
 const MAX_RESTORED = 10_000;
@@ -103,7 +101,7 @@ class RecoveredSocket {
     this.#missed = undefined;
     this.#held = [];
     for (const data of missed) {
-      this.#socket.packet({ type: EVENT, data });
+      this.#socket.packet({ type: EVENT_PACKET, data });
     }
     for (const [packets, options] of held) {
       this.#socket.client.writeToEngine(packets, options);
@@ -304,7 +302,7 @@ function rememberBound(socket, bound) {
  * @returns {void}
  */
 function emitDirectly(socket, data) {
-  const packet = { type: EVENT, data };
+  const packet = { type: EVENT_PACKET, data };
   if (typeof data.at(-1) === 'function') {
     packet.id = socket.nsp._ids++;
     socket.acks.set(packet.id, data.pop());

@@ -10,6 +10,7 @@
 
 const { Channel: Core } = require('../native/binding');
 const { emitOwn } = require('../auth/own-events');
+const { EVENT_PACKET } = require('../events');
 const protocol = require('../native/protocol');
 const { endOf } = require('../native/subscription-ends');
 const { GracePeriod } = require('../subscriptions/grace-period');
@@ -17,9 +18,6 @@ const { sizeOf } = require('../subscriptions/item-size');
 
 const { DELIVER, CREDIT } = protocol.ChannelReport;
 const { CHANNEL_REPORT_FIELDS, NONE } = protocol.Layout;
-
-/** The type of an event in a packet of Socket.IO. */
-const EVENT_PACKET = 2;
 
 /** How often it is looked for subscribers that do not acknowledge in time: the longest interval, in ms. */
 const MAX_INTERVAL = 1000;

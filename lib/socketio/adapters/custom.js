@@ -13,8 +13,7 @@
 
 const { ClusterAcks } = require('../acks');
 const { UnsupportedApiError } = require('../../errors');
-const { guarded } = require('../../events');
-const { EVENT_PACKET } = require('./encoder');
+const { EVENT_PACKET, guarded } = require('../../events');
 const { RemoteSocket } = require('./remote-socket');
 
 /** The methods of adapters that look for sockets, pending ones too, and broadcast nothing. */

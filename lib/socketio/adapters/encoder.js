@@ -7,10 +7,7 @@
  */
 
 const { InvalidPacketError, UnsupportedApiError } = require('../../errors');
-
-/** The types of packets that carry an event (Socket.IO protocol 5, "Packet types"). */
-const EVENT_PACKET = 2;
-const BINARY_EVENT_PACKET = 5;
+const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('../../events');
 
 /**
  * What `encode()` gives: an event, for the sockets of one namespace.
@@ -89,4 +86,4 @@ class Encoder {
   }
 }
 
-module.exports = { BINARY_EVENT_PACKET, EVENT_PACKET, EncodedPacket, Encoder };
+module.exports = { EncodedPacket, Encoder };

@@ -10,8 +10,8 @@
  */
 
 const { CustomAdapter, optionsOf } = require('./custom');
-const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('./encoder');
 const { UnsupportedApiError } = require('../../errors');
+const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('../../events');
 const { hasBinary } = require('../../native/attachments');
 
 const VERSION_2 = 'an adapter for Socket.IO 4';
