@@ -19,6 +19,8 @@ const { figure, number } = require('./numbers');
 
 /** A figure is slower than before if it is worse by more than this, and no round of both meets. */
 const TOLERANCE = 0.05;
+/** With fewer rounds nothing is said of it. */
+const LEAST_ROUNDS = 3;
 
 /**
  * @typedef {object} Verdict
@@ -64,7 +66,8 @@ function compareUnchanged(unchanged) {
         const isMore = METRICS[metric].better === 'more';
         const ratio = isMore ? now.median / before.median : before.median / now.median;
         const isApart = isMore ? now.max < before.min : now.min > before.max;
-        const isSlower = ratio < 1 - TOLERANCE && isApart;
+        const rounds = ['before', 'native'].map((one) => servers[one][metric].length);
+        const isSlower = ratio < 1 - TOLERANCE && isApart && Math.min(...rounds) >= LEAST_ROUNDS;
         return [{ name, generator, metric, before, now, ratio, isSlower }];
       }),
     ),
