@@ -198,8 +198,8 @@ export class InvalidCommandError extends LoopbackSocketError {
 }
 
 /**
- * An adapter broadcasts an event without a name, which comes from another server or an emitter: emitted as a
- * warning of the process; the event is dropped.
+ * An adapter broadcasts a packet that is no event with a name, or has an impossible id, which comes from another
+ * server or an emitter: emitted as a warning of the process; the packet is dropped.
  */
 export class InvalidPacketError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_PACKET';

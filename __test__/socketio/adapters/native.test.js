@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
 const { Adapter, ClusterAdapter } = require('socket.io-adapter-2.5');
+const { CommandCode } = require('../../../lib/native/protocol');
 const { TIMEOUT, happens, loopbackSocket, served } = require('../../support/native-server');
 
 /**
@@ -171,6 +172,29 @@ describe('an adapter on the native server', () => {
       const got = happens(client, 'news');
       world.io.emit('news');
       await got;
+    }),
+  );
+
+  it(
+    'packets with impossible types and ids from another server are dropped, and never run as commands',
+    TIMEOUT,
+    served({ adapter: Adapter }, async (world) => {
+      const { client, socket } = await world.connect();
+      const { adapter } = world.io.of('/');
+      const received = [];
+      client.onAny((event) => received.push(event));
+      const opts = { rooms: new Set(), except: new Set(), flags: {} };
+      const command = `1\t\t["x"]\n${CommandCode.DISCONNECT}\t${socket._number}\t1\n`;
+      for (const id of [command, 'text', {}, [], true, -1, 1.5, NaN, 1e300]) {
+        adapter.broadcast({ type: 2, id, data: ['id'] }, opts);
+      }
+      for (const type of [undefined, null, '2', 0, 1, 3, 4, 6, 99]) {
+        adapter.broadcast({ type, data: ['type'] }, opts);
+      }
+      const got = happens(client, 'news');
+      world.io.emit('news');
+      await got;
+      assert.deepEqual(received, ['news']);
     }),
   );
 });

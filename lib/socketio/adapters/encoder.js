@@ -6,7 +6,7 @@
  * result carries what one command for all of them needs.
  */
 
-const { InvalidPacketError, UnsupportedApiError } = require('../../errors');
+const { InvalidPacketError } = require('../../errors');
 const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('../../events');
 
 /**
@@ -44,30 +44,29 @@ class Encoder {
   }
 
   /**
-   * Encodes a packet.
+   * Encodes a packet. One that is no event, or is not as Socket.IO makes it, is dropped with a warning.
    *
    * @param {{type: number, nsp: string, data: unknown[], id?: number}} packet an event
    * @param {(encoded: [EncodedPacket]) => void} [callback] called at once with the same, as in Socket.IO 2
    * @returns {[EncodedPacket]} to pass on to `writeToEngine()` of clients
-   * @throws {UnsupportedApiError} if it is no event
    * @throws {import('../../errors').UnsendableValueError} if an argument of the event cannot be sent
    */
   encode({ type, nsp, data, id }, callback) {
-    if (type !== EVENT_PACKET && type !== BINARY_EVENT_PACKET) {
-      throw new UnsupportedApiError('encoder.encode(packet) for other packets', 'events');
-    }
+    const isEvent = type === EVENT_PACKET || type === BINARY_EVENT_PACKET;
+    const ack = id ?? '';
     let event;
-    if (Array.isArray(data) && data.length > 0) {
+    if (isEvent && Array.isArray(data) && data.length > 0 && (ack === '' || isAck(ack))) {
       event = this.#link.commands?.encode(data);
     } else {
-      // It comes from another node, or from an emitter: an exception would end up in the adapter's client.
+      // It comes from another node, or from an emitter: an exception would end up in the adapter's client, and
+      // an id that is no number would change the command.
       process.emitWarning(new InvalidPacketError(nsp));
     }
     if (!this.#isForgetting) {
       this.#isForgetting = true;
       queueMicrotask(this.#forget);
     }
-    this.#encoded = new EncodedPacket(nsp, id ?? '', event);
+    this.#encoded = new EncodedPacket(nsp, event === undefined ? '' : ack, event);
     const encoded = [this.#encoded];
     callback?.(encoded);
     return encoded;
@@ -84,6 +83,14 @@ class Encoder {
     this.#encoded = undefined;
     return encoded;
   }
+}
+
+/**
+ * @param {unknown} id what another server may have sent as the id of a packet
+ * @returns {boolean} whether clients can acknowledge with it
+ */
+function isAck(id) {
+  return Number.isSafeInteger(id) && id >= 0;
 }
 
 module.exports = { EncodedPacket, Encoder };
