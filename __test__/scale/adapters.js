@@ -81,21 +81,22 @@ function ioredisClient(url) {
 }
 
 /**
- * The collection by which nodes and emitters exchange documents. All insertions go over one connection: over several,
- * as by default, one overtakes the other, and so do broadcasts. What is watched needs connections of its own then.
+ * The collection by which nodes and emitters exchange documents.
  *
  * @param {string} url
- * @returns {Promise<any>}
+ * @param {object} [options] of the client
+ * @returns {Promise<any>} of a client that is connected
  */
-async function mongoCollection(url) {
+async function mongoCollection(url, options) {
   const { MongoClient } = require('mongodb');
-  const clients = [new MongoClient(url, { maxPoolSize: 1 }), new MongoClient(url)];
+  const database = new MongoClient(url, options).db('scale');
   // The first command opens a connection; those that wait for it do not wait in their order.
-  await Promise.all(clients.map((client) => client.db('scale').command({ ping: 1 })));
-  const [inserting, watching] = clients.map((client) => client.db('scale').collection('socket.io'));
-  inserting.watch = (...args) => watching.watch(...args);
-  return inserting;
+  await database.command({ ping: 1 });
+  return database.collection('socket.io');
 }
+
+/** All insertions go over one connection: over several, as by default, one overtakes the other. */
+const IN_ORDER = { maxPoolSize: 1 };
 
 /**
  * A pool of which the adapter keeps one connection for what it receives, which leaves one to publish by: over several,
@@ -214,7 +215,11 @@ const ADAPTERS = {
     service: 'mongo',
     async create(url, options) {
       const { createAdapter } = require('@socket.io/mongo-adapter');
-      return createAdapter(await mongoCollection(url), {
+      const collection = await mongoCollection(url, IN_ORDER);
+      // What is watched occupies a connection of its own.
+      const watching = await mongoCollection(url);
+      collection.watch = (...args) => watching.watch(...args);
+      return createAdapter(collection, {
         heartbeatInterval: HEARTBEAT_INTERVAL,
         requestsTimeout: REQUESTS_TIMEOUT,
         ...options,
@@ -222,7 +227,7 @@ const ADAPTERS = {
     },
     async emitter(url) {
       const { Emitter } = require('@socket.io/mongo-emitter');
-      const collection = await mongoCollection(url);
+      const collection = await mongoCollection(url, IN_ORDER);
       return { emitter: new Emitter(collection), end: () => collection.client.close() };
     },
   },
