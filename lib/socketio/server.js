@@ -324,7 +324,9 @@ class Server extends EventEmitter {
       } else {
         this.#drain.limit(ms);
       }
-      await (ms > 0 && this.#drain.ended);
+      if (ms > 0) {
+        await this.#drain.ended;
+      }
     }
     const error = await this.#closeNow();
     if (typeof done === 'function') {
