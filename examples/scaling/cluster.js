@@ -37,8 +37,6 @@ function startPrimary() {
     httpServer.close();
     for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGTERM');
   });
-  // sticky sends messages to a worker that has just ended, too.
-  cluster.on('fork', (worker) => worker.on('error', (err) => console.error(err.message)));
   for (let n = 0; n < count; n++) cluster.fork();
 }
 

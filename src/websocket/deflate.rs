@@ -34,7 +34,8 @@ const MAX_SPARE: usize = 8;
 pub(crate) enum WindowBits {
     /// Whatever the client asks for.
     Any,
-    /// No limit.
+    /// No limit: a client that asks for one of what the server sends is refused, and what a client offers for
+    /// its own window is left out of the answer.
     Refused,
     /// A limit of so many bits.
     Exactly(u8),

@@ -28,7 +28,7 @@ class EncodedPacket {
 
 class Encoder {
   #link;
-  /** @type {EncodedPacket | undefined} what was encoded last, in this turn of the event loop's queue of microtasks */
+  /** @type {EncodedPacket | undefined} what was encoded last, until the next microtask */
   #encoded;
   #isForgetting = false;
   #forget = () => {
