@@ -123,6 +123,11 @@ class Chains {
     return new Chain(this.#send, ['namespace', namespace]);
   }
 
+  /** @returns {Chain} that begins at the parent of the dynamic namespaces */
+  parent() {
+    return new Chain(this.#send, ['parent']);
+  }
+
   /**
    * @param {Client} client of this node
    * @returns {Chain} that begins at the client's socket
@@ -237,6 +242,11 @@ class Node extends EventEmitter {
     return this.#chains.io(namespace);
   }
 
+  /** @returns {Chain} see `Chains` */
+  parent() {
+    return this.#chains.parent();
+  }
+
   /**
    * @param {Client} client
    * @returns {Chain} see `Chains`
@@ -282,6 +292,7 @@ class Cluster {
    * @param {string} config.adapter a key of `ADAPTERS`; without, nodes know nothing of each other
    * @param {string} [config.url] of the service that the adapter needs
    * @param {boolean} [config.authentication] whether a LoopbackSocket is started on each node
+   * @param {string} [config.parser] a package, for nodes and clients
    * @param {string} [config.program] a module that each node runs with its server, for the operation `program`
    * @param {object} [config.adapterOptions]
    * @param {object} [config.serverOptions]
@@ -333,7 +344,8 @@ class Cluster {
    * @returns {Promise<Client>} connected
    */
   async connect(node, options) {
-    const client = new Client(node, options);
+    const { parser } = this.#config;
+    const client = new Client(node, parser ? { parser: require(parser), ...options } : options);
     this.#clients.add(client);
     await client.connected();
     return client;
@@ -396,10 +408,13 @@ class Cluster {
     await Promise.all(this.nodes.map((node) => node.call('settle')));
   }
 
-  /** @returns {Promise<void>} when every client is closed, and the nodes know it */
-  async closeClients() {
-    const clients = [...this.#clients];
-    this.#clients.clear();
+  /**
+   * @param {Client[]} [except] those that stay
+   * @returns {Promise<void>} when every other client is closed, and the nodes know it
+   */
+  async closeClients(except = []) {
+    const clients = [...this.#clients].filter((client) => !except.includes(client));
+    clients.forEach((client) => this.#clients.delete(client));
     await Promise.all(clients.map((client) => client.close()));
     await this.settle();
   }

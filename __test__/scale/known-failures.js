@@ -14,6 +14,10 @@ const emitters = require('./features/emitters');
  * @property {string} reason
  */
 
+/** Why events to one socket of a node overtake a broadcast of that node. */
+const PUBLISHES_FIRST =
+  'The adapter waits until other nodes are sent a broadcast before it sends it to the clients of its own node.';
+
 /** @type {KnownFailure[]} */
 const KNOWN_FAILURES = [
   {
@@ -35,6 +39,39 @@ const KNOWN_FAILURES = [
     adapters: ['redis', 'ioredis'],
     where: 'everywhere',
     reason: 'notepack.io, by which @socket.io/redis-adapter encodes, has integers of 64 bits only.',
+  },
+  {
+    feature: 'A broadcast arrives before the answer that its listener gives afterwards',
+    adapters: ['redis-sharded', 'redis-streams', 'postgres', 'mongo', 'cluster'],
+    where: 'everywhere',
+    reason: PUBLISHES_FIRST,
+  },
+  {
+    feature: 'Broadcasts and events to one socket arrive in the order of its node',
+    adapters: ['redis-sharded', 'redis-streams', 'postgres', 'mongo', 'cluster'],
+    where: 'everywhere',
+    reason: PUBLISHES_FIRST,
+  },
+  {
+    feature: 'A last broadcast arrives before the sockets of its node are disconnected',
+    adapters: ['mongo'],
+    where: 'everywhere',
+    reason: `${PUBLISHES_FIRST} It disconnects them at once.`,
+  },
+  {
+    feature: 'A node that cleans up a namespace is no longer counted in it',
+    adapters: ['redis-streams'],
+    where: 'everywhere',
+    reason:
+      '@socket.io/redis-streams-adapter keeps the subscriptions of a namespace that is closed, and counts subscribers.',
+  },
+  {
+    feature: 'A node that cleans up a namespace is no longer counted in it',
+    adapters: ['mongo'],
+    where: 'everywhere',
+    reason:
+      '@socket.io/mongo-adapter does not tell other nodes that it closes: they count it until its heartbeats are ' +
+      'missing for `heartbeatTimeout`, 10 seconds.',
   },
   {
     feature: 'A small broadcast does not overtake a large or a binary one',

@@ -18,6 +18,8 @@ const pending = new Set();
 
 let io;
 let name;
+/** The namespace that makes those. */
+let parent;
 /** What the program of the test gives, if the node was started with one. */
 let program;
 
@@ -113,6 +115,7 @@ function socketOf(namespace, id) {
 /** Where a chain begins. */
 const STARTS = {
   namespace: (namespace) => io.of(namespace),
+  parent: () => parent,
   socket: socketOf,
   remote: async (namespace, id) => {
     const sockets = await io.of(namespace).in(id).fetchSockets();
@@ -143,15 +146,42 @@ function answerServers(namespace) {
   nsp.on('news', (...args) => notify('news', namespace, ...args));
   nsp.on('who', (...args) => args.pop()(args.length === 0 ? name : [name, ...args]));
   nsp.on('silence', () => {});
+  nsp.on('pass on', (...args) => nsp.local.emit(...args));
 }
 
 /**
+ * What applications do when a client comes, speaks and goes.
+ *
  * @param {any} socket
  * @returns {void}
  */
 function serve(socket) {
-  socket.on('disconnect', (reason) => notify('disconnect', socket.nsp.name, socket.id, reason));
+  const { nsp, id } = socket;
+  socket.on('disconnect', (reason) => notify('disconnect', nsp.name, id, reason));
   socket.on('question', (...args) => args.pop()(...args));
+  socket.on('shout', (text, answer) => {
+    nsp.emit('shouted', text);
+    answer(text);
+  });
+  socket.on('disconnecting', () => {
+    const rooms = [...socket.rooms].filter((room) => String(room).startsWith('farewell'));
+    rooms.forEach((room) => socket.to(room).emit('farewell', id));
+  });
+  const { greets } = socket.handshake.auth ?? {};
+  if (greets) nsp.emit('greeting', greets);
+}
+
+/**
+ * Middleware that has sockets join the room their clients ask for.
+ *
+ * @param {any} socket
+ * @param {() => void} next
+ * @returns {void}
+ */
+function joinEarly(socket, next) {
+  const { room } = socket.handshake.auth ?? {};
+  if (room !== undefined) socket.join(room);
+  next();
 }
 
 /**
@@ -175,8 +205,9 @@ const OPERATIONS = {
    * @param {object} config see `Cluster.start`
    * @returns {Promise<{port: number}>}
    */
-  async start({ kind, adapter, url, adapterOptions, serverOptions, authentication, ...config }) {
-    name = config.name;
+  async start(config) {
+    const { kind, adapter, url, adapterOptions, serverOptions, authentication, parser } = config;
+    ({ name } = config);
     const httpServer = http.createServer();
     const options = {
       allowEIO3: true,
@@ -189,12 +220,15 @@ const OPERATIONS = {
     }
     const Server = kind === 'npm' ? require('socket.io').Server : LoopbackSocket.Server;
     if (kind === 'native') delete options.allowEIO3;
+    if (parser !== undefined) options.parser = require(parser);
     io = new Server(httpServer, options);
+    io.use(joinEarly);
     for (const namespace of ['/', '/static']) {
       io.of(namespace).on('connection', serve);
       answerServers(namespace);
     }
-    io.of(DYNAMIC).on('connection', serve);
+    parent = io.of(DYNAMIC);
+    parent.on('connection', serve);
     if (authentication) authenticating(io);
     if (config.program) program = require(config.program)({ io, name, adapter });
     // The port 0 of two workers of Node's `cluster` would be the same port.
@@ -252,6 +286,11 @@ const OPERATIONS = {
   /** Sets what a socket has as `data`. */
   setData: (namespace, id, data) => {
     socketOf(namespace, id).data = data;
+  },
+
+  /** Has the application exempt a socket from authentication. */
+  exempt: (namespace, id) => {
+    socketOf(namespace, id).auth = true;
   },
 
   /** Tells the test process of each packet that a socket sends to its client. */

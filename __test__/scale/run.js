@@ -88,29 +88,33 @@ class Mixture {
    * @returns {Promise<Result[]>}
    */
   async run(groups, isWanted) {
-    for (const authentication of [false, true]) {
-      const some = groups
-        .filter((group) => Boolean(group.authentication) === authentication)
+    for (const config of new Set(groups.map((group) => group.config))) {
+      const features = groups
+        .filter((group) => group.config === config)
         .filter((group) => !group.emitter || ADAPTERS[this.#adapter].emitter)
         .flatMap(({ features, waiting }) =>
           Object.entries(features).map(([title, run]) => ({ title, run, waiting })),
         )
         .filter(({ title }) => isWanted(title));
-      if (some.length > 0) await this.#runOn(authentication, some);
+      if (features.length > 0) await this.#runOn(config, features);
     }
     return this.results;
   }
 
   /**
-   * @param {boolean} authentication whether a LoopbackSocket is started on the nodes
+   * @param {object} [config] of the cluster
    * @param {{title: string, run: import('./features').Feature, waiting?: boolean}[]} features
    * @returns {Promise<void>}
    */
-  async #runOn(authentication, features) {
-    const config = { adapter: this.#adapter, url: this.#url, authentication };
+  async #runOn(config, features) {
     let cluster;
     try {
-      cluster = await Cluster.start({ ...config, kinds: this.#kinds });
+      cluster = await Cluster.start({
+        ...config,
+        adapter: this.#adapter,
+        url: this.#url,
+        kinds: this.#kinds,
+      });
     } catch (error) {
       features.forEach(({ title }) => this.#note(title, error));
       return;

@@ -75,6 +75,14 @@ const FEATURES = {
     assert.deepEqual(await authenticateAll(world, clients), [[], []]);
   },
 
+  'A socket that the application exempts receives the broadcasts of both nodes': async (world) => {
+    const { a, b, connect } = world;
+    const [near, far] = [await connect(a), await connect(b)];
+    for (const client of [near, far]) await client.node.call('exempt', '/', client.id);
+    await a.io().emit('hello');
+    await Promise.all([near.next('hello'), far.next('hello')]);
+  },
+
   'emit() of a remote socket does not reach a pending socket': async (world) => {
     const clients = await connectPending(world);
     await world.a.remote(clients[2]).emit('hello');

@@ -241,6 +241,100 @@ const FEATURES = {
     await receive([near, far], [[], [['hello']]]);
   },
 
+  'A socket that joined in middleware receives broadcasts to the room': async (world) => {
+    const { a, b, connect } = world;
+    const clients = [
+      await connect(a, { auth: { room: 'early' } }),
+      await connect(b, { auth: { room: 'early' } }),
+      await connect(b),
+    ];
+    await b.call('settle');
+    await a.io().to('early').emit('hello');
+    await a.io().emit('end');
+    await receive(clients, [[['hello']], [['hello']], []]);
+  },
+
+  'A broadcast when a client connects reaches that client and the others': async (world) => {
+    const { a, b, connect } = world;
+    const [near, far] = [await connect(a), await connect(b)];
+    const client = await connect(a, { auth: { greets: 'Zoë' } });
+    for (const each of [near, far, client]) assert.deepEqual(await each.next('greeting'), ['Zoë']);
+  },
+
+  'A socket that is about to go can tell the rooms it leaves': async (world) => {
+    const { a, b, connect } = world;
+    const [near, far, goes] = [await connect(a), await connect(b), await connect(a)];
+    await Promise.all([near, far, goes].map((client) => client.join('farewell')));
+    goes.end();
+    for (const each of [near, far]) assert.deepEqual(await each.next('farewell'), [goes.id]);
+  },
+
+  'Values that JSON changes arrive as JSON has them': async (world) => {
+    const { a } = world;
+    const [near, , far] = await connectFour(world);
+    await a.io().emit('values', new Date(0), { at: new Date(0) }, [undefined]);
+    const values = ['1970-01-01T00:00:00.000Z', { at: '1970-01-01T00:00:00.000Z' }, [null]];
+    assert.deepEqual(await near.next('values'), values);
+    assert.deepEqual(await far.next('values'), values);
+  },
+
+  'Rooms whose names are numbers have their members on both nodes': async (world) => {
+    const clients = await connectFour(world);
+    await Promise.all([clients[0].join(1, 2), clients[2].join(1)]);
+    await world.a.io().to(1).emit('to one');
+    await world.a.io().to([1, 2]).emit('to both');
+    await world.a.io().emit('end');
+    const both = [['to one'], ['to both']];
+    await receive(clients, [both, [], both, []]);
+  },
+
+  'A last broadcast arrives before the sockets of its node are disconnected': async (world) => {
+    const { a, connect } = world;
+    const clients = await Promise.all([connect(a), connect(a, { transports: ['polling'] })]);
+    await a.atOnce((node) => [node.io().emit('bye'), node.io().disconnectSockets(true)]);
+    for (const client of clients) {
+      await client.next('bye');
+      await client.untilDisconnected();
+    }
+  },
+
+  'A last broadcast arrives before the sockets of the other node are disconnected': async (
+    world,
+  ) => {
+    const { a, b, connect } = world;
+    const clients = await Promise.all([connect(b), connect(b, { transports: ['polling'] })]);
+    await a.atOnce((node) => [node.io().emit('bye'), node.io().disconnectSockets(true)]);
+    for (const client of clients) {
+      await client.next('bye');
+      await client.untilDisconnected();
+    }
+  },
+
+  'A broadcast arrives before the answer that its listener gives afterwards': async (world) => {
+    const { a, b, connect } = world;
+    const [near, far] = [await connect(a), await connect(b)];
+    const atAnswer = await new Promise((resolve) => {
+      near.socket.emit('shout', 'hello', () => resolve([...near.received]));
+    });
+    assert.deepEqual(atAnswer, [['shouted', 'hello']]);
+    assert.deepEqual(await far.next('shouted'), ['hello']);
+  },
+
+  'Broadcasts and events to one socket arrive in the order of its node': async (world) => {
+    const { a, connect } = world;
+    const [client, other] = [await connect(a), await connect(a)];
+    await a.atOnce((node) => [
+      node.io().emit('1'),
+      node.socket(client).emit('2'),
+      node.io().to(client.id).emit('3'),
+      node.io().local.emit('4'),
+      node.socket(client).emit('5'),
+      node.socket(other).broadcast.emit('6'),
+    ]);
+    await a.io().emit('end');
+    await receive([client], [[['1'], ['2'], ['3'], ['4'], ['5'], ['6']]]);
+  },
+
   'Small broadcasts arrive in the order they were sent in on both nodes': async (world) => {
     const clients = await connectFour(world);
     const numbers = Array.from({ length: MANY }, (_, number) => number);

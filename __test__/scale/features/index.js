@@ -20,13 +20,19 @@
 /**
  * @typedef {object} Group
  * @property {Record<string, Feature>} features - by title
- * @property {boolean} [authentication] - whether a LoopbackSocket is started on the nodes
+ * @property {object} [config] - of the cluster; see `Cluster`
  * @property {boolean} [emitter] - whether the features are those of an emitter outside
  * @property {boolean} [waiting] - whether they wait for a timeout, and run beside the others meanwhile
  */
 
 const emitters = require('./emitters');
 const serverSideEmit = require('./server-side-emit');
+
+/** A LoopbackSocket is started on the nodes. */
+const AUTHENTICATION = { authentication: true };
+
+/** Nodes and clients speak MessagePack. */
+const MSGPACK = { parser: 'socket.io-msgpack-parser' };
 
 /** @type {Group[]} */
 const GROUPS = [
@@ -39,8 +45,9 @@ const GROUPS = [
   { features: require('./namespaces').FEATURES },
   { features: require('./clients').FEATURES },
   { features: emitters.FEATURES, emitter: true },
-  { features: require('./authentication').FEATURES, authentication: true },
-  { features: emitters.AUTHENTICATION, authentication: true, emitter: true },
+  { features: require('./authentication').FEATURES, config: AUTHENTICATION },
+  { features: emitters.AUTHENTICATION, config: AUTHENTICATION, emitter: true },
+  { features: require('./msgpack').FEATURES, config: MSGPACK },
 ];
 
 module.exports = { GROUPS };

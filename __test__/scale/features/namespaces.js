@@ -97,6 +97,36 @@ const FEATURES = {
     assert.equal(sockets.length, 1);
   },
 
+  'A node that cleans up a namespace is no longer counted in it': async (world) => {
+    const { a, b, cluster, connect } = world;
+    const namespace = '/dynamic-count';
+    const near = await connect(a, { namespace });
+    await cluster.ready(namespace, { stay: true });
+    await cluster.closeClients([near]);
+    assert.equal(await b.call('hasNamespace', namespace), false);
+    // No event announces it: the adapter tells its service, or the other nodes, in its own time.
+    while ((await a.io(namespace).serverCount()) > 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.deepEqual(await a.io(namespace).serverSideEmitWithAck('who'), []);
+  },
+
+  'A broadcast of a parent reaches its namespaces on both nodes': async (world) => {
+    const { a, b, cluster, connect } = world;
+    const namespaces = ['/dynamic-first', '/dynamic-second'];
+    for (const namespace of namespaces) await cluster.ready(namespace, { stay: true });
+    const clients = await Promise.all([
+      connect(a, { namespace: namespaces[0] }),
+      connect(b, { namespace: namespaces[0] }),
+      connect(b, { namespace: namespaces[1] }),
+      connect(b),
+    ]);
+    await a.parent().emit('hello', 1);
+    for (const client of clients.slice(0, 3)) assert.deepEqual(await client.next('hello'), [1]);
+    await a.io().emit('end');
+    await receive(clients.slice(3), [[]]);
+  },
+
   'serverSideEmit() in a dynamic namespace reaches the other node': async (world) => {
     const { a, b, cluster } = world;
     const namespace = '/dynamic-servers';

@@ -2,6 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const { receive } = require('./world');
 
 /** @type {Record<string, import('.').Feature>} */
 const FEATURES = {
@@ -41,6 +42,14 @@ const FEATURES = {
       b.io().serverSideEmitWithAck('who'),
     ]);
     assert.deepEqual([first, second], [[b.name], [a.name]]);
+  },
+
+  'A node can pass on to its clients what another node tells it': async ({ a, b, connect }) => {
+    const [near, far] = [await connect(a), await connect(b)];
+    await a.io().serverSideEmit('pass on', 'hello', 1);
+    assert.deepEqual(await far.next('hello'), [1]);
+    await a.io().emit('end');
+    await receive([near], [[]]);
   },
 
   'serverSideEmit() carries binary values to the other node': async ({ a, b }) => {
