@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::http::encoding::HttpCompression;
-use crate::websocket::deflate;
+use crate::websocket::deflate::{self, Agreement, Deflater};
 
 /// The options of the engine of one server. Durations come from milliseconds, sizes are bytes.
 #[derive(Debug, Clone)]
@@ -32,6 +32,14 @@ pub(crate) struct Config {
     pub(crate) per_message_deflate: Option<deflate::Options>,
     /// Whether and how responses to polls are compressed.
     pub(crate) http_compression: Option<HttpCompression>,
+}
+
+impl Config {
+    /// Compresses the messages for a client with which compression was agreed on.
+    pub(super) fn deflater(&self, compression: Option<Agreement>) -> Option<Deflater> {
+        let options = self.per_message_deflate.as_ref();
+        Some(Deflater::new(compression?, options?))
+    }
 }
 
 /// The defaults of `lib/socketio/options.js`, which validates the options of an application: tests and

@@ -21,7 +21,6 @@ use super::connection::{Connection, Data, in_time};
 use super::engine::CLOSE_TIMEOUT;
 use super::handler::Handler;
 use super::reader::{MAX_READS, Reading, handle, yield_to_others};
-use super::websocket::deflater;
 use crate::io::transport::{Opened, ReadHalf, WriteHalf};
 use crate::websocket::codec::{self, Message, OpCode};
 use crate::websocket::deflate::{Agreement, Deflater};
@@ -133,7 +132,7 @@ pub(super) async fn take_over<H: Handler>(
         state: State::Opened(Unused {
             half: opened.write,
             unwritten: opened.unwritten,
-            deflater: deflater(&strong, compression),
+            deflater: strong.engine().config.deflater(compression),
         }),
     };
     let time_limit = strong.engine().config.upgrade_timeout;

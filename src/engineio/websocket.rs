@@ -15,7 +15,7 @@ use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::transport::Carrier;
 use crate::protocol::CloseReason;
 use crate::websocket::codec::{self, OpCode};
-use crate::websocket::deflate::{Agreement, Deflater};
+use crate::websocket::deflate::Agreement;
 use crate::websocket::handshake::switching_protocols;
 use crate::websocket::rewind::Rewind;
 
@@ -75,7 +75,7 @@ fn open<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
         return;
     };
     let compression = websocket.compression;
-    let deflater = deflater(handler, compression);
+    let deflater = engine.config.deflater(compression);
     let transport = Transport::Websocket(opened.write, opened.unwritten, deflater);
     let (protocol, watched) = (websocket.protocol, websocket.watched);
     let Some(connection) = handshake::open(handler, id, number, protocol, transport, watched)
@@ -90,13 +90,4 @@ fn open<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
         let stream = Rewind::new(head, read);
         reactor.read(Reading::new(handler, &connection, stream, compression))
     });
-}
-
-/// Compresses the messages for a client with which compression was agreed on.
-pub(super) fn deflater<H: Handler>(
-    handler: &Arc<H>,
-    compression: Option<Agreement>,
-) -> Option<Deflater> {
-    let options = handler.engine().config.per_message_deflate.as_ref();
-    Some(Deflater::new(compression?, options?))
 }

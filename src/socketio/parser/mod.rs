@@ -3,6 +3,7 @@
 //! ```text
 //! common    text with JSON, and attachments: the default
 //! msgpack   one binary message for each packet, as in socket.io-msgpack-parser
+//! welcome   what a client is told when it joins a namespace
 //! ```
 //!
 //! Between a parser and JavaScript, the data of a packet stays encoded: JSON text, with placeholders for
@@ -11,11 +12,13 @@
 
 mod common;
 pub(super) mod msgpack;
+mod welcome;
 
 use bytes::Bytes;
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
 
+pub(crate) use self::welcome::Welcome;
 use crate::engineio::message::{Frame, Message};
 use crate::engineio::{ProtocolVersion, Str};
 
@@ -27,22 +30,6 @@ pub(crate) enum Parser {
     Common,
     /// MessagePack, as in `socket.io-msgpack-parser`.
     Msgpack,
-}
-
-/// What a client of protocol 5 is told when it joins a namespace. Ids have no characters that JSON escapes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Welcome<'a> {
-    /// The id of its socket.
-    pub(crate) id: &'a str,
-    /// The secret id of its session, if that can be recovered.
-    pub(crate) pid: Option<&'a str>,
-}
-
-impl<'a> Welcome<'a> {
-    /// The welcome of a server that recovers no sessions.
-    pub(crate) fn of(id: &'a str) -> Self {
-        Self { id, pid: None }
-    }
 }
 
 /// The MessagePack of a command. If it is missing, which would be a mistake in `lib/`, it is `null`.

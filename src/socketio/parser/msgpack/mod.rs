@@ -27,7 +27,7 @@ use bytes::Bytes;
 use rmp::encode::{ByteBuf, RmpWrite, ValueWriteError, write_map_len, write_sint, write_str};
 
 use self::packet_type::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
-use super::Welcome;
+use super::welcome::Welcome;
 use crate::engineio::message::{Frame, Message};
 use crate::engineio::{ProtocolVersion, Str};
 
