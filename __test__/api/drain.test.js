@@ -339,6 +339,28 @@ describe('a drain', () => {
     await closed;
   });
 
+  it('a client that always has calls in flight does not keep the server', TIMEOUT, async (t) => {
+    const { io, sockets, authenticated } = await open(t);
+    const begun = new Set();
+    sockets.defineMethod('slow', async (socket, credentials, n) => {
+      begun.add(n);
+      await new Promise((done) => setTimeout(done, 50));
+      return n;
+    });
+    const client = await authenticated('websocket');
+    const gone = new Promise((done) => client.once('disconnect', done));
+    const answered = new Set();
+    let count = 0;
+    const call = () => client.emit('slow', ++count, ({ result }) => answered.add(result));
+    const timer = setInterval(call, 5);
+    t.after(() => clearInterval(timer));
+    call();
+    await io.close({ drain: LONG });
+    await gone;
+    assert.ok(begun.size > 1 && begun.size < count, `${begun.size} of ${count}`);
+    assert.deepEqual(answered, begun);
+  });
+
   it('the time of a drain ends calls that are not done', TIMEOUT, async (t) => {
     const { io, sockets, authenticated } = await open(t);
     const called = deferred();

@@ -13,12 +13,21 @@ const { guarded } = require('../events');
  */
 const INTERVAL = 20;
 
+/**
+ * How many ms calls may begin that clients send during a drain, and how much of it that is at most. Later they
+ * are left alone: a client that always has calls in flight would never be idle.
+ */
+const ACCEPT_TIME = 1000;
+const ACCEPT_SHARE = 0.5;
+
 class Drain {
   /** @type {Promise<void>} resolved when no connection is left, the time is up, or the drain was stopped */
   ended;
   #server;
   #timer;
   #resolve;
+  /** From when on no call begins. */
+  #acceptsUntil;
   /** @type {Set<import('./connection').Connection>} those that end once their clients have what was sent */
   #ending = new Set();
 
@@ -31,7 +40,9 @@ class Drain {
    */
   constructor(server, ms) {
     this.#server = server;
-    this.endsAt = performance.now() + ms;
+    const now = performance.now();
+    this.endsAt = now + ms;
+    this.#acceptsUntil = now + Math.min(ACCEPT_TIME, ms * ACCEPT_SHARE);
     this.ended = new Promise((resolve) => {
       this.#resolve = resolve;
     });
@@ -64,9 +75,17 @@ class Drain {
    */
   #look() {
     const { connections } = this.#server;
+    const isLate = performance.now() >= this.#acceptsUntil;
     for (const connection of [...connections.values()]) {
-      if (!this.#ending.has(connection) && isIdle(connection)) {
+      if (this.#ending.has(connection)) {
+        continue;
+      }
+      if (isIdle(connection)) {
         this.#end(connection);
+      } else if (isLate) {
+        for (const socket of connection.sockets) {
+          socket._beginsNothing = true;
+        }
       }
     }
     this.#release();

@@ -114,6 +114,9 @@ function restore(socket) {
  * @returns {void}
  */
 function attempt(socket, instance, index, attempt, credentials) {
+  if (socket._beginsNothing) {
+    return;
+  }
   const { native } = socket.nsp._link;
   const number = socket._number;
   let table = 0;

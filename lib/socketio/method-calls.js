@@ -136,6 +136,8 @@ class MethodCalls extends SocketOwner {
     if (method.control !== undefined) {
       settle =
         ack === null ? ignore : (failed, value) => this.#answer(ack, failed, value, ackState);
+    } else if (this.#socket._beginsNothing) {
+      return;
     } else {
       this.#socket._inFlight += 1;
       settle =

@@ -45,6 +45,8 @@ class Socket extends EventEmitter {
   _isPending = false;
   /** How many of its calls and attempts to authenticate are in flight. */
   _inFlight = 0;
+  /** Whether calls and attempts to authenticate are left alone: its connection ends after those in flight. */
+  _beginsNothing = false;
   /** @type {SocketRecovery | undefined} if its server recovers the state of connections */
   _recovery;
   /** Whether it is ending; its `disconnecting` listeners may try to end it again. */
