@@ -8,6 +8,8 @@
  * timer runs while there are entries, and it does not keep the process alive.
  */
 
+const { ExpiryTimer } = require('./expiry-timer');
+
 /**
  * @template V
  * @typedef {object} Entry
@@ -26,7 +28,10 @@ class ExpiringMap {
   #maxCount;
   #maxWeight;
   #weight = 0;
-  #timer;
+  #timer = new ExpiryTimer(
+    () => this.#oldest()?.until,
+    () => this.#dropExpired(),
+  );
 
   /**
    * @param {object} limits how much is kept
@@ -64,7 +69,7 @@ class ExpiringMap {
     while (this.#entries.size > this.#maxCount || this.#weight > this.#maxWeight) {
       this.#dropOldest();
     }
-    this.#wait();
+    this.#timer.wait();
   }
 
   /**
@@ -133,23 +138,6 @@ class ExpiringMap {
         return;
       }
       this.delete(key);
-    }
-  }
-
-  /**
-   * Waits for the oldest entry to expire.
-   *
-   * @returns {void}
-   */
-  #wait() {
-    if (this.#timer === undefined && this.#entries.size > 0) {
-      const delay = Math.max(1, Math.ceil(this.#oldest().until - performance.now()));
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#dropExpired();
-        this.#wait();
-      }, delay);
-      this.#timer.unref?.();
     }
   }
 }

@@ -14,14 +14,11 @@
 const { DisconnectedSockets } = require('../auth/disconnected-sockets');
 const { isExcluded } = require('../auth/exclude');
 const { ExpiringMap } = require('../auth/expiring-map');
+const { HeldBroadcasts } = require('../auth/held-broadcasts');
 const { EVENT_PACKET } = require('../events');
 
 /** How many sessions of a namespace may be restored and not yet connected: their middleware is running. */
 const MAX_RESTORED = 10_000;
-/** How many broadcasts may wait for a recovered socket that has not authenticated yet. */
-const MAX_HELD = 10_000;
-/** How many bytes these may take, about. */
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 /** @type {WeakMap<object, RecoveringNamespace>} by namespace */
 const namespaces = new WeakMap();
@@ -39,9 +36,8 @@ class RecoveredSocket {
   #socket;
   /** @type {unknown[][]} what it has missed while it had no connection */
   #missed;
-  /** @type {[unknown, object][]} what has been broadcast since, as it was encoded */
-  #held = [];
-  #bytes = 0;
+  /** @type {HeldBroadcasts<[unknown, object]>} what has been broadcast since, as it was encoded */
+  #held = new HeldBroadcasts();
   #isDeferred = false;
   #isReleased = false;
 
@@ -97,9 +93,9 @@ class RecoveredSocket {
     if (this.#isDeferred || this.#missed === undefined) {
       return;
     }
-    const [missed, held] = [this.#missed, this.#held];
+    const [missed, held] = [this.#missed, this.#held.all];
     this.#missed = undefined;
-    this.#held = [];
+    this.#held = undefined;
     for (const data of missed) {
       this.#socket.packet({ type: EVENT_PACKET, data });
     }
@@ -119,12 +115,9 @@ class RecoveredSocket {
     if (options.volatile || this.#missed === undefined) {
       return;
     }
-    this.#held.push([packets, options]);
-    this.#bytes += sizeOf(packets);
-    if (this.#held.length > MAX_HELD || this.#bytes > MAX_HELD_BYTES) {
+    if (!this.#held.add([packets, options], sizeOf(packets))) {
       // Its client connects again, and learns that it has not been recovered.
       this.#missed = undefined;
-      this.#held = [];
       this.#socket.conn.close();
     }
   }

@@ -194,7 +194,8 @@ class CommandWriter {
    * @throws {UnsendableValueError} if a value cannot be sent; nothing has been answered then
    */
   answer(socket, ack, args) {
-    this.#send(ANSWER, ANSWER_WITH_ATTACHMENTS, `\t${socket}\t${digits(ack)}\t`, args);
+    const fields = `\t${socket}\t${digits(ack)}\t`;
+    this.#write(ANSWER, ANSWER_WITH_ATTACHMENTS, fields, this.encode(args));
   }
 
   /**
@@ -208,7 +209,7 @@ class CommandWriter {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   emit(socket, ack, flags, args) {
-    this.#send(EMIT, EMIT_WITH_ATTACHMENTS, `\t${socket}\t${ack}\t${flagsOf(flags)}\t`, args);
+    this.#writeEmit(socket, ack, flagsOf(flags), this.encode(args));
   }
 
   /**
@@ -224,9 +225,7 @@ class CommandWriter {
    * @throws {UnsendableValueError} if an argument cannot be sent
    */
   broadcast(namespace, audience, ack, flags, args) {
-    const to = JSON.stringify(audience);
-    const fields = `\t${namespace}\t${to}\t${ack}\t${flagsOf(flags)}\t`;
-    this.#send(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, args);
+    this.#writeBroadcast(namespace, audience, ack, flagsOf(flags), this.encode(args));
   }
 
   /**
@@ -238,7 +237,7 @@ class CommandWriter {
    * @returns {void}
    */
   emitEncoded(socket, flags, event) {
-    this.#write(EMIT, EMIT_WITH_ATTACHMENTS, `\t${socket}\t\t${flagsOf(flags)}\t`, event);
+    this.#writeEmit(socket, '', flagsOf(flags), event);
   }
 
   /**
@@ -251,8 +250,7 @@ class CommandWriter {
    * @returns {void}
    */
   broadcastEncoded(namespace, audience, flags, event) {
-    const fields = `\t${namespace}\t${JSON.stringify(audience)}\t\t${flagsOf(flags)}\t`;
-    this.#write(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, event);
+    this.#writeBroadcast(namespace, audience, '', flagsOf(flags), event);
   }
 
   /**
@@ -298,13 +296,35 @@ class CommandWriter {
     const { event, namespace, ack, flags, sockets } = this.#delivery;
     this.#delivery = undefined;
     if (sockets.length === 1) {
-      this.#write(EMIT, EMIT_WITH_ATTACHMENTS, `\t${sockets[0]}\t${ack}\t${flags}\t`, event);
+      this.#writeEmit(sockets[0], ack, flags, event);
     } else {
-      const audience = JSON.stringify({ sockets });
       const letters = ack === '' ? flags : flags + UNREPORTED;
-      const fields = `\t${namespace}\t${audience}\t${ack}\t${letters}\t`;
-      this.#write(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, event);
+      this.#writeBroadcast(namespace, { sockets }, ack, letters, event);
     }
+  }
+
+  /**
+   * @param {number} socket the socket
+   * @param {number | ''} ack the id the client is to acknowledge with, `''` for none
+   * @param {string} letters how, as `EmitFlag`s
+   * @param {EncodedEvent} event the event
+   * @returns {void}
+   */
+  #writeEmit(socket, ack, letters, event) {
+    this.#write(EMIT, EMIT_WITH_ATTACHMENTS, `\t${socket}\t${ack}\t${letters}\t`, event);
+  }
+
+  /**
+   * @param {number} namespace the namespace
+   * @param {object} audience for whom
+   * @param {number | ''} ack the id the clients are to acknowledge with, `''` for none
+   * @param {string} letters how, as `EmitFlag`s
+   * @param {EncodedEvent} event the event
+   * @returns {void}
+   */
+  #writeBroadcast(namespace, audience, ack, letters, event) {
+    const fields = `\t${namespace}\t${JSON.stringify(audience)}\t${ack}\t${letters}\t`;
+    this.#write(BROADCAST, BROADCAST_WITH_ATTACHMENTS, fields, event);
   }
 
   /**
@@ -315,7 +335,7 @@ class CommandWriter {
    */
   refuse(socket, reason) {
     if (this.#isPacked) {
-      this.#sendPacked(REFUSE_WITH_ATTACHMENTS, `\t${socket}\t`, reason);
+      this.#add(`${REFUSE_WITH_ATTACHMENTS}\t1\t${socket}\t\n`, [messagePackOf(reason)]);
     } else {
       const json = reason === undefined ? '' : jsonOf(reason);
       this.#add(`${REFUSE}\t${socket}\t${json}\n`);
@@ -442,7 +462,7 @@ class CommandWriter {
    */
   publish(channel, offset, args) {
     const fields = `\t${channel}\t${digits(offset)}\t`;
-    this.#send(PUBLISH, PUBLISH_WITH_ATTACHMENTS, fields, args);
+    this.#write(PUBLISH, PUBLISH_WITH_ATTACHMENTS, fields, this.encode(args));
   }
 
   /**
@@ -492,24 +512,6 @@ class CommandWriter {
   }
 
   /**
-   * Adds a command that carries values.
-   *
-   * @param {string} kind the command
-   * @param {string} kindWithAttachments the same with attachments
-   * @param {string} fields its fields before the values
-   * @param {unknown[]} args the values
-   * @returns {void}
-   * @throws {UnsendableValueError} if a value cannot be sent
-   */
-  #send(kind, kindWithAttachments, fields, args) {
-    if (this.#isPacked) {
-      this.#sendPacked(kindWithAttachments, fields, args);
-    } else {
-      this.#write(kind, kindWithAttachments, fields, encodedAsJson(args));
-    }
-  }
-
-  /**
    * Adds a command that carries encoded values.
    *
    * @param {string} kind the command
@@ -524,19 +526,6 @@ class CommandWriter {
     } else {
       this.#add(`${kindWithAttachments}\t${attachments.length}${fields}${json}\n`, attachments);
     }
-  }
-
-  /**
-   * Adds a command that carries MessagePack: its one attachment, beside which there is no JSON.
-   *
-   * @param {string} kind the command with attachments
-   * @param {string} fields its fields before the value
-   * @param {unknown} value the value
-   * @returns {void}
-   * @throws {UnsendableValueError} if the value cannot be sent
-   */
-  #sendPacked(kind, fields, value) {
-    this.#add(`${kind}\t1${fields}\n`, [messagePackOf(value)]);
   }
 
   /**
@@ -644,4 +633,12 @@ function jsonOf(value) {
   }
 }
 
-module.exports = { CommandWriter };
+/**
+ * @param {EncodedEvent} event an event
+ * @returns {number} how many bytes it takes, about
+ */
+function sizeOfEncoded({ json, attachments = [] }) {
+  return attachments.reduce((sum, { byteLength }) => sum + byteLength, json.length);
+}
+
+module.exports = { CommandWriter, sizeOfEncoded };

@@ -209,4 +209,22 @@ class ClusterAcks {
   }
 }
 
-module.exports = { withTimeout, BroadcastAcks, ClusterAcks };
+/**
+ * Emits something that several are to answer, and waits for them.
+ *
+ * @param {(done: (error: Error | null, responses: unknown[]) => void) => void} emit emits it
+ * @returns {Promise<unknown[]>} the answers; rejected, with `responses` so far, if some are missing
+ */
+function responsesTo(emit) {
+  return new Promise((resolve, reject) => {
+    emit((error, responses) => {
+      if (error) {
+        reject(Object.assign(error, { responses }));
+      } else {
+        resolve(responses);
+      }
+    });
+  });
+}
+
+module.exports = { withTimeout, responsesTo, BroadcastAcks, ClusterAcks };

@@ -5,7 +5,7 @@
  * a new operator, so an operator can be kept and used again.
  */
 
-const { BroadcastAcks } = require('./acks');
+const { BroadcastAcks, responsesTo } = require('./acks');
 const { checkedTimeout, eventName } = require('../events');
 
 class BroadcastOperator {
@@ -139,7 +139,7 @@ class BroadcastOperator {
       return true;
     }
     if (namespace._outgoingListeners > 0) {
-      for (const socket of this.#sockets().filter((one) => !one._isMuted)) {
+      for (const socket of this._localSockets().filter((one) => !one._isMuted)) {
         socket._notifyOutgoing(packet);
       }
     }
@@ -162,15 +162,7 @@ class BroadcastOperator {
    *   far, when the timeout is over
    */
   emitWithAck(event, ...args) {
-    return new Promise((resolve, reject) => {
-      this.emit(event, ...args, (error, responses) => {
-        if (error) {
-          reject(Object.assign(error, { responses }));
-        } else {
-          resolve(responses);
-        }
-      });
-    });
+    return responsesTo((done) => this.emit(event, ...args, done));
   }
 
   /**
@@ -201,7 +193,7 @@ class BroadcastOperator {
    *   sockets
    */
   async fetchSockets() {
-    return this.namespace._custom?.fetchSockets(this) ?? this.#sockets();
+    return this.namespace._custom?.fetchSockets(this) ?? this._localSockets();
   }
 
   /**
@@ -214,7 +206,7 @@ class BroadcastOperator {
     if (custom !== undefined) {
       return custom.allSockets(this);
     }
-    return new Set(this.#sockets().map((socket) => socket.id));
+    return new Set(this._localSockets().map((socket) => socket.id));
   }
 
   /**
@@ -229,7 +221,7 @@ class BroadcastOperator {
       custom.addSockets(this, roomsOf(room));
       return;
     }
-    this.#sockets().forEach((socket) => socket.join(room));
+    this._localSockets().forEach((socket) => socket.join(room));
   }
 
   /**
@@ -244,7 +236,7 @@ class BroadcastOperator {
       custom.delSockets(this, roomsOf(room));
       return;
     }
-    for (const socket of this.#sockets()) {
+    for (const socket of this._localSockets()) {
       roomsOf(room).forEach((name) => socket.leave(name));
     }
   }
@@ -261,7 +253,7 @@ class BroadcastOperator {
       custom.disconnectSockets(this, close);
       return;
     }
-    this.#sockets().forEach((socket) => socket.disconnect(close));
+    this._localSockets().forEach((socket) => socket.disconnect(close));
   }
 
   /**
@@ -299,9 +291,9 @@ class BroadcastOperator {
   }
 
   /**
-   * @returns {import('./socket').Socket[]} the sockets of the audience now
+   * @returns {import('./socket').Socket[]} the sockets of the audience on this server, now
    */
-  #sockets() {
+  _localSockets() {
     const { rooms, exceptRooms } = this;
     return this.namespace
       ._connected()

@@ -6,6 +6,7 @@
 
 const { EventEmitter } = require('events');
 const { AuthenticationLimits } = require('../auth/limits');
+const { responsesTo } = require('./acks');
 const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
 const { BuiltInAdapter } = require('./adapters/built-in');
 const { customAdapterOf } = require('./adapters/version-1');
@@ -298,15 +299,7 @@ class Namespace extends EventEmitter {
    * @returns {Promise<unknown[]>} their answers; rejected, with `responses` so far, if one does not answer
    */
   serverSideEmitWithAck(event, ...args) {
-    return new Promise((resolve, reject) => {
-      this.serverSideEmit(event, ...args, (error, responses) => {
-        if (error) {
-          reject(Object.assign(error, { responses }));
-        } else {
-          resolve(responses);
-        }
-      });
-    });
+    return responsesTo((done) => this.serverSideEmit(event, ...args, done));
   }
 
   /**

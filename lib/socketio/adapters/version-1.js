@@ -118,7 +118,7 @@ class Version1Adapter extends CustomAdapter {
    * @returns {Promise<import('../socket').Socket[]>} the sockets of this server
    */
   async fetchSockets(audience) {
-    return this.#local(audience);
+    return audience._localSockets();
   }
 
   /**
@@ -143,7 +143,7 @@ class Version1Adapter extends CustomAdapter {
    * @returns {void}
    */
   addSockets(audience, rooms) {
-    this.#local(audience).forEach((socket) => socket.join(rooms));
+    audience._localSockets().forEach((socket) => socket.join(rooms));
     this.#remote(audience, 'remoteJoin', (id) => {
       rooms.forEach((room) => this.instance.remoteJoin(id, room));
     });
@@ -155,7 +155,7 @@ class Version1Adapter extends CustomAdapter {
    * @returns {void}
    */
   delSockets(audience, rooms) {
-    for (const socket of this.#local(audience)) {
+    for (const socket of audience._localSockets()) {
       rooms.forEach((room) => socket.leave(room));
     }
     this.#remote(audience, 'remoteLeave', (id) => {
@@ -171,18 +171,7 @@ class Version1Adapter extends CustomAdapter {
   disconnectSockets(audience, close) {
     // Asked for before these sockets leave their rooms.
     this.#remote(audience, 'remoteDisconnect', (id) => this.instance.remoteDisconnect(id, close));
-    this.#local(audience).forEach((socket) => socket.disconnect(close));
-  }
-
-  /**
-   * @param {Audience} audience whom
-   * @returns {import('../socket').Socket[]} the sockets of this server
-   */
-  #local(audience) {
-    const { rooms, except } = optionsOf(audience);
-    return this.#nsp
-      ._connected()
-      .filter((socket) => (rooms.size === 0 || socket._isInAny(rooms)) && !socket._isInAny(except));
+    audience._localSockets().forEach((socket) => socket.disconnect(close));
   }
 
   /**

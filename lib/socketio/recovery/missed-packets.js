@@ -7,16 +7,13 @@
  * What must stay true: what waits is limited; a client gets all of it in order, or is not recovered.
  */
 
-/** How many broadcasts may wait for a socket that is muted. */
-const MAX_HELD = 10_000;
-/** How many bytes these may take, about. */
-const MAX_HELD_BYTES = 16 * 1024 * 1024;
+const { HeldBroadcasts } = require('../../auth/held-broadcasts');
+const { sizeOfEncoded } = require('../../native/command-writer');
 
 class MissedPackets {
   #packets;
-  /** @type {import('../../native/command-writer').EncodedEvent[] | undefined} `undefined` if they were too many */
-  #held = [];
-  #bytes = 0;
+  /** @type {HeldBroadcasts<import('../../native/command-writer').EncodedEvent>} */
+  #held = new HeldBroadcasts();
 
   /**
    * @param {unknown[][]} packets names and arguments of the events, as the adapter gives them
@@ -32,13 +29,7 @@ class MissedPackets {
    * @returns {boolean} whether it does; otherwise too much waits, and the client must not be recovered
    */
   hold(event) {
-    const { json, attachments = [] } = event;
-    this.#bytes += attachments.reduce((sum, { byteLength }) => sum + byteLength, json.length);
-    this.#held?.push(event);
-    if (this.#held?.length > MAX_HELD || this.#bytes > MAX_HELD_BYTES) {
-      this.#held = undefined;
-    }
-    return this.#held !== undefined;
+    return this.#held.add(event, sizeOfEncoded(event));
   }
 
   /**
@@ -48,9 +39,8 @@ class MissedPackets {
    *   `undefined` if they were too many
    */
   take(socket, commands) {
-    return (
-      this.#held && [...this.#packets.flatMap((data) => encoded(commands, data)), ...this.#held]
-    );
+    const { all: held } = this.#held;
+    return held && [...this.#packets.flatMap((data) => encoded(commands, data)), ...held];
   }
 }
 

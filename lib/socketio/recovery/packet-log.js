@@ -10,6 +10,8 @@
  */
 
 const { randomBytes } = require('crypto');
+const { ExpiryTimer } = require('../../auth/expiry-timer');
+const { sizeOfEncoded } = require('../../native/command-writer');
 
 /**
  * An event that clients may have missed.
@@ -33,7 +35,10 @@ class PacketLog {
   /** The position of the oldest event: how many there were before it. */
   #first = 0;
   #bytes = 0;
-  #timer;
+  #timer = new ExpiryTimer(
+    () => this.#events[this.#start]?.until,
+    () => this.#dropExpired(),
+  );
   #maxAge;
   #maxEvents;
   #maxBytes;
@@ -93,7 +98,7 @@ class PacketLog {
    * @returns {void}
    */
   add(nsp, rooms, except, event) {
-    const bytes = sizeOf(event);
+    const bytes = sizeOfEncoded(event);
     const until = performance.now() + this.#maxAge;
     this.#events.push({ nsp, rooms, except, event, bytes, until });
     this.#bytes += bytes;
@@ -101,7 +106,7 @@ class PacketLog {
       this.#dropOldest();
     }
     this.#dropExpired();
-    this.#wait();
+    this.#timer.wait();
   }
 
   /**
@@ -157,23 +162,6 @@ class PacketLog {
       this.#dropOldest();
     }
   }
-
-  /**
-   * Waits for the oldest event to expire.
-   *
-   * @returns {void}
-   */
-  #wait() {
-    if (this.#timer === undefined && this.#length > 0) {
-      const delay = Math.max(1, Math.ceil(this.#events[this.#start].until - performance.now()));
-      this.#timer = setTimeout(() => {
-        this.#timer = undefined;
-        this.#dropExpired();
-        this.#wait();
-      }, delay);
-      this.#timer.unref?.();
-    }
-  }
 }
 
 /**
@@ -184,14 +172,6 @@ class PacketLog {
 function isFor({ rooms, except }, joined) {
   const isIncluded = rooms.size === 0 || joined.some((room) => rooms.has(room));
   return isIncluded && !(except.size > 0 && joined.some((room) => except.has(room)));
-}
-
-/**
- * @param {import('../../native/command-writer').EncodedEvent} event an event
- * @returns {number} how many bytes it takes, about
- */
-function sizeOf({ json, attachments = [] }) {
-  return attachments.reduce((sum, { byteLength }) => sum + byteLength, json.length);
 }
 
 module.exports = { PacketLog };
