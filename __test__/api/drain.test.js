@@ -71,6 +71,17 @@ async function open(t, { isServed = true, ...options } = {}) {
   return { io, sockets, httpServer, port, url, connect, authenticated, drain };
 }
 
+/** Defines a method `slow`: whether it has been called, and what its result waits for. */
+function defineSlow(sockets) {
+  const called = deferred();
+  const done = deferred();
+  sockets.defineMethod('slow', () => {
+    called.resolve();
+    return done.promise;
+  });
+  return { called, done };
+}
+
 /** What comes of a call: its answer, or the reason why the client was disconnected. */
 function outcome(client, ...call) {
   return new Promise((resolve) => {
@@ -115,12 +126,7 @@ describe('a drain', () => {
       TIMEOUT,
       async (t) => {
         const { io, sockets, authenticated } = await open(t);
-        const called = deferred();
-        const done = deferred();
-        sockets.defineMethod('slow', () => {
-          called.resolve();
-          return done.promise;
-        });
+        const { called, done } = defineSlow(sockets);
         sockets.defineMethod('echo', (socket, credentials, args) => args);
         const client = await authenticated(transport);
         const slow = outcome(client, 'slow', {});
@@ -211,12 +217,7 @@ describe('a drain', () => {
 
   it('a subscription goes on until its socket ends, and is told no reason', TIMEOUT, async (t) => {
     const { sockets, drain, authenticated } = await open(t);
-    const called = deferred();
-    const done = deferred();
-    sockets.defineMethod('slow', () => {
-      called.resolve();
-      return done.promise;
-    });
+    const { called, done } = defineSlow(sockets);
     sockets.defineSubscription('ticks');
     const client = await authenticated('websocket');
     const told = [];
@@ -254,12 +255,7 @@ describe('a drain', () => {
     TIMEOUT,
     async (t) => {
       const { io, sockets, url, port, authenticated } = await open(t);
-      const called = deferred();
-      const done = deferred();
-      sockets.defineMethod('slow', () => {
-        called.resolve();
-        return done.promise;
-      });
+      const { called, done } = defineSlow(sockets);
       io.of('/other');
       // A client that polls may need new connections: the http.Server still takes them.
       const client = await authenticated('polling');
@@ -292,12 +288,7 @@ describe('a drain', () => {
     TIMEOUT,
     async (t) => {
       const { io, sockets, httpServer, url, authenticated } = await open(t);
-      const called = deferred();
-      const done = deferred();
-      sockets.defineMethod('slow', () => {
-        called.resolve();
-        return done.promise;
-      });
+      const { called, done } = defineSlow(sockets);
       const client = await authenticated('websocket');
       const slow = outcome(client, 'slow', {});
       await called.promise;
@@ -315,12 +306,7 @@ describe('a drain', () => {
     const { io, sockets, port } = await open(t);
     let ioSocket;
     io.on('connection', (socket) => (ioSocket = socket));
-    const called = deferred();
-    const done = deferred();
-    sockets.defineMethod('slow', () => {
-      called.resolve();
-      return done.promise;
-    });
+    const { called, done } = defineSlow(sockets);
     const client = new RawPolling(port, { poll: false });
     t.after(() => client.terminate());
     await client.opened();

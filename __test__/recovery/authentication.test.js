@@ -9,8 +9,10 @@ const { describe, it } = require('node:test');
 const {
   authenticate,
   call,
+  comeBack,
   flush,
   heard,
+  lose,
   newInstance,
   next,
   openServer,
@@ -18,32 +20,6 @@ const {
 } = require('../support/js-hosts');
 
 const RECOVERY = { connectionStateRecovery: {} };
-
-/**
- * Ends the connection of a client as the network does.
- *
- * @param {object} socket the server's side of one of its sockets
- * @param {object} client the client's side
- * @returns {Promise<void>} when the server knows
- */
-async function lose(socket, client) {
-  const lost = once(socket, 'disconnect');
-  client.io.engine.close();
-  await lost;
-}
-
-/**
- * Connects a client again.
- *
- * @param {object} io a server or namespace
- * @param {object} client a client of it that has lost its connection
- * @returns {Promise<object>} the server's side
- */
-function comeBack(io, client) {
-  const coming = socketOf(io, client);
-  client.connect();
-  return coming;
-}
 
 for (const host of [4, 'native']) {
   const name = host === 'native' ? 'the native server' : 'a socket.io 4 server';

@@ -13,6 +13,7 @@ const {
   call,
   flush,
   heard,
+  lose,
   newInstance,
   next,
   openServer,
@@ -94,17 +95,6 @@ class SharedAdapter extends ClusterAdapter {
     });
     return { ...session, missedPackets };
   }
-}
-
-/**
- * @param {object} socket the server's side
- * @param {object} client the client's side
- * @returns {Promise<void>} when the connection is lost, and the server knows
- */
-async function lose(socket, client) {
-  const lost = once(socket, 'disconnect');
-  client.io.engine.close();
-  await lost;
 }
 
 /**

@@ -13,8 +13,10 @@ const LoopbackSocket = require('../..');
 const { reach } = require('../support/clients');
 const {
   authenticate,
+  comeBack,
   flush,
   heard,
+  lose,
   newInstance,
   next,
   openServer,
@@ -40,28 +42,6 @@ async function open(t, recovery = true, options = {}, clientOptions = {}) {
   const socket = await socketOf(io, client);
   await flush(socket, client);
   return { io, connect, client, socket };
-}
-
-/**
- * @param {object} socket the server's side
- * @param {object} client the client's side
- * @returns {Promise<void>} when the connection is lost, and the server knows
- */
-async function lose(socket, client) {
-  const lost = once(socket, 'disconnect');
-  client.io.engine.close();
-  await lost;
-}
-
-/**
- * @param {object} io a server or namespace
- * @param {object} client a client of it that has lost its connection
- * @returns {Promise<object>} the server's side
- */
-function comeBack(io, client) {
-  const coming = socketOf(io, client);
-  client.connect();
-  return coming;
 }
 
 describe('recovery in memory', TIMEOUT, () => {

@@ -140,6 +140,32 @@ async function socketOf(io, client) {
 }
 
 /**
+ * Ends the connection of a client as the network does.
+ *
+ * @param {object} socket the server's side of one of its sockets
+ * @param {object} client the client's side
+ * @returns {Promise<void>} when the server knows
+ */
+async function lose(socket, client) {
+  const lost = next(socket, 'disconnect');
+  client.io.engine.close();
+  await lost;
+}
+
+/**
+ * Connects a client again.
+ *
+ * @param {object} io a server or namespace
+ * @param {object} client a client of it that has lost its connection
+ * @returns {Promise<object>} the server's side
+ */
+function comeBack(io, client) {
+  const coming = socketOf(io, client);
+  client.connect();
+  return coming;
+}
+
+/**
  * A server that is nothing but `on` and `emit`, and its sockets.
  */
 class FakeServer {
@@ -215,8 +241,10 @@ module.exports = {
   HOSTS,
   authenticate,
   call,
+  comeBack,
   flush,
   heard,
+  lose,
   newInstance,
   next,
   openServer,
