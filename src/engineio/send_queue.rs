@@ -258,8 +258,8 @@ pub(super) struct Websocket {
     /// more.
     pub(super) is_blocked: bool,
     read_rate: ReadRate,
-    /// If compression was agreed on.
-    deflater: Option<Deflater>,
+    /// If compression was agreed on; apart, since most connections have none.
+    deflater: Option<Box<Deflater>>,
 }
 
 /// How fast a client reads while something is queued for it.
@@ -312,7 +312,7 @@ impl Websocket {
             queue: bytes.into(),
             is_blocked: false,
             read_rate: ReadRate::new(),
-            deflater,
+            deflater: deflater.map(Box::new),
         }
     }
 

@@ -259,8 +259,8 @@ pub(crate) struct Frames {
     /// The beginning of an incomplete frame.
     partial: Vec<u8>,
     fragments: Option<Box<Fragments>>,
-    /// If compression was agreed on.
-    inflater: Option<Inflater>,
+    /// If compression was agreed on; apart, since most connections have none.
+    inflater: Option<Box<Inflater>>,
 }
 
 impl Frames {
@@ -270,13 +270,15 @@ impl Frames {
             limit,
             partial: Vec::new(),
             fragments: None,
-            inflater,
+            inflater: inflater.map(Box::new),
         }
     }
 
     /// How many bytes were inflated since the last call.
     pub(crate) fn take_inflated(&mut self) -> usize {
-        self.inflater.as_mut().map_or(0, Inflater::take_inflated)
+        self.inflater
+            .as_mut()
+            .map_or(0, |inflater| inflater.take_inflated())
     }
 
     /// Decodes bytes, which it unmasks in place, and passes each message that they complete to `each`,
