@@ -187,3 +187,21 @@ describe('the log of events', () => {
     assert.equal(other.positionOf(offset), undefined);
   });
 });
+  it('finding what a socket has missed goes through its rooms once, not for each event', () => {
+    const log = newLog();
+    for (let i = 0; i < 1000; i++) {
+      log.add('/', new Set([i % 2 ? 'a' : 'b']), new Set(['c']), { json: `[${i}]` });
+    }
+    let looked = 0;
+    const rooms = {
+      *[Symbol.iterator]() {
+        for (let i = 0; i < 1000; i++) {
+          looked += 1;
+          yield i === 500 ? 'a' : i;
+        }
+      },
+    };
+    assert.equal(log.missed('/', rooms, 0, log.end).length, 500);
+    assert.equal(looked, 1000);
+  });
+

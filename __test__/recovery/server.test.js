@@ -22,7 +22,7 @@ const {
   openServer,
   socketOf,
 } = require('../support/js-hosts');
-const { RawWebsocket } = require('../support/raw');
+const { RawPolling, RawWebsocket } = require('../support/raw');
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -232,6 +232,28 @@ describe('limits of recovery in memory', TIMEOUT, () => {
     assert.deepEqual([client.recovered, second.recovered], [false, true]);
   });
 
+  it('a client that has missed more than may be queued for it begins anew after one connection', async (t) => {
+    const { io, client, socket } = await open(t, true, { maxBackpressure: 10_000 });
+    const { pid } = socket;
+    await lose(socket, client);
+    for (let i = 0; i < 20; i++) io.emit('missed', 'x'.repeat(1000));
+    const ask = `40${JSON.stringify({ pid, offset: client._lastOffset })}`;
+    const overwhelmed = once(io, 'connection').then(([one]) => once(one, 'disconnect'));
+    const first = new RawPolling(client.io.opts.port);
+    t.after(() => first.terminate());
+    await first.opened();
+    await first.send(ask);
+    const [reason, { message }] = await overwhelmed;
+    assert.deepEqual([reason, /maxBackpressure/.test(message)], ['transport error', true]);
+    const second = new RawPolling(client.io.opts.port);
+    t.after(() => second.terminate());
+    await second.opened();
+    await second.send(ask);
+    const { sid, pid: other } = JSON.parse((await second.packet('0{')).slice('40'.length));
+    assert.notEqual(sid, socket.id);
+    assert.notEqual(other, pid);
+  });
+
   it('a session is dropped after maxDisconnectionDuration', async (t) => {
     const { io, client, socket } = await open(t, { maxDisconnectionDuration: 1 });
     await lose(socket, client);
@@ -419,15 +441,19 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
 
   it('an adapter that never answers has a client get a new socket in the end', async (t) => {
     const { setTimeout: wait } = globalThis;
-    t.mock.method(globalThis, 'setTimeout', (done, delay, ...args) =>
-      wait(done, delay === 10_000 ? 1 : delay, ...args),
-    );
+    const keepAlive = [];
+    t.mock.method(globalThis, 'setTimeout', (done, delay, ...args) => {
+      const timer = wait(done, delay === 10_000 ? 1 : delay, ...args);
+      if (delay === 10_000) setImmediate(() => keepAlive.push(timer.hasRef()));
+      return timer;
+    });
     const { io, connect } = await openServer(t, 'native', {
       adapter: misbehaving(() => new Promise(() => {})),
       connectionStateRecovery: true,
     });
     const client = connect('/', { auth });
     assert.equal((await socketOf(io, client)).recovered, false);
+    assert.deepEqual(keepAlive, [false]);
   });
 
   it('a session is persisted again if its client is lost while the adapter restores it', async (t) => {

@@ -22,6 +22,9 @@ function transportError(message) {
   return Object.assign(new Error(message), { type: 'TransportError', description: undefined });
 }
 
+/** What listeners are told of a client that did not read what was sent. */
+const BACKPRESSURE = 'The client did not read what was sent: maxBackpressure was exceeded.';
+
 /**
  * The reasons: Socket.IO's words, and what makes the details where there are any.
  *
@@ -35,13 +38,7 @@ const REASONS = new Map([
   [CloseReason.PING_TIMEOUT, ['ping timeout']],
   [CloseReason.PARSE_ERROR, ['parse error']],
   [CloseReason.SERVER_SHUTTING_DOWN, ['server shutting down']],
-  [
-    CloseReason.BACKPRESSURE,
-    [
-      ERROR,
-      () => ({ message: 'The client did not read what was sent: maxBackpressure was exceeded.' }),
-    ],
-  ],
+  [CloseReason.BACKPRESSURE, [ERROR, () => ({ message: BACKPRESSURE })]],
   [CloseReason.FORCED_SERVER_CLOSE, ['forced server close']],
   [CloseReason.FORCED_CLOSE, [FORCED]],
   [CloseReason.REFUSED, ['server namespace disconnect']],
@@ -83,4 +80,12 @@ function ofConnection(reason) {
   return reason === 'server shutting down' ? FORCED : reason;
 }
 
-module.exports = { endOf, ofConnection };
+/**
+ * @param {{message?: unknown}} [details] of the end of a socket
+ * @returns {boolean} whether its client did not read what was sent
+ */
+function isOfBackpressure(details) {
+  return details?.message === BACKPRESSURE;
+}
+
+module.exports = { endOf, isOfBackpressure, ofConnection };

@@ -1017,7 +1017,7 @@ class Socket extends EventEmitter {
       Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
     } finally {
       if (this._recovery !== undefined) {
-        guarded(() => this._recovery.end(reason));
+        guarded(() => this._recovery.end(reason, details));
       }
       clearExpires(this);
       this.connected = false;

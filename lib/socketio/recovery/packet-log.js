@@ -113,7 +113,7 @@ class PacketLog {
    * The events that a socket has missed.
    *
    * @param {string} nsp the name of its namespace
-   * @param {readonly unknown[]} rooms its rooms
+   * @param {Iterable<unknown>} rooms its rooms
    * @param {number} from the position of the first event that it may have missed
    * @param {number} to the position behind the last one
    * @returns {import('../../native/command-writer').EncodedEvent[] | undefined} the events; `undefined` if not
@@ -124,9 +124,10 @@ class PacketLog {
       return undefined;
     }
     const missed = [];
+    const joined = new Set(rooms);
     for (let position = from; position < to; position++) {
       const logged = this.#events[this.#start + position - this.#first];
-      if (logged.nsp === nsp && isFor(logged, rooms)) {
+      if (logged.nsp === nsp && isFor(logged, joined)) {
         missed.push(logged.event);
       }
     }
@@ -166,12 +167,27 @@ class PacketLog {
 
 /**
  * @param {LoggedEvent} logged an event
- * @param {readonly unknown[]} joined the rooms of a socket
+ * @param {Set<unknown>} joined the rooms of a socket
  * @returns {boolean} whether the socket was among its receivers
  */
 function isFor({ rooms, except }, joined) {
-  const isIncluded = rooms.size === 0 || joined.some((room) => rooms.has(room));
-  return isIncluded && !(except.size > 0 && joined.some((room) => except.has(room)));
+  return (rooms.size === 0 || share(rooms, joined)) && !share(except, joined);
+}
+
+/**
+ * @param {Set<unknown>} one some rooms
+ * @param {Set<unknown>} other other rooms
+ * @returns {boolean} whether a room is among both. Goes through the fewer: a socket may have joined thousands, and
+ *   this is asked for each event
+ */
+function share(one, other) {
+  const [fewer, more] = one.size < other.size ? [one, other] : [other, one];
+  for (const room of fewer) {
+    if (more.has(room)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 module.exports = { PacketLog };

@@ -134,7 +134,8 @@ class Recovery {
     this.#restoring.add(pid);
     let timer;
     const timeout = new Promise((resolve) => {
-      timer = setTimeout(resolve, RESTORE_TIMEOUT);
+      // The connection keeps the process alive, not the adapter that may never answer.
+      timer = setTimeout(resolve, RESTORE_TIMEOUT).unref();
     });
     const { _custom: custom } = nsp;
     try {

@@ -156,7 +156,7 @@ class MissedEvents {
   take(socket) {
     const [log, nsp] = [this.#log, this.#nsp];
     const before = log.missed(nsp, this.#rooms, this.from, this.#restored);
-    const since = log.missed(nsp, [...socket.rooms], this.#restored, log.end);
+    const since = log.missed(nsp, socket.rooms, this.#restored, log.end);
     return before && since && [...before, ...since];
   }
 }

@@ -10,6 +10,7 @@
 
 const { randomBytes } = require('crypto');
 const { isExcluded } = require('../../auth/exclude');
+const { isOfBackpressure } = require('../disconnect-reasons');
 
 /** Why a socket may end so that its session is persisted: the reasons of Socket.IO 4.8. */
 const RECOVERABLE = new Set([
@@ -174,11 +175,14 @@ class SocketRecovery {
    * @param {string} reason why, in Socket.IO's words
    * @returns {void}
    */
-  end(reason) {
+  end(reason, details) {
     const socket = this.#socket;
-    const mayReturn = RECOVERABLE.has(reason) && !this.#hasGap && !isExcluded(socket);
-    if (mayReturn && !socket._isMuted) {
+    // What it has missed may be more than its client can read, then and the next time.
+    const isOverwhelmed = this.isRecovered && isOfBackpressure(details);
+    const isBroken = this.#hasGap || isOverwhelmed || isExcluded(socket);
+    if (RECOVERABLE.has(reason) && !isBroken && !socket._isMuted) {
       this.#isPersisted = this.#recovery.persist(socket, this.pid, this.#since);
+   * @param {object} [details] more about it
     }
   }
 
