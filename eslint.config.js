@@ -66,7 +66,7 @@ const FOREIGN_FIELDS = [
     'socket',
   ],
   // Engine.IO, Socket.IO and its protocol
-  ['fns', 'ids', 'nsps', 'placeholder', 'query'],
+  ['fns', 'ids', 'nsps', 'placeholder', 'preConnectSockets', 'query'],
   // loopback-socket 0.4
   ['auth', 'connected', 'methods', 'timeout'],
   // an instance of ours, beside those of 0.4

@@ -72,41 +72,63 @@ describe('a map whose entries expire', () => {
 });
 
 describe('what is remembered of sockets that have lost their connection', () => {
+  const nsp = { name: '/' };
   const pidOf = (i) => `pid ${i}`;
+  const none = () => 0;
 
   it('the oldest sockets are forgotten beyond 10,000', () => {
     const sockets = new DisconnectedSockets(60_000);
-    for (let i = 0; i <= 10_000; i++) sockets.add(pidOf(i), {}, new Map());
-    assert.equal(sockets.take(pidOf(0)), undefined);
-    assert.equal(sockets.take(pidOf(1)).isExempt, true);
-    assert.equal(sockets.take(pidOf(1)), undefined);
+    for (let i = 0; i <= 10_000; i++) sockets.add(pidOf(i), { nsp }, new Map(), none);
+    assert.equal(sockets.find(nsp, pidOf(0)), undefined);
+    assert.equal(sockets.find(nsp, pidOf(1)).isExempt, true);
+    assert.equal(sockets.find(nsp, pidOf(1)), undefined);
   });
 
-  it('the oldest sockets are forgotten beyond 16 MiB of credentials, and one alone that has more is not remembered', () => {
+  it('the oldest sockets are forgotten beyond 16 MiB of credentials and handshakes, and one alone that has more is not remembered', () => {
     const sockets = new DisconnectedSockets(60_000);
     const instance = newInstance();
     const add = (i, length) => {
-      const bound = new Map([[instance, { credentials: 'x'.repeat(length), methods: [] }]]);
-      assert.notEqual(sockets.add(pidOf(i), {}, bound), undefined);
+      const bound = new Map([[instance, { credentials: 'x'.repeat(length / 2), methods: [] }]]);
+      assert.equal(
+        sockets.add(pidOf(i), { nsp }, bound, () => length / 2),
+        true,
+      );
     };
     for (let i = 0; i < 17; i++) add(i, 1_000_000);
-    assert.equal(sockets.take(pidOf(0)), undefined);
+    assert.equal(sockets.find(nsp, pidOf(0)), undefined);
     add(17, 17_000_000);
-    assert.equal(sockets.take(pidOf(17)), undefined);
-    assert.equal(sockets.take(pidOf(16)).boundBy(instance).credentials.length, 1_000_000);
+    assert.equal(sockets.find(nsp, pidOf(17)), undefined);
+    assert.equal(sockets.find(nsp, pidOf(16)).boundBy(instance).credentials.length, 500_000);
+  });
+
+  it('a socket is not found by its private id in another namespace', () => {
+    const sockets = new DisconnectedSockets(60_000);
+    sockets.add('pid', { nsp }, new Map(), none);
+    assert.equal(sockets.find({ name: '/other' }, 'pid'), undefined);
+    assert.equal(sockets.find({ name: '/' }, 'pid').pid, 'pid');
   });
 
   it('a socket that is put back is remembered for the rest of its time', (t) => {
     const pass = clock(t);
     const sockets = new DisconnectedSockets(10);
-    sockets.add('pid', {}, new Map());
-    pass(6);
-    const one = sockets.take('pid');
-    sockets.putBack('pid', one);
+    sockets.add('pid', { nsp }, new Map(), none);
+    for (let i = 0; i < 3; i++) {
+      pass(3);
+      sockets.putBack(sockets.find(nsp, 'pid'));
+    }
+    const last = sockets.find(nsp, 'pid');
+    sockets.putBack(last);
     pass(3);
-    sockets.putBack('pid', sockets.take('pid'));
-    pass(3);
-    assert.equal(sockets.take('pid'), undefined);
+    assert.equal(sockets.find(nsp, 'pid'), undefined);
+    assert.equal(sockets.take(last), false);
+  });
+
+  it('a socket that is forgotten while its client is on the way back is not taken', () => {
+    const sockets = new DisconnectedSockets(60_000);
+    sockets.add('pid', { nsp }, new Map(), none);
+    const one = sockets.find(nsp, 'pid');
+    for (let i = 0; i < 10_000; i++) sockets.add(pidOf(i), { nsp }, new Map(), none);
+    assert.equal(sockets.take(one), false);
   });
 });
 
@@ -180,13 +202,6 @@ describe('the log of events', () => {
     assert.equal(log.positionOf(offset), undefined);
   });
 
-  it('the offsets of another log are unknown', () => {
-    const [one, other] = [newLog(), newLog()];
-    const offset = one.nextOffset;
-    other.add('/', NONE, NONE, event);
-    assert.equal(other.positionOf(offset), undefined);
-  });
-});
   it('finding what a socket has missed goes through its rooms once, not for each event', () => {
     const log = newLog();
     for (let i = 0; i < 1000; i++) {
@@ -205,3 +220,10 @@ describe('the log of events', () => {
     assert.equal(looked, 1000);
   });
 
+  it('the offsets of another log are unknown', () => {
+    const [one, other] = [newLog(), newLog()];
+    const offset = one.nextOffset;
+    other.add('/', NONE, NONE, event);
+    assert.equal(other.positionOf(offset), undefined);
+  });
+});

@@ -479,7 +479,7 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
     answer({ ...session });
     while (persisted === undefined) await new Promise(setImmediate);
     const { missedPackets, ...rest } = session;
-    assert.deepEqual(persisted, rest);
+    assert.deepEqual(persisted, { ...rest, nsp: '/' });
     assert.deepEqual([missedPackets, io.sockets.sockets.size], [[], 0]);
   });
 

@@ -5,19 +5,21 @@
  * clients are back: with connection state recovery, a socket comes back authenticated if it was. For both kinds
  * of server.
  *
- * What must stay true: only the private id of a session (`pid`) finds what is remembered, and finds it once;
- * whoever has been revoked meanwhile, or whose authentication has expired, is not recovered; what is dropped
- * here costs a client no more than to authenticate again.
+ * What must stay true: only the private id of a session (`pid`) finds what is remembered, in the namespace of the
+ * socket and once; whoever is revoked before the client has its socket back, or whose authentication has expired
+ * by then, is not recovered; what is remembered is limited, whatever clients send; what is dropped here costs a
+ * client no more than to authenticate again.
  */
 
 const { expiresOf } = require('./expiry');
 const { ExpiringMap } = require('./expiring-map');
+const { ExpiredError, RevokedError } = require('../errors');
 const { sizeOf } = require('../subscriptions/item-size');
 
-/** How many sockets a namespace remembers; the oldest are dropped. */
+/** How many sockets a server remembers; the oldest are dropped. */
 const MAX_SOCKETS = 10_000;
-/** How many bytes of credentials a namespace remembers, about. */
-const MAX_CREDENTIALS = 16 * 1024 * 1024;
+/** How many bytes a server remembers of what clients have sent, about: credentials and handshakes. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * What an instance had bound to a socket.
@@ -33,25 +35,32 @@ class DisconnectedSocket {
   #isRevoked = false;
   /** @type {Map<import('../loopback-socket'), Bound>} */
   #bound;
+  /** Whether its client is on the way back: its session is being restored. */
+  isReturning = false;
 
   /**
+   * @param {string} pid the private id of its session
    * @param {object} socket the socket; it has ended
    * @param {Map<import('../loopback-socket'), Bound>} bound what the instances had bound
-   * @param {number} until when it is forgotten, in ms since the process began
    */
-  constructor(socket, bound, until) {
+  constructor(pid, socket, bound) {
+    this.pid = pid;
     this.socket = socket;
-    this.until = until;
-    /** How many bytes its credentials take, about. */
-    this.weight = weightOf(bound);
     /** Until when its client is authenticated, as the application has set it. */
     this.expires = expiresOf(socket);
     this.#bound = bound;
   }
 
-  /** @returns {boolean} whether it may come back: its authentication has neither been revoked nor expired */
-  get mayReturn() {
-    return !this.#isRevoked && !(this.expires !== null && Number(this.expires) <= Date.now());
+  /**
+   * @returns {import('../errors').LoopbackSocketError | undefined} why it may not come back: its authentication has
+   *   been revoked, or has expired
+   */
+  get refusal() {
+    if (this.#isRevoked) {
+      return new RevokedError();
+    }
+    const hasExpired = this.expires !== null && Number(this.expires) <= Date.now();
+    return hasExpired ? new ExpiredError() : undefined;
   }
 
   /** @returns {boolean} whether the application had exempted it, and no instance had authenticated it */
@@ -82,23 +91,21 @@ class DisconnectedSocket {
   }
 }
 
-/** Those of one namespace. */
+/** Those of one server. */
 class DisconnectedSockets {
   /** @type {ExpiringMap<string, DisconnectedSocket>} by the private id of their sessions */
   #sockets;
   /** @type {WeakSet<object>} instances that know of them */
   #known = new WeakSet();
-  #maxAge;
 
   /**
    * @param {number} maxAge for how many ms a socket is remembered
    */
   constructor(maxAge) {
-    this.#maxAge = maxAge;
     this.#sockets = new ExpiringMap({
       maxAge,
       maxCount: MAX_SOCKETS,
-      maxWeight: MAX_CREDENTIALS,
+      maxWeight: MAX_BYTES,
     });
   }
 
@@ -109,13 +116,14 @@ class DisconnectedSockets {
    * @param {object} socket the socket
    * @param {Map<import('../loopback-socket'), Bound>} bound what the instances that have authenticated it have
    *   bound; none if the application has exempted it
-   * @returns {DisconnectedSocket | undefined} what is remembered; `undefined` if that must not be
+   * @param {() => number} handshakeSize gives how many bytes of what its client has sent it keeps, about, besides
+   *   credentials
+   * @returns {boolean} whether it may come back
    */
-  add(pid, socket, bound) {
-    const until = performance.now() + this.#maxAge;
-    const disconnected = new DisconnectedSocket(socket, bound, until);
-    if (!disconnected.mayReturn) {
-      return undefined;
+  add(pid, socket, bound, handshakeSize) {
+    const disconnected = new DisconnectedSocket(pid, socket, bound);
+    if (disconnected.refusal !== undefined) {
+      return false;
     }
     for (const instance of bound.keys()) {
       if (!this.#known.has(instance)) {
@@ -123,30 +131,48 @@ class DisconnectedSockets {
         instance._definitions.addHost(this, disconnectedWith);
       }
     }
-    this.putBack(pid, disconnected);
+    this.#sockets.set(pid, disconnected, weightOf(bound, handshakeSize));
+    return true;
+  }
+
+  /**
+   * A client is on the way back. What is remembered of its socket is kept until it has it: `revoke()` has to find
+   * it until then.
+   *
+   * @param {object} nsp the namespace that it joins
+   * @param {string} pid the private id of its session
+   * @returns {DisconnectedSocket | undefined} what is remembered; `undefined` if nothing is, or if it is on the way
+   *   back already
+   */
+  find(nsp, pid) {
+    const disconnected = this.#sockets.get(pid);
+    const isFound = disconnected?.socket.nsp.name === nsp.name && !disconnected.isReturning;
+    if (!isFound) {
+      return undefined;
+    }
+    disconnected.isReturning = disconnected.refusal === undefined;
     return disconnected;
   }
 
   /**
-   * Remembers a socket again, whose recovery has been broken off, for the rest of its time.
+   * A client that was on the way back has gone again.
    *
-   * @param {string} pid the private id of its session
-   * @param {DisconnectedSocket} disconnected the socket
+   * @param {DisconnectedSocket} disconnected what is remembered of its socket
    * @returns {void}
    */
-  putBack(pid, disconnected) {
-    this.#sockets.set(pid, disconnected, disconnected.weight);
+  putBack(disconnected) {
+    disconnected.isReturning = false;
   }
 
   /**
-   * Takes a socket that is to be recovered, or not to be any more.
+   * Takes a socket whose client is back, or will not be.
    *
-   * @param {string} pid the private id of its session
-   * @returns {DisconnectedSocket | undefined} what is remembered of it
+   * @param {DisconnectedSocket} disconnected what is remembered of it
+   * @returns {boolean} whether it still was; if not, `revoke()` may have missed it
    */
-  take(pid) {
-    const disconnected = this.#sockets.take(pid);
-    return disconnected?.until > performance.now() ? disconnected : undefined;
+  take(disconnected) {
+    const { pid } = disconnected;
+    return this.#sockets.get(pid) === disconnected && this.#sockets.take(pid) !== undefined;
   }
 
   /**
@@ -159,19 +185,23 @@ class DisconnectedSockets {
 
 /**
  * @param {Map<import('../loopback-socket'), Bound>} bound what instances had bound to a socket
- * @returns {number} how many bytes the credentials take, about
+ * @param {() => number} handshakeSize gives how many bytes it keeps besides
+ * @returns {number} how many bytes all of it takes, about
  */
-function weightOf(bound) {
+function weightOf(bound, handshakeSize) {
   try {
-    return [...bound.values()].reduce((sum, { credentials }) => sum + sizeOf(credentials), 0);
+    return [...bound.values()].reduce(
+      (sum, { credentials }) => sum + sizeOf(credentials),
+      handshakeSize(),
+    );
   } catch {
-    // The application has put something into them that cannot be measured: too much to remember.
+    // The application has put something into it that cannot be measured: too much to remember.
     return Infinity;
   }
 }
 
 /**
- * @param {DisconnectedSockets} disconnected the sockets of a namespace
+ * @param {DisconnectedSockets} disconnected the sockets of a server
  * @param {import('../loopback-socket')} instance an instance
  * @returns {Iterable<import('../calls/definitions').Authenticated>} those that had authenticated with it
  */

@@ -206,7 +206,10 @@ class HostedSocket extends SocketOwner {
     return this.#ended;
   }
 
-  /** @returns {object | undefined} what is remembered of its authentication, if its state was recovered */
+  /**
+   * @returns {import('../auth/disconnected-sockets').DisconnectedSocket | undefined} what is remembered of its
+   *   authentication, if its state was recovered
+   */
   get disconnected() {
     return this.#recovered?.disconnected;
   }
@@ -280,6 +283,12 @@ class HostedSocket extends SocketOwner {
       gate.mute(this.socket);
     }
     if (this.#servings.has(loopbackSocket)) {
+      return;
+    }
+    const refusal = this.disconnected?.refusal;
+    if (refusal !== undefined) {
+      // It has been revoked, or has expired, while its session was being restored.
+      exclude(this.socket, refusal);
       return;
     }
     const returned = this.disconnected?.boundBy(loopbackSocket);

@@ -16,12 +16,16 @@ const { isExcluded } = require('../auth/exclude');
 const { ExpiringMap } = require('../auth/expiring-map');
 const { HeldBroadcasts } = require('../auth/held-broadcasts');
 const { EVENT_PACKET } = require('../events');
+const { sizeOf: sizeOfItem } = require('../subscriptions/item-size');
 
-/** How many sessions of a namespace may be restored and not yet connected: their middleware is running. */
+/** How many sessions of a namespace may be restored at once. */
 const MAX_RESTORED = 10_000;
 
 /** @type {WeakMap<object, RecoveringNamespace>} by namespace */
 const namespaces = new WeakMap();
+
+/** @type {WeakMap<object, DisconnectedSockets>} what is remembered of authentications, by server */
+const disconnectedSockets = new WeakMap();
 
 /** @type {WeakMap<object, RecoveredSocket>} by socket */
 const recovered = new WeakMap();
@@ -44,7 +48,8 @@ class RecoveredSocket {
   /**
    * @param {object} socket the socket
    * @param {unknown[][]} missed what it has missed
-   * @param {object} [disconnected] what is remembered of its authentication
+   * @param {import('../auth/disconnected-sockets').DisconnectedSocket} [disconnected] what is remembered of its
+   *   authentication
    */
   constructor(socket, missed, disconnected) {
     this.#socket = socket;
@@ -125,8 +130,21 @@ class RecoveredSocket {
 
 /** What recovery needs to know of a namespace. */
 class RecoveringNamespace {
+  /**
+   * What was restored for sockets that have not connected yet: their middleware is running.
+   *
+   * @type {WeakMap<object, {missed: unknown[][], disconnected?: object}>} by socket
+   */
+  #restoredFor = new WeakMap();
+  /**
+   * The same for those that are being made.
+   *
+   * @type {ExpiringMap<string, {missed: unknown[][], disconnected?: object}>} by the private id of their session
+   */
+  #restored;
   /** @type {WeakSet<object>} adapters that are wrapped */
   #wrapped = new WeakSet();
+  #disconnected;
   #nsp;
   #isHidden;
 
@@ -138,9 +156,8 @@ class RecoveringNamespace {
   constructor(nsp, isHidden, maxAge) {
     this.#nsp = nsp;
     this.#isHidden = isHidden;
-    this.disconnected = new DisconnectedSockets(maxAge);
-    /** Sessions that are restored, by their private id, until their sockets have connected. */
-    this.restored = new ExpiringMap({ maxAge, maxCount: MAX_RESTORED });
+    this.#disconnected = disconnectedOf(nsp.server, maxAge);
+    this.#restored = new ExpiringMap({ maxAge, maxCount: MAX_RESTORED });
   }
 
   /**
@@ -158,7 +175,10 @@ class RecoveringNamespace {
     const { persistSession, restoreSession } = adapter;
     if (typeof persistSession === 'function') {
       adapter.persistSession = function persistAuthenticated(session) {
-        return recovering.#mayPersist(session) ? persistSession.call(this, session) : undefined;
+        // Adapters find sessions of any namespace, by their private id.
+        return recovering.#mayPersist(session)
+          ? persistSession.call(this, { ...session, nsp: recovering.#nsp.name })
+          : undefined;
       };
     }
     if (typeof restoreSession === 'function') {
@@ -182,7 +202,10 @@ class RecoveringNamespace {
       return false;
     }
     const bound = boundTo.get(socket)?.();
-    return bound === undefined || this.disconnected.add(pid, socket, bound) !== undefined;
+    return (
+      bound === undefined ||
+      this.#disconnected.add(pid, socket, bound, () => sizeOfHandshake(socket))
+    );
   }
 
   /**
@@ -192,20 +215,73 @@ class RecoveringNamespace {
    * @returns {Promise<object | null>} the session, without what its client has missed
    */
   async #restore(adapter, pid, restoreSession) {
-    const disconnected = this.disconnected.take(pid);
-    const mayReturn = disconnected === undefined || disconnected.mayReturn;
-    const restoring = mayReturn && this.restored.get(pid) === undefined ? restoreSession() : null;
-    if (adapter.sessions instanceof Map) {
-      // The adapter of Socket.IO itself, in memory, would restore a session as often as it is asked to.
-      adapter.sessions.delete(pid);
+    const disconnected = this.#disconnected.find(this.#nsp, pid);
+    // What is remembered of one that may not return stays, so that it is not restored the next time either.
+    const isRefused = disconnected?.refusal !== undefined;
+    let isRestored = false;
+    try {
+      const restoring = isRefused || this.#restored.get(pid) ? null : restoreSession();
+      if (adapter.sessions instanceof Map) {
+        // The adapter of Socket.IO itself, in memory, would restore a session as often as it is asked to.
+        adapter.sessions.delete(pid);
+      }
+      const session = await restoring;
+      isRestored = this.#mayRestore(session) && this.#restored.get(pid) === undefined;
+      if (!isRestored) {
+        return null;
+      }
+      this.#restored.set(pid, { missed: session.missedPackets, disconnected });
+      return { ...session, pid, missedPackets: [] };
+    } finally {
+      if (disconnected !== undefined && !isRefused && !isRestored) {
+        this.#disconnected.take(disconnected);
+      }
     }
-    const session = await restoring;
-    const isInUse = session && this.#nsp.sockets.has(session.sid);
-    if (!session || isInUse || this.restored.get(pid) !== undefined) {
-      return null;
+  }
+
+  /**
+   * @param {{sid: string, nsp?: string} | null | undefined} session what the adapter has found
+   * @returns {boolean} whether it is a session of this namespace, as far as it says, whose socket has ended
+   */
+  #mayRestore(session) {
+    const { name, sockets, _preConnectSockets: connecting } = this.#nsp;
+    return (
+      Boolean(session) &&
+      (session.nsp ?? name) === name &&
+      !sockets.has(session.sid) &&
+      !connecting?.has(session.sid)
+    );
+  }
+
+  /**
+   * A socket has been made, for a session that was restored or not.
+   *
+   * @param {object} socket the socket
+   * @returns {void}
+   */
+  made(socket) {
+    const restored = socket.recovered ? this.#restored.take(socket.pid) : undefined;
+    if (restored !== undefined) {
+      this.#restoredFor.set(socket, restored);
     }
-    this.restored.set(pid, { missed: session.missedPackets, disconnected });
-    return { ...session, pid, missedPackets: [] };
+  }
+
+  /**
+   * Takes what was restored for a socket.
+   *
+   * @param {object} socket the socket, which has connected
+   * @returns {RecoveredSocket | undefined} that; `undefined` if it is not known any more
+   */
+  take(socket) {
+    this.made(socket);
+    const restored = this.#restoredFor.get(socket);
+    if (restored === undefined) {
+      return undefined;
+    }
+    this.#restoredFor.delete(socket);
+    const { missed, disconnected } = restored;
+    const isKnown = disconnected !== undefined && this.#disconnected.take(disconnected);
+    return new RecoveredSocket(socket, [...missed], isKnown ? disconnected : undefined);
   }
 }
 
@@ -230,7 +306,14 @@ function watchRecovery(nsp, isHidden) {
     if (typeof method === 'function') {
       nsp[name] = function wrapped(...args) {
         recovering.wrapAdapter();
-        return Reflect.apply(method, this, args);
+        const result = Reflect.apply(method, this, args);
+        if (name === '_createSocket' && typeof result?.then === 'function') {
+          return result.then((socket) => {
+            recovering.made(socket);
+            return socket;
+          });
+        }
+        return result;
       };
     }
   }
@@ -247,14 +330,13 @@ function noteRecovered(socket) {
   if (recovering === undefined || !socket.recovered || recovered.has(socket)) {
     return;
   }
-  const restored = recovering.restored.take(socket.pid);
+  const restored = recovering.take(socket);
   if (restored === undefined) {
-    // Its middleware took longer than what it has missed is kept.
+    // Too many sessions were restored at once.
     socket.conn.close();
     return;
   }
-  const { missed, disconnected } = restored;
-  recovered.set(socket, new RecoveredSocket(socket, [...missed], disconnected));
+  recovered.set(socket, restored);
 }
 
 /**
@@ -302,6 +384,27 @@ function emitDirectly(socket, data) {
   }
   socket.notifyOutgoingListeners?.(packet);
   socket.packet(packet);
+}
+
+/**
+ * @param {object} server a Socket.IO server
+ * @param {number} maxAge for how many ms a client may be away
+ * @returns {DisconnectedSockets} what is remembered of its sockets
+ */
+function disconnectedOf(server, maxAge) {
+  let disconnected = disconnectedSockets.get(server);
+  if (disconnected === undefined) {
+    disconnectedSockets.set(server, (disconnected = new DisconnectedSockets(maxAge)));
+  }
+  return disconnected;
+}
+
+/**
+ * @param {object} socket a socket
+ * @returns {number} how many bytes of what its client has sent it keeps for `handshake`, about
+ */
+function sizeOfHandshake({ handshake: { auth, headers, url } }) {
+  return sizeOfItem([auth, headers, url]);
 }
 
 /**

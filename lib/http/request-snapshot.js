@@ -62,6 +62,12 @@ class RequestSnapshot {
     return this.#request !== undefined;
   }
 
+  /** @returns {number} how many characters the request has */
+  get size() {
+    const { url = '', rawHeaders = [] } = this.#request ?? {};
+    return this.#text?.length ?? rawHeaders.reduce((sum, { length }) => sum + length, url.length);
+  }
+
   /**
    * The request's headers and URL, which do not need the rest of it.
    *

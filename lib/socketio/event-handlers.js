@@ -10,7 +10,7 @@ const { isAuthenticationRemoved } = require('./loopback-listeners');
 const { Recovery } = require('./recovery/recovery');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
-const { InvalidCommandError, MalformedMessageError, TooManyPendingError } = require('../errors');
+const { InvalidCommandError, MalformedMessageError } = require('../errors');
 const loopback = require('./loopback');
 
 class EventHandlers {
@@ -208,17 +208,17 @@ class EventHandlers {
     const { nsp } = socket;
     nsp._preConnectSockets.delete(socket.id);
     nsp.sockets.set(socket.id, socket);
-    const mayStay = loopback.serve(socket);
+    const refusal = loopback.serve(socket);
     socket._connection.joined(socket);
     if (socket.recovered && socket.auth) {
       // It has authenticated on an earlier connection.
       socket._connection.authenticated(socket);
     }
     socket._accept();
-    if (mayStay) {
+    if (refusal === undefined) {
       nsp._emitConnection(socket);
     } else {
-      exclude(socket, new TooManyPendingError());
+      exclude(socket, refusal);
     }
   }
 

@@ -7,6 +7,7 @@
 
 const { authenticate } = require('../auth/authenticate');
 const { delayOf } = require('../auth/timeout');
+const { TooManyPendingError } = require('../errors');
 
 const { NOTHING } = require('../native/protocol').SessionAnswer;
 
@@ -50,15 +51,17 @@ function tableOf(native, instance, methods) {
  * Begins to serve a socket that has just connected.
  *
  * @param {import('./socket').Socket} socket the socket
- * @returns {boolean} whether it may stay: not if too many sockets of its address are pending
+ * @returns {import('../errors').LoopbackSocketError | undefined} why it may not stay: too many sockets of its
+ *   address are pending, or its state was recovered and its authentication has been revoked or has expired since
  */
 function serve(socket) {
   // In the order of `_instances`. The namespace may have been given more since, which come last.
   const { _limits: limits } = socket.nsp;
   const { native } = socket.nsp._link;
-  let mayStay = true;
-  if (socket._recovery?.disconnected !== undefined && restore(socket)) {
-    return true;
+  const disconnected = socket._recovery?.takeDisconnected();
+  let refusal = disconnected?.refusal;
+  if (disconnected !== undefined && refusal === undefined && restore(socket, disconnected)) {
+    return undefined;
   }
   socket._instances.forEach((instance, i) => {
     socket.auth = false;
@@ -66,22 +69,22 @@ function serve(socket) {
     native.serve(socket._number, delayOf(instance._timeout));
     const leave = limits[i].enter(socket, socket._connection.snapshot.clientAddress);
     if (leave === undefined) {
-      mayStay = false;
+      refusal ??= new TooManyPendingError();
     } else {
       socket._onSettled(leave);
     }
   });
-  return mayStay;
+  return refusal;
 }
 
 /**
  * Begins to serve a socket whose state was recovered, and of whose authentication this process knows.
  *
  * @param {import('./socket').Socket} socket the socket
+ * @param {import('../auth/disconnected-sockets').DisconnectedSocket} disconnected what it knows
  * @returns {boolean} whether it is authenticated, or exempted as it was
  */
-function restore(socket) {
-  const { disconnected } = socket._recovery;
+function restore(socket, disconnected) {
   const { native } = socket.nsp._link;
   const bound = socket._instances.map((instance) => disconnected.boundBy(instance));
   if (!disconnected.isExempt && bound.every((one) => one === undefined)) {

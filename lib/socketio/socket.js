@@ -28,6 +28,7 @@ const {
   removeOwn,
 } = require('./loopback-listeners');
 const { SocketRecovery } = require('./recovery/socket-recovery');
+const { sizeOf } = require('../subscriptions/item-size');
 
 const { emit: emitLocally } = EventEmitter.prototype;
 
@@ -195,6 +196,12 @@ class Socket extends EventEmitter {
   get handshake() {
     this.#handshake ??= handshakeOf(this._connection, this.#asked);
     return this.#handshake;
+  }
+
+  /** @returns {number} how many bytes of what its client has sent the socket keeps for `handshake`, about */
+  get _handshakeSize() {
+    const { auth, query = '' } = this.#asked;
+    return sizeOf(auth) + query.length + this._connection.snapshot.size;
   }
 
   /**

@@ -30,13 +30,14 @@ const RESTORE_TIMEOUT = 10_000;
  * @typedef {object} RestoredSession
  * @property {import('./session-store').Session} session the session
  * @property {import('./session-store').MissedEvents | MissedPackets} missed what its client has missed
- * @property {object | undefined} disconnected what this process remembers of its authentication
+ * @property {() => import('../../auth/disconnected-sockets').DisconnectedSocket | undefined} takeDisconnected takes
+ *   what this process remembers of its authentication
  * @property {() => void} putBack keeps the session, as its client has gone before it got it back
  */
 
 class Recovery {
-  /** @type {WeakMap<import('../namespace').Namespace, DisconnectedSockets>} */
-  #disconnected = new WeakMap();
+  /** What this process remembers of authentications. */
+  #disconnected;
   /** @type {Set<string>} the private ids of sessions that adapters are restoring */
   #restoring = new Set();
 
@@ -47,6 +48,7 @@ class Recovery {
     this.options = options;
     /** What is kept for namespaces without an adapter. */
     this.store = new SessionStore(options);
+    this.#disconnected = new DisconnectedSockets(options.maxDisconnectionDuration);
   }
 
   /**
@@ -69,23 +71,27 @@ class Recovery {
    * @returns {void}
    */
   restore(nsp, { pid, offset }, done) {
-    const disconnected = this.#disconnected.get(nsp)?.take(pid);
-    if (disconnected?.mayReturn === false) {
+    const disconnected = this.#disconnected.find(nsp, pid);
+    if (disconnected?.refusal !== undefined) {
+      // It stays, so that the session of an adapter is not restored the next time either.
       this.store.forget(pid);
       done(undefined);
       return;
     }
+    const takeDisconnected = () =>
+      disconnected && this.#disconnected.take(disconnected) ? disconnected : undefined;
     const complete = (restored) => {
       if (restored === undefined) {
+        takeDisconnected();
         return undefined;
       }
       const putBack = () => {
         restored.putBack();
         if (disconnected !== undefined) {
-          this.#disconnectedOf(nsp).putBack(pid, disconnected);
+          this.#disconnected.putBack(disconnected);
         }
       };
-      return { ...restored, disconnected, putBack };
+      return { ...restored, takeDisconnected, putBack };
     };
     if (nsp._custom === undefined) {
       done(complete(this.store.restore(nsp.name, pid, offset)));
@@ -107,13 +113,13 @@ class Recovery {
     if (socket._instances.length > 0) {
       const bound = new Map();
       socket._bound.forEach((one, i) => one && bound.set(socket._instances[i], one));
-      if (this.#disconnectedOf(nsp).add(pid, socket, bound) === undefined) {
+      if (!this.#disconnected.add(pid, socket, bound, () => socket._handshakeSize)) {
         return false;
       }
     }
-    const session = { sid, pid, rooms: [...socket.rooms], data };
+    const session = { sid, pid, nsp: nsp.name, rooms: [...socket.rooms], data };
     if (nsp._custom === undefined) {
-      this.store.persist(nsp.name, session, since);
+      this.store.persist(session, since);
     } else {
       guarded(() => nsp._custom.persistSession(session));
     }
@@ -140,11 +146,11 @@ class Recovery {
     const { _custom: custom } = nsp;
     try {
       const session = await Promise.race([custom.restoreSession(pid, offset), timeout]);
-      if (!isSession(session)) {
+      if (!isSession(session, nsp.name)) {
         return undefined;
       }
       const { sid, rooms, data, missedPackets } = session;
-      const restored = { sid, pid, rooms, data };
+      const restored = { sid, pid, nsp: nsp.name, rooms, data };
       return {
         session: restored,
         missed: new MissedPackets(missedPackets),
@@ -158,28 +164,18 @@ class Recovery {
       this.#restoring.delete(pid);
     }
   }
-
-  /**
-   * @param {import('../namespace').Namespace} nsp a namespace
-   * @returns {DisconnectedSockets} what is remembered of its sockets
-   */
-  #disconnectedOf(nsp) {
-    let disconnected = this.#disconnected.get(nsp);
-    if (disconnected === undefined) {
-      disconnected = new DisconnectedSockets(this.options.maxDisconnectionDuration);
-      this.#disconnected.set(nsp, disconnected);
-    }
-    return disconnected;
-  }
 }
 
 /**
  * @param {unknown} session what an adapter gives
- * @returns {boolean} whether it is a session
+ * @param {string} name the name of the namespace that a client joins
+ * @returns {boolean} whether it is a session of that namespace: adapters find sessions of any. Those of npm
+ *   `socket.io` do not say which it was
  */
-function isSession(session) {
-  const { sid, rooms, missedPackets } = session ?? {};
+function isSession(session, name) {
+  const { sid, nsp = name, rooms, missedPackets } = session ?? {};
   return (
+    nsp === name &&
     typeof sid === 'string' &&
     SID.test(sid) &&
     Array.isArray(rooms) &&

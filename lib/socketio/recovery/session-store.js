@@ -17,6 +17,7 @@ const { PacketLog } = require('./packet-log');
  * @typedef {object} Session
  * @property {string} sid the id of its socket
  * @property {string} pid its own id, which is a secret of server and client
+ * @property {string} nsp the name of its namespace
  * @property {unknown[]} rooms the rooms of the socket
  * @property {unknown} data `socket.data`
  */
@@ -26,7 +27,6 @@ const { PacketLog } = require('./packet-log');
  *
  * @typedef {object} StoredSession
  * @property {Session} session the session
- * @property {string} nsp the name of its namespace
  * @property {number} since the position of the first event that the client may have missed, whatever it says
  * @property {number} until how long it is kept, in ms since the process began
  */
@@ -75,14 +75,13 @@ class SessionStore {
   /**
    * Keeps the session of a client that has lost its connection.
    *
-   * @param {string} nsp the name of its namespace
    * @param {Session} session the session
    * @param {number} since the position of the first event that the client may have missed, whatever it says
    * @returns {void}
    */
-  persist(nsp, session, since) {
+  persist(session, since) {
     const until = performance.now() + this.#maxAge;
-    this.#sessions.set(session.pid, { session, nsp, since, until });
+    this.#sessions.set(session.pid, { session, since, until });
   }
 
   /**
@@ -108,7 +107,7 @@ class SessionStore {
    */
   restore(nsp, pid, offset) {
     const stored = this.#sessions.get(pid);
-    if (stored === undefined || stored.nsp !== nsp || stored.until <= performance.now()) {
+    if (stored === undefined || stored.session.nsp !== nsp || stored.until <= performance.now()) {
       return undefined;
     }
     this.#sessions.delete(pid);
@@ -139,9 +138,9 @@ class MissedEvents {
    * @param {StoredSession} stored the session
    * @param {number} from the position of the first event that it has missed
    */
-  constructor(log, { nsp, session }, from) {
+  constructor(log, { session }, from) {
     this.#log = log;
-    this.#nsp = nsp;
+    this.#nsp = session.nsp;
     /** The position of the first one. */
     this.from = from;
     this.#restored = log.end;

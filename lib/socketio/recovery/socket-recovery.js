@@ -54,13 +54,20 @@ class SocketRecovery {
     this.pid = restored?.session.pid ?? randomBytes(15).toString('base64url');
     /** Whether its state was recovered. */
     this.isRecovered = restored !== undefined;
-    /** What this process remembers of its authentication, if its state was recovered. */
-    this.disconnected = restored?.disconnected;
   }
 
   /** @returns {boolean} whether it waits for what it has missed */
   get isWaiting() {
     return this.#missed !== undefined;
+  }
+
+  /**
+   * Takes what this process remembers of its authentication, if its state is recovered.
+   *
+   * @returns {import('../../auth/disconnected-sockets').DisconnectedSocket | undefined} what that is
+   */
+  takeDisconnected() {
+    return this.#restored?.takeDisconnected();
   }
 
   /** @returns {boolean} whether it has ended, and its session is persisted */
@@ -173,6 +180,7 @@ class SocketRecovery {
    * The socket ends.
    *
    * @param {string} reason why, in Socket.IO's words
+   * @param {object} [details] more about it
    * @returns {void}
    */
   end(reason, details) {
@@ -182,7 +190,6 @@ class SocketRecovery {
     const isBroken = this.#hasGap || isOverwhelmed || isExcluded(socket);
     if (RECOVERABLE.has(reason) && !isBroken && !socket._isMuted) {
       this.#isPersisted = this.#recovery.persist(socket, this.pid, this.#since);
-   * @param {object} [details] more about it
     }
   }
 
