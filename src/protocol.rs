@@ -54,6 +54,7 @@ pub(crate) const GROUPS: &[&Group] = &[
     &EmitFlag::GROUP,
     &Refusal::GROUP,
     &RequestVerdict::GROUP,
+    &FirstBytes::GROUP,
     &SessionAnswer::GROUP,
 ];
 
@@ -213,6 +214,12 @@ numbers! {
         /// A client has acknowledged items of a subscription whose channel reports that. Subject: the
         /// socket; a: the subscription; b: how many more.
         SUBSCRIPTION_CREDIT: SubscriptionCredit = 18,
+        /// A request that JavaScript has not seen has opened a connection. Subject: the connection;
+        /// payload: `[sid,address,request]`, where the address is `null` for what is no TCP stream.
+        OPENED: Opened = 19,
+        /// A connection of HTTP is Node's again; what was read of it is the one attachment. Subject: the
+        /// number of what had accepted it; a: its descriptor.
+        HANDED_BACK: HandedBack = 20,
     }
 }
 
@@ -581,6 +588,18 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+numbers! {
+    /// What a connection begins with that Node has accepted.
+    pub(crate) enum FirstBytes {
+        /// A request that is served without Node: the connection was taken.
+        TAKEN: Taken = 0,
+        /// Something for Node.
+        OTHER: Other = 1,
+        /// Nothing has come yet.
+        NONE_YET: NoneYet = 2,
+    }
+}
 
 numbers! {
     /// The verdict on a request for Engine.IO that is not refused.

@@ -42,6 +42,14 @@ class AcceptedWebsockets {
   }
 
   /**
+   * @param {number} number a number from `numberOf`
+   * @returns {net.Server | undefined} the server that has accepted the socket
+   */
+  serverOf(number) {
+    return this.#owners.get(number)?.owner;
+  }
+
+  /**
    * A socket is not taken over.
    *
    * @param {number} number the number it was to be handed over with

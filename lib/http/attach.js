@@ -58,7 +58,9 @@ function attach(front, httpServer) {
   if (options.transports.includes('websocket')) {
     httpServer.on('upgrade', upgrades);
   }
+  const leave = front.takeover.attach(httpServer);
   return () => {
+    leave();
     // Who was attached later may have our listener among the others: it only passes on from now.
     isAttached = false;
     passing.set(request, others);

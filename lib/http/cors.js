@@ -129,16 +129,7 @@ function lastAnswerOf(options, allowed, req) {
 function answerOf(options, allowed, req) {
   const isPreflight = req.method === 'OPTIONS';
   const added = corsAnswer(
-    {
-      methods: isPreflight ? listOf(options.methods) : undefined,
-      allowedHeaders: isPreflight ? listOf(options.allowedHeaders || options.headers) : undefined,
-      exposedHeaders: listOf(options.exposedHeaders),
-      // What cannot be sent must not fail requests that have no need of it.
-      maxAge: isPreflight ? textOf(options.maxAge) : undefined,
-      credentials: options.credentials === true,
-      preflightContinue: Boolean(options.preflightContinue),
-      preflightStatus: isPreflight ? Number(options.optionsSuccessStatus) : NO_CONTENT,
-    },
+    nativeOptionsOf(options, isPreflight),
     req.method,
     req.headers.origin,
     req.headers['access-control-request-headers'],
@@ -148,6 +139,24 @@ function answerOf(options, allowed, req) {
     added.headers[i] = capitalized(added.headers[i]);
   }
   return added;
+}
+
+/**
+ * @param {object} options what holds for a request
+ * @param {boolean} isPreflight whether it may be a preflight: what cannot be sent must not fail requests
+ *   that have no need of it
+ * @returns {import('../../binding').CorsOptions} the same for the native server
+ */
+function nativeOptionsOf(options, isPreflight) {
+  return {
+    methods: isPreflight ? listOf(options.methods) : undefined,
+    allowedHeaders: isPreflight ? listOf(options.allowedHeaders || options.headers) : undefined,
+    exposedHeaders: listOf(options.exposedHeaders),
+    maxAge: isPreflight ? textOf(options.maxAge) : undefined,
+    credentials: options.credentials === true,
+    preflightContinue: Boolean(options.preflightContinue),
+    preflightStatus: isPreflight ? Number(options.optionsSuccessStatus) : NO_CONTENT,
+  };
 }
 
 /**
@@ -215,4 +224,32 @@ function addVary(res, name) {
   }
 }
 
-module.exports = { cors };
+/**
+ * The option as the native server needs it to add the headers by itself.
+ *
+ * @param {true | object | Function} given the option
+ * @returns {import('../../binding').FrontCors | null | undefined} the option; `undefined` if there are no
+ *   headers to add, `null` if the application is to be asked for each request
+ */
+function frontCorsOf(given) {
+  if (typeof given === 'function') {
+    return null;
+  }
+  const fixed = { ...DEFAULTS, ...given };
+  const { origin } = fixed;
+  if (!origin) {
+    return undefined;
+  }
+  const options = nativeOptionsOf(fixed, true);
+  if (isText(origin)) {
+    return { options, origin: String(origin) };
+  }
+  if (origin === true) {
+    return { options };
+  }
+  return Array.isArray(origin) && origin.every(isText)
+    ? { options, origins: origin.map(String) }
+    : null;
+}
+
+module.exports = { cors, frontCorsOf };

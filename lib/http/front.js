@@ -5,6 +5,7 @@
  * server, and writes the answers. A `Server` (`lib/socketio`) knows of HTTP no more than this object.
  */
 
+const { protocolOf } = require('../socketio/engine');
 const { clientOf } = require('../socketio/trust-proxy');
 const { acceptedEncoding } = require('../native/binding');
 const { AcceptedWebsockets } = require('./accepted-websockets');
@@ -12,11 +13,15 @@ const { attach } = require('./attach');
 const { httpConfig, isSameConfig } = require('./config');
 const { answered, breakOff } = require('./polling');
 const { handleRelayAction } = require('./relay');
-const { RequestSnapshot } = require('./request-snapshot');
+const { queryOf } = require('./request');
+const { RequestSnapshot, outlineOf } = require('./request-snapshot');
+const { Takeover } = require('./takeover');
 
 class HttpFront {
   /** The websockets that Rust has taken over from Node's servers. */
   accepted = new AcceptedWebsockets();
+  /** Which connections of Node's servers are Rust's from the first request on. */
+  takeover = new Takeover(this);
   /** @type {Map<number, import('./polling').Exchange>} requests of long polling under way, by number */
   exchanges = new Map();
   /** @type {Map<string, import('http').IncomingMessage>} requests that bring packets, by session */
@@ -26,10 +31,10 @@ class HttpFront {
   /** @type {Function | undefined} the middleware of the option `cors`, once it is in use */
   cors;
   /** Numbers count up and are exact as doubles for longer than any process lives: none comes again. */
-  lastConnection = 0;
   lastRequest = 0;
   #link;
   #options;
+  #opened;
   /** @type {string | undefined} the last `Accept-Encoding`: most clients send the same */
   #accepted;
   /** What the native server makes of it. */
@@ -44,16 +49,15 @@ class HttpFront {
    * @param {import('../native/link').NativeLink} server.link the native server, while it runs
    * @param {import('../socketio/engine').Engine} server.engine its middleware and events
    * @param {() => import('../socketio/options').ServerOptions} server.options the options in force
-   * @param {(number: number, id: string, request: import('http').IncomingMessage, address?: string,
-   *   client?: import('../socketio/trust-proxy').Client) => import('../socketio/connection').Connection} server.opened called with the number of a connection,
-   *   the id of its session, the request that opened it, the address at its other end and, if the server
-   *   trusts proxies, the client
+   * @param {(number: number, id: string, opening: import('../socketio/connection').Opening) =>
+   *   import('../socketio/connection').Connection} server.opened called with the number of a connection, the
+   *   id of its session, and what opened it
    */
   constructor({ link, engine, options, opened }) {
     this.#link = link;
     this.#options = options;
     this.engine = engine;
-    this.opened = opened;
+    this.#opened = opened;
   }
 
   /** @returns {import('../../binding').NativeServer | undefined} the native server, while it runs */
@@ -162,8 +166,7 @@ class HttpFront {
    * @returns {number} a number for a connection that a request may open
    */
   nextConnection() {
-    this.lastConnection += 1;
-    return this.lastConnection;
+    return this.native.nextConnection();
   }
 
   /**
@@ -175,14 +178,72 @@ class HttpFront {
   }
 
   /**
-   * @param {import('../socketio/connection').Connection} connection a connection
-   * @param {import('http').IncomingMessage} request what opened it
+   * A request of Node's has opened a connection.
+   *
+   * @param {number} number the connection's number
+   * @param {string} id the id of its session
+   * @param {import('http').IncomingMessage} request the request, with its `_query`
    * @param {string | undefined} address the address at the other end of the connection
    * @param {import('../socketio/trust-proxy').Client} [client] the client, if the server trusts proxies
-   * @returns {RequestSnapshot} what the connection keeps of the request
+   * @returns {import('../socketio/connection').Connection} the connection
    */
-  snapshot(connection, request, address, client) {
-    return new RequestSnapshot(this, connection, request, address, client);
+  opened(number, id, request, address, client) {
+    const isSecure = Boolean(request.socket?.encrypted);
+    const kept = RequestSnapshot.keep(this, request);
+    return this.#opened(number, id, {
+      protocol: protocolOf(queryOf(request)),
+      transport: request.upgrade ? 'websocket' : 'polling',
+      snapshot: (connection) => new RequestSnapshot(connection, kept, address, isSecure, client),
+    });
+  }
+
+  /**
+   * A request that only the front in Rust has seen has opened a connection.
+   *
+   * @param {number} number the connection's number
+   * @param {string} id the id of its session
+   * @param {string | null} given the address at the other end of the connection
+   * @param {string} text the request
+   * @returns {void}
+   */
+  openedUnseen(number, id, given, text) {
+    const address = given ?? undefined;
+    const outline = outlineOf(text, address);
+    let client;
+    try {
+      client = this.clientOf(outline);
+    } catch (error) {
+      // The application's function of the option `trustProxy` threw.
+      this.native?.terminate(id);
+      throw error;
+    }
+    this.#opened(number, id, {
+      protocol: protocolOf(queryOf(outline)),
+      transport: outline.upgrade ? 'websocket' : 'polling',
+      snapshot: (connection) => new RequestSnapshot(connection, text, address, false, client),
+    });
+  }
+
+  /**
+   * A connection of HTTP comes back from the front in Rust.
+   *
+   * @param {number} owner the number it was taken with
+   * @param {number} fd its descriptor
+   * @param {Buffer} bytes what was read of it
+   * @returns {void}
+   */
+  handedBack(owner, fd, bytes) {
+    this.takeover.handedBack(this.accepted.serverOf(owner), fd, bytes);
+  }
+
+  /**
+   * The server accepts no more sessions, or is closing.
+   *
+   * @returns {void}
+   */
+  leave() {
+    this.takeover.update();
+    this.native?.leaveHttp();
   }
 
   /**

@@ -8,6 +8,7 @@
 
 const http = require('http');
 const net = require('net');
+const { Engine } = require('../socketio/engine');
 const { addressesOf, standFor } = require('./client-socket');
 
 class RequestSnapshot {
@@ -24,19 +25,31 @@ class RequestSnapshot {
   isSecure;
 
   /**
-   * @param {import('./front').HttpFront} front where the request came
    * @param {import('../socketio/connection').Connection} connection what was opened
-   * @param {http.IncomingMessage} request what opened it
+   * @param {string | http.IncomingMessage} request what opened it, or that as text
    * @param {string | undefined} address the address at the other end of the connection
+   * @param {boolean} isSecure whether that connection is TLS
    * @param {import('../socketio/trust-proxy').Client} [client] the client, if the server trusts proxies
    */
-  constructor(front, connection, request, address, client) {
+  constructor(connection, request, address, isSecure, client) {
     this.#connection = connection;
     this.address = address;
     this.clientAddress = client === undefined ? address : client.address;
-    this.isSecure = client === undefined ? Boolean(request.socket?.encrypted) : client.isSecure;
-    this.#text = isUnseen(front, request) ? textOf(request) : undefined;
-    this.#request = this.#text === undefined ? request : undefined;
+    this.isSecure = client === undefined ? isSecure : client.isSecure;
+    if (typeof request === 'string') {
+      this.#text = request;
+    } else {
+      this.#request = request;
+    }
+  }
+
+  /**
+   * @param {import('./front').HttpFront} front where a request came
+   * @param {http.IncomingMessage} request the request
+   * @returns {string | http.IncomingMessage} what is kept of it: text, if only this package has seen it
+   */
+  static keep(front, request) {
+    return (isUnseen(front, request) ? textOf(request) : undefined) ?? request;
   }
 
   /**
@@ -104,7 +117,7 @@ function isUnseen(front, request) {
     httpServers.every((one) => one.listenerCount('connection') <= 1) &&
     httpServers.every((one) => one.listenerCount(event) <= 1) &&
     options.allowRequest === undefined &&
-    !Object.hasOwn(engine, 'generateId') &&
+    !Engine.hasOwnIds(engine) &&
     typeof options.cors !== 'function' &&
     engine.middlewares.every((middleware) => middleware === front.cors) &&
     engine.listenerCount('initial_headers') === 0 &&
@@ -219,4 +232,16 @@ function standForClient(socket, connection, addresses) {
   });
 }
 
-module.exports = { RequestSnapshot, addressesOf, standForClient };
+/**
+ * What the front in Rust has kept of a request, as far as it takes to find out who made it.
+ *
+ * @param {string} text the request, as the front in Rust writes it
+ * @param {string} [address] the address at the other end of the connection
+ * @returns {object} like a request
+ */
+function outlineOf(text, address) {
+  const { url, upgrade, rawHeaders } = partsOf(text);
+  return { url, upgrade, headers: headersOf(rawHeaders), socket: { remoteAddress: address } };
+}
+
+module.exports = { RequestSnapshot, addressesOf, outlineOf, standForClient };

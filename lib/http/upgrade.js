@@ -8,6 +8,7 @@
 const { InvalidSessionIdError } = require('../errors');
 const { Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
+const { descriptorOf } = require('./descriptor');
 const { startRelay } = require('./relay');
 const { refuseUpgrade } = require('./refusals');
 const { fromOf, targetOf } = require('./request');
@@ -20,9 +21,6 @@ const { ASKS_ORIGIN, OPENS } = require('../native/protocol').RequestVerdict;
 
 /** The status of the answer to an upgrade. */
 const SWITCHING_PROTOCOLS = 101;
-
-/** The handles that Node keeps of sockets whose descriptor carries their bytes as they are. */
-const PLAIN = new Set(['TCP', 'Pipe']);
 
 /**
  * Takes a websocket.
@@ -127,16 +125,6 @@ function invalidWebsocket(front, req) {
  */
 function extensionsOf(front, req) {
   return front.compresses ? req.headers['sec-websocket-extensions'] : undefined;
-}
-
-/**
- * @param {import('net').Socket} socket a socket
- * @returns {number} its descriptor, if that carries its bytes as they are; else `NONE`
- */
-function descriptorOf(socket) {
-  const handle = socket._handle;
-  const isPlain = !socket.encrypted && PLAIN.has(handle?.constructor.name);
-  return isPlain && handle.fd >= 0 ? handle.fd : NONE;
 }
 
 /**

@@ -30,6 +30,8 @@ const {
   BROADCAST_SENT,
   SUBSCRIPTION_ENDED,
   SUBSCRIPTION_CREDIT,
+  OPENED,
+  HANDED_BACK,
 } = protocol.RecordKind;
 
 /**
@@ -110,6 +112,10 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
       } else if (kind === RESPONSE) {
         const body = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
         server.response(subject, a, b, values[i + 5], body);
+      } else if (kind === OPENED) {
+        server.opened(subject, values[i + 5]);
+      } else if (kind === HANDED_BACK) {
+        server.handedBack(subject, a, attachments[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === RELAY) {
         server.relayed(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {

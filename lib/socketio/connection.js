@@ -8,7 +8,6 @@
 const { EventEmitter } = require('events');
 const { isAdminUi, warnOfMuted } = require('../auth/gated-namespaces');
 const { DEFAULT } = require('../auth/start-options');
-const { protocolOf } = require('./engine');
 const { endOf, ofConnection } = require('./disconnect-reasons');
 const { refuse } = require('./unsupported');
 
@@ -19,6 +18,16 @@ const { SENT, TEXT, UNCOMPRESSED } = require('../native/protocol').PacketFlag;
 
 /** Events of `socket.conn` that every packet of the connection is needed for. */
 const PACKET_EVENTS = ['packet', 'packetCreate', 'message', 'data', 'heartbeat'];
+
+/**
+ * What opened a connection.
+ *
+ * @typedef {object} Opening
+ * @property {3 | 4} protocol the version of Engine.IO
+ * @property {'polling' | 'websocket'} transport the transport that the connection begins with
+ * @property {(connection: Connection) => import('../http/request-snapshot').RequestSnapshot} snapshot gives
+ *   what is kept of the request
+ */
 
 class Connection {
   /** @type {import('./disconnect-reasons').End | undefined} why it ends, the same for all its sockets */
@@ -47,20 +56,18 @@ class Connection {
    * @param {import('../http/front').HttpFront} owner.front where clients come
    * @param {Map<string, import('./namespace').Namespace>} owner.namespaces by name
    * @param {string} sid the id of its Engine.IO session
-   * @param {import('http').IncomingMessage} request what opened it, with its `_query`
-   * @param {string} [address] the address at its other end: the client's, or a proxy's
-   * @param {import('./trust-proxy').Client} [client] the client, if the server trusts proxies
+   * @param {Opening} opening what opened it
    */
-  constructor(owner, sid, request, address, client) {
+  constructor(owner, sid, { protocol, transport, snapshot }) {
     this.owner = owner;
     /** The id of its Engine.IO session. */
     this.sid = sid;
     /** The version of Engine.IO, 3 or 4. */
-    this.protocol = protocolOf(request._query);
+    this.protocol = protocol;
     /** The request that opened it. */
-    this.snapshot = owner.front.snapshot(this, request, address, client);
+    this.snapshot = snapshot(this);
     this.issued = Date.now();
-    this.transport = request.upgrade ? 'websocket' : 'polling';
+    this.transport = transport;
     this.isOpen = true;
     this.isUpgraded = false;
     /** Whether the native server reports its packets. */

@@ -17,6 +17,10 @@ const RANDOM_BYTES = 15;
 class Engine extends EventEmitter {
   #count;
   #end;
+  /** @type {(() => void) | undefined} called when requests are to be served in another way */
+  #changed;
+  /** Whether the application makes the ids of sessions. */
+  #hasOwnIds = false;
 
   /**
    * @param {() => number} count how many connections there are
@@ -30,6 +34,23 @@ class Engine extends EventEmitter {
     this.opts = {};
     /** @type {Function[]} what `use` added */
     this.middlewares = [];
+  }
+
+  /**
+   * @param {Engine} engine an engine
+   * @param {(() => void) | undefined} changed called when its requests are to be served in another way
+   * @returns {void}
+   */
+  static watch(engine, changed) {
+    engine.#changed = changed;
+  }
+
+  /**
+   * @param {Engine} engine an engine
+   * @returns {boolean} whether the application makes the ids of its sessions
+   */
+  static hasOwnIds(engine) {
+    return engine.#hasOwnIds;
   }
 
   /** @returns {number} how many connections there are */
@@ -46,6 +67,7 @@ class Engine extends EventEmitter {
    */
   use(middleware) {
     this.middlewares.push(middleware);
+    this.#changed?.();
   }
 
   /**
@@ -54,9 +76,14 @@ class Engine extends EventEmitter {
    * @param {import('http').IncomingMessage} request the request that opens the session
    * @returns {string | Promise<string>} 20 random characters of base64url, as npm `base64id` makes them
    */
-  // eslint-disable-next-line no-unused-vars -- what a function of the application's gets
-  generateId(request) {
-    return randomBytes(RANDOM_BYTES).toString('base64url');
+  get generateId() {
+    return randomId;
+  }
+
+  set generateId(own) {
+    Object.defineProperty(this, 'generateId', { value: own, writable: true, configurable: true });
+    this.#hasOwnIds = true;
+    this.#changed?.();
   }
 
   /**
@@ -68,6 +95,13 @@ class Engine extends EventEmitter {
     this.#end();
     return this;
   }
+}
+
+/**
+ * @returns {string} 20 random characters of base64url, as npm `base64id` makes them
+ */
+function randomId() {
+  return randomBytes(RANDOM_BYTES).toString('base64url');
 }
 
 /**

@@ -329,6 +329,26 @@ class EventHandlers {
   }
 
   /**
+   * @param {number} number a connection that a request has opened which JavaScript has not seen
+   * @param {[id: string, address: string | null, request: string]} opening the id of its session, the address
+   *   at its other end, and the request
+   * @returns {void}
+   */
+  opened(number, opening) {
+    this.#front.openedUnseen(number, ...opening);
+  }
+
+  /**
+   * @param {number} owner a number of what had accepted a connection of HTTP that is Node's again
+   * @param {number} fd its descriptor
+   * @param {Buffer} bytes what was read of it
+   * @returns {void}
+   */
+  handedBack(owner, fd, bytes) {
+    this.#front.handedBack(owner, fd, bytes);
+  }
+
+  /**
    * @param {number} number a connection that moved to websocket
    * @returns {void}
    */

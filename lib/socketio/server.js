@@ -342,6 +342,7 @@ class Server extends EventEmitter {
     const { _link: link, _connections: connections } = this;
     link.isDraining = true;
     link.native.limitClosing(ms);
+    this._front.leave();
     this.#drain = new Drain({ link, connections, unused: () => this.#closeHttp() }, ms);
   }
 
@@ -391,7 +392,9 @@ class Server extends EventEmitter {
     }
     GracePeriod.endAll(this._link.gracePeriods);
     commands.flush();
+    this._front.leave();
     native.close();
+    native.endHttp();
     if (this._connections.size === 0) {
       this.#finish();
     }
@@ -486,14 +489,12 @@ class Server extends EventEmitter {
    *
    * @param {number} number its number
    * @param {string} id the id of its session
-   * @param {http.IncomingMessage} request what opened it
-   * @param {string} [address] the address at its other end: the client's, or a proxy's
-   * @param {import('./trust-proxy').Client} [client] the client, if the server trusts proxies
+   * @param {import('./connection').Opening} opening what opened it
    * @returns {Connection} the connection
    */
-  #opened(number, id, request, address, client) {
+  #opened(number, id, opening) {
     this.#alive ??= setInterval(() => {}, MAX_DELAY);
-    const connection = new Connection(this.#connectionOwner, id, request, address, client);
+    const connection = new Connection(this.#connectionOwner, id, opening);
     this._connections.set(number, connection);
     if (hasConnectionListeners(this.engine)) {
       connection.isWatched = true;

@@ -11,6 +11,8 @@
 //! [`crate::protocol`] says what a record is.
 
 use std::borrow::Cow;
+#[cfg(unix)]
+use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -18,6 +20,7 @@ use http::{HeaderMap, header};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::engineio::events::Opened;
 use crate::engineio::http::http1;
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -351,6 +354,27 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
         }
         Event::Released { owner } => {
             record(RecordKind::Released, [id(owner), 0, 0, NONE], NO_PAYLOAD);
+        }
+        Event::Opened(opened) => {
+            let Opened {
+                connection,
+                id: sid,
+                address,
+                request,
+            } = opened;
+            let payload = serde_json::json!([sid.as_str(), address, request]).to_string();
+            record(RecordKind::Opened, [id(connection), 0, 0, NONE], &payload);
+        }
+        #[cfg(unix)]
+        Event::HandedBack {
+            owner,
+            descriptor,
+            bytes,
+        } => {
+            let place = attach(attachments, vec![bytes]);
+            // JavaScript opens it as a socket of Node's.
+            let numbers = [id(owner), descriptor.into_raw_fd().into(), 0, place];
+            record(RecordKind::HandedBack, numbers, NO_PAYLOAD);
         }
         Event::Upgraded { connection } => {
             record(

@@ -22,6 +22,8 @@ mod channel;
 pub(crate) mod event_batch;
 #[cfg(not(feature = "no-node"))]
 mod event_loop;
+#[cfg(not(feature = "no-node"))]
+mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 #[cfg(not(feature = "no-node"))]

@@ -11,21 +11,21 @@ use napi::{Env, Error};
 use napi_derive::napi;
 
 use super::server::NativeServer;
-use crate::engineio::Sid;
 use crate::engineio::http::cookie::Cookie;
 use crate::engineio::http::cors::{AllowedOrigin, Cors};
 use crate::engineio::http::encoding::Encoding;
-use crate::engineio::http::origin::{self, AllowedOrigins, Verdict};
+use crate::engineio::http::origin::{self, AllowedOrigins};
 use crate::engineio::http::query::Query;
 use crate::engineio::http::refusal::{Code, Detail};
 use crate::engineio::http::response::{self, Format};
-use crate::engineio::http::verify::{self, Asks, Session};
+use crate::engineio::http::verify::Asks;
 use crate::engineio::http::{Config, client_file, http1, jsonp, prefix, websocket as handshake};
 use crate::engineio::polling::{self, Opening, Post};
+use crate::engineio::requests::Checked;
+use crate::engineio::responder::Responder;
 use crate::engineio::send_queue::WaitingPoll;
 use crate::engineio::websocket::{self, Websocket};
 use crate::protocol::{CloseReason, NONE, Refusal, RequestVerdict};
-use crate::websocket::extensions::Accepted;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -54,6 +54,7 @@ impl From<HttpOptions> for Config {
     fn from(options: HttpOptions) -> Self {
         let asks = options.asks_origin;
         Self {
+            prefix: prefix(&options.path, options.add_trailing_slash),
             allowed_origins: options
                 .allowed_origins
                 .map(|origins| AllowedOrigins { origins, asks }),
@@ -87,19 +88,11 @@ pub(super) struct RefusedRequest<'env> {
     pub body: Buffer,
 }
 
-/// What a request asks for, if it may.
-enum Checked {
-    Asks(Asks),
-    Origin,
-}
-
-impl Checked {
-    fn verdict(&self) -> RequestVerdict {
-        match self {
-            Self::Asks(Asks::Open) => RequestVerdict::Opens,
-            Self::Asks(Asks::Use(_)) => RequestVerdict::Served,
-            Self::Origin => RequestVerdict::AsksOrigin,
-        }
+fn verdict_of(checked: Checked) -> RequestVerdict {
+    match checked {
+        Checked::Asks(Asks::Open) => RequestVerdict::Opens,
+        Checked::Asks(Asks::Use(_)) => RequestVerdict::Served,
+        Checked::Origin => RequestVerdict::AsksOrigin,
     }
 }
 
@@ -110,8 +103,9 @@ impl NativeServer {
     /// @returns what the URLs of the server's requests begin with
     #[napi(catch_unwind)]
     pub fn configure_http(&self, options: HttpOptions) -> String {
-        let prefix = prefix(&options.path, options.add_trailing_slash);
-        *self.http.lock() = Config::from(options).into();
+        let config = Config::from(options);
+        let prefix = config.prefix.clone();
+        self.front.configure_http(config);
         prefix
     }
 
@@ -141,12 +135,12 @@ impl NativeServer {
             let from = from.or(origin.map(RequestOrigin::of));
             let checked = self.check(method, &query, false, from, is_allowed)?;
             let Checked::Asks(Asks::Use(sid)) = checked else {
-                return Ok(checked.verdict());
+                return Ok(verdict_of(checked));
             };
             match *method {
                 Method::GET => {
                     let poll = WaitingPoll {
-                        request: number.cast_unsigned(),
+                        responder: Responder::Node(number.cast_unsigned()),
                         format: format_of(&query, user_agent, encoding),
                     };
                     polling::poll(&self.server.engine, sid, poll);
@@ -184,13 +178,13 @@ impl NativeServer {
         encoding: u32,
     ) -> i64 {
         let query = Query::of(&url);
-        let sid = match self.admit(&query, Asks::Open, &id) {
+        let sid = match self.server.engine.check_opening(&query, &id) {
             Ok(sid) => sid,
             Err(refusal) => return refusal.number(),
         };
-        let config = self.http.lock().clone();
+        let config = self.front.http();
         let opening = Opening {
-            request: number.cast_unsigned(),
+            responder: Responder::Node(number.cast_unsigned()),
             format: format_of(&query, user_agent, encoding),
             connection: connection.cast_unsigned(),
             id: sid,
@@ -217,7 +211,7 @@ impl NativeServer {
     ) -> i64 {
         let query = Query::of(&url);
         // The session may have ended or moved meanwhile.
-        let asks = self.verify_session(&Method::POST, &query, false);
+        let asks = self.server.engine.verify(&Method::POST, &query, false);
         let sid = match asks {
             Ok(Asks::Use(sid)) => sid,
             Ok(Asks::Open) => return Refusal::UnknownSession.number(),
@@ -230,7 +224,7 @@ impl NativeServer {
             Some(Bytes::copy_from_slice(&body))
         };
         let post = Post {
-            request: number.cast_unsigned(),
+            responder: Responder::Node(number.cast_unsigned()),
             format,
             content_type,
             packets,
@@ -255,7 +249,7 @@ impl NativeServer {
         let query = Query::of(&url);
         number_of(with_method(&method, |method| {
             let checked = self.check(method, &query, true, Some(from), is_allowed)?;
-            Ok(checked.verdict())
+            Ok(verdict_of(checked))
         }))
     }
 
@@ -320,10 +314,13 @@ impl NativeServer {
         let query = Query::of(&url);
         let number = connection.cast_unsigned();
         let taken = || -> std::result::Result<RequestVerdict, Refusal> {
-            let asks = self.verify_session(&Method::GET, &query, true)?;
+            let asks = self.server.engine.verify(&Method::GET, &query, true)?;
             let id = match asks {
                 Asks::Use(_) => None,
-                Asks::Open => Some(self.admit(&query, asks, &id.unwrap_or_default())?),
+                Asks::Open => {
+                    let id = id.unwrap_or_default();
+                    Some(self.server.engine.check_opening(&query, &id)?)
+                }
             };
             let request = headers_of([
                 (header::SEC_WEBSOCKET_PROTOCOL, protocols),
@@ -332,13 +329,7 @@ impl NativeServer {
             let options = self.server.engine.config.per_message_deflate.as_ref();
             let accepted = handshake::compression(&request, options)?;
             let carrier = self.carrier(fd, number, owner).ok_or(Refusal::NotTaken)?;
-            let mut lines = String::new();
-            if let Some(name) = handshake::subprotocol(&request) {
-                lines += &format!("Sec-WebSocket-Protocol: {name}\r\n");
-            }
-            if let Some(Accepted { header, .. }) = &accepted {
-                lines += &format!("Sec-WebSocket-Extensions: {header}\r\n");
-            }
+            let lines = handshake::agreed(&request, accepted.as_ref());
             let websocket = Websocket {
                 carrier,
                 head: Bytes::copy_from_slice(&head),
@@ -353,7 +344,7 @@ impl NativeServer {
             };
             let serving = websocket::serve(self.server.clone(), websocket);
             self.runtime.handle.spawn(serving);
-            Ok(Checked::Asks(asks).verdict())
+            Ok(verdict_of(Checked::Asks(asks)))
         };
         number_of(taken())
     }
@@ -437,28 +428,7 @@ pub(super) fn origin_of(url: String, from: RequestOrigin) -> Option<String> {
 }
 
 impl NativeServer {
-    fn verify_session(
-        &self,
-        method: &Method,
-        query: &Query<'_>,
-        is_upgrade: bool,
-    ) -> std::result::Result<Asks, Refusal> {
-        verify::verify(
-            &self.server.engine.config,
-            method,
-            query,
-            is_upgrade,
-            |sid| {
-                let connection = self.server.connection(sid)?;
-                Some(Session {
-                    transport: connection.transport()?,
-                    protocol: connection.protocol,
-                })
-            },
-        )
-    }
-
-    /// Checks what a request asks for, and the page that makes it.
+    /// Checks what a request asks for, and the page that makes it, unless the application has allowed it.
     fn check(
         &self,
         method: &Method,
@@ -467,32 +437,18 @@ impl NativeServer {
         from: Option<RequestOrigin>,
         is_allowed: bool,
     ) -> std::result::Result<Checked, Refusal> {
-        let asks = self.verify_session(method, query, is_upgrade);
+        let engine = &self.server.engine;
+        let asks = engine.verify(method, query, is_upgrade);
         let from = from.unwrap_or_default();
         // Node hands on what its parser lets through.
         if asks != Err(Refusal::UnknownTransport) && !from.is_valid() {
             return Err(Refusal::InvalidOrigin);
         }
-        let asks = Checked::Asks(asks?);
-        let config = self.http.lock().clone();
-        let Some(allowed) = config.allowed_origins.as_ref().filter(|_| !is_allowed) else {
-            return Ok(asks);
-        };
-        match allowed.check(&from.headers(), query.jsonp.is_some()) {
-            Verdict::Allowed => Ok(asks),
-            Verdict::Ask => Ok(Checked::Origin),
-            Verdict::Forbidden => Err(Refusal::OriginNotAllowed),
+        let asks = asks?;
+        if is_allowed {
+            return Ok(Checked::Asks(asks));
         }
-    }
-
-    /// Checks, when everything else allows a session to be opened, its protocol and its id.
-    fn admit(&self, query: &Query<'_>, asks: Asks, id: &str) -> std::result::Result<Sid, Refusal> {
-        verify::verify_protocol(&self.server.engine.config, asks, query.protocol)?;
-        let id = id.parse().map_err(|_| Refusal::InvalidSessionId)?;
-        match self.server.connection(id) {
-            None => Ok(id),
-            Some(_) => Err(Refusal::InvalidSessionId),
-        }
+        engine.check_origin(asks, &self.front.http(), query, &from.headers())
     }
 }
 
@@ -559,7 +515,7 @@ fn text_of(value: &HeaderValue) -> String {
 
 /// The options of CORS, as JavaScript has completed them.
 #[napi(object)]
-pub(super) struct CorsOptions {
+pub struct CorsOptions {
     pub methods: Option<String>,
     pub allowed_headers: Option<String>,
     pub exposed_headers: Option<String>,
@@ -571,7 +527,7 @@ pub(super) struct CorsOptions {
 
 impl CorsOptions {
     /// The options, unless one of them cannot be sent.
-    fn cors(self) -> std::result::Result<Cors, http::Error> {
+    pub(super) fn cors(self) -> std::result::Result<Cors, http::Error> {
         let value = |text: Option<String>| text.map(HeaderValue::try_from).transpose();
         Ok(Cors {
             methods: value(self.methods)?,

@@ -24,7 +24,7 @@ use super::event_loop;
 use super::value::{self, Raw};
 use crate::engineio::Sid;
 use crate::engineio::config::Config;
-use crate::engineio::http;
+use crate::engineio::front::Front;
 use crate::engineio::http::encoding::HttpCompression;
 #[cfg(unix)]
 use crate::io::adopt_fd;
@@ -176,8 +176,8 @@ type Receive = ThreadsafeFunction<
 #[napi]
 pub struct NativeServer {
     pub(super) server: Arc<Server>,
-    pub(super) http: Mutex<Arc<http::Config>>,
-    queue: Arc<EventQueue>,
+    pub(super) front: Arc<Front<Server>>,
+    pub(super) queue: Arc<EventQueue>,
     relays: Mutex<FxHashMap<RelayNumber, Arc<Relay>>>,
     pub(super) runtime: Runtime,
     tables: Mutex<Tables>,
@@ -241,8 +241,8 @@ impl NativeServer {
         let options = Options::from(options);
         let server = commands::start(options, queue.clone(), &runtime);
         Ok(Self {
+            front: Front::new(&server),
             server,
-            http: Mutex::default(),
             queue,
             relays: Mutex::default(),
             runtime,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Sid;
 use super::config::Config;
-use super::events::Events;
+use super::events::{ConnectionNumber, Events};
 use crate::io::runtime::Runtime;
 
 /// How long a client may take, when its connection ends, to fetch what is queued for it or to close
@@ -19,6 +19,12 @@ use crate::io::runtime::Runtime;
 pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The least time that a client has to close its stream.
 const MIN_CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The number of a new connection. No two in the process have the same, whichever server they are of.
+pub(crate) fn next_connection() -> ConnectionNumber {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
+}
 
 /// The engine of one server. It owns its connections, of the type `C`, until they end.
 pub(crate) struct Engine<C> {

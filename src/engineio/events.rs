@@ -1,10 +1,13 @@
 //! What the engine tells JavaScript: of connections, and of requests of long polling.
 
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+
 use bytes::Bytes;
 use http::Response;
 
-use super::Str;
 use super::inbound_budget::Permit;
+use super::{Sid, Str};
 use crate::io::host::Host;
 use crate::protocol::{CloseReason, Refusal};
 
@@ -19,6 +22,14 @@ pub(crate) type ResponseOrRefusal = Result<Box<Response<Bytes>>, Refusal>;
 
 /// Takes what JavaScript is told; called on any thread, in order.
 pub(crate) trait Events: Host {
+    /// A connection is open, which a request that JavaScript has not seen has opened: before anything else
+    /// of it.
+    fn opened(&self, opened: Opened);
+
+    /// A connection of HTTP, under its owner's number, goes back to Node, with bytes that were read.
+    #[cfg(unix)]
+    fn handed_back(&self, owner: u64, descriptor: OwnedFd, bytes: Bytes);
+
     /// A connection has moved from polling to websocket.
     fn upgraded(&self, connection: ConnectionNumber);
 
@@ -30,6 +41,17 @@ pub(crate) trait Events: Host {
 
     /// The response to a request of long polling, or why it is refused.
     fn response(&self, request: RequestNumber, response: ResponseOrRefusal);
+}
+
+/// A connection that a request has opened which JavaScript has not seen.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) connection: ConnectionNumber,
+    pub(crate) id: Sid,
+    /// The client's address, or a proxy's; `None` for what is no TCP stream.
+    pub(crate) address: Option<String>,
+    /// The request, as [`Head::snapshot`](super::http::head::Head::snapshot) writes it.
+    pub(crate) request: String,
 }
 
 /// A packet of Engine.IO, as an application that watches a connection sees it.

@@ -9,7 +9,9 @@
 //! message      what the application sends             inbound_budget  what is not delivered yet
 //! heartbeat    closes connections that time out       liveness      when the client was last alive
 //! websocket    opens a connection, or upgrades one    upgrade       how a client leaves polling
-//! reader       reads a websocket                      polling       long polling, served in process
+//! front        reads and answers HTTP requests        requests      what a request may do
+//! polling      long polling, for every front          responder     who writes a response
+//! reader       reads a websocket
 //! packet       the packets of a client                payload       several packets in one body
 //! ```
 //!
@@ -23,6 +25,7 @@ pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod flush_set;
+pub(crate) mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 pub(crate) mod handler;
@@ -38,6 +41,8 @@ pub(crate) mod polling;
 #[cfg(test)]
 mod properties;
 mod reader;
+pub(crate) mod requests;
+pub(crate) mod responder;
 pub(crate) mod send_queue;
 mod sid;
 mod upgrade;

@@ -1,8 +1,8 @@
-//! Long polling: Node reads the requests and writes the responses, which it gets through
-//! [`super::events`].
+//! Long polling: the requests of sessions, whichever front reads them and writes the responses, which
+//! it gets through a [`Responder`].
 //!
-//! A request is served on the JavaScript thread, which brings it: to wake another thread would take
-//! longer than the work itself.
+//! A request is served on the thread that brings it: to wake another thread would take longer than the
+//! work itself.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use tokio::time::sleep;
 
 use super::connection::{Connection, Data, Transport};
 use super::engine::Engine;
-use super::events::{ConnectionNumber, RequestNumber};
+use super::events::ConnectionNumber;
 use super::handler::{Handler, receive};
 use super::handshake::{self, open_packet};
 use super::http::encoding::BodyEncoder;
 use super::http::response::Format;
 use super::payload::{self, Writer};
+use super::responder::Responder;
 use super::send_queue::{Answer, WaitingPoll};
 use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::host::WakeGuard;
@@ -40,8 +41,7 @@ const COMPRESSED_AT_ONCE: usize = 1 << 16;
 /// The request of a session that polls.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    /// JavaScript's number for the request.
-    pub(crate) request: RequestNumber,
+    pub(crate) responder: Responder,
     pub(crate) format: Format,
     /// JavaScript's number for the connection that the request opens.
     pub(crate) connection: ConnectionNumber,
@@ -54,7 +54,7 @@ pub(crate) struct Opening {
     pub(crate) watched: bool,
 }
 
-/// Opens a connection; the response comes as one of [`super::events`].
+/// Opens a connection, and responds.
 pub(crate) fn open<H: Handler>(handler: &Arc<H>, opening: Opening) {
     let engine = handler.engine();
     let Opening {
@@ -76,14 +76,14 @@ pub(crate) fn open<H: Handler>(handler: &Arc<H>, opening: Opening) {
     )
     .is_none()
     {
-        refuse(engine, opening.request, Refusal::Unserved);
+        refuse(engine, opening.responder, Refusal::Unserved);
         return;
     }
     let packet = open_packet(&engine.config, id, TransportType::Polling);
     let mut payload = Writer::new(protocol, false);
     payload.text("", &packet);
     engine.respond(Some(Answer {
-        request: opening.request,
+        responder: opening.responder,
         response: opening.format.opened(payload.finish().0, opening.cookie),
         encoding: opening.format.encoding,
     }));
@@ -94,7 +94,7 @@ impl<C> Engine<C> {
     /// piece, so that other clients need not wait for a large one.
     pub(super) fn respond(&self, answer: Option<Answer>) {
         let Some(Answer {
-            request,
+            responder,
             response,
             encoding,
         }) = answer
@@ -111,10 +111,10 @@ impl<C> Engine<C> {
                 let events = self.events.clone();
                 self.runtime.handle.spawn(async move {
                     let response = compressed(encoder, response).await;
-                    events.response(request, Ok(response.into()));
+                    responder.respond(&*events, Ok(response.into()));
                 });
             }
-            None => self.events.response(request, Ok(response.into())),
+            None => responder.respond(&*self.events, Ok(response.into())),
         }
     }
 }
@@ -131,7 +131,7 @@ async fn compressed(mut encoder: BodyEncoder, response: Response<Bytes>) -> Resp
     encoder.finish(head).unwrap_or(response)
 }
 
-/// Serves a request that waits for packets; the response comes as one of [`super::events`].
+/// Serves a request that waits for packets, with which it is responded to.
 pub(crate) fn poll<D: Data>(engine: &Arc<Engine<Connection<D>>>, sid: Sid, poll: WaitingPoll) {
     match engine.connection(sid) {
         // What the client sent on the websocket before this poll is read first: it may have left
@@ -150,13 +150,13 @@ pub(crate) fn poll<D: Data>(engine: &Arc<Engine<Connection<D>>>, sid: Sid, poll:
 }
 
 fn wait_for_packets<D: Data>(engine: &Engine<Connection<D>>, sid: Sid, poll: WaitingPoll) {
-    let request = poll.request;
+    let responder = poll.responder.clone();
     let polled = match engine.connection(sid) {
         Some(connection) => connection.poll(poll),
         None => Err(Refusal::UnknownSession),
     };
     if let Err(refusal) = polled {
-        refuse(engine, request, refusal);
+        refuse(engine, responder, refusal);
     }
 }
 
@@ -172,19 +172,18 @@ pub(crate) fn begin_post<D: Data>(engine: &Engine<Connection<D>>, sid: Sid) -> R
 /// Packets of a client that have been received.
 #[derive(Debug)]
 pub(crate) struct Post {
-    /// JavaScript's number for the request.
-    pub(crate) request: RequestNumber,
+    pub(crate) responder: Responder,
     pub(crate) format: Format,
     pub(crate) content_type: Option<String>,
     /// The body, out of the form of JSONP. Such a form may be without, which is as good as no packets.
     pub(crate) packets: Option<Bytes>,
 }
 
-/// Takes the packets of a client; the response comes as one of [`super::events`].
+/// Takes the packets of a client, and responds.
 pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
     let engine = handler.engine();
     let Some(connection) = engine.connection(sid) else {
-        refuse(engine, post.request, Refusal::UnknownSession);
+        refuse(engine, post.responder, Refusal::UnknownSession);
         return;
     };
     let is_binary = post.content_type.as_deref() == Some(BINARY);
@@ -198,7 +197,7 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
     };
     if !taken {
         connection.end_post();
-        refuse(engine, post.request, Refusal::Unserved);
+        refuse(engine, post.responder, Refusal::Unserved);
         return;
     }
     let response = Ok(post.format.accepted().into());
@@ -215,12 +214,12 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
                 connection.end_post();
             }
             if let Some(engine) = waiting.upgrade() {
-                engine.events.response(post.request, response);
+                post.responder.respond(&*engine.events, response);
             }
         });
     } else {
         connection.end_post();
-        engine.events.response(post.request, response);
+        post.responder.respond(&*engine.events, response);
     }
 }
 
@@ -250,8 +249,8 @@ fn take<H: Handler>(
 }
 
 /// Refuses a request that was accepted and cannot be served.
-fn refuse<C>(engine: &Engine<C>, request: RequestNumber, refusal: Refusal) {
-    engine.events.response(request, Err(refusal));
+fn refuse<C>(engine: &Engine<C>, responder: Responder, refusal: Refusal) {
+    responder.respond(&*engine.events, Err(refusal));
 }
 
 /// Ends a connection whose client violates the polling protocol.

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use http::Response;
 
-use super::events::RequestNumber;
 use super::http::encoding::Encoding;
 use super::http::response::Format;
 use super::message::{Frame, Message};
 use super::payload::{Packet, Writer};
+use super::responder::Responder;
 use super::{ProtocolVersion, Str, TransportType};
 use crate::io::transport::WriteHalf;
 use crate::io::write_buffer::{MIN_SHARED, WriteBuffer};
@@ -26,7 +26,7 @@ use crate::websocket::deflate::{Deflater, SharedFrames};
 /// A request of long polling that waits for packets.
 #[derive(Debug)]
 pub(crate) struct WaitingPoll {
-    pub(crate) request: RequestNumber,
+    pub(crate) responder: Responder,
     pub(crate) format: Format,
 }
 
@@ -105,7 +105,7 @@ pub(super) struct Polling {
 #[derive(Debug)]
 #[must_use = "the client waits for it"]
 pub(super) struct Answer {
-    pub(super) request: RequestNumber,
+    pub(super) responder: Responder,
     pub(super) response: Response<Bytes>,
     /// How it may be compressed.
     pub(super) encoding: Option<Encoding>,
@@ -184,7 +184,7 @@ impl Polling {
         }
         let (body, is_binary) = payload.finish();
         Some(Answer {
-            request: poll.request,
+            responder: poll.responder,
             response: poll.format.payload(body, is_binary),
             encoding: poll.format.encoding.filter(|_| compress),
         })
@@ -633,7 +633,10 @@ mod tests {
         let mut format = Format::default();
         format.encoding = Some(Encoding::Gzip);
         let mut polling = Polling::new(false);
-        polling.poll = Some(WaitingPoll { request: 1, format });
+        polling.poll = Some(WaitingPoll {
+            responder: Responder::Node(1),
+            format,
+        });
         polling
     }
 

@@ -41,6 +41,17 @@ pub(crate) struct Websocket {
     pub(crate) watched: bool,
 }
 
+/// Takes a websocket on the thread that reads its request.
+pub(super) fn take<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
+    match websocket.asks {
+        Asks::Open => open(handler, websocket),
+        Asks::Use(_) => {
+            let handle = &handler.engine().runtime.handle;
+            handle.spawn(serve(handler.clone(), websocket));
+        }
+    }
+}
+
 /// Answers the upgrade, and reads the websocket to its end.
 pub(crate) async fn serve<H: Handler>(handler: Arc<H>, websocket: Websocket) {
     match websocket.asks {

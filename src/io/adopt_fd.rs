@@ -16,7 +16,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::host::Released;
+use super::reactor::Reactor;
 use super::stream::{Descriptors, Stream};
+use super::transport::{ReadHalf, WriteHalf, halves_of};
 
 /// A descriptor taken from Node.
 #[derive(Debug)]
@@ -31,6 +33,33 @@ pub(crate) struct Taken {
 enum SocketKind {
     Tcp,
     Unix,
+}
+
+/// Copies bytes that can be read from Node's descriptor, and leaves them there.
+///
+/// # Errors
+/// `WouldBlock` if there are none yet; any other error of the operating system.
+pub(crate) fn peek(fd: RawFd, into: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: recv writes at most the length of the buffer that it is given; a number that is no open
+    // socket is an error it returns.
+    let read = unsafe {
+        let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+        libc::recv(fd, into.as_mut_ptr().cast(), into.len(), flags)
+    };
+    usize::try_from(read).map_err(|_| io::Error::last_os_error())
+}
+
+/// Reads bytes that [`peek`] has copied, into the same place.
+pub(crate) fn skip(fd: RawFd, bytes: &mut [u8]) {
+    // SAFETY: as for `peek`. The bytes are there, since nobody else reads them.
+    let _ = unsafe {
+        libc::recv(
+            fd,
+            bytes.as_mut_ptr().cast(),
+            bytes.len(),
+            libc::MSG_DONTWAIT,
+        )
+    };
 }
 
 /// Duplicates Node's descriptor, which can then be closed.
@@ -73,6 +102,15 @@ impl Taken {
             released: Some(released),
             ..self
         }
+    }
+
+    /// Opens the stream as [`Carrier::open`](super::transport::Carrier::open), without writing to it.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    pub(crate) fn open(self, reactor: &Reactor) -> io::Result<(ReadHalf, WriteHalf)> {
+        let (stream, released) = self.into_stream()?;
+        Ok(halves_of(reactor.register(stream, released)?))
     }
 
     /// The nonblocking stream, and what is dropped when it is closed.

@@ -129,6 +129,17 @@ impl Reactor {
         reader
     }
 
+    /// Starts a reader, and polls it once on this thread.
+    pub(crate) fn read_now(self: &Arc<Self>, task: impl Task + 'static) {
+        let reader = Arc::new(Reader {
+            reactor: self.clone(),
+            state: AtomicU8::new(DUE),
+            task: Mutex::new(Some(Box::new(task))),
+            ended: Notify::new(),
+        });
+        reader.run();
+    }
+
     /// Polls the event queue, and then each reader that is due once. Returns whether there may be more
     /// events.
     #[cfg(unix)]

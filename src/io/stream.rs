@@ -5,8 +5,8 @@
 //! operation would have blocked, whichever thread polls for events.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::Shutdown;
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
@@ -25,6 +25,8 @@ const READABLE: u8 = 1;
 const WRITABLE: u8 = 2;
 /// The client sends no more: the end is read after what it has sent.
 const ENDS: u8 = 4;
+/// The stream is Node's again.
+const RETURNED: u8 = 8;
 
 /// How many events one poll returns at most.
 const MAX_EVENTS: usize = 256;
@@ -282,8 +284,32 @@ impl Descriptor {
         Poll::Pending
     }
 
+    /// Duplicates the descriptor; the stream is not ended any more when its writing half is dropped.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    pub(super) fn hand_back(&self) -> io::Result<OwnedFd> {
+        let fd = match &self.stream {
+            Stream::Tcp(stream) => stream.as_fd().try_clone_to_owned(),
+            Stream::Unix(stream) => stream.as_fd().try_clone_to_owned(),
+        }?;
+        self.readiness.fetch_or(RETURNED, Ordering::SeqCst);
+        Ok(fd)
+    }
+
+    /// The addresses of both ends, the client's first; `None` for what is no TCP stream.
+    pub(super) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match &self.stream {
+            Stream::Tcp(stream) => Some((stream.peer_addr().ok()?, stream.local_addr().ok()?)),
+            Stream::Unix(_) => None,
+        }
+    }
+
     /// Ends the stream, in one direction or both.
     pub(super) fn shut_down(&self, how: Shutdown) {
+        if self.readiness.load(Ordering::SeqCst) & RETURNED != 0 {
+            return;
+        }
         // An error means that the stream has ended already.
         let _ = match &self.stream {
             Stream::Tcp(stream) => stream.shutdown(how),

@@ -4,7 +4,9 @@
 
 use std::io::{self, IoSlice};
 #[cfg(unix)]
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 use std::pin::Pin;
 #[cfg(unix)]
 use std::sync::Arc;
@@ -24,7 +26,27 @@ use super::stream::Descriptor;
 pub(crate) enum Carrier {
     #[cfg(unix)]
     Descriptor(Taken),
+    /// A stream that was opened before.
+    Registered(ReadHalf, WriteHalf),
     Relay(relay::Halves),
+}
+
+/// Both halves of a registered descriptor.
+#[cfg(unix)]
+pub(super) fn halves_of(descriptor: Arc<Descriptor>) -> (ReadHalf, WriteHalf) {
+    let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
+    (ReadHalf::Descriptor(descriptor), write)
+}
+
+/// Writes as many bytes as the stream takes, which may be none.
+///
+/// # Errors
+/// The error of the operating system.
+fn write_some(half: &WriteHalf, bytes: &[u8]) -> io::Result<usize> {
+    match half.try_write(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        result => result,
+    }
 }
 
 /// A stream whose first bytes have been written, except those in `unwritten`.
@@ -47,13 +69,13 @@ impl Carrier {
             #[cfg(unix)]
             Self::Descriptor(taken) => {
                 let (stream, released) = taken.into_stream()?;
-                let descriptor = reactor.register(stream, released)?;
-                let written = match descriptor.try_write(&first) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                    result => result?,
-                };
-                let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
-                (ReadHalf::Descriptor(descriptor), write, written)
+                let (read, write) = halves_of(reactor.register(stream, released)?);
+                let written = write_some(&write, &first)?;
+                (read, write, written)
+            }
+            Self::Registered(read, write) => {
+                let written = write_some(&write, &first)?;
+                (read, write, written)
             }
             Self::Relay((read, write)) => {
                 let write = WriteHalf::Relay(write);
@@ -133,6 +155,27 @@ impl WriteHalf {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.poll_writable(cx),
             Self::Relay(half) => half.poll_writable(cx),
+        }
+    }
+
+    /// Duplicates the descriptor for Node; this half no longer ends the stream when it is dropped.
+    ///
+    /// # Errors
+    /// The error of the operating system, or `Unsupported` for a stream that has no descriptor of its own.
+    #[cfg(unix)]
+    pub(crate) fn hand_back(&self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Descriptor(end) => end.0.hand_back(),
+            Self::Relay(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// The addresses of both ends: the client's and this one's; `None` for what is no TCP stream.
+    #[cfg(unix)]
+    pub(crate) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match self {
+            Self::Descriptor(end) => end.0.addresses(),
+            Self::Relay(_) => None,
         }
     }
 

@@ -1,11 +1,14 @@
 //! The events that the native server tells JavaScript, in their order.
 
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::packet::Payload;
 use crate::engineio::events::{
-    ConnectionNumber, Events, ReportedPacket, RequestNumber, ResponseOrRefusal,
+    ConnectionNumber, Events, Opened, ReportedPacket, RequestNumber, ResponseOrRefusal,
 };
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -31,6 +34,19 @@ pub(crate) trait EventSink: Host + Events {
 }
 
 impl<T: EventSink> Events for T {
+    fn opened(&self, opened: Opened) {
+        self.push(Event::Opened(opened));
+    }
+
+    #[cfg(unix)]
+    fn handed_back(&self, owner: u64, descriptor: OwnedFd, bytes: Bytes) {
+        self.push(Event::HandedBack {
+            owner,
+            descriptor,
+            bytes,
+        });
+    }
+
     fn upgraded(&self, connection: ConnectionNumber) {
         self.push(Event::Upgraded { connection });
     }
@@ -78,6 +94,15 @@ pub(crate) enum Event {
     /// The descriptor of a websocket that Node has accepted is closed.
     #[cfg_attr(not(unix), allow(dead_code))]
     Released { owner: u64 },
+    /// A request that JavaScript has not seen has opened a connection.
+    Opened(Opened),
+    /// A connection of HTTP is Node's again, with bytes that were read.
+    #[cfg(unix)]
+    HandedBack {
+        owner: u64,
+        descriptor: OwnedFd,
+        bytes: Bytes,
+    },
     /// A connection has moved from polling to websocket.
     Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
@@ -193,6 +218,9 @@ impl Event {
                     ..
                 } => bytes.len(),
                 Self::BroadcastSent { receivers, .. } => size_of_val(&receivers[..]),
+                Self::Opened(opened) => opened.request.len(),
+                #[cfg(unix)]
+                Self::HandedBack { bytes, .. } => bytes.len(),
                 Self::Disconnect { .. }
                 | Self::Malformed { .. }
                 | Self::InvalidCommand { .. }

@@ -148,11 +148,11 @@ impl World {
     /// Sends a request of long polling for a connection: with a body, a POST. The first one opens
     /// the connection.
     pub(super) fn ask(&mut self, number: u64, connection: u64, body: Option<String>) {
-        let (request, format) = (number, Format::default());
+        let (responder, format) = (Responder::Node(number), Format::default());
         let Some(&session) = self.sessions.get(&connection) else {
             let id = Sid::random();
             let opening = Opening {
-                request,
+                responder,
                 format,
                 connection,
                 id,
@@ -174,13 +174,13 @@ impl World {
             None => polling::poll(
                 &self.server.engine,
                 session,
-                WaitingPoll { request, format },
+                WaitingPoll { responder, format },
             ),
             Some(body) => {
                 // One after the other, so none overlaps.
                 let _ = polling::begin_post(&self.server.engine, session);
                 let post = Post {
-                    request,
+                    responder,
                     format,
                     content_type: None,
                     packets: Some(body.into()),

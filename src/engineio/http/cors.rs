@@ -33,6 +33,33 @@ pub(crate) enum AllowedOrigin {
     Reflected(bool),
 }
 
+/// The origins of the option `cors`, where the application need not be asked.
+#[derive(Debug, Clone)]
+pub(crate) enum Origins {
+    Any,
+    Fixed(HeaderValue),
+    /// Whatever the origin of the request.
+    Reflected,
+    /// One of these.
+    Listed(Vec<String>),
+}
+
+impl Origins {
+    /// The origin that may read the response to a request.
+    pub(crate) fn allowed(&self, request: &HeaderMap) -> AllowedOrigin {
+        match self {
+            Self::Any => AllowedOrigin::Any,
+            Self::Fixed(origin) => AllowedOrigin::Fixed(origin.clone()),
+            Self::Reflected => AllowedOrigin::Reflected(true),
+            Self::Listed(origins) => AllowedOrigin::Reflected(
+                request
+                    .get(ORIGIN)
+                    .is_some_and(|origin| origins.iter().any(|one| origin == one.as_str())),
+            ),
+        }
+    }
+}
+
 /// What CORS adds to a response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {

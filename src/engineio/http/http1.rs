@@ -1,16 +1,41 @@
-//! Encodes responses in HTTP/1.1 (RFC 9112), for a stream that a front has handed over.
+//! Encodes responses in HTTP/1.1 (RFC 9112).
+
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION, SET_COOKIE,
-    X_XSS_PROTECTION,
+    self, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION,
+    SET_COOKIE, X_XSS_PROTECTION,
 };
-use http::{HeaderName, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 /// A header's name as Engine.IO writes it. Case has no meaning in HTTP, but listeners for response
 /// headers look for `Content-Type`.
 pub(crate) fn name(name: &HeaderName) -> &str {
-    const NAMES: [(HeaderName, &str); 7] = [
+    const NAMES: [(HeaderName, &str); 14] = [
+        (
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            "Access-Control-Allow-Origin",
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            "Access-Control-Allow-Credentials",
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            "Access-Control-Allow-Methods",
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "Access-Control-Allow-Headers",
+        ),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "Access-Control-Expose-Headers",
+        ),
+        (header::ACCESS_CONTROL_MAX_AGE, "Access-Control-Max-Age"),
+        (header::VARY, "Vary"),
         (CONTENT_TYPE, "Content-Type"),
         (CONTENT_ENCODING, "Content-Encoding"),
         (CONTENT_LENGTH, "Content-Length"),
@@ -37,6 +62,83 @@ pub(crate) fn write(response: &Response<Bytes>) -> Vec<u8> {
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(response.body());
     bytes
+}
+
+/// Writes the head of a response, with `more` headers, as Node's http.Server does. `keep_alive` is for how
+/// many seconds the connection stays open after it; `None` if it ends.
+pub(crate) fn write_head(
+    bytes: &mut Vec<u8>,
+    response: &Response<Bytes>,
+    more: &HeaderMap,
+    keep_alive: Option<u64>,
+) {
+    let status = response.status();
+    bytes.extend_from_slice(b"HTTP/1.1 ");
+    bytes.extend_from_slice(status.as_str().as_bytes());
+    bytes.push(b' ');
+    bytes.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    bytes.extend_from_slice(b"\r\n");
+    let mut line = |name: &str, value: &[u8]| {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value);
+        bytes.extend_from_slice(b"\r\n");
+    };
+    let headers = response.headers();
+    for (header, value) in headers.iter().chain(more) {
+        if header != CONNECTION {
+            line(name(header), value.as_bytes());
+        }
+    }
+    if !headers.contains_key(CONTENT_LENGTH) && !more.contains_key(CONTENT_LENGTH) {
+        let length = HeaderValue::from(response.body().len());
+        line("Content-Length", length.as_bytes());
+    }
+    DATE.with_borrow_mut(|date| line("Date", date.now()));
+    match keep_alive {
+        Some(0) => line("Connection", b"keep-alive"),
+        Some(seconds) => {
+            line("Connection", b"keep-alive");
+            line("Keep-Alive", format!("timeout={seconds}").as_bytes());
+        }
+        None => line("Connection", b"close"),
+    }
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// Adds headers to lines of a head, each with its line break.
+pub(crate) fn write_lines(lines: &mut String, headers: &HeaderMap) {
+    for (header, value) in headers {
+        if let Ok(value) = value.to_str() {
+            lines.push_str(name(header));
+            lines.push_str(": ");
+            lines.push_str(value);
+            lines.push_str("\r\n");
+        }
+    }
+}
+
+thread_local! {
+    static DATE: RefCell<Date> = RefCell::default();
+}
+
+/// The time as `Date` has it, which changes once a second.
+#[derive(Default)]
+struct Date {
+    second: u64,
+    text: String,
+}
+
+impl Date {
+    fn now(&mut self) -> &[u8] {
+        let now = SystemTime::now();
+        let second = now.duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs());
+        if second != self.second || self.text.is_empty() {
+            self.second = second;
+            self.text = httpdate::fmt_http_date(now);
+        }
+        self.text.as_bytes()
+    }
 }
 
 #[cfg(test)]

@@ -7,16 +7,18 @@
 //! jsonp        scripts and forms             cookie       the session's id for load balancers
 //! cors         which pages may read it       client_file  the browser's client
 //! encoding     compressed responses          http1        responses as bytes
+//! head         the heads of requests
 //! ```
 //!
-//! Pure: no I/O and no runtime, on the types of the `http` crate. A front (Node's http.Server) passes in
-//! a request, asks the application for its decisions, and writes the response. What must stay true: no
+//! Pure: no I/O and no runtime, on the types of the `http` crate. A front (Node's http.Server, or
+//! [`super::front`]) passes in a request, asks the application for its decisions, and writes the response. What must stay true: no
 //! front decides any of this itself, so that all fronts answer alike.
 
 pub(crate) mod client_file;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod encoding;
+pub(crate) mod head;
 pub(crate) mod http1;
 pub(crate) mod jsonp;
 pub(crate) mod origin;
@@ -29,6 +31,8 @@ pub(crate) mod websocket;
 /// The options of the application.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
+    /// What the targets of the server's requests begin with; see [`prefix`].
+    pub(crate) prefix: String,
     /// The origins whose pages may connect; all of them if it is not set.
     pub(crate) allowed_origins: Option<origin::AllowedOrigins>,
     pub(crate) cookie: Option<cookie::Cookie>,

@@ -57,6 +57,18 @@ pub(crate) fn compression(
     }
 }
 
+/// The lines of the response that say what was agreed on, each with its line break.
+pub(crate) fn agreed(headers: &HeaderMap, compression: Option<&Accepted>) -> String {
+    let mut lines = String::new();
+    if let Some(name) = subprotocol(headers) {
+        lines += &format!("Sec-WebSocket-Protocol: {name}\r\n");
+    }
+    if let Some(Accepted { header, .. }) = compression {
+        lines += &format!("Sec-WebSocket-Extensions: {header}\r\n");
+    }
+    lines
+}
+
 /// Whether it is the number of a version that is spoken.
 fn is_version(value: &[u8]) -> bool {
     let number = extensions::number(&String::from_utf8_lossy(value.trim_ascii()));
@@ -85,7 +97,7 @@ fn is_key(value: &[u8]) -> bool {
 }
 
 /// The subprotocol that is agreed on: the first that the client names.
-pub(crate) fn subprotocol(headers: &HeaderMap) -> Option<&str> {
+fn subprotocol(headers: &HeaderMap) -> Option<&str> {
     let names = headers.get(header::SEC_WEBSOCKET_PROTOCOL)?;
     std::str::from_utf8(split(names.as_bytes()).next()?).ok()
 }

@@ -15,6 +15,7 @@ use crate::engineio::config::Config;
 use crate::engineio::http::response::Format;
 use crate::engineio::http::verify::Asks;
 use crate::engineio::polling;
+use crate::engineio::responder::Responder;
 use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -736,7 +737,7 @@ fn a_client_that_keeps_sending_instead_of_upgrading_does_not_delay_others() {
         polling::open(
             &world.server,
             polling::Opening {
-                request: 1,
+                responder: Responder::Node(1),
                 format: Format::default(),
                 connection: 1,
                 id: sid,

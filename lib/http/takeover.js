@@ -1,0 +1,413 @@
+'use strict';
+
+/**
+ * Which connections of an http.Server are served by the front in Rust, without a request of theirs becoming
+ * an object of Node: those that begin with a request for the Socket.IO server, as long as the application
+ * looks at no request and changes none. All others go on to Node, and connections come back from Rust with
+ * a request that is not for it.
+ *
+ * What must stay true: what the application does to requests (middleware, listeners, `allowRequest`, settings
+ * of its http.Server) happens to every request; a change of that takes effect from the next request on.
+ */
+
+const diagnostics = require('diagnostics_channel');
+const { EventEmitter } = require('events');
+const http = require('http');
+const net = require('net');
+const { FirstBytes } = require('../native/protocol');
+const { Engine } = require('../socketio/engine');
+const { frontCorsOf } = require('./cors');
+const { descriptorOf } = require('./descriptor');
+const { originsOf } = require('./origins');
+
+/** How many ms a connection may be silent before it is Node's, which has its own limits then. */
+const SILENCE = 1000;
+
+/** The longest head of a request that the front in Rust reads, in bytes. */
+const LONGEST_HEAD = 8192;
+
+/** The events of `io.engine` whose listeners see requests, or all packets. */
+const ENGINE_EVENTS = new Set(['headers', 'initial_headers', 'connection']);
+
+/** The events of an http.Server whose listeners see requests or connections. */
+const SERVER_EVENTS = ['request', 'upgrade', 'connection'];
+
+/** The options that are read for each request, and may be changed in `io.engine.opts`. */
+const CHANGEABLE = ['allowRequest', 'allowedOrigins', 'cookie'];
+
+/** The name of Node's own listener for connections. */
+const NODE_LISTENER = 'connectionListener';
+
+/** Tells of requests that Node begins to serve: tools that trace requests subscribe to it. */
+const requestStart = diagnostics.channel('http.server.request.start');
+
+/**
+ * An http.Server whose connections may be taken.
+ *
+ * @typedef {object} Attached
+ * @property {http.Server} httpServer the server
+ * @property {(socket: net.Socket) => void} passOn has Node serve a connection
+ */
+
+class Takeover {
+  #front;
+  /** @type {Map<http.Server, Attached>} */
+  #attached = new Map();
+  /** @type {Map<net.Socket, {passOn: () => void, since: number}>} connections on which nothing has come yet */
+  #silent = new Map();
+  /** @type {NodeJS.Timeout | undefined} */
+  #timer;
+  /** @type {object | undefined} the options that the native server has */
+  #known;
+  #cors;
+
+  /**
+   * @param {import('./front').HttpFront} front whose connections
+   */
+  constructor(front) {
+    this.#front = front;
+  }
+
+  /**
+   * Puts a listener in the place of Node's own listener for connections, which is called for those that are
+   * Node's.
+   *
+   * @param {http.Server} httpServer where clients come
+   * @returns {() => void} puts Node's listener back
+   */
+  attach(httpServer) {
+    const [listener, ...more] = httpServer.rawListeners('connection');
+    const isPlain = httpServer instanceof http.Server && listener?.name === NODE_LISTENER;
+    if (!isPlain || more.length > 0 || process.versions.bun !== undefined) {
+      return () => {};
+    }
+    const passOn = listener.bind(httpServer);
+    const accept = (socket) => this.#accept(httpServer, passOn, socket);
+    replace(httpServer, listener, accept);
+    this.#attached.set(httpServer, { httpServer, passOn });
+    const unwatch = this.#watch(httpServer);
+    const { closeIdleConnections } = httpServer;
+    // Node calls it when the server closes, too.
+    httpServer.closeIdleConnections = () => {
+      this.#endIdle();
+      Reflect.apply(closeIdleConnections, httpServer, []);
+    };
+    this.update();
+    return () => {
+      unwatch();
+      delete httpServer.closeIdleConnections;
+      this.#passOnSilent(0);
+      replace(httpServer, accept, listener);
+      this.#attached.delete(httpServer);
+      this.#known = undefined;
+    };
+  }
+
+  /**
+   * Gives the native server the options anew, if they have changed.
+   *
+   * @returns {void}
+   */
+  update() {
+    const { native } = this.#front;
+    if (native === undefined || this.#attached.size === 0) {
+      return;
+    }
+    const options = this.#options();
+    const known = this.#known;
+    if (known === undefined || Object.keys(options).some((name) => options[name] !== known[name])) {
+      this.#known = options;
+      native.configureFront(options);
+    }
+  }
+
+  /**
+   * A connection comes back from Rust.
+   *
+   * @param {http.Server | undefined} httpServer what had accepted it
+   * @param {number} fd its descriptor
+   * @param {Buffer} bytes what was read of it
+   * @returns {void}
+   */
+  handedBack(httpServer, fd, bytes) {
+    const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    const attached = this.#attached.get(httpServer);
+    if (attached === undefined) {
+      socket.destroy();
+      return;
+    }
+    socket.server = httpServer;
+    socket._server = httpServer;
+    httpServer._connections += 1;
+    socket.unshift(bytes);
+    attached.passOn(socket);
+  }
+
+  /**
+   * Whoever looks at requests or connections keeps them all in Node.
+   *
+   * @param {http.Server} httpServer an attached server
+   * @returns {() => void} undoes it
+   */
+  #watch(httpServer) {
+    const { engine, options } = this.#front;
+    const changed = () => this.update();
+    // Called before the listener is there.
+    const added = (names) => (event) => {
+      if (names.has(event)) {
+        this.#front.native?.configureFront({ ...this.#options(), serves: false });
+        this.#known = undefined;
+        queueMicrotask(changed);
+      }
+    };
+    const addedHere = added(new Set(SERVER_EVENTS));
+    const addedThere = added(ENGINE_EVENTS);
+    httpServer.on('newListener', addedHere);
+    engine.on('newListener', addedThere);
+    engine.on('removeListener', changed);
+    Engine.watch(engine, changed);
+    for (const name of CHANGEABLE) {
+      observe(options, name, changed);
+    }
+    return () => {
+      httpServer.off('newListener', addedHere);
+      engine.off('newListener', addedThere);
+      engine.off('removeListener', changed);
+      Engine.watch(engine, undefined);
+    };
+  }
+
+  /**
+   * @returns {import('../../binding').FrontOptions} what the native server is told
+   */
+  #options() {
+    const front = this.#front;
+    const { engine, options } = front;
+    const servers = [...this.#attached.keys()];
+    const cors = this.#corsOf(options.cors);
+    const least = (name) => Math.min(...servers.map((server) => server[name] || Infinity));
+    const keepAlive = least('keepAliveTimeout');
+    const request = least('requestTimeout');
+    return {
+      serves:
+        !front.isClosing &&
+        options.allowRequest === undefined &&
+        !originsOf(options.allowedOrigins).asks &&
+        options.cookie?.encode === undefined &&
+        cors !== null &&
+        !Engine.hasOwnIds(engine) &&
+        engine.middlewares.every((middleware) => middleware === front.cors) &&
+        engine.listenerCount('initial_headers') === 0 &&
+        engine.listenerCount('headers') === 0 &&
+        !requestStart.hasSubscribers &&
+        servers.every(isUnseen),
+      opens: !front.isDraining,
+      watched: engine.listenerCount('connection') > 0,
+      bundles: options.serveClient ? `${options.path}/` : undefined,
+      cors: cors ?? undefined,
+      keepAliveTimeout: keepAlive === Infinity ? 0 : keepAlive,
+      requestTimeout: request === Infinity ? 0 : request,
+    };
+  }
+
+  /**
+   * @param {unknown} option the option `cors`
+   * @returns {import('../../binding').FrontCors | null | undefined} the same for the native server, made once;
+   *   `null` if the application is to be asked
+   */
+  #corsOf(option) {
+    if (this.#cors?.option !== option) {
+      this.#cors = { option, made: option === undefined ? undefined : frontCorsOf(option) };
+    }
+    return this.#cors?.made;
+  }
+
+  /**
+   * A client has connected.
+   *
+   * @param {http.Server} httpServer where
+   * @param {(socket: net.Socket) => void} passOn has Node serve it
+   * @param {net.Socket} socket its socket, of which nothing was read
+   * @returns {void}
+   */
+  #accept(httpServer, passOn, socket) {
+    this.update();
+    const fd = this.#known?.serves ? descriptorOf(socket) : -1;
+    const verdict = fd < 0 ? FirstBytes.OTHER : this.#take(httpServer, socket, fd);
+    if (verdict === FirstBytes.OTHER) {
+      passOn(socket);
+    } else if (verdict === FirstBytes.NONE_YET) {
+      this.#await(httpServer, passOn, socket);
+    }
+  }
+
+  /**
+   * @param {http.Server} httpServer where a client has connected
+   * @param {net.Socket} socket its socket
+   * @param {number} fd its descriptor
+   * @param {Buffer} [first] what was read of it
+   * @returns {number} a `FirstBytes`
+   */
+  #take(httpServer, socket, fd, first) {
+    const { accepted, native } = this.#front;
+    const verdict = native.takeHttp(fd, accepted.numberOf(socket), first);
+    if (verdict === FirstBytes.TAKEN) {
+      accepted.begin(socket);
+      socket.destroy();
+    }
+    return verdict;
+  }
+
+  /**
+   * Waits for the first bytes of a connection.
+   *
+   * @param {http.Server} httpServer where it was accepted
+   * @param {(socket: net.Socket) => void} passOn has Node serve it
+   * @param {net.Socket} socket its socket
+   * @returns {void}
+   */
+  #await(httpServer, passOn, socket) {
+    const forget = () => {
+      this.#silent.delete(socket);
+      socket.off('data', onData);
+      socket.off('end', onEnd);
+      socket.off('close', forget);
+      socket.off('error', ignore);
+    };
+    const onEnd = () => {
+      forget();
+      socket.destroy();
+    };
+    const onData = (first) => {
+      forget();
+      const fd = this.#front.native === undefined ? -1 : descriptorOf(socket);
+      if (fd < 0 || this.#take(httpServer, socket, fd, first) !== FirstBytes.TAKEN) {
+        socket.unshift(first);
+        passOn(socket);
+      }
+    };
+    socket.on('error', ignore);
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+    socket.on('close', forget);
+    this.#silent.set(socket, {
+      since: performance.now(),
+      passOn: () => {
+        forget();
+        passOn(socket);
+      },
+    });
+    this.#timer ??= setInterval(() => this.#passOnSilent(SILENCE), SILENCE).unref();
+  }
+
+  /**
+   * Has Node serve connections on which nothing has come.
+   *
+   * @param {number} ms for how long
+   * @returns {void}
+   */
+  #passOnSilent(ms) {
+    const now = performance.now();
+    for (const { since, passOn } of this.#silent.values()) {
+      if (now - since < ms) {
+        // Those behind it came later.
+        break;
+      }
+      passOn();
+    }
+    if (this.#silent.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+
+  /**
+   * Ends the connections on which no request is under way.
+   *
+   * @returns {void}
+   */
+  #endIdle() {
+    this.#front.native?.endIdleHttp();
+    for (const socket of this.#silent.keys()) {
+      socket.destroy();
+    }
+  }
+}
+
+/**
+ * @param {http.Server} httpServer an attached server
+ * @returns {boolean} whether nobody else sees its requests, and it has no settings that only Node knows
+ */
+function isUnseen(httpServer) {
+  const { timeout, maxRequestsPerSocket, maxHeaderSize } = httpServer;
+  return (
+    SERVER_EVENTS.every((event) => httpServer.listenerCount(event) <= 1) &&
+    httpServer.emit === EventEmitter.prototype.emit &&
+    !timeout &&
+    !maxRequestsPerSocket &&
+    !(maxHeaderSize < LONGEST_HEAD) &&
+    hasClassesOfNode(httpServer)
+  );
+}
+
+/**
+ * @param {http.Server} httpServer a server
+ * @returns {boolean} whether its requests and responses are of Node's classes
+ */
+function hasClassesOfNode(httpServer) {
+  for (const symbol of Object.getOwnPropertySymbols(httpServer)) {
+    const ofNode = http[symbol.description];
+    if (/^(IncomingMessage|ServerResponse)$/.test(symbol.description)) {
+      if (httpServer[symbol] !== ofNode) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/**
+ * Has a function called when a property is set.
+ *
+ * @param {object} target an object
+ * @param {string} name the property
+ * @param {() => void} changed the function
+ * @returns {void}
+ */
+function observe(target, name, changed) {
+  let current = target[name];
+  Object.defineProperty(target, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => current,
+    set(value) {
+      current = value;
+      changed();
+    },
+  });
+}
+
+/**
+ * Replaces a listener for connections.
+ *
+ * @param {http.Server} httpServer whose
+ * @param {Function} listener the one there is
+ * @param {Function} other the one in its place
+ * @returns {void}
+ */
+function replace(httpServer, listener, other) {
+  const listeners = httpServer.rawListeners('connection');
+  httpServer.removeAllListeners('connection');
+  for (const one of listeners) {
+    httpServer.on('connection', one === listener ? other : one);
+  }
+}
+
+/**
+ * Takes the error of a socket that ends before it was of use.
+ *
+ * @returns {void}
+ */
+function ignore() {}
+
+module.exports = { Takeover };

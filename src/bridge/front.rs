@@ -1,0 +1,158 @@
+//! The front in Rust ([`crate::engineio::front`]), as JavaScript sets it up and passes connections to it.
+
+use std::time::Duration;
+
+use napi::bindgen_prelude::Buffer;
+use napi_derive::napi;
+
+use super::requests::CorsOptions;
+use super::server::NativeServer;
+use crate::engineio::engine;
+use crate::engineio::front::{First, Options};
+use crate::engineio::http::cors::{Cors, Origins};
+use crate::protocol::FirstBytes;
+
+/// What the application has set, and whether it wants to see requests. Durations are milliseconds, 0 for
+/// ever.
+#[napi(object)]
+pub struct FrontOptions {
+    /// Whether requests are served without Node.
+    pub serves: bool,
+    /// Whether requests may open sessions.
+    pub opens: bool,
+    /// Whether every packet of a new connection is reported.
+    pub watched: bool,
+    /// What the URLs of the client's bundles begin with, if they are served.
+    pub bundles: Option<String>,
+    pub cors: Option<FrontCors>,
+    pub keep_alive_timeout: f64,
+    pub request_timeout: f64,
+}
+
+/// The option `cors`, where the application need not be asked.
+#[napi(object)]
+pub struct FrontCors {
+    pub options: CorsOptions,
+    /// The one origin that is allowed, or `*`.
+    pub origin: Option<String>,
+    /// The origins that are allowed; without both, that of the request.
+    pub origins: Option<Vec<String>>,
+}
+
+fn duration(ms: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(ms / 1000.0)
+        .ok()
+        .filter(|it| !it.is_zero())
+}
+
+impl FrontCors {
+    fn policy(self) -> Result<(Cors, Origins), http::Error> {
+        let origins = match (self.origin, self.origins) {
+            (Some(any), _) if any == "*" => Origins::Any,
+            (Some(origin), _) => Origins::Fixed(origin.try_into()?),
+            (None, Some(origins)) => Origins::Listed(origins),
+            (None, None) => Origins::Reflected,
+        };
+        Ok((self.options.cors()?, origins))
+    }
+}
+
+#[napi]
+impl NativeServer {
+    /// Sets up the front in Rust, for requests that come from now on.
+    #[napi(catch_unwind)]
+    pub fn configure_front(&self, options: FrontOptions) {
+        let cors = options.cors.map(FrontCors::policy).transpose();
+        self.front.configure(Options {
+            // What cannot be sent is Node's to refuse.
+            serves: options.serves && cors.is_ok(),
+            opens: options.opens,
+            watched: options.watched,
+            bundles: options.bundles,
+            cors: cors.unwrap_or_default(),
+            keep_alive: duration(options.keep_alive_timeout),
+            request_timeout: duration(options.request_timeout),
+        });
+    }
+
+    /// Takes a connection from Node if it begins with a request that is served here. Then the caller
+    /// destroys its own half.
+    ///
+    /// @param fd its descriptor, which Node does not read
+    /// @param owner a number of the caller's for what had accepted it; a record tells when it is closed
+    /// or comes back
+    /// @param first what Node has read of it
+    /// @returns a `FirstBytes`
+    #[napi(catch_unwind)]
+    pub fn take_http(&self, fd: i32, owner: i64, first: Option<Buffer>) -> i64 {
+        #[cfg(unix)]
+        return self
+            .take_from_node(fd, owner.cast_unsigned(), first.map(|it| it.to_vec()))
+            .number();
+        #[cfg(not(unix))]
+        {
+            let _ = (fd, owner, first);
+            FirstBytes::Other.number()
+        }
+    }
+
+    /// Has the connections of the front in Rust end: idle ones now, others after the response that is
+    /// under way.
+    #[napi(catch_unwind)]
+    pub fn leave_http(&self) {
+        self.front.leave();
+    }
+
+    /// Ends the idle connections of the front in Rust.
+    #[napi(catch_unwind)]
+    pub fn end_idle_http(&self) {
+        self.front.end_idle();
+    }
+
+    /// Ends the connections of the front in Rust, except those that wait for a session.
+    #[napi(catch_unwind)]
+    pub fn end_http(&self) {
+        self.front.end_all();
+    }
+
+    /// A number for a connection that a request may open.
+    #[napi(catch_unwind)]
+    pub fn next_connection(&self) -> i64 {
+        engine::next_connection().cast_signed()
+    }
+}
+
+#[cfg(unix)]
+impl NativeServer {
+    fn take_from_node(&self, fd: i32, owner: u64, first: Option<Vec<u8>>) -> FirstBytes {
+        use crate::engineio::front::READ_SIZE;
+        use crate::io::adopt_fd;
+        use crate::io::host::Released;
+
+        let mut bytes = first.unwrap_or_default();
+        let is_read = !bytes.is_empty();
+        if !is_read {
+            bytes.resize(READ_SIZE, 0);
+            match adopt_fd::peek(fd, &mut bytes) {
+                Ok(length) if length > 0 => bytes.truncate(length),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    return FirstBytes::NoneYet;
+                }
+                _ => return FirstBytes::Other,
+            }
+        }
+        if self.front.judge(&bytes) == First::Other {
+            return FirstBytes::Other;
+        }
+        let Ok(taken) = adopt_fd::take(fd) else {
+            return FirstBytes::Other;
+        };
+        let released = Released::new(self.queue.clone(), owner);
+        if !is_read {
+            adopt_fd::skip(fd, &mut bytes);
+        }
+        // An error closes the connection.
+        let _ = self.front.take(taken.released(released), owner, bytes);
+        FirstBytes::Taken
+    }
+}

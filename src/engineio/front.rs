@@ -1,0 +1,920 @@
+//! The front in Rust: HTTP connections that Node has accepted, and whose requests it never sees.
+//!
+//! It serves what nearly all clients send: polls, packets, preflights and upgrades to websocket, in their
+//! plain forms. At each boundary of requests the connection can go back to Node, with all bytes that were
+//! read: when a request is not for the server, has an unusual form, is to be refused, or when the
+//! application wants to see requests. So Node's http.Server decides all that is rare, with the settings
+//! and listeners of the application, and no rule is here twice: what a request may do is in
+//! [`super::requests`], responses are in [`super::http`].
+//!
+//! What must stay true: a request is served once, here or by Node; responses leave in the order of their
+//! requests; what a client can make this hold is bounded.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::mem;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::Sid;
+use super::connection::Connection;
+use super::engine::{CLOSE_TIMEOUT, Engine, next_connection};
+use super::events::{ConnectionNumber, Opened, ResponseOrRefusal};
+use super::handler::Handler;
+use super::http::cors::{Cors, Origins};
+use super::http::encoding::Encoding;
+use super::http::head::Head;
+use super::http::query::Query;
+use super::http::response::{self, Format};
+use super::http::verify::Asks;
+use super::http::{Config, client_file, http1, jsonp, websocket as handshake};
+use super::polling::{self, Opening, Post};
+use super::reader::{MAX_READS, yield_to_others};
+use super::requests::Checked;
+use super::responder::{Respond, Responder};
+use super::send_queue::WaitingPoll;
+use super::websocket::{self, Websocket};
+use crate::io::adopt_fd::Taken;
+use crate::io::host::WakeGuard;
+use crate::io::reactor::Task;
+use crate::io::transport::{Carrier, ReadHalf, WriteHalf};
+use crate::protocol::CloseReason;
+use crate::websocket::extensions::Accepted;
+
+/// Bytes that are read at once, and the longest head.
+pub(crate) const READ_SIZE: usize = 1 << 13;
+/// Bytes of further requests that are kept while one waits for its response.
+const MAX_PIPELINED: usize = 1 << 14;
+/// How often connections are checked for what has taken too long.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+thread_local! {
+    /// The read buffer of all connections that are read on this thread: no bytes stay in it.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
+    /// The buffer in which heads are written.
+    static HEAD: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What the application has set, and whether it wants to see requests.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    /// Whether requests are served here; otherwise connections go back to Node.
+    pub(crate) serves: bool,
+    /// Whether requests may open sessions.
+    pub(crate) opens: bool,
+    /// Whether JavaScript is told of every packet of a new connection.
+    pub(crate) watched: bool,
+    /// What the targets of the client's bundles begin with, if Node serves them.
+    pub(crate) bundles: Option<String>,
+    pub(crate) cors: Option<(Cors, Origins)>,
+    /// How long a connection may be idle; `None` for ever.
+    pub(crate) keep_alive: Option<Duration>,
+    /// How long a client may take to send a request; `None` for ever.
+    pub(crate) request_timeout: Option<Duration>,
+}
+
+/// What a descriptor of Node's has to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// A request that is served here.
+    Ours,
+    /// Something that Node serves.
+    Other,
+}
+
+/// The front of one server.
+pub(crate) struct Front<H> {
+    handler: Weak<H>,
+    settings: Mutex<Settings>,
+    all: Arc<All>,
+}
+
+#[derive(Clone, Default)]
+struct Settings {
+    options: Arc<Options>,
+    http: Arc<Config>,
+}
+
+/// The connections of a front.
+struct All {
+    exchanges: Mutex<FxHashMap<u64, Weak<Exchange>>>,
+    last: AtomicU64,
+    /// Connections end after the response that is under way.
+    is_leaving: AtomicBool,
+    /// In milliseconds; 0 for ever.
+    keep_alive: AtomicU64,
+    request_timeout: AtomicU64,
+}
+
+impl<H: Handler> Front<H> {
+    pub(crate) fn new(handler: &Arc<H>) -> Arc<Self> {
+        Arc::new(Self {
+            handler: Arc::downgrade(handler),
+            settings: Mutex::default(),
+            all: Arc::new(All {
+                exchanges: Mutex::default(),
+                last: AtomicU64::new(0),
+                is_leaving: AtomicBool::new(false),
+                keep_alive: AtomicU64::new(0),
+                request_timeout: AtomicU64::new(0),
+            }),
+        })
+    }
+
+    /// Sets the options of the application for requests that come from now on.
+    pub(crate) fn configure(&self, options: Options) {
+        let millis = |timeout: Option<Duration>| {
+            timeout.map_or(0, |it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX))
+        };
+        let (all, order) = (&self.all, Ordering::Relaxed);
+        all.keep_alive.store(millis(options.keep_alive), order);
+        let timeout = millis(options.request_timeout);
+        all.request_timeout.store(timeout, order);
+        self.settings.lock().options = options.into();
+    }
+
+    /// Sets the options that are about all fronts.
+    pub(crate) fn configure_http(&self, http: Config) {
+        self.settings.lock().http = http.into();
+    }
+
+    /// The options that are about all fronts.
+    pub(crate) fn http(&self) -> Arc<Config> {
+        self.settings.lock().http.clone()
+    }
+
+    /// Whether a connection that begins with these bytes is taken from Node.
+    pub(crate) fn judge(&self, bytes: &[u8]) -> First {
+        let settings = self.settings.lock().clone();
+        match Head::parse(bytes).filter(|head| settings.serves(head)) {
+            Some(_) => First::Ours,
+            None => First::Other,
+        }
+    }
+
+    /// Takes a connection that begins with these bytes. `owner` is JavaScript's number for what accepted it.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        taken: Taken,
+        owner: u64,
+        first: Vec<u8>,
+    ) -> io::Result<()> {
+        let Some(handler) = self.handler.upgrade() else {
+            return Ok(());
+        };
+        let runtime = handler.engine().runtime.clone();
+        let (read, write) = taken.open(&runtime.reactor)?;
+        let exchange = Exchange::new(&self.all, write);
+        if self.all.add(&exchange) {
+            runtime.handle.spawn(check_all(Arc::downgrade(&self.all)));
+        }
+        let serving = Serving {
+            front: self.clone(),
+            exchange,
+            stream: Some(read),
+            owner,
+            buffer: first,
+            receiving: None,
+        };
+        runtime.reactor.read_now(serving);
+        Ok(())
+    }
+
+    /// Ends idle connections now, and others after the response that is under way.
+    pub(crate) fn leave(&self) {
+        self.all.is_leaving.store(true, Ordering::Release);
+        self.all.wake();
+    }
+
+    /// Ends idle connections now.
+    pub(crate) fn end_idle(&self) {
+        for exchange in self.all.exchanges() {
+            exchange.end_if_idle();
+        }
+    }
+
+    /// Ends all connections that do not wait for a session.
+    pub(crate) fn end_all(&self) {
+        self.leave();
+        for exchange in self.all.exchanges() {
+            exchange.end_unless_waiting();
+        }
+    }
+}
+
+impl Settings {
+    /// Whether a request is served here, as far as its head tells.
+    fn serves(&self, head: &Head<'_>) -> bool {
+        let is_bundle = |folder: &String| client_file::name(folder, head.target).is_some();
+        self.options.serves
+            && head.target.starts_with(&self.http.prefix)
+            && !self.options.bundles.as_ref().is_some_and(is_bundle)
+    }
+}
+
+impl All {
+    fn exchanges(&self) -> Vec<Arc<Exchange>> {
+        let exchanges = self.exchanges.lock();
+        exchanges.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Adds a connection. Returns whether it is the only one.
+    fn add(&self, exchange: &Arc<Exchange>) -> bool {
+        let mut exchanges = self.exchanges.lock();
+        exchanges.insert(exchange.number, Arc::downgrade(exchange));
+        exchanges.len() == 1
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exchanges.lock().is_empty()
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        for exchange in self.exchanges() {
+            exchange.state.lock().wake();
+        }
+    }
+
+    /// For how many seconds a connection stays open after a response; `None` if it ends.
+    fn keep_alive_seconds(&self) -> Option<u64> {
+        let millis = self.keep_alive.load(Ordering::Relaxed);
+        (!self.is_leaving()).then_some(millis / 1000)
+    }
+}
+
+/// Ends connections that take too long, while there are any.
+async fn check_all(all: Weak<All>) {
+    let mut ticks = interval(CHECK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(all) = all.upgrade().filter(|all| !all.is_empty()) else {
+            return;
+        };
+        let now = Instant::now();
+        for exchange in all.exchanges() {
+            exchange.check(&all, now);
+        }
+    }
+}
+
+/// What the reader of a connection shares with those who answer its requests.
+struct Exchange {
+    number: u64,
+    all: Arc<All>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `None` when the stream is Node's or a websocket's.
+    half: Option<WriteHalf>,
+    /// What the client has not taken of responses yet.
+    unwritten: Vec<u8>,
+    waiting: Option<Waiting>,
+    /// Whether a request is being received.
+    is_receiving: bool,
+    /// Whether the reader has bytes to go on with after the response.
+    has_more: bool,
+    /// Whether the connection ends when everything is written.
+    ends: bool,
+    /// Since when it is as it is.
+    since: Instant,
+    /// Wakes the reader.
+    waker: Option<Waker>,
+}
+
+/// A request that waits for its response.
+struct Waiting {
+    /// Its session, which ends for this reason if the client leaves.
+    session: Option<(Sid, CloseReason)>,
+    /// More headers of the response.
+    headers: HeaderMap,
+    keeps_alive: bool,
+}
+
+/// How far a connection is.
+enum Stage {
+    /// The client has not taken the last response.
+    Writing,
+    /// A request waits for its response.
+    Waiting,
+    /// The next request may come.
+    Open,
+    Ended,
+}
+
+impl Exchange {
+    fn new(all: &Arc<All>, half: WriteHalf) -> Arc<Self> {
+        Arc::new(Self {
+            number: all.last.fetch_add(1, Ordering::Relaxed),
+            all: all.clone(),
+            state: Mutex::new(State {
+                half: Some(half),
+                unwritten: Vec::new(),
+                waiting: None,
+                is_receiving: false,
+                has_more: false,
+                ends: false,
+                since: Instant::now(),
+                waker: None,
+            }),
+        })
+    }
+
+    /// Has a request wait for its response.
+    fn begin(&self, waiting: Waiting) {
+        let mut state = self.state.lock();
+        state.waiting = Some(waiting);
+        state.is_receiving = false;
+    }
+
+    /// Writes what is left, and finds out how far the connection is. `has_more` is whether the reader has
+    /// bytes to go on with.
+    fn advance(&self, cx: &mut Context<'_>, has_more: bool) -> Stage {
+        let mut state = self.state.lock();
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|it| it.will_wake(cx.waker()))
+        {
+            state.waker = Some(cx.waker().clone());
+        }
+        state.has_more = has_more;
+        if !state.write_rest(cx) {
+            return match state.ends && state.unwritten.is_empty() {
+                true => Stage::Ended,
+                false => Stage::Writing,
+            };
+        }
+        if state.waiting.is_some() {
+            Stage::Waiting
+        } else if state.ends || (self.all.is_leaving() && !state.is_receiving && !has_more) {
+            Stage::Ended
+        } else {
+            Stage::Open
+        }
+    }
+
+    fn end_if_idle(&self) {
+        let mut state = self.state.lock();
+        if state.is_idle() {
+            state.ends = true;
+            state.wake();
+        }
+    }
+
+    fn end_unless_waiting(&self) {
+        let mut state = self.state.lock();
+        if state.waiting.is_none() && state.unwritten.is_empty() {
+            state.fail();
+        }
+    }
+
+    fn check(&self, all: &All, now: Instant) {
+        let mut state = self.state.lock();
+        let lasted = now.saturating_duration_since(state.since);
+        let exceeds = |limit: &AtomicU64| {
+            let limit = limit.load(Ordering::Relaxed);
+            limit > 0 && lasted >= Duration::from_millis(limit)
+        };
+        if state.is_idle() {
+            if exceeds(&all.keep_alive) {
+                state.ends = true;
+                state.wake();
+            }
+        } else if state.is_receiving {
+            if exceeds(&all.request_timeout) {
+                state.fail();
+            }
+        } else if !state.unwritten.is_empty() && lasted >= CLOSE_TIMEOUT {
+            state.fail();
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.all.exchanges.lock().remove(&self.number);
+    }
+}
+
+impl Respond for Exchange {
+    fn respond(&self, response: ResponseOrRefusal) {
+        let mut state = self.state.lock();
+        let Some(waiting) = state.waiting.take() else {
+            return;
+        };
+        let response = match response {
+            Ok(response) => *response,
+            Err(refusal) => refusal.response(None),
+        };
+        let closes = response.headers().contains_key(header::CONNECTION);
+        let keep_alive = self.all.keep_alive_seconds();
+        let keep_alive = keep_alive.filter(|_| waiting.keeps_alive && !closes);
+        state.ends |= keep_alive.is_none();
+        state.since = Instant::now();
+        HEAD.with_borrow_mut(|head| {
+            head.clear();
+            http1::write_head(head, &response, &waiting.headers, keep_alive);
+            state.write(head, response.body());
+        });
+        if state.ends || state.has_more || !state.unwritten.is_empty() {
+            state.wake();
+        }
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.waiting.is_none() && !self.is_receiving && self.unwritten.is_empty()
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Writes a response, as far as the client takes it.
+    fn write(&mut self, head: &[u8], body: &[u8]) {
+        let Some(half) = &self.half else {
+            return;
+        };
+        let written = if !self.unwritten.is_empty() {
+            Ok(0)
+        } else if body.is_empty() {
+            half.try_write(head)
+        } else {
+            half.try_write_vectored(&[IoSlice::new(head), IoSlice::new(body)])
+        };
+        let written = match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return self.fail(),
+            Ok(written) => written,
+        };
+        let rest = head.get(written..).unwrap_or_default();
+        self.unwritten.extend_from_slice(rest);
+        let written = written.saturating_sub(head.len());
+        let rest = body.get(written..).unwrap_or_default();
+        self.unwritten.extend_from_slice(rest);
+    }
+
+    /// Writes what is left. False if the client takes no more now, or never.
+    fn write_rest(&mut self, cx: &mut Context<'_>) -> bool {
+        while !self.unwritten.is_empty() {
+            let Some(half) = &self.half else {
+                return false;
+            };
+            match half.try_write(&self.unwritten) {
+                Ok(written) => {
+                    self.unwritten.drain(..written);
+                    self.since = Instant::now();
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    match half.poll_writable(cx) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(_)) => self.fail(),
+                        Poll::Pending => return false,
+                    }
+                }
+                Err(_) => self.fail(),
+            }
+            if self.ends && self.unwritten.is_empty() {
+                return true;
+            }
+        }
+        self.unwritten = Vec::new();
+        true
+    }
+
+    /// The stream ends at once; the reader finds that out.
+    fn fail(&mut self) {
+        self.unwritten = Vec::new();
+        self.ends = true;
+        if let Some(half) = &self.half {
+            half.shut_down();
+        }
+        self.wake();
+    }
+}
+
+/// Packets that a client is sending.
+struct Receiving {
+    sid: Sid,
+    format: Format,
+    content_type: Option<String>,
+    headers: HeaderMap,
+    keeps_alive: bool,
+    length: usize,
+    body: Vec<u8>,
+}
+
+/// What became of received bytes.
+enum Served {
+    /// So many belong to a request that was taken.
+    Bytes(usize),
+    /// The connection is not here any more.
+    Gone,
+}
+
+/// Why a request is not served here.
+struct NotOurs;
+
+/// Reads a connection.
+struct Serving<H: Handler> {
+    front: Arc<Front<H>>,
+    exchange: Arc<Exchange>,
+    stream: Option<ReadHalf>,
+    owner: u64,
+    /// What was read and not served yet.
+    buffer: Vec<u8>,
+    receiving: Option<Receiving>,
+}
+
+impl<H: Handler> Task for Serving<H> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(handler) = self.front.handler.upgrade() else {
+            return Poll::Ready(());
+        };
+        let _wake_guard = WakeGuard::new(&*handler.engine().events);
+        ready!(self.run(&handler, cx));
+        self.finish(&handler);
+        Poll::Ready(())
+    }
+
+    fn on_panic(&mut self) {
+        if let Some(handler) = self.front.handler.upgrade() {
+            self.finish(&handler);
+        }
+    }
+}
+
+impl<H: Handler> Serving<H> {
+    fn run(&mut self, handler: &Arc<H>, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..MAX_READS {
+            match self.exchange.advance(cx, !self.buffer.is_empty()) {
+                Stage::Ended => return Poll::Ready(()),
+                Stage::Writing => return Poll::Pending,
+                Stage::Waiting if self.buffer.len() >= MAX_PIPELINED => return Poll::Pending,
+                Stage::Waiting => {
+                    if !ready!(self.read(cx, |this, bytes| this.buffer.extend_from_slice(bytes))) {
+                        return Poll::Ready(());
+                    }
+                }
+                Stage::Open if self.buffer.is_empty() => {
+                    let mut served = Served::Bytes(0);
+                    let serve = |this: &mut Self, bytes: &[u8]| {
+                        served = this.serve(handler, bytes);
+                        if let Served::Bytes(count) = served {
+                            let rest = bytes.get(count..).unwrap_or_default();
+                            this.buffer.extend_from_slice(rest);
+                        }
+                    };
+                    if !ready!(self.read(cx, serve)) || matches!(served, Served::Gone) {
+                        return Poll::Ready(());
+                    }
+                }
+                Stage::Open => {
+                    let bytes = mem::take(&mut self.buffer);
+                    match self.serve(handler, &bytes) {
+                        Served::Gone => return Poll::Ready(()),
+                        Served::Bytes(count) if count < bytes.len() => {
+                            self.buffer = bytes.get(count..).unwrap_or_default().to_vec();
+                        }
+                        Served::Bytes(_) => {}
+                    }
+                }
+            }
+        }
+        yield_to_others(cx)
+    }
+
+    /// Reads once, and passes on what was read. False at the end of the stream.
+    fn read(&mut self, cx: &mut Context<'_>, then: impl FnOnce(&mut Self, &[u8])) -> Poll<bool> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut into = ReadBuf::new(buffer);
+            let Some(stream) = &mut self.stream else {
+                return Poll::Ready(false);
+            };
+            let read = ready!(Pin::new(stream).poll_read(cx, &mut into));
+            if read.is_err() || into.filled().is_empty() {
+                return Poll::Ready(false);
+            }
+            then(self, into.filled());
+            Poll::Ready(true)
+        })
+    }
+
+    /// Serves the request at the beginning of received bytes, or goes on to receive one.
+    fn serve(&mut self, handler: &Arc<H>, bytes: &[u8]) -> Served {
+        if let Some(receiving) = &mut self.receiving {
+            // Nobody wants packets of a session that has ended.
+            if handler.engine().connection(receiving.sid).is_none() {
+                return Served::Gone;
+            }
+            let missing = receiving.length - receiving.body.len();
+            let count = missing.min(bytes.len());
+            let part = bytes.get(..count).unwrap_or_default();
+            receiving.body.extend_from_slice(part);
+            if count == missing
+                && let Some(received) = self.receiving.take()
+            {
+                self.post(handler, received);
+            }
+            return Served::Bytes(count);
+        }
+        let settings = self.front.settings.lock().clone();
+        let head = Head::parse(bytes).filter(|head| settings.serves(head));
+        if let Some(head) = head
+            && let Ok(served) = self.serve_request(handler, &settings, &head, bytes)
+        {
+            return served;
+        }
+        self.hand_back(handler, bytes);
+        Served::Gone
+    }
+
+    fn serve_request(
+        &mut self,
+        handler: &Arc<H>,
+        settings: &Settings,
+        head: &Head<'_>,
+        bytes: &[u8],
+    ) -> Result<Served, NotOurs> {
+        let mut headers = HeaderMap::new();
+        if let Some((cors, origins)) = &settings.options.cors {
+            let origin = origins.allowed(&head.headers);
+            let answer = cors.answer(&head.method, &head.headers, origin);
+            headers = answer.headers;
+            if let Some(status) = answer.ends {
+                self.answer_preflight(status, headers, head.keeps_alive);
+                return Ok(Served::Bytes(head.bytes.len()));
+            }
+        }
+        let query = Query::of(head.target);
+        let engine = handler.engine();
+        let asks = engine
+            .verify(&head.method, &query, head.is_upgrade)
+            .and_then(|asks| engine.check_origin(asks, &settings.http, &query, &head.headers));
+        let Ok(Checked::Asks(asks)) = asks else {
+            return Err(NotOurs);
+        };
+        if asks == Asks::Open && !settings.options.opens {
+            return Err(NotOurs);
+        }
+        let rest = bytes.get(head.bytes.len()..).unwrap_or_default();
+        if head.is_upgrade {
+            return self.upgrade(handler, settings, head, &query, asks, &headers, rest);
+        }
+        let load = &engine.runtime.reactor.load;
+        load.received(self.exchange.number, head.bytes.len() + head.body, 1, 0);
+        let format = format_of(&query, &head.headers);
+        let waiting = |session| Waiting {
+            session: Some(session),
+            headers,
+            keeps_alive: head.keeps_alive,
+        };
+        match (&head.method, asks) {
+            (&Method::GET, Asks::Use(sid)) => {
+                self.exchange.begin(waiting((sid, CloseReason::PollClosed)));
+                let responder = self.responder();
+                polling::poll(engine, sid, WaitingPoll { responder, format });
+                Ok(Served::Bytes(head.bytes.len()))
+            }
+            (&Method::GET, Asks::Open) => {
+                let id = Sid::random();
+                let id = engine
+                    .check_opening(&query, id.as_str())
+                    .map_err(|_| NotOurs)?;
+                self.exchange.begin(waiting((id, CloseReason::PollClosed)));
+                let opening = Opening {
+                    responder: self.responder(),
+                    format,
+                    connection: self.opened(engine, id, head),
+                    id,
+                    protocol: query.protocol,
+                    base64_only: query.base64_only,
+                    cookie: response::cookie(settings.http.cookie.as_ref(), id.as_str(), None),
+                    watched: settings.options.watched,
+                };
+                polling::open(handler, opening);
+                Ok(Served::Bytes(head.bytes.len()))
+            }
+            (&Method::POST, Asks::Use(sid)) => {
+                if head.body > engine.config.max_http_buffer_size {
+                    return Err(NotOurs);
+                }
+                if let Err(refusal) = polling::begin_post(engine, sid) {
+                    let mut waiting = waiting((sid, CloseReason::DataClosed));
+                    // Its body was not read.
+                    waiting.keeps_alive = false;
+                    self.exchange.begin(waiting);
+                    self.exchange.respond(Err(refusal));
+                    return Ok(Served::Bytes(bytes.len()));
+                }
+                let count = rest.len().min(head.body);
+                let content_type = head.headers.get(header::CONTENT_TYPE);
+                let received = Receiving {
+                    sid,
+                    format,
+                    content_type: content_type
+                        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+                    headers: waiting((sid, CloseReason::DataClosed)).headers,
+                    keeps_alive: head.keeps_alive,
+                    length: head.body,
+                    body: rest.get(..count).unwrap_or_default().to_vec(),
+                };
+                if count == head.body {
+                    self.post(handler, received);
+                } else {
+                    let mut state = self.exchange.state.lock();
+                    state.is_receiving = true;
+                    state.since = Instant::now();
+                    self.receiving = Some(received);
+                }
+                Ok(Served::Bytes(head.bytes.len() + count))
+            }
+            _ => Err(NotOurs),
+        }
+    }
+
+    fn responder(&self) -> Responder {
+        Responder::Stream(self.exchange.clone())
+    }
+
+    fn answer_preflight(&self, status: StatusCode, headers: HeaderMap, keeps_alive: bool) {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        self.exchange.begin(Waiting {
+            session: None,
+            headers,
+            keeps_alive,
+        });
+        self.exchange.respond(Ok(response.into()));
+    }
+
+    /// Takes packets that were received.
+    fn post(&self, handler: &Arc<H>, received: Receiving) {
+        self.exchange.begin(Waiting {
+            session: Some((received.sid, CloseReason::DataClosed)),
+            headers: received.headers,
+            keeps_alive: received.keeps_alive,
+        });
+        let packets = if received.format.is_jsonp() {
+            jsonp::packets(&received.body)
+        } else {
+            Some(received.body.into())
+        };
+        let post = Post {
+            responder: self.responder(),
+            format: received.format,
+            content_type: received.content_type,
+            packets,
+        };
+        polling::post(handler, received.sid, post);
+    }
+
+    /// Takes a websocket.
+    #[allow(clippy::too_many_arguments)]
+    fn upgrade(
+        &mut self,
+        handler: &Arc<H>,
+        settings: &Settings,
+        head: &Head<'_>,
+        query: &Query<'_>,
+        asks: Asks,
+        headers: &HeaderMap,
+        rest: &[u8],
+    ) -> Result<Served, NotOurs> {
+        let engine = handler.engine();
+        let options = engine.config.per_message_deflate.as_ref();
+        let key = head.headers.get(header::SEC_WEBSOCKET_KEY);
+        let key = key.and_then(|key| key.to_str().ok()).ok_or(NotOurs)?;
+        handshake::check(&head.method, &head.headers).map_err(|_| NotOurs)?;
+        let accepted = handshake::compression(&head.headers, options).map_err(|_| NotOurs)?;
+        let id = match asks {
+            Asks::Use(_) => None,
+            Asks::Open => {
+                let id = engine.check_opening(query, Sid::random().as_str());
+                Some(id.map_err(|_| NotOurs)?)
+            }
+        };
+        let number = match id {
+            Some(id) => self.opened(engine, id, head),
+            None => next_connection(),
+        };
+        let halves = self
+            .stream
+            .take()
+            .zip(self.exchange.state.lock().half.take());
+        let Some((read, write)) = halves else {
+            return Ok(Served::Gone);
+        };
+        let mut lines = handshake::agreed(&head.headers, accepted.as_ref());
+        http1::write_lines(&mut lines, headers);
+        let websocket = Websocket {
+            carrier: Carrier::Registered(read, write),
+            head: Bytes::copy_from_slice(rest),
+            key: key.to_owned(),
+            headers: lines,
+            compression: accepted.map(|Accepted { agreement, .. }| agreement),
+            protocol: query.protocol,
+            asks,
+            number,
+            id,
+            watched: settings.options.watched,
+        };
+        websocket::take(handler, websocket);
+        Ok(Served::Gone)
+    }
+
+    /// Tells JavaScript of the connection that a request opens.
+    fn opened(
+        &self,
+        engine: &Engine<Connection<H::Data>>,
+        id: Sid,
+        head: &Head<'_>,
+    ) -> ConnectionNumber {
+        let connection = next_connection();
+        let addresses = self
+            .exchange
+            .state
+            .lock()
+            .half
+            .as_ref()
+            .and_then(WriteHalf::addresses);
+        let lines = addresses.map_or_else(Default::default, |(remote, local)| {
+            let family = if remote.is_ipv4() { "IPv4" } else { "IPv6" };
+            [
+                remote.port().to_string(),
+                family.to_owned(),
+                local.ip().to_string(),
+                local.port().to_string(),
+            ]
+        });
+        let request = head.snapshot(&lines);
+        let address = addresses.map(|(remote, _): (SocketAddr, _)| remote.ip().to_string());
+        engine.events.opened(Opened {
+            connection,
+            id,
+            address,
+            request,
+        });
+        connection
+    }
+
+    /// Gives the connection to Node, with what was read.
+    fn hand_back(&mut self, handler: &Arc<H>, bytes: &[u8]) {
+        let half = self.exchange.state.lock().half.take();
+        let Some(Ok(descriptor)) = half.as_ref().map(WriteHalf::hand_back) else {
+            return;
+        };
+        let bytes = Bytes::copy_from_slice(bytes);
+        let events = &handler.engine().events;
+        events.handed_back(self.owner, descriptor, bytes);
+    }
+
+    /// The connection has ended: what it was bringing or waiting for is lost, so its session ends.
+    fn finish(&mut self, handler: &Arc<H>) {
+        let receiving = self.receiving.take();
+        let mut lost = receiving.map(|it| (it.sid, CloseReason::DataClosed));
+        {
+            let mut state = self.exchange.state.lock();
+            if let Some(waiting) = state.waiting.take() {
+                lost = waiting.session;
+            }
+            state.waker = None;
+            // Dropped now, though a poll that is kept elsewhere may still refer to this.
+            state.half = None;
+        }
+        if let Some((sid, reason)) = lost {
+            polling::abort_session(handler.engine(), sid, reason);
+        }
+    }
+}
+
+fn format_of(query: &Query<'_>, headers: &HeaderMap) -> Format {
+    let accepted = headers.get(header::ACCEPT_ENCODING);
+    let encoding = accepted
+        .and_then(|accepted| accepted.to_str().ok())
+        .and_then(Encoding::for_polls);
+    Format::of(query, headers, encoding)
+}
