@@ -11,6 +11,7 @@ const { acceptedEncoding } = require('../native/binding');
 const { AcceptedWebsockets } = require('./accepted-websockets');
 const { attach } = require('./attach');
 const { httpConfig, isSameConfig } = require('./config');
+const { observeOptions } = require('./observe');
 const { answered, breakOff } = require('./polling');
 const { handleRelayAction } = require('./relay');
 const { queryOf } = require('./request');
@@ -52,12 +53,14 @@ class HttpFront {
    * @param {(number: number, id: string, opening: import('../socketio/connection').Opening) =>
    *   import('../socketio/connection').Connection} server.opened called with the number of a connection, the
    *   id of its session, and what opened it
+   * @param {() => void} server.taken called when Rust takes a connection over from Node
    */
-  constructor({ link, engine, options, opened }) {
+  constructor({ link, engine, options, opened, taken }) {
     this.#link = link;
     this.#options = options;
     this.engine = engine;
     this.#opened = opened;
+    this.taken = taken;
   }
 
   /** @returns {import('../../binding').NativeServer | undefined} the native server, while it runs */
@@ -107,6 +110,7 @@ class HttpFront {
    * @returns {void}
    */
   attach(httpServer) {
+    observeOptions(this.options, () => this.#refresh());
     this.httpServers.push(httpServer);
     this.#detach.push(attach(this, httpServer));
   }
@@ -134,17 +138,16 @@ class HttpFront {
   }
 
   /**
-   * Gives the native server an option anew if the application has changed it in `io.engine.opts`, which
+   * Gives the native server the options anew that the application may change in `io.engine.opts`, which
    * Engine.IO reads for each request.
    *
-   * @param {'allowedOrigins' | 'cookie'} name the option
    * @returns {void}
    */
-  refresh(name) {
-    const isUsed = this.options[name] !== undefined || this.#config[name] !== undefined;
-    if (isUsed && !isSameConfig(httpConfig(this.options), this.#config)) {
+  #refresh() {
+    if (this.native !== undefined && !isSameConfig(httpConfig(this.options), this.#config)) {
       this.configure();
     }
+    this.takeover.update();
   }
 
   /**

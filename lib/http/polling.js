@@ -71,7 +71,6 @@ function serve(front, req, res, isOriginAllowed) {
   const { headers, method } = req;
   const target = targetOf(req);
   const number = front.nextRequest();
-  front.refresh('allowedOrigins');
   const from = front.options.allowedOrigins === undefined ? undefined : fromOf(req);
   const verdict = front.native.request(
     number,
@@ -126,7 +125,6 @@ function open(front, req, res, number, id) {
   let cookie, client;
   try {
     client = front.clientOf(req);
-    front.refresh('cookie');
     cookie = encoded(front.options.cookie, id);
   } catch (error) {
     // The application's encoding threw, or made something of the id that cannot be sent, or its function

@@ -16,6 +16,7 @@ const http = require('http');
 const net = require('net');
 const { FirstBytes } = require('../native/protocol');
 const { Engine } = require('../socketio/engine');
+const { isCompiled } = require('../socketio/trust-proxy');
 const { frontCorsOf } = require('./cors');
 const { descriptorOf } = require('./descriptor');
 const { originsOf } = require('./origins');
@@ -31,9 +32,6 @@ const ENGINE_EVENTS = new Set(['headers', 'initial_headers', 'connection']);
 
 /** The events of an http.Server whose listeners see requests or connections. */
 const SERVER_EVENTS = ['request', 'upgrade', 'connection'];
-
-/** The options that are read for each request, and may be changed in `io.engine.opts`. */
-const CHANGEABLE = ['allowRequest', 'allowedOrigins', 'cookie'];
 
 /** The name of Node's own listener for connections. */
 const NODE_LISTENER = 'connectionListener';
@@ -150,7 +148,7 @@ class Takeover {
    * @returns {() => void} undoes it
    */
   #watch(httpServer) {
-    const { engine, options } = this.#front;
+    const { engine } = this.#front;
     const changed = () => this.update();
     // Called before the listener is there.
     const added = (names) => (event) => {
@@ -166,9 +164,6 @@ class Takeover {
     engine.on('newListener', addedThere);
     engine.on('removeListener', changed);
     Engine.watch(engine, changed);
-    for (const name of CHANGEABLE) {
-      observe(options, name, changed);
-    }
     return () => {
       httpServer.off('newListener', addedHere);
       engine.off('newListener', addedThere);
@@ -194,6 +189,7 @@ class Takeover {
         options.allowRequest === undefined &&
         !originsOf(options.allowedOrigins).asks &&
         options.cookie?.encode === undefined &&
+        (options.trustProxy === undefined || isCompiled(options.trustProxy)) &&
         cors !== null &&
         !Engine.hasOwnIds(engine) &&
         engine.middlewares.every((middleware) => middleware === front.cors) &&
@@ -253,6 +249,7 @@ class Takeover {
     const verdict = native.takeHttp(fd, accepted.numberOf(socket), first);
     if (verdict === FirstBytes.TAKEN) {
       accepted.begin(socket);
+      this.#front.taken();
       socket.destroy();
     }
     return verdict;
@@ -364,27 +361,6 @@ function hasClassesOfNode(httpServer) {
     }
   }
   return true;
-}
-
-/**
- * Has a function called when a property is set.
- *
- * @param {object} target an object
- * @param {string} name the property
- * @param {() => void} changed the function
- * @returns {void}
- */
-function observe(target, name, changed) {
-  let current = target[name];
-  Object.defineProperty(target, name, {
-    configurable: true,
-    enumerable: true,
-    get: () => current,
-    set(value) {
-      current = value;
-      changed();
-    },
-  });
 }
 
 /**

@@ -80,7 +80,6 @@ function upgrade(front, req, socket, head) {
  * @returns {void}
  */
 function verify(front, req, isOriginAllowed, then) {
-  front.refresh('allowedOrigins');
   const target = targetOf(req);
   const verdict = front.native.verifyUpgrade(req.method, target, fromOf(req), isOriginAllowed);
   if (verdict >= 0) {

@@ -335,7 +335,10 @@ class EventHandlers {
    * @returns {void}
    */
   opened(number, opening) {
-    this.#front.openedUnseen(number, ...opening);
+    // A server that is closing has not counted it, and ends it unseen.
+    if (!this.#link.isClosing) {
+      this.#front.openedUnseen(number, ...opening);
+    }
   }
 
   /**

@@ -101,6 +101,7 @@ class Server extends EventEmitter {
       engine: this.engine,
       options: () => this._options,
       opened: (...opened) => this.#opened(...opened),
+      taken: () => this.#stayAlive(),
     });
     this.#namespaces = new Namespaces({
       server: this,
@@ -493,7 +494,7 @@ class Server extends EventEmitter {
    * @returns {Connection} the connection
    */
   #opened(number, id, opening) {
-    this.#alive ??= setInterval(() => {}, MAX_DELAY);
+    this.#stayAlive();
     const connection = new Connection(this.#connectionOwner, id, opening);
     this._connections.set(number, connection);
     if (hasConnectionListeners(this.engine)) {
@@ -502,6 +503,15 @@ class Server extends EventEmitter {
       connection.watch();
     }
     return connection;
+  }
+
+  /**
+   * Keeps the process alive while clients are connected.
+   *
+   * @returns {void}
+   */
+  #stayAlive() {
+    this.#alive ??= setInterval(() => {}, MAX_DELAY);
   }
 
   /**

@@ -21,6 +21,9 @@
 /** What proxies write to `X-Forwarded-Proto`: most of them `https` for a websocket, too; Traefik `wss`. */
 const SECURE = new Set(['https', 'wss']);
 
+/** @type {WeakSet<Trust>} those made here, which throw nothing */
+const ours = new WeakSet();
+
 /**
  * @param {unknown} value the option
  * @returns {Trust | undefined} what decides; `undefined` if no proxy is trusted
@@ -30,6 +33,19 @@ function compileTrust(value) {
   if (typeof value === 'function') {
     return value;
   }
+  const compiled = compile(value);
+  if (compiled !== undefined) {
+    ours.add(compiled);
+  }
+  return compiled;
+}
+
+/**
+ * @param {unknown} value the option, if it is no function
+ * @returns {Trust | undefined} what decides; `undefined` if no proxy is trusted
+ * @throws {TypeError} if it cannot be the option
+ */
+function compile(value) {
   if (value === true) {
     return () => true;
   }
@@ -87,4 +103,12 @@ function proxyAddr() {
   return require('proxy-addr');
 }
 
-module.exports = { clientOf, compileTrust, isTrust };
+/**
+ * @param {Trust} trust which proxies are trusted
+ * @returns {boolean} whether it is no function of the application
+ */
+function isCompiled(trust) {
+  return ours.has(trust);
+}
+
+module.exports = { clientOf, compileTrust, isCompiled, isTrust };

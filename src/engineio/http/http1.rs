@@ -85,9 +85,24 @@ pub(crate) fn write_head(
         bytes.extend_from_slice(b"\r\n");
     };
     let headers = response.headers();
-    for (header, value) in headers.iter().chain(more) {
+    for (header, value) in headers {
         if header != CONNECTION {
             line(name(header), value.as_bytes());
+        }
+    }
+    for header in more.keys() {
+        let mut values = more.get_all(header).iter();
+        let first = values.next().map(HeaderValue::as_bytes).unwrap_or_default();
+        match values.next() {
+            None => line(name(header), first),
+            Some(second) => {
+                let mut list = first.to_vec();
+                for value in std::iter::once(second).chain(values) {
+                    list.extend_from_slice(b", ");
+                    list.extend_from_slice(value.as_bytes());
+                }
+                line(name(header), &list);
+            }
         }
     }
     if !headers.contains_key(CONTENT_LENGTH) && !more.contains_key(CONTENT_LENGTH) {
