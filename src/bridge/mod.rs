@@ -5,6 +5,7 @@
 //! channel      Channel: a channel of subscriptions for an npm socket.io server
 //! server       NativeServer: the server in Rust, as JavaScript drives it
 //! requests     requests of Node's http.Server
+//! front        the front in Rust
 //! event_batch  the queue of events, and one wake-up for many of them
 //! event_loop/  Node's event loop, which polls the clients under light load
 //! authentication  what both report to a session, and its answers as numbers

@@ -24,6 +24,7 @@ use super::liveness::Liveness;
 use super::message::{Frame, Message};
 use super::packet::Packet;
 use super::payload;
+use super::responder::Respond;
 use super::send_queue::{Polling, SendQueue, Series, WaitingPoll, Websocket};
 use super::{ProtocolError, ProtocolVersion, Sid, Str, TransportType};
 use crate::io::reactor::Reader;
@@ -85,10 +86,12 @@ pub(crate) struct Connection<D> {
     tasks: Mutex<Tasks>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Tasks {
     heartbeat: Option<AbortHandle>,
     reader: Option<Arc<Reader>>,
+    /// What receives packets for it, without Node.
+    receiver: Option<Weak<dyn Respond>>,
 }
 
 /// The outcome of queueing something for a client.
@@ -101,6 +104,13 @@ pub(crate) enum Queued {
     /// It is sent without further calls. More is queued than may be, but the client keeps reading:
     /// the caller waits before it queues more, or [has a task wait](Connection::wait_in_background).
     IsBehind,
+}
+
+/// Aborts a request whose packets nobody wants any more.
+fn abort(receiver: Option<Weak<dyn Respond>>) {
+    if let Some(receiver) = receiver.and_then(|receiver| receiver.upgrade()) {
+        receiver.abort();
+    }
 }
 
 /// Waits until clients that are behind have caught up or ended.
@@ -207,6 +217,15 @@ impl<D: Data> Connection<D> {
     /// Stores the heartbeat task, which is aborted when the connection ends.
     pub(super) fn set_heartbeat(&self, heartbeat: AbortHandle) {
         self.tasks.lock().heartbeat = Some(heartbeat);
+    }
+
+    /// Stores what receives packets for the connection, which is aborted when that ends; `None` when they
+    /// are received.
+    pub(super) fn set_receiver(&self, receiver: Option<&Arc<dyn Respond>>) {
+        self.tasks.lock().receiver = receiver.map(Arc::downgrade);
+        if self.is_closed() {
+            abort(self.tasks.lock().receiver.take());
+        }
     }
 
     /// Stores the reader of the connection's websocket.
@@ -774,10 +793,15 @@ impl<D: Data> Connection<D> {
         self.engine.remove(self.id, self);
         D::on_close(self, reason);
         self.engine.events.closed(self.number, reason);
-        let Tasks { heartbeat, reader } = std::mem::take(&mut *self.tasks.lock());
+        let Tasks {
+            heartbeat,
+            reader,
+            receiver,
+        } = std::mem::take(&mut *self.tasks.lock());
         if let Some(heartbeat) = heartbeat {
             heartbeat.abort();
         }
+        abort(receiver);
         match (transport, how) {
             (SendQueue::Polling(mut polling), _) => {
                 // A client that has closed the connection itself gets a noop, as in Engine.IO.

@@ -48,7 +48,7 @@ use super::websocket::{self, Websocket};
 use crate::io::adopt_fd::Taken;
 use crate::io::host::WakeGuard;
 use crate::io::reactor::Task;
-use crate::io::transport::{Carrier, ReadHalf, WriteHalf};
+use crate::io::transport::{self, Carrier, ReadHalf, WriteHalf};
 use crate::protocol::CloseReason;
 use crate::websocket::extensions::Accepted;
 
@@ -177,7 +177,7 @@ impl<H: Handler> Front<H> {
             return Ok(());
         };
         let runtime = handler.engine().runtime.clone();
-        let (read, write) = taken.open(&runtime.reactor)?;
+        let (read, write) = transport::open(taken, &runtime.reactor)?;
         let exchange = Exchange::new(&self.all, write);
         if self.all.add(&exchange) {
             runtime.handle.spawn(check_all(Arc::downgrade(&self.all)));
@@ -434,10 +434,20 @@ impl Respond for Exchange {
         HEAD.with_borrow_mut(|head| {
             head.clear();
             http1::write_head(head, &response, &waiting.headers, keep_alive);
-            state.write(head, response.body());
+            match http1::chunked(&response, &waiting.headers) {
+                Some(body) => state.write(head, &body),
+                None => state.write(head, response.body()),
+            }
         });
         if state.ends || state.has_more || !state.unwritten.is_empty() {
             state.wake();
+        }
+    }
+
+    fn abort(&self) {
+        let mut state = self.state.lock();
+        if state.is_receiving {
+            state.fail();
         }
     }
 }
@@ -626,10 +636,6 @@ impl<H: Handler> Serving<H> {
     /// Serves the request at the beginning of received bytes, or goes on to receive one.
     fn serve(&mut self, handler: &Arc<H>, bytes: &[u8]) -> Served {
         if let Some(receiving) = &mut self.receiving {
-            // Nobody wants packets of a session that has ended.
-            if handler.engine().connection(receiving.sid).is_none() {
-                return Served::Gone;
-            }
             let missing = receiving.length - receiving.body.len();
             let count = missing.min(bytes.len());
             let part = bytes.get(..count).unwrap_or_default();
@@ -637,6 +643,7 @@ impl<H: Handler> Serving<H> {
             if count == missing
                 && let Some(received) = self.receiving.take()
             {
+                self.set_receiver(handler.engine(), received.sid, false);
                 self.post(handler, received);
             }
             return Served::Bytes(count);
@@ -745,10 +752,13 @@ impl<H: Handler> Serving<H> {
                 if count == head.body {
                     self.post(handler, received);
                 } else {
-                    let mut state = self.exchange.state.lock();
-                    state.is_receiving = true;
-                    state.since = Instant::now();
+                    {
+                        let mut state = self.exchange.state.lock();
+                        state.is_receiving = true;
+                        state.since = Instant::now();
+                    }
                     self.receiving = Some(received);
+                    self.set_receiver(engine, sid, true);
                 }
                 Ok(Served::Bytes(head.bytes.len() + count))
             }
@@ -758,6 +768,16 @@ impl<H: Handler> Serving<H> {
 
     fn responder(&self) -> Responder {
         Responder::Stream(self.exchange.clone())
+    }
+
+    /// Has the end of a session end the request that brings packets for it, or no longer.
+    fn set_receiver(&self, engine: &Engine<Connection<H::Data>>, sid: Sid, receives: bool) {
+        let exchange: Arc<dyn Respond> = self.exchange.clone();
+        match engine.connection(sid) {
+            Some(connection) => connection.set_receiver(receives.then_some(&exchange)),
+            None if receives => exchange.abort(),
+            None => {}
+        }
     }
 
     fn answer_preflight(&self, status: StatusCode, headers: HeaderMap, keeps_alive: bool) {

@@ -9,6 +9,9 @@ use super::events::{Events, RequestNumber, ResponseOrRefusal};
 pub(crate) trait Respond: Send + Sync {
     /// Called once for each request, on any thread.
     fn respond(&self, response: ResponseOrRefusal);
+
+    /// The session has ended whose packets are being received: nobody wants the rest.
+    fn abort(&self);
 }
 
 /// Who writes the response to a request.

@@ -16,9 +16,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::host::Released;
-use super::reactor::Reactor;
 use super::stream::{Descriptors, Stream};
-use super::transport::{ReadHalf, WriteHalf, halves_of};
 
 /// A descriptor taken from Node.
 #[derive(Debug)]
@@ -102,15 +100,6 @@ impl Taken {
             released: Some(released),
             ..self
         }
-    }
-
-    /// Opens the stream as [`Carrier::open`](super::transport::Carrier::open), without writing to it.
-    ///
-    /// # Errors
-    /// The error of the operating system.
-    pub(crate) fn open(self, reactor: &Reactor) -> io::Result<(ReadHalf, WriteHalf)> {
-        let (stream, released) = self.into_stream()?;
-        Ok(halves_of(reactor.register(stream, released)?))
     }
 
     /// The nonblocking stream, and what is dropped when it is closed.

@@ -31,11 +31,16 @@ pub(crate) enum Carrier {
     Relay(relay::Halves),
 }
 
-/// Both halves of a registered descriptor.
+/// Registers a descriptor with a reactor, without writing to it.
+///
+/// # Errors
+/// The error of the operating system.
 #[cfg(unix)]
-pub(super) fn halves_of(descriptor: Arc<Descriptor>) -> (ReadHalf, WriteHalf) {
+pub(crate) fn open(taken: Taken, reactor: &Reactor) -> io::Result<(ReadHalf, WriteHalf)> {
+    let (stream, released) = taken.into_stream()?;
+    let descriptor = reactor.register(stream, released)?;
     let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
-    (ReadHalf::Descriptor(descriptor), write)
+    Ok((ReadHalf::Descriptor(descriptor), write))
 }
 
 /// Writes as many bytes as the stream takes, which may be none.
@@ -68,8 +73,7 @@ impl Carrier {
         let (read, write, written) = match self {
             #[cfg(unix)]
             Self::Descriptor(taken) => {
-                let (stream, released) = taken.into_stream()?;
-                let (read, write) = halves_of(reactor.register(stream, released)?);
+                let (read, write) = open(taken, reactor)?;
                 let written = write_some(&write, &first)?;
                 (read, write, written)
             }

@@ -8,7 +8,7 @@ use http::header::{
     self, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION,
     SET_COOKIE, X_XSS_PROTECTION,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 /// A header's name as Engine.IO writes it. Case has no meaning in HTTP, but listeners for response
 /// headers look for `Content-Type`.
@@ -105,10 +105,6 @@ pub(crate) fn write_head(
             }
         }
     }
-    if !headers.contains_key(CONTENT_LENGTH) && !more.contains_key(CONTENT_LENGTH) {
-        let length = HeaderValue::from(response.body().len());
-        line("Content-Length", length.as_bytes());
-    }
     DATE.with_borrow_mut(|date| line("Date", date.now()));
     match keep_alive {
         Some(0) => line("Connection", b"keep-alive"),
@@ -118,7 +114,33 @@ pub(crate) fn write_head(
         }
         None => line("Connection", b"close"),
     }
+    if is_chunked(response, more) {
+        line("Transfer-Encoding", b"chunked");
+    }
     bytes.extend_from_slice(b"\r\n");
+}
+
+/// Whether a response has a body whose length is not in its head; as in Node.
+fn is_chunked(response: &Response<Bytes>, more: &HeaderMap) -> bool {
+    let has_length = |headers: &HeaderMap| headers.contains_key(CONTENT_LENGTH);
+    let has_body = response.status() != StatusCode::NO_CONTENT;
+    has_body && !has_length(response.headers()) && !has_length(more)
+}
+
+/// The body of a response in chunks (RFC 9112, section 7.1), if its length is not in its head.
+pub(crate) fn chunked(response: &Response<Bytes>, more: &HeaderMap) -> Option<Vec<u8>> {
+    if !is_chunked(response, more) {
+        return None;
+    }
+    let body = response.body();
+    let mut chunks = Vec::with_capacity(body.len() + 16);
+    if !body.is_empty() {
+        chunks.extend_from_slice(format!("{:x}\r\n", body.len()).as_bytes());
+        chunks.extend_from_slice(body);
+        chunks.extend_from_slice(b"\r\n");
+    }
+    chunks.extend_from_slice(b"0\r\n\r\n");
+    Some(chunks)
 }
 
 /// Adds headers to lines of a head, each with its line break.
