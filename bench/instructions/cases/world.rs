@@ -18,6 +18,7 @@ use crate::engineio::config::Config;
 use crate::engineio::http::response::Format;
 use crate::engineio::http::verify::Asks;
 use crate::engineio::polling::{self, Opening, Post};
+use crate::engineio::responder::Responder;
 use crate::engineio::send_queue::WaitingPoll;
 use crate::engineio::websocket::{self, Websocket};
 use crate::engineio::{ProtocolVersion, Sid};
