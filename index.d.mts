@@ -154,4 +154,6 @@ export import SubscriptionsOf = LoopbackSocket.SubscriptionsOf;
 export import Timeout = LoopbackSocket.Timeout;
 export import TrackedItem = LoopbackSocket.TrackedItem;
 export import TrustProxy = LoopbackSocket.TrustProxy;
+export import Pem = LoopbackSocket.Pem;
+export import TlsOptions = LoopbackSocket.TlsOptions;
 export import WarningCode = LoopbackSocket.WarningCode;

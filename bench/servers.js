@@ -39,19 +39,36 @@ const FLOOR = path.join(__dirname, 'floor.js');
  */
 
 /**
+ * @returns {{key: Buffer, cert: Buffer} | undefined} with BENCH_TLS, the key of the server
+ */
+function tlsOptions() {
+  const pem = (name) => fs.readFileSync(path.join(ROOT, '__test__', 'support', 'tls', name));
+  return process.env.BENCH_TLS ? { key: pem('key.pem'), cert: pem('cert.pem') } : undefined;
+}
+
+/**
  * A server that shares Node's http.Server, or with BENCH_TLS its https.Server.
  * @param {(httpServer: import('node:http').Server) => any} attach - makes `io`
  * @returns {ServerKind['serve']}
  */
 function onNode(attach) {
   return (rest, ready) => {
-    const pem = (name) => fs.readFileSync(path.join(ROOT, '__test__', 'support', 'tls', name));
-    const httpServer = process.env.BENCH_TLS
-      ? https.createServer({ key: pem('key.pem'), cert: pem('cert.pem') }, rest)
-      : http.createServer(rest);
+    const tls = tlsOptions();
+    const httpServer = tls ? https.createServer(tls, rest) : http.createServer(rest);
     const listen = () => httpServer.listen(0, '127.0.0.1', () => ready(httpServer.address().port));
     return { io: attach(httpServer), listen };
   };
+}
+
+/**
+ * The native server on Node's http.Server. With BENCH_TLS, Rust encrypts.
+ * @type {ServerKind['serve']}
+ */
+function native(rest, ready) {
+  const httpServer = http.createServer(rest);
+  const tls = tlsOptions();
+  const listen = () => httpServer.listen(0, '127.0.0.1', () => ready(httpServer.address().port));
+  return { io: new (ours().Server)(httpServer, tls && { tls }), listen };
 }
 
 /** socket.io 4, open to clients of Socket.IO 2 as an app that has both sets it. */
@@ -95,7 +112,7 @@ const SERVERS = {
     color: '#d9541e',
     command: app('native'),
     LoopbackSocket: ours,
-    serve: onNode((server) => new (ours().Server)(server)),
+    serve: native,
   },
 };
 

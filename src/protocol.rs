@@ -214,11 +214,14 @@ numbers! {
         /// A client has acknowledged items of a subscription whose channel reports that. Subject: the
         /// socket; a: the subscription; b: how many more.
         SUBSCRIPTION_CREDIT: SubscriptionCredit = 18,
-        /// A request that JavaScript has not seen has opened a connection. Subject: the connection;
+        /// A request that JavaScript has not seen has opened a connection. Subject: the connection; a: 1 if
+        /// the client came by TLS, else 0;
         /// payload: `[sid,address,request]`, where the address is `null` for what is no TCP stream.
         OPENED: Opened = 19,
-        /// A connection of HTTP is Node's again; what was read of it is the one attachment. Subject: the
-        /// number of what had accepted it; a: its descriptor.
+        /// A connection of HTTP is Node's again; what was read of it is the first attachment. Subject: the
+        /// number of what had accepted it; a: its descriptor. If Node gets the decrypted bytes of a client
+        /// that came by TLS, the payload is an object with the addresses and what the handshake agreed on, as
+        /// Node names them; a second attachment is the client's certificate.
         HANDED_BACK: HandedBack = 20,
     }
 }

@@ -845,6 +845,8 @@ declare namespace LoopbackSocket {
   export import ConnectionStateRecoveryOptions = options.ConnectionStateRecoveryOptions;
   export import ServerOptions = options.ServerOptions;
   export import TrustProxy = options.TrustProxy;
+  export import Pem = options.Pem;
+  export import TlsOptions = options.TlsOptions;
 
   // types/server.d.ts
   export import ServerReservedEventsMap = server.ServerReservedEventsMap;

@@ -181,9 +181,46 @@ export interface PerMessageDeflateZlibOptions {
   finishFlush?: number;
 }
 
+/** What a private key or a certificate may be given as: text in PEM format. */
+export type Pem = string | Buffer;
+
+/**
+ * The options of {@link ServerOptions.tls}: those of Node's `tls.createServer()`. Another one of these throws
+ * {@link UnsupportedOptionError}: make an `https.Server` with it.
+ *
+ * @example
+ * import { readFileSync } from 'node:fs';
+ *
+ * const tls: LoopbackSocket.TlsOptions = {
+ *   key: readFileSync('key.pem'),
+ *   cert: readFileSync('fullchain.pem'),
+ *   minVersion: 'TLSv1.3',
+ * };
+ */
+export interface TlsOptions {
+  /** A private key, or several: each client gets the first that it can use. */
+  key: Pem | ReadonlyArray<Pem | { pem: Pem; passphrase?: string }>;
+  /** Its certificate, followed by those of its issuers; an array with one element for each key. */
+  cert: Pem | readonly Pem[];
+  /** What the key is encrypted with. */
+  passphrase?: string;
+  /** The authorities of clients' certificates, for `requestCert`. */
+  ca?: Pem | readonly Pem[];
+  /** Whether each client must have a certificate that one of the authorities in `ca` has issued. @defaultValue false */
+  requestCert?: boolean;
+  /** `false` is refused with `requestCert`. @defaultValue true */
+  rejectUnauthorized?: boolean;
+  /** @defaultValue `'TLSv1.2'` */
+  minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** @defaultValue `'TLSv1.3'` */
+  maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** The protocols that clients may ask for, the preferred one first. @defaultValue `['http/1.1']` */
+  ALPNProtocols?: readonly string[];
+}
+
 /**
  * The options of a native {@link Server}: those of socket.io 4.8, and `maxBackpressure`,
- * `allowedOrigins` and `trustProxy`. An unknown option or an invalid value throws {@link InvalidOptionError}; an
+ * `allowedOrigins`, `trustProxy` and `tls`. An unknown option or an invalid value throws {@link InvalidOptionError}; an
  * option that the native server does not support throws {@link UnsupportedOptionError}.
  *
  * @example
@@ -254,6 +291,17 @@ export interface ServerOptions {
    * const options: LoopbackSocket.ServerOptions = { trustProxy: 'loopback' };
    */
   trustProxy?: TrustProxy;
+  /**
+   * Has clients come by TLS, which Rust encrypts and decrypts: on the port that the server opens, or on the plain
+   * `http.Server` that it is given. Requests of others reach the listeners of `io.httpServer` decrypted.
+   *
+   * @example
+   * import { readFileSync } from 'node:fs';
+   *
+   * const tls = { key: readFileSync('key.pem'), cert: readFileSync('fullchain.pem') };
+   * const io = new LoopbackSocket.Server(443, { tls });
+   */
+  tls?: TlsOptions;
   /**
    * The origins of pages that may connect, over every transport; others are refused with 403. As
    * `origin` of npm `cors`: origins without a path, regular expressions, an array of both, or a

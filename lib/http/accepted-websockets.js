@@ -9,6 +9,7 @@
  */
 
 const net = require('net');
+const { MAX_DELAY } = require('../check-options');
 
 /** No websocket has this number. */
 const NO_OWNER = 0;
@@ -17,6 +18,8 @@ class AcceptedWebsockets {
   /** How many are open. */
   size = 0;
   #last = NO_OWNER;
+  /** @type {NodeJS.Timeout | undefined} keeps the process alive */
+  #alive;
   /** @type {Map<net.Server | undefined, number>} those whose end concerns only the server */
   #numbers = new Map();
   /** @type {Map<number, {owner: net.Server | undefined, closed?: () => void}>} by number */
@@ -69,6 +72,8 @@ class AcceptedWebsockets {
    */
   begin(socket) {
     this.size += 1;
+    // A socket of Node's would keep the process alive, too.
+    this.#alive ??= setInterval(() => {}, MAX_DELAY);
     if (ownerOf(socket) !== undefined) {
       socket._server = null;
     }
@@ -82,6 +87,10 @@ class AcceptedWebsockets {
    */
   closed(number) {
     this.size -= 1;
+    if (this.size === 0) {
+      clearInterval(this.#alive);
+      this.#alive = undefined;
+    }
     const { owner, closed } = this.#owners.get(number);
     if (closed !== undefined) {
       this.#owners.delete(number);

@@ -207,11 +207,12 @@ class HttpFront {
    * @param {string} id the id of its session
    * @param {string | null} given the address at the other end of the connection
    * @param {string} text the request
+   * @param {boolean} isSecure whether it came by TLS
    * @returns {void}
    */
-  openedUnseen(number, id, given, text) {
+  openedUnseen(number, id, given, text, isSecure) {
     const address = given ?? undefined;
-    const outline = outlineOf(text, address);
+    const outline = outlineOf(text, address, isSecure);
     let client;
     try {
       client = this.clientOf(outline);
@@ -223,7 +224,7 @@ class HttpFront {
     this.#opened(number, id, {
       protocol: protocolOf(queryOf(outline)),
       transport: outline.upgrade ? 'websocket' : 'polling',
-      snapshot: (connection) => new RequestSnapshot(connection, text, address, false, client),
+      snapshot: (connection) => new RequestSnapshot(connection, text, address, isSecure, client),
     });
   }
 
@@ -233,10 +234,12 @@ class HttpFront {
    * @param {number} owner the number it was taken with
    * @param {number} fd its descriptor
    * @param {Buffer} bytes what was read of it
+   * @param {import('./secure').Secure | null} secure what is known of a client that came by TLS
+   * @param {Buffer} [certificate] its certificate
    * @returns {void}
    */
-  handedBack(owner, fd, bytes) {
-    this.takeover.handedBack(this.accepted.serverOf(owner), fd, bytes);
+  handedBack(owner, fd, bytes, secure, certificate) {
+    this.takeover.handedBack(this.accepted.serverOf(owner), fd, bytes, secure, certificate);
   }
 
   /**

@@ -14,6 +14,7 @@ const { addressesOf, standFor } = require('./client-socket');
 class RequestSnapshot {
   /** The request as text, while that is all there is of it. */
   #text;
+  #isEncrypted;
   #headers;
   #request;
   #connection;
@@ -35,6 +36,7 @@ class RequestSnapshot {
     this.#connection = connection;
     this.address = address;
     this.clientAddress = client === undefined ? address : client.address;
+    this.#isEncrypted = isSecure;
     this.isSecure = client === undefined ? isSecure : client.isSecure;
     if (typeof request === 'string') {
       this.#text = request;
@@ -59,7 +61,9 @@ class RequestSnapshot {
    */
   get request() {
     if (this.#request === undefined) {
-      this.#request = requestOf(this.#text, this.address, this.#headers, this.#connection);
+      const encrypted = this.#isEncrypted ? { encrypted: true } : {};
+      const socket = { remoteAddress: this.address, ...encrypted };
+      this.#request = requestOf(this.#text, socket, this.#headers, this.#connection);
       this.#text = undefined;
       this.#headers = undefined;
     }
@@ -194,16 +198,16 @@ function numberOf(text) {
  * Makes a request again, with a socket that stands for the client.
  *
  * @param {string} text from `textOf`
- * @param {string | undefined} remoteAddress the address at the other end of the connection
+ * @param {Record<string, unknown>} known what its socket shows that is not part of the text
  * @param {http.IncomingHttpHeaders | undefined} seen the headers, if the application has seen them
  *   already
  * @param {import('../socketio/connection').Connection} connection what the request opened
  * @returns {http.IncomingMessage} the request
  */
-function requestOf(text, remoteAddress, seen, connection) {
+function requestOf(text, known, seen, connection) {
   const { addresses, ...parts } = partsOf(text);
   const socket = new net.Socket();
-  standForClient(socket, connection, { remoteAddress, ...addresses });
+  standForClient(socket, connection, { ...known, ...addresses });
   const request = new http.IncomingMessage(socket);
   const [major, minor] = parts.httpVersion.split('.');
   Object.assign(request, parts, {
@@ -236,12 +240,14 @@ function standForClient(socket, connection, addresses) {
  * What the front in Rust has kept of a request, as far as it takes to find out who made it.
  *
  * @param {string} text the request, as the front in Rust writes it
- * @param {string} [address] the address at the other end of the connection
+ * @param {string | undefined} address the address at the other end of the connection
+ * @param {boolean} isSecure whether it came by TLS
  * @returns {object} like a request
  */
-function outlineOf(text, address) {
+function outlineOf(text, address, isSecure) {
   const { url, upgrade, rawHeaders } = partsOf(text);
-  return { url, upgrade, headers: headersOf(rawHeaders), socket: { remoteAddress: address } };
+  const socket = { remoteAddress: address, encrypted: isSecure };
+  return { url, upgrade, headers: headersOf(rawHeaders), socket };
 }
 
 module.exports = { RequestSnapshot, addressesOf, outlineOf, standForClient };

@@ -14,12 +14,14 @@ const diagnostics = require('diagnostics_channel');
 const { EventEmitter } = require('events');
 const http = require('http');
 const net = require('net');
+const { UnsupportedOptionError } = require('../errors');
 const { FirstBytes } = require('../native/protocol');
 const { Engine } = require('../socketio/engine');
 const { isCompiled } = require('../socketio/trust-proxy');
 const { frontCorsOf } = require('./cors');
 const { descriptorOf } = require('./descriptor');
 const { originsOf } = require('./origins');
+const { secureSocket } = require('./secure');
 
 /** How many ms a connection may be silent before it is Node's, which has its own limits then. */
 const SILENCE = 1000;
@@ -74,13 +76,19 @@ class Takeover {
    * @returns {() => void} puts Node's listener back
    */
   attach(httpServer) {
+    const tls = this.#front.options.tls?.context;
     const [listener, ...more] = httpServer.rawListeners('connection');
     const isPlain = httpServer instanceof http.Server && listener?.name === NODE_LISTENER;
-    if (!isPlain || more.length > 0 || process.versions.bun !== undefined) {
+    if (tls !== undefined && !isPlain) {
+      throw new UnsupportedOptionError('tls', 'Give it with a port or a plain http.Server.');
+    }
+    if (!isPlain || (more.length > 0 && tls === undefined) || process.versions.bun !== undefined) {
       return () => {};
     }
     const passOn = listener.bind(httpServer);
-    const accept = (socket) => this.#accept(httpServer, passOn, socket);
+    const accept = tls
+      ? (socket) => this.#acceptSecure(tls, socket)
+      : (socket) => this.#accept(httpServer, passOn, socket);
     replace(httpServer, listener, accept);
     this.#attached.set(httpServer, { httpServer, passOn });
     const unwatch = this.#watch(httpServer);
@@ -125,18 +133,26 @@ class Takeover {
    * @param {http.Server | undefined} httpServer what had accepted it
    * @param {number} fd its descriptor
    * @param {Buffer} bytes what was read of it
+   * @param {import('./secure').Secure | null} secure what is known of a client that came by TLS
+   * @param {Buffer} [certificate] its certificate
    * @returns {void}
    */
-  handedBack(httpServer, fd, bytes) {
-    const socket = new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  handedBack(httpServer, fd, bytes, secure, certificate) {
+    const socket =
+      secure === null
+        ? new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
+        : secureSocket(fd, secure, certificate);
     const attached = this.#attached.get(httpServer);
     if (attached === undefined) {
       socket.destroy();
       return;
     }
     socket.server = httpServer;
-    socket._server = httpServer;
-    httpServer._connections += 1;
+    // A connection with TLS is counted until Rust has closed it.
+    if (secure === null) {
+      socket._server = httpServer;
+      httpServer._connections += 1;
+    }
     socket.unshift(bytes);
     attached.passOn(socket);
   }
@@ -235,6 +251,23 @@ class Takeover {
     } else if (verdict === FirstBytes.NONE_YET) {
       this.#await(httpServer, passOn, socket);
     }
+  }
+
+  /**
+   * A client has connected to a port with TLS.
+   *
+   * @param {import('../../binding').TlsContext} context how clients use TLS
+   * @param {net.Socket} socket its socket, of which nothing was read
+   * @returns {void}
+   */
+  #acceptSecure(context, socket) {
+    this.update();
+    const { accepted, isClosing, native } = this.#front;
+    const fd = isClosing ? -1 : descriptorOf(socket);
+    if (fd >= 0 && native.takeTls(fd, accepted.numberOf(socket), context)) {
+      accepted.begin(socket);
+    }
+    socket.destroy();
   }
 
   /**

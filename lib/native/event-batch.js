@@ -113,9 +113,9 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         const body = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
         server.response(subject, a, b, values[i + 5], body);
       } else if (kind === OPENED) {
-        server.opened(subject, values[i + 5]);
+        server.opened(subject, values[i + 5], a === 1);
       } else if (kind === HANDED_BACK) {
-        server.handedBack(subject, a, attachments[Math.floor(place / ATTACHMENT_RADIX)]);
+        server.handedBack(subject, a, attachedTo(attachments, place), values[i + 5]);
       } else if (kind === RELAY) {
         server.relayed(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {
@@ -223,13 +223,22 @@ function endingIn(values) {
  * @returns {unknown} the payload, or `undefined` if the client sent what cannot be put together
  */
 function whole(server, socket, payload, attachments, place, assemble) {
-  const first = Math.floor(place / ATTACHMENT_RADIX);
   try {
-    return assemble(payload, attachments.slice(first, first + (place % ATTACHMENT_RADIX)));
+    return assemble(payload, attachedTo(attachments, place));
   } catch {
     server.malformed(socket);
     return undefined;
   }
+}
+
+/**
+ * @param {Buffer[]} attachments the binary values of all records
+ * @param {number} place where those of one record are
+ * @returns {Buffer[]} those
+ */
+function attachedTo(attachments, place) {
+  const first = Math.floor(place / ATTACHMENT_RADIX);
+  return attachments.slice(first, first + (place % ATTACHMENT_RADIX));
 }
 
 /**

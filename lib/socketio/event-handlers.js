@@ -332,23 +332,25 @@ class EventHandlers {
    * @param {number} number a connection that a request has opened which JavaScript has not seen
    * @param {[id: string, address: string | null, request: string]} opening the id of its session, the address
    *   at its other end, and the request
+   * @param {boolean} isSecure whether the client came by TLS
    * @returns {void}
    */
-  opened(number, opening) {
+  opened(number, opening, isSecure) {
     // A server that is closing has not counted it, and ends it unseen.
     if (!this.#link.isClosing) {
-      this.#front.openedUnseen(number, ...opening);
+      this.#front.openedUnseen(number, ...opening, isSecure);
     }
   }
 
   /**
    * @param {number} owner a number of what had accepted a connection of HTTP that is Node's again
    * @param {number} fd its descriptor
-   * @param {Buffer} bytes what was read of it
+   * @param {Buffer[]} attached what was read of it, and the client's certificate, if it has one
+   * @param {object | null} secure what is known of a client that came by TLS
    * @returns {void}
    */
-  handedBack(owner, fd, bytes) {
-    this.#front.handedBack(owner, fd, bytes);
+  handedBack(owner, fd, [bytes, certificate], secure) {
+    this.#front.handedBack(owner, fd, bytes, secure, certificate);
   }
 
   /**

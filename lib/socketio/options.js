@@ -11,6 +11,7 @@ const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
 const { parserName } = require('./parser');
 const { checkDeflate } = require('./deflate-options');
 const { recoveryOptions } = require('./recovery/options');
+const { tlsOptions } = require('./tls-options');
 const { compileTrust, isTrust } = require('./trust-proxy');
 
 /**
@@ -64,6 +65,7 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  *   (`socket.io-parser`, `socket.io-msgpack-parser`) that has them look so elsewhere
  * @property {true | import('./recovery/options').RecoveryOptions} [connectionStateRecovery] whether clients that
  *   have lost their connection get their socket back, with what they have missed
+ * @property {import('./tls-options').TlsOptions} [tls] has clients come by TLS, on a port that the server opens
  * @property {boolean} [destroyUpgrade=true] whether an upgrade that nobody takes is ended
  * @property {number} [destroyUpgradeTimeout=1000] after how many ms
  */
@@ -171,6 +173,7 @@ const RULES = {
       return name;
     },
   },
+  tls: { fallback: undefined, or: true, check: () => true, complete: tlsOptions },
   destroyUpgrade: { ...BOOLEAN, fallback: true },
   destroyUpgradeTimeout: { ...DELAY, fallback: 1000, or: true },
 };

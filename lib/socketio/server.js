@@ -15,7 +15,12 @@ const { Connection } = require('./connection');
 const { Drain } = require('./drain');
 const { Engine, hasConnectionListeners } = require('./engine');
 const { EventHandlers } = require('./event-handlers');
-const { InvalidOptionError, InvalidServerError, UnsupportedApiError } = require('../errors');
+const {
+  InvalidOptionError,
+  InvalidServerError,
+  UnsupportedApiError,
+  UnsupportedOptionError,
+} = require('../errors');
 const { isLeftOut } = require('../auth/gated-namespaces');
 const { refuse } = require('./unsupported');
 const { guarded } = require('../events');
@@ -156,7 +161,11 @@ class Server extends EventEmitter {
       this._options = serverOptions(this.#given);
       this.engine.opts = this._options;
     }
-    this.httpServer = port === undefined ? where : http.createServer(notFound);
+    const { tls } = this._options;
+    if (port === undefined && tls !== undefined && !canDecrypt(where, tls)) {
+      throw new UnsupportedOptionError('tls', 'Give it with a port or a plain http.Server.');
+    }
+    this.httpServer = port === undefined ? where : serverOf(tls);
     this.#begin();
     this._front.attach(this.httpServer);
     if (port !== undefined) {
@@ -650,6 +659,26 @@ function isPlainObject(value) {
     !value.on &&
     kindOf(value) === undefined
   );
+}
+
+/**
+ * @param {unknown} httpServer a server
+ * @param {import('./tls-options').Tls} tls the option `tls`
+ * @returns {boolean} whether its clients can come by TLS that Rust decrypts
+ */
+function canDecrypt(httpServer, tls) {
+  return tls.context !== undefined && httpServer instanceof http.Server;
+}
+
+/**
+ * @param {import('./tls-options').Tls} [tls] the option `tls`
+ * @returns {http.Server} a server for clients that come to a port. What is encrypted is decrypted by Rust where
+ *   it can, before Node reads it
+ */
+function serverOf(tls) {
+  return tls !== undefined && tls.context === undefined
+    ? https.createServer(tls.given, notFound)
+    : http.createServer(notFound);
 }
 
 /**

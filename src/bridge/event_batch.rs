@@ -12,6 +12,8 @@
 
 use std::borrow::Cow;
 #[cfg(unix)]
+use std::net::SocketAddr;
+#[cfg(unix)]
 use std::os::fd::IntoRawFd;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -21,6 +23,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::engineio::events::Opened;
+#[cfg(unix)]
+use crate::engineio::events::{HandedBack, Secure};
 use crate::engineio::http::http1;
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -360,21 +364,28 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
                 connection,
                 id: sid,
                 address,
+                is_encrypted,
                 request,
             } = opened;
             let payload = serde_json::json!([sid.as_str(), address, request]).to_string();
-            record(RecordKind::Opened, [id(connection), 0, 0, NONE], &payload);
+            let numbers = [id(connection), is_encrypted.into(), 0, NONE];
+            record(RecordKind::Opened, numbers, &payload);
         }
         #[cfg(unix)]
-        Event::HandedBack {
-            owner,
-            descriptor,
-            bytes,
-        } => {
-            let place = attach(attachments, vec![bytes]);
+        Event::HandedBack(handed_back) => {
+            let HandedBack {
+                owner,
+                descriptor,
+                bytes,
+                secure,
+            } = handed_back;
+            let payload = secure.as_ref().map_or(serde_json::Value::Null, described);
+            let certificate = secure.and_then(|secure| secure.agreed.certificate);
+            let attached = [bytes].into_iter().chain(certificate).collect();
+            let place = attach(attachments, attached);
             // JavaScript opens it as a socket of Node's.
             let numbers = [id(owner), descriptor.into_raw_fd().into(), 0, place];
-            record(RecordKind::HandedBack, numbers, NO_PAYLOAD);
+            record(RecordKind::HandedBack, numbers, &payload.to_string());
         }
         Event::Upgraded { connection } => {
             record(
@@ -506,6 +517,25 @@ fn headers(headers: &HeaderMap) -> String {
     }
     json.push('}');
     json
+}
+
+/// What Node does not find out from the descriptor of a connection with TLS.
+#[cfg(unix)]
+fn described(secure: &Secure) -> serde_json::Value {
+    let Secure { agreed, addresses } = secure;
+    let family = |address: &SocketAddr| if address.is_ipv4() { "IPv4" } else { "IPv6" };
+    let (remote, local) = addresses.unzip();
+    serde_json::json!({
+        "remoteAddress": remote.map(|it| it.ip()),
+        "remotePort": remote.map(|it| it.port()),
+        "remoteFamily": remote.as_ref().map(family),
+        "localAddress": local.map(|it| it.ip()),
+        "localPort": local.map(|it| it.port()),
+        "localFamily": local.as_ref().map(family),
+        "protocol": agreed.version,
+        "cipherSuite": agreed.cipher_suite.and_then(|suite| suite.as_str()),
+        "alpnProtocol": agreed.alpn_protocol,
+    })
 }
 
 /// The details of a reason besides its number.

@@ -8,6 +8,7 @@
 //! front        the front in Rust
 //! event_batch  the queue of events, and one wake-up for many of them
 //! event_loop/  Node's event loop, which polls the clients under light load
+//! tls          TlsContext: how clients use TLS
 //! authentication  what both report to a session, and its answers as numbers
 //! protocol     the numbers that JavaScript shares, as an object
 //! value        converts strings and buffers of JavaScript
@@ -37,5 +38,7 @@ mod requests;
 mod server;
 #[cfg(not(feature = "no-node"))]
 mod session;
+#[cfg(all(unix, not(feature = "no-node")))]
+mod tls;
 #[cfg(not(feature = "no-node"))]
 mod value;

@@ -1,6 +1,8 @@
 //! What the engine tells JavaScript: of connections, and of requests of long polling.
 
 #[cfg(unix)]
+use std::net::SocketAddr;
+#[cfg(unix)]
 use std::os::fd::OwnedFd;
 
 use bytes::Bytes;
@@ -9,6 +11,8 @@ use http::Response;
 use super::inbound_budget::Permit;
 use super::{Sid, Str};
 use crate::io::host::Host;
+#[cfg(unix)]
+use crate::io::tls::Agreed;
 use crate::protocol::{CloseReason, Refusal};
 
 /// JavaScript's number for a connection, given before the connection exists.
@@ -26,9 +30,9 @@ pub(crate) trait Events: Host {
     /// of it.
     fn opened(&self, opened: Opened);
 
-    /// A connection of HTTP, under its owner's number, goes back to Node, with bytes that were read.
+    /// A connection of HTTP goes back to Node.
     #[cfg(unix)]
-    fn handed_back(&self, owner: u64, descriptor: OwnedFd, bytes: Bytes);
+    fn handed_back(&self, handed_back: HandedBack);
 
     /// A connection has moved from polling to websocket.
     fn upgraded(&self, connection: ConnectionNumber);
@@ -50,8 +54,32 @@ pub(crate) struct Opened {
     pub(crate) id: Sid,
     /// The client's address, or a proxy's; `None` for what is no TCP stream.
     pub(crate) address: Option<String>,
+    /// Whether the connection is TLS.
+    pub(crate) is_encrypted: bool,
     /// The request, as [`Head::snapshot`](super::http::head::Head::snapshot) writes it.
     pub(crate) request: String,
+}
+
+/// A connection of HTTP that goes back to Node.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct HandedBack {
+    /// The number of what had accepted it.
+    pub(crate) owner: u64,
+    pub(crate) descriptor: OwnedFd,
+    /// Bytes that were read.
+    pub(crate) bytes: Bytes,
+    /// What Node does not find out from the descriptor of a connection with TLS.
+    pub(crate) secure: Option<Secure>,
+}
+
+/// A client that came by TLS.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Secure {
+    pub(crate) agreed: Agreed,
+    /// The client's and ours; `None` for what is no TCP stream.
+    pub(crate) addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
 /// A packet of Engine.IO, as an application that watches a connection sees it.

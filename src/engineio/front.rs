@@ -24,13 +24,14 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Sid;
 use super::connection::Connection;
 use super::engine::{CLOSE_TIMEOUT, Engine, next_connection};
-use super::events::{ConnectionNumber, Opened, ResponseOrRefusal};
+use super::events::{ConnectionNumber, HandedBack, Opened, ResponseOrRefusal, Secure};
 use super::handler::Handler;
 use super::http::cors::{Cors, Origins};
 use super::http::encoding::Encoding;
@@ -46,8 +47,10 @@ use super::responder::{Respond, Responder};
 use super::send_queue::WaitingPoll;
 use super::websocket::{self, Websocket};
 use crate::io::adopt_fd::Taken;
+use crate::io::forward::forward;
 use crate::io::host::WakeGuard;
 use crate::io::reactor::Task;
+use crate::io::runtime::Runtime;
 use crate::io::transport::{self, Carrier, ReadHalf, WriteHalf};
 use crate::protocol::CloseReason;
 use crate::websocket::extensions::Accepted;
@@ -56,6 +59,9 @@ use crate::websocket::extensions::Accepted;
 pub(crate) const READ_SIZE: usize = 1 << 13;
 /// Bytes of further requests that are kept while one waits for its response.
 const MAX_PIPELINED: usize = 1 << 14;
+/// How long a client may take for its handshake and the head of its first request: what Node gives it for the
+/// head.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How often connections are checked for what has taken too long.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -177,8 +183,41 @@ impl<H: Handler> Front<H> {
             return Ok(());
         };
         let runtime = handler.engine().runtime.clone();
-        let (read, write) = transport::open(taken, &runtime.reactor)?;
-        let exchange = Exchange::new(&self.all, write);
+        let halves = transport::open(taken, &runtime.reactor)?;
+        self.begin(&runtime, halves, owner, first, false);
+        Ok(())
+    }
+
+    /// Takes a connection with TLS of which nothing was read. Its requests are Node's if clients have
+    /// certificates, which only Node shows to the application.
+    ///
+    /// # Errors
+    /// The error of the operating system, or of rustls.
+    pub(crate) fn take_tls(
+        self: &Arc<Self>,
+        taken: Taken,
+        owner: u64,
+        tls: Arc<ServerConfig>,
+        has_certificates: bool,
+    ) -> io::Result<()> {
+        let Some(handler) = self.handler.upgrade() else {
+            return Ok(());
+        };
+        let runtime = handler.engine().runtime.clone();
+        let halves = transport::open_tls(taken, &runtime.reactor, tls)?;
+        self.begin(&runtime, halves, owner, Vec::new(), has_certificates);
+        Ok(())
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        runtime: &Runtime,
+        (read, write): (ReadHalf, WriteHalf),
+        owner: u64,
+        first: Vec<u8>,
+        is_nodes: bool,
+    ) {
+        let exchange = Exchange::new(&self.all, write, first.is_empty());
         if self.all.add(&exchange) {
             runtime.handle.spawn(check_all(Arc::downgrade(&self.all)));
         }
@@ -189,9 +228,9 @@ impl<H: Handler> Front<H> {
             owner,
             buffer: first,
             receiving: None,
+            is_nodes,
         };
         runtime.reactor.read_now(serving);
-        Ok(())
     }
 
     /// Ends idle connections now, and others after the response that is under way.
@@ -289,6 +328,8 @@ struct State {
     /// What the client has not taken of responses yet.
     unwritten: Vec<u8>,
     waiting: Option<Waiting>,
+    /// Whether nothing has come yet: the connection is at its handshake, or silent after it.
+    is_new: bool,
     /// Whether a request is being received.
     is_receiving: bool,
     /// Whether the reader has bytes to go on with after the response.
@@ -322,7 +363,7 @@ enum Stage {
 }
 
 impl Exchange {
-    fn new(all: &Arc<All>, half: WriteHalf) -> Arc<Self> {
+    fn new(all: &Arc<All>, half: WriteHalf, is_new: bool) -> Arc<Self> {
         Arc::new(Self {
             number: all.last.fetch_add(1, Ordering::Relaxed),
             all: all.clone(),
@@ -330,6 +371,7 @@ impl Exchange {
                 half: Some(half),
                 unwritten: Vec::new(),
                 waiting: None,
+                is_new,
                 is_receiving: false,
                 has_more: false,
                 ends: false,
@@ -343,6 +385,7 @@ impl Exchange {
     fn begin(&self, waiting: Waiting) {
         let mut state = self.state.lock();
         state.waiting = Some(waiting);
+        state.is_new = false;
         state.is_receiving = false;
     }
 
@@ -395,7 +438,11 @@ impl Exchange {
             let limit = limit.load(Ordering::Relaxed);
             limit > 0 && lasted >= Duration::from_millis(limit)
         };
-        if state.is_idle() {
+        if state.is_new {
+            if lasted >= FIRST_REQUEST_TIMEOUT {
+                state.fail();
+            }
+        } else if state.is_idle() {
             if exceeds(&all.keep_alive) {
                 state.ends = true;
                 state.wake();
@@ -557,6 +604,8 @@ struct Serving<H: Handler> {
     /// What was read and not served yet.
     buffer: Vec<u8>,
     receiving: Option<Receiving>,
+    /// Whether Node serves its requests in any case.
+    is_nodes: bool,
 }
 
 impl<H: Handler> Task for Serving<H> {
@@ -649,7 +698,7 @@ impl<H: Handler> Serving<H> {
             return Served::Bytes(count);
         }
         let settings = self.front.settings.lock().clone();
-        let head = Head::parse(bytes).filter(|head| settings.serves(head));
+        let head = Head::parse(bytes).filter(|head| !self.is_nodes && settings.serves(head));
         if let Some(head) = head
             && let Ok(served) = self.serve_request(handler, &settings, &head, bytes)
         {
@@ -754,6 +803,7 @@ impl<H: Handler> Serving<H> {
                 } else {
                     {
                         let mut state = self.exchange.state.lock();
+                        state.is_new = false;
                         state.is_receiving = true;
                         state.since = Instant::now();
                     }
@@ -874,13 +924,12 @@ impl<H: Handler> Serving<H> {
         head: &Head<'_>,
     ) -> ConnectionNumber {
         let connection = next_connection();
-        let addresses = self
-            .exchange
-            .state
-            .lock()
-            .half
-            .as_ref()
-            .and_then(WriteHalf::addresses);
+        let (addresses, is_encrypted) = {
+            let state = self.exchange.state.lock();
+            let half = state.half.as_ref();
+            let is_encrypted = half.is_some_and(WriteHalf::is_encrypted);
+            (half.and_then(WriteHalf::addresses), is_encrypted)
+        };
         let lines = addresses.map_or_else(Default::default, |(remote, local)| {
             let family = if remote.is_ipv4() { "IPv4" } else { "IPv6" };
             [
@@ -896,6 +945,7 @@ impl<H: Handler> Serving<H> {
             connection,
             id,
             address,
+            is_encrypted,
             request,
         });
         connection
@@ -903,13 +953,27 @@ impl<H: Handler> Serving<H> {
 
     /// Gives the connection to Node, with what was read.
     fn hand_back(&mut self, handler: &Arc<H>, bytes: &[u8]) {
-        let half = self.exchange.state.lock().half.take();
-        let Some(Ok(descriptor)) = half.as_ref().map(WriteHalf::hand_back) else {
+        let engine = handler.engine();
+        let Some(half) = self.exchange.state.lock().half.take() else {
             return;
         };
-        let bytes = Bytes::copy_from_slice(bytes);
-        let events = &handler.engine().events;
-        events.handed_back(self.owner, descriptor, bytes);
+        let secure = half.agreed().map(|agreed| Secure {
+            agreed,
+            addresses: half.addresses(),
+        });
+        let descriptor = match (self.stream.take(), &secure) {
+            (Some(stream), Some(_)) => forward(&engine.runtime, stream, half),
+            _ => half.hand_back(),
+        };
+        let Ok(descriptor) = descriptor else {
+            return;
+        };
+        engine.events.handed_back(HandedBack {
+            owner: self.owner,
+            descriptor,
+            bytes: Bytes::copy_from_slice(bytes),
+            secure,
+        });
     }
 
     /// The connection has ended: what it was bringing or waiting for is lost, so its session ends.

@@ -5,7 +5,9 @@
 //! reactor       which reader is polled when          poller    the thread that polls
 //! load          how close together messages come
 //! transport     both halves of any stream            stream    the operating system's streams
+//! tls           streams that are encrypted           tls_config  certificates, versions
 //! adopt_fd      takes a descriptor from Node         relay     a stream whose bytes Node carries
+//! forward       gives Node what is decrypted
 //! write_buffer  bytes that wait for a client         host      what Node does for streams
 //! ```
 //!
@@ -13,6 +15,8 @@
 
 #[cfg(unix)]
 pub(crate) mod adopt_fd;
+#[cfg(unix)]
+pub(crate) mod forward;
 pub(crate) mod host;
 // No event loop polls elsewhere.
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
@@ -25,5 +29,9 @@ pub(crate) mod relay;
 pub(crate) mod runtime;
 #[cfg(unix)]
 mod stream;
+#[cfg(unix)]
+pub(crate) mod tls;
+#[cfg(unix)]
+pub(crate) mod tls_config;
 pub(crate) mod transport;
 pub(crate) mod write_buffer;

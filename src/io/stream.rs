@@ -305,6 +305,16 @@ impl Descriptor {
         }
     }
 
+    /// Has the task woken when a write may not block, unless another one waits for that already.
+    pub(super) fn wake_when_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let waiting = &mut *self.waiting.lock();
+        if self.readiness.load(Ordering::SeqCst) & WRITABLE != 0 {
+            return Poll::Ready(());
+        }
+        waiting.writer.get_or_insert_with(|| cx.waker().clone());
+        Poll::Pending
+    }
+
     /// Ends the stream, in one direction or both.
     pub(super) fn shut_down(&self, how: Shutdown) {
         if self.readiness.load(Ordering::SeqCst) & RETURNED != 0 {

@@ -12,6 +12,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+#[cfg(unix)]
+use rustls::ServerConfig;
 use tokio::io::{AsyncRead, ReadBuf};
 
 #[cfg(unix)]
@@ -20,6 +22,8 @@ use super::reactor::Reactor;
 use super::relay::{self, RelayReader, RelayWriter};
 #[cfg(unix)]
 use super::stream::Descriptor;
+#[cfg(unix)]
+use super::tls::{Agreed, TlsStream};
 
 /// A stream that Node hands over.
 #[derive(Debug)]
@@ -38,9 +42,30 @@ pub(crate) enum Carrier {
 #[cfg(unix)]
 pub(crate) fn open(taken: Taken, reactor: &Reactor) -> io::Result<(ReadHalf, WriteHalf)> {
     let (stream, released) = taken.into_stream()?;
-    let descriptor = reactor.register(stream, released)?;
+    Ok(halves_of(reactor.register(stream, released)?))
+}
+
+/// Both halves of a registered descriptor.
+#[cfg(unix)]
+pub(super) fn halves_of(descriptor: Arc<Descriptor>) -> (ReadHalf, WriteHalf) {
     let write = WriteHalf::Descriptor(WriteEnd(descriptor.clone()));
-    Ok((ReadHalf::Descriptor(descriptor), write))
+    (ReadHalf::Descriptor(descriptor), write)
+}
+
+/// Registers a descriptor, whose bytes are encrypted, with a reactor.
+///
+/// # Errors
+/// The error of the operating system, or of rustls if the configuration cannot be used.
+#[cfg(unix)]
+pub(crate) fn open_tls(
+    taken: Taken,
+    reactor: &Reactor,
+    config: Arc<ServerConfig>,
+) -> io::Result<(ReadHalf, WriteHalf)> {
+    let (stream, released) = taken.into_stream()?;
+    let stream = TlsStream::new(reactor.register(stream, released)?, config)?;
+    let write = WriteHalf::Tls(TlsWriteEnd(stream.clone()));
+    Ok((ReadHalf::Tls(stream), write))
 }
 
 /// Writes as many bytes as the stream takes, which may be none.
@@ -101,6 +126,8 @@ impl Carrier {
 pub(crate) enum ReadHalf {
     #[cfg(unix)]
     Descriptor(Arc<Descriptor>),
+    #[cfg(unix)]
+    Tls(Arc<TlsStream>),
     Relay(RelayReader),
 }
 
@@ -109,6 +136,8 @@ pub(crate) enum ReadHalf {
 pub(crate) enum WriteHalf {
     #[cfg(unix)]
     Descriptor(WriteEnd),
+    #[cfg(unix)]
+    Tls(TlsWriteEnd),
     Relay(RelayWriter),
 }
 
@@ -122,6 +151,8 @@ impl AsyncRead for ReadHalf {
         match self.get_mut() {
             #[cfg(unix)]
             Self::Descriptor(descriptor) => descriptor.poll_read(cx, buffer),
+            #[cfg(unix)]
+            Self::Tls(stream) => stream.poll_read(cx, buffer),
             Self::Relay(half) => half.poll_read(cx, buffer),
         }
     }
@@ -136,6 +167,8 @@ impl WriteHalf {
         match self {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.try_write(bytes),
+            #[cfg(unix)]
+            Self::Tls(end) => end.0.try_write(bytes),
             Self::Relay(half) => half.try_write(bytes),
         }
     }
@@ -149,6 +182,8 @@ impl WriteHalf {
             (_, [part]) => self.try_write(part),
             #[cfg(unix)]
             (Self::Descriptor(end), _) => end.0.try_write_vectored(parts),
+            #[cfg(unix)]
+            (Self::Tls(end), _) => end.0.try_write_vectored(parts),
             (Self::Relay(half), _) => half.try_write_vectored(parts),
         }
     }
@@ -158,6 +193,8 @@ impl WriteHalf {
         match self {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.poll_writable(cx),
+            #[cfg(unix)]
+            Self::Tls(end) => end.0.poll_writable(cx),
             Self::Relay(half) => half.poll_writable(cx),
         }
     }
@@ -170,7 +207,7 @@ impl WriteHalf {
     pub(crate) fn hand_back(&self) -> io::Result<OwnedFd> {
         match self {
             Self::Descriptor(end) => end.0.hand_back(),
-            Self::Relay(_) => Err(io::ErrorKind::Unsupported.into()),
+            Self::Tls(_) | Self::Relay(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -179,7 +216,26 @@ impl WriteHalf {
     pub(crate) fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
         match self {
             Self::Descriptor(end) => end.0.addresses(),
+            Self::Tls(end) => end.0.addresses(),
             Self::Relay(_) => None,
+        }
+    }
+
+    /// What the handshake of a stream with TLS agreed on; `None` without TLS.
+    #[cfg(unix)]
+    pub(crate) fn agreed(&self) -> Option<Agreed> {
+        match self {
+            Self::Tls(end) => Some(end.0.agreed()),
+            Self::Descriptor(_) | Self::Relay(_) => None,
+        }
+    }
+
+    /// Whether the bytes are encrypted here.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Tls(_) => true,
+            _ => false,
         }
     }
 
@@ -187,7 +243,7 @@ impl WriteHalf {
     pub(crate) fn is_relayed(&self) -> bool {
         match self {
             #[cfg(unix)]
-            Self::Descriptor(_) => false,
+            Self::Descriptor(_) | Self::Tls(_) => false,
             Self::Relay(_) => true,
         }
     }
@@ -197,6 +253,8 @@ impl WriteHalf {
         match self {
             #[cfg(unix)]
             Self::Descriptor(end) => end.0.shut_down(Shutdown::Both),
+            #[cfg(unix)]
+            Self::Tls(end) => end.0.shut_down(),
             Self::Relay(half) => half.shut_down(),
         }
     }
@@ -211,5 +269,17 @@ pub(crate) struct WriteEnd(Arc<Descriptor>);
 impl Drop for WriteEnd {
     fn drop(&mut self) {
         self.0.shut_down(Shutdown::Write);
+    }
+}
+
+/// Ends the writing side of a stream with TLS when it is dropped.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct TlsWriteEnd(Arc<TlsStream>);
+
+#[cfg(unix)]
+impl Drop for TlsWriteEnd {
+    fn drop(&mut self) {
+        self.0.end_writing();
     }
 }

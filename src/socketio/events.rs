@@ -1,12 +1,11 @@
 //! The events that the native server tells JavaScript, in their order.
 
-#[cfg(unix)]
-use std::os::fd::OwnedFd;
-
 use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::packet::Payload;
+#[cfg(unix)]
+use crate::engineio::events::HandedBack;
 use crate::engineio::events::{
     ConnectionNumber, Events, Opened, ReportedPacket, RequestNumber, ResponseOrRefusal,
 };
@@ -39,12 +38,8 @@ impl<T: EventSink> Events for T {
     }
 
     #[cfg(unix)]
-    fn handed_back(&self, owner: u64, descriptor: OwnedFd, bytes: Bytes) {
-        self.push(Event::HandedBack {
-            owner,
-            descriptor,
-            bytes,
-        });
+    fn handed_back(&self, handed_back: HandedBack) {
+        self.push(Event::HandedBack(handed_back));
     }
 
     fn upgraded(&self, connection: ConnectionNumber) {
@@ -96,13 +91,9 @@ pub(crate) enum Event {
     Released { owner: u64 },
     /// A request that JavaScript has not seen has opened a connection.
     Opened(Opened),
-    /// A connection of HTTP is Node's again, with bytes that were read.
+    /// A connection of HTTP is Node's again.
     #[cfg(unix)]
-    HandedBack {
-        owner: u64,
-        descriptor: OwnedFd,
-        bytes: Bytes,
-    },
+    HandedBack(HandedBack),
     /// A connection has moved from polling to websocket.
     Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
@@ -220,7 +211,7 @@ impl Event {
                 Self::BroadcastSent { receivers, .. } => size_of_val(&receivers[..]),
                 Self::Opened(opened) => opened.request.len(),
                 #[cfg(unix)]
-                Self::HandedBack { bytes, .. } => bytes.len(),
+                Self::HandedBack(handed_back) => handed_back.bytes.len(),
                 Self::Disconnect { .. }
                 | Self::Malformed { .. }
                 | Self::InvalidCommand { .. }
