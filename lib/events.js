@@ -133,6 +133,22 @@ function guarded(run) {
   }
 }
 
+/**
+ * Warns of something that has failed, and that nobody waits for.
+ *
+ * @param {unknown} error what it failed with, which may be any value: an exception here would be unhandled
+ * @returns {void}
+ */
+function warnOf(error) {
+  let warning = 'Something failed, with a value that cannot be shown.';
+  try {
+    warning = error instanceof Error ? error : String(error);
+  } catch {
+    // An object without `toString()`, for example.
+  }
+  process.emitWarning(warning);
+}
+
 module.exports = {
   BINARY_EVENT_PACKET,
   EVENT_PACKET,
@@ -143,4 +159,5 @@ module.exports = {
   guarded,
   isOfEmitter,
   reserveEmitterEvents,
+  warnOf,
 };

@@ -18,6 +18,7 @@ const {
   InvalidOptionError,
   UnsupportedRemoteMethodError,
 } = require('../errors');
+const { warnOf } = require('../events');
 const { tokenOfSocket } = require('./access-token');
 const { ModelChanges, changeMethodsOf } = require('./changes');
 const { callRemoteMethod } = require('./remote-call');
@@ -92,7 +93,7 @@ class ExposedModels {
       }
     } catch (error) {
       // REST cannot be served either, and a client that authenticates is not to blame.
-      process.emitWarning(error);
+      warnOf(error);
     }
     return this.#methods;
   }

@@ -5,6 +5,8 @@
  * operations, and none when nobody listens.
  */
 
+const { warnOf } = require('../events');
+
 /** How many instances of one deletion are looked up. */
 const MAX_LOOKED_UP = 100;
 
@@ -143,7 +145,7 @@ class ModelObservers {
       }
     } catch (error) {
       // What has been saved is saved, also if it cannot be sent.
-      process.emitWarning(error);
+      warnOf(error);
     }
   }
 

@@ -11,7 +11,7 @@ const { BroadcastOperator, delegateOperators } = require('./broadcast-operator')
 const { BuiltInAdapter } = require('./adapters/built-in');
 const { customAdapterOf } = require('./adapters/version-1');
 const { connectedOf } = require('./connected');
-const { InvalidOptionError, ReservedEventError } = require('../errors');
+const { InvalidOptionError, InvalidPacketError, ReservedEventError } = require('../errors');
 const { isOfEmitter, reserveEmitterEvents } = require('../events');
 const { Rooms } = require('./rooms');
 const { refuse } = require('./unsupported');
@@ -144,13 +144,18 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Another server emits an event to this one.
+   * Another server emits an event to this one. What is none is dropped with a warning: an exception would end up
+   * in the adapter's client.
    *
    * @param {unknown[]} packet the event's name and arguments
    * @returns {void}
    */
   _onServerSideEmit(packet) {
-    super.emit(...packet);
+    if (Array.isArray(packet) && packet.length > 0) {
+      super.emit(...packet);
+    } else {
+      process.emitWarning(new InvalidPacketError(this.name));
+    }
   }
 
   /**

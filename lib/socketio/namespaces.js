@@ -7,7 +7,7 @@
 
 const { Namespace } = require('./namespace');
 const { ParentNamespace } = require('./parent-namespace');
-const { guarded } = require('../events');
+const { guarded, warnOf } = require('../events');
 
 class Namespaces {
   /** @type {Map<string, Namespace>} by name */
@@ -143,7 +143,7 @@ class Namespaces {
     if (this.byName.get(namespace.name) === namespace) {
       this.byName.delete(namespace.name);
       this.link.native?.removeNamespace(namespace._index);
-      guardedClose(namespace);
+      closeUnawaited(namespace);
     }
     return true;
   }
@@ -200,8 +200,8 @@ class Namespaces {
  * @param {Namespace} namespace the namespace
  * @returns {void}
  */
-function guardedClose(namespace) {
-  namespace._closeAdapter().catch((error) => guarded(() => process.emitWarning(error)));
+function closeUnawaited(namespace) {
+  namespace._closeAdapter().catch(warnOf);
 }
 
 module.exports = { Namespaces };

@@ -13,7 +13,7 @@
 
 const { ClusterAcks } = require('../acks');
 const { UnsupportedApiError } = require('../../errors');
-const { EVENT_PACKET, guarded } = require('../../events');
+const { EVENT_PACKET, warnOf } = require('../../events');
 const { RemoteSocket } = require('./remote-socket');
 
 /** The methods of adapters that look for sockets, pending ones too, and broadcast nothing. */
@@ -272,13 +272,19 @@ class CustomAdapter {
   }
 
   /**
-   * Persists the session of a socket that has lost its connection, if the adapter does such things.
+   * Persists the session of a socket that has lost its connection, if the adapter does such things. A failure
+   * becomes a warning: it was a client that ended the connection, and adapters throw if `socket.data` holds what
+   * they cannot encode.
    *
    * @param {import('../recovery/session-store').Session} session the session
    * @returns {void}
    */
   persistSession(session) {
-    watched(() => this.instance.persistSession?.(session));
+    try {
+      watched(() => this.instance.persistSession?.(session));
+    } catch (error) {
+      warnOf(error);
+    }
   }
 
   /**
@@ -325,14 +331,14 @@ function optionsOf({ rooms, exceptRooms, flags }) {
  * @returns {Promise<unknown> | undefined} the result, if that takes time
  */
 function after(result, done) {
-  if (typeof result?.then !== 'function') {
+  if (!isThenable(result)) {
     if (done) {
       process.nextTick(done, null);
     }
     return undefined;
   }
   if (done) {
-    result.then(() => done(null), done);
+    Promise.resolve(result).then(() => done(null), done);
   }
   return result;
 }
@@ -346,17 +352,22 @@ function after(result, done) {
  */
 function watched(run) {
   const running = run();
-  if (typeof running?.then === 'function') {
-    running.then(undefined, (error) => guarded(() => process.emitWarning(warningOf(error))));
+  if (isThenable(running)) {
+    Promise.resolve(running).catch(warnOf);
   }
 }
 
 /**
- * @param {unknown} error what an adapter failed with
- * @returns {Error | string} what to warn with
+ * @param {unknown} value what an adapter returned
+ * @returns {boolean} whether something is to be waited for; a getter of `then` that throws counts as a failure
+ *   to wait for
  */
-function warningOf(error) {
-  return error instanceof Error ? error : String(error);
+function isThenable(value) {
+  try {
+    return typeof value?.then === 'function';
+  } catch {
+    return true;
+  }
 }
 
 module.exports = { CustomAdapter, optionsOf };

@@ -11,7 +11,7 @@
 
 const { CustomAdapter, optionsOf } = require('./custom');
 const { UnsupportedApiError } = require('../../errors');
-const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('../../events');
+const { BINARY_EVENT_PACKET, EVENT_PACKET, warnOf } = require('../../events');
 const { hasBinary } = require('../../native/attachments');
 
 const VERSION_2 = 'an adapter for Socket.IO 4';
@@ -130,8 +130,13 @@ class Version1Adapter extends CustomAdapter {
       this.instance.clients([...rooms], (error, ids) => {
         if (error) {
           reject(error);
-        } else {
+          return;
+        }
+        try {
           resolve(new Set(ids));
+        } catch (cause) {
+          // It is the adapter that calls back.
+          reject(cause);
         }
       });
     });
@@ -190,16 +195,15 @@ class Version1Adapter extends CustomAdapter {
     const nobody = Promise.resolve(new Set());
     const ids = this.allSockets(audience);
     const except = exceptRooms.size > 0 ? this.allSockets({ rooms: exceptRooms }) : nobody;
-    Promise.all([ids, except]).then(
-      ([all, excepted]) => {
+    Promise.all([ids, except])
+      .then(([all, excepted]) => {
         for (const id of all) {
           if (!excepted.has(id) && !this.#nsp.sockets.has(id)) {
             act(id);
           }
         }
-      },
-      (error) => process.emitWarning(error),
-    );
+      })
+      .catch(warnOf);
   }
 
   /**
