@@ -22,7 +22,7 @@ use super::engine::CLOSE_TIMEOUT;
 use super::handler::Handler;
 use super::reader::{MAX_READS, Reading, handle, yield_to_others};
 use crate::io::transport::{Opened, ReadHalf, WriteHalf};
-use crate::websocket::codec::{self, Message, OpCode};
+use crate::websocket::codec::{self, Message, OpCode, Stop};
 use crate::websocket::deflate::{Agreement, Deflater};
 use crate::websocket::rewind::Rewind;
 
@@ -218,9 +218,13 @@ impl<H: Handler> Upgrade<H> {
         let closed = &mut reading.peer_has_closed;
         let fed = reading.frames.feed(bytes, |message| {
             *closed |= matches!(message, Message::Close(_));
-            match state {
+            let flow = match state {
                 State::Upgraded => handle(&handler, &connection, message),
                 _ => step(state, &connection, message),
+            };
+            match flow {
+                ControlFlow::Continue(()) => ControlFlow::Continue(()),
+                ControlFlow::Break(()) => ControlFlow::Break(Stop::Discard),
             }
         });
         match (fed, state.unused()) {

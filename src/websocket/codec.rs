@@ -2,7 +2,8 @@
 //!
 //! It works on bytes that others read and write. What must stay true: a message is passed on complete,
 //! once and in order, however the stream is split; a control frame between the fragments of a message is
-//! passed on at once; nothing larger than the limit is buffered; between messages nothing is buffered.
+//! passed on at once; nothing larger than the limit is buffered; between messages nothing is buffered, unless
+//! decoding is paused.
 
 use std::ops::ControlFlow;
 
@@ -19,6 +20,15 @@ pub(crate) enum Message<'a> {
     Pong,
     /// The client closes the websocket, perhaps with a code and a reason.
     Close(Option<CloseFrame<'a>>),
+}
+
+/// Why no further message is passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The rest of the bytes is discarded.
+    Discard,
+    /// The rest of the bytes is kept, and decoded when more is fed, if only nothing.
+    Pause,
 }
 
 /// The payload of a closing frame: a code and a reason, which the server sends back.
@@ -261,6 +271,8 @@ pub(crate) struct Frames {
     fragments: Option<Box<Fragments>>,
     /// If compression was agreed on; apart, since most connections have none.
     inflater: Option<Box<Inflater>>,
+    /// Whether `partial` may begin with complete frames.
+    is_paused: bool,
 }
 
 impl Frames {
@@ -271,7 +283,18 @@ impl Frames {
             partial: Vec::new(),
             fragments: None,
             inflater: inflater.map(Box::new),
+            is_paused: false,
         }
+    }
+
+    /// Whether messages may be compressed, so that few bytes may be large messages.
+    pub(crate) fn inflates(&self) -> bool {
+        self.inflater.is_some()
+    }
+
+    /// Whether decoding was paused: there may be complete messages without anything more being read.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// How many bytes were inflated since the last call.
@@ -282,15 +305,16 @@ impl Frames {
     }
 
     /// Decodes bytes, which it unmasks in place, and passes each message that they complete to `each`,
-    /// until that breaks: then the rest is discarded.
+    /// until that [stops](Stop) it.
     ///
     /// # Errors
     /// A violation of the protocol; nothing after it is decoded.
     pub(crate) fn feed(
         &mut self,
         bytes: &mut [u8],
-        mut each: impl FnMut(Message<'_>) -> ControlFlow<()>,
+        mut each: impl FnMut(Message<'_>) -> ControlFlow<Stop>,
     ) -> Result<(), ProtocolError> {
+        self.is_paused = false;
         if self.partial.is_empty() {
             let complete = self.split(bytes, &mut each)?;
             self.store(&bytes[complete.end..], complete.next);
@@ -318,7 +342,7 @@ impl Frames {
     fn split(
         &mut self,
         bytes: &mut [u8],
-        each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
+        each: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
     ) -> Result<Complete, ProtocolError> {
         let mut end = 0;
         loop {
@@ -335,9 +359,16 @@ impl Frames {
             };
             unmask(payload, header.mask);
             end += header.end;
-            if self.frame(header, payload, each)?.is_break() {
-                let end = bytes.len();
-                return Ok(Complete { end, next: 0 });
+            match self.frame(header, payload, each)? {
+                ControlFlow::Continue(()) => {}
+                ControlFlow::Break(Stop::Pause) => {
+                    self.is_paused = true;
+                    return Ok(Complete { end, next: 0 });
+                }
+                ControlFlow::Break(Stop::Discard) => {
+                    let end = bytes.len();
+                    return Ok(Complete { end, next: 0 });
+                }
             }
         }
     }
@@ -346,8 +377,8 @@ impl Frames {
         &mut self,
         header: Header,
         payload: &[u8],
-        each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ProtocolError> {
+        each: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+    ) -> Result<ControlFlow<Stop>, ProtocolError> {
         Ok(match header.opcode {
             PING => each(Message::Ping(payload)),
             PONG => each(Message::Pong),
@@ -410,8 +441,8 @@ impl Frames {
 fn complete(
     is_text: bool,
     message: &[u8],
-    each: &mut impl FnMut(Message<'_>) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>, ProtocolError> {
+    each: &mut impl FnMut(Message<'_>) -> ControlFlow<Stop>,
+) -> Result<ControlFlow<Stop>, ProtocolError> {
     if !is_text {
         return Ok(each(Message::Binary(message)));
     }
@@ -702,13 +733,47 @@ mod tests {
     }
 
     #[test]
+    fn frames_after_a_pause_are_read_when_more_is_fed_if_only_nothing() {
+        let bytes = [
+            client(0x81, b"a"),
+            client(0xc1, HELLO),
+            client(0x01, b"b"),
+            client(0x80, b"c"),
+            client(0x81, b"d"),
+        ]
+        .concat();
+        for size in [1, 7, bytes.len()] {
+            let mut frames = Frames::new(100, Some(Inflater::new(Agreement::default())));
+            let mut received = Vec::new();
+            for piece in bytes.chunks(size) {
+                let mut piece = piece.to_vec();
+                loop {
+                    let before = received.len();
+                    let fed = frames.feed(&mut piece, |message| {
+                        received.push(describe(&message));
+                        ControlFlow::Break(Stop::Pause)
+                    });
+                    assert_eq!(fed, Ok(()));
+                    assert_eq!(received.len() - before, usize::from(frames.is_paused()));
+                    piece.clear();
+                    if !frames.is_paused() {
+                        break;
+                    }
+                }
+            }
+            assert_eq!(received, ["text a", "text Hello", "text bc", "text d"]);
+            assert_eq!(frames.partial.capacity(), 0);
+        }
+    }
+
+    #[test]
     fn frames_after_a_stop_are_not_read() {
         let mut bytes = [client(0x81, b"a"), client(0x81, b"b")].concat();
         let mut received = 0;
         let mut frames = Frames::new(10, None);
         let fed = frames.feed(&mut bytes, |_| {
             received += 1;
-            ControlFlow::Break(())
+            ControlFlow::Break(Stop::Discard)
         });
         assert_eq!((fed, received), (Ok(()), 1));
         assert!(frames.partial.is_empty());

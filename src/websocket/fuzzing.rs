@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use super::codec::{Frames, Message};
+use super::codec::{Frames, Message, Stop};
 use super::deflate::{Agreement, Inflater};
 use crate::protocol::ProtocolError;
 
@@ -17,21 +17,25 @@ enum Received {
     Close(Option<Vec<u8>>),
 }
 
-/// Decodes a stream in chunks of these sizes, repeated.
+/// Decodes a stream in chunks of these sizes, repeated; with pauses after each message, or without.
 fn frames_of(
     stream: &[u8],
     limit: usize,
     agreement: Option<Agreement>,
     sizes: &[usize],
+    pauses: bool,
 ) -> (Vec<Received>, Option<ProtocolError>) {
     let mut frames = Frames::new(limit, agreement.map(Inflater::new));
     let mut received = Vec::new();
     let mut left = stream;
-    for &size in sizes.iter().cycle() {
-        if left.is_empty() {
-            break;
-        }
-        let (chunk, rest) = left.split_at(size.clamp(1, left.len()));
+    let mut sizes = sizes.iter().cycle();
+    while !left.is_empty() || frames.is_paused() {
+        let size = if frames.is_paused() {
+            0
+        } else {
+            sizes.next().map_or(1, |&size| size.clamp(1, left.len()))
+        };
+        let (chunk, rest) = left.split_at(size);
         left = rest;
         let read = frames.feed(&mut chunk.to_vec(), |message| {
             received.push(match message {
@@ -43,7 +47,11 @@ fn frames_of(
                     Received::Close(close_frame.map(|close_frame| close_frame.0.to_vec()))
                 }
             });
-            ControlFlow::Continue(())
+            if pauses {
+                ControlFlow::Break(Stop::Pause)
+            } else {
+                ControlFlow::Continue(())
+            }
         });
         if let Err(error) = read {
             return (received, Some(error));
@@ -52,8 +60,8 @@ fn frames_of(
     (received, None)
 }
 
-/// A client's stream decodes to the same messages however it is split, and no message is larger than the
-/// limit. The first bytes are the limit and the sizes of the chunks.
+/// A client's stream decodes to the same messages however it is split and wherever decoding is paused, and no
+/// message is larger than the limit. The first bytes are the limit and the sizes of the chunks.
 pub fn frames(input: &[u8]) {
     if let Some((sizes, stream)) = input.split_first_chunk::<3>() {
         check(*sizes, stream, None);
@@ -74,7 +82,7 @@ pub fn inflate(input: &[u8]) {
 
 fn check([limit, first, second]: [u8; 3], stream: &[u8], agreement: Option<Agreement>) {
     let limit = usize::from(limit) * 4;
-    let whole = frames_of(stream, limit, agreement, &[stream.len()]);
+    let whole = frames_of(stream, limit, agreement, &[stream.len()], false);
     for received in &whole.0 {
         match received {
             Received::Text(text) => assert!(text.len() <= limit),
@@ -83,9 +91,11 @@ fn check([limit, first, second]: [u8; 3], stream: &[u8], agreement: Option<Agree
             Received::Pong | Received::Close(_) => {}
         }
     }
-    assert_eq!(whole, frames_of(stream, limit, agreement, &[1]));
+    assert_eq!(whole, frames_of(stream, limit, agreement, &[1], false));
     let sizes = [usize::from(first), usize::from(second)];
-    assert_eq!(whole, frames_of(stream, limit, agreement, &sizes));
+    for pauses in [false, true] {
+        assert_eq!(whole, frames_of(stream, limit, agreement, &sizes, pauses));
+    }
 }
 
 #[cfg(test)]

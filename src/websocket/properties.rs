@@ -76,7 +76,7 @@ fn read_by_us(stream: &[u8], piece: usize, limit: usize) -> (Vec<Received>, Opti
                 }
             });
             match received.last() {
-                Some(Received::Close(_)) => ControlFlow::Break(()),
+                Some(Received::Close(_)) => ControlFlow::Break(codec::Stop::Discard),
                 _ => ControlFlow::Continue(()),
             }
         });

@@ -24,6 +24,7 @@ use crate::io::transport::Carrier;
 use crate::session;
 use crate::socketio::commands;
 use crate::socketio::parser::Welcome;
+use crate::websocket::deflate::{Agreement, Deflater};
 
 /// Sends events to a test.
 struct EventSender(UnboundedSender<Event>);
@@ -101,9 +102,15 @@ fn websocket(carrier: Carrier, asks: Asks, number: u64) -> Websocket {
 impl World {
     /// Opens a websocket; its connection has this number.
     async fn open(&self, number: u64) -> UnixStream {
+        self.open_with(number, None).await
+    }
+
+    /// The same, with compression as agreed.
+    async fn open_with(&self, number: u64, compression: Option<Agreement>) -> UnixStream {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         let taken = adopt_fd::take(std::os::fd::AsRawFd::as_raw_fd(&ours)).unwrap();
-        let websocket = websocket(Carrier::Descriptor(taken), Asks::Open, number);
+        let mut websocket = websocket(Carrier::Descriptor(taken), Asks::Open, number);
+        websocket.compression = compression;
         websocket::serve(self.server.clone(), websocket).await;
         client.set_nonblocking(true).unwrap();
         UnixStream::from_std(client).unwrap()
@@ -111,7 +118,16 @@ impl World {
 
     /// Opens a websocket and joins the default namespace.
     async fn join(&mut self, number: u64) -> (UnixStream, Arc<Socket>) {
-        let mut client = self.open(number).await;
+        self.join_with(number, None).await
+    }
+
+    /// The same, with compression as agreed.
+    async fn join_with(
+        &mut self,
+        number: u64,
+        compression: Option<Agreement>,
+    ) -> (UnixStream, Arc<Socket>) {
+        let mut client = self.open_with(number, compression).await;
         say(&mut client, "40").await;
         let socket = self
             .until(|event| match event {
@@ -287,6 +303,44 @@ fn a_client_whose_messages_are_not_handled_is_not_read_until_they_are() {
                 .await;
         }
         drop(flooding.await.unwrap());
+        world.closed(1).await;
+    });
+}
+
+#[test]
+fn compressed_messages_that_were_read_at_once_are_not_inflated_before_those_before_them_are_handled()
+ {
+    const MESSAGES: usize = 50;
+    run(async |mut world| {
+        let agreement = Agreement {
+            client_takes_over: false,
+            ..Agreement::default()
+        };
+        let (mut client, socket) = world.join_with(1, Some(agreement)).await;
+        drop(socket);
+        let mut deflater = Deflater::new(
+            Agreement {
+                server_takes_over: false,
+                ..Agreement::default()
+            },
+            &Default::default(),
+        );
+        let message = format!(r#"42["m","{}"]"#, "x".repeat(100_000));
+        let payload = deflater.compress([message.as_bytes(), &[]]).unwrap();
+        let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
+        let frame = [&[0xc1, 0xfe], &length[..], &[0; 4], &payload].concat();
+        client.write_all(&frame.repeat(MESSAGES)).await.unwrap();
+        let emitted = |event: &Event| matches!(event, Event::Emitted { .. }).then_some(());
+        world.until(emitted).await;
+        for _ in 1..MESSAGES {
+            // Many times what it would take to inflate all.
+            for _ in 0..200 {
+                tokio::task::yield_now().await;
+            }
+            assert!(world.events.len() <= 1, "{} wait", world.events.len());
+            world.until(emitted).await;
+        }
+        drop(client);
         world.closed(1).await;
     });
 }
