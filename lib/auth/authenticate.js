@@ -10,12 +10,12 @@ const { ErrorKind, reportError } = require('../calls/handler-errors');
 const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
 const { disconnect, exclude } = require('./exclude');
-const { renewing } = require('./expiry');
+const { expiryOf, renew } = require('./expiry');
 const { emitOwn } = require('./own-events');
 
 const FAILURE = 'Authentication failure';
 
-// What `session.outcome()` answers besides the index of the onConnected handler to run.
+// What `host.outcome()` answers besides the index of the onConnected handler to run.
 const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
 
 /**
@@ -36,8 +36,10 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * What an attempt needs to know of the socket's owner.
  *
  * @typedef {object} Host
- * @property {object} session the socket's state: `outcome`, `bound` and `acknowledged` of the
- *   native class `Session`
+ * @property {(instance: number, attempt: number, accepted: boolean, handlers: number) => number} outcome as in
+ *   the native class `Sessions`, of this socket
+ * @property {(instance: number, attempt: number) => boolean} bound the same
+ * @property {(instance: number, attempt: number) => boolean} acknowledged the same
  * @property {object} socket the socket that handlers get: `auth`, `emit`, `disconnect`
  * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
  *   these methods in the place of those that the instance has bound to the socket
@@ -64,39 +66,80 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * @returns {void}
  */
 function authenticate(host, loopbackSocket, instance, attempt, credentials) {
-  const { session, socket } = host;
-  const args = [socket, credentials];
-  let handlers = [];
-
   if (host.count(instance, 1)) {
-    exclude(socket, new TooManyAttemptsError());
+    exclude(host.socket, new TooManyAttemptsError());
     return;
   }
   // Until it is decided, items of its subscriptions wait.
-  const { subscriptions } = host;
-  subscriptions?.attemptBegins(loopbackSocket);
-  const renewed = renewing(socket);
-  const { fn, self } = resolveHandler(loopbackSocket._auth);
-  const settle = (failed, value) => {
-    if (failed || !isAccepted(value)) {
+  host.subscriptions?.attemptBegins(loopbackSocket);
+  new Authentication(host, loopbackSocket, instance, attempt, credentials).run();
+}
+
+/** An attempt that is under way. */
+class Authentication {
+  #host;
+  #loopbackSocket;
+  #instance;
+  #attempt;
+  /** What handlers get. */
+  #args;
+  #subscriptions;
+  #expiry;
+  /** @type {unknown[]} the onConnected handlers, as they were when the auth function was done */
+  #handlers;
+
+  /**
+   * @param {Host} host the socket's owner
+   * @param {import('../loopback-socket')} loopbackSocket whose handlers decide
+   * @param {number} instance the number the session gave to `loopbackSocket`
+   * @param {number} attempt the number the session gave to this attempt
+   * @param {unknown} credentials what the client sent
+   */
+  constructor(host, loopbackSocket, instance, attempt, credentials) {
+    this.#host = host;
+    this.#loopbackSocket = loopbackSocket;
+    this.#instance = instance;
+    this.#attempt = attempt;
+    this.#args = [host.socket, credentials];
+    this.#subscriptions = host.subscriptions;
+    this.#expiry = expiryOf(host.socket);
+  }
+
+  /**
+   * Runs the auth function, and what follows from its outcome.
+   *
+   * @returns {void}
+   */
+  run() {
+    const { fn, self } = resolveHandler(this.#loopbackSocket._auth);
+    const settle = (failed, value) => {
       if (failed) {
-        report(ErrorKind.AUTHENTICATION, value);
+        this.#report(ErrorKind.AUTHENTICATION, value);
       }
-      proceed(session.outcome(instance, attempt, false, 0), failed ? value : undefined);
-      return;
-    }
-    handlers = loopbackSocket._connected.slice();
-    proceed(session.outcome(instance, attempt, true, handlers.length));
-  };
-  invoke(fn, self, args, settle, (error) => report(ErrorKind.AUTHENTICATION, error));
+      const isRefused = failed || !isAccepted(value);
+      this.#handlers = isRefused ? [] : this.#loopbackSocket._connected.slice();
+      const next = this.#outcome(!isRefused, this.#handlers.length);
+      this.#proceed(next, failed ? value : undefined);
+    };
+    invoke(fn, self, this.#args, settle, (late) => this.#report(ErrorKind.AUTHENTICATION, late));
+  }
+
+  /**
+   * @param {boolean} accepted whether the handler that is done accepts the socket
+   * @param {number} handlers how many onConnected handlers there are, when the auth function is done
+   * @returns {number} the session's answer
+   */
+  #outcome(accepted, handlers) {
+    return this.#host.outcome(this.#instance, this.#attempt, accepted, handlers);
+  }
 
   /**
    * @param {string} kind which handler failed
    * @param {unknown} error by what
    * @returns {void}
    */
-  function report(kind, error) {
-    reportError(loopbackSocket._definitions, error, kind, socket);
+  #report(kind, error) {
+    reportError(this.#loopbackSocket._definitions, error, kind, this.#host.socket);
   }
 
   /**
@@ -107,40 +150,41 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
    * @param {unknown} [error] why the outcome before was a failure
    * @returns {void}
    */
-  function proceed(next, error) {
+  #proceed(next, error) {
     while (next >= 0) {
-      const handler = resolveHandler(handlers[next]);
+      const handler = resolveHandler(this.#handlers[next]);
       let returned = false;
       let settled = false;
       const settle = (failed, value) => {
         if (failed) {
-          report(ErrorKind.CONNECTED, value);
+          this.#report(ErrorKind.CONNECTED, value);
         }
-        const after = session.outcome(instance, attempt, !failed, 0);
+        const after = this.#outcome(!failed, 0);
         const reason = failed ? value : undefined;
         if (returned) {
-          proceed(after, reason);
+          this.#proceed(after, reason);
         } else {
           settled = true;
           next = after;
           error = reason;
         }
       };
-      invoke(handler.fn, handler.self, args, settle, (late) => report(ErrorKind.CONNECTED, late));
+      const dropped = (late) => this.#report(ErrorKind.CONNECTED, late);
+      invoke(handler.fn, handler.self, this.#args, settle, dropped);
       returned = true;
       if (!settled) {
         return;
       }
     }
-    host.decided?.();
+    this.#host.decided?.();
     if (next === BIND) {
-      accept();
+      this.#accept();
       return;
     }
     if (next === UNAUTHORIZED) {
-      refuse(host, instance, attempt, messageOf(error));
+      refuse(this.#host, this.#instance, this.#attempt, messageOf(error));
     }
-    subscriptions?.attemptEnds(loopbackSocket, false);
+    this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
   }
 
   /**
@@ -148,19 +192,23 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
    *
    * @returns {void}
    */
-  function accept() {
-    const methods = methodsOf(loopbackSocket);
+  #accept() {
+    const host = this.#host;
+    const { socket } = host;
+    const instance = this.#instance;
+    const methods = methodsOf(this.#loopbackSocket);
     // Bound before the session allows calls, so that no call finds a method missing.
-    host.bind(instance, methods, credentials);
-    if (!session.bound(instance, attempt)) {
+    host.bind(instance, methods, this.#args[1]);
+    if (!host.bound(instance, this.#attempt)) {
       host.answered();
-      subscriptions?.attemptEnds(loopbackSocket, false);
+      this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
       return;
     }
     host.count(instance, -1);
-    renewed();
-    socket.auth = true;
+    renew(socket, this.#expiry);
+    // Before `auth` is set, which would have the host ask its session again.
     host.authenticated();
+    socket.auth = true;
     try {
       emitOwn(socket, 'authenticated', true);
     } catch {
@@ -168,7 +216,8 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
     }
     host.answered();
     // Those that have begun since the attempt did are authorized again, too.
-    host.subscriptions?.attemptEnds(loopbackSocket, true, subscriptions !== undefined);
+    const wasSubscribed = this.#subscriptions !== undefined;
+    host.subscriptions?.attemptEnds(this.#loopbackSocket, true, wasSubscribed);
   }
 }
 
@@ -182,9 +231,9 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
  * @returns {void}
  */
 function refuse(host, instance, attempt, message) {
-  const { session, socket } = host;
+  const { socket } = host;
   const acknowledged = () => {
-    if (session.acknowledged(instance, attempt)) {
+    if (host.acknowledged(instance, attempt)) {
       disconnect(socket);
     }
   };
@@ -326,6 +375,9 @@ function ownMethodsOf(loopbackSocket) {
   const { _methods: refs, _definitions: definitions } = loopbackSocket;
   const { methodOptions, subscriptions } = definitions;
   const last = lastMethods.get(loopbackSocket);
+  if (last !== undefined && stillStand(last, refs, definitions)) {
+    return last;
+  }
   const methods = Object.keys(refs).map((name, i) => {
     const { fn, self } = resolveHandler(refs[name]);
     const options = methodOptions.get(name);
@@ -358,6 +410,29 @@ function ownMethodsOf(loopbackSocket) {
   }
   lastMethods.set(loopbackSocket, methods);
   return methods;
+}
+
+/**
+ * Whether methods are the same as the last time, as they almost always are: makes nothing to find out.
+ *
+ * @param {readonly BoundMethod[]} methods those of the last time
+ * @param {object} refs what the application has defined, by name
+ * @param {import('../calls/definitions').Definitions} definitions what it has defined besides
+ * @returns {boolean} whether they are for sure
+ */
+function stillStand(methods, refs, { methodOptions, subscriptions }) {
+  const names = Object.keys(refs);
+  if (methodOptions.size > 0 || subscriptions.size > 0 || names.length !== methods.length) {
+    return false;
+  }
+  for (let i = 0; i < names.length; i++) {
+    const { name, fn, self, isPlain } = methods[i];
+    const ref = refs[name];
+    if (name !== names[i] || !isPlain || fn !== ref || self !== null) {
+      return false;
+    }
+  }
+  return true;
 }
 
 module.exports = { authenticate };

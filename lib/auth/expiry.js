@@ -104,23 +104,32 @@ function setExpires(socket, date) {
  * @returns {void}
  */
 function clearExpires(socket) {
-  expiries.get(socket)?.clear();
-  expiries.delete(socket);
+  const expiry = expiries.get(socket);
+  if (expiry !== undefined) {
+    expiry.clear();
+    expiries.delete(socket);
+  }
 }
 
 /**
- * A socket begins to authenticate.
- *
- * @param {object} socket the socket
- * @returns {() => void} to be called when it has: a date that was set before counts no more
+ * @param {object} socket a socket that begins to authenticate
+ * @returns {Expiry | undefined} its date, for `renew`
  */
-function renewing(socket) {
-  const before = expiries.get(socket);
-  return () => {
-    if (before !== undefined && expiries.get(socket) === before) {
-      clearExpires(socket);
-    }
-  };
+function expiryOf(socket) {
+  return expiries.get(socket);
 }
 
-module.exports = { clearExpires, expiresOf, renewing, setExpires };
+/**
+ * A socket has authenticated: a date that was set before counts no more.
+ *
+ * @param {object} socket the socket
+ * @param {Expiry | undefined} before its date when it began to
+ * @returns {void}
+ */
+function renew(socket, before) {
+  if (before !== undefined && expiries.get(socket) === before) {
+    clearExpires(socket);
+  }
+}
+
+module.exports = { clearExpires, expiresOf, expiryOf, renew, setExpires };

@@ -13,6 +13,9 @@ class AuthenticationLimits {
   #maxAttempts;
   #maxPending;
   #addressOf;
+  /** The address that was looked at last, and what is counted for it: many sockets come from one proxy. */
+  #lastAddress;
+  #lastKey;
   /** @type {Map<string, number>} pending sockets by address; an address without any is not in it */
   #pending = new Map();
 
@@ -44,7 +47,7 @@ class AuthenticationLimits {
     if (this.#maxPending === Infinity) {
       return ignore;
     }
-    const key = networkOf(this.#addressOf === undefined ? address : this.#addressOf(socket));
+    const key = this.#keyOf(this.#addressOf === undefined ? address : this.#addressOf(socket));
     if (key === undefined) {
       return ignore;
     }
@@ -60,6 +63,18 @@ class AuthenticationLimits {
         this.#leave(key);
       }
     };
+  }
+
+  /**
+   * @param {unknown} address an address
+   * @returns {string | undefined} what is counted for it
+   */
+  #keyOf(address) {
+    if (address !== this.#lastAddress) {
+      this.#lastKey = networkOf(address);
+      this.#lastAddress = address;
+    }
+    return this.#lastKey;
   }
 
   /**

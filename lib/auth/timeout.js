@@ -1,6 +1,6 @@
 'use strict';
 
-/** How long a socket may stay pending, as applications write it and as timers take it. */
+/** How long a socket may stay pending: as applications write it, and as timers take it. */
 
 const { MAX_DELAY } = require('../check-options');
 
@@ -20,4 +20,37 @@ function delayOf(timeout) {
   return delay >= 1 && delay <= MAX_DELAY ? delay : 1;
 }
 
-module.exports = { DEFAULT_TIMEOUT, delayOf };
+/**
+ * Timers of one delay, most of which are cleared soon. Node has a list for the timers of a delay, and drops it with
+ * the last one; to make it anew costs ten times as much as a timer. So while timers are started, a spare one keeps
+ * the list.
+ */
+class Timers {
+  #delay;
+  /** @type {NodeJS.Timeout | undefined} */
+  #spare;
+
+  /**
+   * @param {number} delay in ms
+   */
+  constructor(delay) {
+    this.#delay = delay;
+  }
+
+  /**
+   * @param {() => void} callback what to call after the delay
+   * @returns {NodeJS.Timeout} a timer of `setTimeout`
+   */
+  start(callback) {
+    const timer = setTimeout(callback, this.#delay);
+    if (this.#spare === undefined) {
+      this.#spare = setTimeout(() => {
+        this.#spare = undefined;
+      }, this.#delay);
+      this.#spare.unref?.();
+    }
+    return timer;
+  }
+}
+
+module.exports = { DEFAULT_TIMEOUT, Timers, delayOf };

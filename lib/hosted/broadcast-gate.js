@@ -18,16 +18,9 @@
 
 const { isAdminUi, isLeftOut, warnOfMuted } = require('../auth/gated-namespaces');
 const { noteRecovered, recoveredOf, waitingOf, watchRecovery } = require('./recovery');
+const { knownState, stateOf } = require('./socket-state');
 
-/**
- * Every socket that no broadcast reaches, with the reasons: that it is pending itself, or what is
- * known of its connection.
- *
- * @type {WeakMap<object, Set<symbol | Connection>>}
- */
-const hidden = new WeakMap();
-
-/** The reason to hide a socket that is pending itself. */
+/** The reason to hide a socket that is pending itself. Another one is what is known of its connection. */
 const PENDING = Symbol('pending');
 
 /** @type {WeakSet<object>} adapters that have their view */
@@ -52,7 +45,7 @@ const BROADCASTS = ['broadcast', 'broadcastWithAck'];
  * @typedef {object} Connection
  * @property {boolean} isAuthenticated whether a served socket of it has authenticated; stays so
  * @property {boolean} isServed whether it has, or had, a served socket
- * @property {Set<object>} muted its sockets of gated namespaces, hidden until then
+ * @property {Set<object> | undefined} muted its sockets of gated namespaces, hidden until then
  */
 
 /** The gate of one `io` that LoopbackSockets were started on. */
@@ -126,6 +119,9 @@ class BroadcastGate {
       return;
     }
     connection.isServed = true;
+    if (this.#gated.size === 0) {
+      return;
+    }
     // For sockets that joined before `start()`.
     for (const other of listed(socket.client && socket.client.sockets)) {
       if (this.#gated.has(other.nsp) && !isAdminUi(other.nsp)) {
@@ -147,10 +143,11 @@ class BroadcastGate {
     }
     const connection = this.#connection(socket);
     connection.isAuthenticated = true;
-    for (const other of connection.muted) {
-      show(other, connection);
+    if (connection.muted !== undefined) {
+      const { muted } = connection;
+      connection.muted = undefined;
+      muted.forEach((other) => show(other, connection));
     }
-    connection.muted.clear();
   }
 
   /**
@@ -182,7 +179,7 @@ class BroadcastGate {
     muteWith(connection, socket);
     if (main === undefined) {
       const isMuted = () =>
-        connection.muted.has(socket) && this.#servedSocketOf(client) === undefined;
+        connection.muted?.has(socket) && this.#servedSocketOf(client) === undefined;
       warnOfMuted(namespace, isMuted);
     }
   }
@@ -221,7 +218,7 @@ class BroadcastGate {
     const key = socket.client || socket;
     let connection = this.#connections.get(key);
     if (connection === undefined) {
-      connection = { isAuthenticated: false, isServed: false, muted: new Set() };
+      connection = { isAuthenticated: false, isServed: false, muted: undefined };
       this.#connections.set(key, connection);
     }
     return connection;
@@ -236,9 +233,10 @@ class BroadcastGate {
  * @returns {void}
  */
 function muteWith(connection, socket) {
+  connection.muted ??= new Set();
   if (!connection.muted.has(socket)) {
     connection.muted.add(socket);
-    socket.once('disconnect', () => connection.muted.delete(socket));
+    socket.once('disconnect', () => connection.muted?.delete(socket));
   }
   hide(socket, connection);
 }
@@ -285,11 +283,12 @@ function hide(socket, reason) {
   if (nsp === undefined) {
     return;
   }
-  const reasons = hidden.get(socket);
-  if (reasons === undefined) {
-    hidden.set(socket, new Set([reason]));
-  } else {
-    reasons.add(reason);
+  const state = stateOf(socket);
+  const { hidden } = state;
+  if (hidden instanceof Set) {
+    hidden.add(reason);
+  } else if (hidden !== reason) {
+    state.hidden = hidden === undefined ? reason : new Set([hidden, reason]);
   }
   if (nsp.sockets instanceof Map) {
     gateAdapter(nsp);
@@ -311,12 +310,19 @@ function show(socket, reason) {
   if (nsp === undefined) {
     return;
   }
-  const reasons = hidden.get(socket);
-  reasons?.delete(reason);
-  if (reasons?.size > 0) {
+  const state = knownState(socket);
+  const hidden = state?.hidden;
+  if (hidden instanceof Set) {
+    hidden.delete(reason);
+    if (hidden.size > 0) {
+      return;
+    }
+  } else if (hidden !== undefined && hidden !== reason) {
     return;
   }
-  hidden.delete(socket);
+  if (state !== undefined) {
+    state.hidden = undefined;
+  }
   if (detoured.delete(socket)) {
     delete socket.emit;
   }
@@ -331,7 +337,7 @@ function show(socket, reason) {
  * @returns {boolean} whether broadcasts pass it by
  */
 function isHidden(socket) {
-  return hidden.has(socket);
+  return knownState(socket)?.hidden !== undefined;
 }
 
 /**
@@ -559,7 +565,7 @@ class GatedSockets {
     }
     const waiting = waitingOf(socket);
     if (waiting === undefined) {
-      return hidden.has(socket) ? undefined : socket;
+      return socket !== undefined && isHidden(socket) ? undefined : socket;
     }
     return holds ? waiting.standIn : undefined;
   }

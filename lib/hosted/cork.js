@@ -6,20 +6,49 @@
  * what a busy server does.
  */
 
-/** @type {WeakSet<object>} the connections whose flushes are corked */
+/** @type {WeakSet<object>} the engines, and the connections without one, whose flushes are corked */
 const known = new WeakSet();
 
 /**
- * Has the frames that a connection flushes together written together.
+ * Has the frames that a connection flushes together written together. Its engine tells of the flushes of all its
+ * connections, so that they need no listeners of their own.
  *
  * @param {object} conn the connection as Engine.IO sees it; left alone if it does not look like one
  * @returns {void}
  */
 function corkFlushes(conn) {
-  if (typeof conn?.on === 'function' && conn.transport !== undefined && !known.has(conn)) {
-    known.add(conn);
-    conn.on('flush', cork);
+  if (typeof conn?.on !== 'function' || conn.transport === undefined) {
+    return;
   }
+  const { server } = conn;
+  if (typeof server?.on !== 'function') {
+    listenOnce(conn, cork);
+  } else {
+    listenOnce(server, corkOf);
+  }
+}
+
+/**
+ * @param {object} emitter what emits `flush`
+ * @param {Function} listener its listener, which is added once
+ * @returns {void}
+ */
+function listenOnce(emitter, listener) {
+  if (!known.has(emitter)) {
+    known.add(emitter);
+    emitter.on('flush', listener);
+  }
+}
+
+/**
+ * A connection of an engine is about to hand over its packets.
+ *
+ * @param {object} conn the connection
+ * @param {unknown[]} packets the packets
+ * @returns {void}
+ */
+function corkOf(conn, packets) {
+  cork.call(conn, packets);
 }
 
 /**

@@ -2,14 +2,14 @@
 
 /**
  * Serves the sockets of an npm `socket.io` server, version 2 to 4, or of an emitter that looks like
- * one. The server owns sockets and values; what happens to a socket is decided by its native
- * `Session`, which this file asks and obeys.
+ * one. The server owns sockets and values; what happens to a socket is decided by the native
+ * `Sessions`, which this file asks and obeys.
  *
  * What must stay true: nothing that a handler or a client does throws into the server; a socket
  * that is gone holds no timer and no handler.
  */
 
-const { Session } = require('../native/binding');
+const { Sessions } = require('../native/binding');
 const { authenticate } = require('../auth/authenticate');
 const { disconnect, exclude } = require('../auth/exclude');
 const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
@@ -23,25 +23,30 @@ const { answer, invoke } = require('../calls/invoke');
 const { runCall } = require('../calls/run-call');
 const { encodable } = require('./encodable');
 const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
+const { knownState, stateOf } = require('./socket-state');
 const { HostedEngine, send } = require('./subscription-engine');
 const { sizeOf } = require('../subscriptions/item-size');
 const { SocketOwner } = require('../subscriptions/socket-owner');
-const { delayOf } = require('../auth/timeout');
+const { Timers, delayOf } = require('../auth/timeout');
 
-/** Where a socket keeps what its `auth` is. */
-const STANDING = Symbol('loopback-socket.auth');
+/** Decides about all sockets. */
+const sessions = new Sessions();
+
+// What a session answers if there is nothing to do.
+const { NOTHING } = require('../native/protocol').SessionAnswer;
 
 /** `socket.auth`: setting it to true exempts the socket from authentication. */
 const AUTH = {
   configurable: true,
   enumerable: true,
   get() {
-    return this[STANDING];
+    return knownState(this)?.auth;
   },
   set(value) {
-    this[STANDING] = value;
+    const state = stateOf(this);
+    state.auth = value;
     if (value) {
-      hostedSockets.get(this)?.exempt();
+      state.hosted?.exempt();
     }
   },
 };
@@ -54,7 +59,7 @@ const EXPIRES = {
     return expiresOf(this);
   },
   set(value) {
-    if (hostedSockets.has(this)) {
+    if (knownState(this)?.hosted !== undefined) {
       setExpires(this, value);
     }
   },
@@ -65,6 +70,9 @@ const authenticatedSockets = new WeakMap();
 
 /** @type {WeakSet<Function>} the listeners of control events, which are no listeners of the application */
 const controlListeners = new WeakSet();
+
+/** A list of a socket that has nothing to put into it any more. */
+const NONE = Object.freeze([]);
 
 /** Handlers run in a microtask, after all listeners of the event that caused them. */
 const resolved = Promise.resolve();
@@ -80,17 +88,14 @@ const resolved = Promise.resolve();
 /** @type {WeakMap<object, Hosting>} by `io` */
 const hostings = new WeakMap();
 
-/** @type {WeakMap<object, HostedSocket>} the live ones, by the server's socket */
-const hostedSockets = new WeakMap();
-
 /** @type {WeakMap<object, HostedEngine>} what brings subscribers their items, by namespace */
 const engines = new WeakMap();
 
 /** What engines report of subscribers. */
 const REPORTS = {
-  ended: (socket, number, how) => hostedSockets.get(socket)?.subscriptions?.ended(number, how),
+  ended: (socket, number, how) => knownState(socket)?.hosted?.subscriptions?.ended(number, how),
   credit: (socket, number, count) =>
-    hostedSockets.get(socket)?.subscriptions?.credit(number, count),
+    knownState(socket)?.hosted?.subscriptions?.credit(number, count),
 };
 
 /**
@@ -116,64 +121,94 @@ function serve(io, loopbackSocket, options) {
   gate.gateNamespaces(options.open);
   const limits = new AuthenticationLimits(options);
   const timeout = delayOf(loopbackSocket._timeout);
+  const timers = timeout === null ? undefined : new Timers(timeout);
   loopbackSocket._definitions.addHost(authenticatedWith(loopbackSocket), entriesOf);
   io.on('connection', (socket) => {
-    let hosted = hostedSockets.get(socket);
+    let hosted = knownState(socket)?.hosted;
     if (hosted === undefined) {
-      const { expires } = socket;
-      watchAuth(socket);
+      const before = socket.expires;
+      const state = stateOf(socket);
+      watchAuth(socket, state);
       if (socket.connected === false) {
         // Disconnected by a listener before ours: its `disconnect` event is over.
         return;
       }
       hosted = new HostedSocket(socket, io);
-      hostedSockets.set(socket, hosted);
+      state.hosted = hosted;
       // Middleware of the application may have set it.
-      guarded(() => setExpires(socket, expires ?? hosted.disconnected?.expires));
+      const expires = before ?? hosted.disconnected?.expires;
+      if (expires !== undefined) {
+        guarded(() => setExpires(socket, expires));
+      }
     }
-    hosted.serve(loopbackSocket, timeout, gate, limits);
+    hosted.serve(loopbackSocket, { timeout, timers, gate, limits });
   });
 }
 
-/**
- * One LoopbackSocket on one socket.
- *
- * @typedef {object} Serving
- * @property {import('../loopback-socket')} loopbackSocket the instance
- * @property {number} index its number in the session
- * @property {AuthenticationLimits} limits those it was started with
- * @property {number} attempts to authenticate that failed or are under way
- * @property {() => void} settled called when the socket is pending no more
- * @property {NodeJS.Timeout | undefined} timer closes the connection of a socket that stays pending
- * @property {Map<string, Binding>} bindings its methods by name; one that was bound before and is
- *   not any more has no `method`
- * @property {{methods: Map<string, import('../auth/authenticate').BoundMethod>, credentials: unknown}}
- *   [onDemand] its methods that the socket listens to when they are first called
- * @property {import('../auth/authenticate').BoundMethods} [methods] those that were bound last
- * @property {unknown} credentials those that the client has authenticated with last
- */
+/** One LoopbackSocket on one socket. */
+class Serving {
+  /**
+   * @param {HostedSocket} hosted the socket
+   * @param {import('../loopback-socket')} loopbackSocket the instance
+   * @param {number} index its number in the session
+   * @param {AuthenticationLimits} limits those it was started with
+   * @param {() => void} settled called when the socket is pending no more
+   */
+  constructor(hosted, loopbackSocket, index, limits, settled) {
+    this.hosted = hosted;
+    this.loopbackSocket = loopbackSocket;
+    this.index = index;
+    this.limits = limits;
+    /** How many attempts to authenticate failed or are under way. */
+    this.attempts = 0;
+    /** @type {(() => void) | undefined} */
+    this.settled = settled;
+    /** @type {NodeJS.Timeout | undefined} closes the connection of a socket that stays pending */
+    this.timer = undefined;
+    /** @type {import('../auth/authenticate').BoundMethods | undefined} the methods that are bound */
+    this.methods = undefined;
+    /** Those that the client has authenticated with last. */
+    this.credentials = undefined;
+    /** @type {import('../auth/authenticate').BoundMethods | undefined} the methods that were bound first */
+    this.first = undefined;
+    /**
+     * The listeners of these, as many as the socket listens to from the beginning; the same ones for as long as
+     * it lives.
+     *
+     * @type {Function[] | undefined}
+     */
+    this.listeners = undefined;
+    /**
+     * All listeners of methods by name, once others than the first have been bound.
+     *
+     * @type {Map<string, Function> | undefined}
+     */
+    this.byName = undefined;
+    this.hasMiddleware = false;
+  }
 
-/**
- * A method as a listener of the socket.
- *
- * @typedef {object} Binding
- * @property {Function} listener what the socket calls; the same one for as long as it lives
- * @property {import('../auth/authenticate').BoundMethod | undefined} method the method; `undefined` if it is
- *   bound no more
- * @property {unknown} credentials those it was bound with
- */
+  /**
+   * @param {import('../auth/authenticate').BoundMethod} method a method that the socket listens to
+   * @returns {import('../auth/authenticate').BoundMethod | undefined} the method that is bound by that name
+   *   now, if there is one
+   */
+  current(method) {
+    const { methods } = this;
+    return methods === this.first ? method : methods && methodNamed(methods, method.name);
+  }
+}
 
 /**
  * A socket of the server, served by one or more LoopbackSockets. The host of their attempts, calls and
  * subscriptions.
  */
 class HostedSocket extends SocketOwner {
-  /** @type {Map<import('../loopback-socket'), Serving>} */
-  #servings = new Map();
-  /** @type {Serving[]} by their number */
-  #byIndex = [];
-  /** @type {Set<BroadcastGate>} */
-  #gates = new Set();
+  /** The number of its session; 0 as long as there is none. */
+  #session = 0;
+  /** @type {Serving[]} almost always one */
+  #servings = [];
+  /** @type {BroadcastGate[]} those that keep broadcasts away from the socket */
+  #gates = [];
   /** Whether it is pending no more: it has authenticated, or the application has exempted it. */
   #isTrusted = false;
   #ended = false;
@@ -189,7 +224,6 @@ class HostedSocket extends SocketOwner {
     super();
     this.socket = socket;
     this.#io = io;
-    this.session = new Session();
     this.encodable = needsEncodable(socket) ? encodable : identity;
     this.#recovered = recoveredOf(socket);
     if (socket.nsp?.server?.opts?.connectionStateRecovery) {
@@ -197,7 +231,7 @@ class HostedSocket extends SocketOwner {
       Object.defineProperty(socket, EMIT_OWN, { configurable: true, value });
       rememberBound(socket, () => this.#bound());
     }
-    socket.on('disconnect', () => this.#end());
+    socket.on('disconnect', endHosted.bind(this));
     corkFlushes(socket.conn);
   }
 
@@ -230,7 +264,7 @@ class HostedSocket extends SocketOwner {
    * @returns {unknown} the credentials that the client has authenticated with last
    */
   credentialsOf(loopbackSocket) {
-    return this.#servings.get(loopbackSocket)?.credentials;
+    return this.#servingOf(loopbackSocket)?.credentials;
   }
 
   /**
@@ -238,7 +272,15 @@ class HostedSocket extends SocketOwner {
    * @returns {number} how many subscriptions the socket may have
    */
   maxSubscriptionsOf(loopbackSocket) {
-    return this.#servings.get(loopbackSocket)?.limits.maxSubscriptions ?? 0;
+    return this.#servingOf(loopbackSocket)?.limits.maxSubscriptions ?? 0;
+  }
+
+  /**
+   * @param {import('../loopback-socket')} loopbackSocket an instance
+   * @returns {Serving | undefined} what is known of it on this socket
+   */
+  #servingOf(loopbackSocket) {
+    return this.#servings.find((serving) => serving.loopbackSocket === loopbackSocket);
   }
 
   /**
@@ -270,19 +312,23 @@ class HostedSocket extends SocketOwner {
    * A LoopbackSocket begins to serve the socket.
    *
    * @param {import('../loopback-socket')} loopbackSocket the instance
-   * @param {number | null} timeout how long the socket may stay pending; `null` for ever
-   * @param {BroadcastGate} gate the gate of the `io` it is started on
-   * @param {AuthenticationLimits} limits those it is started with
+   * @param {object} start what it is started with
+   * @param {number | null} start.timeout how long the socket may stay pending; `null` for ever
+   * @param {Timers | undefined} start.timers timers of that time
+   * @param {BroadcastGate} start.gate the gate of the `io` it is started on
+   * @param {AuthenticationLimits} start.limits its limits
    * @returns {void}
    */
-  serve(loopbackSocket, timeout, gate, limits) {
+  serve(loopbackSocket, { timeout, timers, gate, limits }) {
     if (this.#isTrusted) {
       gate.unmute(this.socket);
     } else {
-      this.#gates.add(gate);
+      if (!this.#gates.includes(gate)) {
+        this.#gates.push(gate);
+      }
       gate.mute(this.socket);
     }
-    if (this.#servings.has(loopbackSocket)) {
+    if (this.#servingOf(loopbackSocket) !== undefined) {
       return;
     }
     const refusal = this.disconnected?.refusal;
@@ -292,13 +338,6 @@ class HostedSocket extends SocketOwner {
       return;
     }
     const returned = this.disconnected?.boundBy(loopbackSocket);
-    const index =
-      returned === undefined
-        ? this.session.serve(timeout, Date.now())
-        : this.session.serveRestored();
-    if (index < 0) {
-      return;
-    }
     const settled =
       this.#isTrusted || returned !== undefined || this.disconnected?.isExempt
         ? ignore
@@ -307,34 +346,82 @@ class HostedSocket extends SocketOwner {
       exclude(this.socket, new TooManyPendingError());
       return;
     }
-    const serving = {
-      loopbackSocket,
-      index,
-      limits,
-      attempts: 0,
-      settled,
-      timer: undefined,
-      bindings: new Map(),
-      onDemand: undefined,
-      methods: undefined,
-      credentials: undefined,
-    };
-    this.#servings.set(loopbackSocket, serving);
-    this.#byIndex[index] = serving;
-    if (timeout !== null && returned === undefined) {
-      serving.timer = setTimeout(() => this.#expire(), timeout);
+    // A function of the application that gives the address may have ended it.
+    const index = this.#ended ? NOTHING : this.#beginSession(returned === undefined, timeout);
+    if (index < 0) {
+      settled();
+      return;
     }
-    // One parameter here, two for methods: emitters that look like sockets count them.
-    this.socket.on('authentication', (credentials) => {
-      this.#attempt(loopbackSocket, index, credentials);
-    });
+    const serving = new Serving(this, loopbackSocket, index, limits, settled);
+    this.#servings.push(serving);
+    if (returned === undefined) {
+      serving.timer = timers?.start(() => this.#expire());
+    }
+    this.socket.on('authentication', receiveCredentials.bind(serving));
     if (returned !== undefined) {
-      this.#bind(index, returned.methods, returned.credentials);
+      this.#bind(serving, returned.methods, returned.credentials);
       this.socket.auth = true;
       this.authenticated();
     } else if (this.disconnected?.isExempt) {
       this.socket.auth = true;
     }
+  }
+
+  /**
+   * @param {number} index the number of a LoopbackSocket
+   * @returns {Serving | undefined} what is known of it on this socket, unless the socket has ended
+   */
+  #servingAt(index) {
+    const serving = this.#servings[index];
+    return serving?.index === index
+      ? serving
+      : this.#servings.find((other) => other.index === index);
+  }
+
+  /**
+   * Tells the session of a LoopbackSocket that begins to serve the socket.
+   *
+   * @param {boolean} isNew whether it has not authenticated the socket before
+   * @param {number | null} timeout how long the socket may stay pending; `null` for ever
+   * @returns {number} its number; below 0 if the session has ended
+   */
+  #beginSession(isNew, timeout) {
+    if (this.#session === 0) {
+      this.#session = isNew ? sessions.open(timeout, Date.now()) : sessions.openRestored();
+      return 0;
+    }
+    return isNew
+      ? sessions.serve(this.#session, timeout, Date.now())
+      : sessions.serveRestored(this.#session);
+  }
+
+  /**
+   * @param {number} index the number of a LoopbackSocket
+   * @param {number} attempt the number of an attempt, of which a handler is done
+   * @param {boolean} accepted whether the handler accepts the socket
+   * @param {number} handlers how many onConnected handlers there are, when the auth function is done
+   * @returns {number} the onConnected handler that is to run, or what else is to be done
+   */
+  outcome(index, attempt, accepted, handlers) {
+    return sessions.outcome(this.#session, index, attempt, accepted, handlers);
+  }
+
+  /**
+   * The methods of an attempt are bound.
+   *
+   * @returns {boolean} whether the socket is authenticated: it has not ended meanwhile
+   */
+  bound() {
+    return !this.#ended;
+  }
+
+  /**
+   * @param {number} index the number of a LoopbackSocket
+   * @param {number} attempt the number of an attempt, whose refusal the client has acknowledged
+   * @returns {boolean} whether the socket is to be disconnected
+   */
+  acknowledged(index, attempt) {
+    return sessions.acknowledged(this.#session, index, attempt);
   }
 
   /**
@@ -344,7 +431,7 @@ class HostedSocket extends SocketOwner {
    */
   #bound() {
     const bound = new Map();
-    for (const { loopbackSocket, methods, credentials } of this.#servings.values()) {
+    for (const { loopbackSocket, methods, credentials } of this.#servings) {
       if (methods !== undefined) {
         bound.set(loopbackSocket, { methods, credentials });
       }
@@ -362,7 +449,11 @@ class HostedSocket extends SocketOwner {
    */
   bind(index, methods, credentials) {
     this.#recovered?.defer();
-    this.#bind(index, methods, credentials);
+    const serving = this.#servingAt(index);
+    // There is none any more if the socket has ended while its handlers ran.
+    if (serving !== undefined) {
+      this.#bind(serving, methods, credentials);
+    }
   }
 
   /**
@@ -375,44 +466,77 @@ class HostedSocket extends SocketOwner {
   }
 
   /**
-   * @param {number} index the number of the LoopbackSocket
+   * @param {Serving} serving of the LoopbackSocket
    * @param {import('../auth/authenticate').BoundMethods} methods the methods
    * @param {unknown} credentials what their handlers get
    * @returns {void}
    */
-  #bind(index, methods, credentials) {
-    const serving = this.#byIndex[index];
-    if (serving === undefined) {
-      return;
-    }
-    const { bindings, loopbackSocket } = serving;
+  #bind(serving, methods, credentials) {
+    const { first } = serving;
     serving.methods = methods;
     serving.credentials = credentials;
-    authenticatedWith(loopbackSocket).add(this);
-    for (const binding of bindings.values()) {
-      binding.method = undefined;
-    }
+    authenticatedWith(serving.loopbackSocket).add(this);
     const { onDemand } = methods;
     const isOnDemand = onDemand !== undefined && typeof this.socket.use === 'function';
-    const listened = isOnDemand ? methods.slice(0, methods.length - onDemand.size) : methods;
-    for (const method of listened) {
-      this.#listen(serving, method, credentials);
+    const count = isOnDemand ? methods.length - onDemand.size : methods.length;
+    if (first === undefined) {
+      serving.first = methods;
+      serving.listeners = new Array(count);
+      for (let i = 0; i < count; i++) {
+        serving.listeners[i] = this.#listen(serving, methods[i]);
+      }
+    } else {
+      this.#bindAgain(serving, methods, count);
     }
     if (isOnDemand) {
-      // Those that the client has called before.
-      for (const name of bindings.keys()) {
-        const method = onDemand.get(name);
-        if (method !== undefined) {
-          this.#listen(serving, method, credentials);
-        }
-      }
-      this.#listenOnDemand(serving, onDemand, credentials);
+      this.#listenOnDemand(serving);
     }
-    for (const [name, { method, listener }] of bindings) {
-      if (method === undefined && typeof this.socket.removeListener === 'function') {
-        this.socket.removeListener(name, listener);
-        bindings.delete(name);
+  }
+
+  /**
+   * Binds methods in the place of those bound before.
+   *
+   * @param {Serving} serving of the LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethods} methods the methods
+   * @param {number} count how many of them the socket is to listen to now, and not when they are called
+   * @returns {void}
+   */
+  #bindAgain(serving, methods, count) {
+    const byName = listenersByName(serving);
+    for (let i = 0; i < count; i++) {
+      const listener = byName.get(methods[i].name);
+      if (listener === undefined) {
+        this.#add(byName, serving, methods[i]);
+      } else {
+        this.#listenAgain(methods[i], listener);
       }
+    }
+    for (const [name, listener] of byName) {
+      const method = methodNamed(methods, name);
+      if (method === undefined) {
+        if (typeof this.socket.removeListener === 'function') {
+          this.socket.removeListener(name, listener);
+          byName.delete(name);
+        }
+      } else if (count < methods.length && methods.onDemand.has(name)) {
+        // On demand, and the client has called it before.
+        this.#listenAgain(method, listener);
+      }
+    }
+  }
+
+  /**
+   * Binds a method as a listener of the socket, and notes it by its name.
+   *
+   * @param {Map<string, Function>} byName the listeners
+   * @param {Serving} serving of its LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod} method the method
+   * @returns {void}
+   */
+  #add(byName, serving, method) {
+    const listener = this.#listen(serving, method);
+    if (listener !== undefined) {
+      byName.set(method.name, listener);
     }
   }
 
@@ -421,29 +545,19 @@ class HostedSocket extends SocketOwner {
    *
    * @param {Serving} serving of its LoopbackSocket
    * @param {import('../auth/authenticate').BoundMethod} method the method
-   * @param {unknown} credentials what its handler gets
-   * @returns {void}
+   * @returns {Function | undefined} the listener
    */
-  #listen({ bindings, loopbackSocket }, method, credentials) {
+  #listen(serving, method) {
     const { name } = method;
     if (EMITTER_EVENTS.has(name)) {
-      return;
+      return undefined;
     }
-    let binding = bindings.get(name);
-    if (binding === undefined) {
-      binding = { listener: undefined, method, credentials };
-      binding.listener = this.#listenerOf(loopbackSocket, binding);
-      bindings.set(name, binding);
-      this.socket.on(name, binding.listener);
-    } else {
-      Object.assign(binding, { method, credentials });
-      this.#listenAgain(name, binding.listener);
+    const listener = receiveCall.bind(serving, method);
+    this.socket.on(name, listener);
+    if (method.control !== undefined) {
+      controlListeners.add(listener);
     }
-    if (method.control === undefined) {
-      controlListeners.delete(binding.listener);
-    } else {
-      controlListeners.add(binding.listener);
-    }
+    return listener;
   }
 
   /**
@@ -451,38 +565,41 @@ class HostedSocket extends SocketOwner {
    * call before its listeners are looked up.
    *
    * @param {Serving} serving of its LoopbackSocket
-   * @param {Map<string, import('../auth/authenticate').BoundMethod>} methods by name; all sockets share it
-   * @param {unknown} credentials what the handlers get
    * @returns {void}
    */
-  #listenOnDemand(serving, methods, credentials) {
-    const isFirst = serving.onDemand === undefined;
-    serving.onDemand = { methods, credentials };
-    if (!isFirst) {
+  #listenOnDemand(serving) {
+    if (serving.hasMiddleware) {
       return;
     }
+    serving.hasMiddleware = true;
     this.socket.use((event, next) => {
-      const name = event[0];
-      const { onDemand, bindings } = serving;
-      const method = onDemand?.methods.get(name);
-      if (method !== undefined && !bindings.has(name)) {
-        this.#listen(serving, method, onDemand.credentials);
+      const method = serving.methods?.onDemand?.get(event[0]);
+      if (method !== undefined) {
+        const byName = listenersByName(serving);
+        if (!byName.has(method.name)) {
+          this.#add(byName, serving, method);
+        }
       }
       next();
     });
   }
 
   /**
-   * Adds the listener of a method that is bound again, if the application has removed it meanwhile.
+   * A method is bound again: adds its listener, if the application has removed it meanwhile.
    *
-   * @param {string} name the method
+   * @param {import('../auth/authenticate').BoundMethod} method the method
    * @param {Function} listener its listener
    * @returns {void}
    */
-  #listenAgain(name, listener) {
+  #listenAgain({ name, control }, listener) {
     const { socket } = this;
     if (typeof socket.listeners === 'function' && !socket.listeners(name).includes(listener)) {
       socket.on(name, listener);
+    }
+    if (control === undefined) {
+      controlListeners.delete(listener);
+    } else {
+      controlListeners.add(listener);
     }
   }
 
@@ -494,7 +611,7 @@ class HostedSocket extends SocketOwner {
    */
   exempt() {
     if (!this.#isTrusted) {
-      this.session.exempt();
+      sessions.exempt(this.#session);
       this.authenticated();
     }
   }
@@ -510,46 +627,22 @@ class HostedSocket extends SocketOwner {
     for (const gate of this.#gates) {
       gate.unmute(this.socket);
     }
-    this.#gates.clear();
-  }
-
-  /**
-   * @param {import('../loopback-socket')} loopbackSocket whose method it is
-   * @param {Binding} binding the method
-   * @returns {Function} the listener of the method's event
-   */
-  #listenerOf(loopbackSocket, binding) {
-    const hosted = this;
-    return function method(args, ack) {
-      let options;
-      // The acknowledgement comes last, whatever the client sent before it.
-      if (arguments.length === 1 && typeof args === 'function') {
-        ack = args;
-        args = undefined;
-      } else if (arguments.length > 1) {
-        options = ack;
-        ack = arguments[arguments.length - 1];
-      }
-      hosted.#call(loopbackSocket, binding, args, options, ack);
-    };
+    this.#gates = NONE;
   }
 
   /**
    * The client calls a method. The session decided that it may when it took the methods, and that holds
    * until the socket ends. Only the handler of a call keeps anything of it, since a handler may never end.
    *
-   * @param {import('../loopback-socket')} loopbackSocket whose method it is
-   * @param {Binding} binding the method
+   * @param {Serving} serving of its LoopbackSocket
+   * @param {import('../auth/authenticate').BoundMethod} method the method
    * @param {unknown} args what the client sent
    * @param {unknown} options what the client sent behind that; plain methods ignore it
    * @param {unknown} ack answers the client, if it is a function
    * @returns {void}
    */
-  #call(loopbackSocket, binding, args, options, ack) {
-    const { method, credentials } = binding;
-    if (method === undefined) {
-      return;
-    }
+  call(serving, method, args, options, ack) {
+    const { loopbackSocket, credentials } = serving;
     resolved.then(() => {
       const settle =
         typeof ack === 'function'
@@ -567,13 +660,12 @@ class HostedSocket extends SocketOwner {
   /**
    * The client sends credentials.
    *
-   * @param {import('../loopback-socket')} loopbackSocket whose handlers decide
-   * @param {number} index its number in the session
+   * @param {Serving} serving of the LoopbackSocket whose handlers decide
    * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
    * @returns {void}
    */
-  #attempt(loopbackSocket, index, credentials) {
-    const attempt = this.session.credentials(index);
+  attempt({ loopbackSocket, index }, credentials) {
+    const attempt = sessions.credentials(this.#session, index);
     if (attempt < 0) {
       return;
     }
@@ -595,7 +687,7 @@ class HostedSocket extends SocketOwner {
     if (this.socket.auth) {
       // Exempted on an emitter whose `auth` `watchAuth` could not define.
       this.exempt();
-    } else if (this.session.tick(Date.now())) {
+    } else if (sessions.tick(this.#session, Date.now())) {
       this.#settle();
       disconnect(this.socket, true);
     }
@@ -609,7 +701,7 @@ class HostedSocket extends SocketOwner {
    * @returns {boolean} whether they are too many
    */
   count(index, by) {
-    const serving = this.#byIndex[index];
+    const serving = this.#servingAt(index);
     // The socket ended while its handlers ran.
     if (serving === undefined) {
       return false;
@@ -624,9 +716,13 @@ class HostedSocket extends SocketOwner {
    * @returns {void}
    */
   #settle() {
-    for (const { timer, settled } of this.#servings.values()) {
+    for (const serving of this.#servings) {
+      const { timer, settled } = serving;
+      // Not kept: a connection may be idle for hours.
+      serving.timer = undefined;
+      serving.settled = undefined;
       clearTimeout(timer);
-      settled();
+      settled?.();
     }
   }
 
@@ -635,28 +731,110 @@ class HostedSocket extends SocketOwner {
    *
    * @returns {void}
    */
-  #end() {
+  end() {
     this.#ended = true;
-    this.session.disconnected();
+    sessions.disconnected(this.#session);
     this.#settle();
     clearExpires(this.socket);
-    for (const serving of this.#servings.values()) {
+    for (const serving of this.#servings) {
       authenticatedWith(serving.loopbackSocket).delete(this);
-      for (const binding of serving.bindings.values()) {
-        Object.assign(binding, { method: undefined, credentials: undefined });
-      }
-      serving.onDemand = undefined;
+      serving.methods = undefined;
+      serving.credentials = undefined;
     }
     this.endCalls();
-    this.#gates.clear();
-    this.#servings.clear();
-    this.#byIndex.length = 0;
-    if (hostedSockets.get(this.socket) === this) {
-      hostedSockets.delete(this.socket);
+    this.#gates = NONE;
+    this.#servings = NONE;
+    const state = stateOf(this.socket);
+    if (state.hosted === this) {
+      state.hosted = undefined;
     }
     // At last, as functions of the application may run now.
     this.subscriptions?.close();
   }
+}
+
+/**
+ * The listener of `authentication`, bound to what it is for. One parameter here, two for methods: emitters that
+ * look like sockets count them.
+ *
+ * @this {Serving}
+ * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
+ * @returns {void}
+ */
+function receiveCredentials(credentials) {
+  this.hosted.attempt(this, credentials);
+}
+
+/**
+ * The listener of a method, bound to what it is for. A bound function takes less memory than a closure, and a
+ * socket has one for each method.
+ *
+ * @this {Serving}
+ * @param {import('../auth/authenticate').BoundMethod} listened the method
+ * @param {unknown} args what the client sent
+ * @param {unknown} ack what it sent behind that
+ * @returns {void}
+ */
+function receiveCall(listened, args, ack) {
+  const method = this.current(listened);
+  if (method === undefined) {
+    return;
+  }
+  let options;
+  // The acknowledgement comes last, whatever the client sent before it.
+  if (arguments.length === 2 && typeof args === 'function') {
+    ack = args;
+    args = undefined;
+  } else if (arguments.length > 2) {
+    options = ack;
+    ack = arguments[arguments.length - 1];
+  }
+  this.hosted.call(this, method, args, options, ack);
+}
+
+/**
+ * The listener of `disconnect`.
+ *
+ * @this {HostedSocket}
+ * @returns {void}
+ */
+function endHosted() {
+  this.end();
+}
+
+/**
+ * @param {Serving} serving what has bound methods
+ * @returns {Map<string, Function>} their listeners by name
+ */
+function listenersByName(serving) {
+  if (serving.byName === undefined) {
+    const { first, listeners } = serving;
+    serving.byName = new Map();
+    listeners.forEach((listener, i) => {
+      if (listener !== undefined) {
+        serving.byName.set(first[i].name, listener);
+      }
+    });
+    serving.listeners = undefined;
+  }
+  return serving.byName;
+}
+
+/** @type {WeakMap<object, Map<string, import('../auth/authenticate').BoundMethod>>} lists of methods by name */
+const methodsByName = new WeakMap();
+
+/**
+ * @param {import('../auth/authenticate').BoundMethods} methods a list that sockets share
+ * @param {string} name a name
+ * @returns {import('../auth/authenticate').BoundMethod | undefined} the method of that name
+ */
+function methodNamed(methods, name) {
+  let byName = methodsByName.get(methods);
+  if (byName === undefined) {
+    byName = new Map(methods.map((method) => [method.name, method]));
+    methodsByName.set(methods, byName);
+  }
+  return byName.get(name);
 }
 
 /**
@@ -687,12 +865,13 @@ function* entriesOf(sockets, instance) {
  * Gives a socket its `auth`, `false` for now, and its `expires`.
  *
  * @param {object} socket the server's socket
+ * @param {import('./socket-state').SocketState} state what is known of it
  * @returns {void}
  */
-function watchAuth(socket) {
+function watchAuth(socket, state) {
+  state.auth = false;
   try {
-    // Not enumerable, as it is for us alone. The same for all sockets: they keep one shape.
-    Object.defineProperty(socket, STANDING, { configurable: true, writable: true, value: false });
+    // The same for all sockets: they keep one shape.
     Object.defineProperty(socket, 'auth', AUTH);
   } catch {
     // An emitter that defines its `auth` itself.

@@ -125,14 +125,12 @@ function attempt(socket, instance, index, attempt, credentials) {
   let table = 0;
   const host = {
     socket,
-    session: {
-      // A socket that the application has ended lives on in the native server until the command to end it
-      // is handed over.
-      outcome: (i, a, accepted, handlers) =>
-        socket.connected ? native.outcome(number, i, a, accepted, handlers) : NOTHING,
-      bound: (i, a) => native.bound(number, i, a, table),
-      acknowledged: (i, a) => native.acknowledged(number, i, a),
-    },
+    // A socket that the application has ended lives on in the native server until the command to end it
+    // is handed over.
+    outcome: (i, a, accepted, handlers) =>
+      socket.connected ? native.outcome(number, i, a, accepted, handlers) : NOTHING,
+    bound: (i, a) => native.bound(number, i, a, table),
+    acknowledged: (i, a) => native.acknowledged(number, i, a),
     bind: (i, methods, shared) => {
       table = tableOf(native, instance, methods);
       socket._recovery?.defer();

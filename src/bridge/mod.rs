@@ -1,7 +1,7 @@
 //! The boundary with V8.
 //!
 //! ```text
-//! session      Session: the state of a socket that an npm socket.io server owns
+//! session      Sessions: the state of the sockets that npm socket.io servers own
 //! channel      Channel: a channel of subscriptions for an npm socket.io server
 //! server       NativeServer: the server in Rust, as JavaScript drives it
 //! requests     requests of Node's http.Server

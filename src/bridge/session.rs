@@ -1,10 +1,12 @@
-//! The session of a socket that an npm `socket.io` server owns.
+//! The sessions of the sockets that npm `socket.io` servers own.
 //!
-//! `lib/hosted/hosted.js` reports what happens to its socket, and does what the answers say; values and
-//! acknowledgements stay in JavaScript. This file only converts numbers to the session's types and back.
+//! `lib/hosted/hosted.js` reports what happens to its sockets, and does what the answers say; values and
+//! acknowledgements stay in JavaScript. This file keeps a session for each socket, and converts numbers to the
+//! session's types and back.
 //! What must stay true: no method throws or panics, whatever it is given. An unknown number is answered
 //! like a report that comes too late.
 
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{FromNapiValue, Result};
@@ -13,9 +15,10 @@ use napi_derive::napi;
 
 use super::authentication;
 use crate::protocol::SessionAnswer;
-use crate::session::{self, Attempt, Effect, Effects, Event, Instance};
+use crate::session::{self, Attempt, Effect, Effects, Event, IdMap, Instance};
 
 const NOTHING: i64 = SessionAnswer::Nothing.number();
+const BIND: i64 = SessionAnswer::Bind.number();
 
 /// A number from JavaScript; `NaN` for any other value.
 pub struct Number(f64);
@@ -75,6 +78,10 @@ impl Number {
         self.0 as u64
     }
 
+    fn id(&self) -> Option<NonZeroU64> {
+        self.name().and_then(NonZeroU64::new)
+    }
+
     fn instance(&self) -> Option<Instance> {
         self.whole().map(Instance)
     }
@@ -84,77 +91,98 @@ impl Number {
     }
 }
 
-/// The state of one socket of an npm `socket.io` server: its authentication and its timeout. It only
+/// The state of the sockets of npm `socket.io` servers: their authentication and their timeouts. It only
 /// decides; the caller acts.
+///
+/// The session of a socket that has ended is not in it. One object for all sockets, which are numbers here. An object for each would cost more to make, to call and
+/// to collect than everything that it decides.
 #[napi]
-pub struct Session {
-    core: session::Session,
+pub struct Sessions {
+    sessions: IdMap<session::Session>,
 }
 
 #[napi]
-impl Session {
-    /// The session of a socket that has just connected.
+impl Sessions {
+    /// No sockets.
     #[napi(constructor, catch_unwind)]
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
-            core: session::Session::new(),
+            sessions: IdMap::default(),
         }
     }
 
-    /// A LoopbackSocket begins to serve the socket. The caller arms a `setTimeout` of `timeoutMs`
-    /// (none for `null`) and calls `tick` when it fires.
+    /// A socket has connected, and a LoopbackSocket begins to serve it: the one with the index 0. The caller
+    /// arms a `setTimeout` of `timeoutMs` (none for `null`) and calls `tick` when it fires. It reports
+    /// `disconnected` when the socket has ended, whatever happens before.
+    ///
+    /// @returns the number of the socket; none is used twice
+    #[napi(catch_unwind)]
+    pub fn open(
+        &mut self,
+        #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
+        #[napi(ts_arg_type = "number")] now: Number,
+    ) -> i64 {
+        self.insert(served(timeout_ms), now.time())
+    }
+
+    /// As `open`, for a socket that the LoopbackSocket had authenticated before its connection was lost.
+    ///
+    /// @returns the number of the socket; none is used twice
+    #[napi(catch_unwind)]
+    pub fn open_restored(&mut self) -> i64 {
+        self.insert(restored(), 0)
+    }
+
+    /// Another LoopbackSocket begins to serve the socket. The caller arms a timer as for `open`.
     ///
     /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
     #[napi(catch_unwind)]
     pub fn serve(
         &mut self,
+        #[napi(ts_arg_type = "number")] socket: Number,
         #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
         #[napi(ts_arg_type = "number")] now: Number,
     ) -> i64 {
-        if self.core.ended() {
-            return NOTHING;
-        }
-        let instance = self.core.instances();
-        let timeout = timeout_ms.map(|timeout| session::timeout_ms(timeout.0));
-        self.core.handle(Event::Served { timeout }, now.time());
-        i64::from(instance)
+        self.serve_also(&socket, served(timeout_ms), now.time())
     }
 
-    /// A LoopbackSocket begins to serve a socket that it had authenticated before its connection was lost.
+    /// Another LoopbackSocket begins to serve the socket, which it had authenticated before the connection
+    /// was lost.
     ///
     /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
     #[napi(catch_unwind)]
-    pub fn serve_restored(&mut self) -> i64 {
-        if self.core.ended() {
-            return NOTHING;
-        }
-        let instance = self.core.instances();
-        // JavaScript listens to the names of the methods itself.
-        let methods = Arc::default();
-        self.handle(Event::Restored { methods });
-        i64::from(instance)
+    pub fn serve_restored(&mut self, #[napi(ts_arg_type = "number")] socket: Number) -> i64 {
+        self.serve_also(&socket, restored(), 0)
     }
 
     /// The client emitted `authentication` to this LoopbackSocket: its auth function is to run.
     ///
     /// @returns the attempt that begins, or -1 if the socket has ended
     #[napi(catch_unwind)]
-    pub fn credentials(&mut self, #[napi(ts_arg_type = "number")] instance: Number) -> i64 {
+    pub fn credentials(
+        &mut self,
+        #[napi(ts_arg_type = "number")] socket: Number,
+        #[napi(ts_arg_type = "number")] instance: Number,
+    ) -> i64 {
         let Some(instance) = instance.instance() else {
             return NOTHING;
         };
-        authentication::credentials(instance, |event| self.handle(event))
+        authentication::credentials(instance, |event| self.handle(&socket, event))
     }
 
     /// The auth function of this attempt is done, or the onConnected handler that ran last.
     /// `handlers` is how many onConnected handlers there are; it counts with the auth function's
     /// outcome only.
     ///
+    /// With the answer `Bind` the socket is authenticated. The caller binds the methods at once, in the place of
+    /// those bound by an earlier attempt, and emits `authenticated`, unless the socket ends meanwhile.
+    ///
     /// @returns the index of the onConnected handler to run, or a `SessionAnswer`, which is below 0
     #[napi(catch_unwind)]
     pub fn outcome(
         &mut self,
+        #[napi(ts_arg_type = "number")] socket: Number,
         #[napi(ts_arg_type = "number")] instance: Number,
         #[napi(ts_arg_type = "number")] attempt: Number,
         #[napi(ts_arg_type = "boolean")] accepted: Flag,
@@ -164,26 +192,17 @@ impl Session {
             return NOTHING;
         };
         let handlers = handlers.whole().unwrap_or(0);
-        authentication::outcome(instance, attempt, accepted.0, handlers, |event| {
-            self.handle(event)
-        })
-    }
-
-    /// This attempt has bound its methods; those bound by an earlier attempt are replaced.
-    ///
-    /// @returns true: the socket is authenticated, emit `authenticated`
-    #[napi(catch_unwind)]
-    pub fn bound(
-        &mut self,
-        #[napi(ts_arg_type = "number")] instance: Number,
-        #[napi(ts_arg_type = "number")] attempt: Number,
-    ) -> bool {
-        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
-            return false;
-        };
-        // JavaScript listens to their names itself.
-        let methods = Arc::default();
-        authentication::bound(instance, attempt, methods, |event| self.handle(event))
+        let answer = authentication::outcome(instance, attempt, accepted.0, handlers, |event| {
+            self.handle(&socket, event)
+        });
+        if answer == BIND {
+            // JavaScript listens to the names of the methods itself, so there is nothing to wait for.
+            let methods = Arc::default();
+            authentication::bound(instance, attempt, methods, |event| {
+                self.handle(&socket, event)
+            });
+        }
+        answer
     }
 
     /// The client acknowledged the `unauthorized` of this attempt.
@@ -192,160 +211,242 @@ impl Session {
     #[napi(catch_unwind)]
     pub fn acknowledged(
         &mut self,
+        #[napi(ts_arg_type = "number")] socket: Number,
         #[napi(ts_arg_type = "number")] instance: Number,
         #[napi(ts_arg_type = "number")] attempt: Number,
     ) -> bool {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return false;
         };
-        authentication::acknowledged(instance, attempt, |event| self.handle(event))
+        let is_over =
+            authentication::acknowledged(instance, attempt, |event| self.handle(&socket, event));
+        if is_over {
+            self.remove(&socket);
+        }
+        is_over
     }
 
-    /// A timer that was started after `serve` has fired. Its time counts, not that of `now`: a `setTimeout`
-    /// may fire a little early, and the socket's time is up all the same.
+    /// A timer that was started when a LoopbackSocket began to serve has fired. Its time counts, not that of
+    /// `now`: a `setTimeout` may fire a little early, and the socket's time is up all the same.
     ///
     /// @returns true: the socket is still pending, close its connection
     #[napi(catch_unwind)]
-    pub fn tick(&mut self, #[napi(ts_arg_type = "number")] now: Number) -> bool {
-        let now = now.time().max(self.core.deadline().unwrap_or(0));
-        let effects = self.core.handle(Event::Tick, now);
-        matches!(
+    pub fn tick(
+        &mut self,
+        #[napi(ts_arg_type = "number")] socket: Number,
+        #[napi(ts_arg_type = "number")] now: Number,
+    ) -> bool {
+        let Some(session) = self.get(&socket) else {
+            return false;
+        };
+        let now = now.time().max(session.deadline().unwrap_or(0));
+        let effects = session.handle(Event::Tick, now);
+        let is_over = matches!(
             authentication::first(effects),
             Some(Effect::DisconnectConnection)
-        )
+        );
+        if is_over {
+            self.remove(&socket);
+        }
+        is_over
     }
 
     /// The application exempts the socket from authentication (`socket.auth = true`): no timeout ends it
     /// any more.
     #[napi(catch_unwind)]
-    pub fn exempt(&mut self) {
-        self.handle(Event::Exempt);
+    pub fn exempt(&mut self, #[napi(ts_arg_type = "number")] socket: Number) {
+        self.handle(&socket, Event::Exempt);
     }
 
     /// The socket has ended. Everything is released; no later report has an effect.
     #[napi(catch_unwind)]
-    pub fn disconnected(&mut self) {
-        self.handle(Event::Disconnected);
+    pub fn disconnected(&mut self, #[napi(ts_arg_type = "number")] socket: Number) {
+        self.remove(&socket);
     }
 
-    /// True from the first successful attempt until the socket ends.
-    #[napi(getter, catch_unwind)]
-    pub fn authenticated(&self) -> bool {
-        self.core.authenticated()
+    /// Adds the session of a socket, and tells it of the LoopbackSocket that serves it.
+    fn insert(&mut self, event: Event<'_>, now: u64) -> i64 {
+        let mut session = session::Session::new();
+        session.handle(event, now);
+        self.sessions.insert(session).get().cast_signed()
     }
 
-    /// An event that does not depend on the time.
-    fn handle(&mut self, event: Event<'_>) -> Effects {
-        self.core.handle(event, 0)
+    /// Tells the session of another LoopbackSocket that serves its socket, and returns the index of that.
+    fn serve_also(&mut self, socket: &Number, event: Event<'_>, now: u64) -> i64 {
+        match self.get(socket) {
+            Some(session) => {
+                let instance = session.instances();
+                session.handle(event, now);
+                i64::from(instance)
+            }
+            None => NOTHING,
+        }
     }
+
+    fn remove(&mut self, socket: &Number) {
+        if let Some(number) = socket.id() {
+            self.sessions.remove(number);
+        }
+    }
+
+    fn get(&mut self, socket: &Number) -> Option<&mut session::Session> {
+        self.sessions.get_mut(socket.id()?)
+    }
+
+    /// An event that does not depend on the time. It has no effect on a socket that has ended.
+    fn handle(&mut self, socket: &Number, event: Event<'_>) -> Effects {
+        self.get(socket)
+            .map_or_else(Effects::new, |session| session.handle(event, 0))
+    }
+}
+
+fn served<'a>(timeout_ms: Option<Number>) -> Event<'a> {
+    Event::Served {
+        timeout: timeout_ms.map(|timeout| session::timeout_ms(timeout.0)),
+    }
+}
+
+fn restored<'a>() -> Event<'a> {
+    // JavaScript listens to the names of the methods itself.
+    let methods = Arc::default();
+    Event::Restored { methods }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BIND: i64 = SessionAnswer::Bind.number();
     const UNAUTHORIZED: i64 = SessionAnswer::Unauthorized.number();
 
     fn n(number: impl Into<f64>) -> Number {
         Number(number.into())
     }
 
-    /// A session that is served at time 0 with a timeout of 50, and its instance.
-    fn served() -> (Session, i64) {
-        let mut session = Session::new();
-        let instance = session.serve(Some(n(50)), n(0));
-        (session, instance)
-    }
-
-    /// As [`served`], and authenticated.
-    fn authenticated() -> Session {
-        let (mut session, _) = served();
-        let attempt = session.credentials(n(0));
-        assert_eq!(session.outcome(n(0), num(attempt), Flag(true), n(0)), BIND);
-        assert!(session.bound(n(0), num(attempt)));
-        session
-    }
-
     fn num(number: i64) -> Number {
         Number(number as f64)
     }
 
+    /// The sessions of one socket, which is served at time 0 with a timeout of 50, and its number.
+    fn served() -> (Sessions, i64) {
+        let mut sessions = Sessions::new();
+        let socket = sessions.open(Some(n(50)), n(0));
+        (sessions, socket)
+    }
+
+    /// As [`served`], and authenticated.
+    fn authenticated() -> (Sessions, i64) {
+        let (mut sessions, socket) = served();
+        let attempt = sessions.credentials(num(socket), n(0));
+        assert_eq!(
+            sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0)),
+            BIND
+        );
+        (sessions, socket)
+    }
+
+    fn is_authenticated(sessions: &mut Sessions, socket: i64) -> bool {
+        sessions
+            .get(&num(socket))
+            .is_some_and(|session| session.authenticated())
+    }
+
     #[test]
     fn instances_are_numbered_in_the_order_they_serve() {
-        let (mut session, first) = served();
-        assert_eq!((first, session.serve(None, n(0))), (0, 1));
+        let (mut sessions, socket) = served();
+        assert_eq!(sessions.serve(num(socket), None, n(0)), 1);
+        assert_eq!(sessions.serve(num(socket), None, n(0)), 2);
     }
 
     #[test]
     fn a_restored_socket_is_authenticated_and_numbered_like_one_that_is_served() {
-        let mut session = Session::new();
-        assert_eq!(session.serve(Some(n(50)), n(0)), 0);
-        assert_eq!(session.serve_restored(), 1);
-        assert!(session.authenticated());
-        assert!(!session.tick(n(60)));
-        session.disconnected();
-        assert_eq!(session.serve_restored(), NOTHING);
+        let (mut sessions, socket) = served();
+        assert_eq!(sessions.serve_restored(num(socket)), 1);
+        assert!(is_authenticated(&mut sessions, socket));
+        assert!(!sessions.tick(num(socket), n(60)));
+        sessions.disconnected(num(socket));
+        assert_eq!(sessions.serve_restored(num(socket)), NOTHING);
+        let other = sessions.open_restored();
+        assert!(is_authenticated(&mut sessions, other));
+        assert!(!sessions.tick(num(other), n(f64::MAX)));
     }
 
     #[test]
     fn an_accepted_attempt_goes_through_its_handlers_to_the_methods() {
-        let (mut session, _) = served();
-        let attempt = session.credentials(n(0));
+        let (mut sessions, socket) = served();
+        let attempt = sessions.credentials(num(socket), n(0));
         assert!(attempt > 0);
-        let mut outcome = |handlers| session.outcome(n(0), num(attempt), Flag(true), n(handlers));
-        assert_eq!((outcome(2), outcome(0), outcome(0)), (0, 1, BIND));
-        assert_eq!(outcome(0), NOTHING);
-        assert!(!session.authenticated());
-        assert!(session.bound(n(0), num(attempt)));
-        assert!(session.authenticated());
+        let mut outcome =
+            |handlers| sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(handlers));
+        assert_eq!((outcome(2), outcome(0)), (0, 1));
+        assert!(!is_authenticated(&mut sessions, socket));
+        let mut outcome = || sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0));
+        assert_eq!((outcome(), outcome()), (BIND, NOTHING));
+        assert!(is_authenticated(&mut sessions, socket));
     }
 
     #[test]
     fn a_refused_attempt_ends_the_socket_when_it_is_acknowledged_and_only_once() {
-        let (mut session, _) = served();
-        let attempt = session.credentials(n(0));
-        assert!(!session.acknowledged(n(0), num(attempt)));
-        let outcome = session.outcome(n(0), num(attempt), Flag(false), n(3));
+        let (mut sessions, socket) = served();
+        let attempt = sessions.credentials(num(socket), n(0));
+        assert!(!sessions.acknowledged(num(socket), n(0), num(attempt)));
+        let outcome = sessions.outcome(num(socket), n(0), num(attempt), Flag(false), n(3));
         assert_eq!(outcome, UNAUTHORIZED);
-        assert!(session.acknowledged(n(0), num(attempt)));
-        assert!(!session.acknowledged(n(0), num(attempt)));
+        assert!(sessions.acknowledged(num(socket), n(0), num(attempt)));
+        assert!(!sessions.acknowledged(num(socket), n(0), num(attempt)));
+        assert_eq!(sessions.serve(num(socket), None, n(0)), NOTHING);
     }
 
     #[test]
     fn a_timer_that_fires_ends_a_pending_socket_even_if_the_clock_lags_behind() {
-        let (mut session, _) = served();
-        assert!(session.tick(n(49.2)));
-        assert!(!session.tick(n(60)));
+        let (mut sessions, socket) = served();
+        assert!(sessions.tick(num(socket), n(49.2)));
+        assert!(!sessions.tick(num(socket), n(60)));
     }
 
     #[test]
     fn a_timer_that_fires_spares_a_socket_that_is_not_pending() {
-        assert!(!authenticated().tick(n(60)));
-        let (mut session, _) = served();
-        session.exempt();
-        assert!(!session.tick(n(60)));
-        let mut session = Session::new();
-        session.serve(None, n(0));
-        assert!(!session.tick(n(f64::MAX)));
+        let (mut sessions, socket) = authenticated();
+        assert!(!sessions.tick(num(socket), n(60)));
+        let (mut sessions, socket) = served();
+        sessions.exempt(num(socket));
+        assert!(!sessions.tick(num(socket), n(60)));
+        let unlimited = sessions.open(None, n(0));
+        assert!(!sessions.tick(num(unlimited), n(f64::MAX)));
     }
 
     #[test]
     fn a_disconnected_session_answers_every_report_with_nothing() {
-        let mut session = authenticated();
-        let attempt = session.credentials(n(0));
-        session.disconnected();
-        assert!(!session.authenticated());
-        assert_eq!(session.serve(Some(n(1)), n(0)), NOTHING);
-        assert_eq!(session.credentials(n(0)), NOTHING);
-        let outcome = session.outcome(n(0), num(attempt), Flag(true), n(0));
+        let (mut sessions, socket) = authenticated();
+        let attempt = sessions.credentials(num(socket), n(0));
+        sessions.disconnected(num(socket));
+        assert!(sessions.sessions.is_empty());
+        assert!(!is_authenticated(&mut sessions, socket));
+        assert_eq!(sessions.serve(num(socket), Some(n(1)), n(0)), NOTHING);
+        assert_eq!(sessions.credentials(num(socket), n(0)), NOTHING);
+        let outcome = sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0));
         assert_eq!(outcome, NOTHING);
-        assert!(!session.bound(n(0), num(attempt)));
-        assert!(!session.tick(n(9_999)));
+        assert!(!sessions.tick(num(socket), n(9_999)));
     }
 
     #[test]
-    fn an_unknown_session_id_is_ignored() {
+    fn sockets_do_not_share_what_is_decided() {
+        let (mut sessions, socket) = authenticated();
+        let other = sessions.open(Some(n(50)), n(0));
+        assert_ne!(socket, other);
+        let attempt = sessions.credentials(num(other), n(0));
+        let outcome = sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0));
+        assert_eq!(outcome, NOTHING);
+        assert!(!is_authenticated(&mut sessions, other));
+        sessions.disconnected(num(socket));
+        let outcome = sessions.outcome(num(other), n(0), num(attempt), Flag(true), n(0));
+        assert_eq!(outcome, BIND);
+        // A number that comes back late finds nothing instead of another socket.
+        let newer = sessions.open(None, n(0));
+        assert!(newer > other && other > socket);
+    }
+
+    #[test]
+    fn an_unknown_number_is_ignored() {
         let odd = [
             -1.0,
             0.5,
@@ -355,13 +456,18 @@ mod tests {
             4_294_967_296.0,
             9_007_199_254_740_992.0,
         ];
-        let mut session = authenticated();
+        let (mut sessions, socket) = authenticated();
         for odd in odd {
-            assert_eq!(session.credentials(n(odd)), NOTHING);
-            let outcome = session.outcome(n(0), n(odd), Flag(true), n(odd));
+            assert_eq!(sessions.credentials(num(socket), n(odd)), NOTHING);
+            let outcome = sessions.outcome(num(socket), n(0), n(odd), Flag(true), n(odd));
             assert_eq!(outcome, NOTHING);
-            assert!(!session.bound(n(0), n(odd)));
-            assert!(!session.acknowledged(n(odd), n(odd)));
+            assert!(!sessions.acknowledged(num(socket), n(odd), n(odd)));
+            assert_eq!(sessions.serve(n(odd), None, n(0)), NOTHING);
+            assert_eq!(sessions.credentials(n(odd), n(0)), NOTHING);
+            assert!(!sessions.tick(n(odd), n(f64::MAX)));
+            sessions.exempt(n(odd));
+            sessions.disconnected(n(odd));
         }
+        assert!(is_authenticated(&mut sessions, socket));
     }
 }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 /// for the rest of a connection.
 const MAX_SPARE_CAPACITY: usize = 128;
 
-pub(super) struct IdMap<T> {
+pub(crate) struct IdMap<T> {
     entries: FxHashMap<NonZeroU64, T>,
     last_number: u64,
 }
@@ -26,18 +26,18 @@ impl<T> Default for IdMap<T> {
 
 impl<T> IdMap<T> {
     /// Adds a value and returns its number.
-    pub(super) fn insert(&mut self, value: T) -> NonZeroU64 {
+    pub(crate) fn insert(&mut self, value: T) -> NonZeroU64 {
         let number = NonZeroU64::MIN.saturating_add(self.last_number);
         self.last_number = number.get();
         self.entries.insert(number, value);
         number
     }
 
-    pub(super) fn get_mut(&mut self, number: NonZeroU64) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, number: NonZeroU64) -> Option<&mut T> {
         self.entries.get_mut(&number)
     }
 
-    pub(super) fn remove(&mut self, number: NonZeroU64) -> Option<T> {
+    pub(crate) fn remove(&mut self, number: NonZeroU64) -> Option<T> {
         let value = self.entries.remove(&number);
         if self.entries.is_empty() && self.entries.capacity() > MAX_SPARE_CAPACITY {
             self.entries = FxHashMap::default();
@@ -45,7 +45,7 @@ impl<T> IdMap<T> {
         value
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 }

@@ -45,6 +45,7 @@ use smallvec::SmallVec;
 pub(crate) use attempts::Attempt;
 pub(crate) use effect::{Effect, Effects};
 pub(crate) use event::Event;
+pub(crate) use id_map::IdMap;
 pub(crate) use instance::Instance;
 pub(crate) use methods::Methods;
 pub(crate) use timeout::timeout_ms;
@@ -94,6 +95,7 @@ impl Session {
     }
 
     /// True from the first [`Effect::Authenticated`] or [`Event::Restored`] until the socket ends.
+    #[cfg(test)]
     pub(crate) fn authenticated(&self) -> bool {
         self.served.iter().any(|served| served.methods.is_some())
     }
