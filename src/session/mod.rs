@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// True from the first [`Effect::Authenticated`] or [`Event::Restored`] until the socket ends.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "instructions"))]
     pub(crate) fn authenticated(&self) -> bool {
         self.served.iter().any(|served| served.methods.is_some())
     }
