@@ -214,9 +214,10 @@ numbers! {
         /// A client has acknowledged items of a subscription whose channel reports that. Subject: the
         /// socket; a: the subscription; b: how many more.
         SUBSCRIPTION_CREDIT: SubscriptionCredit = 18,
-        /// A request that JavaScript has not seen has opened a connection. Subject: the connection; a: 1 if
-        /// the client came by TLS, else 0;
-        /// payload: `[sid,address,request]`, where the address is `null` for what is no TCP stream.
+        /// A request that JavaScript has not seen has opened a connection. Subject: the connection; a: the
+        /// version of Engine.IO; b: 1 for a websocket, 2 more if the
+        /// client came by TLS; payload: `[sid,address,request]`, where the address
+        /// is `null` for what is no TCP stream.
         OPENED: Opened = 19,
         /// A connection of HTTP is Node's again; what was read of it is the first attachment. Subject: the
         /// number of what had accepted it; a: its descriptor. If Node gets the decrypted bytes of a client

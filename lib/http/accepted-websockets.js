@@ -31,7 +31,15 @@ class AcceptedWebsockets {
    * @returns {number} the number to hand it over with
    */
   numberOf(socket, closed) {
-    const owner = ownerOf(socket);
+    return this.numberOn(ownerOf(socket), closed);
+  }
+
+  /**
+   * @param {net.Server | undefined} owner what has accepted a socket, if that counts it
+   * @param {() => void} [closed] called when the socket is closed
+   * @returns {number} the number to hand it over with
+   */
+  numberOn(owner, closed) {
     const known = closed === undefined ? this.#numbers.get(owner) : undefined;
     if (known !== undefined) {
       return known;
@@ -80,6 +88,17 @@ class AcceptedWebsockets {
   }
 
   /**
+   * A connection has been taken over before Node made a socket of it.
+   *
+   * @param {net.Server} server what has accepted it
+   * @returns {void}
+   */
+  beginOn(server) {
+    this.size += 1;
+    server._connections += 1;
+  }
+
+  /**
    * A websocket is closed.
    *
    * @param {number} number the number it was handed over with
@@ -111,11 +130,19 @@ class AcceptedWebsockets {
  * @returns {net.Server | undefined} the server that counts it, if it does so as Node 20 to 26 do
  */
 function ownerOf({ _server: owner }) {
-  const counts =
-    owner instanceof net.Server &&
-    typeof owner._connections === 'number' &&
-    typeof owner._emitCloseIfDrained === 'function';
-  return counts ? owner : undefined;
+  return counts(owner) ? owner : undefined;
 }
 
-module.exports = { AcceptedWebsockets };
+/**
+ * @param {unknown} server any value
+ * @returns {boolean} whether it is a server that counts its connections as Node 20 to 26 do
+ */
+function counts(server) {
+  return (
+    server instanceof net.Server &&
+    typeof server._connections === 'number' &&
+    typeof server._emitCloseIfDrained === 'function'
+  );
+}
+
+module.exports = { AcceptedWebsockets, counts };

@@ -24,9 +24,16 @@ function markDecrypted(socket) {
  */
 function descriptorOf(socket) {
   const handle = socket._handle;
-  const isPlain =
-    (!socket.encrypted || decrypted.has(socket)) && PLAIN.has(handle?.constructor.name);
-  return isPlain && handle.fd >= 0 ? handle.fd : NONE;
+  const isReadable = !socket.encrypted || decrypted.has(socket);
+  return isReadable && isPlain(handle) && handle.fd >= 0 ? handle.fd : NONE;
 }
 
-module.exports = { descriptorOf, markDecrypted };
+/**
+ * @param {unknown} handle what Node keeps of a socket
+ * @returns {boolean} whether its descriptor carries the bytes of the socket as they are
+ */
+function isPlain(handle) {
+  return PLAIN.has(handle?.constructor.name);
+}
+
+module.exports = { descriptorOf, isPlain, markDecrypted };

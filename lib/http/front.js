@@ -204,26 +204,23 @@ class HttpFront {
    * A request that only the front in Rust has seen has opened a connection.
    *
    * @param {number} number the connection's number
-   * @param {string} id the id of its session
-   * @param {string | null} given the address at the other end of the connection
-   * @param {string} text the request
+   * @param {3 | 4} protocol the version of Engine.IO
+   * @param {boolean} isWebsocket whether it began with a websocket
    * @param {boolean} isSecure whether it came by TLS
+   * @param {[id: string, address: string | null, request: string]} opening the id of its session, the address
+   *   at the other end of the connection, and the request
    * @returns {void}
    */
-  openedUnseen(number, id, given, text, isSecure) {
+  openedUnseen(number, protocol, isWebsocket, isSecure, [id, given, text]) {
     const address = given ?? undefined;
-    const outline = outlineOf(text, address, isSecure);
-    let client;
-    try {
-      client = this.clientOf(outline);
-    } catch (error) {
-      // The application's function of the option `trustProxy` threw.
-      this.native?.terminate(id);
-      throw error;
-    }
+    const { trustProxy } = this.#options();
+    const client =
+      trustProxy === undefined
+        ? undefined
+        : clientOf(outlineOf(text, address, isSecure), trustProxy);
     this.#opened(number, id, {
-      protocol: protocolOf(queryOf(outline)),
-      transport: outline.upgrade ? 'websocket' : 'polling',
+      protocol,
+      transport: isWebsocket ? 'websocket' : 'polling',
       snapshot: (connection) => new RequestSnapshot(connection, text, address, isSecure, client),
     });
   }

@@ -19,7 +19,8 @@ const { FirstBytes } = require('../native/protocol');
 const { Engine } = require('../socketio/engine');
 const { isCompiled } = require('../socketio/trust-proxy');
 const { frontCorsOf } = require('./cors');
-const { descriptorOf } = require('./descriptor');
+const { counts } = require('./accepted-websockets');
+const { descriptorOf, isPlain } = require('./descriptor');
 const { originsOf } = require('./origins');
 const { secureSocket } = require('./secure');
 
@@ -60,6 +61,10 @@ class Takeover {
   /** @type {object | undefined} the options that the native server has */
   #known;
   #cors;
+  /** What was seen of an http.Server the last time. */
+  #seen = {};
+  /** @type {number | undefined} what the connection that Node is accepting begins with, a `FirstBytes` */
+  #looked;
 
   /**
    * @param {import('./front').HttpFront} front whose connections
@@ -92,6 +97,11 @@ class Takeover {
     replace(httpServer, listener, accept);
     this.#attached.set(httpServer, { httpServer, passOn });
     const unwatch = this.#watch(httpServer);
+    const intercept = () => this.#intercept(httpServer, tls);
+    httpServer.on('listening', intercept);
+    if (httpServer.listening) {
+      intercept();
+    }
     const { closeIdleConnections } = httpServer;
     // Node calls it when the server closes, too.
     httpServer.closeIdleConnections = () => {
@@ -101,6 +111,7 @@ class Takeover {
     this.update();
     return () => {
       unwatch();
+      httpServer.off('listening', intercept);
       delete httpServer.closeIdleConnections;
       this.#passOnSilent(0);
       replace(httpServer, accept, listener);
@@ -243,13 +254,16 @@ class Takeover {
    * @returns {void}
    */
   #accept(httpServer, passOn, socket) {
-    this.update();
-    const fd = this.#known?.serves ? descriptorOf(socket) : -1;
-    const verdict = fd < 0 ? FirstBytes.OTHER : this.#take(httpServer, socket, fd);
+    let verdict = this.#looked;
+    this.#looked = undefined;
+    if (verdict === undefined) {
+      const fd = this.#serves(httpServer) ? descriptorOf(socket) : -1;
+      verdict = fd < 0 ? FirstBytes.OTHER : this.#take(socket, fd);
+    }
     if (verdict === FirstBytes.OTHER) {
       passOn(socket);
     } else if (verdict === FirstBytes.NONE_YET) {
-      this.#await(httpServer, passOn, socket);
+      this.#await(passOn, socket);
     }
   }
 
@@ -266,18 +280,92 @@ class Takeover {
     const fd = isClosing ? -1 : descriptorOf(socket);
     if (fd >= 0 && native.takeTls(fd, accepted.numberOf(socket), context)) {
       accepted.begin(socket);
+      this.#front.taken();
     }
     socket.destroy();
   }
 
   /**
+   * Takes connections before Node makes a socket of them.
+   *
+   * @param {http.Server} httpServer a server that has begun to listen
+   * @param {import('../../binding').TlsContext} [tls] how clients use TLS, if they do
+   * @returns {void}
+   */
+  #intercept(httpServer, tls) {
+    const handle = httpServer._handle;
+    const accept = handle?.onconnection;
+    if (typeof accept !== 'function' || !counts(httpServer)) {
+      return;
+    }
+    handle.onconnection = (status, client) => {
+      const { maxConnections, _connections: open } = httpServer;
+      const fd = status === 0 && isPlain(client) ? client.fd : -1;
+      const mayOpen = !(maxConnections && open >= maxConnections) && !this.#front.isClosing;
+      const isOurs = tls === undefined ? this.#serves(httpServer) : this.#attached.has(httpServer);
+      if (fd >= 0 && mayOpen && isOurs) {
+        const { accepted, native, taken } = this.#front;
+        const owner = accepted.numberOn(httpServer);
+        this.#looked = tls
+          ? takenTls(native.takeTls(fd, owner, tls))
+          : native.takeHttp(fd, owner, undefined);
+        if (this.#looked === FirstBytes.TAKEN) {
+          this.#looked = undefined;
+          accepted.beginOn(httpServer);
+          taken();
+          client.close();
+          return;
+        }
+      }
+      try {
+        Reflect.apply(accept, handle, [status, client]);
+      } finally {
+        this.#looked = undefined;
+      }
+    };
+  }
+
+  /**
    * @param {http.Server} httpServer where a client has connected
-   * @param {net.Socket} socket its socket
+   * @returns {boolean} whether the native server may have the connection
+   */
+  #serves(httpServer) {
+    if (!this.#attached.has(httpServer)) {
+      return false;
+    }
+    // What Node lets be changed without a word.
+    const { timeout, maxRequestsPerSocket, keepAliveTimeout, requestTimeout, emit } = httpServer;
+    const { hasSubscribers } = requestStart;
+    const seen = this.#seen;
+    if (
+      this.#known === undefined ||
+      seen.timeout !== timeout ||
+      seen.maxRequestsPerSocket !== maxRequestsPerSocket ||
+      seen.keepAliveTimeout !== keepAliveTimeout ||
+      seen.requestTimeout !== requestTimeout ||
+      seen.emit !== emit ||
+      seen.hasSubscribers !== hasSubscribers
+    ) {
+      this.#seen = {
+        timeout,
+        maxRequestsPerSocket,
+        keepAliveTimeout,
+        requestTimeout,
+        emit,
+        hasSubscribers,
+      };
+      this.update();
+    }
+    return this.#known?.serves ?? false;
+  }
+
+  /**
+   * @param {net.Socket} socket the socket of a client that has connected
    * @param {number} fd its descriptor
    * @param {Buffer} [first] what was read of it
    * @returns {number} a `FirstBytes`
    */
-  #take(httpServer, socket, fd, first) {
+  #take(socket, fd, first) {
     const { accepted, native } = this.#front;
     const verdict = native.takeHttp(fd, accepted.numberOf(socket), first);
     if (verdict === FirstBytes.TAKEN) {
@@ -291,12 +379,11 @@ class Takeover {
   /**
    * Waits for the first bytes of a connection.
    *
-   * @param {http.Server} httpServer where it was accepted
    * @param {(socket: net.Socket) => void} passOn has Node serve it
    * @param {net.Socket} socket its socket
    * @returns {void}
    */
-  #await(httpServer, passOn, socket) {
+  #await(passOn, socket) {
     const forget = () => {
       this.#silent.delete(socket);
       socket.off('data', onData);
@@ -311,7 +398,7 @@ class Takeover {
     const onData = (first) => {
       forget();
       const fd = this.#front.native === undefined ? -1 : descriptorOf(socket);
-      if (fd < 0 || this.#take(httpServer, socket, fd, first) !== FirstBytes.TAKEN) {
+      if (fd < 0 || this.#take(socket, fd, first) !== FirstBytes.TAKEN) {
         socket.unshift(first);
         passOn(socket);
       }
@@ -362,6 +449,14 @@ class Takeover {
       socket.destroy();
     }
   }
+}
+
+/**
+ * @param {boolean} isTaken whether a connection with TLS was taken
+ * @returns {number} the same as a `FirstBytes`
+ */
+function takenTls(isTaken) {
+  return isTaken ? FirstBytes.TAKEN : FirstBytes.OTHER;
 }
 
 /**

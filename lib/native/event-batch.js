@@ -113,7 +113,7 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         const body = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
         server.response(subject, a, b, values[i + 5], body);
       } else if (kind === OPENED) {
-        server.opened(subject, values[i + 5], a === 1);
+        server.opened(subject, a, (b & 1) > 0, (b & 2) > 0, values[i + 5]);
       } else if (kind === HANDED_BACK) {
         server.handedBack(subject, a, attachedTo(attachments, place), values[i + 5]);
       } else if (kind === RELAY) {

@@ -330,15 +330,17 @@ class EventHandlers {
 
   /**
    * @param {number} number a connection that a request has opened which JavaScript has not seen
+   * @param {3 | 4} protocol the version of Engine.IO
+   * @param {boolean} isWebsocket whether it began with a websocket
+   * @param {boolean} isSecure whether the client came by TLS
    * @param {[id: string, address: string | null, request: string]} opening the id of its session, the address
    *   at its other end, and the request
-   * @param {boolean} isSecure whether the client came by TLS
    * @returns {void}
    */
-  opened(number, opening, isSecure) {
+  opened(number, protocol, isWebsocket, isSecure, opening) {
     // A server that is closing has not counted it, and ends it unseen.
     if (!this.#link.isClosing) {
-      this.#front.openedUnseen(number, ...opening, isSecure);
+      this.#front.openedUnseen(number, protocol, isWebsocket, isSecure, opening);
     }
   }
 

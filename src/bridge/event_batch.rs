@@ -22,6 +22,7 @@ use http::{HeaderMap, header};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::engineio::TransportType;
 use crate::engineio::events::Opened;
 #[cfg(unix)]
 use crate::engineio::events::{HandedBack, Secure};
@@ -363,12 +364,16 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let Opened {
                 connection,
                 id: sid,
+                protocol,
+                transport,
                 address,
                 is_encrypted,
                 request,
             } = opened;
             let payload = serde_json::json!([sid.as_str(), address, request]).to_string();
-            let numbers = [id(connection), is_encrypted.into(), 0, NONE];
+            let is_websocket = transport == TransportType::Websocket;
+            let how = i64::from(is_websocket) + 2 * i64::from(is_encrypted);
+            let numbers = [id(connection), protocol as i64, how, NONE];
             record(RecordKind::Opened, numbers, &payload);
         }
         #[cfg(unix)]

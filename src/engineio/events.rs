@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::inbound_budget::Permit;
-use super::{Sid, Str};
+use super::{ProtocolVersion, Sid, Str, TransportType};
 use crate::io::host::Host;
 #[cfg(unix)]
 use crate::io::tls::Agreed;
@@ -52,6 +52,8 @@ pub(crate) trait Events: Host {
 pub(crate) struct Opened {
     pub(crate) connection: ConnectionNumber,
     pub(crate) id: Sid,
+    pub(crate) protocol: ProtocolVersion,
+    pub(crate) transport: TransportType,
     /// The client's address, or a proxy's; `None` for what is no TCP stream.
     pub(crate) address: Option<String>,
     /// Whether the connection is TLS.

@@ -28,7 +28,6 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::Sid;
 use super::connection::Connection;
 use super::engine::{CLOSE_TIMEOUT, Engine, next_connection};
 use super::events::{ConnectionNumber, HandedBack, Opened, ResponseOrRefusal, Secure};
@@ -46,6 +45,7 @@ use super::requests::Checked;
 use super::responder::{Respond, Responder};
 use super::send_queue::WaitingPoll;
 use super::websocket::{self, Websocket};
+use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::adopt_fd::Taken;
 use crate::io::forward::forward;
 use crate::io::host::WakeGuard;
@@ -764,7 +764,7 @@ impl<H: Handler> Serving<H> {
                 let opening = Opening {
                     responder: self.responder(),
                     format,
-                    connection: self.opened(engine, id, head),
+                    connection: self.opened(engine, id, query.protocol, head),
                     id,
                     protocol: query.protocol,
                     base64_only: query.base64_only,
@@ -888,7 +888,7 @@ impl<H: Handler> Serving<H> {
             }
         };
         let number = match id {
-            Some(id) => self.opened(engine, id, head),
+            Some(id) => self.opened(engine, id, query.protocol, head),
             None => next_connection(),
         };
         let halves = self
@@ -921,6 +921,7 @@ impl<H: Handler> Serving<H> {
         &self,
         engine: &Engine<Connection<H::Data>>,
         id: Sid,
+        protocol: ProtocolVersion,
         head: &Head<'_>,
     ) -> ConnectionNumber {
         let connection = next_connection();
@@ -944,6 +945,11 @@ impl<H: Handler> Serving<H> {
         engine.events.opened(Opened {
             connection,
             id,
+            protocol,
+            transport: match head.is_upgrade {
+                true => TransportType::Websocket,
+                false => TransportType::Polling,
+            },
             address,
             is_encrypted,
             request,
