@@ -187,7 +187,12 @@ describe('the types and the code', () => {
   const { Socket } = require('../../../lib/socketio/socket');
   const server = new LoopbackSocket.Server();
   const { _link: link, _front: front } = server;
-  const connection = new Connection({ server, link, front }, 'a', { url: '/', _query: {} }, '::1');
+  const request = { url: '/', headers: {}, _query: {} };
+  const connection = new Connection({ server, link, front }, 'a', {
+    protocol: 4,
+    transport: 'websocket',
+    snapshot: () => ({ request, address: '::1' }),
+  });
 
   /** One of each, by the name of its type. */
   const OBJECTS = {
