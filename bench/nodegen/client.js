@@ -27,6 +27,8 @@ const traffic = { writes: 0, reads: 0 };
  * @property {3|4} eio - the revision of Engine.IO
  * @property {'websocket'|'polling'|'upgrade'} transport
  * @property {boolean} tls
+ * @property {boolean} resume - whether clients resume the session of one before them
+ * @property {Buffer} [session] - that session
  * @property {'socket-io'|'graphql-transport-ws'|'trpc'} protocol - what is spoken
  * @property {string} credentials - JSON
  * @property {boolean} together - whether what a turn sends is one write
@@ -166,11 +168,20 @@ class Client {
    * @returns {WebSocket}
    */
   #openSocket(url) {
-    const { host, port, tls } = this.target;
+    const { target } = this;
+    const { host, port, tls, session } = target;
     const socket = new WebSocket(`${tls ? 'wss' : 'ws'}://${host}:${port}${url}`, {
       perMessageDeflate: false,
       rejectUnauthorized: false,
+      session,
     });
+    if (target.resume) {
+      socket._req.once('socket', (stream) => {
+        stream.once('session', (ticket) => {
+          target.session = ticket;
+        });
+      });
+    }
     // Not before it is open: a second listener would take what came with the handshake from ws.
     socket.once('open', () => {
       socket._socket.on('data', () => {

@@ -31,6 +31,7 @@ const OPTIONS = {
   credentials: text('{"token":"secret"}'),
   'server-pid': { type: 'string' },
   tls: { type: 'boolean', default: false },
+  resume: { type: 'boolean', default: false },
   processes: text('2'),
   connections: { ...text('50'), short: 'n' },
   window: { ...text('8'), short: 'w' },
@@ -72,9 +73,9 @@ function readJob(argv) {
     if (!Number.isFinite(value)) throw new Error(`--${name}: not a number: ${values[name]}`);
     return value;
   };
-  const { host, path: where, transport, credentials, tls, together, protocol } = values;
+  const { host, path: where, transport, credentials, tls, resume, together, protocol } = values;
   const target = {
-    ...{ host, path: where, transport, credentials, tls, together, protocol },
+    ...{ host, path: where, transport, credentials, tls, resume, together, protocol },
     port: number('port'),
     eio: number('eio'),
   };
