@@ -27,7 +27,7 @@ import type {
   NamespaceReservedEventsMap,
   ParentNamespace,
 } from './namespace';
-import type { CloseOptions, ServerOptions } from './options';
+import type { CloseOptions, ServerOptions, TlsOptions } from './options';
 import type { EngineSocket, Socket } from './socket';
 
 /** The reserved events of a server. */
@@ -217,6 +217,21 @@ export class Server<
   attach(listener: Listener, options?: ServerOptions): this;
   /** The same as `attach`. */
   listen(listener: Listener, options?: ServerOptions): this;
+  /**
+   * Has clients that connect from now on get another certificate, such as a renewed one.
+   *
+   * @param tls - the whole {@link ServerOptions.tls}
+   * @throws {@link InvalidOptionError} if it is impossible
+   * @throws {@link UnsupportedApiError} if the server has no option `tls`
+   *
+   * @example
+   * import { readFileSync, watchFile } from 'node:fs';
+   *
+   * const read = () => ({ key: readFileSync('key.pem'), cert: readFileSync('cert.pem') });
+   * const io = new LoopbackSocket.Server(443, { tls: read() });
+   * watchFile('cert.pem', () => io.setSecureContext(read()));
+   */
+  setSecureContext(tls: TlsOptions): void;
   /**
    * Returns a namespace and creates it on first use.
    *

@@ -511,6 +511,23 @@ describe('the option tls', TIMEOUT, () => {
     }
   });
 
+  it('setSecureContext() has later clients get another certificate, and keeps the others', async (t) => {
+    const server = await SecureServer.open(t);
+    const client = server.client('4.8', { transports: ['websocket'] });
+    await once(client, 'connect');
+    assert.throws(() => server.io.setSecureContext({ key: RSA.key, cert: TLS.cert }), {
+      code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+    });
+    server.io.setSecureContext(RSA);
+    const later = await server.connect({ ca: RSA.cert });
+    assert.equal(later.getPeerCertificate().bits, 2048);
+    assert.equal(client.connected, true);
+    await assert.rejects(server.request(), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+    assert.throws(() => new Server().setSecureContext(RSA), {
+      code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API',
+    });
+  });
+
   it('the option tls is refused for a server that has TLS of its own', () => {
     const io = new Server({ tls: TLS });
     assert.throws(() => io.attach(https.createServer(TLS)), {

@@ -92,7 +92,7 @@ class Takeover {
     }
     const passOn = listener.bind(httpServer);
     const accept = tls
-      ? (socket) => this.#acceptSecure(tls, socket)
+      ? (socket) => this.#acceptSecure(socket)
       : (socket) => this.#accept(httpServer, passOn, socket);
     replace(httpServer, listener, accept);
     this.#attached.set(httpServer, { httpServer, passOn });
@@ -270,15 +270,14 @@ class Takeover {
   /**
    * A client has connected to a port with TLS.
    *
-   * @param {import('../../binding').TlsContext} context how clients use TLS
    * @param {net.Socket} socket its socket, of which nothing was read
    * @returns {void}
    */
-  #acceptSecure(context, socket) {
+  #acceptSecure(socket) {
     this.update();
-    const { accepted, isClosing, native } = this.#front;
+    const { accepted, isClosing, native, options } = this.#front;
     const fd = isClosing ? -1 : descriptorOf(socket);
-    if (fd >= 0 && native.takeTls(fd, accepted.numberOf(socket), context)) {
+    if (fd >= 0 && native.takeTls(fd, accepted.numberOf(socket), options.tls.context)) {
       accepted.begin(socket);
       this.#front.taken();
     }

@@ -33,6 +33,7 @@ const { NativeLink } = require('../native/link');
 const { Recovery } = require('./recovery/recovery');
 const { Namespaces } = require('./namespaces');
 const { ADAPTER, serverOptions } = require('./options');
+const { tlsOptions } = require('./tls-options');
 const { CommandWriter } = require('../native/command-writer');
 
 const SERVE = Symbol.for('loopback-socket.serve');
@@ -183,6 +184,28 @@ class Server extends EventEmitter {
    */
   listen(where, options) {
     return this.attach(where, options);
+  }
+
+  /**
+   * Has clients that connect from now on get another certificate, such as a renewed one.
+   *
+   * @param {import('./tls-options').TlsOptions} tls the whole option `tls`
+   * @returns {void}
+   * @throws {InvalidOptionError} if it is impossible
+   * @throws {UnsupportedApiError} if the server has no option `tls`
+   */
+  setSecureContext(tls) {
+    if (this._options.tls === undefined) {
+      throw new UnsupportedApiError(
+        'setSecureContext() without the option `tls`',
+        'that option, or the method of your https.Server',
+      );
+    }
+    this._options.tls = tlsOptions(tls);
+    this.#given = { ...this.#given, tls };
+    if (this.httpServer instanceof https.Server) {
+      this.httpServer.setSecureContext(tls);
+    }
   }
 
   /**
