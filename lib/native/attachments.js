@@ -30,7 +30,8 @@ function hasBinary(value, depth = 0, around = undefined) {
   if (typeof value !== 'object' || value === null) {
     return false;
   }
-  if (isBinary(value)) {
+  // Asking whether a value is an ArrayBuffer is a call of C++, and most values are no such thing.
+  if (Object.getPrototypeOf(value) !== Object.prototype && isBinary(value)) {
     return true;
   }
   if (depth < WATCH_DEPTH) {

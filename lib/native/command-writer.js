@@ -49,6 +49,9 @@ const { UNCOMPRESSED, UNREPORTED, VOLATILE } = protocol.EmitFlag;
 
 /** How the line of an answer begins, in one piece: there is one for each call. */
 const ANSWER_TO = `${ANSWER}\t`;
+/** What comes before a result in that line, and before an error. */
+const RESULT = '\t[{"result":';
+const ERROR = '\t[{"error":';
 
 /** Above this many characters commands are handed over at once. */
 const FLUSH_AT = 1 << 16;
@@ -178,10 +181,13 @@ class CommandWriter {
     } catch (error) {
       throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
     }
-    // As in any object of JSON, a value that JSON cannot express is left out.
-    const key = failed ? 'error' : 'result';
-    const answer = json === undefined ? '{}' : `{"${key}":${json}}`;
-    this.#add(`${ANSWER_TO}${socket}\t${digits(ack)}\t[${answer}]\n`);
+    if (json === undefined) {
+      // As in any object of JSON, a value that JSON cannot express is left out.
+      this.#add(`${ANSWER_TO}${socket}\t${digits(ack)}\t[{}]\n`);
+    } else {
+      const key = failed ? ERROR : RESULT;
+      this.#add(`${ANSWER_TO}${socket}\t${digits(ack)}${key}${json}}]\n`);
+    }
   }
 
   /**
