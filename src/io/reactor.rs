@@ -29,6 +29,7 @@ use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
 use super::adopt_fd;
+use super::host::ReadRound;
 #[cfg(unix)]
 use super::host::Released;
 use super::load::LoadMonitor;
@@ -198,6 +199,7 @@ struct PollGuard<'a>(&'a Reactor);
 impl PollGuard<'_> {
     fn poll_due(self) {
         let readers = std::mem::take(&mut self.0.due.lock().readers);
+        let _round = ReadRound::start();
         for reader in readers {
             // A panic must not keep the other readers from being polled.
             let _ = catch_unwind(AssertUnwindSafe(|| reader.run()));
