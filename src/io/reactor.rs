@@ -230,7 +230,9 @@ impl std::os::fd::AsRawFd for Reactor {
 /// The loop of the I/O thread.
 async fn drive(reactor: Arc<Reactor>) {
     loop {
+        reactor.load.set_on_io_thread(true);
         poll_until_acquired(&reactor).await;
+        reactor.load.set_on_io_thread(false);
         watch_owner(&reactor).await;
     }
 }

@@ -34,8 +34,11 @@ const UV_READABLE: c_int = 1;
 
 /// How often the idle time of the event loop is measured.
 const MEASURE_INTERVAL: Duration = Duration::from_millis(100);
-/// The event loop polls clients only if it is idle for this share of its time.
+/// The event loop begins to poll clients only if it is idle for this share of its time.
 const MIN_IDLE_SHARE: f64 = 0.25;
+/// It goes on while it is idle, or serves the clients that it polls, for this share of its time. One that
+/// is full of their messages would not be less so if the I/O thread woke it for them.
+const MIN_FREE_SHARE: f64 = 0.5;
 
 type Handle = *mut c_void;
 type OnPoll = unsafe extern "C" fn(Handle, c_int, c_int);
@@ -101,42 +104,50 @@ struct EventLoop {
     uv_loop: *mut sys::uv_loop_s,
     /// The `uv_poll_t` of the reactor's event queue.
     poll: Handle,
-    idle_share: IdleShare,
+    shares: Shares,
     reactor: Arc<Reactor>,
     poller_number: u64,
     listeners: Vec<Rc<Listener>>,
 }
 
-/// Measures how much of its time the event loop is idle.
-struct IdleShare {
+/// Measures what the event loop does with its time.
+struct Shares {
     /// The start of the measurement.
     since: Instant,
     /// The idle time of the event loop at that start, in nanoseconds.
     idle: u64,
-    is_enough: bool,
+    /// How long it has served the clients that it polls since then.
+    served: Duration,
+    has_time: bool,
 }
 
-impl IdleShare {
+impl Shares {
     fn new() -> Self {
         Self {
             since: Instant::now(),
             idle: 0,
-            is_enough: true,
+            served: Duration::ZERO,
+            has_time: true,
         }
     }
 
-    /// Whether the last measurement was enough; there is one at most every [`MEASURE_INTERVAL`].
-    /// `idle_time` returns the total idle time of the event loop.
-    fn is_enough(&mut self, now: Instant, idle_time: impl FnOnce() -> u64) -> bool {
+    /// Whether it has time to poll clients, by the last measurement; there is one at most every
+    /// [`MEASURE_INTERVAL`]. `idle_time` returns the total idle time of the event loop.
+    fn has_time(&mut self, now: Instant, polls: bool, idle_time: impl FnOnce() -> u64) -> bool {
         let lasted = now.saturating_duration_since(self.since);
         if lasted >= MEASURE_INTERVAL {
             let idle = idle_time();
             let rested = Duration::from_nanos(idle.saturating_sub(self.idle));
+            let is_enough = if polls {
+                rested + self.served >= lasted.mul_f64(MIN_FREE_SHARE)
+            } else {
+                rested >= lasted.mul_f64(MIN_IDLE_SHARE)
+            };
             // An executable that does not measure it returns 0.
-            self.is_enough = idle == 0 || rested >= lasted.mul_f64(MIN_IDLE_SHARE);
-            (self.since, self.idle) = (now, idle);
+            self.has_time = idle == 0 || is_enough;
+            (self.since, self.idle, self.served) = (now, idle, Duration::ZERO);
         }
-        self.is_enough
+        self.has_time
     }
 }
 
@@ -204,7 +215,7 @@ pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if let Some(event_loop) = &mut **event_loop
             && !event_loop.listeners.is_empty()
-            && event_loop.has_time()
+            && event_loop.has_time(false)
             && reactor.poller.acquire(event_loop.poller_number)
         {
             let start = event_loop.uv.poll_start;
@@ -267,7 +278,7 @@ impl EventLoop {
                 uv,
                 uv_loop,
                 poll,
-                idle_share: IdleShare::new(),
+                shares: Shares::new(),
                 reactor: reactor.clone(),
                 poller_number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
                 listeners: Vec::new(),
@@ -281,12 +292,23 @@ impl EventLoop {
         self.reactor.poller.remove_thread();
     }
 
-    /// Whether the event loop is idle enough to poll clients.
-    fn has_time(&mut self) -> bool {
+    /// Whether the event loop has time to poll clients; `polls` says whether it does so already.
+    fn has_time(&mut self, polls: bool) -> bool {
+        self.has_time_at(Instant::now(), polls)
+    }
+
+    fn has_time_at(&mut self, now: Instant, polls: bool) -> bool {
         let (idle_time, uv_loop) = (self.uv.idle_time, self.uv_loop);
         // SAFETY: the loop is this thread's, and outlives its environment.
         let idle_time = || unsafe { idle_time(uv_loop) };
-        self.idle_share.is_enough(Instant::now(), idle_time)
+        self.shares.has_time(now, polls, idle_time)
+    }
+
+    /// Whether it has time to go on polling, after it has served clients since `start`.
+    fn has_time_after(&mut self, start: Instant) -> bool {
+        let now = Instant::now();
+        self.shares.served += now.saturating_duration_since(start);
+        self.has_time_at(now, true)
     }
 
     fn listener(&self, queue: &Weak<EventQueue>) -> Option<&Rc<Listener>> {
@@ -386,9 +408,12 @@ unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
             return;
         };
         if reactor.poller.is_acquired_by(poller_number) {
+            let start = Instant::now();
             poll_once(&reactor);
-            let has_time = EVENT_LOOP
-                .with_borrow_mut(|event_loop| event_loop.as_mut().is_some_and(EventLoop::has_time));
+            let has_time = EVENT_LOOP.with_borrow_mut(|event_loop| {
+                let event_loop = event_loop.as_mut();
+                event_loop.is_some_and(|event_loop| event_loop.has_time_after(start))
+            });
             if has_time && reactor.suits_event_loop() {
                 return;
             }
@@ -454,24 +479,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_loop_is_idle_if_it_waits_for_a_good_part_of_the_time() {
-        let mut idle_share = IdleShare::new();
-        let mut now = idle_share.since;
+    fn an_event_loop_has_time_to_begin_if_it_waits_for_a_good_part_of_it() {
+        let mut shares = Shares::new();
+        let mut now = shares.since;
         let mut idle = 0;
-        for (share, is_enough) in [(0.9, true), (0.2, false), (0.26, true), (0.0, false)] {
+        for (share, has_time) in [(0.9, true), (0.2, false), (0.26, true), (0.0, false)] {
             for _ in 0..3 {
                 now += MEASURE_INTERVAL;
                 idle += u64::try_from(MEASURE_INTERVAL.mul_f64(share).as_nanos()).unwrap();
-                assert_eq!(idle_share.is_enough(now, || idle), is_enough, "{share}");
+                assert_eq!(shares.has_time(now, false, || idle), has_time, "{share}");
             }
         }
-        assert!(!idle_share.is_enough(now + MEASURE_INTERVAL / 2, || unreachable!()));
+        assert!(!shares.has_time(now + MEASURE_INTERVAL / 2, false, || unreachable!()));
+    }
+
+    #[test]
+    fn an_event_loop_goes_on_if_it_is_busy_with_the_clients_and_not_if_with_other_things() {
+        let mut shares = Shares::new();
+        let mut now = shares.since;
+        let mut idle = 1;
+        for (rested, served, has_time) in [
+            (0.0, 0.9, true),
+            (0.3, 0.3, true),
+            (0.9, 0.0, true),
+            (0.1, 0.3, false),
+        ] {
+            for _ in 0..3 {
+                now += MEASURE_INTERVAL;
+                idle += u64::try_from(MEASURE_INTERVAL.mul_f64(rested).as_nanos()).unwrap();
+                shares.served = MEASURE_INTERVAL.mul_f64(served);
+                let goes_on = shares.has_time(now, true, || idle);
+                assert_eq!(goes_on, has_time, "{rested} {served}");
+            }
+        }
     }
 
     #[test]
     fn an_event_loop_without_metrics_counts_as_idle() {
-        let mut idle_share = IdleShare::new();
-        let now = idle_share.since;
-        assert!(idle_share.is_enough(now + MEASURE_INTERVAL, || 0));
+        let mut shares = Shares::new();
+        let now = shares.since;
+        assert!(shares.has_time(now + MEASURE_INTERVAL, false, || 0));
     }
 }
