@@ -7,6 +7,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const net = require('node:net');
 const { describe, it } = require('node:test');
+const { Adapter } = require('socket.io-adapter');
 const LoopbackSocket = require('../..');
 const { message, start } = require('../support/child');
 const { RawPolling } = require('../support/raw');
@@ -527,4 +528,19 @@ describe('SIGTERM', () => {
       },
     );
   }
+
+  it('an adapter that does not close is not waited for when the time is up', TIMEOUT, async (t) => {
+    const closing = deferred();
+    class Hanging extends Adapter {
+      close() {
+        closing.resolve();
+        return new Promise(() => {});
+      }
+    }
+    const { io, authenticated } = await open(t, { adapter: Hanging });
+    await authenticated('websocket');
+    const closed = io.close({ drain: 1 });
+    await closing.promise;
+    await closed;
+  });
 });

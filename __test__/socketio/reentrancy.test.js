@@ -67,6 +67,35 @@ describe('disconnecting a socket within its own listeners', () => {
   );
 
   it(
+    'what listeners of `disconnecting` and of `disconnect` throw is uncaught, both of it',
+    TIMEOUT,
+    only(async (world) => {
+      const ends = {
+        client: ({ client }) => client.disconnect(),
+        server: ({ socket }) => socket.disconnect(),
+      };
+      for (const [who, end] of Object.entries(ends)) {
+        const errors = await uncaught(async () => {
+          const peer = await world.connect();
+          const ended = ending(peer.socket);
+          for (const event of ['disconnecting', 'disconnect']) {
+            peer.socket.on(event, () => {
+              throw new Error(event);
+            });
+          }
+          end(peer);
+          await ended;
+        });
+        assert.deepEqual(
+          errors.map(({ message }) => message),
+          ['disconnecting', 'disconnect'],
+          `the ${who} ends the socket`,
+        );
+      }
+    }),
+  );
+
+  it(
     'a socket that is disconnected by its auth function is not authenticated',
     TIMEOUT,
     only(async (world) => {

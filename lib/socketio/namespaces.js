@@ -107,12 +107,23 @@ class Namespaces {
   /**
    * Closes the adapters of all namespaces. Those of a server that is attached again are made anew.
    *
-   * @returns {Promise<void>} when all are closed, or have failed to
+   * @param {number} [ms] how long to wait for them: some never close while their database cannot be reached
+   * @returns {Promise<void>} when all are closed, or have failed to, or the time is up
    */
-  async closeAdapters() {
+  async closeAdapters(ms) {
     this.#hasClosedAdapters = true;
     const closing = [...this.byName.values()].map((namespace) => namespace._closeAdapter());
-    await Promise.allSettled(closing);
+    const closed = Promise.allSettled(closing);
+    if (ms === undefined) {
+      await closed;
+      return;
+    }
+    let timer;
+    const expired = new Promise((resolve) => {
+      timer = setTimeout(resolve, ms);
+    });
+    await Promise.race([closed, expired]);
+    clearTimeout(timer);
   }
 
   /**

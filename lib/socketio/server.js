@@ -431,7 +431,7 @@ class Server extends EventEmitter {
     if (this._connections.size === 0) {
       this.#finish();
     }
-    const adaptersClosed = this.#namespaces.closeAdapters();
+    const adaptersClosed = this.#namespaces.closeAdapters(this.#drain && this.#timeLeft());
     const [error] = await Promise.all([httpClosed, connectionsEnded, adaptersClosed]);
     clearTimeout(late);
     this.#drain = undefined;

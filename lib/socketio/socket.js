@@ -1020,22 +1020,19 @@ class Socket extends EventEmitter {
     }
     this.#isEnding = true;
     this.#settle();
-    try {
-      Reflect.apply(emitLocally, this, ['disconnecting', reason, details]);
-    } finally {
-      if (this._recovery !== undefined) {
-        guarded(() => this._recovery.end(reason, details));
-      }
-      clearExpires(this);
-      this.connected = false;
-      this.#leaveRooms(true);
-      this.#acks = undefined;
-      this.#calls?.clear();
-      this.#calls = undefined;
-      this.#outgoing([]);
-      this.nsp._forget(this);
-      Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
+    guarded(() => Reflect.apply(emitLocally, this, ['disconnecting', reason, details]));
+    if (this._recovery !== undefined) {
+      guarded(() => this._recovery.end(reason, details));
     }
+    clearExpires(this);
+    this.connected = false;
+    this.#leaveRooms(true);
+    this.#acks = undefined;
+    this.#calls?.clear();
+    this.#calls = undefined;
+    this.#outgoing([]);
+    this.nsp._forget(this);
+    Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
   }
 
   /**
