@@ -92,6 +92,11 @@ const GROUPS = {
 const CALL_METRICS = ['calls', 'cpu', 'main', 'p50', 'p99'];
 /** After so many calls V8 has compiled what it will: before, a slow load would measure compiling. */
 const WARM_CALLS = 6000;
+/**
+ * So many seconds of visits go before the figures of some: until then a visit is mostly compiling, and for the
+ * 3 seconds of their timeout the originals keep all that visitors leave behind.
+ */
+const WARM_VISITS = 3.5;
 const PACED_METRICS = ['p99', 'p50', 'p999', 'service', 'cpu', 'main'];
 
 /** Servers beside the four: those that run the app, those that have polling, and all. */
@@ -179,7 +184,9 @@ function visits(name, title, clients, { options = [], ...rest } = {}) {
     metrics: ['visits', 'visitCpu', 'p50', 'p99'],
     traffic: CORES,
     load: ({ warmup, seconds }) =>
-      ['churn', '-n', clients, '--warmup', warmup, '-s', seconds].concat(options),
+      ['churn', '-n', clients, '--warmup', Math.max(warmup, WARM_VISITS), '-s', seconds].concat(
+        options,
+      ),
     ...rest,
   };
 }

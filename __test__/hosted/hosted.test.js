@@ -928,6 +928,23 @@ describe('the timeout', () => {
     assert.deepEqual(socket.disconnects, [true]);
   });
 
+  it('no timer is left of a socket that clientAddress ends', () => {
+    const timers = () =>
+      process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const io = new FakeServer();
+    const clientAddress = (socket) => {
+      socket.disconnect(true);
+      return '192.0.2.1';
+    };
+    // Other instances serve it no more either.
+    newInstance(60_000).start(io, { clientAddress });
+    newInstance(60_000).start(io, { clientAddress });
+    const socket = io.connect();
+    assert.ok(socket.disconnects.length > 0);
+    assert.equal(timers(), before);
+  });
+
   it('no timer is left once the socket has authenticated or disconnected', async () => {
     const timers = () =>
       process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;

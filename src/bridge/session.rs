@@ -94,8 +94,8 @@ impl Number {
 /// The state of the sockets of npm `socket.io` servers: their authentication and their timeouts. It only
 /// decides; the caller acts.
 ///
-/// The session of a socket that has ended is not in it. One object for all sockets, which are numbers here. An object for each would cost more to make, to call and
-/// to collect than everything that it decides.
+/// The session of a socket that has ended is not in it. One object for all sockets, which are numbers here: an
+/// object for each would cost more to make, to call and to collect than everything that it decides.
 #[napi]
 pub struct Sessions {
     sessions: IdMap<session::Session>,
