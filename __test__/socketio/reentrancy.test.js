@@ -67,7 +67,7 @@ describe('disconnecting a socket within its own listeners', () => {
   );
 
   it(
-    'what listeners of `disconnecting` and of `disconnect` throw is uncaught, both of it',
+    'an exception of a `disconnecting` listener is uncaught, and so is that of a `disconnect` listener',
     TIMEOUT,
     only(async (world) => {
       const ends = {
