@@ -3,6 +3,7 @@
 //! ```text
 //! session   the state machine            packets   checks and wire formats
 //! event_queue  records for JavaScript    server    the way from bytes to bytes
+//! requests  HTTP requests
 //! world     a native server with clients, for `server`
 //! ```
 //!
@@ -16,6 +17,7 @@
 
 mod event_queue;
 mod packets;
+mod requests;
 mod server;
 mod session;
 mod world;
@@ -102,6 +104,7 @@ pub const CASES: &[Case] = &[
     ),
     Case::new("packets/msgpack-read", 1000, packets::msgpack_read),
     Case::new("packets/msgpack-write", 1000, packets::msgpack_write),
+    Case::new("requests/head", 1000, requests::head),
     Case::new("server/connect-and-leave", 100, server::connect_and_leave),
     Case::new("server/calls-in", 1000, server::calls_in),
     Case::new("server/calls-in-of-1-kib", 100, server::calls_in_large),
