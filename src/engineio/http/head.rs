@@ -10,24 +10,32 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 /// How many headers a request has at most; Node serves those that have more.
 const MAX_HEADERS: usize = 64;
 
-/// The headers that decide how a request is served.
-const KNOWN: [HeaderName; 15] = [
-    header::ACCEPT_ENCODING,
-    header::ACCESS_CONTROL_REQUEST_HEADERS,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::CONTENT_TYPE,
-    header::HOST,
-    header::ORIGIN,
-    header::REFERER,
-    HeaderName::from_static("sec-fetch-site"),
-    header::SEC_WEBSOCKET_EXTENSIONS,
-    header::SEC_WEBSOCKET_KEY,
-    header::SEC_WEBSOCKET_PROTOCOL,
-    header::SEC_WEBSOCKET_VERSION,
-    header::UPGRADE,
-    header::USER_AGENT,
+/// The headers that decide how a request is served, and those that make it one for Node.
+static KNOWN: [(&str, HeaderName); 17] = [
+    ("accept-encoding", header::ACCEPT_ENCODING),
+    (
+        "access-control-request-headers",
+        header::ACCESS_CONTROL_REQUEST_HEADERS,
+    ),
+    ("connection", header::CONNECTION),
+    ("content-length", header::CONTENT_LENGTH),
+    ("content-type", header::CONTENT_TYPE),
+    ("expect", header::EXPECT),
+    ("host", header::HOST),
+    ("origin", header::ORIGIN),
+    ("referer", header::REFERER),
+    ("sec-fetch-site", HeaderName::from_static("sec-fetch-site")),
+    ("sec-websocket-extensions", header::SEC_WEBSOCKET_EXTENSIONS),
+    ("sec-websocket-key", header::SEC_WEBSOCKET_KEY),
+    ("sec-websocket-protocol", header::SEC_WEBSOCKET_PROTOCOL),
+    ("sec-websocket-version", header::SEC_WEBSOCKET_VERSION),
+    ("transfer-encoding", header::TRANSFER_ENCODING),
+    ("upgrade", header::UPGRADE),
+    ("user-agent", header::USER_AGENT),
 ];
+
+/// How many of them a request has, mostly.
+const MOST_KNOWN: usize = 8;
 
 /// The head of a request.
 #[derive(Debug)]
@@ -87,7 +95,10 @@ impl<'a> Head<'a> {
             _ => return None,
         };
         let head = bytes.get(..length)?;
-        if request.version != Some(1) || !are_lines_complete(head) || repeats(request.headers) {
+        if request.version != Some(1)
+            || !are_lines_complete(head, &request)
+            || repeats(request.headers)
+        {
             return None;
         }
         let method = match request.method? {
@@ -154,14 +165,26 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Whether no line ends without a carriage return, which parsers treat differently.
-fn are_lines_complete(head: &[u8]) -> bool {
-    let mut before = 0;
-    head.iter().all(|&byte| {
-        let is_complete = byte != b'\n' || before == b'\r';
-        before = byte;
-        is_complete
-    })
+/// Whether every line ends with a carriage return and a line feed: parsers treat others differently.
+fn are_lines_complete(head: &[u8], request: &httparse::Request<'_, '_>) -> bool {
+    let start = head.as_ptr() as usize;
+    let ends_line = |part: &[u8]| {
+        let end = (part.as_ptr() as usize).wrapping_sub(start) + part.len();
+        let rest = head.get(end..).unwrap_or_default();
+        // Spaces before the end are no part of the value.
+        let spaces = rest
+            .iter()
+            .take_while(|&&byte| matches!(byte, b' ' | b'\t'));
+        rest.get(spaces.count()..)
+            .is_some_and(|rest| rest.starts_with(b"\r\n"))
+    };
+    let version = request.path.map_or(0, |path| {
+        (path.as_ptr() as usize).wrapping_sub(start) + path.len()
+    });
+    let after = head.get(version..).unwrap_or_default();
+    after.starts_with(b" HTTP/1.1\r\n")
+        && request.headers.iter().all(|it| ends_line(it.value))
+        && head.ends_with(b"\r\n\r\n")
 }
 
 /// Whether a name is there twice.
@@ -176,14 +199,17 @@ fn repeats(headers: &[httparse::Header<'_>]) -> bool {
 
 /// The headers that decide how a request is served; `None` if Node is to serve it.
 fn known(raw: &[httparse::Header<'_>]) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(KNOWN.len());
+    let mut headers = HeaderMap::with_capacity(MOST_KNOWN);
     for header in raw {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
-        if name == header::TRANSFER_ENCODING || name == header::EXPECT {
-            return None;
-        }
-        if KNOWN.contains(&name) {
-            headers.insert(name, HeaderValue::from_bytes(header.value).ok()?);
+        let known = KNOWN
+            .iter()
+            .find(|(name, _)| header.name.eq_ignore_ascii_case(name));
+        match known {
+            Some((_, header::TRANSFER_ENCODING | header::EXPECT)) => return None,
+            Some((_, name)) => {
+                headers.insert(name.clone(), HeaderValue::from_bytes(header.value).ok()?);
+            }
+            None => {}
         }
     }
     Some(headers)
