@@ -114,13 +114,20 @@ struct Settings {
 
 /// The connections of a front.
 struct All {
-    exchanges: Mutex<FxHashMap<u64, Weak<Exchange>>>,
+    exchanges: Mutex<Exchanges>,
     last: AtomicU64,
     /// Connections end after the response that is under way.
     is_leaving: AtomicBool,
     /// In milliseconds; 0 for ever.
     keep_alive: AtomicU64,
     request_timeout: AtomicU64,
+}
+
+#[derive(Default)]
+struct Exchanges {
+    by_number: FxHashMap<u64, Weak<Exchange>>,
+    /// Whether a task checks them: one, however often the last of them ends and another one comes.
+    is_checked: bool,
 }
 
 impl<H: Handler> Front<H> {
@@ -268,18 +275,23 @@ impl Settings {
 impl All {
     fn exchanges(&self) -> Vec<Arc<Exchange>> {
         let exchanges = self.exchanges.lock();
-        exchanges.values().filter_map(Weak::upgrade).collect()
+        let exchanges = exchanges.by_number.values();
+        exchanges.filter_map(Weak::upgrade).collect()
     }
 
-    /// Adds a connection. Returns whether it is the only one.
+    /// Adds a connection. Returns whether the caller is to have them checked from now on.
     fn add(&self, exchange: &Arc<Exchange>) -> bool {
-        let mut exchanges = self.exchanges.lock();
-        exchanges.insert(exchange.number, Arc::downgrade(exchange));
-        exchanges.len() == 1
+        let exchanges = &mut *self.exchanges.lock();
+        let weak = Arc::downgrade(exchange);
+        exchanges.by_number.insert(exchange.number, weak);
+        !mem::replace(&mut exchanges.is_checked, true)
     }
 
-    fn is_empty(&self) -> bool {
-        self.exchanges.lock().is_empty()
+    /// Whether there are connections to check. If there are none, nobody checks them any more.
+    fn goes_on_checking(&self) -> bool {
+        let mut exchanges = self.exchanges.lock();
+        exchanges.is_checked = !exchanges.by_number.is_empty();
+        exchanges.is_checked
     }
 
     fn is_leaving(&self) -> bool {
@@ -305,7 +317,7 @@ async fn check_all(all: Weak<All>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Some(all) = all.upgrade().filter(|all| !all.is_empty()) else {
+        let Some(all) = all.upgrade().filter(|all| all.goes_on_checking()) else {
             return;
         };
         let now = Instant::now();
@@ -459,7 +471,7 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.all.exchanges.lock().remove(&self.number);
+        self.all.exchanges.lock().by_number.remove(&self.number);
     }
 }
 
