@@ -102,7 +102,12 @@ class Takeover {
     if (httpServer.listening) {
       intercept();
     }
-    const { closeIdleConnections } = httpServer;
+    const { closeAllConnections, closeIdleConnections } = httpServer;
+    httpServer.closeAllConnections = () => {
+      this.#front.native?.endAllHttp();
+      this.#endIdle();
+      Reflect.apply(closeAllConnections, httpServer, []);
+    };
     // Node calls it when the server closes, too.
     httpServer.closeIdleConnections = () => {
       this.#endIdle();
@@ -112,6 +117,7 @@ class Takeover {
     return () => {
       unwatch();
       httpServer.off('listening', intercept);
+      delete httpServer.closeAllConnections;
       delete httpServer.closeIdleConnections;
       this.#passOnSilent(0);
       replace(httpServer, accept, listener);
@@ -141,28 +147,29 @@ class Takeover {
   /**
    * A connection comes back from Rust.
    *
-   * @param {http.Server | undefined} httpServer what had accepted it
+   * @param {net.Server | undefined} owner what had accepted it
    * @param {number} fd its descriptor
    * @param {Buffer} bytes what was read of it
    * @param {import('./secure').Secure | null} secure what is known of a client that came by TLS
    * @param {Buffer} [certificate] its certificate
    * @returns {void}
    */
-  handedBack(httpServer, fd, bytes, secure, certificate) {
+  handedBack(owner, fd, bytes, secure, certificate) {
     const socket =
       secure === null
         ? new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
         : secureSocket(fd, secure, certificate);
-    const attached = this.#attached.get(httpServer);
+    // What accepted it may have passed it to the http.Server as `@socket.io/sticky` does.
+    const attached = this.#attached.get(owner) ?? this.#attached.values().next().value;
     if (attached === undefined) {
       socket.destroy();
       return;
     }
-    socket.server = httpServer;
+    socket.server = attached.httpServer;
     // A connection with TLS is counted until Rust has closed it.
-    if (secure === null) {
-      socket._server = httpServer;
-      httpServer._connections += 1;
+    if (secure === null && owner !== undefined) {
+      socket._server = owner;
+      owner._connections += 1;
     }
     socket.unshift(bytes);
     attached.passOn(socket);
@@ -257,7 +264,9 @@ class Takeover {
     let verdict = this.#looked;
     this.#looked = undefined;
     if (verdict === undefined) {
-      const fd = this.#serves(httpServer) ? descriptorOf(socket) : -1;
+      // Where others come back to is certain with one server only.
+      const isKnown = socket._server === httpServer || this.#attached.size === 1;
+      const fd = isKnown && this.#serves(httpServer) ? descriptorOf(socket) : -1;
       verdict = fd < 0 ? FirstBytes.OTHER : this.#take(socket, fd);
     }
     if (verdict === FirstBytes.OTHER) {
@@ -469,7 +478,7 @@ function isUnseen(httpServer) {
     httpServer.emit === EventEmitter.prototype.emit &&
     !timeout &&
     !maxRequestsPerSocket &&
-    !(maxHeaderSize < LONGEST_HEAD) &&
+    !((maxHeaderSize ?? http.maxHeaderSize) < LONGEST_HEAD) &&
     hasClassesOfNode(httpServer)
   );
 }

@@ -109,6 +109,12 @@ impl NativeServer {
         self.front.end_idle();
     }
 
+    /// Ends all connections of the front in Rust, whatever is under way.
+    #[napi(catch_unwind)]
+    pub fn end_all_http(&self) {
+        self.front.break_all();
+    }
+
     /// Ends the connections of the front in Rust, except those that wait for a session.
     #[napi(catch_unwind)]
     pub fn end_http(&self) {

@@ -20,7 +20,7 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, Method, Response, StatusCode, header};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
@@ -34,7 +34,7 @@ use super::events::{ConnectionNumber, HandedBack, Opened, ResponseOrRefusal, Sec
 use super::handler::Handler;
 use super::http::cors::{Cors, Origins};
 use super::http::encoding::Encoding;
-use super::http::head::Head;
+use super::http::head::{Head, MAX_LENGTH};
 use super::http::query::Query;
 use super::http::response::{self, Format};
 use super::http::verify::Asks;
@@ -56,7 +56,7 @@ use crate::protocol::CloseReason;
 use crate::websocket::extensions::Accepted;
 
 /// Bytes that are read at once, and the longest head.
-pub(crate) const READ_SIZE: usize = 1 << 13;
+pub(crate) const READ_SIZE: usize = MAX_LENGTH;
 /// Bytes of further requests that are kept while one waits for its response.
 const MAX_PIPELINED: usize = 1 << 14;
 /// How long a client may take for its handshake and the head of its first request: what Node gives it for the
@@ -253,6 +253,13 @@ impl<H: Handler> Front<H> {
         }
     }
 
+    /// Ends all connections now, whatever is under way.
+    pub(crate) fn break_all(&self) {
+        for exchange in self.all.exchanges() {
+            exchange.state.lock().fail();
+        }
+    }
+
     /// Ends all connections that do not wait for a session.
     pub(crate) fn end_all(&self) {
         self.leave();
@@ -338,7 +345,7 @@ struct State {
     /// `None` when the stream is Node's or a websocket's.
     half: Option<WriteHalf>,
     /// What the client has not taken of responses yet.
-    unwritten: Vec<u8>,
+    unwritten: BytesMut,
     waiting: Option<Waiting>,
     /// Whether nothing has come yet: the connection is at its handshake, or silent after it.
     is_new: bool,
@@ -348,6 +355,8 @@ struct State {
     has_more: bool,
     /// Whether the connection ends when everything is written.
     ends: bool,
+    /// Whether it has ended, whatever was under way.
+    is_broken: bool,
     /// Since when it is as it is.
     since: Instant,
     /// Wakes the reader.
@@ -381,12 +390,13 @@ impl Exchange {
             all: all.clone(),
             state: Mutex::new(State {
                 half: Some(half),
-                unwritten: Vec::new(),
+                unwritten: BytesMut::new(),
                 waiting: None,
                 is_new,
                 is_receiving: false,
                 has_more: false,
                 ends: false,
+                is_broken: false,
                 since: Instant::now(),
                 waker: None,
             }),
@@ -413,6 +423,9 @@ impl Exchange {
             state.waker = Some(cx.waker().clone());
         }
         state.has_more = has_more;
+        if state.is_broken {
+            return Stage::Ended;
+        }
         if !state.write_rest(cx) {
             return match state.ends && state.unwritten.is_empty() {
                 true => Stage::Ended,
@@ -554,7 +567,8 @@ impl State {
             };
             match half.try_write(&self.unwritten) {
                 Ok(written) => {
-                    self.unwritten.drain(..written);
+                    // Costs nothing, however much is left.
+                    self.unwritten.advance(written);
                     self.since = Instant::now();
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -570,14 +584,15 @@ impl State {
                 return true;
             }
         }
-        self.unwritten = Vec::new();
+        self.unwritten = BytesMut::new();
         true
     }
 
     /// The stream ends at once; the reader finds that out.
     fn fail(&mut self) {
-        self.unwritten = Vec::new();
+        self.unwritten = BytesMut::new();
         self.ends = true;
+        self.is_broken = true;
         if let Some(half) = &self.half {
             half.shut_down();
         }

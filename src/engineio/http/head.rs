@@ -7,6 +7,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
+/// The longest head that is parsed here, in bytes: Node serves those that are longer, or refuses them.
+pub(crate) const MAX_LENGTH: usize = 1 << 13;
 /// How many headers a request has at most; Node serves those that have more.
 const MAX_HEADERS: usize = 64;
 
@@ -90,6 +92,7 @@ impl<'a> Head<'a> {
         if !bytes.first()?.is_ascii_uppercase() {
             return None;
         }
+        let bytes = bytes.get(..MAX_LENGTH).unwrap_or(bytes);
         let length = match request.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => length,
             _ => return None,
@@ -225,6 +228,10 @@ fn digits(text: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
+
     use super::*;
 
     fn get(lines: &str) -> String {
@@ -279,6 +286,8 @@ mod tests {
         ] {
             assert!(Head::parse(text.as_bytes()).is_none(), "{text:?}");
         }
+        let long = format!("X: {}\r\n", "x".repeat(MAX_LENGTH));
+        assert!(Head::parse(get(&long).as_bytes()).is_none());
         let many: String = (0..=MAX_HEADERS).map(|i| format!("X-{i}: 1\r\n")).collect();
         assert!(Head::parse(get(&many).as_bytes()).is_none());
     }
@@ -292,5 +301,100 @@ mod tests {
             head.snapshot(&addresses),
             "GET\n/socket.io/?EIO=4\n\n1.1\n1\nIPv4\n::1\n2\nHost\na\nX-Name\ncafé"
         );
+    }
+
+    /// Where a request ends, as a server finds out that knows nothing but RFC 9112; `None` if it is none that
+    /// ends at one certain place.
+    fn end_of(bytes: &[u8]) -> Option<(usize, usize)> {
+        let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+        let text = &bytes[..head - 4];
+        let mut lengths = Vec::new();
+        for line in text.split(|&byte| byte == b'\n').skip(1) {
+            let colon = line.iter().position(|&byte| byte == b':')?;
+            let name = line[..colon].to_ascii_lowercase();
+            if name.trim_ascii() != name || name == b"transfer-encoding" {
+                return None;
+            }
+            if name == b"content-length" {
+                let value = String::from_utf8(line[colon + 1..].trim_ascii().to_vec()).ok()?;
+                lengths.push(value.parse().ok().filter(|_| !value.starts_with('+'))?);
+            }
+        }
+        match lengths[..] {
+            [] => Some((head, 0)),
+            [length] => Some((head, length)),
+            _ => None,
+        }
+    }
+
+    /// Requests as clients send them, and such as they send to have two servers disagree.
+    fn requests() -> impl Strategy<Value = Vec<u8>> {
+        let first = select(std::vec![
+            "GET /socket.io/?EIO=4 HTTP/1.1\r\n",
+            "POST /socket.io/?EIO=4&sid=a HTTP/1.1\r\n",
+            "OPTIONS /socket.io/ HTTP/1.1\r\n",
+            "POST  /socket.io/ HTTP/1.1\r\n",
+            "POST /socket.io/ HTTP/1.1 \r\n",
+            "POST /socket.io/ HTTP/1.1\n",
+        ]);
+        let line = select(std::vec![
+            "Host: a\r\n",
+            "Content-Length: 3\r\n",
+            "content-length:3\r\n",
+            "Content-Length: 0\r\n",
+            "Content-Length: 3, 3\r\n",
+            "Content-Length: +3\r\n",
+            "Content-Length : 3\r\n",
+            "Content-Length: 3\n",
+            "Content-Length:\r\n 3\r\n",
+            "Content-Length: \t3\t\r\n",
+            "Content-Length: 0x3\r\n",
+            "Content-Length: 18446744073709551619\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Transfer-Encoding\t: chunked\r\n",
+            "transfer-encoding: identity\r\n",
+            "X: a\r\n",
+            "X: a\rTransfer-Encoding: chunked\r\n",
+            "X: a\n\r\n",
+            ": a\r\n",
+            "Connection: keep-alive\r\n",
+            "\r\n",
+        ]);
+        let noise = vec((any::<Index>(), any::<u8>(), any::<bool>()), 0..2);
+        (first, vec(line, 0..6), noise).prop_map(|(first, lines, noise)| {
+            let mut bytes = [first, "Host: a\r\n", &lines.concat(), "\r\nabcGET /"]
+                .concat()
+                .into_bytes();
+            for (place, byte, replaces) in noise {
+                let place = place.index(bytes.len());
+                if replaces {
+                    bytes[place] = byte;
+                } else {
+                    bytes.insert(place, byte);
+                }
+            }
+            bytes
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_that_is_parsed_ends_where_every_server_says_it_does(bytes in requests()) {
+            if let Some(head) = Head::parse(&bytes) {
+                prop_assert_eq!(Some((head.bytes.len(), head.body)), end_of(&bytes));
+                // Whatever follows it changes nothing.
+                let alone = Head::parse(head.bytes).map(|alone| alone.body);
+                prop_assert_eq!(alone, Some(head.body));
+                prop_assert!(head.body == 0 || head.method == Method::POST);
+            }
+        }
+
+        #[test]
+        fn a_head_that_is_cut_is_never_parsed(bytes in requests(), cut in any::<Index>()) {
+            if let Some(head) = Head::parse(&bytes) {
+                let cut = cut.index(head.bytes.len());
+                prop_assert!(Head::parse(&bytes[..cut]).is_none());
+            }
+        }
     }
 }
