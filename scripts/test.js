@@ -1,7 +1,7 @@
 'use strict';
 
 // `npm test`: makes the checkout ready, then runs every test: cargo's, node's, those of the types,
-// and one mixture of nodes for each adapter of `npm run test:scale`. Ends with the totals in one
+// those of HTTP and Engine.IO once more with Node's http.Server in front of every request, and one mixture of nodes for each adapter of `npm run test:scale`. Ends with the totals in one
 // line. Arguments name the node test files to run alone.
 
 const { spawn } = require('node:child_process');
@@ -12,6 +12,15 @@ const { ROOT, run } = require('./steps');
 
 /** A file of side-by-side scenarios counts as one test to node, and is long. */
 const FILE_TIMEOUT = 15 * 60_000;
+
+/** Preloaded, it has Node's http.Server serve every request of the native server. */
+const NODE_FRONT = path.join(ROOT, '__test__', 'support', 'node-front.js');
+
+/** The folders whose tests are run on both fronts. */
+const BOTH_FRONTS = ['engineio', 'http'].map((name) => path.join('__test__', name) + path.sep);
+
+/** Those of them that choose the front themselves, or whose requests are all upgrades. */
+const ONE_FRONT = /(wire-fuzz|takeover|handover|engineio.compression)\.test\.js$/;
 
 /**
  * @typedef {object} Totals
@@ -81,14 +90,15 @@ function testFiles() {
 /**
  * Runs these files with node's runner, its report on our output as it comes.
  * @param {string[]} files
+ * @param {NodeJS.ProcessEnv} [env] - more of the environment
  * @returns {Promise<Totals>}
  */
-function testNode(files) {
+function testNode(files, env) {
   const args = ['--test', '--test-reporter=spec', `--test-timeout=${FILE_TIMEOUT}`, ...files];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
-      env: { ...process.env, FORCE_COLOR: '0' },
+      env: { ...process.env, FORCE_COLOR: '0', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let report = '';
@@ -105,6 +115,17 @@ function testNode(files) {
       resolve(withStatus(totals, status ?? 1));
     });
   });
+}
+
+/**
+ * Runs the tests of HTTP and Engine.IO with Node's http.Server in front of every request.
+ * @returns {Promise<Totals>}
+ */
+function testNodeFront() {
+  const isChosen = (file) =>
+    BOTH_FRONTS.some((folder) => file.startsWith(folder)) && !ONE_FRONT.test(file);
+  console.log("==> tests of HTTP and Engine.IO on Node's http.Server");
+  return testNode(testFiles().filter(isChosen), { NODE_OPTIONS: `--require=${NODE_FRONT}` });
 }
 
 /**
@@ -134,7 +155,7 @@ async function main(only) {
   await prepare({ loopback4 });
   const results = only.length > 0 ? [] : [await testRust()];
   results.push(await testNode(only.length > 0 ? only : testFiles()));
-  if (only.length === 0) results.push(await testScale());
+  if (only.length === 0) results.push(await testNodeFront(), await testScale());
   const passed = results.reduce((total, result) => total + result.passed, 0);
   const failed = results.reduce((total, result) => total + result.failed, 0);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -1,9 +1,9 @@
 'use strict';
 
-// npm run fuzz:wire -- [--seed N] [--minutes N] [--all] [--replay]: plays sequences from fresh seeds, or
+// npm run fuzz:wire -- [--seed N] [--minutes N] [--all] [--replay] [--front node]: plays sequences from fresh seeds, or
 // from a given one, for a minute unless told otherwise, and ends at the first difference unless told
 // `--all`. A difference is reported when the sequence brings it again. `--replay` plays the one of a seed,
-// with what comes of each step.
+// with what comes of each step. `--front node` has Node's http.Server serve every request.
 
 const { parseArgs } = require('node:util');
 const { sequenceOf } = require('./grammar');
@@ -61,7 +61,9 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '1' },
     all: { type: 'boolean' },
     replay: { type: 'boolean' },
+    front: { type: 'string' },
   },
 });
+if (values.front === 'node') require('../../support/node-front');
 // Timers of npm socket.io run on for half a minute.
 main(values).then(() => process.exit());
