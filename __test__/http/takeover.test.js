@@ -129,7 +129,7 @@ async function responses(tcp, count) {
 
 describe('connections with requests of both', () => {
   it(
-    'a connection can carry requests for the Socket.IO server and others in turns',
+    'a connection can carry requests for the Socket.IO server and for the application in turns',
     TIMEOUT,
     mixed(async (world) => {
       const tcp = await world.tcp();
