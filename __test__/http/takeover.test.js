@@ -129,7 +129,7 @@ async function responses(tcp, count) {
 
 describe('connections with requests of both', () => {
   it(
-    'a connection can carry requests for the Socket.IO server and for the application in turns',
+    'a connection can carry requests for the Socket.IO server and for the application in any order',
     TIMEOUT,
     mixed(async (world) => {
       const tcp = await world.tcp();

@@ -1035,3 +1035,194 @@ fn format_of(query: &Query<'_>, headers: &HeaderMap) -> Format {
         .and_then(Encoding::for_polls);
     Format::of(query, headers, encoding)
 }
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::fd::AsRawFd as _;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::io::adopt_fd;
+
+    /// A connection, and its client, who reads and writes nothing by itself.
+    struct World {
+        all: Arc<All>,
+        exchange: Arc<Exchange>,
+        client: UnixStream,
+        // Kept for as long as the connection.
+        _read: ReadHalf,
+    }
+
+    fn world(test: impl FnOnce(World)) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
+            let (ours, client) = UnixStream::pair().unwrap();
+            client.set_nonblocking(true).unwrap();
+            let taken = adopt_fd::take(ours.as_raw_fd()).unwrap();
+            let (read, write) = transport::open(taken, &runtime.reactor).unwrap();
+            let all = Arc::new(All {
+                exchanges: Mutex::default(),
+                last: AtomicU64::new(0),
+                is_leaving: AtomicBool::new(false),
+                keep_alive: AtomicU64::new(5_000),
+                request_timeout: AtomicU64::new(300_000),
+            });
+            let exchange = Exchange::new(&all, write, false);
+            test(World {
+                all,
+                exchange,
+                client,
+                _read: read,
+            });
+        });
+    }
+
+    impl World {
+        fn begin(&self) {
+            self.exchange.begin(Waiting {
+                session: None,
+                headers: HeaderMap::new(),
+                keeps_alive: true,
+            });
+        }
+
+        fn respond(&self, length: usize) {
+            let body = Bytes::from(vec![b'a'; length]);
+            self.exchange.respond(Ok(Response::new(body).into()));
+        }
+
+        fn advance(&self) -> Stage {
+            let mut cx = Context::from_waker(Waker::noop());
+            self.exchange.advance(&mut cx, false)
+        }
+
+        /// How far the connection is when it was checked after this time without anything.
+        fn after(&self, time: Duration) -> Stage {
+            self.exchange.check(&self.all, Instant::now() + time);
+            self.advance()
+        }
+
+        /// Reads what there is.
+        fn received(&mut self) -> usize {
+            let mut buffer = vec![0; 1 << 16];
+            let mut length = 0;
+            while let Ok(read @ 1..) = self.client.read(&mut buffer) {
+                length += read;
+            }
+            length
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn an_idle_connection_ends_after_the_keep_alive_timeout() {
+        world(|world| {
+            assert!(matches!(world.after(4 * SECOND), Stage::Open));
+            assert!(matches!(world.after(5 * SECOND), Stage::Ended));
+        });
+    }
+
+    #[test]
+    fn a_request_that_waits_for_its_response_does_not_end_by_a_timeout() {
+        world(|world| {
+            world.begin();
+            assert!(matches!(world.after(900 * SECOND), Stage::Waiting));
+            world.respond(1);
+            assert!(matches!(world.after(4 * SECOND), Stage::Open));
+        });
+    }
+
+    #[test]
+    fn a_request_that_is_not_whole_after_the_request_timeout_ends_its_connection() {
+        world(|world| {
+            world.exchange.state.lock().is_receiving = true;
+            assert!(matches!(world.after(299 * SECOND), Stage::Open));
+            assert!(matches!(world.after(300 * SECOND), Stage::Ended));
+        });
+    }
+
+    #[test]
+    fn timeouts_that_are_zero_end_nothing() {
+        world(|world| {
+            world.all.keep_alive.store(0, Ordering::Relaxed);
+            world.all.request_timeout.store(0, Ordering::Relaxed);
+            assert!(matches!(world.after(10_000 * SECOND), Stage::Open));
+            world.exchange.state.lock().is_receiving = true;
+            assert!(matches!(world.after(10_000 * SECOND), Stage::Open));
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_slowly_gets_all_of_a_response_before_the_next_request_is_served() {
+        world(|mut world| {
+            const LENGTH: usize = 4 << 20;
+            world.begin();
+            world.respond(LENGTH);
+            let mut received = 0;
+            while let Stage::Writing = world.advance() {
+                received += world.received();
+            }
+            received += world.received();
+            assert!(received > LENGTH, "{received}");
+            assert!(matches!(world.advance(), Stage::Open));
+        });
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_of_a_response_loses_its_connection() {
+        world(|world| {
+            world.begin();
+            world.respond(4 << 20);
+            let before = CLOSE_TIMEOUT.saturating_sub(SECOND);
+            assert!(matches!(world.after(before), Stage::Writing));
+            assert!(matches!(world.after(CLOSE_TIMEOUT), Stage::Ended));
+            assert_eq!(world.exchange.state.lock().unwritten.capacity(), 0);
+        });
+    }
+
+    #[test]
+    fn a_connection_that_is_broken_ends_whatever_waits_on_it() {
+        world(|world| {
+            world.begin();
+            world.exchange.state.lock().fail();
+            assert!(matches!(world.advance(), Stage::Ended));
+            // A response that comes late is for nobody.
+            world.respond(1);
+            assert!(matches!(world.advance(), Stage::Ended));
+        });
+    }
+
+    #[test]
+    fn a_connection_that_is_to_end_when_it_is_idle_responds_to_a_request_that_came_meanwhile() {
+        world(|mut world| {
+            world.exchange.end_if_idle();
+            world.begin();
+            assert!(matches!(world.advance(), Stage::Waiting));
+            world.respond(1);
+            assert!(world.received() > 0);
+            assert!(matches!(world.advance(), Stage::Ended));
+        });
+    }
+
+    #[test]
+    fn one_task_checks_connections_however_often_they_come_and_go() {
+        world(|world| {
+            assert!(world.all.add(&world.exchange));
+            assert!(!world.all.add(&world.exchange));
+            world.all.exchanges.lock().by_number.clear();
+            // The last one has ended, and its task has not found that out yet.
+            assert!(!world.all.add(&world.exchange));
+            assert!(world.all.goes_on_checking());
+            world.all.exchanges.lock().by_number.clear();
+            assert!(!world.all.goes_on_checking());
+            assert!(world.all.add(&world.exchange));
+        });
+    }
+}
