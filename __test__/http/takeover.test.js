@@ -4,6 +4,7 @@
 // is the same, in the same order, whoever serves it.
 
 const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const http = require('node:http');
 const net = require('node:net');
@@ -12,7 +13,9 @@ const os = require('node:os');
 const path = require('node:path');
 const diagnostics = require('node:diagnostics_channel');
 const { describe, it } = require('node:test');
+const { Worker } = require('node:worker_threads');
 const { Server } = require('../..');
+const { RawTcp } = require('../support/raw');
 const { TIMEOUT, World, happens, openFiles, reach, within } = require('../support/native-server');
 
 const LINUX = { ...TIMEOUT, skip: process.platform !== 'linux' };
@@ -621,7 +624,151 @@ describe('the http.Server of connections in Rust', () => {
   );
 });
 
+/** A process or thread that serves requests of both kinds, closes its server, and ends by itself. */
+const PROGRAM = `
+  const http = require('node:http');
+  const { Server } = require(${JSON.stringify(path.join(__dirname, '..', '..'))});
+  const { parentPort } = require('node:worker_threads');
+  const io = new Server(0);
+  const { httpServer } = io;
+  const agent = new http.Agent({ keepAlive: true });
+  const get = (path) =>
+    new Promise((resolve, reject) => {
+      const where = { host: '127.0.0.1', port: httpServer.address().port, path, agent };
+      const request = http.get(where, (response) => {
+        response.resume();
+        response.once('end', () => resolve(response.statusCode));
+      });
+      request.once('error', reject);
+    });
+  const told = async () => {
+    const codes = [];
+    for (const path of ['${POLLING}', '/none', '${POLLING}']) codes.push(await get(path));
+    const report = { codes, byNode: io._front.lastRequest };
+    parentPort ? parentPort.postMessage(report) : process.send(report);
+    await io.close();
+    if (process.connected) process.disconnect();
+  };
+  if (httpServer.listening) told();
+  else httpServer.once('listening', told);
+`;
+
+describe('processes and threads with connections in Rust', () => {
+  const report = { codes: [200, 404, 200], byNode: 1 };
+
+  it(
+    'a process ends by itself when its server is closed and clients keep their connections',
+    TIMEOUT,
+    async () => {
+      const child = spawn(process.execPath, ['-e', PROGRAM], {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      });
+      const [[told], [status]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);
+      assert.deepEqual(told, report);
+      assert.equal(status, 0);
+    },
+  );
+
+  it('a worker thread serves connections in Rust and ends by itself', TIMEOUT, async () => {
+    const worker = new Worker(PROGRAM, { eval: true });
+    const [[told], [status]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
+    assert.deepEqual(told, report);
+    assert.equal(status, 0);
+  });
+
+  it('the connections of a worker thread are closed when it is terminated', TIMEOUT, async () => {
+    const serve = `
+        const { Server } = require(${JSON.stringify(path.join(__dirname, '..', '..'))});
+        const { parentPort } = require('node:worker_threads');
+        const { httpServer } = new Server(0);
+        const told = () => parentPort.postMessage(httpServer.address().port);
+        if (httpServer.listening) told();
+        else httpServer.once('listening', told);
+      `;
+    const visit = async () => {
+      const worker = new Worker(serve, { eval: true });
+      const [port] = await once(worker, 'message');
+      const clients = [];
+      for (let i = 0; i < 10; i++) {
+        const tcp = new RawTcp(port);
+        clients.push(tcp);
+        await tcp.opened();
+        tcp.socket.write(get());
+        const sid = sidOf((await responses(tcp, 1))[0].body);
+        // Half of them come back to Node as the thread ends.
+        tcp.socket.write(i % 2 ? get(`&sid=${sid}`) : rest('x'));
+      }
+      await worker.terminate();
+      await Promise.all(clients.map(({ ended }) => ended));
+      clients.forEach((tcp) => tcp.terminate());
+    };
+    for (let i = 0; i < 3; i++) await visit();
+  });
+});
+
 describe('hostile clients of HTTP', () => {
+  it(
+    'a session ends when its client resets the connection of a poll that waits',
+    TIMEOUT,
+    mixed(async (world) => {
+      const connected = once(world.io, 'connection');
+      const sid = await world.session();
+      const [socket] = await connected;
+      const ended = once(socket, 'disconnect');
+      const tcp = await world.tcp();
+      tcp.socket.write(get(`&sid=${sid}`));
+      // One thread reads both in their order.
+      await world.ask(await world.tcp(), rest('x'));
+      tcp.socket.resetAndDestroy();
+      assert.match((await ended)[0], /^transport /);
+    }),
+  );
+
+  it(
+    'a session that ends while its client has not read a response takes its connection with it',
+    TIMEOUT,
+    mixed(async (world) => {
+      const connected = once(world.io, 'connection');
+      const sid = await world.session();
+      const [socket] = await connected;
+      const tcp = await world.tcp();
+      tcp.socket.pause();
+      socket.emit('large', 'x'.repeat(30 << 20));
+      tcp.socket.write(get(`&sid=${sid}`));
+      await once(tcp.socket, 'readable');
+      const ended = once(socket, 'disconnect');
+      socket.disconnect(true);
+      await ended;
+      assert.equal(await world.isAlive(), 'yes');
+      tcp.terminate();
+      await reach(() => world.httpServer._connections === 0);
+    }),
+  );
+
+  it(
+    'a server that closes while connections come back to Node closes all of them',
+    LINUX,
+    async () => {
+      const visit = async () => {
+        const world = new Mixed();
+        await world.listen();
+        const clients = await Promise.all(Array.from({ length: 10 }, () => world.tcp()));
+        await Promise.all(clients.map((tcp) => world.ask(tcp, get())));
+        clients.forEach((tcp) => tcp.socket.write(rest('x')));
+        // Half of the requests arrive before it is closed, half of them after.
+        await new Promise((resolve) => setImmediate(resolve));
+        const closed = world.io.close();
+        clients.forEach((tcp) => tcp.socket.end());
+        await Promise.all([closed, ...clients.map(({ ended }) => ended)]);
+        clients.forEach((tcp) => tcp.terminate());
+      };
+      for (let i = 0; i < 3; i++) await visit();
+      const before = openFiles();
+      for (let i = 0; i < 10; i++) await visit();
+      await reach(() => openFiles() <= before);
+    },
+  );
+
   it(
     'no descriptor stays open of clients that leave at any point',
     LINUX,

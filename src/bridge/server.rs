@@ -555,7 +555,9 @@ impl Drop for NativeServer {
     /// Ends all connections: a worker thread ended, or the server was garbage collected.
     fn drop(&mut self) {
         self.release();
+        self.front.leave();
         self.server.close();
+        self.front.end_all();
     }
 }
 
