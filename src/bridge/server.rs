@@ -554,8 +554,8 @@ impl NativeServer {
 impl Drop for NativeServer {
     /// Ends all connections: a worker thread ended, or the server was garbage collected.
     fn drop(&mut self) {
+        self.front.abandon();
         self.release();
-        self.front.leave();
         self.server.close();
         self.front.end_all();
     }

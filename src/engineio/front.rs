@@ -118,6 +118,8 @@ struct All {
     last: AtomicU64,
     /// Connections end after the response that is under way.
     is_leaving: AtomicBool,
+    /// JavaScript has ended: no connection can go back to Node.
+    is_abandoned: AtomicBool,
     /// In milliseconds; 0 for ever.
     keep_alive: AtomicU64,
     request_timeout: AtomicU64,
@@ -139,6 +141,7 @@ impl<H: Handler> Front<H> {
                 exchanges: Mutex::default(),
                 last: AtomicU64::new(0),
                 is_leaving: AtomicBool::new(false),
+                is_abandoned: AtomicBool::new(false),
                 keep_alive: AtomicU64::new(0),
                 request_timeout: AtomicU64::new(0),
             }),
@@ -238,6 +241,12 @@ impl<H: Handler> Front<H> {
             is_nodes,
         };
         runtime.reactor.read_now(serving);
+    }
+
+    /// JavaScript has ended, and takes no connection back.
+    pub(crate) fn abandon(&self) {
+        self.all.is_abandoned.store(true, Ordering::Release);
+        self.leave();
     }
 
     /// Ends idle connections now, and others after the response that is under way.
@@ -986,6 +995,9 @@ impl<H: Handler> Serving<H> {
 
     /// Gives the connection to Node, with what was read.
     fn hand_back(&mut self, handler: &Arc<H>, bytes: &[u8]) {
+        if self.front.all.is_abandoned.load(Ordering::Acquire) {
+            return;
+        }
         let engine = handler.engine();
         let Some(half) = self.exchange.state.lock().half.take() else {
             return;
@@ -1070,6 +1082,7 @@ mod tests {
                 exchanges: Mutex::default(),
                 last: AtomicU64::new(0),
                 is_leaving: AtomicBool::new(false),
+                is_abandoned: AtomicBool::new(false),
                 keep_alive: AtomicU64::new(5_000),
                 request_timeout: AtomicU64::new(300_000),
             });
