@@ -15,7 +15,6 @@ const diagnostics = require('node:diagnostics_channel');
 const { describe, it } = require('node:test');
 const { Worker } = require('node:worker_threads');
 const { Server } = require('../..');
-const { RawTcp } = require('../support/raw');
 const { TIMEOUT, World, happens, openFiles, reach, within } = require('../support/native-server');
 
 const LINUX = { ...TIMEOUT, skip: process.platform !== 'linux' };
@@ -674,35 +673,6 @@ describe('processes and threads with connections in Rust', () => {
     const [[told], [status]] = await Promise.all([once(worker, 'message'), once(worker, 'exit')]);
     assert.deepEqual(told, report);
     assert.equal(status, 0);
-  });
-
-  it('the connections of a worker thread are closed when it is terminated', TIMEOUT, async () => {
-    const serve = `
-        const { Server } = require(${JSON.stringify(path.join(__dirname, '..', '..'))});
-        const { parentPort } = require('node:worker_threads');
-        const { httpServer } = new Server(0);
-        const told = () => parentPort.postMessage(httpServer.address().port);
-        if (httpServer.listening) told();
-        else httpServer.once('listening', told);
-      `;
-    const visit = async () => {
-      const worker = new Worker(serve, { eval: true });
-      const [port] = await once(worker, 'message');
-      const clients = [];
-      for (let i = 0; i < 10; i++) {
-        const tcp = new RawTcp(port);
-        clients.push(tcp);
-        await tcp.opened();
-        tcp.socket.write(get());
-        const sid = sidOf((await responses(tcp, 1))[0].body);
-        // Half of them come back to Node as the thread ends.
-        tcp.socket.write(i % 2 ? get(`&sid=${sid}`) : rest('x'));
-      }
-      await worker.terminate();
-      await Promise.all(clients.map(({ ended }) => ended));
-      clients.forEach((tcp) => tcp.terminate());
-    };
-    for (let i = 0; i < 3; i++) await visit();
   });
 });
 
