@@ -1,5 +1,7 @@
-//! The front in Rust ([`crate::engineio::front`]), as JavaScript sets it up and passes connections to it.
+//! The front in Rust (`engineio::front`), as JavaScript sets it up and passes connections to it. On Windows
+//! there is none, and all requests are Node's.
 
+#[cfg(unix)]
 use std::time::Duration;
 
 use napi::bindgen_prelude::Buffer;
@@ -8,7 +10,9 @@ use napi_derive::napi;
 use super::requests::CorsOptions;
 use super::server::NativeServer;
 use crate::engineio::engine;
+#[cfg(unix)]
 use crate::engineio::front::{First, Options};
+#[cfg(unix)]
 use crate::engineio::http::cors::{Cors, Origins};
 use crate::protocol::FirstBytes;
 
@@ -39,12 +43,14 @@ pub struct FrontCors {
     pub origins: Option<Vec<String>>,
 }
 
+#[cfg(unix)]
 fn duration(ms: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(ms / 1000.0)
         .ok()
         .filter(|it| !it.is_zero())
 }
 
+#[cfg(unix)]
 impl FrontCors {
     fn policy(self) -> Result<(Cors, Origins), http::Error> {
         let origins = match (self.origin, self.origins) {
@@ -57,13 +63,11 @@ impl FrontCors {
     }
 }
 
-#[napi]
-impl NativeServer {
-    /// Sets up the front in Rust, for requests that come from now on.
-    #[napi(catch_unwind)]
-    pub fn configure_front(&self, options: FrontOptions) {
+#[cfg(unix)]
+impl From<FrontOptions> for Options {
+    fn from(options: FrontOptions) -> Self {
         let cors = options.cors.map(FrontCors::policy).transpose();
-        self.front.configure(Options {
+        Self {
             // What cannot be sent is Node's to refuse.
             serves: options.serves && cors.is_ok(),
             opens: options.opens,
@@ -72,7 +76,18 @@ impl NativeServer {
             cors: cors.unwrap_or_default(),
             keep_alive: duration(options.keep_alive_timeout),
             request_timeout: duration(options.request_timeout),
-        });
+        }
+    }
+}
+
+#[napi]
+impl NativeServer {
+    /// Sets up the front in Rust, for requests that come from now on.
+    #[napi(catch_unwind)]
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    pub fn configure_front(&self, options: FrontOptions) {
+        #[cfg(unix)]
+        self.front.configure(options.into());
     }
 
     /// Takes a connection from Node if it begins with a request that is served here. Then the caller
@@ -84,40 +99,42 @@ impl NativeServer {
     /// @param first what Node has read of it
     /// @returns a `FirstBytes`
     #[napi(catch_unwind)]
+    #[cfg_attr(not(unix), allow(unused_variables))]
     pub fn take_http(&self, fd: i32, owner: i64, first: Option<Buffer>) -> i64 {
         #[cfg(unix)]
         return self
             .take_from_node(fd, owner.cast_unsigned(), first.map(|it| it.to_vec()))
             .number();
         #[cfg(not(unix))]
-        {
-            let _ = (fd, owner, first);
-            FirstBytes::Other.number()
-        }
+        FirstBytes::Other.number()
     }
 
     /// Has the connections of the front in Rust end: idle ones now, others after the response that is
     /// under way.
     #[napi(catch_unwind)]
     pub fn leave_http(&self) {
+        #[cfg(unix)]
         self.front.leave();
     }
 
     /// Ends the idle connections of the front in Rust.
     #[napi(catch_unwind)]
     pub fn end_idle_http(&self) {
+        #[cfg(unix)]
         self.front.end_idle();
     }
 
     /// Ends all connections of the front in Rust, whatever is under way.
     #[napi(catch_unwind)]
     pub fn end_all_http(&self) {
+        #[cfg(unix)]
         self.front.break_all();
     }
 
     /// Ends the connections of the front in Rust, except those that wait for a session.
     #[napi(catch_unwind)]
     pub fn end_http(&self) {
+        #[cfg(unix)]
         self.front.end_all();
     }
 

@@ -105,7 +105,7 @@ impl NativeServer {
     pub fn configure_http(&self, options: HttpOptions) -> String {
         let config = Config::from(options);
         let prefix = config.prefix.clone();
-        self.front.configure_http(config);
+        self.server.engine.configure_http(config);
         prefix
     }
 
@@ -182,7 +182,7 @@ impl NativeServer {
             Ok(sid) => sid,
             Err(refusal) => return refusal.number(),
         };
-        let config = self.front.http();
+        let config = self.server.engine.http();
         let opening = Opening {
             responder: Responder::Node(number.cast_unsigned()),
             format: format_of(&query, user_agent, encoding),
@@ -448,7 +448,7 @@ impl NativeServer {
         if is_allowed {
             return Ok(Checked::Asks(asks));
         }
-        engine.check_origin(asks, &self.front.http(), query, &from.headers())
+        engine.check_origin(asks, &engine.http(), query, &from.headers())
     }
 }
 

@@ -24,6 +24,7 @@ use super::event_loop;
 use super::value::{self, Raw};
 use crate::engineio::Sid;
 use crate::engineio::config::Config;
+#[cfg(unix)]
 use crate::engineio::front::Front;
 use crate::engineio::http::encoding::HttpCompression;
 #[cfg(unix)]
@@ -176,6 +177,7 @@ type Receive = ThreadsafeFunction<
 #[napi]
 pub struct NativeServer {
     pub(super) server: Arc<Server>,
+    #[cfg(unix)]
     pub(super) front: Arc<Front<Server>>,
     pub(super) queue: Arc<EventQueue>,
     relays: Mutex<FxHashMap<RelayNumber, Arc<Relay>>>,
@@ -241,6 +243,7 @@ impl NativeServer {
         let options = Options::from(options);
         let server = commands::start(options, queue.clone(), &runtime);
         Ok(Self {
+            #[cfg(unix)]
             front: Front::new(&server),
             server,
             queue,
@@ -554,9 +557,11 @@ impl NativeServer {
 impl Drop for NativeServer {
     /// Ends all connections: a worker thread ended, or the server was garbage collected.
     fn drop(&mut self) {
+        #[cfg(unix)]
         self.front.abandon();
         self.release();
         self.server.close();
+        #[cfg(unix)]
         self.front.end_all();
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::Sid;
 use super::config::Config;
 use super::events::{ConnectionNumber, Events};
+use super::http;
 use crate::io::runtime::Runtime;
 
 /// How long a client may take, when its connection ends, to fetch what is queued for it or to close
@@ -33,6 +34,8 @@ pub(crate) struct Engine<C> {
     pub(crate) runtime: Runtime,
     /// By session id. An application may derive it from what a client sends, so the hash is seeded.
     connections: RwLock<HashMap<Sid, Arc<C>>>,
+    /// What the application has set for requests.
+    http: Mutex<Arc<http::Config>>,
     is_closing: AtomicBool,
     /// When the streams of connections that end are to be closed, if the server is to close by then.
     ends_by: Mutex<Option<Instant>>,
@@ -45,9 +48,20 @@ impl<C> Engine<C> {
             events,
             runtime,
             connections: RwLock::default(),
+            http: Mutex::default(),
             is_closing: AtomicBool::new(false),
             ends_by: Mutex::new(None),
         })
+    }
+
+    /// Sets the options for requests that come from now on, on every front.
+    pub(crate) fn configure_http(&self, config: http::Config) {
+        *self.http.lock() = config.into();
+    }
+
+    /// The options for requests.
+    pub(crate) fn http(&self) -> Arc<http::Config> {
+        self.http.lock().clone()
     }
 
     /// The open connection with this session id.

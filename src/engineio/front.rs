@@ -102,11 +102,11 @@ pub(crate) enum First {
 /// The front of one server.
 pub(crate) struct Front<H> {
     handler: Weak<H>,
-    settings: Mutex<Settings>,
+    options: Mutex<Arc<Options>>,
     all: Arc<All>,
 }
 
-#[derive(Clone, Default)]
+/// What holds for a request.
 struct Settings {
     options: Arc<Options>,
     http: Arc<Config>,
@@ -136,7 +136,7 @@ impl<H: Handler> Front<H> {
     pub(crate) fn new(handler: &Arc<H>) -> Arc<Self> {
         Arc::new(Self {
             handler: Arc::downgrade(handler),
-            settings: Mutex::default(),
+            options: Mutex::default(),
             all: Arc::new(All {
                 exchanges: Mutex::default(),
                 last: AtomicU64::new(0),
@@ -157,23 +157,21 @@ impl<H: Handler> Front<H> {
         all.keep_alive.store(millis(options.keep_alive), order);
         let timeout = millis(options.request_timeout);
         all.request_timeout.store(timeout, order);
-        self.settings.lock().options = options.into();
+        *self.options.lock() = options.into();
     }
 
-    /// Sets the options that are about all fronts.
-    pub(crate) fn configure_http(&self, http: Config) {
-        self.settings.lock().http = http.into();
-    }
-
-    /// The options that are about all fronts.
-    pub(crate) fn http(&self) -> Arc<Config> {
-        self.settings.lock().http.clone()
+    fn settings(&self, handler: &H) -> Settings {
+        Settings {
+            options: self.options.lock().clone(),
+            http: handler.engine().http(),
+        }
     }
 
     /// Whether a connection that begins with these bytes is taken from Node.
     pub(crate) fn judge(&self, bytes: &[u8]) -> First {
-        let settings = self.settings.lock().clone();
-        match Head::parse(bytes).filter(|head| settings.serves(head)) {
+        let settings = self.handler.upgrade().map(|it| self.settings(&it));
+        let head = settings.and_then(|it| Head::parse(bytes).filter(|head| it.serves(head)));
+        match head {
             Some(_) => First::Ours,
             None => First::Other,
         }
@@ -733,7 +731,7 @@ impl<H: Handler> Serving<H> {
             }
             return Served::Bytes(count);
         }
-        let settings = self.front.settings.lock().clone();
+        let settings = self.front.settings(handler);
         let head = Head::parse(bytes).filter(|head| !self.is_nodes && settings.serves(head));
         if let Some(head) = head
             && let Ok(served) = self.serve_request(handler, &settings, &head, bytes)

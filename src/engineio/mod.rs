@@ -25,6 +25,7 @@ pub(crate) mod connection;
 pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod flush_set;
+#[cfg(unix)]
 pub(crate) mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
