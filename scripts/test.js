@@ -19,8 +19,8 @@ const NODE_FRONT = path.join(ROOT, '__test__', 'support', 'node-front.js');
 /** The folders whose tests are run on both fronts. */
 const BOTH_FRONTS = ['engineio', 'http'].map((name) => path.join('__test__', name) + path.sep);
 
-/** Those of them that choose the front themselves, or whose requests are all upgrades. */
-const ONE_FRONT = /(wire-fuzz|takeover|handover|engineio.compression)\.test\.js$/;
+/** Those of them that choose the front themselves, have TLS in Rust, or whose requests are all upgrades. */
+const ONE_FRONT = /(wire-fuzz|takeover|tls|handover|engineio.compression)\.test\.js$/;
 
 /**
  * @typedef {object} Totals

@@ -97,7 +97,7 @@ class Takeover {
     replace(httpServer, listener, accept);
     this.#attached.set(httpServer, { httpServer, passOn });
     const unwatch = this.#watch(httpServer);
-    const intercept = () => this.#intercept(httpServer, tls);
+    const intercept = () => this.#intercept(httpServer, tls !== undefined);
     httpServer.on('listening', intercept);
     if (httpServer.listening) {
       intercept();
@@ -297,10 +297,10 @@ class Takeover {
    * Takes connections before Node makes a socket of them.
    *
    * @param {http.Server} httpServer a server that has begun to listen
-   * @param {import('../../binding').TlsContext} [tls] how clients use TLS, if they do
+   * @param {boolean} isSecure whether clients use TLS
    * @returns {void}
    */
-  #intercept(httpServer, tls) {
+  #intercept(httpServer, isSecure) {
     const handle = httpServer._handle;
     const accept = handle?.onconnection;
     if (typeof accept !== 'function' || !counts(httpServer)) {
@@ -310,12 +310,12 @@ class Takeover {
       const { maxConnections, _connections: open } = httpServer;
       const fd = status === 0 && isPlain(client) ? client.fd : -1;
       const mayOpen = !(maxConnections && open >= maxConnections) && !this.#front.isClosing;
-      const isOurs = tls === undefined ? this.#serves(httpServer) : this.#attached.has(httpServer);
+      const isOurs = isSecure ? this.#attached.has(httpServer) : this.#serves(httpServer);
       if (fd >= 0 && mayOpen && isOurs) {
-        const { accepted, native, taken } = this.#front;
+        const { accepted, native, options, taken } = this.#front;
         const owner = accepted.numberOn(httpServer);
-        this.#looked = tls
-          ? takenTls(native.takeTls(fd, owner, tls))
+        this.#looked = isSecure
+          ? takenTls(native.takeTls(fd, owner, options.tls.context))
           : native.takeHttp(fd, owner, undefined);
         if (this.#looked === FirstBytes.TAKEN) {
           this.#looked = undefined;
