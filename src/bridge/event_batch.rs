@@ -2,7 +2,8 @@
 //!
 //! The first event that the I/O thread queues wakes the JavaScript thread, which then takes all queued
 //! events as one JSON text. What must stay true:
-//! - events arrive in the order in which they were queued, each once;
+//! - events arrive in the order in which they were queued, each once, and those of one read of a client
+//!   together, as far as they fit into one batch;
 //! - a flood cannot starve the application: one iteration of the event loop takes at most
 //!   [`MAX_RECORDS`] or [`MAX_BYTES`], and the next batch comes in a later iteration;
 //! - a client's text cannot extend beyond its own record. It was checked to be one JSON value; if a
@@ -11,6 +12,7 @@
 //! [`crate::protocol`] says what a record is.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 #[cfg(unix)]
 use std::net::SocketAddr;
 #[cfg(unix)]
@@ -239,8 +241,43 @@ impl EventQueue {
     }
 }
 
+thread_local! {
+    /// What this thread has read of a client so far.
+    static READ: RefCell<Read> = const { RefCell::new(Read { queue: 0, depth: 0, events: Vec::new() }) };
+}
+
+/// The events of a read that is under way.
+struct Read {
+    /// The address of their queue.
+    queue: usize,
+    /// How many times the read has begun and not ended.
+    depth: u32,
+    events: Vec<Event>,
+}
+
+impl Read {
+    fn is_of(&self, queue: &EventQueue) -> bool {
+        self.depth > 0 && self.queue == address_of(queue)
+    }
+}
+
+fn address_of(queue: &EventQueue) -> usize {
+    std::ptr::from_ref(queue).addr()
+}
+
 impl events::EventSink for EventQueue {
     fn push(&self, event: Event) {
+        let rest = READ.with_borrow_mut(|read| {
+            if read.is_of(self) {
+                read.events.push(event);
+                return None;
+            }
+            Some(event)
+        });
+        let Some(event) = rest else {
+            // The end of the read queues it.
+            return;
+        };
         self.waiting.lock().push(event);
         // Otherwise the last guard wakes JavaScript when it is dropped.
         if self.wake_guards.load(Ordering::SeqCst) == 0 {
@@ -256,6 +293,29 @@ impl Host for EventQueue {
 
     fn released(&self, owner: u64) {
         self.push(Event::Released { owner });
+    }
+
+    fn begin_read(&self) {
+        READ.with_borrow_mut(|read| {
+            if read.depth == 0 {
+                read.queue = address_of(self);
+            }
+            // A read of a client of another server, inside of this one, tells JavaScript at once.
+            if read.queue == address_of(self) {
+                read.depth += 1;
+            }
+        });
+    }
+
+    fn end_read(&self) {
+        READ.with_borrow_mut(|read| {
+            if read.is_of(self) {
+                read.depth -= 1;
+                if read.depth == 0 && !read.events.is_empty() {
+                    self.waiting.lock().append(&mut read.events);
+                }
+            }
+        });
     }
 
     fn defer_wake(&self) {
@@ -594,6 +654,34 @@ mod tests {
 
     fn text(queue: &EventQueue) -> String {
         queue.with_text(|text| String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn events_of_one_read_are_taken_together_and_those_of_others_at_once() {
+        let [queue, other] = [EventQueue::new(), EventQueue::new()];
+        let read = crate::io::host::WakeGuard::new(&queue);
+        queue.push(event(1, "[1]"));
+        let inner = crate::io::host::WakeGuard::new(&queue);
+        queue.push(event(1, "[2]"));
+        drop(inner);
+        let of_another = crate::io::host::WakeGuard::new(&other);
+        other.push(event(3, "[4]"));
+        drop(of_another);
+        queue.take();
+        other.take();
+        assert_eq!(text(&queue), "[]");
+        assert!(text(&other).contains("[4]"));
+        std::thread::scope(|scope| {
+            scope.spawn(|| queue.push(event(2, "[3]")));
+        });
+        queue.take();
+        assert!(text(&queue).contains("[3]"));
+        drop(read);
+        queue.push(event(1, "[5]"));
+        queue.take();
+        let all = text(&queue);
+        let places = ["[1]", "[2]", "[5]"].map(|one| all.find(one).unwrap());
+        assert!(places.is_sorted(), "{all}");
     }
 
     #[test]

@@ -34,6 +34,13 @@ pub(crate) trait Host: Send + Sync + 'static {
     #[cfg_attr(not(unix), allow(dead_code))]
     fn released(&self, owner: u64);
 
+    /// A read of a client begins: what this thread tells JavaScript up to [`Host::end_read`] reaches it
+    /// together, so that a message is never seen without what the client sent right behind it.
+    fn begin_read(&self) {}
+
+    /// Ends [`Host::begin_read`].
+    fn end_read(&self) {}
+
     /// More events follow: JavaScript is not woken before [`Host::allow_wake`].
     fn defer_wake(&self) {}
 
@@ -54,12 +61,14 @@ pub(crate) struct WakeGuard<'a>(&'a dyn Host);
 impl<'a> WakeGuard<'a> {
     pub(crate) fn new(host: &'a dyn Host) -> Self {
         host.defer_wake();
+        host.begin_read();
         Self(host)
     }
 }
 
 impl Drop for WakeGuard<'_> {
     fn drop(&mut self) {
+        self.0.end_read();
         self.0.allow_wake();
     }
 }
@@ -143,6 +152,7 @@ impl<'a> ReadGuard<'a> {
         if !is_in_round {
             host.defer_wake();
         }
+        host.begin_read();
         Self {
             host,
             bytes,
@@ -153,6 +163,7 @@ impl<'a> ReadGuard<'a> {
 
 impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
+        self.host.end_read();
         if !self.is_in_round {
             self.host.allow_wake();
             return;
