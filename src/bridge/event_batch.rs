@@ -659,14 +659,14 @@ mod tests {
     #[test]
     fn events_of_one_read_are_taken_together_and_those_of_others_at_once() {
         let [queue, other] = [EventQueue::new(), EventQueue::new()];
-        let read = crate::io::host::WakeGuard::new(&queue);
+        queue.begin_read();
         queue.push(event(1, "[1]"));
-        let inner = crate::io::host::WakeGuard::new(&queue);
+        queue.begin_read();
         queue.push(event(1, "[2]"));
-        drop(inner);
-        let of_another = crate::io::host::WakeGuard::new(&other);
+        queue.end_read();
+        other.begin_read();
         other.push(event(3, "[4]"));
-        drop(of_another);
+        other.end_read();
         queue.take();
         other.take();
         assert_eq!(text(&queue), "[]");
@@ -676,7 +676,7 @@ mod tests {
         });
         queue.take();
         assert!(text(&queue).contains("[3]"));
-        drop(read);
+        queue.end_read();
         queue.push(event(1, "[5]"));
         queue.take();
         let all = text(&queue);

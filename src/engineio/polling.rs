@@ -24,7 +24,7 @@ use super::payload::{self, Writer};
 use super::responder::Responder;
 use super::send_queue::{Answer, WaitingPoll};
 use super::{ProtocolVersion, Sid, TransportType};
-use crate::io::host::WakeGuard;
+use crate::io::host::ReadGuard;
 use crate::protocol::{CloseReason, Refusal};
 
 /// The content type of an Engine.IO 3 body with binary packets.
@@ -231,7 +231,8 @@ fn take<H: Handler>(
     is_binary: bool,
 ) -> bool {
     let protocol = connection.protocol;
-    let _wake_guard = WakeGuard::new(&*handler.engine().events);
+    let events = &handler.engine().events;
+    let _read_guard = ReadGuard::new(&**events, body.len(), || events.clone());
     let read = payload::read(body, is_binary, protocol, |packet| {
         receive(handler, connection, packet)
     });

@@ -35,7 +35,8 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn released(&self, owner: u64);
 
     /// A read of a client begins: what this thread tells JavaScript up to [`Host::end_read`] reaches it
-    /// together, so that a message is never seen without what the client sent right behind it.
+    /// together, so that a message is never seen without what the client sent right behind it. Until then,
+    /// the client must learn of nothing that it could answer on another thread.
     fn begin_read(&self) {}
 
     /// Ends [`Host::begin_read`].
@@ -61,14 +62,12 @@ pub(crate) struct WakeGuard<'a>(&'a dyn Host);
 impl<'a> WakeGuard<'a> {
     pub(crate) fn new(host: &'a dyn Host) -> Self {
         host.defer_wake();
-        host.begin_read();
         Self(host)
     }
 }
 
 impl Drop for WakeGuard<'_> {
     fn drop(&mut self) {
-        self.0.end_read();
         self.0.allow_wake();
     }
 }
