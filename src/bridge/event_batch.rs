@@ -267,17 +267,12 @@ fn address_of(queue: &EventQueue) -> usize {
 
 impl events::EventSink for EventQueue {
     fn push(&self, event: Event) {
-        let rest = READ.with_borrow_mut(|read| {
-            if read.is_of(self) {
-                read.events.push(event);
-                return None;
-            }
-            Some(event)
-        });
-        let Some(event) = rest else {
+        // Asked first, since an event is large to be moved about.
+        if READ.with_borrow(|read| read.is_of(self)) {
             // The end of the read queues it.
+            READ.with_borrow_mut(|read| read.events.push(event));
             return;
-        };
+        }
         self.waiting.lock().push(event);
         // Otherwise the last guard wakes JavaScript when it is dropped.
         if self.wake_guards.load(Ordering::SeqCst) == 0 {
@@ -429,7 +424,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
                 address,
                 is_encrypted,
                 request,
-            } = opened;
+            } = *opened;
             let payload = serde_json::json!([sid.as_str(), address, request]).to_string();
             let is_websocket = transport == TransportType::Websocket;
             let how = i64::from(is_websocket) + 2 * i64::from(is_encrypted);
@@ -443,7 +438,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
                 descriptor,
                 bytes,
                 secure,
-            } = handed_back;
+            } = *handed_back;
             let payload = secure.as_ref().map_or(serde_json::Value::Null, described);
             let certificate = secure.and_then(|secure| secure.agreed.certificate);
             let attached = [bytes].into_iter().chain(certificate).collect();

@@ -34,12 +34,12 @@ pub(crate) trait EventSink: Host + Events {
 
 impl<T: EventSink> Events for T {
     fn opened(&self, opened: Opened) {
-        self.push(Event::Opened(opened));
+        self.push(Event::Opened(opened.into()));
     }
 
     #[cfg(unix)]
     fn handed_back(&self, handed_back: HandedBack) {
-        self.push(Event::HandedBack(handed_back));
+        self.push(Event::HandedBack(handed_back.into()));
     }
 
     fn upgraded(&self, connection: ConnectionNumber) {
@@ -90,10 +90,10 @@ pub(crate) enum Event {
     #[cfg_attr(not(unix), allow(dead_code))]
     Released { owner: u64 },
     /// A request that JavaScript has not seen has opened a connection.
-    Opened(Opened),
+    Opened(Box<Opened>),
     /// A connection of HTTP is Node's again.
     #[cfg(unix)]
-    HandedBack(HandedBack),
+    HandedBack(Box<HandedBack>),
     /// A connection has moved from polling to websocket.
     Upgraded { connection: ConnectionNumber },
     /// An event of a client, with what the session decided about it.
