@@ -64,6 +64,14 @@ class Mixed extends World {
     tcp.terminate();
     return sid;
   }
+
+  /** @returns {Promise<{sid: string, socket: object, ended: Promise<any[]>}>} a session, and its socket */
+  async connected() {
+    const connected = once(this.io, 'connection');
+    const sid = await this.session();
+    const [socket] = await connected;
+    return { sid, socket, ended: once(socket, 'disconnect') };
+  }
 }
 
 const mixed = (test, options) => within(() => new Mixed(options), test);
@@ -483,10 +491,7 @@ describe('the http.Server of connections in Rust', () => {
     TIMEOUT,
     mixed(async (world) => {
       world.httpServer.requestTimeout = 1_000;
-      const connected = once(world.io, 'connection');
-      const sid = await world.session();
-      const [socket] = await connected;
-      const ended = once(socket, 'disconnect');
+      const { sid, ended } = await world.connected();
       const tcp = await world.tcp();
       tcp.socket.write(post(sid, '42["m",4]').slice(0, -1));
       await Promise.all([tcp.ended, ended]);
@@ -499,10 +504,7 @@ describe('the http.Server of connections in Rust', () => {
     'a client that sends no more while its poll waits has left',
     TIMEOUT,
     mixed(async (world) => {
-      const connected = once(world.io, 'connection');
-      const sid = await world.session();
-      const [socket] = await connected;
-      const ended = once(socket, 'disconnect');
+      const { sid, ended } = await world.connected();
       const tcp = await world.tcp();
       tcp.socket.end(get(`&sid=${sid}`));
       assert.match((await ended)[0], /^transport /);
@@ -681,10 +683,7 @@ describe('hostile clients of HTTP', () => {
     'a session ends when its client resets the connection of a poll that waits',
     TIMEOUT,
     mixed(async (world) => {
-      const connected = once(world.io, 'connection');
-      const sid = await world.session();
-      const [socket] = await connected;
-      const ended = once(socket, 'disconnect');
+      const { sid, ended } = await world.connected();
       const tcp = await world.tcp();
       tcp.socket.write(get(`&sid=${sid}`));
       // One thread reads both in their order.
@@ -698,9 +697,7 @@ describe('hostile clients of HTTP', () => {
     'a session that ends while its client has not read a response takes its connection with it',
     TIMEOUT,
     mixed(async (world) => {
-      const connected = once(world.io, 'connection');
-      const sid = await world.session();
-      const [socket] = await connected;
+      const { sid, socket } = await world.connected();
       const tcp = await world.tcp();
       tcp.socket.pause();
       socket.emit('large', 'x'.repeat(30 << 20));
