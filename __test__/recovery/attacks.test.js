@@ -9,6 +9,7 @@ const { describe, it } = require('node:test');
 const { Adapter } = require('socket.io-adapter');
 const {
   authenticate,
+  authenticated,
   comeBack,
   flush,
   heard,
@@ -64,11 +65,7 @@ for (const host of [4, 'native']) {
       const { io, connect } = await openServer(t, host, all);
       const instance = newInstance();
       instance.start(io);
-      const client = connect();
-      const socket = await socketOf(io, client);
-      await authenticate(client, { user: 'ada' });
-      await flush(socket, client);
-      return { io, instance, connect, client, socket };
+      return { io, instance, connect, ...(await authenticated(io, connect)) };
     }
 
     it('a socket that is revoked while its middleware runs does not come back authenticated, and gets nothing', async (t) => {

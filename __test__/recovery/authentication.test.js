@@ -8,6 +8,7 @@ const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const {
   authenticate,
+  authenticated,
   call,
   comeBack,
   flush,
@@ -38,11 +39,7 @@ for (const host of [4, 'native']) {
       instance.defineMethod('whoami', (socket, credentials, args) => [credentials.user, args]);
       define(instance);
       instance.start(io);
-      const client = connect();
-      const socket = await socketOf(io, client);
-      await authenticate(client, { user: 'ada' });
-      await flush(socket, client);
-      return { io, instance, connect, client, socket };
+      return { io, instance, connect, ...(await authenticated(io, connect)) };
     }
 
     it('an authenticated socket comes back authenticated, with its credentials and methods, and is sent nothing but what it has missed', async (t) => {

@@ -234,12 +234,27 @@ class FakeSocket extends EventEmitter {
   }
 }
 
+/**
+ * @param {object} io a served server
+ * @param {() => object} connect makes a client of it
+ * @returns {Promise<{client: object, socket: object}>} both sides of a client that has authenticated as `ada`, and
+ *   has received an event
+ */
+async function authenticated(io, connect) {
+  const client = connect();
+  const socket = await socketOf(io, client);
+  await authenticate(client, { user: 'ada' });
+  await flush(socket, client);
+  return { client, socket };
+}
+
 module.exports = {
   VERSIONS,
   FakeServer,
   FakeSocket,
   HOSTS,
   authenticate,
+  authenticated,
   call,
   comeBack,
   flush,
