@@ -11,7 +11,7 @@ use super::requests::CorsOptions;
 use super::server::NativeServer;
 use crate::engineio::engine;
 #[cfg(unix)]
-use crate::engineio::front::{First, Options};
+use crate::engineio::front::Options;
 #[cfg(unix)]
 use crate::engineio::http::cors::{Cors, Origins};
 use crate::protocol::FirstBytes;
@@ -164,7 +164,7 @@ impl NativeServer {
                 _ => return FirstBytes::Other,
             }
         }
-        if self.front.judge(&bytes) == First::Other {
+        if !self.front.serves(&bytes) {
             return FirstBytes::Other;
         }
         let Ok(taken) = adopt_fd::take(fd) else {

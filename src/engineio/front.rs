@@ -90,15 +90,6 @@ pub(crate) struct Options {
     pub(crate) request_timeout: Option<Duration>,
 }
 
-/// What a descriptor of Node's has to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum First {
-    /// A request that is served here.
-    Ours,
-    /// Something that Node serves.
-    Other,
-}
-
 /// The front of one server.
 pub(crate) struct Front<H> {
     handler: Weak<H>,
@@ -167,14 +158,10 @@ impl<H: Handler> Front<H> {
         }
     }
 
-    /// Whether a connection that begins with these bytes is taken from Node.
-    pub(crate) fn judge(&self, bytes: &[u8]) -> First {
+    /// Whether a connection that begins with these bytes begins with a request that is served here.
+    pub(crate) fn serves(&self, bytes: &[u8]) -> bool {
         let settings = self.handler.upgrade().map(|it| self.settings(&it));
-        let head = settings.and_then(|it| Head::parse(bytes).filter(|head| it.serves(head)));
-        match head {
-            Some(_) => First::Ours,
-            None => First::Other,
-        }
+        settings.is_some_and(|it| Head::parse(bytes).is_some_and(|head| it.serves(&head)))
     }
 
     /// Takes a connection that begins with these bytes. `owner` is JavaScript's number for what accepted it.
