@@ -449,8 +449,13 @@ impl<D: Data> Connection<D> {
             }
         }
         let mut pushed = push(&mut send_queue);
-        let is_full = match &*send_queue {
-            SendQueue::Polling(_) => return Queued::IsToBeFlushed,
+        let is_full = match &mut *send_queue {
+            SendQueue::Polling(polling) => {
+                return match polling.await_flush() {
+                    true => Queued::IsToBeFlushed,
+                    false => Queued::Waits,
+                };
+            }
             SendQueue::Websocket(websocket) => websocket.is_full(),
             SendQueue::Closed => return Queued::Waits,
         };
@@ -655,7 +660,8 @@ impl<D: Data> Connection<D> {
             self.close(reason);
             return Ok(());
         }
-        self.engine.respond(polling.flush(self.protocol));
+        self.engine
+            .respond(polling.flush_unless_awaited(self.protocol));
         Ok(())
     }
 

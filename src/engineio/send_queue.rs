@@ -99,6 +99,9 @@ pub(super) struct Polling {
     compress: bool,
     /// Why the connection ends once the client has fetched what is queued.
     pub(super) ends: Option<CloseReason>,
+    /// Whether somebody who has queued something will flush: a poll that comes before that waits for the
+    /// flush, so that its response has all that was sent together.
+    is_flush_awaited: bool,
 }
 
 /// The response to a poll, which [`Engine::respond`](super::engine::Engine::respond) sends.
@@ -120,7 +123,21 @@ impl Polling {
             takes_binary,
             compress: false,
             ends: None,
+            is_flush_awaited: false,
         }
+    }
+
+    /// Has polls wait for the next flush. Returns false if they wait for it already.
+    pub(super) fn await_flush(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_flush_awaited, true)
+    }
+
+    /// The response to a poll that has just come, if anything is queued and nobody is about to flush it.
+    pub(super) fn flush_unless_awaited(&mut self, protocol: ProtocolVersion) -> Option<Answer> {
+        if self.is_flush_awaited {
+            return None;
+        }
+        self.flush(protocol)
     }
 
     /// Queues a packet of the engine itself.
@@ -160,6 +177,7 @@ impl Polling {
 
     /// The response to the waiting request, if there is one and anything is queued.
     pub(super) fn flush(&mut self, protocol: ProtocolVersion) -> Option<Answer> {
+        self.is_flush_awaited = false;
         if self.queue.is_empty() {
             return None;
         }

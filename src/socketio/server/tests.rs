@@ -14,8 +14,10 @@ use super::*;
 use crate::engineio::config::Config;
 use crate::engineio::http::response::Format;
 use crate::engineio::http::verify::Asks;
+use crate::engineio::message::{Frame, Message};
 use crate::engineio::polling;
 use crate::engineio::responder::Responder;
+use crate::engineio::send_queue::WaitingPoll;
 use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -784,23 +786,66 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     !is_read
 }
 
+/// Opens a session of long polling.
+fn open_polling(world: &World, number: u64) -> Sid {
+    let id = Sid::random();
+    polling::open(
+        &world.server,
+        polling::Opening {
+            responder: Responder::Node(number),
+            format: Format::default(),
+            connection: number,
+            id,
+            protocol: ProtocolVersion::V4,
+            base64_only: false,
+            cookie: None,
+            watched: false,
+        },
+    );
+    id
+}
+
+#[test]
+fn a_poll_that_comes_while_a_batch_is_executed_gets_all_of_it() {
+    run(async |mut world| {
+        let sid = open_polling(&world, 1);
+        let connection = world.server.engine.connection(sid).unwrap();
+        let frame = |text: String| Frame::new(Message::Text(text.into(), Vec::new()));
+        for polls_after in 0..=3 {
+            let mut flush_set = FlushSet::default();
+            for sent in 0..=3 {
+                if sent == polls_after {
+                    let waiting = WaitingPoll {
+                        responder: Responder::Node(2 + sent),
+                        format: Format::default(),
+                    };
+                    polling::poll(&world.server.engine, sid, waiting);
+                }
+                if sent < 3 {
+                    flush_set.send(&connection, &frame(sent.to_string()));
+                }
+            }
+            drop(flush_set);
+            let body = world
+                .until(|event| match event {
+                    Event::Response { request, response } if *request == 2 + polls_after => {
+                        response
+                            .as_ref()
+                            .ok()
+                            .map(|response| response.body().clone())
+                    }
+                    _ => None,
+                })
+                .await;
+            assert_eq!(body, "40\x1e41\x1e42");
+        }
+    });
+}
+
 #[test]
 fn a_client_that_keeps_sending_instead_of_upgrading_does_not_delay_others() {
     run(async |mut world| {
-        let sid = Sid::random();
-        polling::open(
-            &world.server,
-            polling::Opening {
-                responder: Responder::Node(1),
-                format: Format::default(),
-                connection: 1,
-                id: sid,
-                protocol: ProtocolVersion::V4,
-                base64_only: false,
-                cookie: None,
-                watched: false,
-            },
-        );
+        let sid = open_polling(&world, 1);
         assert!(others_have_their_turn(&mut world, sid).await);
     });
 }
