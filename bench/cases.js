@@ -213,7 +213,7 @@ const CASES = [
   calls(50, 1, { quick: true, peers: ALL_PEERS }),
   calls(50, 8, { quick: true, peers: ALL_PEERS }),
   calls(50, 8, { name: 'calls-50x8-1k', title: '50 × 8, 1 KiB', options: ['-p', 1024] }),
-  calls(500, 1),
+  calls(500, 1, { peers: WHOLE_PEERS }),
   calls(8, 1),
   calls(4, 1),
   calls(1, 1),
@@ -283,6 +283,10 @@ const CASES = [
   paced(100, () => 20_000, {
     name: 'paced-20000',
     title: '100 connections, 20,000 calls/s',
+  }),
+  paced(100, () => 40_000, {
+    name: 'paced-40000',
+    title: '100 connections, 40,000 calls/s',
   }),
   paced(50, ({ capacity }) => Math.round(0.5 * capacity), {
     name: 'loop-delay',
