@@ -36,7 +36,30 @@ const commonGlobals = Object.fromEntries(
     'readonly',
   ]),
 );
-const browserGlobals = { document: 'readonly', fetch: 'readonly', window: 'readonly' };
+const browserGlobals = Object.fromEntries(
+  [
+    'AbortController',
+    'CustomEvent',
+    'Event',
+    'EventTarget',
+    'Intl',
+    'ResizeObserver',
+    'Worker',
+    'addEventListener',
+    'clearInterval',
+    'clearTimeout',
+    'document',
+    'fetch',
+    'getComputedStyle',
+    'localStorage',
+    'location',
+    'performance',
+    'postMessage',
+    'setInterval',
+    'setTimeout',
+    'window',
+  ].map((name) => [name, 'readonly']),
+);
 
 const rules = {
   eqeqeq: ['error', 'always', { null: 'ignore' }],
@@ -144,6 +167,15 @@ module.exports = [
   },
   {
     files: ['examples/*/client/**/*.js'],
-    languageOptions: { sourceType: 'script', globals: browserGlobals },
+    languageOptions: {
+      sourceType: 'module',
+      globals: {
+        ...Object.fromEntries(
+          Object.keys({ ...nodeGlobals, ...commonjsGlobals }).map((name) => [name, 'off']),
+        ),
+        ...browserGlobals,
+      },
+    },
+    rules: { strict: 'off' },
   },
 ];

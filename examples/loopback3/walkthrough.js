@@ -170,6 +170,7 @@ async function main({ keepServing }) {
 
   if (keepServing) {
     console.log('The bookshop stays open at %s (Ctrl+C closes it).', url);
+    console.log('Open that page in a browser: it is a playground.');
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, close);
   } else {
     await close();

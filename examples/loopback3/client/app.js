@@ -1,106 +1,136 @@
-/* global io */
-'use strict';
+// The playground: two clients of the bookshop side by side, and load from this page.
 
-// A page as LoopBack apps have them: logs in over REST, then authenticates its socket with the token. Its
-// list of books is live: it follows the changes of the model.
+import { Load } from './load/load.js';
+import { Metrics } from './load/metrics.js';
+import { showCharts } from './load/charts.js';
+import { Pane } from './pane/pane.js';
+import { Settings, bindSettings, bindTheme } from './settings.js';
+import { bindTour } from './tour.js';
+
+/** The customers of the sample data. */
+const USERS = [
+  { name: 'Ada', email: 'ada@example.com', password: 'enchantress' },
+  { name: 'Grace', email: 'grace@example.com', password: 'nanosecond' },
+];
+
+/** How long a restart keeps the sockets away, in ms. */
+const PAUSE = 1000;
+
+/** How old a report of the server may be to count as the current one, in ms. */
+const RECENT = 1500;
 
 const element = (id) => document.getElementById(id);
-const log = (text) => element('log').prepend(`${text}\n`);
-let socket = null;
 
-async function logIn(email, password) {
-  const response = await fetch('/api/Customers/login', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ email, password }),
+/** Resolves when a client has authenticated. */
+function ready({ connection }) {
+  if (connection.state === 'ready') return Promise.resolve();
+  return new Promise((resolve) => {
+    connection.addEventListener('ready', resolve, { once: true });
   });
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.error.message);
-  return body;
 }
 
-function openSocket(token) {
-  socket?.disconnect();
-  socket = io();
-  const show = (state) => (element('state').value = state);
-  socket.on('connect', () => socket.emit('authentication', { id: token.id, userId: token.userId }));
-  socket.on('authenticated', () => show('authenticated'));
-  socket.on('unauthorized', (error) => show(`refused: ${error.message}`));
-  socket.on('disconnect', (reason) => show(`disconnected: ${reason}`));
-  socket.on('bookAdded', (book) => log(`bookAdded ${JSON.stringify(book)}`));
-  followBooks(socket);
-}
-
-/** Keeps the list of books up to date, also after the connection was lost. */
-function followBooks(socket) {
-  let books = new Map();
-  let missed = null; // changes that come before the list that they are to be applied to
-
-  function apply({ type, target, data }) {
-    if (target === undefined) return load(); // many books at once
-    if (type === 'remove') books.delete(target);
-    else books.set(target, { ...books.get(target), ...data });
+async function logIn(pane) {
+  if (pane.connection.state === 'ready') return;
+  const isReady = ready(pane);
+  if (pane.connection.token === null) {
+    pane.reset();
+    await pane.logIn();
   }
+  await isReady;
+}
 
-  function load() {
-    missed ??= [];
-    socket.emit('Book.find', {}, ({ error, result }) => {
-      if (error) return log(`Book.find ${JSON.stringify(error)}`);
-      books = new Map(result.map((book) => [book.id, book]));
-      const changes = missed ?? [];
-      missed = null;
-      changes.forEach(apply);
-      showBooks([...books.values()]);
+const notify = (text) => {
+  element('notice').textContent = text;
+};
+
+async function restart(panes) {
+  const pane = panes.find(({ connection }) => connection.state === 'ready');
+  if (pane === undefined) {
+    notify(
+      'Log in first: restartServers is a method, and methods are for clients that have logged in.',
+    );
+    return;
+  }
+  const { client } = pane.connection;
+  const lost = panes
+    .filter(({ connection }) => connection.state === 'ready')
+    .map(
+      (each) =>
+        new Promise((resolve) => {
+          each.connection.client.socket.once('disconnect', () => resolve(ready(each)));
+        }),
+    );
+  notify(`The server closes all connections, and listens again after ${PAUSE / 1000} s …`);
+  await client.call('restartServers', { pause: PAUSE });
+  await Promise.all(lost);
+  notify('The server is back, and the clients have authenticated again.');
+}
+
+async function main() {
+  bindTheme(element('theme'));
+  const settings = new Settings();
+  const response = await fetch('/playground/info');
+  const { servers, catalogue, loopback, node, socketio } = await response.json();
+  settings.setServers(servers);
+  settings.server = servers[0].kind;
+  bindSettings(settings);
+  element('versions').textContent =
+    `LoopBack ${loopback} · Node.js ${node} · socket.io ${socketio}`;
+
+  const metrics = new Metrics();
+  const panes = USERS.map((user) => new Pane({ user, settings, catalogue, metrics }));
+  const load = new Load({
+    settings,
+    metrics,
+    async credentials() {
+      const pane = panes.find(({ connection }) => connection.state === 'ready') ?? panes[0];
+      await logIn(pane);
+      const { id, userId } = pane.connection.token;
+      return { id, userId };
+    },
+  });
+
+  let report = null;
+  for (const pane of panes) {
+    pane.addEventListener('load', ({ detail }) => {
+      if (report !== null && detail.at <= report.at) return; // both clients get the same items
+      report = { ...detail, received: performance.now() };
+      load.serverReports(detail);
     });
   }
-
-  socket.on('Book.changes', (change, meta, acknowledge) => {
-    if (acknowledge) acknowledge(); // asked for from time to time, so that we are sent no more than we take
-    if (missed) return missed.push(change);
-    apply(change);
-    showBooks([...books.values()]);
+  showCharts(element('charts'), {
+    metrics,
+    now: () => ({
+      server: load.server ?? settings.server,
+      isActive:
+        load.server !== null || panes.some(({ connection }) => connection.state === 'ready'),
+      delay: report !== null && performance.now() - report.received < RECENT ? report.delay : null,
+    }),
   });
-  socket.on('loopback:unsubscribed', ({ reason }) => log(`no more changes: ${reason}`));
-  socket.on('authenticated', () => {
-    missed = [];
-    socket.emit('Book.changes', {}, ({ error }) => {
-      if (error) return log(`Book.changes ${JSON.stringify(error)}`);
-      load();
-    });
+
+  element('drop').addEventListener('click', () => {
+    for (const { connection } of panes) connection.drop();
   });
-}
+  element('restart').addEventListener('click', () => restart(panes));
+  settings.addEventListener('change', () => notify(''));
 
-function showBooks(books) {
-  const items = books
-    .sort((a, b) => a.year - b.year)
-    .map(({ title, author, year }) => {
-      const item = document.createElement('li');
-      item.textContent = `${title}, ${author} (${year})`;
-      return item;
-    });
-  element('books').replaceChildren(...items);
-}
-
-/** Calls a method of the socket and logs the answer. */
-function call(method, args) {
-  if (!socket) return log('log in first');
-  socket.emit(method, args, (answer) => log(`${method} ${JSON.stringify(answer)}`));
-}
-
-element('login').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const { email, password } = event.target.elements;
-  logIn(email.value, password.value).then(openSocket, (error) => log(error.message));
-});
-
-element('add').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const { title, author, year } = event.target.elements;
-  call('addBook', { title: title.value, author: author.value, year: year.valueAsNumber });
-});
-
-for (const button of document.querySelectorAll('.call')) {
-  button.addEventListener('click', () => {
-    call(button.dataset.method, JSON.parse(button.dataset.args));
+  const both = () => Promise.all(panes.map(logIn));
+  bindTour(element('tour'), {
+    login: both,
+    async broadcast() {
+      await both();
+      await panes[0].addBook();
+    },
+    async restart() {
+      await both();
+      await restart(panes);
+    },
+    async compare() {
+      element('load').scrollIntoView({ block: 'nearest' });
+      await load.run(['native', 'hosted']);
+    },
   });
+  document.documentElement.dataset.ready = 'true';
 }
+
+main().catch((error) => notify(`The page could not start: ${error.message}`));

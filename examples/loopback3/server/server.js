@@ -6,32 +6,22 @@
 const loopback = require('loopback');
 const boot = require('loopback-boot');
 const LoopbackSocket = require('loopback-socket');
+const { SocketServers } = require('./playground/socket-servers');
 
 const app = loopback();
 module.exports = app;
 
 /**
- * Makes the Socket.IO server: the native one, or npm socket.io with SOCKETS=hosted.
- * @param {import('node:http').Server} httpServer
- * @returns {object}
- */
-function createSocketServer(httpServer) {
-  if (process.env.SOCKETS === 'hosted') {
-    return require('socket.io')(httpServer);
-  }
-  return new LoopbackSocket.Server(httpServer);
-}
-
-/**
- * Listens, and serves the sockets of that port.
+ * Listens, and serves the sockets of that port: by the native server, or by npm socket.io with
+ * SOCKETS=hosted. The other one serves on a port beside it, so that the page can compare them; in an app
+ * of your own this is `sockets.start(new LoopbackSocket.Server(app.listen()))`.
  * @returns {import('node:http').Server} `app.close(cb)` ends it with all its sockets
  */
 app.start = function start() {
-  const httpServer = app.listen();
-  const io = createSocketServer(httpServer);
-  LoopbackSocket.get('bookshop').start(io);
-  app.close = (cb) => io.close(() => httpServer.close(() => cb()));
-  return httpServer;
+  const kind = process.env.SOCKETS === 'hosted' ? 'hosted' : 'native';
+  app.socketServers = new SocketServers(app, LoopbackSocket.get('bookshop'), kind);
+  app.close = (cb) => app.socketServers.close().then(() => cb(), cb);
+  return app.socketServers.start();
 };
 
 boot(app, __dirname, (err) => {

@@ -1,0 +1,203 @@
+// The charts: a minute and a half of round-trip times, calls per second, and the server's event loop delay.
+
+import uPlot from '/vendor/uplot/uPlot.esm.js';
+import { duration, h, whole } from '../dom.js';
+import { SERVER_NAMES } from '../settings.js';
+
+/** How often a point is added, in ms. */
+const STEP = 500;
+
+/** How many points are shown. */
+const POINTS = 180;
+
+const HEIGHT = 170;
+
+const CHARTS = [
+  { id: 'round-trip', title: 'Round-trip time', format: duration, dashed: true, least: 2 },
+  { id: 'rate', title: 'Calls per second', format: whole, dashed: false, least: 10 },
+  {
+    id: 'delay',
+    title: 'Event loop delay of the server',
+    format: duration,
+    dashed: true,
+    least: 2,
+  },
+];
+
+const KINDS = ['native', 'hosted'];
+
+/**
+ * @param {string} name - of a custom property
+ * @returns {string} the colour that it has in the current theme
+ */
+function colorOf(name) {
+  const probe = document.getElementById('charts');
+  probe.style.color = `var(${name})`;
+  const { color } = getComputedStyle(probe);
+  probe.style.color = '';
+  return color;
+}
+
+class Chart {
+  #plot;
+  #reading;
+  #figure;
+  #definition;
+  /** The series: per kind of server the median, or the rate, and if it is dashed the 99th percentile. */
+  #series;
+
+  constructor(definition, container, times) {
+    this.#definition = definition;
+    const { id, title } = definition;
+    this.#reading = h('span', { className: 'reading' });
+    const canvas = h('div', { className: 'plot' });
+    canvas.setAttribute('role', 'img');
+    this.#figure = h(
+      'figure',
+      { data: { chart: id } },
+      h('figcaption', {}, h('span', {}, title), this.#reading),
+      canvas,
+    );
+    container.append(this.#figure);
+    this.#series = KINDS.flatMap((kind) =>
+      definition.dashed ? [{ kind }, { kind, dashed: true }] : [{ kind }],
+    ).map((series) => ({ ...series, values: times.map(() => null) }));
+    this.#plot = new uPlot(this.#options(canvas), this.#data(times), canvas);
+    new ResizeObserver(() =>
+      this.#plot.setSize({ width: canvas.clientWidth, height: HEIGHT }),
+    ).observe(canvas);
+  }
+
+  #options(canvas) {
+    const { format, least } = this.#definition;
+    const axis = {
+      stroke: () => colorOf('--muted'),
+      grid: { stroke: () => colorOf('--grid'), width: 1 },
+      ticks: { show: false },
+      font: '11px system-ui, sans-serif',
+    };
+    return {
+      width: canvas.clientWidth || 300,
+      height: HEIGHT,
+      padding: [8, 8, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
+      hooks: { setCursor: [() => this.#read()] },
+      scales: {
+        x: { time: false },
+        y: { range: (plot, low, high) => [0, Math.max(least, high * 1.1)] },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 24,
+          space: 60,
+          values: (plot, splits) => splits.map((at) => (at === 0 ? 'now' : `${at} s`)),
+        },
+        {
+          ...axis,
+          size: 52,
+          values: (plot, splits) =>
+            splits.map((value) =>
+              format === duration ? `${value} ms` : value.toLocaleString('en'),
+            ),
+        },
+      ],
+      series: [
+        {},
+        ...this.#series.map(({ kind, dashed }) => ({
+          stroke: () => colorOf(`--${kind}`),
+          width: dashed ? 1 : 2,
+          dash: dashed ? [3, 3] : undefined,
+          points: { show: false },
+        })),
+      ],
+    };
+  }
+
+  #data(times) {
+    return [times, ...this.#series.map(({ values }) => values)];
+  }
+
+  /**
+   * Adds a point.
+   * @param {number[]} times - of all points, in seconds before now
+   * @param {Record<string, { value: number | null, p99?: number | null }>} point - by kind of server
+   */
+  add(times, point) {
+    for (const { kind, dashed, values } of this.#series) {
+      values.push((dashed ? point[kind]?.p99 : point[kind]?.value) ?? null);
+      values.shift();
+    }
+    this.#plot.setData(this.#data(times));
+    this.#read();
+  }
+
+  /** Shows the values under the cursor, or the newest ones. */
+  #read() {
+    const { format, title } = this.#definition;
+    const index = this.#plot?.cursor.idx ?? POINTS - 1;
+    const parts = this.#series
+      .filter(({ dashed, values }) => !dashed && values[index] !== null)
+      .map(({ kind, values }) =>
+        h(
+          'span',
+          { className: kind },
+          h('i', { className: `swatch ${kind}` }),
+          format(values[index]),
+        ),
+      );
+    this.#reading.replaceChildren(...parts);
+    const spoken = this.#series
+      .filter(({ values }) => values.at(-1) !== null)
+      .map(
+        ({ kind, dashed, values }) =>
+          `${SERVER_NAMES[kind]}${dashed ? ', 99th percentile' : ''} ${format(values.at(-1))}`,
+      );
+    this.#figure
+      .querySelector('.plot')
+      .setAttribute('aria-label', `${title}: ${spoken.join('; ') || 'nothing yet'}`);
+  }
+
+  /** Draws again, in the colours of the theme. */
+  redraw() {
+    this.#plot.redraw(false, true);
+  }
+}
+
+/**
+ * Shows the charts and keeps them moving.
+ * @param {HTMLElement} container
+ * @param {object} sources
+ * @param {import('./metrics.js').Metrics} sources.metrics
+ * @param {() => { server: string, isActive: boolean, delay: object | null }} sources.now - which server
+ *   is in use, whether anything calls it, and the last delay of the event loop
+ */
+export function showCharts(container, { metrics, now }) {
+  const times = Array.from({ length: POINTS }, (_, index) => ((index - POINTS + 1) * STEP) / 1000);
+  const [roundTrip, rate, delay] = CHARTS.map(
+    (definition) => new Chart(definition, container, times),
+  );
+  let last = performance.now();
+  setInterval(() => {
+    const { server, isActive, delay: measured } = now();
+    const elapsed = (performance.now() - last) / 1000;
+    last = performance.now();
+    const taken = metrics.take();
+    const times_ = {};
+    const rates = {};
+    for (const kind of KINDS) {
+      const { count, median, p99 } = taken[kind];
+      times_[kind] = { value: median, p99 };
+      rates[kind] = { value: count > 0 || (isActive && kind === server) ? count / elapsed : null };
+    }
+    roundTrip.add(times, times_);
+    rate.add(times, rates);
+    delay.add(times, {
+      [server]: measured === null ? {} : { value: measured.median, p99: measured.p99 },
+    });
+  }, STEP);
+  window.addEventListener('themechange', () => {
+    for (const chart of [roundTrip, rate, delay]) chart.redraw();
+  });
+}

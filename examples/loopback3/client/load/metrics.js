@@ -1,0 +1,31 @@
+// Durations of calls, by the kind of server that answered them.
+
+/**
+ * @param {number[]} durations - in ms
+ * @returns {{ count: number, median: number | null, p99: number | null }}
+ */
+export function summary(durations) {
+  const sorted = Float64Array.from(durations).sort();
+  const at = (share) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  return { count: sorted.length, median: at(0.5), p99: at(0.99) };
+}
+
+export class Metrics {
+  #durations = { native: [], hosted: [] };
+
+  /**
+   * @param {'native' | 'hosted'} server
+   * @param {...number} durations - of calls, in ms
+   */
+  record(server, ...durations) {
+    this.#durations[server].push(...durations);
+  }
+
+  /** @returns {Record<'native' | 'hosted', ReturnType<typeof summary>>} of the time since this was called last */
+  take() {
+    const { native, hosted } = this.#durations;
+    this.#durations = { native: [], hosted: [] };
+    return { native: summary(native), hosted: summary(hosted) };
+  }
+}
