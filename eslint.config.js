@@ -91,7 +91,7 @@ const FOREIGN_FIELDS = [
   // Engine.IO, Socket.IO and its protocol
   ['fns', 'ids', 'nsps', 'placeholder', 'preConnectSockets', 'query'],
   // loopback-socket 0.4
-  ['auth', 'connected', 'methods', 'timeout'],
+  ['auth', 'connected', 'methods', 'name', 'timeout'],
   // an instance of ours, beside those of 0.4
   ['definitions'],
 ];

@@ -6,6 +6,7 @@
 // namespace         namespaces, rooms, broadcasts
 // socket            a client in a namespace, and its connection
 // emitter           events as types
+// observability     what is published on channels of diagnostics_channel
 // loopback3         LoopBack 3: its remote methods over sockets
 // errors            the errors and their codes
 

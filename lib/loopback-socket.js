@@ -41,16 +41,16 @@ const instances = new Map();
  *
  * @class
  * @param {string} name the name of the instance
- * @param {number | string | {timeout?: number | string, errors?: 'fields' | 'message'}} [options=3000]
- *   milliseconds that a socket has to authenticate before its connection is closed, `'none'` for ever; or
- *   an object with that and with how errors of handlers are sent
+ * @param {number | string | {timeout?: number | string, errors?: 'fields' | 'message', slowAfter?: number}}
+ *   [options=3000] milliseconds that a socket has to authenticate before its connection is closed, `'none'` for
+ *   ever; or an object with that, with how errors of handlers are sent, and after how many ms a call is slow
  * @throws {InvalidOptionError} if an option is unknown or impossible
  */
 function LoopbackSocket(name, options) {
   if (!(this instanceof LoopbackSocket)) {
     return new LoopbackSocket(name, options);
   }
-  const { timeout, errors } = instanceOptions(options);
+  const { timeout, ...others } = instanceOptions(options);
   this._name = name;
   this._timeout = timeout || DEFAULT_TIMEOUT;
   this._methods = {};
@@ -59,7 +59,7 @@ function LoopbackSocket(name, options) {
   this._io = null;
   this._auth = () => {};
   // Not enumerable: 0.4 has no such field.
-  Object.defineProperty(this, '_definitions', { value: new Definitions(errors) });
+  Object.defineProperty(this, '_definitions', { value: new Definitions(others) });
 }
 
 /**

@@ -17,6 +17,16 @@ export interface InstanceOptions {
    * const sockets = LoopbackSocket.get('bookshop', { errors: 'message' });
    */
   errors?: 'fields' | 'message';
+  /**
+   * After how many ms a call is slow, or a request to subscribe, or an attempt to authenticate. What is slow is
+   * published on the channel `loopback-socket:slow` when it is answered, and shown by `DEBUG=loopback-socket:slow`.
+   * `Infinity` is never.
+   * @defaultValue 1000
+   *
+   * @example
+   * const sockets = LoopbackSocket.get('bookshop', { slowAfter: 200 });
+   */
+  slowAfter?: number;
 }
 
 /**

@@ -10,6 +10,7 @@ import * as emitter from './emitter';
 import * as errors from './errors';
 import * as loopback3 from './loopback3';
 import * as namespaces from './namespace';
+import * as observability from './observability';
 import * as options from './options';
 import * as server from './server';
 import * as socket from './socket';
@@ -777,6 +778,11 @@ declare namespace LoopbackSocket {
   export import CredentialsOf = api.CredentialsOf;
   export import MethodsOf = api.MethodsOf;
   export import SubscriptionsOf = api.SubscriptionsOf;
+  // types/observability.d.ts
+  export import SocketMessage = observability.SocketMessage;
+  export import ConnectMessage = observability.ConnectMessage;
+  export import DisconnectMessage = observability.DisconnectMessage;
+  export import TraceMessage = observability.TraceMessage;
   // types/calls.d.ts
   export import InstanceOptions = calls.InstanceOptions;
   export import StandardSchema = calls.StandardSchema;

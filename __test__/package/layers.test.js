@@ -13,6 +13,7 @@ const LIB = path.join(__dirname, '..', '..', 'lib');
 const LAYERS = [
   ['errors.js'],
   ['events.js', 'host-kinds.js', 'check-options.js'],
+  ['observability'],
   ['native'],
   ['calls', 'define-api.js'],
   ['subscriptions'],

@@ -83,6 +83,7 @@ describe('the package', () => {
       'behaviour',
       'client',
       'loopback3',
+      'observability',
       'options',
       'scaling',
       'security',
@@ -112,8 +113,8 @@ describe('the package', () => {
     assert.deepEqual(broken, []);
   });
 
-  it("the package depends on cookie, proxy-addr and the application's socket.io", () => {
-    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'proxy-addr']);
+  it("the package depends on cookie, debug, proxy-addr and the application's socket.io", () => {
+    assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'debug', 'proxy-addr']);
     assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
   });
 

@@ -9,11 +9,15 @@
 const { ErrorKind, reportError } = require('../calls/handler-errors');
 const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
+const { traceOf } = require('../observability/trace');
 const { disconnect, exclude } = require('./exclude');
 const { expiryOf, renew } = require('./expiry');
 const { emitOwn } = require('./own-events');
 
 const FAILURE = 'Authentication failure';
+
+/** The event with which a client hands in its credentials. */
+const AUTHENTICATION = 'authentication';
 
 // What `host.outcome()` answers besides the index of the onConnected handler to run.
 const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
@@ -72,7 +76,13 @@ function authenticate(host, loopbackSocket, instance, attempt, credentials) {
   }
   // Until it is decided, items of its subscriptions wait.
   host.subscriptions?.attemptBegins(loopbackSocket);
-  new Authentication(host, loopbackSocket, instance, attempt, credentials).run();
+  const trace = traceOf('authenticate', host.socket, loopbackSocket, AUTHENTICATION);
+  const begun = new Authentication(host, loopbackSocket, instance, attempt, credentials, trace);
+  if (trace === undefined) {
+    begun.run();
+  } else {
+    trace.run(() => begun.run());
+  }
 }
 
 /** An attempt that is under way. */
@@ -87,6 +97,8 @@ class Authentication {
   #expiry;
   /** @type {unknown[]} the onConnected handlers, as they were when the auth function was done */
   #handlers;
+  /** @type {ReturnType<typeof traceOf>} if somebody observes the attempt */
+  #trace;
 
   /**
    * @param {Host} host the socket's owner
@@ -94,8 +106,9 @@ class Authentication {
    * @param {number} instance the number the session gave to `loopbackSocket`
    * @param {number} attempt the number the session gave to this attempt
    * @param {unknown} credentials what the client sent
+   * @param {ReturnType<typeof traceOf>} [trace] that of the attempt, if somebody observes it
    */
-  constructor(host, loopbackSocket, instance, attempt, credentials) {
+  constructor(host, loopbackSocket, instance, attempt, credentials, trace) {
     this.#host = host;
     this.#loopbackSocket = loopbackSocket;
     this.#instance = instance;
@@ -103,6 +116,7 @@ class Authentication {
     this.#args = [host.socket, credentials];
     this.#subscriptions = host.subscriptions;
     this.#expiry = expiryOf(host.socket);
+    this.#trace = trace;
   }
 
   /**
@@ -119,7 +133,7 @@ class Authentication {
       const isRefused = failed || !isAccepted(value);
       this.#handlers = isRefused ? [] : this.#loopbackSocket._connected.slice();
       const next = this.#outcome(!isRefused, this.#handlers.length);
-      this.#proceed(next, failed ? value : undefined);
+      this.#resume(next, failed ? value : undefined);
     };
     invoke(fn, self, this.#args, settle, (late) => this.#report(ErrorKind.AUTHENTICATION, late));
   }
@@ -162,7 +176,7 @@ class Authentication {
         const after = this.#outcome(!failed, 0);
         const reason = failed ? value : undefined;
         if (returned) {
-          this.#proceed(after, reason);
+          this.#resume(after, reason);
         } else {
           settled = true;
           next = after;
@@ -178,19 +192,58 @@ class Authentication {
     }
     this.#host.decided?.();
     if (next === BIND) {
-      this.#accept();
+      this.#finish(false, () => this.#accept());
       return;
     }
-    if (next === UNAUTHORIZED) {
-      refuse(this.#host, this.#instance, this.#attempt, messageOf(error));
+    const isRefused = next === UNAUTHORIZED;
+    this.#finish(
+      isRefused,
+      () => {
+        if (isRefused) {
+          refuse(this.#host, this.#instance, this.#attempt, messageOf(error));
+        }
+        this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
+        return false;
+      },
+      error,
+    );
+  }
+
+  /**
+   * Goes on after a handler that took its time.
+   *
+   * @param {number} next the session's answer
+   * @param {unknown} error why the outcome before was a failure
+   * @returns {void}
+   */
+  #resume(next, error) {
+    if (this.#trace === undefined) {
+      this.#proceed(next, error);
+    } else {
+      this.#trace.resume(() => this.#proceed(next, error));
     }
-    this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
+  }
+
+  /**
+   * The attempt is decided.
+   *
+   * @param {boolean} isRefused whether the client is refused
+   * @param {() => boolean} answer tells it; returns whether it has authenticated
+   * @param {unknown} [error] what a handler has failed with, if one has
+   * @returns {void}
+   */
+  #finish(isRefused, answer, error) {
+    if (this.#trace === undefined) {
+      answer();
+    } else {
+      this.#trace.finish(isRefused, isRefused ? (error ?? new Error(FAILURE)) : true, answer);
+    }
   }
 
   /**
    * Binds the methods as they stand now and emits `authenticated`.
    *
-   * @returns {void}
+   * @returns {boolean} whether the socket is authenticated: it has not ended meanwhile
    */
   #accept() {
     const host = this.#host;
@@ -202,7 +255,7 @@ class Authentication {
     if (!host.bound(instance, this.#attempt)) {
       host.answered();
       this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
-      return;
+      return false;
     }
     host.count(instance, -1);
     renew(socket, this.#expiry);
@@ -218,6 +271,7 @@ class Authentication {
     // Those that have begun since the attempt did are authorized again, too.
     const wasSubscribed = this.#subscriptions !== undefined;
     host.subscriptions?.attemptEnds(this.#loopbackSocket, true, wasSubscribed);
+    return true;
   }
 }
 

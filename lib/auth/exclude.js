@@ -6,6 +6,7 @@
  * What must stay true: a socket that this file has ended is not recovered.
  */
 
+const { turnedAway } = require('../observability/sockets');
 const { emitOwn } = require('./own-events');
 
 /** @type {WeakSet<object>} the sockets that were ended here */
@@ -38,7 +39,9 @@ function disconnect(socket, close = false) {
  * @param {import('../errors').LoopbackSocketError} error why
  * @returns {void}
  */
-function tell(socket, { message, code }) {
+function tell(socket, error) {
+  turnedAway(socket, error);
+  const { message, code } = error;
   try {
     emitOwn(socket, 'unauthorized', { message, code });
   } catch {

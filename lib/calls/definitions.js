@@ -48,16 +48,21 @@ class Definitions {
   exposures = [];
   /** How errors are sent, one of `ERRORS`. */
   errors;
+  /** After how many ms a call is slow. */
+  slowAfter;
   /** @type {ServedHost<any>[]} what the instance was started on */
   #hosts = [];
   /** Whether its methods without options run without anything around them. */
   isPlain;
 
   /**
-   * @param {string} [errors='fields'] how errors are sent, one of `ERRORS`
+   * @param {object} options those of the instance
+   * @param {string} options.errors how errors are sent, one of `ERRORS`
+   * @param {number} options.slowAfter after how many ms a call is slow
    */
-  constructor(errors = ERRORS.FIELDS) {
+  constructor({ errors, slowAfter }) {
     this.errors = errors;
+    this.slowAfter = slowAfter;
     this.#observe();
   }
 

@@ -7,6 +7,7 @@
 const { isNativeError } = require('util').types;
 const { ERRORS } = require('./definitions');
 const { guarded } = require('../events');
+const { handlerFailed } = require('../observability/errors');
 
 /** What kind of handler an error comes from. */
 const ErrorKind = Object.freeze({
@@ -31,6 +32,7 @@ const ErrorKind = Object.freeze({
  * @returns {void}
  */
 function reportError(definitions, error, kind, socket, name) {
+  handlerFailed(error, kind, socket, name, definitions.errorListeners.length > 0);
   for (const listener of definitions.errorListeners) {
     guarded(() => listener(error, { socket, name, kind }));
   }

@@ -7,6 +7,9 @@
 const { checkOptions } = require('../check-options');
 const { ERRORS } = require('./definitions');
 
+/** After how many ms a call is slow, if an instance does not say. */
+const SLOW_AFTER = 1000;
+
 const RULES = {
   timeout: {
     fallback: undefined,
@@ -21,11 +24,16 @@ const RULES = {
       .map((value) => `'${value}'`)
       .join(' or '),
   },
+  slowAfter: {
+    fallback: SLOW_AFTER,
+    check: (value) => typeof value === 'number' && value >= 0,
+    needs: 'a number of milliseconds, 0 or more, or Infinity for never',
+  },
 };
 
 /**
  * @param {unknown} given a timeout, or an object of options
- * @returns {{timeout: unknown, errors: string}} all options
+ * @returns {{timeout: unknown, errors: string, slowAfter: number}} all options
  * @throws {InvalidOptionError} if one is unknown or impossible
  */
 function instanceOptions(given) {
@@ -36,7 +44,7 @@ function instanceOptions(given) {
         'LoopbackSocket.get()',
         'the second argument of LoopbackSocket.get()',
       )
-    : { timeout: given, errors: ERRORS.FIELDS };
+    : { timeout: given, errors: ERRORS.FIELDS, slowAfter: SLOW_AFTER };
 }
 
 module.exports = { instanceOptions };

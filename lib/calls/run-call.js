@@ -12,6 +12,7 @@
 const { ErrorKind, clientError, reportError } = require('./handler-errors');
 const { intercept } = require('./interceptors');
 const { invoke } = require('./invoke');
+const { traceOf } = require('../observability/trace');
 const {
   LoopbackSocketError,
   ForbiddenError,
@@ -133,6 +134,8 @@ class Execution {
   /** Why it was aborted. */
   #reason;
   #timer;
+  /** @type {ReturnType<typeof traceOf>} if somebody observes the call */
+  #trace;
   /** How many of its parts run: the steps, and the handler. While there is one, it counts for `concurrency`. */
   #parts = 1;
   /** @type {Set<unknown> | undefined} the errors that listeners have been told of */
@@ -144,8 +147,9 @@ class Execution {
    * @param {import('../auth/authenticate').BoundMethod} method what is called
    * @param {Request} request what the client sends
    * @param {import('./invoke').Settle} settle answers the client
+   * @param {ReturnType<typeof traceOf>} [trace] that of the call, if somebody observes it
    */
-  constructor(host, instance, method, request, settle) {
+  constructor(host, instance, method, request, settle, trace) {
     const subscription = method.subscription?.current();
     this.definitions = instance._definitions;
     this.name = method.name;
@@ -156,6 +160,7 @@ class Execution {
     this.#method = method;
     this.#subscription = subscription;
     this.#settle = settle;
+    this.#trace = trace;
     if (subscription === undefined) {
       this.#call = new Call(this, 'method', request.credentials, request.args);
     } else {
@@ -183,9 +188,6 @@ class Execution {
    * @returns {void}
    */
   run(id) {
-    if (this.#host.hasEnded) {
-      return;
-    }
     const refusal = this.#admit() ?? this.#host.calls.enter(this, id);
     if (refusal !== undefined) {
       this.#isOver = true;
@@ -321,8 +323,10 @@ class Execution {
   #next(step) {
     if (this.#isOver) {
       this.#partDone();
-    } else {
+    } else if (this.#trace === undefined) {
       step();
+    } else {
+      this.#trace.resume(step);
     }
   }
 
@@ -503,6 +507,9 @@ class Execution {
    * @returns {void}
    */
   #answer(failed, value) {
+    if (failed) {
+      this.#trace?.causedBy(value);
+    }
     const unsendable = this.#settle(failed, failed ? clientError(this.definitions, value) : value);
     if (unsendable !== undefined) {
       this.#report(unsendable, this.#call.kind);
@@ -593,12 +600,33 @@ function runCall(host, instance, method, request, settle) {
     }
     return;
   }
-  const execution = new Execution(host, instance, method, request, settle);
   const isPlain = method.options === undefined && subscription === undefined;
-  if (isPlain && instance._definitions.interceptors.length === 0) {
+  const isUncounted = isPlain && instance._definitions.interceptors.length === 0;
+  if (!isUncounted && host.hasEnded) {
+    return;
+  }
+  const kind = subscription === undefined ? 'call' : 'subscribe';
+  const trace = traceOf(kind, host.socket, instance, method.name);
+  if (trace === undefined) {
+    begin(new Execution(host, instance, method, request, settle), isUncounted, request);
+    return;
+  }
+  const settleTraced = (failed, value) => trace.finish(failed, value, () => settle(failed, value));
+  const execution = new Execution(host, instance, method, request, settleTraced, trace);
+  trace.run(() => begin(execution, isUncounted, request));
+}
+
+/**
+ * @param {Execution} execution a call
+ * @param {boolean} isUncounted whether nothing is counted of it
+ * @param {Request} request what the client sends
+ * @returns {void}
+ */
+function begin(execution, isUncounted, { options }) {
+  if (isUncounted) {
     execution.runUncounted();
   } else {
-    execution.run(idOf(request.options));
+    execution.run(idOf(options));
   }
 }
 

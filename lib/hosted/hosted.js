@@ -25,6 +25,8 @@ const { encodable } = require('./encodable');
 const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
 const { knownState, stateOf } = require('./socket-state');
 const { HostedEngine, send } = require('./subscription-engine');
+const { isCallObserved } = require('../observability/channels');
+const { authenticationTimedOut, connected, disconnected } = require('../observability/sockets');
 const { sizeOf } = require('../subscriptions/item-size');
 const { SocketOwner } = require('../subscriptions/socket-owner');
 const { Timers, delayOf } = require('../auth/timeout');
@@ -140,6 +142,7 @@ function serve(io, loopbackSocket, options) {
       if (expires !== undefined) {
         guarded(() => setExpires(socket, expires));
       }
+      connected(socket);
     }
     hosted.serve(loopbackSocket, { timeout, timers, gate, limits });
   });
@@ -649,7 +652,7 @@ class HostedSocket extends SocketOwner {
           ? (failed, value) =>
               this.#ended ? undefined : answer(ack, failed, value, this.encodable)
           : ignore;
-      if (method.isPlain && loopbackSocket._definitions.isPlain) {
+      if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
         invoke(method.fn, method.self, [this.socket, credentials, args], settle);
       } else {
         runCall(this, loopbackSocket, method, { credentials, args, options }, settle);
@@ -689,6 +692,7 @@ class HostedSocket extends SocketOwner {
       this.exempt();
     } else if (sessions.tick(this.#session, Date.now())) {
       this.#settle();
+      authenticationTimedOut(this.socket);
       disconnect(this.socket, true);
     }
   }
@@ -796,9 +800,11 @@ function receiveCall(listened, args, ack) {
  * The listener of `disconnect`.
  *
  * @this {HostedSocket}
+ * @param {unknown} reason why, in Socket.IO's words
  * @returns {void}
  */
-function endHosted() {
+function endHosted(reason) {
+  disconnected(this.socket, reason);
   this.end();
 }
 

@@ -11,7 +11,10 @@ const { Recovery } = require('./recovery/recovery');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
 const { InvalidCommandError, MalformedMessageError } = require('../errors');
+const { authenticationTimedOut, connected } = require('../observability/sockets');
 const loopback = require('./loopback');
+
+const { SERVER_NAMESPACE_DISCONNECT } = require('../native/protocol').CloseReason;
 
 class EventHandlers {
   #link;
@@ -215,6 +218,7 @@ class EventHandlers {
       socket._connection.authenticated(socket);
     }
     socket._accept();
+    connected(socket);
     if (refusal === undefined) {
       nsp._emitConnection(socket);
     } else {
@@ -256,6 +260,10 @@ class EventHandlers {
       return;
     }
     const { reason, details } = socket._connection.endOf(code, more);
+    if (code === SERVER_NAMESPACE_DISCONNECT && socket.connected && socket._isPending) {
+      // What the application ends has ended here already.
+      authenticationTimedOut(socket);
+    }
     socket._end(reason, details);
   }
 

@@ -10,6 +10,7 @@
 const { invoke } = require('../calls/invoke');
 const { EMIT_OWN } = require('../auth/own-events');
 const { runCall } = require('../calls/run-call');
+const { isCallObserved } = require('../observability/channels');
 const { SocketOwner } = require('../subscriptions/socket-owner');
 const { SubscriptionEngine } = require('./subscription-engine');
 
@@ -164,7 +165,7 @@ class MethodCalls extends SocketOwner {
    */
   runBound(instance, method, credentials, args, options, settle) {
     const loopbackSocket = this.#socket._instances[instance];
-    if (method.isPlain && loopbackSocket._definitions.isPlain) {
+    if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
       invoke(method.fn, method.self, [this.#socket, credentials, args], settle);
     } else {
       runCall(this, loopbackSocket, method, { credentials, args, options }, settle);

@@ -28,6 +28,8 @@ const {
   removeOwn,
 } = require('./loopback-listeners');
 const { SocketRecovery } = require('./recovery/socket-recovery');
+const { DESCRIBE } = require('../observability/message');
+const { disconnected } = require('../observability/sockets');
 const { sizeOf } = require('../subscriptions/item-size');
 
 const { emit: emitLocally } = EventEmitter.prototype;
@@ -196,6 +198,15 @@ class Socket extends EventEmitter {
   get handshake() {
     this.#handshake ??= handshakeOf(this._connection, this.#asked);
     return this.#handshake;
+  }
+
+  /**
+   * @returns {{address: string | undefined, transport: string}} the address of its client and the transport, for those
+   *   who observe it
+   */
+  [DESCRIBE]() {
+    const { snapshot, transport } = this._connection;
+    return { address: snapshot.clientAddress, transport };
   }
 
   /** @returns {number} how many bytes of what its client has sent the socket keeps for `handshake`, about */
@@ -1020,6 +1031,7 @@ class Socket extends EventEmitter {
     }
     this.#isEnding = true;
     this.#settle();
+    disconnected(this, reason);
     guarded(() => Reflect.apply(emitLocally, this, ['disconnecting', reason, details]));
     if (this._recovery !== undefined) {
       guarded(() => this._recovery.end(reason, details));

@@ -10,6 +10,7 @@
 
 const { isAuthorized } = require('../calls/run-call');
 const { TooManySubscriptionsError } = require('../errors');
+const { subscriptionEnded } = require('../observability/sockets');
 const { Preparation } = require('./preparation');
 const { ErrorKind, clientError, reportError } = require('./report');
 
@@ -274,8 +275,13 @@ class SocketSubscriptions {
    */
   unsubscribe(number) {
     const subscriber = this.#take(number);
-    subscriber?.channel.remove(subscriber);
-    return subscriber !== undefined;
+    if (subscriber === undefined) {
+      return false;
+    }
+    const { channel, definition } = subscriber;
+    channel.remove(subscriber);
+    subscriptionEnded(this.host.socket, definition.name, subscriber.number, 'unsubscribe');
+    return true;
   }
 
   /**
@@ -527,6 +533,7 @@ class SocketSubscriptions {
     if (this.#hasEnded) {
       return;
     }
+    subscriptionEnded(this.host.socket, definition.name, subscription, reason);
     const ended = { subscription, reason };
     if (reason !== 'error') {
       this.host.send(UNSUBSCRIBED, ended);

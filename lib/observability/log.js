@@ -1,0 +1,62 @@
+'use strict';
+
+/**
+ * What `DEBUG=loopback-socket*` shows: one logger of npm `debug` for each topic. Topics have the names of the
+ * channels, beside `error`.
+ *
+ * What must stay true: credentials, arguments and results are never written; whatever comes from a client is
+ * quoted, so that it cannot forge a line.
+ */
+
+const createDebug = require('debug');
+
+/** @type {Record<'connect' | 'disconnect' | 'authenticate' | 'call' | 'subscribe' | 'slow' | 'error', import('debug').Debugger>} */
+const log = {
+  connect: createDebug('loopback-socket:connect'),
+  disconnect: createDebug('loopback-socket:disconnect'),
+  authenticate: createDebug('loopback-socket:authenticate'),
+  call: createDebug('loopback-socket:call'),
+  subscribe: createDebug('loopback-socket:subscribe'),
+  slow: createDebug('loopback-socket:slow'),
+  error: createDebug('loopback-socket:error'),
+};
+
+/** How many causes of an error are shown. */
+const MAX_CAUSES = 5;
+
+/**
+ * @param {unknown} error what a handler failed with, which may be any value with any getters
+ * @returns {string} its code and its message, in one line
+ */
+function summaryOf(error) {
+  try {
+    if (typeof error !== 'object' || error === null) {
+      return typeof error === 'string' ? JSON.stringify(error) : String(error);
+    }
+    const { code, message } = error;
+    const text = JSON.stringify(typeof message === 'string' ? message : String(error));
+    return typeof code === 'string' ? `${JSON.stringify(code).slice(1, -1)} ${text}` : text;
+  } catch {
+    return 'a value that cannot be shown';
+  }
+}
+
+/**
+ * @param {unknown} error what a handler failed with, which may be any value with any getters
+ * @returns {string} its stack and those of its causes; without its own fields, which may have credentials in them
+ */
+function stackOf(error) {
+  try {
+    const stacks = [];
+    for (let cause = error; cause !== undefined && stacks.length < MAX_CAUSES;) {
+      const { stack } = Object(cause);
+      stacks.push(typeof stack === 'string' ? stack : summaryOf(cause));
+      cause = Object(cause).cause;
+    }
+    return stacks.join('\ncaused by ');
+  } catch {
+    return 'an error that cannot be shown';
+  }
+}
+
+module.exports = { log, stackOf, summaryOf };
