@@ -1,5 +1,6 @@
-//! Measures the load of clients and decides two things: whether the I/O thread busy-polls for the next
-//! message instead of sleeping, and whether JavaScript's event loop may poll the clients itself.
+//! Measures the load of clients and decides three things: whether the I/O thread busy-polls for the next
+//! message instead of sleeping, whether JavaScript's event loop may poll the clients itself, and whether
+//! messages [gather](super::gathering) before they are read.
 //!
 //! The measurements behind the limits, and what else was tried, are in docs/performance.md.
 
@@ -9,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::yield_now;
+
+use super::gathering::Gathering;
 
 /// The I/O thread busy-polls while the mean interval of messages is below this. It took four clients
 /// with one call each in flight from 37,000 to at least 67,000 calls/s; a limit of 100 µs kept a core
@@ -73,6 +76,9 @@ pub(crate) struct LoadMonitor {
     is_on_io_thread: AtomicBool,
     busy_poll: Notify,
     period: Period,
+    /// All messages that have come.
+    total: AtomicU64,
+    pub(crate) gathering: Gathering,
 }
 
 /// What has come in the current period.
@@ -108,7 +114,7 @@ fn nanos() -> u64 {
     as_nanos(EPOCH.get_or_init(Instant::now).elapsed())
 }
 
-fn as_nanos(duration: Duration) -> u64 {
+pub(super) fn as_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -135,6 +141,8 @@ impl LoadMonitor {
                 polls: AtomicU64::new(0),
                 light: AtomicU32::new(0),
             },
+            total: AtomicU64::new(0),
+            gathering: Gathering::default(),
         }
     }
 
@@ -142,6 +150,7 @@ impl LoadMonitor {
     /// they complete, and how many of those are heartbeats.
     pub(crate) fn received(&self, connection: u64, bytes: usize, messages: u64, heartbeats: u64) {
         self.period.received(bytes, messages, heartbeats);
+        self.total.fetch_add(messages, Ordering::Relaxed);
         if bytes > MAX_SMALL_READ {
             self.mean_interval
                 .store(as_nanos(MAX_INTERVAL), Ordering::Relaxed);
@@ -172,7 +181,10 @@ impl LoadMonitor {
 
     /// Records a poll whose messages have been handled.
     pub(super) fn polled(&self) {
-        self.period.polled(nanos(), self.limits);
+        let now = nanos();
+        self.period.polled(now, self.limits);
+        self.gathering
+            .polled(now, self.total.load(Ordering::Relaxed));
     }
 
     /// Records whether the I/O thread polls the clients.

@@ -3,7 +3,7 @@
 //! ```text
 //! runtime       the I/O thread
 //! reactor       which reader is polled when          poller    the thread that polls
-//! load          how close together messages come
+//! load          how close together messages come      gathering whether they are read together
 //! transport     both halves of any stream            stream    the operating system's streams
 //! tls           streams that are encrypted           tls_config  certificates, versions
 //! adopt_fd      takes a descriptor from Node         relay     a stream whose bytes Node carries
@@ -19,6 +19,8 @@ pub(crate) mod adopt_fd;
 pub(crate) mod forward;
 pub(crate) mod host;
 // No event loop polls elsewhere.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(crate) mod gathering;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod load;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]

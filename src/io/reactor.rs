@@ -29,13 +29,15 @@ use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
 use super::adopt_fd;
+#[cfg(unix)]
+use super::gathering::GATHERING_TIME;
 use super::host::ReadRound;
 #[cfg(unix)]
 use super::host::Released;
 use super::load::LoadMonitor;
 use super::poller::Poller;
 #[cfg(unix)]
-use super::stream::{Descriptor, Descriptors, Stream};
+use super::stream::{Descriptor, Descriptors, Polled, Stream};
 
 /// How often the I/O thread checks that the owner of the poller polls.
 const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -43,6 +45,10 @@ const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// How often the I/O thread yields to catch up: one poll of the streams, one of the readers that
 /// something else has woken, and one in reserve.
 const CATCH_UP_POLLS: usize = 3;
+
+/// By which a sleeping thread wakes up late on Linux.
+#[cfg(unix)]
+const TIMER_SLACK: Duration = Duration::from_micros(50);
 
 /// What a reader runs.
 pub(crate) trait Task: Send {
@@ -141,10 +147,9 @@ impl Reactor {
         reader.run();
     }
 
-    /// Polls the event queue, and then each reader that is due once. Returns whether there may be more
-    /// events.
+    /// Polls the event queue, and then each reader that is due once.
     #[cfg(unix)]
-    pub(crate) fn poll_once(&self) -> bool {
+    pub(crate) fn poll_once(&self) -> Polled {
         let polling = self.polling();
         let polled = self.descriptors.poll();
         polling.poll_due();
@@ -152,7 +157,7 @@ impl Reactor {
             self.poll_count.fetch_add(1, Ordering::Relaxed);
             self.load.polled();
         }
-        polled.more
+        polled
     }
 
     /// Waits on the I/O thread until every reader has been polled for what its stream had when this was
@@ -252,7 +257,11 @@ async fn poll_until_acquired(reactor: &Arc<Reactor>) {
             let needs_wake = wake.as_mut().poll(cx).is_ready();
             match queue.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
-                    let more = reactor.poll_once();
+                    if reactor.load.gathering.is_on() {
+                        // Commands and timers that come meanwhile are as late as the messages.
+                        thread::sleep(GATHERING_TIME - TIMER_SLACK);
+                    }
+                    let Polled { more, .. } = reactor.poll_once();
                     if !more {
                         ready.clear_ready();
                     }

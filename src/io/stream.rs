@@ -47,10 +47,11 @@ struct Queue {
 
 /// The result of a poll.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Polled {
-    pub(super) changes: usize,
+pub(crate) struct Polled {
+    /// How many descriptors have changed.
+    pub(crate) changes: usize,
     /// There may be more events.
-    pub(super) more: bool,
+    pub(crate) more: bool,
 }
 
 /// A stream, nonblocking, that both of its halves share.

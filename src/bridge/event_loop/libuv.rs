@@ -13,7 +13,7 @@
 use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::{ManuallyDrop, transmute};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::rc::Rc;
@@ -25,6 +25,7 @@ use napi::sys;
 
 use crate::bridge::event_batch::EventQueue;
 use crate::bridge::value;
+use crate::io::gathering::GATHERING_TIME;
 use crate::io::reactor::Reactor;
 
 /// `UV_POLL` of `uv_handle_type`.
@@ -97,6 +98,29 @@ impl Uv {
     }
 }
 
+impl Uv {
+    /// A handle that does not keep the event loop alive, to poll a descriptor.
+    ///
+    /// # Safety
+    /// The event loop is this thread's. The handle is closed before the descriptor.
+    unsafe fn new_poll(&self, uv_loop: *mut sys::uv_loop_s, fd: c_int) -> Option<Handle> {
+        // SAFETY: the handle's memory is as large as libuv says, aligned for anything, and freed when libuv
+        // is done with it.
+        unsafe {
+            let poll = libc::calloc(1, (self.handle_size)(UV_POLL));
+            if poll.is_null() {
+                return None;
+            }
+            if (self.poll_init)(uv_loop, poll, fd) != 0 {
+                libc::free(poll);
+                return None;
+            }
+            (self.unref)(poll);
+            Some(poll)
+        }
+    }
+}
+
 /// The event loop of this thread.
 struct EventLoop {
     uv: Uv,
@@ -104,10 +128,37 @@ struct EventLoop {
     uv_loop: *mut sys::uv_loop_s,
     /// The `uv_poll_t` of the reactor's event queue.
     poll: Handle,
+    timer: Timer,
     shares: Shares,
     reactor: Arc<Reactor>,
     poller_number: u64,
     listeners: Vec<Rc<Listener>>,
+}
+
+/// Wakes the event loop when messages have gathered. libuv's own timers count milliseconds.
+struct Timer {
+    fd: OwnedFd,
+    /// Its `uv_poll_t`.
+    poll: Handle,
+}
+
+impl Timer {
+    /// Starts it anew. Returns whether it will wake the event loop.
+    fn start(&self) -> bool {
+        let zero = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let spec = libc::itimerspec {
+            it_interval: zero,
+            it_value: libc::timespec {
+                tv_nsec: GATHERING_TIME.subsec_nanos().into(),
+                ..zero
+            },
+        };
+        // SAFETY: the descriptor is open, and the time is read during the call.
+        unsafe { libc::timerfd_settime(self.fd.as_raw_fd(), 0, &raw const spec, null_mut()) == 0 }
+    }
 }
 
 /// Measures what the event loop does with its time.
@@ -252,25 +303,31 @@ impl EventLoop {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let uv = Uv::get()?;
         let mut uv_loop = null_mut();
-        // SAFETY: `env` is of this thread. The handle's memory is as large as libuv says, aligned
-        // for anything, and freed when libuv is done with it.
+        // SAFETY: `env` is of this thread. The descriptor of the timer is new, and owned once.
         unsafe {
             if sys::napi_get_uv_event_loop(env, &raw mut uv_loop) != sys::Status::napi_ok {
                 return None;
             }
-            let poll = libc::calloc(1, (uv.handle_size)(UV_POLL));
-            if poll.is_null() {
+            let flags = libc::TFD_NONBLOCK | libc::TFD_CLOEXEC;
+            let fd = libc::timerfd_create(libc::CLOCK_MONOTONIC, flags);
+            if fd < 0 {
                 return None;
             }
-            if (uv.poll_init)(uv_loop, poll, reactor.as_raw_fd()) != 0 {
-                libc::free(poll);
+            let fd = OwnedFd::from_raw_fd(fd);
+            let timer_poll = uv.new_poll(uv_loop, fd.as_raw_fd())?;
+            let timer = Timer {
+                fd,
+                poll: timer_poll,
+            };
+            let Some(poll) = uv.new_poll(uv_loop, reactor.as_raw_fd()) else {
+                (uv.close)(timer.poll, on_closed);
                 return None;
-            }
-            (uv.unref)(poll);
+            };
             // Node waits for the hook before it ends the environment: see `on_closed`.
             let hook =
                 sys::napi_add_async_cleanup_hook(env, Some(on_cleanup), null_mut(), null_mut());
             if hook != sys::Status::napi_ok {
+                (uv.close)(timer.poll, on_closed);
                 (uv.close)(poll, on_closed);
                 return None;
             }
@@ -278,6 +335,7 @@ impl EventLoop {
                 uv,
                 uv_loop,
                 poll,
+                timer,
                 shares: Shares::new(),
                 reactor: reactor.clone(),
                 poller_number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
@@ -290,6 +348,39 @@ impl EventLoop {
     fn leave(&self) {
         self.reactor.poller.release(self.poller_number);
         self.reactor.poller.remove_thread();
+    }
+
+    /// Has the timer wake the event loop for the clients instead of the event queue. Returns whether it does.
+    fn begin_gathering(&self) -> bool {
+        // SAFETY: both handles were initialized on this thread and are not closed.
+        unsafe {
+            if !self.timer.start()
+                || (self.uv.poll_start)(self.timer.poll, UV_READABLE, on_gathered) != 0
+            {
+                return false;
+            }
+            (self.uv.poll_stop)(self.poll);
+        }
+        true
+    }
+
+    /// Has the event loop woken for the clients again, after `handle` has woken it; `found` says whether there
+    /// were messages then.
+    fn go_on(&self, handle: Handle, found: bool) -> bool {
+        if handle != self.timer.poll {
+            return true;
+        }
+        if found && self.reactor.load.gathering.is_on() && self.timer.start() {
+            return true;
+        }
+        // SAFETY: both handles were initialized on this thread and are not closed.
+        unsafe {
+            (self.uv.poll_stop)(self.timer.poll);
+            if (self.uv.poll_start)(self.poll, UV_READABLE, on_readable) != 0 {
+                self.reactor.poller.release(self.poller_number);
+            }
+        }
+        true
     }
 
     /// Whether the event loop has time to poll clients; `polls` says whether it does so already.
@@ -393,43 +484,76 @@ impl Drop for Listener {
 
 /// Called by libuv when the event queue of the reactor is readable.
 unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
+    serve(poll, |event_loop| {
+        if event_loop.reactor.load.gathering.is_on() && event_loop.begin_gathering() {
+            return Next::Wait;
+        }
+        Next::Poll
+    });
+}
+
+/// Called by libuv when messages have gathered.
+unsafe extern "C" fn on_gathered(timer: Handle, _status: c_int, _events: c_int) {
+    serve(timer, |_| Next::Poll);
+}
+
+/// What the event loop does when it is woken for clients.
+#[derive(PartialEq, Eq)]
+enum Next {
+    /// It polls them.
+    Poll,
+    /// It waits while more messages gather.
+    Wait,
+}
+
+/// Serves the clients, if this thread polls them; `handle` is the one that has woken it.
+fn serve(handle: Handle, decide: impl FnOnce(&EventLoop) -> Next) {
     // A panic must not reach libuv.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let known = EVENT_LOOP.with_borrow(|event_loop| {
             let event_loop = event_loop.as_ref()?;
-            let Uv { poll_stop, .. } = event_loop.uv;
             Some((
                 event_loop.reactor.clone(),
                 event_loop.poller_number,
-                poll_stop,
+                event_loop.uv.poll_stop,
             ))
         });
         let Some((reactor, poller_number, poll_stop)) = known else {
             return;
         };
+        let with = |act: &mut dyn FnMut(&mut EventLoop) -> bool| {
+            EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.as_mut().is_some_and(act))
+        };
         if reactor.poller.is_acquired_by(poller_number) {
-            let start = Instant::now();
-            poll_once(&reactor);
-            let has_time = EVENT_LOOP.with_borrow_mut(|event_loop| {
-                let event_loop = event_loop.as_mut();
-                event_loop.is_some_and(|event_loop| event_loop.has_time_after(start))
+            let mut decide = Some(decide);
+            let waits = with(&mut |event_loop| {
+                decide
+                    .take()
+                    .is_some_and(|decide| decide(event_loop) == Next::Wait)
             });
+            if waits {
+                return;
+            }
+            let start = Instant::now();
+            let found = poll_once(&reactor);
+            let has_time = with(&mut |event_loop| event_loop.has_time_after(start));
             if has_time && reactor.suits_event_loop() {
+                with(&mut |event_loop| event_loop.go_on(handle, found));
                 return;
             }
         }
         // SAFETY: the handle is the one this is called for.
-        unsafe { poll_stop(poll) };
+        unsafe { poll_stop(handle) };
         reactor.poller.release(poller_number);
     }));
 }
 
-/// Polls the clients, and then delivers their events to JavaScript.
-fn poll_once(reactor: &Reactor) {
+/// Polls the clients, and then delivers their events to JavaScript. Returns whether there were any.
+fn poll_once(reactor: &Reactor) -> bool {
     NOTED.set(Some(Vec::new()));
     let polled = catch_unwind(AssertUnwindSafe(|| reactor.poll_once()));
     let noted = NOTED.take().unwrap_or_default();
-    drop(polled);
+    let found = polled.is_ok_and(|polled| polled.changes > 0);
     for weak in noted {
         let Some(queue) = weak.upgrade() else {
             continue;
@@ -443,27 +567,33 @@ fn poll_once(reactor: &Reactor) {
             None => queue.wake_again(),
         }
     }
+    found
 }
 
 /// Called by Node before the environment ends.
 unsafe extern "C" fn on_cleanup(hook: sys::napi_async_cleanup_hook_handle, _: *mut c_void) {
     let event_loop = EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.take());
     if let Some(event_loop) = event_loop {
-        let EventLoop { uv, poll, .. } = event_loop;
         if !event_loop.listeners.is_empty() {
             event_loop.leave();
         }
-        // SAFETY: the handle is not closed yet; closing it stops it.
+        let EventLoop {
+            uv, poll, timer, ..
+        } = event_loop;
+        // SAFETY: the handles are not closed yet; closing them stops them, before the descriptor of the timer
+        // is closed.
         unsafe {
+            (uv.close)(timer.poll, on_closed);
             (uv.set_data)(poll, hook.cast());
             (uv.close)(poll, on_closed);
         }
+        drop(timer.fd);
     }
 }
 
-/// Called by libuv when the handle is closed: the environment may end.
+/// Called by libuv when a handle is closed: the environment may end, if it is the one with the hook.
 unsafe extern "C" fn on_closed(poll: Handle) {
-    // SAFETY: `on_cleanup` left its hook with the handle, which has none where the hook was refused.
+    // SAFETY: `on_cleanup` left its hook with one handle; others have none.
     // libuv is done with the memory, which `EventLoop::new` allocated.
     unsafe {
         let hook = Uv::get().map_or(null_mut(), |uv| (uv.get_data)(poll));
