@@ -78,7 +78,7 @@ pub(crate) struct LoadMonitor {
     period: Period,
     /// All messages that have come.
     total: AtomicU64,
-    pub(crate) gathering: Gathering,
+    gathering: Gathering,
 }
 
 /// What has come in the current period.
@@ -185,6 +185,12 @@ impl LoadMonitor {
         self.period.polled(now, self.limits);
         self.gathering
             .polled(now, self.total.load(Ordering::Relaxed));
+    }
+
+    /// Whether messages are to gather before they are read.
+    pub(crate) fn gathers(&self) -> bool {
+        self.gathering.is_on()
+            && self.mean_interval.load(Ordering::Relaxed) < as_nanos(MAX_BUSY_POLL_INTERVAL)
     }
 
     /// Records whether the I/O thread polls the clients.

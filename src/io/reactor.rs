@@ -257,7 +257,7 @@ async fn poll_until_acquired(reactor: &Arc<Reactor>) {
             let needs_wake = wake.as_mut().poll(cx).is_ready();
             match queue.poll_read_ready(cx) {
                 Poll::Ready(Ok(mut ready)) => {
-                    if reactor.load.gathering.is_on() {
+                    if reactor.load.gathers() {
                         // Commands and timers that come meanwhile are as late as the messages.
                         thread::sleep(GATHERING_TIME - TIMER_SLACK);
                     }

@@ -370,7 +370,7 @@ impl EventLoop {
         if handle != self.timer.poll {
             return true;
         }
-        if found && self.reactor.load.gathering.is_on() && self.timer.start() {
+        if found && self.reactor.load.gathers() && self.timer.start() {
             return true;
         }
         // SAFETY: both handles were initialized on this thread and are not closed.
@@ -485,7 +485,7 @@ impl Drop for Listener {
 /// Called by libuv when the event queue of the reactor is readable.
 unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
     serve(poll, |event_loop| {
-        if event_loop.reactor.load.gathering.is_on() && event_loop.begin_gathering() {
+        if event_loop.reactor.load.gathers() && event_loop.begin_gathering() {
             return Next::Wait;
         }
         Next::Poll
