@@ -361,6 +361,26 @@ describe('calls under light load', () => {
       await second.isAnswered();
     }),
   );
+
+  it(
+    'calls at a high rate are answered once while it is tried whether they gather before they are read',
+    TIMEOUT,
+    hosted(['one'], async (host) => {
+      const callers = [];
+      while (callers.length < 4) callers.push(await host.caller());
+      for (const [underWay, seconds] of [
+        [2, 0.6],
+        [8, 0.6],
+        [2, 0.6],
+      ]) {
+        const end = performance.now() + seconds * 1000;
+        const isOver = () => performance.now() > end;
+        await Promise.all(callers.map((caller) => caller.flood(underWay, isOver)));
+        await host.pace(callers, 40);
+      }
+      await Promise.all(callers.map((caller) => caller.isAnswered()));
+    }),
+  );
 });
 
 describe('asynchronous context', () => {

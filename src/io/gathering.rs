@@ -7,7 +7,7 @@
 //! so it is measured: for a moment messages gather in every other phase, and if as many come with it as
 //! without, they go on gathering for a while (docs/performance.md).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -37,14 +37,14 @@ const LONG_TRIAL_INTERVAL: Duration = Duration::from_secs(4);
 #[derive(Debug, Default)]
 pub(crate) struct Gathering {
     is_on: AtomicBool,
+    /// When the current phase began, in nanoseconds.
+    began: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// When the current phase began, in nanoseconds.
-    began: u64,
-    /// The messages that had come by then.
+    /// The messages that had come when the current phase began.
     messages: u64,
     /// The phases of the trial under way that are over.
     trial: Option<Trial>,
@@ -85,13 +85,13 @@ impl Gathering {
 
     /// Records a poll, with the time and the number of all messages that have come so far.
     pub(super) fn polled(&self, now: u64, messages: u64) {
-        let state = &mut *self.state.lock();
-        let lasted = now.saturating_sub(state.began);
+        let lasted = now.saturating_sub(self.began.load(Ordering::Relaxed));
         if lasted < as_nanos(PHASE) {
             return;
         }
+        let state = &mut *self.state.lock();
+        self.began.store(now, Ordering::Relaxed);
         let count = messages.saturating_sub(state.messages);
-        state.began = now;
         state.messages = messages;
         let is_on = state.next(now, count, lasted, self.is_on());
         self.is_on.store(is_on, Ordering::Relaxed);

@@ -366,12 +366,10 @@ impl EventLoop {
 
     /// Has the event loop woken for the clients again, after `handle` has woken it; `found` says whether there
     /// were messages then.
-    fn go_on(&self, handle: Handle, found: bool) -> bool {
-        if handle != self.timer.poll {
-            return true;
-        }
-        if found && self.reactor.load.gathers() && self.timer.start() {
-            return true;
+    fn go_on(&self, handle: Handle, found: bool) {
+        let is_timer = handle == self.timer.poll;
+        if !is_timer || (found && self.reactor.load.gathers() && self.timer.start()) {
+            return;
         }
         // SAFETY: both handles were initialized on this thread and are not closed.
         unsafe {
@@ -380,7 +378,6 @@ impl EventLoop {
                 self.reactor.poller.release(self.poller_number);
             }
         }
-        true
     }
 
     /// Whether the event loop has time to poll clients; `polls` says whether it does so already.
@@ -484,67 +481,49 @@ impl Drop for Listener {
 
 /// Called by libuv when the event queue of the reactor is readable.
 unsafe extern "C" fn on_readable(poll: Handle, _status: c_int, _events: c_int) {
-    serve(poll, |event_loop| {
-        if event_loop.reactor.load.gathers() && event_loop.begin_gathering() {
-            return Next::Wait;
-        }
-        Next::Poll
-    });
+    serve(poll, true);
 }
 
 /// Called by libuv when messages have gathered.
 unsafe extern "C" fn on_gathered(timer: Handle, _status: c_int, _events: c_int) {
-    serve(timer, |_| Next::Poll);
+    serve(timer, false);
 }
 
-/// What the event loop does when it is woken for clients.
-#[derive(PartialEq, Eq)]
-enum Next {
-    /// It polls them.
-    Poll,
-    /// It waits while more messages gather.
-    Wait,
-}
-
-/// Serves the clients, if this thread polls them; `handle` is the one that has woken it.
-fn serve(handle: Handle, decide: impl FnOnce(&EventLoop) -> Next) {
+/// Serves the clients, if this thread polls them, at once or, if it may, when more messages have gathered.
+/// `handle` is the one that has woken the event loop.
+fn serve(handle: Handle, may_wait: bool) {
     // A panic must not reach libuv.
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let known = EVENT_LOOP.with_borrow(|event_loop| {
             let event_loop = event_loop.as_ref()?;
-            Some((
-                event_loop.reactor.clone(),
-                event_loop.poller_number,
-                event_loop.uv.poll_stop,
-            ))
+            let reactor = event_loop.reactor.clone();
+            let polls = reactor.poller.is_acquired_by(event_loop.poller_number);
+            let waits = may_wait && polls && reactor.load.gathers() && event_loop.begin_gathering();
+            Some((reactor, event_loop.uv.poll_stop, polls, waits))
         });
-        let Some((reactor, poller_number, poll_stop)) = known else {
+        let Some((reactor, poll_stop, polls, waits)) = known else {
             return;
         };
-        let with = |act: &mut dyn FnMut(&mut EventLoop) -> bool| {
-            EVENT_LOOP.with_borrow_mut(|event_loop| event_loop.as_mut().is_some_and(act))
-        };
-        if reactor.poller.is_acquired_by(poller_number) {
-            let mut decide = Some(decide);
-            let waits = with(&mut |event_loop| {
-                decide
-                    .take()
-                    .is_some_and(|decide| decide(event_loop) == Next::Wait)
-            });
-            if waits {
-                return;
-            }
-            let start = Instant::now();
-            let found = poll_once(&reactor);
-            let has_time = with(&mut |event_loop| event_loop.has_time_after(start));
-            if has_time && reactor.suits_event_loop() {
-                with(&mut |event_loop| event_loop.go_on(handle, found));
-                return;
-            }
+        if waits {
+            return;
         }
-        // SAFETY: the handle is the one this is called for.
-        unsafe { poll_stop(handle) };
-        reactor.poller.release(poller_number);
+        let start = Instant::now();
+        let found = polls && poll_once(&reactor);
+        let goes_on = EVENT_LOOP.with_borrow_mut(|event_loop| {
+            let Some(event_loop) = event_loop.as_mut() else {
+                return false;
+            };
+            if polls && event_loop.has_time_after(start) && reactor.suits_event_loop() {
+                event_loop.go_on(handle, found);
+                return true;
+            }
+            reactor.poller.release(event_loop.poller_number);
+            false
+        });
+        if !goes_on {
+            // SAFETY: the handle is the one this is called for.
+            unsafe { poll_stop(handle) };
+        }
     }));
 }
 
