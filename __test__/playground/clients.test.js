@@ -1,12 +1,20 @@
+/* global document, window, MutationObserver -- of the page */
 'use strict';
 
-// The playground in a browser: what two clients of it do, on each kind of server.
+// The playground in a browser: what its clients do, on each kind of server.
 
 const assert = require('node:assert/strict');
 const { after, before, describe, it } = require('node:test');
 const { PaneDriver, launch, openPlayground, serveExample } = require('../support/browser');
 
-describe('the playground', { timeout: 300_000 }, () => {
+/** The transports that the page offers, and which of them a socket uses in the end. */
+const TRANSPORTS = [
+  { label: 'Polling, then WebSocket', used: 'websocket', polls: true, webSockets: true },
+  { label: 'WebSocket only', used: 'websocket', polls: false, webSockets: true },
+  { label: 'Polling only', used: 'polling', polls: true, webSockets: false },
+];
+
+describe('the playground', { timeout: 600_000 }, () => {
   let browser;
   let shop;
 
@@ -19,23 +27,235 @@ describe('the playground', { timeout: 300_000 }, () => {
     await shop?.close();
   });
 
+  /** Opens the page for a test. */
+  async function open(t, options) {
+    const page = await openPlayground(t, browser, shop.url, options);
+    return { page, ada: new PaneDriver(page, 'ada'), grace: new PaneDriver(page, 'grace') };
+  }
+
   it('a book that one page adds arrives on another page as a broadcast and on both shelves', async (t) => {
-    const pages = [
-      await openPlayground(t, browser, shop.url),
-      await openPlayground(t, browser, shop.url),
-    ];
-    const [ada, grace] = [new PaneDriver(pages[0], 'ada'), new PaneDriver(pages[1], 'grace')];
+    const [{ ada }, { grace }] = [await open(t), await open(t)];
     await Promise.all([ada.logIn(), grace.logIn()]);
     await Promise.all([ada.book('Middlemarch'), grace.book('Middlemarch')]);
 
-    const { value } = await ada.send('addBook', {
-      title: 'Silas Marner',
-      author: 'Eliot',
-      year: 1861,
-    });
+    const book = { title: 'Silas Marner', author: 'George Eliot', year: 1861 };
+    const { value } = await ada.send('addBook', book);
     assert.equal(value.title, 'Silas Marner');
     await grace.entry('event', /bookAdded.*Silas Marner/);
     await Promise.all([ada.book('Silas Marner'), grace.book('Silas Marner')]);
     assert.equal(await ada.activity.locator('[data-kind=event]').count(), 0);
+
+    const { Book } = shop.app.models;
+    await Book.deleteById(value.id);
+    await grace.book('Silas Marner', 'detached');
+    await Book.create({ title: 'Romola', author: 'George Eliot', year: 1862 });
+    await grace.book('Romola');
+    await Book.destroyAll({ title: 'Romola' });
+    await Promise.all([ada.book('Romola', 'detached'), grace.book('Romola', 'detached')]);
+  });
+
+  it('a client passes through the states connecting, authenticating and ready', async (t) => {
+    const { page, ada } = await open(t);
+    await page.evaluate(() => {
+      const state = document.querySelector('#ada .state');
+      window.states = [];
+      new MutationObserver(() => window.states.push(state.dataset.state)).observe(state, {
+        attributeFilter: ['data-state'],
+      });
+    });
+    await ada.logIn();
+    await ada.entry('state', 'upgrade');
+    const states = await page.evaluate(() =>
+      window.states.filter((state, index, all) => state !== all[index - 1]),
+    );
+    assert.deepEqual(states.slice(-3), ['connecting', 'authenticating', 'ready']);
+    await ada.entry('state', 'POST /api/Customers/login');
+    await ada.entry('state', /connect.*socket \S+ over (polling|websocket)/);
+
+    await ada.press('Log out');
+    await ada.state('disconnected');
+    await ada.root.getByRole('button', { name: 'Log in' }).waitFor();
+  });
+
+  it('a wrong password is refused by the login, and a made-up token by the socket', async (t) => {
+    const { page, ada } = await open(t, { isRefused: true });
+    await ada.root.locator('[name=password]').fill('a guess');
+    await ada.press('Log in');
+    await ada.root.getByText('The login was refused: login failed').waitFor();
+    assert.equal(await ada.root.locator('.state').innerText(), 'disconnected');
+
+    await ada.press('Send a made-up token');
+    await ada.state('refused');
+    await ada.entry('state', 'access token unknown or expired');
+    await ada.entry('state', 'io server disconnect');
+    assert.equal(await ada.root.locator('.state').innerText(), 'refused');
+
+    await ada.send('getProfile', {});
+    assert.match(await ada.answer.innerText(), /Log in first/);
+
+    await page.getByRole('button', { name: 'Log both in' }).click();
+    await ada.state('ready');
+  });
+
+  it('a call shows its answer and time, and a failed one its error', async (t) => {
+    const { ada } = await open(t);
+    await ada.logIn();
+    const found = await ada.send('findBooks', { author: 'Mary Shelley', limit: 1 });
+    assert.deepEqual(
+      found.value.map(({ title }) => title),
+      ['Frankenstein'],
+    );
+    assert.match(found.head, /^findBooks\s+[\d.]+ m?s$/);
+    await ada.entry('call', /findBooks.*Frankenstein.*[\d.]+ m?s/);
+
+    const refused = await ada.send('Book.create', { data: { title: 'Emma' } });
+    assert.match(refused.head, /^Book\.create failed/);
+    assert.equal(refused.value.code, 'AUTHORIZATION_REQUIRED');
+    assert.equal(await ada.answer.getAttribute('data-tone'), 'bad');
+  });
+
+  it('hints say which arguments are missing, of another type, or no JSON', async (t) => {
+    const { ada } = await open(t);
+    const hint = ada.root.locator('.hint');
+    const json = ada.root.getByLabel('Arguments as JSON');
+    await ada.root.getByLabel('Call or subscribe').selectOption('addBook');
+    for (const [text, expected] of [
+      ['{ "title": "Emma", "author": "Jane Austen", "year": 1815 }', /^$/],
+      ['{ "title": "Emma", "author": "Jane Austen" }', /“year” is required/],
+      ['{ "title": 1, "author": "Jane Austen", "year": 1815 }', /“title” should be a string/],
+      ['{ "title": "", "author": "", "year": 1, "isbn": 2 }', /“isbn” is not an argument/],
+      ['[]', /Arguments are an object/],
+      ['{ "title": ', /This is not JSON/],
+    ]) {
+      await json.fill(text);
+      assert.match(await hint.innerText(), expected, text);
+    }
+    assert.equal(await json.getAttribute('aria-invalid'), 'true');
+
+    await json.fill('{}');
+    await ada.root.getByRole('button', { name: /^year/ }).click();
+    assert.deepEqual(JSON.parse(await json.inputValue()), { year: 0 });
+  });
+
+  it('the list of what can be called has the methods of the app, of its models, and subscriptions', async (t) => {
+    const { ada } = await open(t);
+    const names = await ada.root.locator('[name=target] option').allInnerTexts();
+    for (const name of ['addBook', 'Book.find', 'Customer.login', 'Book.changes', 'serverLoad']) {
+      assert.ok(names.includes(name), name);
+    }
+    await ada.logIn();
+    await ada.root.getByLabel('Call or subscribe').selectOption('another name…');
+    await ada.root.getByLabel('Name', { exact: true }).fill('Book.count');
+    await ada.root.getByLabel('Arguments as JSON').fill('');
+    await ada.press('Call');
+    await ada.answer.locator('strong', { hasText: 'Book.count' }).waitFor();
+    assert.deepEqual(Object.keys(JSON.parse(await ada.answer.locator('pre').innerText())), [
+      'count',
+    ]);
+  });
+
+  it('a subscription shows its items until it is stopped', async (t) => {
+    const { ada, grace } = await open(t);
+    await ada.logIn();
+    await grace.logIn();
+    await ada.send('Book.changes', { where: { year: 1868 } });
+    await grace.send('addBook', { title: 'Emma', author: 'Jane Austen', year: 1815 });
+    await grace.send('addBook', { title: 'Little Women', author: 'Alcott', year: 1868 });
+    await ada.entry('item', /Book\.changes.*Little Women/);
+    assert.equal(
+      await ada.activity.locator('[data-kind=item]', { hasText: 'Emma' }).count(),
+      0,
+      'the filter has kept it away',
+    );
+    await ada.press('Stop Book.changes');
+    await ada.entry('item', 'unsubscribed');
+    assert.equal(await ada.root.locator('.subscriptions li').count(), 0);
+  });
+
+  it('both clients come back with their subscriptions after a restart of the server and a cut', async (t) => {
+    const { page, ada, grace } = await open(t, { isRestarted: true });
+    await ada.logIn();
+    await grace.logIn();
+    await ada.send('Book.changes', { where: { year: 1883 } });
+    await page.locator('#restart').click();
+    await ada.entry('state', 'reconnect_attempt');
+    await page.getByText('The server is back').waitFor();
+    await Promise.all([ada.state('ready'), grace.state('ready')]);
+
+    await page.getByRole('button', { name: 'Cut the connections' }).click();
+    await Promise.all([
+      ada.entry('state', /disconnect.*(forced close|transport close)/),
+      grace.entry('state', /disconnect.*(forced close|transport close)/),
+    ]);
+    await Promise.all([ada.state('ready'), grace.state('ready')]);
+    await grace.send('addBook', { title: 'Treasure Island', author: 'Stevenson', year: 1883 });
+    await ada.entry('item', /Book\.changes.*Treasure Island/);
+    await ada.entry('event', /bookAdded.*Treasure Island/);
+    await ada.book('Treasure Island');
+  });
+
+  for (const { label, used, polls, webSockets } of TRANSPORTS) {
+    it(`both kinds of server answer over the transport “${label}”`, async (t) => {
+      const { page, ada } = await open(t);
+      await page.getByRole('radio', { name: label }).check();
+      const seen = { polls: false, webSockets: false };
+      page.on('request', (request) => {
+        if (request.url().includes('transport=polling')) seen.polls = true;
+      });
+      page.on('websocket', () => {
+        seen.webSockets = true;
+      });
+      await ada.logIn();
+      await ada.facts.getByText(`${used} to the native server`).waitFor();
+      assert.ok((await ada.send('Book.count', {})).value.count > 0);
+      assert.deepEqual(seen, { polls, webSockets });
+
+      Object.assign(seen, { polls: false, webSockets: false });
+      await page.getByRole('radio', { name: 'npm socket.io' }).check();
+      await ada.facts.getByText(`${used} to the npm socket.io server`).waitFor();
+      assert.ok((await ada.send('Book.find', {})).value.length > 0);
+      assert.deepEqual(seen, { polls, webSockets });
+    });
+  }
+
+  it('load on both servers fills the figures of both and moves the charts', async (t) => {
+    const { page } = await open(t);
+    await page.locator('#load').getByLabel('Sockets').fill('12');
+    await page.locator('#load').getByLabel('Seconds').fill('2');
+    await page.locator('#load').getByLabel('Calls').selectOption({ label: '500 a second in all' });
+    await page.getByRole('button', { name: 'Compare both' }).click();
+    await page.getByText('Done: the figures are below.').waitFor();
+    const rows = await page.locator('#figures tbody tr').all();
+    assert.equal(rows.length, 5);
+    for (const row of rows) {
+      const [native, hosted, verdict] = await row.locator('td').allInnerTexts();
+      assert.match(native, /^[\d.,]+( ms| µs| s)?$/);
+      assert.match(hosted, /^[\d.,]+( ms| µs| s)?$/);
+      assert.match(verdict, /^(the same|\d+(\.\d)?× (better|worse)|–)$/);
+    }
+    for (const chart of ['round-trip', 'rate', 'delay']) {
+      const reading = page.locator(`[data-chart=${chart}] .reading`);
+      await reading.getByText(/\d/).first().waitFor();
+    }
+    assert.deepEqual(
+      shop.app.socketServers.list().map(({ kind }) => kind),
+      ['native', 'hosted'],
+    );
+  });
+
+  it('the four things to try are marked when they have been done', async (t) => {
+    const { page, grace } = await open(t, { isRestarted: true });
+    await page.locator('#load').getByLabel('Sockets').fill('4');
+    await page.locator('#load').getByLabel('Seconds').fill('1');
+    for (const [index, name] of [
+      'Log both in',
+      'Add a book as Ada',
+      'Restart the server',
+      'Compare the servers',
+    ].entries()) {
+      await page.locator('#tour').getByRole('button', { name }).click();
+      await page.locator(`#tour li.done >> nth=${index}`).waitFor();
+    }
+    await grace.entry('event', 'bookAdded');
   });
 });

@@ -18,6 +18,9 @@ const PATIENCE = 45_000;
 /** Where Chromium is looked for. */
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
+/** What Chromium writes to the console itself when a login is refused. */
+const REFUSED = /status of 401/;
+
 /** What Chromium writes to the console itself when a server is away, as it is during a restart. */
 const SERVER_AWAY =
   /net::ERR_CONNECTION_(REFUSED|RESET)|net::ERR_EMPTY_RESPONSE|WebSocket connection to/;
@@ -65,10 +68,11 @@ async function serveExample() {
  * @param {import('node:test').TestContext} t - the test
  * @param {import('playwright-core').Browser} browser
  * @param {string} url
- * @param {object} [options] - of the browser's context; `isRestarted` says that the server is away for a while
+ * @param {object} [options] - of the browser's context; `isRestarted` says that the server is away
+ *   for a while, `isRefused` that a login is refused
  * @returns {Promise<import('playwright-core').Page>} ready to be used
  */
-async function openPlayground(t, browser, url, { isRestarted = false, ...options } = {}) {
+async function openPlayground(t, browser, url, { isRestarted, isRefused, ...options } = {}) {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 900 },
     reducedMotion: 'reduce',
@@ -80,6 +84,7 @@ async function openPlayground(t, browser, url, { isRestarted = false, ...options
   page.on('pageerror', (error) => errors.push(error.stack));
   page.on('console', (message) => {
     if (!['error', 'warning'].includes(message.type())) return;
+    if (isRefused && REFUSED.test(message.text())) return;
     if (isRestarted && SERVER_AWAY.test(message.text())) return;
     errors.push(`${message.text()} (${message.location().url})`);
   });

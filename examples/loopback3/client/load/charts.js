@@ -1,4 +1,4 @@
-// The charts: a minute and a half of round-trip times, calls per second, and the server's event loop delay.
+// The charts: a minute of round-trip times, calls per second, and the server's event loop delay.
 
 import uPlot from '/vendor/uplot/uPlot.esm.js';
 import { duration, h, whole } from '../dom.js';
@@ -8,7 +8,7 @@ import { SERVER_NAMES } from '../settings.js';
 const STEP = 500;
 
 /** How many points are shown. */
-const POINTS = 180;
+const POINTS = 121;
 
 const HEIGHT = 170;
 
@@ -79,7 +79,7 @@ class Chart {
     return {
       width: canvas.clientWidth || 300,
       height: HEIGHT,
-      padding: [8, 8, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
       hooks: { setCursor: [() => this.#read()] },

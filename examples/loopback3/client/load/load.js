@@ -24,6 +24,19 @@ const FIGURES = [
   },
 ];
 
+/** Up to this ratio, two figures are called the same. */
+const SAME = 1.05;
+
+/**
+ * @param {number} ratio - how much better native is
+ * @returns {string} in words
+ */
+function comparison(ratio) {
+  const times = (value) => `${value.toFixed(value < 10 ? 1 : 0)}×`;
+  if (ratio > SAME) return `${times(ratio)} better`;
+  return ratio < 1 / SAME ? `${times(1 / ratio)} worse` : 'the same';
+}
+
 /** One run on one server. */
 class Run {
   #worker = new Worker('/load/load-worker.js', { type: 'module' });
@@ -217,8 +230,8 @@ export class Load {
       const shown = values.map((value) => (value === null ? '–' : format(value)));
       const [first, second] = isMoreBetter ? values : values.toReversed();
       const ratio = first > 0 && second > 0 ? first / second : null;
-      const verdict = h('td', {}, ratio === null ? '–' : `${ratio.toFixed(ratio < 10 ? 1 : 0)}×`);
-      verdict.classList.toggle('better', ratio !== null && ratio >= 1.05);
+      const verdict = h('td', {}, ratio === null ? '–' : comparison(ratio));
+      verdict.classList.toggle('better', ratio > SAME);
       const goal = isMoreBetter ? 'more is better' : 'less is better';
       return h(
         'tr',

@@ -41,6 +41,14 @@ export class Bookshelf {
     }
   }
 
+  /**
+   * @param {string} title
+   * @returns {boolean} whether there is a book of this title
+   */
+  has(title) {
+    return [...this.#books.values()].some((book) => book.title === title);
+  }
+
   /** Empties the shelf. */
   clear() {
     this.#list.replaceChildren();

@@ -87,15 +87,17 @@ export class Connection extends EventTarget {
     const on = (emitter, event, listener) =>
       emitter.on(event, (...args) => isCurrent() && listener(...args));
 
-    on(socket, 'connect', () => {
-      this.#note('connect', `socket ${socket.id} over ${this.transport}`);
-      const { engine } = socket.io;
-      engine.once('upgrade', ({ name }) => {
+    // As soon as the connection is open: it may be upgraded before the socket is connected.
+    on(socket.io, 'open', () => {
+      socket.io.engine.once('upgrade', ({ name }) => {
         if (!isCurrent()) return;
         this.#note('upgrade', `to ${name}`);
         this.#setState(this.state);
       });
     });
+    on(socket, 'connect', () =>
+      this.#note('connect', `socket ${socket.id} over ${this.transport}`),
+    );
     on(socket, 'disconnect', (reason) => this.#note('disconnect', reason));
     on(socket, 'connect_error', ({ message }) => this.#note('connect_error', message));
     on(socket.io, 'reconnect_attempt', (attempt) =>

@@ -23,7 +23,6 @@ const BOOKS = [
   ['Dracula', 'Bram Stoker', 1897],
   ['Kim', 'Rudyard Kipling', 1901],
 ];
-let added = 0;
 
 /** What an error of the helper says: what the server sent, or its own name and message. */
 const contentOf = (error) =>
@@ -56,7 +55,7 @@ export class Pane extends EventTarget {
     this.#root = template.firstElementChild;
     this.#root.id = user.name.toLowerCase();
     this.connection = new Connection(settings);
-    this.#activity = new Activity(this.#find('.activity'));
+    this.#activity = new Activity(this.#find('.activity ol'));
     this.#shelf = new Bookshelf(this.#find('.shelf ul'), this.connection);
     this.#form = new CallForm(this.#find('form.call'), catalogue, (entry, args) =>
       this.send(entry, args),
@@ -207,11 +206,12 @@ export class Pane extends EventTarget {
   }
 
   /**
-   * Adds the next book of a list.
+   * Adds a book that the shop does not have yet.
    * @returns {Promise<void>}
    */
   addBook() {
-    const [title, author, year] = BOOKS[added++ % BOOKS.length];
+    const missing = BOOKS.filter(([title]) => !this.#shelf.has(title));
+    const [title, author, year] = missing[0] ?? BOOKS[0];
     return this.send({ name: 'addBook', kind: 'method' }, { title, author, year });
   }
 
@@ -286,7 +286,7 @@ export class Pane extends EventTarget {
 
   #addChip(name, args, controller) {
     const stop = h('button', { type: 'button', onclick: () => controller.abort() }, 'Stop');
-    stop.setAttribute('aria-label', `Unsubscribe from ${name}`);
+    stop.setAttribute('aria-label', `Stop ${name}`);
     const chip = h('li', {}, h('code', {}, `${name} ${inline(args ?? {})}`), stop);
     this.#subscriptions.set(chip, controller);
     const list = this.#find('.subscriptions');

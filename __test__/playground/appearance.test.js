@@ -1,0 +1,142 @@
+/* global document, window, axe -- of the page */
+'use strict';
+
+// The playground as people see and use it: light and dark, on a phone, by keyboard, with a screen reader.
+
+const assert = require('node:assert/strict');
+const { after, before, describe, it } = require('node:test');
+const { PaneDriver, launch, openPlayground, serveExample } = require('../support/browser');
+
+const AXE = require.resolve('axe-core/axe.min.js');
+
+/** The width of the narrowest phones that are in use, in CSS pixels. */
+const PHONE = { width: 360, height: 740 };
+
+/**
+ * @param {import('playwright-core').Page} page
+ * @returns {Promise<string[]>} what axe-core finds wrong, a line for each element
+ */
+async function violations(page) {
+  const found = await page.evaluate(() => axe.run({ resultTypes: ['violations'] }));
+  return found.violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
+  );
+}
+
+/** @returns {Promise<number>} how much wider than the window the page is, in CSS pixels */
+const overflow = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+
+describe('the playground', { timeout: 600_000 }, () => {
+  let browser;
+  let shop;
+
+  before(async () => {
+    [browser, shop] = await Promise.all([launch(), serveExample()]);
+  });
+
+  after(async () => {
+    await browser?.close();
+    await shop?.close();
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    it(`axe-core finds no violation in the ${colorScheme} theme, before and after a login, refusals and calls`, async (t) => {
+      const page = await openPlayground(t, browser, shop.url, { colorScheme });
+      await page.addScriptTag({ path: AXE });
+      const [ada, grace] = [new PaneDriver(page, 'ada'), new PaneDriver(page, 'grace')];
+      assert.deepEqual(await violations(page), []);
+
+      await ada.logIn();
+      await ada.book('Middlemarch');
+      await grace.press('Send a made-up token');
+      await grace.state('refused');
+      assert.deepEqual(await violations(page), []);
+
+      await grace.logIn();
+      await ada.send('serverLoad', {});
+      await ada.entry('item', 'delay');
+      await ada.send('addBook', { title: 'Emma', author: 'Jane Austen', year: 1815 });
+      await grace.entry('event', 'bookAdded');
+      await grace.send('Book.create', { data: {} });
+      await ada.root.getByLabel('Arguments as JSON').fill('{');
+      assert.deepEqual(await violations(page), []);
+    });
+  }
+
+  it('the theme follows the system until the button chooses one, which is remembered', async (t) => {
+    const page = await openPlayground(t, browser, shop.url, { colorScheme: 'dark' });
+    const lightness = () =>
+      page.evaluate(() => {
+        const { backgroundColor } = document.defaultView.getComputedStyle(document.body);
+        return Number(/\d+/.exec(backgroundColor)[0]);
+      });
+    assert.ok((await lightness()) < 64);
+    await page.getByRole('button', { name: 'Theme: auto' }).click();
+    await page.getByRole('button', { name: 'Theme: light' }).waitFor();
+    assert.ok((await lightness()) > 192);
+    await page.reload();
+    await page.getByRole('button', { name: 'Theme: light' }).waitFor();
+    assert.ok((await lightness()) > 192);
+  });
+
+  it('a phone shows the page without horizontal scrolling, and all of it can be used', async (t) => {
+    const page = await openPlayground(t, browser, shop.url, {
+      viewport: PHONE,
+      isMobile: true,
+      hasTouch: true,
+    });
+    const [ada, grace] = [new PaneDriver(page, 'ada'), new PaneDriver(page, 'grace')];
+    assert.ok((await overflow(page)) <= 0);
+    await page.getByRole('button', { name: 'Log both in' }).tap();
+    await Promise.all([ada.state('ready'), grace.state('ready')]);
+    await page.getByRole('button', { name: 'Add a book as Ada' }).tap();
+    await grace.entry('event', 'bookAdded');
+    await ada.send('Customer.prototype.patchAttributes', { id: 1, data: {} });
+    await ada.send('Book.changes', {
+      where: { title: 'A title that is longer than a phone is wide' },
+    });
+    assert.ok((await overflow(page)) <= 0);
+  });
+
+  it('the keyboard alone logs in, calls, and switches the server', async (t) => {
+    const page = await openPlayground(t, browser, shop.url);
+    const ada = new PaneDriver(page, 'ada');
+    const { keyboard } = page;
+    await keyboard.press('Tab');
+    assert.equal(await page.evaluate(() => document.activeElement.className), 'skip');
+
+    await ada.root.locator('[name=password]').focus();
+    await keyboard.press('Enter');
+    await ada.state('ready');
+    await ada.root.getByLabel('Arguments as JSON').focus();
+    await keyboard.press('Control+Enter');
+    await ada.entry('call', 'findBooks');
+    await ada.activity.locator('summary').first().focus();
+    await keyboard.press('Enter');
+    await ada.activity.locator('details[open] pre').waitFor();
+
+    await page.getByRole('radio', { name: 'Native' }).focus();
+    await keyboard.press('ArrowRight');
+    await ada.facts.getByText('to the npm socket.io server').waitFor();
+  });
+
+  it('every control that gets the focus shows it', async (t) => {
+    const page = await openPlayground(t, browser, shop.url);
+    const hidden = new Set();
+    for (let count = 0; count < 60; count += 1) {
+      await page.keyboard.press('Tab');
+      const unseen = await page.evaluate(() => {
+        const { activeElement } = document;
+        if (activeElement === document.body) return null;
+        const shown =
+          activeElement.type === 'radio' ? activeElement.nextElementSibling : activeElement;
+        const { outlineStyle, outlineWidth } = document.defaultView.getComputedStyle(shown);
+        const isShown = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1;
+        return isShown ? null : activeElement.outerHTML.slice(0, 120);
+      });
+      if (unseen !== null) hidden.add(unseen);
+    }
+    assert.deepEqual([...hidden], []);
+  });
+});
