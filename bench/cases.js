@@ -77,8 +77,8 @@ const GROUPS = {
     title: 'TLS, and REST beside sockets',
     text:
       'TLS 1.3 with ECDSA P-256, which the native server does in Rust (option `tls`) and the others in Node ' +
-      '(`https.createServer`). REST: 16 clients with keep-alive connections request a route of the same ' +
-      'process in a closed loop, while 50 sockets make 4,000 calls a second. Only the generator in Node ' +
+      '(`https.createServer`). REST: 16 clients request a route of the same process in a closed ' +
+      'loop, with keep-alive connections or with one for each request, while 50 sockets make 4,000 calls a second. Only the generator in Node ' +
       'measures these.',
   },
   memory: {
@@ -188,6 +188,25 @@ function visits(name, title, clients, { options = [], ...rest } = {}) {
         options,
       ),
     ...rest,
+  };
+}
+
+/**
+ * A case of REST requests beside sockets.
+ * @param {string} name
+ * @param {string} title
+ * @param {string[]} [options] - further arguments of the load generator
+ * @returns {Case}
+ */
+function rest(name, title, options = []) {
+  const sockets = ['-n', 50, '-r', 4000, '--requests', 16, ...options];
+  return {
+    name,
+    title,
+    group: 'surroundings',
+    metrics: ['requests', 'requestCpu', 'p50', 'p99', 'socketP99'],
+    load: ({ warmup, seconds }) => ['rest', ...sockets, '--warmup', warmup, '-s', seconds],
+    generators: ['node'],
   };
 }
 
@@ -359,29 +378,17 @@ const CASES = [
     generators: ['node'],
     env: { BENCH_TLS: '1' },
   }),
-  {
-    name: 'rest',
-    title: 'REST requests during 4,000 calls/s of 50 sockets',
-    group: 'surroundings',
-    metrics: ['requests', 'requestCpu', 'p50', 'p99', 'socketP99'],
-    load: ({ warmup, seconds }) => [
-      'rest',
-      '-n',
-      50,
-      '-r',
-      4000,
-      '--requests',
-      16,
-      '--warmup',
-      warmup,
-      '-s',
-      seconds,
-    ],
-    generators: ['node'],
-  },
+  rest('rest', 'REST requests, kept alive, during 4,000 calls/s of 50 sockets'),
+  rest('rest-connections', 'the same with a connection for each request', ['--no-keep-alive']),
 
   idle(5000),
   idle(20_000),
 ];
 
-module.exports = { CASES, GROUPS, generatorsOf, metricsOf, peersOf };
+/** The cases that are also measured with one core for the server: real traffic. */
+const ONE_CORE = [
+  ...['calls-50x1', 'calls-50x8', 'calls-500x1', 'calls-8x1', 'calls-1x1', 'calls-polling'],
+  ...['paced-2000', 'paced-40000', 'visits-default', 'churn', 'storm-default', 'tls-calls'],
+];
+
+module.exports = { CASES, GROUPS, ONE_CORE, generatorsOf, metricsOf, peersOf };

@@ -6,6 +6,7 @@
 //   npm run bench               the main cases, in a few minutes; shows a table
 //   npm run bench -- --full     every case and how costs grow; makes docs/benchmarks.md anew
 //   npm run bench -- --cases    every case, without how costs grow
+//   npm run bench -- --one-core the cases of real traffic, with one core for the server; makes that part anew
 //   npm run bench -- --growth   how costs grow, alone; makes that part of docs/benchmarks.md anew
 //   npm run bench -- --scale    servers in a cluster; makes that part of docs/benchmarks.md anew
 //
@@ -22,7 +23,7 @@
 // The exit code is 1 if any answer was wrong or missing, on whichever server.
 
 const { parseArgs } = require('node:util');
-const { CASES, GROUPS } = require('./cases');
+const { CASES, GROUPS, ONE_CORE } = require('./cases');
 const { GROWTH } = require('./growth');
 const { Bench } = require('./lib/bench');
 const { build } = require('./lib/build');
@@ -46,6 +47,7 @@ const { measureScale } = require('./scale');
  * @property {import('./cases').Case[]} cases
  * @property {import('./growth').Series[]} growth
  * @property {boolean} [hasPeers] - whether peers are measured, too
+ * @property {string} [serverCores] - the cores that the server gets, as taskset names them; all by default
  * @property {boolean} [isAgain] - whether its cases take the place of those there are
  */
 
@@ -70,6 +72,16 @@ const PLANS = {
     cases: CASES,
     growth: [],
   },
+  oneCore: {
+    name: 'one-core',
+    rounds: 3,
+    warmup: 0.3,
+    seconds: 1,
+    halvings: 0,
+    cases: CASES.filter((one) => ONE_CORE.includes(one.name)),
+    growth: [],
+    serverCores: '0',
+  },
   growth: {
     name: 'growth',
     rounds: 3,
@@ -88,6 +100,7 @@ function readOptions() {
       full: { type: 'boolean' },
       growth: { type: 'boolean' },
       cases: { type: 'boolean' },
+      'one-core': { type: 'boolean' },
       scale: { type: 'boolean' },
       again: { type: 'string' },
       only: { type: 'string' },
@@ -105,6 +118,7 @@ function readOptions() {
 function readPlans(values) {
   const names = [
     ...(values.full || values.cases ? ['full'] : []),
+    ...(values.full || values['one-core'] ? ['oneCore'] : []),
     ...(values.full || values.growth ? ['growth'] : []),
   ];
   const plans = (names.length > 0 ? names : ['quick']).map((name) => PLANS[name]);
@@ -179,6 +193,8 @@ async function carryOut(plan, binary) {
   };
   const log = (line) => console.log(line);
   const saved = cases.length > 0 ? save : undefined;
+  if (plan.serverCores) process.env.BENCH_SERVER_CORES = plan.serverCores;
+  else delete process.env.BENCH_SERVER_CORES;
   const bench = new Bench({ binary, rounds, setting, hasPeers, log, save: saved });
   result.failures = bench.failures;
   if (cases.length > 0) await bench.compare(cases, result.cases);
@@ -203,7 +219,7 @@ async function main() {
     console.log('\n%s', terminalReport(result));
     if (result.failures.length > 0) process.exitCode = 1;
   }
-  const documented = plans.filter(({ name }) => name === 'full' || name === 'growth');
+  const documented = plans.filter(({ name }) => ['full', 'one-core', 'growth'].includes(name));
   if (documented.length > 0) await makeReport();
 }
 

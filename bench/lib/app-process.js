@@ -42,8 +42,11 @@ class AppProcess {
    * @param {Record<string, string>} [env] - what it is told
    * @returns {Promise<AppProcess>}
    */
-  static async run(server, [command, args], env = {}) {
-    const child = spawn(command, args, {
+  static async run(server, command, env = {}) {
+    // With BENCH_SERVER_CORES, it gets these cores alone.
+    const cores = process.env.BENCH_SERVER_CORES;
+    const [program, args] = cores ? ['taskset', ['-c', cores, command[0], ...command[1]]] : command;
+    const child = spawn(program, args, {
       env: { ...process.env, NODE_ENV: 'production', ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
     });

@@ -385,7 +385,7 @@ function fanout(job, tally) {
 /** Requests of REST in a closed loop, beside sockets that call at a rate. */
 function rest(job, tally) {
   const sockets = paced(job, emptyTally());
-  const agent = new http.Agent({ keepAlive: true, maxSockets: job.requests });
+  const agent = new http.Agent({ keepAlive: job.keepAlive, maxSockets: job.requests });
   const { host, port } = job.target;
   let id = 0;
   const get = (value) =>

@@ -61,7 +61,7 @@ const ROWS = [
     ...{ name: 'burst', metric: 'deliveries', cpu: 'deliveryCpu' },
   },
   {
-    title: '50 clients with 1 outstanding call each, TLS in Node',
+    title: '50 clients with 1 outstanding call each, TLS',
     ...{ name: 'tls-calls', metric: 'calls', cpu: 'cpu' },
   },
   {

@@ -29,14 +29,15 @@ async function formatted(text, filepath) {
  * @param {import('../lib/results').Result | undefined} growth
  * @param {object} [subscriptions] - the result of `bench/subscriptions`
  * @param {object} [scale] - the result of `bench/scale`
+ * @param {import('../lib/results').Result} [oneCore] - the cases with one core for the server
  * @returns {Promise<{ document: string, charts: ReturnType<typeof caseCharts> }>}
  */
-async function render(full, growth, subscriptions, scale) {
+async function render(full, growth, subscriptions, scale, oneCore) {
   const charts = [
     ...(full ? caseCharts(full.cases) : []),
     ...(growth ? growthCharts(growth.growth) : []),
   ];
-  const text = renderMarkdown(full, growth, charts, subscriptions, scale);
+  const text = renderMarkdown(full, growth, charts, subscriptions, scale, oneCore);
   const document = await formatted(text, DOCUMENT);
   return { document, charts };
 }
@@ -56,7 +57,8 @@ async function makeReport() {
   const [full, growth] = [results.read('full'), results.read('growth')];
   const [subscriptions, scale] = [results.read('subscriptions'), results.read('scale')];
   if (!full && !growth) throw new Error('there are no results: npm run bench -- --full');
-  const { document, charts } = await render(full, growth, subscriptions, scale);
+  const oneCore = results.read('one-core');
+  const { document, charts } = await render(full, growth, subscriptions, scale, oneCore);
   fs.rmSync(CHARTS, { recursive: true, force: true });
   fs.mkdirSync(CHARTS, { recursive: true });
   for (const { file, svg } of charts) fs.writeFileSync(path.join(CHARTS, file), svg);

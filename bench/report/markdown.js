@@ -131,7 +131,8 @@ function targets({ cases }) {
   return [
     '## Targets',
     'The goals of this package and whether it reaches them: the native server compared with the better ' +
-      'of the two originals, unless a row says otherwise. The worse of the two generators counts.',
+      'of the two originals, unless a row says otherwise; the hosted one with the original on the same ' +
+      'socket.io. The worse of the two generators counts.',
     table(['target', 'must', 'aim', ...heads, 'counts', 'reached'], rows),
   ];
 }
@@ -252,6 +253,36 @@ function peersPart(result) {
       'native server is. All figures are medians.',
     ...(missing.length > 0 ? [missing.join('\n')] : []),
     ...tables,
+  ];
+}
+
+/**
+ * The servers on one core.
+ * @param {Result} result
+ * @returns {string[]}
+ */
+function oneCorePart(result) {
+  const cases = CASES.filter(({ name }) => result.cases[name]);
+  const rows = lines(cases, result).flatMap(([{ title, group, metrics }, generator, measured]) =>
+    [metrics[0], ...metrics.filter((name) => ['cpu', 'visitCpu', 'loopMax'].includes(name))].map(
+      (metric) => {
+        const { title: what, unit, better: direction } = METRICS[metric];
+        const figures = Object.keys(SERVERS).map((server) =>
+          figure(spreadOf(measured, metric, server)),
+        );
+        const won = times(advantage(measured, metric, 'native'), direction);
+        const names = [`${GROUPS[group].title}: ${title}`, `${what}, ${unit}`];
+        return [...names, GENERATORS[generator].title, ...figures, won];
+      },
+    ),
+  );
+  const servers = Object.values(SERVERS).map((server) => server.title);
+  return [
+    '## One core',
+    'The same with one core for the server, as in a small container, and all cores for the generator. The native ' +
+      'server’s threads share that core. `npm run bench -- --one-core` measures it ' +
+      `(${day(result.started)}, ${result.rounds} rounds).`,
+    table(['case', 'figure', 'by', ...servers, 'native to better original'], rows),
   ];
 }
 
@@ -441,7 +472,7 @@ function loads({ cases }) {
  * @param {object} [scale] - the result of `bench/scale`
  * @returns {string} Markdown
  */
-function renderMarkdown(full, growth, charts, subscriptions, scale) {
+function renderMarkdown(full, growth, charts, subscriptions, scale, oneCore) {
   const results = [full, growth].filter(Boolean);
   const parts = [...introduction(), ...circumstances(results), ...failures(results)];
   if (full) {
@@ -449,6 +480,7 @@ function renderMarkdown(full, growth, charts, subscriptions, scale) {
     parts.push(...Object.keys(GROUPS).flatMap((group) => groupPart(group, full, charts)));
     parts.push(...peersPart(full), ...trafficPart(full));
   }
+  if (oneCore) parts.push(...oneCorePart(oneCore));
   parts.push(...subscriptionsPart(subscriptions, table), ...scalePart(scale, table));
   if (growth) parts.push(...growthPart(growth, charts));
   if (full) parts.push(...loads(full));
