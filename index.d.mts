@@ -48,6 +48,7 @@ export import TooManySubscriptionsError = LoopbackSocket.TooManySubscriptionsErr
 export import TooManySourcesError = LoopbackSocket.TooManySourcesError;
 export import RemovedSubscriptionError = LoopbackSocket.RemovedSubscriptionError;
 export import MissingAddonError = LoopbackSocket.MissingAddonError;
+export import UnloadableAddonError = LoopbackSocket.UnloadableAddonError;
 
 // Types alone.
 export import Adapter = LoopbackSocket.Adapter;

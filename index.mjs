@@ -49,4 +49,5 @@ export const {
   TooManySourcesError,
   RemovedSubscriptionError,
   MissingAddonError,
+  UnloadableAddonError,
 } = LoopbackSocket;

@@ -539,18 +539,32 @@ class RemovedSubscriptionError extends CallError {
   }
 }
 
-/** The addon for this platform is not installed, not built, or fails to load. */
+/** The addon for this platform is not installed and not built. */
 class MissingAddonError extends LoopbackSocketError {
   /**
+   * @param {string} platform what the process runs on, in words
+   * @param {string} advice what to do
    * @param {unknown} [cause] what its loader threw
    */
-  constructor(cause) {
+  constructor(platform, advice, cause) {
+    super('NO_ADDON', `The addon for ${platform} is not installed. ${advice}`, cause);
+  }
+}
+
+/** The addon for this platform is installed, and the system does not load it. */
+class UnloadableAddonError extends LoopbackSocketError {
+  /**
+   * @param {string} platform what the process runs on, in words
+   * @param {string} file the binary
+   * @param {Error} reason what the system said
+   * @param {string} remedy what to do
+   */
+  constructor(platform, file, reason, remedy) {
     super(
-      'NO_ADDON',
-      `The addon for ${process.platform} ${process.arch} cannot be loaded. It is an optional ` +
-        'dependency: reinstall without --omit=optional or --no-optional, on the platform that the app ' +
-        'runs on. In a checkout, run `npm run build`.',
-      cause,
+      'UNLOADABLE_ADDON',
+      `The addon for ${platform} is installed and cannot be loaded: ${reason.message.trim()} ` +
+        `(${file}). ${remedy}`,
+      reason,
     );
   }
 }
@@ -617,4 +631,5 @@ module.exports = {
   TooManySourcesError,
   RemovedSubscriptionError,
   MissingAddonError,
+  UnloadableAddonError,
 };

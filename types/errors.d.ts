@@ -41,6 +41,7 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_TOO_MANY_CALLS'
   | 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING'
   | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION'
+  | 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON'
   | 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE'
   | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API'
   | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION'
@@ -369,9 +370,19 @@ export class RemovedSubscriptionError extends CallError {
 }
 
 /**
- * The addon for this platform is not installed, not built, or fails to load; `cause` is the error
- * of its loader. `require('loopback-socket')` throws it.
+ * The addon for this platform is not installed and not built; the message names the package that has
+ * it, and `cause` is the error of its loader. `require('loopback-socket')` throws it.
  */
 export class MissingAddonError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_NO_ADDON';
+}
+
+/**
+ * The addon for this platform is installed and cannot be loaded: the system's C library is too old,
+ * Node was started with `--permission` and without `--allow-addons`, the file is damaged or is for
+ * another system. The message has the reason and what to do; `cause` is what the system said.
+ * `require('loopback-socket')` throws it.
+ */
+export class UnloadableAddonError extends LoopbackSocketError {
+  readonly code: 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON';
 }

@@ -944,6 +944,7 @@ declare namespace LoopbackSocket {
   export import TooManySourcesError = errors.TooManySourcesError;
   export import RemovedSubscriptionError = errors.RemovedSubscriptionError;
   export import MissingAddonError = errors.MissingAddonError;
+  export import UnloadableAddonError = errors.UnloadableAddonError;
 }
 
 export = LoopbackSocket;

@@ -9,47 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const manifest = require('../../package.json');
-const { npmCommand } = require('../../scripts/steps');
-
-const ROOT = path.join(__dirname, '..', '..');
-
-/**
- * The files npm would publish from a folder.
- * @param {string} folder
- * @returns {string[]} sorted
- */
-function packed(folder) {
-  const { command, args } = npmCommand('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
-  const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-  const [{ files }] = Object.values(JSON.parse(execFileSync(command, args, options)));
-  return files.map((file) => file.path).sort();
-}
-
-/**
- * Copies files as an installation would have them.
- * @param {string[]} files
- * @param {string} from
- * @param {string} to
- */
-function copy(files, from, to) {
-  for (const file of files) {
-    fs.mkdirSync(path.dirname(path.join(to, file)), { recursive: true });
-    fs.copyFileSync(path.join(from, file), path.join(to, file));
-  }
-}
-
-/**
- * Copies packages and all they depend on from our own `node_modules`.
- * @param {string[]} names
- * @param {string} project - where to
- */
-function install(names, project) {
-  for (const name of names) {
-    const from = path.join(ROOT, 'node_modules', name);
-    fs.cpSync(from, path.join(project, 'node_modules', name), { recursive: true });
-    install(Object.keys(require(path.join(from, 'package.json')).dependencies ?? {}), project);
-  }
-}
+const { ROOT, copy, install, packed } = require('../support/installation');
 
 /** The platform packages, by folder. */
 const platforms = fs
@@ -127,6 +87,22 @@ describe('the package', () => {
     assert.equal(require('../../packages/loopback4/package.json').version, manifest.version);
   });
 
+  it('every manifest says where its sources, its page and its issues are, and by whom it is', () => {
+    const { author, bugs, homepage, license, repository } = manifest;
+    const address = repository.url.replace(/^git\+(.*)\.git$/, '$1');
+    assert.match(address, /^https:\/\/github\.com\/[\w-]+\/loopback-socket$/);
+    assert.deepEqual([homepage, bugs.url], [`${address}#readme`, `${address}/issues`]);
+    const folders = [...platforms.map(([name]) => `npm/${name}`), 'packages/loopback4'];
+    for (const directory of folders) {
+      const other = require(path.join(ROOT, directory, 'package.json'));
+      assert.deepEqual(other.repository, { ...repository, directory }, directory);
+      assert.deepEqual([other.author, other.license], [author, license], directory);
+      assert.deepEqual([other.bugs, other.homepage], [bugs, homepage], directory);
+      const text = fs.readFileSync(path.join(ROOT, directory, 'LICENSE'), 'utf8');
+      assert.equal(text, fs.readFileSync(path.join(ROOT, 'LICENSE'), 'utf8'), directory);
+    }
+  });
+
   it('lockfiles name no registry', () => {
     const folders = ['.', 'examples/loopback3', 'examples/loopback4', 'packages/loopback4'];
     for (const file of folders.map((folder) => path.join(folder, 'package-lock.json'))) {
@@ -172,35 +148,10 @@ describe('the platform packages', () => {
       const addon = `loopback-socket.${name}.node`;
       assert.equal(platform.name, `loopback-socket-${name}`);
       assert.equal(platform.main, addon);
-      assert.deepEqual(platform.files, [addon]);
+      assert.deepEqual(platform.files, [addon, 'THIRD_PARTY_LICENSES']);
       assert.ok(loader.includes(`require('./${addon}')`), addon);
       assert.ok(loader.includes(`require('${platform.name}')`), platform.name);
     }
-  });
-});
-
-describe('an installation of the package without its addon', () => {
-  it('requiring the package without its addon throws an error that says what to do', (t) => {
-    const project = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-'));
-    t.after(() => fs.rmSync(project, { recursive: true, force: true }));
-    copy(packed(ROOT), ROOT, path.join(project, 'node_modules', manifest.name));
-    install(Object.keys(manifest.dependencies), project);
-    const program = `
-      try {
-        require('loopback-socket');
-      } catch (error) {
-        const { name, code, message, cause } = error;
-        console.log(JSON.stringify([name, code, message, cause instanceof Error]));
-      }
-    `;
-    const options = { cwd: project, encoding: 'utf8', timeout: 30_000 };
-    const printed = execFileSync(process.execPath, ['-e', program], options);
-    const [name, code, message, hasCause] = JSON.parse(printed);
-    assert.equal(name, 'MissingAddonError');
-    assert.equal(code, 'ERR_LOOPBACK_SOCKET_NO_ADDON');
-    assert.ok(message.includes(`${process.platform} ${process.arch}`), message);
-    assert.match(message, /--omit=optional.*npm run build/);
-    assert.equal(hasCause, true);
   });
 });
 

@@ -4,17 +4,18 @@
  * The addon, or an error that says why there is none and what to do.
  */
 
-const { MissingAddonError } = require('../errors');
+const { addonFailure } = require('./addon-failure');
 
 /**
  * @returns {import('../../binding')} the addon's classes
- * @throws {MissingAddonError} if the addon for this platform is missing or cannot be loaded
+ * @throws {import('../errors').MissingAddonError} if the addon for this platform is not installed
+ * @throws {import('../errors').UnloadableAddonError} if it is, and cannot be loaded
  */
 function load() {
   try {
     return require('../../binding.js');
   } catch (cause) {
-    throw new MissingAddonError(cause);
+    throw addonFailure(cause);
   }
 }
 
