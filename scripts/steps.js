@@ -89,6 +89,7 @@ class Progress {
  * @param {string[]} args
  * @param {object} [options]
  * @param {string} [options.cwd] - the top folder by default
+ * @param {NodeJS.ProcessEnv} [options.env] - this process's by default
  * @param {(status: number) => boolean} [options.accept] - which exit codes are an outcome rather
  *   than a failure; only 0 by default
  * @param {string} [options.hint] - what to do when the command does not exist
@@ -96,10 +97,10 @@ class Progress {
  * @throws {StepError} when it cannot be started, or ends with a code that is not accepted
  */
 function run(title, command, args, options = {}) {
-  const { cwd = ROOT, accept = (status) => status === 0, hint } = options;
+  const { cwd = ROOT, env = process.env, accept = (status) => status === 0, hint } = options;
   return new Promise((resolve, reject) => {
     const progress = new Progress(title);
-    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { stdout: '', stderr: '' };
     const all = [];
     for (const stream of ['stdout', 'stderr']) {
