@@ -169,6 +169,8 @@ export interface BroadcastOperator<
   SocketData = any,
   SocketEvents extends EventsMap = EmitEvents,
 > extends Audience<EmitEvents, SocketData, SocketEvents> {
+  /** The adapter of the namespace. */
+  readonly adapter: Adapter;
   /** The operator itself. */
   readonly broadcast: this;
   /**

@@ -36,6 +36,8 @@ describe('the package', () => {
       'client.d.mts',
       'register.js',
       'register.d.ts',
+      'otel.js',
+      'otel.d.ts',
     ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
     const docs = [
@@ -75,7 +77,11 @@ describe('the package', () => {
 
   it("the package depends on cookie, debug, proxy-addr and the application's socket.io", () => {
     assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'debug', 'proxy-addr']);
-    assert.deepEqual(manifest.peerDependencies, { 'socket.io': '2 - 4' });
+    assert.deepEqual(manifest.peerDependencies, {
+      '@opentelemetry/api': '^1.3.0',
+      'socket.io': '2 - 4',
+    });
+    assert.deepEqual(manifest.peerDependenciesMeta, { '@opentelemetry/api': { optional: true } });
   });
 
   it('every manifest has the same version', () => {
@@ -209,6 +215,13 @@ describe('an installation of the package', () => {
       const required = `const helper = require('loopback-socket/client');`;
       assert.equal(execute('commonjs', required + program('helper')), 'function function');
     }
+  });
+
+  it('an installed package makes spans with the @opentelemetry/api of the application', () => {
+    install(['@opentelemetry/api'], project);
+    const head = `import { LoopbackSocketInstrumentation } from 'loopback-socket/otel';`;
+    const made = `console.log(new LoopbackSocketInstrumentation().instrumentationVersion);`;
+    assert.equal(execute('module', head + made), manifest.version);
   });
 
   it('an installed package exports its package.json', () => {

@@ -298,14 +298,16 @@ describe('loopback-socket/register', () => {
        return {
          manifest: require('socket.io/package.json').name,
          deep: typeof require('socket.io/lib/socket'),
-         resolved: require('path').basename(require.resolve('socket.io')),
+         resolved: require.resolve('socket.io').includes('node_modules'),
+         same: require(require.resolve('socket.io')) === require('socket.io'),
          missing: code(() => require('socket.io-missing')),
        };`,
       { 'socket.io': installed('socket.io-2') },
     );
     assert.equal(found.manifest, 'socket.io');
     assert.equal(found.deep, 'function');
-    assert.equal(found.resolved, 'socket.io-2.js');
+    assert.equal(found.resolved, true, 'tools find out by the path which module is loaded');
+    assert.equal(found.same, true);
     assert.equal(found.missing, 'MODULE_NOT_FOUND');
   });
 

@@ -67,17 +67,21 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * @param {number} instance the number the session gave to `loopbackSocket`
  * @param {number} attempt the number the session gave to this attempt
  * @param {unknown} credentials what the client sent; handlers and methods share it
+ * @param {import('../observability/completion').Completion} [completion] its end, if an instrumentation measures it
  * @returns {void}
  */
-function authenticate(host, loopbackSocket, instance, attempt, credentials) {
+function authenticate(host, loopbackSocket, instance, attempt, credentials, completion) {
   if (host.count(instance, 1)) {
-    exclude(host.socket, new TooManyAttemptsError());
+    const error = new TooManyAttemptsError();
+    exclude(host.socket, error);
+    completion?.finish(true, error);
     return;
   }
   // Until it is decided, items of its subscriptions wait.
   host.subscriptions?.attemptBegins(loopbackSocket);
   const trace = traceOf('authenticate', host.socket, loopbackSocket, AUTHENTICATION);
-  const begun = new Authentication(host, loopbackSocket, instance, attempt, credentials, trace);
+  const observers = { trace, completion };
+  const begun = new Authentication(host, loopbackSocket, instance, attempt, credentials, observers);
   if (trace === undefined) {
     begun.run();
   } else {
@@ -99,6 +103,8 @@ class Authentication {
   #handlers;
   /** @type {ReturnType<typeof traceOf>} if somebody observes the attempt */
   #trace;
+  /** @type {import('../observability/completion').Completion | undefined} */
+  #completion;
 
   /**
    * @param {Host} host the socket's owner
@@ -106,9 +112,12 @@ class Authentication {
    * @param {number} instance the number the session gave to `loopbackSocket`
    * @param {number} attempt the number the session gave to this attempt
    * @param {unknown} credentials what the client sent
-   * @param {ReturnType<typeof traceOf>} [trace] that of the attempt, if somebody observes it
+   * @param {object} observers who observe it
+   * @param {ReturnType<typeof traceOf>} observers.trace its trace, if somebody observes it
+   * @param {import('../observability/completion').Completion} [observers.completion] its end, if an instrumentation
+   *   measures it
    */
-  constructor(host, loopbackSocket, instance, attempt, credentials, trace) {
+  constructor(host, loopbackSocket, instance, attempt, credentials, { trace, completion }) {
     this.#host = host;
     this.#loopbackSocket = loopbackSocket;
     this.#instance = instance;
@@ -117,6 +126,7 @@ class Authentication {
     this.#subscriptions = host.subscriptions;
     this.#expiry = expiryOf(host.socket);
     this.#trace = trace;
+    this.#completion = completion;
   }
 
   /**
@@ -233,11 +243,18 @@ class Authentication {
    * @returns {void}
    */
   #finish(isRefused, answer, error) {
+    const isObserved = this.#trace !== undefined || this.#completion !== undefined;
+    if (!isObserved) {
+      answer();
+      return;
+    }
+    const outcome = isRefused ? (error ?? new Error(FAILURE)) : true;
     if (this.#trace === undefined) {
       answer();
     } else {
-      this.#trace.finish(isRefused, isRefused ? (error ?? new Error(FAILURE)) : true, answer);
+      this.#trace.finish(isRefused, outcome, answer);
     }
+    this.#completion?.finish(isRefused, outcome);
   }
 
   /**

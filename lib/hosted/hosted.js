@@ -26,6 +26,7 @@ const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
 const { knownState, stateOf } = require('./socket-state');
 const { HostedEngine, send } = require('./subscription-engine');
 const { isCallObserved } = require('../observability/channels');
+const { Completion, isInstrumented } = require('../observability/completion');
 const { authenticationTimedOut, connected, disconnected } = require('../observability/sockets');
 const { sizeOf } = require('../subscriptions/item-size');
 const { SocketOwner } = require('../subscriptions/socket-owner');
@@ -188,6 +189,8 @@ class Serving {
      */
     this.byName = undefined;
     this.hasMiddleware = false;
+    /** Whether an instrumentation measures listeners of the socket: then they return when they are done. */
+    this.isMeasured = isInstrumented(hosted.socket.on);
   }
 
   /**
@@ -508,7 +511,10 @@ class HostedSocket extends SocketOwner {
     const byName = listenersByName(serving);
     for (let i = 0; i < count; i++) {
       const listener = byName.get(methods[i].name);
-      if (listener === undefined) {
+      if (
+        listener === undefined ||
+        (serving.isMeasured && !this.#listensTo(methods[i].name, listener))
+      ) {
         this.#add(byName, serving, methods[i]);
       } else {
         this.#listenAgain(methods[i], listener);
@@ -555,8 +561,12 @@ class HostedSocket extends SocketOwner {
     if (EMITTER_EVENTS.has(name)) {
       return undefined;
     }
-    const listener = receiveCall.bind(serving, method);
+    let listener = receiveCall.bind(serving, method);
     this.socket.on(name, listener);
+    if (serving.isMeasured && typeof this.socket.listeners === 'function') {
+      // An instrumentation adds a function of its own in its place.
+      listener = this.socket.listeners(name).at(-1);
+    }
     if (method.control !== undefined) {
       controlListeners.add(listener);
     }
@@ -595,15 +605,24 @@ class HostedSocket extends SocketOwner {
    * @returns {void}
    */
   #listenAgain({ name, control }, listener) {
-    const { socket } = this;
-    if (typeof socket.listeners === 'function' && !socket.listeners(name).includes(listener)) {
-      socket.on(name, listener);
+    if (!this.#listensTo(name, listener)) {
+      this.socket.on(name, listener);
     }
     if (control === undefined) {
       controlListeners.delete(listener);
     } else {
       controlListeners.add(listener);
     }
+  }
+
+  /**
+   * @param {string} name an event
+   * @param {Function} listener a listener that has been added
+   * @returns {boolean} whether the socket still listens with it, as far as it can say so
+   */
+  #listensTo(name, listener) {
+    const { socket } = this;
+    return typeof socket.listeners !== 'function' || socket.listeners(name).includes(listener);
   }
 
   /**
@@ -642,22 +661,27 @@ class HostedSocket extends SocketOwner {
    * @param {unknown} args what the client sent
    * @param {unknown} options what the client sent behind that; plain methods ignore it
    * @param {unknown} ack answers the client, if it is a function
-   * @returns {void}
+   * @returns {Completion | undefined} its end, for an instrumentation that measures it
    */
   call(serving, method, args, options, ack) {
     const { loopbackSocket, credentials } = serving;
+    const completion =
+      serving.isMeasured && method.control === undefined ? new Completion() : undefined;
     resolved.then(() => {
-      const settle =
+      const unmeasured =
         typeof ack === 'function'
           ? (failed, value) =>
               this.#ended ? undefined : answer(ack, failed, value, this.encodable)
           : ignore;
+      const settle =
+        completion === undefined ? unmeasured : measured(unmeasured, completion, this.#ended);
       if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
         invoke(method.fn, method.self, [this.socket, credentials, args], settle);
       } else {
         runCall(this, loopbackSocket, method, { credentials, args, options }, settle);
       }
     });
+    return completion;
   }
 
   /**
@@ -665,20 +689,24 @@ class HostedSocket extends SocketOwner {
    *
    * @param {Serving} serving of the LoopbackSocket whose handlers decide
    * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
-   * @returns {void}
+   * @returns {Completion | undefined} its end, for an instrumentation that measures it
    */
-  attempt({ loopbackSocket, index }, credentials) {
+  attempt({ loopbackSocket, index, isMeasured }, credentials) {
     const attempt = sessions.credentials(this.#session, index);
     if (attempt < 0) {
-      return;
+      return undefined;
     }
     const given = typeof credentials === 'function' ? undefined : credentials;
+    const completion = isMeasured ? new Completion() : undefined;
     resolved.then(() => {
       // It may have ended meanwhile, and the functions of the application are not begun for it.
-      if (!this.#ended) {
-        authenticate(this, loopbackSocket, index, attempt, given);
+      if (this.#ended) {
+        completion?.finish(false);
+      } else {
+        authenticate(this, loopbackSocket, index, attempt, given, completion);
       }
     });
+    return completion;
   }
 
   /**
@@ -763,10 +791,10 @@ class HostedSocket extends SocketOwner {
  *
  * @this {Serving}
  * @param {unknown} credentials what the client sent; the acknowledgement if it sent only that
- * @returns {void}
+ * @returns {Completion | undefined} the end of the attempt, for an instrumentation that measures it
  */
 function receiveCredentials(credentials) {
-  this.hosted.attempt(this, credentials);
+  return this.hosted.attempt(this, credentials);
 }
 
 /**
@@ -777,12 +805,12 @@ function receiveCredentials(credentials) {
  * @param {import('../auth/authenticate').BoundMethod} listened the method
  * @param {unknown} args what the client sent
  * @param {unknown} ack what it sent behind that
- * @returns {void}
+ * @returns {Completion | undefined} the end of the call, for an instrumentation that measures it
  */
 function receiveCall(listened, args, ack) {
   const method = this.current(listened);
   if (method === undefined) {
-    return;
+    return undefined;
   }
   let options;
   // The acknowledgement comes last, whatever the client sent before it.
@@ -793,7 +821,7 @@ function receiveCall(listened, args, ack) {
     options = ack;
     ack = arguments[arguments.length - 1];
   }
-  this.hosted.call(this, method, args, options, ack);
+  return this.hosted.call(this, method, args, options, ack);
 }
 
 /**
@@ -897,6 +925,23 @@ function watchAuth(socket, state) {
  */
 function needsEncodable(socket) {
   return Boolean(socket.nsp && socket.client && typeof socket.except !== 'function');
+}
+
+/**
+ * @param {import('../calls/invoke').Settle} settle answers a call
+ * @param {Completion} completion its end
+ * @param {boolean} hasEnded whether the socket is gone: then the call may not run, and is measured no longer
+ * @returns {import('../calls/invoke').Settle} does both
+ */
+function measured(settle, completion, hasEnded) {
+  if (hasEnded) {
+    completion.finish(false);
+  }
+  return (failed, value) => {
+    const unsendable = settle(failed, value);
+    completion.finish(failed || unsendable !== undefined, unsendable ?? value);
+    return unsendable;
+  };
 }
 
 /**

@@ -26,6 +26,14 @@ const WORDS = {
   subscribe: { begins: 'asks for', done: 'has subscribed to', failed: 'gets an error from' },
 };
 
+/**
+ * What runs around all that is observed, to set a context that is not an AsyncLocalStorage's. It gets the message of a
+ * `start`, and calls the function exactly once.
+ *
+ * @type {Set<(message: TraceMessage, run: () => void) => void>}
+ */
+const runners = new Set();
+
 class Trace {
   #kind;
   #channel;
@@ -59,8 +67,15 @@ class Trace {
   run(run) {
     this.#log('begins');
     this.#channel.start.runStores(this.#message, () => {
-      this.#resource = new AsyncResource('LOOPBACK_SOCKET');
-      run();
+      let runWithin = () => {
+        this.#resource = new AsyncResource('LOOPBACK_SOCKET');
+        run();
+      };
+      for (const runner of runners) {
+        const inner = runWithin;
+        runWithin = () => runner(this.#message, inner);
+      }
+      runWithin();
       this.#channel.end.publish(this.#message);
     });
   }
@@ -185,4 +200,4 @@ function traceOf(kind, socket, instance, method) {
   return isTraced(kind) ? new Trace(kind, socket, instance, method) : undefined;
 }
 
-module.exports = { traceOf };
+module.exports = { runners, traceOf };

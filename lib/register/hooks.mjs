@@ -10,8 +10,8 @@ import resolving from './resolve.js';
  * @returns {Promise<object>} where it is
  */
 export async function resolve(specifier, context, next) {
-  const file = resolving.substituteFor(specifier, context.parentURL);
-  return file === undefined
+  const substitute = resolving.substituteFor(specifier, context.parentURL);
+  return substitute === undefined
     ? next(specifier, context)
-    : { url: pathToFileURL(file).href, format: 'commonjs', shortCircuit: true };
+    : { url: pathToFileURL(substitute.file).href, format: 'commonjs', shortCircuit: true };
 }

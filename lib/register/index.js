@@ -9,6 +9,7 @@
 
 const Module = require('module');
 const { pathToFileURL } = require('url');
+const { presentFile, presentTo } = require('./instrumentation');
 const { substituteFor, substituteForMain } = require('./resolve');
 
 let isRegistered = false;
@@ -28,43 +29,45 @@ function register() {
 }
 
 /**
- * Answers `require()` and `require.resolve()`.
+ * Answers `require()`. `require.resolve()` gives the file of the installed socket.io, if there is one, as tools that
+ * instrument modules find out by it which module is loaded.
+ *
+ * ES modules that are loaded by `require()` come here on versions of Node.js whose hooks do not see those (20.19 and
+ * later, 22.12 to 22.14). They reach socket.io's own ES module, and that imports socket.io's main file, which Node.js
+ * loads as a CommonJS module without a parent.
  *
  * @returns {void}
  */
 function answerRequire() {
-  const resolveFilename = Module._resolveFilename;
-  Module._resolveFilename = function answered(request, parent, ...rest) {
-    const from = parent?.filename ?? undefined;
-    return (
-      substituteFor(request, from) ??
-      Reflect.apply(resolveFilename, this, [request, parent, ...rest])
-    );
-  };
-}
-
-/**
- * Answers the `import` statements of ES modules that are loaded by `require()`, on versions of Node.js
- * whose hooks do not see those (20.19 and later, 22.12 to 22.14). They reach socket.io's own ES module,
- * and that imports socket.io's main file, which Node.js loads as a CommonJS module without a parent.
- *
- * @returns {void}
- */
-function answerRequiredImports() {
-  const load = Module._load;
+  const { _load: load, _resolveFilename: resolveFilename } = Module;
   Module._load = function answered(request, parent, isMain) {
-    const file = parent || isMain ? undefined : substituteForMain(request);
-    if (file === undefined) {
-      return Reflect.apply(load, this, [request, parent, isMain]);
+    const from = parent?.filename ?? undefined;
+    const substitute = isMain
+      ? undefined
+      : (substituteFor(request, from) ?? substituteForMain(request));
+    if (substitute === undefined) {
+      return presentFile(request, parent) ?? Reflect.apply(load, this, [request, parent, isMain]);
     }
-    const exports = require(file);
-    // Node.js takes the exports from the module that it has prepared for the file.
+    const exports = require(substitute.file);
+    presentTo(substitute);
+    // For an ES module, Node.js takes the exports from the module that it has prepared for the file.
     const prepared = Module._cache[request];
     if (prepared !== undefined) {
       prepared.exports = exports;
       prepared.loaded = true;
     }
     return exports;
+  };
+  Module._resolveFilename = function answered(request, parent, ...rest) {
+    try {
+      return Reflect.apply(resolveFilename, this, [request, parent, ...rest]);
+    } catch (error) {
+      const substitute = substituteFor(request, parent?.filename ?? undefined);
+      if (substitute === undefined) {
+        throw error;
+      }
+      return substitute.file;
+    }
   };
 }
 
@@ -78,14 +81,13 @@ function answerImport() {
   if (typeof Module.registerHooks === 'function') {
     Module.registerHooks({
       resolve(specifier, context, next) {
-        const file = substituteFor(specifier, context.parentURL);
-        return file === undefined
+        const substitute = substituteFor(specifier, context.parentURL);
+        return substitute === undefined
           ? next(specifier, context)
-          : { url: pathToFileURL(file).href, format: 'commonjs', shortCircuit: true };
+          : { url: pathToFileURL(substitute.file).href, format: 'commonjs', shortCircuit: true };
       },
     });
   } else if (typeof Module.register === 'function') {
-    answerRequiredImports();
     Module.register(pathToFileURL(require.resolve('./hooks.mjs')));
   }
 }

@@ -23,6 +23,11 @@ class BroadcastOperator {
     this.flags = flags;
   }
 
+  /** @returns {object} the adapter of its namespace, by which instrumentations find that out */
+  get adapter() {
+    return this.namespace.adapter;
+  }
+
   /**
    * Also the sockets of a room.
    *

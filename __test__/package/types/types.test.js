@@ -71,6 +71,10 @@ const WAYS = [
   ['options of calls, nodenext', 'calls.cts', NODE],
   ['an API defined in one place, nodenext', 'define-api.cts', NODE],
   ['an API defined in one place, classic', 'define-api.cts', CLASSIC],
+  ['OpenTelemetry, CommonJS, nodenext', 'otel.cts', NODE],
+  ['OpenTelemetry, CommonJS, classic', 'otel.cts', CLASSIC],
+  ['OpenTelemetry, ES module, node16', 'otel.mts', NODE16],
+  ['OpenTelemetry, ES module, bundler', 'otel.mts', BUNDLER],
   ['the preload, CommonJS', 'register.cts', NODE],
   ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
@@ -110,7 +114,14 @@ describe('the types', () => {
   }
 
   it('the types compile by themselves without skipLibCheck', () => {
-    const files = ['index.d.ts', 'index.d.mts', 'register.d.ts', 'client.d.ts', 'client.d.mts'];
+    const files = [
+      'index.d.ts',
+      'index.d.mts',
+      'register.d.ts',
+      'otel.d.ts',
+      'client.d.ts',
+      'client.d.mts',
+    ];
     const paths = files.map((name) => path.join(ROOT, name));
     assert.equal(diagnose(paths, { ...NODE, skipLibCheck: false }), '');
   });

@@ -1,0 +1,7 @@
+'use strict';
+
+// Spans of OpenTelemetry: docs/observability.md.
+
+const { LoopbackSocketInstrumentation } = require('./lib/observability/otel');
+
+module.exports.LoopbackSocketInstrumentation = LoopbackSocketInstrumentation;
