@@ -5,6 +5,7 @@
 // server  options   the native server
 // namespace         namespaces, rooms, broadcasts
 // socket            a client in a namespace, and its connection
+// metrics           figures of servers and LoopbackSockets
 // emitter           events as types
 // observability     what is published on channels of diagnostics_channel
 // loopback3         LoopBack 3: its remote methods over sockets

@@ -7,6 +7,7 @@
 const net = require('net');
 const hosted = require('./hosted/hosted');
 const { Definitions } = require('./calls/definitions');
+const { instanceMetrics } = require('./calls/instance-metrics');
 const { instanceOptions } = require('./calls/instance-options');
 const { resolveHandler } = require('./calls/invoke');
 const { methodOptions } = require('./calls/method-options');
@@ -316,6 +317,16 @@ LoopbackSocket.resumed = resumed;
  */
 LoopbackSocket.prototype.revoke = function revokeSockets(filter) {
   return revoke(this, filter);
+};
+
+/**
+ * The figures of the instance, wherever it was started: sockets, attempts to authenticate, calls and
+ * subscriptions. Calls are measured from the first time on.
+ *
+ * @returns {object} see `docs/metrics.md`
+ */
+LoopbackSocket.prototype.metrics = function metrics() {
+  return instanceMetrics(this);
 };
 
 /**

@@ -9,6 +9,7 @@ import * as define from './define-api';
 import * as emitter from './emitter';
 import * as errors from './errors';
 import * as loopback3 from './loopback3';
+import * as metrics from './metrics';
 import * as namespaces from './namespace';
 import * as observability from './observability';
 import * as options from './options';
@@ -522,6 +523,16 @@ declare class LoopbackSocket<
   revoke(filter: (socket: S, credentials: Credentials) => boolean): number;
 
   /**
+   * Returns the figures of the instance, wherever it was started: its sockets, their calls and
+   * subscriptions, and how attempts to authenticate ended. Calls are measured from the first time on. A
+   * native server knows more: `io.metrics()`.
+   *
+   * @example
+   * const { sockets, calls } = LoopbackSocket.get('app').metrics();
+   */
+  metrics(): LoopbackSocket.Metrics;
+
+  /**
    * Serves the sockets of a server that connect from now on. Serving the same server twice is the
    * same as serving it once.
    *
@@ -787,6 +798,8 @@ declare namespace LoopbackSocket {
   export import InstanceOptions = calls.InstanceOptions;
   export import StandardSchema = calls.StandardSchema;
   export import Rate = calls.Rate;
+  export import Metrics = metrics.Metrics;
+  export import MethodMetrics = metrics.MethodMetrics;
   export import MethodOptions = calls.MethodOptions;
   export import CallContext = calls.CallContext;
   export import ContextMethod = calls.ContextMethod;

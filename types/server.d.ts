@@ -21,6 +21,7 @@ import type {
   UnsupportedApiError,
   UnsupportedOptionError,
 } from './errors';
+import type { Metrics } from './metrics';
 import type {
   Namespace,
   NamespaceCalls,
@@ -377,6 +378,14 @@ export class Server<
    * `attach()`.
    */
   attachApp(): undefined;
+  /**
+   * Returns the figures of the server: connections, sockets, calls, what is queued and what was dropped.
+   * Calls are measured from the first time on.
+   *
+   * @example
+   * setInterval(() => console.log(io.metrics().calls.inFlight), 10_000);
+   */
+  metrics(): Metrics;
   /**
    * Disconnects every socket with `server shutting down` and closes the HTTP server. Closing twice
    * has no effect.

@@ -21,7 +21,7 @@ const LAYERS = [
   ['loopback3'],
   ['hosted', 'socketio'],
   ['http'],
-  ['register', 'loopback-socket.js'],
+  ['register', 'metrics', 'loopback-socket.js'],
 ];
 
 /**

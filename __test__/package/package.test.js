@@ -38,6 +38,8 @@ describe('the package', () => {
       'register.d.ts',
       'otel.js',
       'otel.d.ts',
+      'prometheus.js',
+      'prometheus.d.ts',
     ];
     const papers = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'];
     const docs = [
@@ -45,6 +47,7 @@ describe('the package', () => {
       'behaviour',
       'client',
       'loopback3',
+      'metrics',
       'observability',
       'options',
       'scaling',
@@ -52,7 +55,11 @@ describe('the package', () => {
       'socketio-api',
       'subscriptions',
     ];
-    const pages = ['docs/overview.svg', ...docs.map((name) => `docs/${name}.md`)];
+    const pages = [
+      'docs/overview.svg',
+      'docs/grafana-dashboard.json',
+      ...docs.map((name) => `docs/${name}.md`),
+    ];
     const examples = ['proxies', 'scaling'].flatMap((name) =>
       fs.readdirSync(path.join(ROOT, 'examples', name)).map((file) => `examples/${name}/${file}`),
     );
@@ -79,9 +86,13 @@ describe('the package', () => {
     assert.deepEqual(Object.keys(manifest.dependencies), ['cookie', 'debug', 'proxy-addr']);
     assert.deepEqual(manifest.peerDependencies, {
       '@opentelemetry/api': '^1.3.0',
+      'prom-client': '14 - 15',
       'socket.io': '2 - 4',
     });
-    assert.deepEqual(manifest.peerDependenciesMeta, { '@opentelemetry/api': { optional: true } });
+    assert.deepEqual(manifest.peerDependenciesMeta, {
+      '@opentelemetry/api': { optional: true },
+      'prom-client': { optional: true },
+    });
   });
 
   it('every manifest has the same version', () => {

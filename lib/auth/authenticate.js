@@ -72,6 +72,7 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  */
 function authenticate(host, loopbackSocket, instance, attempt, credentials, completion) {
   if (host.count(instance, 1)) {
+    loopbackSocket._definitions.authentication.tooManyAttempts += 1;
     const error = new TooManyAttemptsError();
     exclude(host.socket, error);
     completion?.finish(true, error);
@@ -210,6 +211,7 @@ class Authentication {
       isRefused,
       () => {
         if (isRefused) {
+          this.#loopbackSocket._definitions.authentication.rejected += 1;
           refuse(this.#host, this.#instance, this.#attempt, messageOf(error));
         }
         this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
@@ -274,6 +276,7 @@ class Authentication {
       this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
       return false;
     }
+    this.#loopbackSocket._definitions.authentication.accepted += 1;
     host.count(instance, -1);
     renew(socket, this.#expiry);
     // Before `auth` is set, which would have the host ask its session again.

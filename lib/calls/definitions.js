@@ -28,6 +28,8 @@ const ERRORS = Object.freeze({ FIELDS: 'fields', MESSAGE: 'message' });
  * @typedef {object} ServedHost
  * @property {WeakRef<T>} target what an instance was started on; the instance does not keep it alive
  * @property {(target: T, instance: object) => Iterable<Authenticated>} authenticated gives its sockets
+ * @property {(target: T, instance: object) => import('./instance-metrics').HostFigures} [figures] gives what
+ *   there is on it
  */
 
 class Definitions {
@@ -52,6 +54,10 @@ class Definitions {
   slowAfter;
   /** @type {ServedHost<any>[]} what the instance was started on */
   #hosts = [];
+  /** @type {import('./call-metrics').CallMetrics | undefined} measures calls, once somebody asks for that */
+  callMetrics;
+  /** How attempts to authenticate have ended. */
+  authentication = { accepted: 0, rejected: 0, timedOut: 0, tooManyAttempts: 0, tooManyPending: 0 };
   /** Whether its methods without options run without anything around them. */
   isPlain;
 
@@ -116,14 +122,16 @@ class Definitions {
    * @param {T} target what knows the sockets; the same one may be given again
    * @param {(target: T, instance: object) => Iterable<Authenticated>} authenticated gives its sockets that
    *   have authenticated with an instance
+   * @param {(target: T, instance: object) => import('./instance-metrics').HostFigures} [figures] gives what
+   *   there is on it
    * @returns {void}
    */
-  addHost(target, authenticated) {
+  addHost(target, authenticated, figures) {
     this.#hosts = this.#hosts.filter((host) => {
       const known = host.target.deref();
       return known !== undefined && known !== target;
     });
-    this.#hosts.push({ target: new WeakRef(target), authenticated });
+    this.#hosts.push({ target: new WeakRef(target), authenticated, figures });
   }
 
   /**
@@ -135,6 +143,19 @@ class Definitions {
       const host = target.deref();
       if (host !== undefined) {
         yield* authenticated(host, instance);
+      }
+    }
+  }
+
+  /**
+   * @param {object} instance the instance that this is of
+   * @returns {Iterable<import('./instance-metrics').HostFigures>} what there is wherever it was started
+   */
+  *hostFigures(instance) {
+    for (const { target, figures } of this.#hosts) {
+      const host = target.deref();
+      if (host !== undefined && figures !== undefined) {
+        yield figures(host, instance);
       }
     }
   }

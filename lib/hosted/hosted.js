@@ -126,6 +126,7 @@ function serve(io, loopbackSocket, options) {
   const timeout = delayOf(loopbackSocket._timeout);
   const timers = timeout === null ? undefined : new Timers(timeout);
   loopbackSocket._definitions.addHost(authenticatedWith(loopbackSocket), entriesOf);
+  loopbackSocket._definitions.addHost(io, () => NONE, figuresOf);
   io.on('connection', (socket) => {
     let hosted = knownState(socket)?.hosted;
     if (hosted === undefined) {
@@ -349,6 +350,7 @@ class HostedSocket extends SocketOwner {
         ? ignore
         : limits.enter(this.socket, this.socket.handshake?.address);
     if (settled === undefined) {
+      loopbackSocket._definitions.authentication.tooManyPending += 1;
       exclude(this.socket, new TooManyPendingError());
       return;
     }
@@ -673,8 +675,12 @@ class HostedSocket extends SocketOwner {
           ? (failed, value) =>
               this.#ended ? undefined : answer(ack, failed, value, this.encodable)
           : ignore;
-      const settle =
+      let settle =
         completion === undefined ? unmeasured : measured(unmeasured, completion, this.#ended);
+      const { callMetrics } = loopbackSocket._definitions;
+      if (callMetrics !== undefined && method.control === undefined && !this.#ended) {
+        settle = callMetrics.measure(method, settle);
+      }
       if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
         invoke(method.fn, method.self, [this.socket, credentials, args], settle);
       } else {
@@ -719,6 +725,9 @@ class HostedSocket extends SocketOwner {
       // Exempted on an emitter whose `auth` `watchAuth` could not define.
       this.exempt();
     } else if (sessions.tick(this.#session, Date.now())) {
+      for (const { loopbackSocket } of this.#servings) {
+        loopbackSocket._definitions.authentication.timedOut += 1;
+      }
       this.#settle();
       authenticationTimedOut(this.socket);
       disconnect(this.socket, true);
@@ -756,6 +765,22 @@ class HostedSocket extends SocketOwner {
       clearTimeout(timer);
       settled?.();
     }
+  }
+
+  /**
+   * @param {import('../loopback-socket')} loopbackSocket an instance
+   * @returns {'authenticated' | 'pending' | 'open' | undefined} how the socket stands with it; `undefined` if
+   *   it does not serve the socket
+   */
+  standingWith(loopbackSocket) {
+    const serving = this.#servingOf(loopbackSocket);
+    if (serving === undefined) {
+      return undefined;
+    }
+    if (serving.methods !== undefined) {
+      return 'authenticated';
+    }
+    return this.#isTrusted ? 'open' : 'pending';
   }
 
   /**
@@ -893,6 +918,46 @@ function* entriesOf(sockets, instance) {
     const { socket, subscriptions } = hosted;
     yield { socket, credentials: hosted.credentialsOf(instance), subscriptions };
   }
+}
+
+/**
+ * @param {object} io what an instance was started on
+ * @param {import('../loopback-socket')} instance the instance
+ * @returns {import('../calls/instance-metrics').HostFigures} what there is on it, as far as it tells
+ */
+function figuresOf(io, instance) {
+  const namespace = io.sockets?.sockets === undefined ? io : io.sockets;
+  const sockets = { pending: 0, authenticated: 0, open: 0 };
+  let subscriptions = 0;
+  for (const socket of valuesOf(namespace.sockets)) {
+    const hosted = knownState(socket)?.hosted;
+    const standing = hosted?.standingWith(instance);
+    if (standing !== undefined) {
+      sockets[standing] += 1;
+      subscriptions += hosted.subscriptions?.countOf(instance) ?? 0;
+    }
+  }
+  const engine = (io.server ?? io).engine;
+  if (engine?.clients === undefined) {
+    return { sockets, subscriptions };
+  }
+  const connections = { polling: 0, websocket: 0, other: 0 };
+  for (const { transport } of valuesOf(engine.clients)) {
+    const isKnown = transport?.name === 'polling' || transport?.name === 'websocket';
+    connections[isKnown ? transport.name : 'other'] += 1;
+  }
+  return { sockets, subscriptions, connections, engine };
+}
+
+/**
+ * @param {unknown} collection what a server has by id: a Map, or an object before version 3
+ * @returns {Iterable<object>} the objects in it
+ */
+function valuesOf(collection) {
+  if (collection instanceof Map) {
+    return collection.values();
+  }
+  return typeof collection === 'object' && collection !== null ? Object.values(collection) : NONE;
 }
 
 /**

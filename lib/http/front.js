@@ -73,6 +73,17 @@ class HttpFront {
     return this.#link.isClosing;
   }
 
+  /**
+   * Counts a request that is refused.
+   *
+   * @param {number} refusal the `Refusal`
+   * @returns {void}
+   */
+  countRefusal(refusal) {
+    const { requests } = this.#link.refused;
+    requests[refusal] = (requests[refusal] ?? 0) + 1;
+  }
+
   /** @returns {boolean} whether messages may be compressed */
   get compresses() {
     return Boolean(this.#options().perMessageDeflate);

@@ -23,6 +23,7 @@ function tell(front, req, isUpgrade, refusal, more) {
   const text = isUpgrade ? String : JSON.stringify;
   const message = more?.message ? text(more.message) : undefined;
   const target = targetOf(req);
+  front.countRefusal(refusal);
   const response = responseOf(refusal, isUpgrade, req.method, target, fromOf(req), message);
   if (refusal === Refusal.INVALID_ORIGIN) {
     req.headers.origin = null;

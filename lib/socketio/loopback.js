@@ -69,6 +69,8 @@ function serve(socket) {
     native.serve(socket._number, delayOf(instance._timeout));
     const leave = limits[i].enter(socket, socket._connection.snapshot.clientAddress);
     if (leave === undefined) {
+      socket.nsp._link.refused.tooManyPending += 1;
+      instance._definitions.authentication.tooManyPending += 1;
       refusal ??= new TooManyPendingError();
     } else {
       socket._onSettled(leave);
@@ -142,7 +144,13 @@ function attempt(socket, instance, index, attempt, credentials) {
     decided: () => {
       socket._inFlight -= 1;
     },
-    count: (i, by) => socket._countAttempts(i, by),
+    count: (i, by) => {
+      const isExceeded = socket._countAttempts(i, by);
+      if (isExceeded && by > 0) {
+        socket.nsp._link.refused.tooManyAttempts += 1;
+      }
+      return isExceeded;
+    },
     encodable: (value) => value,
     get subscriptions() {
       return socket._subscriptions;

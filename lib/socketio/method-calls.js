@@ -165,6 +165,15 @@ class MethodCalls extends SocketOwner {
    */
   runBound(instance, method, credentials, args, options, settle) {
     const loopbackSocket = this.#socket._instances[instance];
+    const { callMetrics } = this.#socket.nsp._link;
+    if (method.control === undefined && !this.hasEnded) {
+      if (callMetrics !== undefined) {
+        settle = callMetrics.measure(method, settle);
+      }
+      if (loopbackSocket._definitions.callMetrics !== undefined) {
+        settle = loopbackSocket._definitions.callMetrics.measure(method, settle);
+      }
+    }
     if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
       invoke(method.fn, method.self, [this.#socket, credentials, args], settle);
     } else {

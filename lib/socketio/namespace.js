@@ -212,7 +212,7 @@ class Namespace extends EventEmitter {
     }
     this._instances = [...this._instances, instance];
     this._limits = [...this._limits, new AuthenticationLimits(options)];
-    instance._definitions.addHost(this, authenticatedWith);
+    instance._definitions.addHost(this, authenticatedWith, figuresOf);
   }
 
   /**
@@ -510,6 +510,30 @@ function* authenticatedWith(namespace, instance) {
       yield { socket, credentials: bound.credentials, subscriptions: socket._subscriptions };
     }
   }
+}
+
+/**
+ * @param {Namespace} namespace a namespace
+ * @param {import('../loopback-socket')} instance a LoopbackSocket that serves it
+ * @returns {import('../calls/instance-metrics').HostFigures} what there is of its sockets
+ */
+function figuresOf(namespace, instance) {
+  const sockets = { pending: 0, authenticated: 0, open: 0 };
+  let subscriptions = 0;
+  for (const socket of namespace._connected()) {
+    const index = socket._instances.indexOf(instance);
+    if (index >= 0) {
+      if (socket._bound[index] !== undefined) {
+        sockets.authenticated += 1;
+      } else if (socket._isPending) {
+        sockets.pending += 1;
+      } else {
+        sockets.open += 1;
+      }
+      subscriptions += socket._subscriptions?.countOf(instance) ?? 0;
+    }
+  }
+  return { sockets, subscriptions, isNative: true };
 }
 
 module.exports = { Namespace };

@@ -30,6 +30,7 @@ const { MAX_DELAY, checkOptions } = require('../check-options');
 const { Encoder } = require('./adapters/encoder');
 const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
+const { serverMetrics } = require('./metrics');
 const { Recovery } = require('./recovery/recovery');
 const { Namespaces } = require('./namespaces');
 const { ADAPTER, serverOptions } = require('./options');
@@ -301,6 +302,16 @@ class Server extends EventEmitter {
     }
     this.#namespaces.useAdapters(adapterClass);
     return this;
+  }
+
+  /**
+   * The figures of the server: connections, sockets, calls, what is queued and what was dropped. Calls are
+   * measured from the first time on.
+   *
+   * @returns {object} see `docs/metrics.md`
+   */
+  metrics() {
+    return serverMetrics(this._link);
   }
 
   /**

@@ -109,6 +109,18 @@ class SocketSubscriptions {
     return this.#subscribers.length + (this.#preparing?.size ?? 0) + this.#requests;
   }
 
+  /**
+   * @param {object} instance a LoopbackSocket
+   * @returns {number} how many of its subscriptions have begun
+   */
+  countOf(instance) {
+    let count = 0;
+    for (const { definition } of this.#subscribers) {
+      count += definition.instance === instance ? 1 : 0;
+    }
+    return count;
+  }
+
   /** @returns {readonly Subscriber[]} those that have begun, ordered by number */
   get #subscribers() {
     const begun = this.#begun;

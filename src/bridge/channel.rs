@@ -218,6 +218,9 @@ impl Reports<'_> {
 }
 
 impl Sink<u64, ()> for Reports<'_> {
+    /// Counted on the native server alone.
+    fn skipped(&mut self, _: u64) {}
+
     fn deliver(&mut self, key: &u64, run: Run<'_, ()>) {
         for (offset, (), request) in run {
             let request = request.map_or(NONE, i64::from);

@@ -9,6 +9,7 @@
 //! event_batch  the queue of events, and one wake-up for many of them
 //! event_loop/  Node's event loop, which polls the clients under light load
 //! tls          TlsContext: how clients use TLS
+//! metrics      what the server has counted, for `io.metrics()`
 //! authentication  what both report to a session, and its answers as numbers
 //! protocol     the numbers that JavaScript shares, as an object
 //! value        converts strings and buffers of JavaScript
@@ -28,6 +29,8 @@ mod event_loop;
 mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+#[cfg(not(feature = "no-node"))]
+mod metrics;
 #[cfg(not(feature = "no-node"))]
 mod protocol;
 #[cfg(not(feature = "no-node"))]

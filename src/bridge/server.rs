@@ -21,6 +21,7 @@ use rustc_hash::FxHashMap;
 use super::authentication;
 use super::event_batch::EventQueue;
 use super::event_loop;
+use super::metrics::Attempts;
 use super::value::{self, Raw};
 use crate::engineio::Sid;
 use crate::engineio::config::Config;
@@ -183,6 +184,8 @@ pub struct NativeServer {
     relays: Mutex<FxHashMap<RelayNumber, Arc<Relay>>>,
     pub(super) runtime: Runtime,
     tables: Mutex<Tables>,
+    /// How attempts to authenticate have ended.
+    pub(super) attempts: Arc<Attempts>,
 }
 
 /// The method tables of the application, by number.
@@ -250,6 +253,7 @@ impl NativeServer {
             relays: Mutex::default(),
             runtime,
             tables: Mutex::default(),
+            attempts: Arc::default(),
         })
     }
 
@@ -427,7 +431,9 @@ impl NativeServer {
         for effect in socket.step(Event::Served { timeout }) {
             if let Effect::Timer { at } = effect {
                 let output = self.server.output.clone();
+                let attempts = self.attempts.clone();
                 socket.arm(&self.runtime.handle, at, move |socket| {
+                    attempts.timed_out();
                     output.send(Task::Expire(socket));
                 });
             }
@@ -476,9 +482,14 @@ impl NativeServer {
         let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
             return SessionAnswer::Nothing.number();
         };
-        authentication::outcome(Instance(instance), attempt, accepted, handlers, |event| {
-            self.step(socket, event)
-        })
+        let next =
+            authentication::outcome(Instance(instance), attempt, accepted, handlers, |event| {
+                self.step(socket, event)
+            });
+        if next == SessionAnswer::Unauthorized.number() {
+            self.attempts.rejected();
+        }
+        next
     }
 
     /// An attempt binds the methods of a table; as `Session.bound`.
@@ -496,9 +507,14 @@ impl NativeServer {
         else {
             return false;
         };
-        authentication::bound(Instance(instance), attempt, methods, |event| {
-            self.step(socket, event)
-        })
+        let is_authenticated =
+            authentication::bound(Instance(instance), attempt, methods, |event| {
+                self.step(socket, event)
+            });
+        if is_authenticated {
+            self.attempts.accepted();
+        }
+        is_authenticated
     }
 
     /// The client acknowledged the `unauthorized` of an attempt; as `Session.acknowledged`.

@@ -333,6 +333,12 @@ impl<D: Data> Connection<D> {
         self.send_queue.lock().transport()
     }
 
+    /// The transport, and how many bytes are queued for the client, while the connection lives.
+    pub(super) fn queued(&self) -> Option<(TransportType, usize)> {
+        let send_queue = self.send_queue.lock();
+        Some((send_queue.transport()?, send_queue.waiting()))
+    }
+
     /// Bytes that are queued for the client.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {
@@ -397,12 +403,15 @@ impl<D: Data> Connection<D> {
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame) -> Queued {
         self.queue(|send_queue| {
             match send_queue {
-                _ if frame.volatile && !send_queue.is_writable() => return Ok(()),
+                SendQueue::Closed => return Ok(()),
+                _ if frame.volatile && !send_queue.is_writable() => {
+                    self.engine.counters.dropped_volatile();
+                    return Ok(());
+                }
                 // Messages that come after the decision to end are not sent any more.
                 SendQueue::Polling(polling) if polling.ends.is_some() => return Ok(()),
                 SendQueue::Polling(polling) => polling.push_frame(frame),
                 SendQueue::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
-                SendQueue::Closed => return Ok(()),
             }
             if self.is_sending_watched() {
                 self.report_frame(frame);
@@ -732,6 +741,7 @@ impl<D: Data> Connection<D> {
             *send_queue = SendQueue::Websocket(websocket);
             ends
         };
+        self.engine.counters.upgraded();
         self.engine.events.upgraded(self.number);
         match ends {
             Some(reason) => self.close(reason),
@@ -796,7 +806,9 @@ impl<D: Data> Connection<D> {
             return;
         }
         let reason = self.reason.get().copied().unwrap_or(reason);
-        self.engine.remove(self.id, self);
+        if self.engine.remove(self.id, self) {
+            self.engine.counters.closed(reason);
+        }
         D::on_close(self, reason);
         self.engine.events.closed(self.number, reason);
         let Tasks {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Sid;
 use super::config::Config;
+use super::counters::Counters;
 use super::events::{ConnectionNumber, Events};
 use super::http;
 use crate::io::runtime::Runtime;
@@ -32,6 +33,7 @@ pub(crate) struct Engine<C> {
     pub(crate) config: Config,
     pub(crate) events: Arc<dyn Events>,
     pub(crate) runtime: Runtime,
+    pub(crate) counters: Counters,
     /// By session id. An application may derive it from what a client sends, so the hash is seeded.
     connections: RwLock<HashMap<Sid, Arc<C>>>,
     /// What the application has set for requests.
@@ -47,6 +49,7 @@ impl<C> Engine<C> {
             config,
             events,
             runtime,
+            counters: Counters::default(),
             connections: RwLock::default(),
             http: Mutex::default(),
             is_closing: AtomicBool::new(false),
@@ -110,12 +113,14 @@ impl<C> Engine<C> {
         }
     }
 
-    /// Removes a connection that has ended.
-    pub(super) fn remove(&self, id: Sid, connection: &Arc<C>) {
+    /// Removes a connection that has ended. Returns whether it had been admitted.
+    pub(super) fn remove(&self, id: Sid, connection: &Arc<C>) -> bool {
         if let Entry::Occupied(place) = self.connections.write().entry(id)
             && Arc::ptr_eq(place.get(), connection)
         {
             place.remove();
+            return true;
         }
+        false
     }
 }

@@ -25,11 +25,16 @@ pub(super) fn open<H: Handler>(
         number,
         protocol,
     };
+    let carried_by = match &transport {
+        Transport::Polling { .. } => TransportType::Polling,
+        Transport::Websocket(..) => TransportType::Websocket,
+    };
     let connection = Connection::new(engine, identity, transport, watched, handler.data());
     if !engine.admit(id, &connection) {
         connection.close(CloseReason::ServerShuttingDown);
         return None;
     }
+    engine.counters.opened(carried_by);
     handler.on_open(&connection);
     let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &engine.config);
     connection.set_heartbeat(engine.runtime.handle.spawn(watching).abort_handle());

@@ -3,6 +3,7 @@
 //! ```text
 //! config       the options of the engine              engine        what all connections have in common
 //! handler      the application above the engine       events        what JavaScript is told
+//! counters     what is counted for `io.metrics()`
 //! http/        which requests are for a session       sid           session ids
 //! handshake    how a connection begins                connection    one client, whatever carries it
 //! send_queue   what is queued for a client            flush_set     connections to be written to
@@ -22,6 +23,7 @@
 
 pub(crate) mod config;
 pub(crate) mod connection;
+pub(crate) mod counters;
 pub(crate) mod engine;
 pub(crate) mod events;
 pub(crate) mod flush_set;

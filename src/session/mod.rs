@@ -95,9 +95,14 @@ impl Session {
     }
 
     /// True from the first [`Effect::Authenticated`] or [`Event::Restored`] until the socket ends.
-    #[cfg(any(test, feature = "instructions"))]
     pub(crate) fn authenticated(&self) -> bool {
         self.served.iter().any(|served| served.methods.is_some())
+    }
+
+    /// True while a LoopbackSocket serves the socket and none has authenticated it, nor has the application
+    /// exempted it.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.served.is_empty() && !self.is_exempt
     }
 
     /// When the connection of this pending socket is closed; `None` if nothing will close it.

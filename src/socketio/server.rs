@@ -25,7 +25,9 @@ use super::namespace::{Namespace, Namespaces};
 use super::options::Options;
 use super::packet::Payload;
 use super::parser::Parser;
-use super::socket::{Channels, Connection, FlushSet, Incoming, OpenSockets, Rejected, Socket};
+use super::socket::{
+    self, Channels, Connection, FlushSet, Incoming, OpenSockets, Rejected, Socket,
+};
 use super::subscriptions::Shared;
 use crate::engineio::engine::Engine;
 use crate::engineio::handler::Handler;
@@ -116,6 +118,16 @@ impl Server {
     /// The open socket with this number.
     pub(crate) fn socket(&self, number: SocketNumber) -> Option<Arc<Socket>> {
         self.sockets.get(number)
+    }
+
+    /// What the open sockets are now.
+    pub(crate) fn socket_usage(&self) -> socket::Usage {
+        self.sockets.usage()
+    }
+
+    /// How many items of subscriptions clients did not get, since they were behind.
+    pub(crate) fn skipped_items(&self) -> u64 {
+        self.shared.skipped_items()
     }
 
     /// The open connection with this session id.

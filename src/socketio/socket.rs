@@ -54,6 +54,24 @@ impl OpenSockets {
         self.0.read().get(&number).cloned()
     }
 
+    /// What the open sockets are now. Each is locked for a moment.
+    pub(crate) fn usage(&self) -> Usage {
+        let all: Vec<_> = self.0.read().values().cloned().collect();
+        let mut usage = Usage::default();
+        for socket in all {
+            let state = socket.state.lock();
+            match state.phase {
+                Phase::Joining(_) => usage.joining += 1,
+                Phase::Ended => continue,
+                Phase::Joined if state.session.authenticated() => usage.authenticated += 1,
+                Phase::Joined if state.session.is_pending() => usage.pending += 1,
+                Phase::Joined => usage.open += 1,
+            }
+            usage.subscriptions += state.subscriptions.as_ref().map_or(0, |table| table.len());
+        }
+        usage
+    }
+
     pub(crate) fn add(&self, socket: Arc<Socket>) {
         self.0.write().insert(socket.number, socket);
     }
@@ -67,6 +85,20 @@ impl OpenSockets {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.read().is_empty()
     }
+}
+
+/// How many sockets of a server there are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// The application has not accepted them yet.
+    pub(crate) joining: usize,
+    /// They have to authenticate, and have not.
+    pub(crate) pending: usize,
+    pub(crate) authenticated: usize,
+    /// They need not authenticate: no LoopbackSocket serves them, or the application has exempted them.
+    pub(crate) open: usize,
+    /// The subscriptions of all of them.
+    pub(crate) subscriptions: usize,
 }
 
 /// One client in one namespace.

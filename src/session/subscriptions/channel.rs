@@ -55,6 +55,9 @@ pub(crate) trait Sink<K, T> {
 
     /// A subscription has ended; the channel has dropped it.
     fn ended(&mut self, key: K, end: End);
+
+    /// A subscriber that is behind goes on with the latest item, and does not get this many others.
+    fn skipped(&mut self, count: u64);
 }
 
 /// Consecutive items for one subscriber: at least one.
@@ -385,6 +388,7 @@ impl<K, T> Channel<K, T> {
         let queued = self.log.bytes_from(next, subscriber.uncounted);
         let overflows = new < end && queued > self.options.max_queued_bytes;
         if overflows && self.options.overflow == Overflow::Latest {
+            sink.skipped((end - 1).saturating_sub(next));
             next = end - 1;
             subscriber.next = next;
         }

@@ -15,9 +15,13 @@ use Told::{Credit, Ended, Item};
 
 /// Records what a channel tells.
 #[derive(Default)]
-pub(super) struct Recorder(pub(super) Vec<Told>);
+pub(super) struct Recorder(pub(super) Vec<Told>, pub(super) u64);
 
 impl Sink<u64, ()> for Recorder {
+    fn skipped(&mut self, count: u64) {
+        self.1 += count;
+    }
+
     fn deliver(&mut self, key: &u64, run: Run<'_, ()>) {
         assert!(run.len() > 0);
         let items = run.map(|(offset, (), request)| Item(*key, offset, request));
@@ -263,6 +267,7 @@ fn a_subscriber_that_wants_the_latest_gets_the_newest_item_and_none_of_those_bef
     assert_eq!(world.channel.kept(), 1);
     world.acknowledge(slot, 7, 2);
     assert_eq!(world.offsets(7), [15]);
+    assert_eq!(world.recorder.1, 10);
 }
 
 #[test]

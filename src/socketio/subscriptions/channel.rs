@@ -487,6 +487,10 @@ impl<S: Recipient> Sink<Subscriber<S>, Item> for Delivery<'_, S> {
         });
     }
 
+    fn skipped(&mut self, count: u64) {
+        self.channel.shared.skip_items(count);
+    }
+
     fn ended(&mut self, to: Subscriber<S>, end: End) {
         // Otherwise JavaScript, or the end of the socket, has ended it meanwhile.
         if to.socket.unsubscribed(to.number).is_some() {

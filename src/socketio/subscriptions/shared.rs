@@ -1,7 +1,7 @@
 //! What the channels of a server share: the ids with which clients acknowledge items, and the clock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::io::runtime::Runtime;
@@ -17,6 +17,8 @@ pub(crate) struct Shared {
     pub(super) runtime: Runtime,
     /// How many acknowledgement ids have been used.
     ids: AtomicU32,
+    /// How many items subscribers did not get, since they were behind.
+    skipped_items: AtomicU64,
 }
 
 impl Shared {
@@ -32,12 +34,23 @@ impl Shared {
             started,
             runtime,
             ids: AtomicU32::new(0),
+            skipped_items: AtomicU64::new(0),
         })
     }
 
     /// Milliseconds since the server began.
     pub(super) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// A subscriber does not get this many items.
+    pub(super) fn skip_items(&self, count: u64) {
+        self.skipped_items.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// How many items subscribers did not get, since they were behind.
+    pub(crate) fn skipped_items(&self) -> u64 {
+        self.skipped_items.load(Ordering::Relaxed)
     }
 
     /// The next acknowledgement id; they go round.

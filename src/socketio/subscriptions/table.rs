@@ -162,6 +162,11 @@ impl<S> Table<S> {
         Some(awaited)
     }
 
+    /// How many subscriptions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.subscriptions.len()
+    }
+
     /// Whether there is no subscription.
     pub(crate) fn is_empty(&self) -> bool {
         self.subscriptions.is_empty()

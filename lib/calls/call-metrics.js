@@ -1,0 +1,126 @@
+'use strict';
+
+/**
+ * How many calls are in flight, how they end and how long they take, for each method. Nothing is measured
+ * before somebody asks for it: `measure()` then takes the place of what answers a call.
+ *
+ * What must stay true: names are those that the application has defined, never what a client sends, and there
+ * is a limit to their number.
+ */
+
+/**
+ * The upper bounds of the histogram of durations, in ms: from half a millisecond on, each twice the one before.
+ *
+ * @type {readonly number[]}
+ */
+const BOUNDS = Object.freeze(Array.from({ length: 16 }, (_, i) => 0.5 * 2 ** i));
+
+/** How many names are told apart. An application may define methods without end, such as one for each user. */
+const MAX_NAMES = 1000;
+
+/** Stands for all names that come later. */
+const OTHER = '(other)';
+
+/** The calls of one method. */
+class MethodMetrics {
+  inFlight = 0;
+  succeeded = 0;
+  failed = 0;
+  /** The sum of all durations, in ms. */
+  sum = 0;
+  /** How many calls took no longer than each bound and longer than the one before; the last one has no bound. */
+  counts = new Array(BOUNDS.length + 1).fill(0);
+
+  /**
+   * @param {'method' | 'subscription'} kind what is called
+   */
+  constructor(kind) {
+    this.kind = kind;
+  }
+
+  /**
+   * @param {boolean} failed whether the call failed
+   * @param {number} ms how long it took
+   * @returns {void}
+   */
+  end(failed, ms) {
+    this.inFlight -= 1;
+    if (failed) {
+      this.failed += 1;
+    } else {
+      this.succeeded += 1;
+    }
+    this.sum += ms;
+    let i = 0;
+    while (i < BOUNDS.length && ms > BOUNDS[i]) {
+      i += 1;
+    }
+    this.counts[i] += 1;
+  }
+
+  /** @returns {object} the figures, as an application gets them */
+  get figures() {
+    const { kind, inFlight, succeeded, failed, sum, counts } = this;
+    const buckets = BOUNDS.map((le, i) => ({ le, count: counts[i] }));
+    const count = succeeded + failed;
+    return { kind, inFlight, succeeded, failed, duration: { count, sum, buckets } };
+  }
+}
+
+class CallMetrics {
+  /** @type {Map<string, MethodMetrics>} by name */
+  #methods = new Map();
+
+  /**
+   * Measures a call from now on.
+   *
+   * @param {import('../auth/authenticate').BoundMethod} method what is called, of the application's own
+   * @param {import('./invoke').Settle} settle answers the client
+   * @returns {import('./invoke').Settle} what is to answer the client instead
+   */
+  measure({ name, subscription }, settle) {
+    const method = this.#methodOf(name, subscription === undefined ? 'method' : 'subscription');
+    const began = performance.now();
+    method.inFlight += 1;
+    return (failed, value) => {
+      method.end(failed, performance.now() - began);
+      return settle(failed, value);
+    };
+  }
+
+  /**
+   * @param {string} name the name of a method
+   * @param {'method' | 'subscription'} kind what it is
+   * @returns {MethodMetrics} its calls
+   */
+  #methodOf(name, kind) {
+    let method = this.#methods.get(name);
+    if (method === undefined) {
+      if (this.#methods.size >= MAX_NAMES && name !== OTHER) {
+        return this.#methodOf(OTHER, 'method');
+      }
+      method = new MethodMetrics(kind);
+      this.#methods.set(name, method);
+    }
+    return method;
+  }
+
+  /** @returns {object} the figures, as an application gets them */
+  get figures() {
+    let inFlight = 0;
+    const methods = {};
+    for (const [name, method] of this.#methods) {
+      inFlight += method.inFlight;
+      // Not an assignment, for a method with the name `__proto__`.
+      Object.defineProperty(methods, name, {
+        value: method.figures,
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    }
+    return { inFlight, methods };
+  }
+}
+
+module.exports = { BOUNDS, CallMetrics, MAX_NAMES, OTHER };

@@ -1,0 +1,98 @@
+'use strict';
+
+/**
+ * The figures of a native server, for `io.metrics()`. Rust counts connections, what is queued and what is
+ * dropped; here they get their names, and what JavaScript has counted is added.
+ */
+
+const { CallMetrics } = require('../calls/call-metrics');
+const { CloseReason, Refusal } = require('../native/protocol');
+
+/** The names of reasons and refusals by number, such as `ping_timeout`. */
+const REASONS = namesOf(CloseReason);
+const REFUSALS = namesOf(Refusal);
+
+/** What a server says that is not attached, or closed. */
+const NOTHING = Object.freeze({
+  polling: 0,
+  websocket: 0,
+  queuedBytes: 0,
+  maxQueuedBytes: 0,
+  openedPolling: 0,
+  openedWebsocket: 0,
+  upgraded: 0,
+  closed: Object.freeze([]),
+  volatileDropped: 0,
+  itemsDropped: 0,
+  joining: 0,
+  pending: 0,
+  authenticated: 0,
+  open: 0,
+  subscriptions: 0,
+  accepted: 0,
+  rejected: 0,
+  timedOut: 0,
+});
+
+/**
+ * @param {import('../native/link').NativeLink} link the native server; its calls are measured from now on
+ * @returns {object} its figures
+ */
+function serverMetrics(link) {
+  link.callMetrics ??= new CallMetrics();
+  const native = link.native?.metrics() ?? NOTHING;
+  const { tooManyAttempts, tooManyPending, requests } = link.refused;
+  return {
+    connections: {
+      open: { polling: native.polling, websocket: native.websocket, other: 0 },
+      opened: { polling: native.openedPolling, websocket: native.openedWebsocket },
+      upgraded: native.upgraded,
+      closed: byName(REASONS, native.closed),
+      queuedBytes: native.queuedBytes,
+      maxQueuedBytes: native.maxQueuedBytes,
+    },
+    requests: { refused: byName(REFUSALS, requests) },
+    sockets: {
+      joining: native.joining,
+      pending: native.pending,
+      authenticated: native.authenticated,
+      open: native.open,
+    },
+    authentication: {
+      accepted: native.accepted,
+      rejected: native.rejected,
+      timedOut: native.timedOut,
+      tooManyAttempts,
+      tooManyPending,
+    },
+    calls: link.callMetrics.figures,
+    subscriptions: { open: native.subscriptions },
+    dropped: { volatile: native.volatileDropped, items: native.itemsDropped },
+  };
+}
+
+/**
+ * @param {Record<string, number>} numbers a group of the protocol
+ * @returns {Map<number, string>} the names of its numbers, in lower case
+ */
+function namesOf(numbers) {
+  return new Map(Object.entries(numbers).map(([name, number]) => [number, name.toLowerCase()]));
+}
+
+/**
+ * @param {Map<number, string>} names the names of numbers
+ * @param {readonly number[]} counts what was counted, by number
+ * @returns {Record<string, number>} the same by name, without what has not happened
+ */
+function byName(names, counts) {
+  const result = {};
+  counts.forEach((count, number) => {
+    const name = names.get(number);
+    if (count > 0 && name !== undefined) {
+      result[name] = count;
+    }
+  });
+  return result;
+}
+
+module.exports = { serverMetrics };
