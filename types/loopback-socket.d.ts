@@ -528,7 +528,8 @@ declare class LoopbackSocket<
    * native server knows more: `io.metrics()`.
    *
    * @example
-   * const { sockets, calls } = LoopbackSocket.get('app').metrics();
+   * const { calls } = sockets.metrics();
+   * console.log(calls.inFlight);
    */
   metrics(): LoopbackSocket.Metrics;
 

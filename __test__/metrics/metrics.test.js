@@ -351,7 +351,7 @@ describe('the measurement of calls', () => {
     assert.deepEqual(settled.at(-1), [false, durations.at(-1)]);
   });
 
-  it('what answers a call still says whether its value could be sent', () => {
+  it('the measurement passes on why a value could not be sent', () => {
     const error = new Error('unsendable');
     const end = new CallMetrics().measure({ name: 'm' }, () => error);
     assert.equal(end(false, 1), error);

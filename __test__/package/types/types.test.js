@@ -75,6 +75,8 @@ const WAYS = [
   ['OpenTelemetry, CommonJS, classic', 'otel.cts', CLASSIC],
   ['OpenTelemetry, ES module, node16', 'otel.mts', NODE16],
   ['OpenTelemetry, ES module, bundler', 'otel.mts', BUNDLER],
+  ['figures, nodenext', 'metrics.cts', NODE],
+  ['figures, classic', 'metrics.cts', CLASSIC],
   ['the preload, CommonJS', 'register.cts', NODE],
   ['the preload, ES module', 'register.mts', NODE],
   ['checked JavaScript, CommonJS', 'javascript.cjs', { ...NODE, allowJs: true, checkJs: true }],
