@@ -7,11 +7,14 @@ const assert = require('node:assert/strict');
 const { after, before, describe, it } = require('node:test');
 const { PaneDriver, launch, openPlayground, serveExample } = require('../support/browser');
 
+/** A figure of a run, with its unit. */
+const FIGURE = /^[\d.,]+( ms| µs| s)?$/;
+
 /** The transports that the page offers, and which of them a socket uses in the end. */
 const TRANSPORTS = [
-  { label: 'Polling, then WebSocket', used: 'websocket', polls: true, webSockets: true },
   { label: 'WebSocket only', used: 'websocket', polls: false, webSockets: true },
   { label: 'Polling only', used: 'polling', polls: true, webSockets: false },
+  { label: 'Polling, then WebSocket', used: 'websocket', polls: true, webSockets: true },
 ];
 
 describe('the playground', { timeout: 600_000 }, () => {
@@ -114,7 +117,7 @@ describe('the playground', { timeout: 600_000 }, () => {
     assert.equal(await ada.answer.getAttribute('data-tone'), 'bad');
   });
 
-  it('hints say which arguments are missing, of another type, or no JSON', async (t) => {
+  it('hints say what is wrong with arguments, and names that are not listed can be called, too', async (t) => {
     const { ada } = await open(t);
     const hint = ada.root.locator('.hint');
     const json = ada.root.getByLabel('Arguments as JSON');
@@ -135,10 +138,7 @@ describe('the playground', { timeout: 600_000 }, () => {
     await json.fill('{}');
     await ada.root.getByRole('button', { name: /^year/ }).click();
     assert.deepEqual(JSON.parse(await json.inputValue()), { year: 0 });
-  });
 
-  it('the list of what can be called has the methods of the app, of its models, and subscriptions', async (t) => {
-    const { ada } = await open(t);
     const names = await ada.root.locator('[name=target] option').allInnerTexts();
     for (const name of ['addBook', 'Book.find', 'Customer.login', 'Book.changes', 'serverLoad']) {
       assert.ok(names.includes(name), name);
@@ -146,12 +146,11 @@ describe('the playground', { timeout: 600_000 }, () => {
     await ada.logIn();
     await ada.root.getByLabel('Call or subscribe').selectOption('another name…');
     await ada.root.getByLabel('Name', { exact: true }).fill('Book.count');
-    await ada.root.getByLabel('Arguments as JSON').fill('');
+    await json.fill('');
     await ada.press('Call');
     await ada.answer.locator('strong', { hasText: 'Book.count' }).waitFor();
-    assert.deepEqual(Object.keys(JSON.parse(await ada.answer.locator('pre').innerText())), [
-      'count',
-    ]);
+    const answer = JSON.parse(await ada.answer.locator('pre').innerText());
+    assert.deepEqual(Object.keys(answer), ['count']);
   });
 
   it('a subscription shows its items until it is stopped', async (t) => {
@@ -194,59 +193,37 @@ describe('the playground', { timeout: 600_000 }, () => {
     await ada.book('Treasure Island');
   });
 
-  for (const { label, used, polls, webSockets } of TRANSPORTS) {
-    it(`both kinds of server answer over the transport “${label}”`, async (t) => {
-      const { page, ada } = await open(t);
-      await page.getByRole('radio', { name: label }).check();
-      const seen = { polls: false, webSockets: false };
-      page.on('request', (request) => {
-        if (request.url().includes('transport=polling')) seen.polls = true;
-      });
-      page.on('websocket', () => {
-        seen.webSockets = true;
-      });
-      await ada.logIn();
-      await ada.facts.getByText(`${used} to the native server`).waitFor();
-      assert.ok((await ada.send('Book.count', {})).value.count > 0);
-      assert.deepEqual(seen, { polls, webSockets });
-
-      Object.assign(seen, { polls: false, webSockets: false });
-      await page.getByRole('radio', { name: 'npm socket.io' }).check();
-      await ada.facts.getByText(`${used} to the npm socket.io server`).waitFor();
-      assert.ok((await ada.send('Book.find', {})).value.length > 0);
-      assert.deepEqual(seen, { polls, webSockets });
+  it('both kinds of server answer over polling and WebSocket, and over each of them alone', async (t) => {
+    const { page, ada } = await open(t);
+    const seen = {};
+    page.on('request', (request) => {
+      if (request.url().includes('transport=polling')) seen.polls = true;
     });
-  }
-
-  it('load on both servers fills the figures of both and moves the charts', async (t) => {
-    const { page } = await open(t);
-    await page.locator('#load').getByLabel('Sockets').fill('12');
-    await page.locator('#load').getByLabel('Seconds').fill('2');
-    await page.locator('#load').getByLabel('Calls').selectOption({ label: '500 a second in all' });
-    await page.getByRole('button', { name: 'Compare both' }).click();
-    await page.getByText('Done: the figures are below.').waitFor();
-    const rows = await page.locator('#figures tbody tr').all();
-    assert.equal(rows.length, 5);
-    for (const row of rows) {
-      const [native, hosted, verdict] = await row.locator('td').allInnerTexts();
-      assert.match(native, /^[\d.,]+( ms| µs| s)?$/);
-      assert.match(hosted, /^[\d.,]+( ms| µs| s)?$/);
-      assert.match(verdict, /^(the same|\d+(\.\d)?× (better|worse)|–)$/);
+    page.on('websocket', () => {
+      seen.webSockets = true;
+    });
+    await ada.logIn();
+    const servers = ['Native', 'npm socket.io'];
+    for (const { label, used, polls, webSockets } of TRANSPORTS) {
+      Object.assign(seen, { polls: false, webSockets: false });
+      await page.getByRole('radio', { name: label }).check(); // the server stays
+      for (const server of servers) {
+        await page.getByRole('radio', { name: server }).check();
+        await ada.facts.getByText(`${used} to the ${server.replace('N', 'n')} server`).waitFor();
+        assert.ok((await ada.send('Book.count', {})).value.count > 0);
+        assert.deepEqual(seen, { polls, webSockets }, `${label} on ${server}`);
+        Object.assign(seen, { polls: false, webSockets: false });
+      }
+      servers.reverse();
     }
-    for (const chart of ['round-trip', 'rate', 'delay']) {
-      const reading = page.locator(`[data-chart=${chart}] .reading`);
-      await reading.getByText(/\d/).first().waitFor();
-    }
-    assert.deepEqual(
-      shop.app.socketServers.list().map(({ kind }) => kind),
-      ['native', 'hosted'],
-    );
   });
 
-  it('the four things to try are marked when they have been done', async (t) => {
+  it('each thing to try is marked when it has been done, and the load gives figures of both servers', async (t) => {
     const { page, grace } = await open(t, { isRestarted: true });
-    await page.locator('#load').getByLabel('Sockets').fill('4');
-    await page.locator('#load').getByLabel('Seconds').fill('1');
+    const load = page.locator('#load');
+    await load.getByLabel('Sockets').fill('12');
+    await load.getByLabel('Seconds').fill('2');
+    await load.getByLabel('Calls').selectOption({ label: '500 a second in all' });
     for (const [index, name] of [
       'Log both in',
       'Add a book as Ada',
@@ -257,5 +234,17 @@ describe('the playground', { timeout: 600_000 }, () => {
       await page.locator(`#tour li.done >> nth=${index}`).waitFor();
     }
     await grace.entry('event', 'bookAdded');
+    await page.getByText('Done: the figures are below.').waitFor();
+    const rows = await page.locator('#figures tbody tr').all();
+    assert.equal(rows.length, 5);
+    for (const row of rows) {
+      const [native, hosted, verdict] = await row.locator('td').allInnerTexts();
+      assert.match(native, FIGURE);
+      assert.match(hosted, FIGURE);
+      assert.match(verdict, /^(the same|\d+(\.\d)?× (better|worse)|–)$/);
+    }
+    for (const chart of ['round-trip', 'rate', 'delay']) {
+      await page.locator(`[data-chart=${chart}] .reading`).getByText(/\d/).first().waitFor();
+    }
   });
 });

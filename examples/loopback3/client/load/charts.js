@@ -26,17 +26,28 @@ const CHARTS = [
 
 const KINDS = ['native', 'hosted'];
 
+/** The custom properties whose colours the charts use. */
+const COLOURS = ['--muted', '--grid', '--native', '--hosted'];
+
+/** @returns {Record<string, string>} these colours, as the current theme has them */
+function currentColours() {
+  const probe = document.body.appendChild(h('i', { hidden: true }));
+  const entries = COLOURS.map((name) => {
+    probe.style.color = `var(${name})`;
+    return [name, getComputedStyle(probe).color];
+  });
+  probe.remove();
+  return Object.fromEntries(entries);
+}
+
+/** The colours that the charts are drawn in. */
+let colours = {};
+
 /**
  * @param {string} name - of a custom property
- * @returns {string} the colour that it has in the current theme
+ * @returns {() => string} gives its colour when the chart is drawn
  */
-function colorOf(name) {
-  const probe = document.getElementById('charts');
-  probe.style.color = `var(${name})`;
-  const { color } = getComputedStyle(probe);
-  probe.style.color = '';
-  return color;
-}
+const colour = (name) => () => colours[name];
 
 class Chart {
   #plot;
@@ -71,8 +82,8 @@ class Chart {
   #options(canvas) {
     const { format, least } = this.#definition;
     const axis = {
-      stroke: () => colorOf('--muted'),
-      grid: { stroke: () => colorOf('--grid'), width: 1 },
+      stroke: colour('--muted'),
+      grid: { stroke: colour('--grid'), width: 1 },
       ticks: { show: false },
       font: '11px system-ui, sans-serif',
     };
@@ -106,7 +117,7 @@ class Chart {
       series: [
         {},
         ...this.#series.map(({ kind, dashed }) => ({
-          stroke: () => colorOf(`--${kind}`),
+          stroke: colour(`--${kind}`),
           width: dashed ? 1 : 2,
           dash: dashed ? [3, 3] : undefined,
           points: { show: false },
@@ -174,6 +185,7 @@ class Chart {
  *   is in use, whether anything calls it, and the last delay of the event loop
  */
 export function showCharts(container, { metrics, now }) {
+  colours = currentColours();
   const times = Array.from({ length: POINTS }, (_, index) => ((index - POINTS + 1) * STEP) / 1000);
   const [roundTrip, rate, delay] = CHARTS.map(
     (definition) => new Chart(definition, container, times),
@@ -198,6 +210,7 @@ export function showCharts(container, { metrics, now }) {
     });
   }, STEP);
   window.addEventListener('themechange', () => {
+    colours = currentColours();
     for (const chart of [roundTrip, rate, delay]) chart.redraw();
   });
 }
