@@ -21,7 +21,7 @@ const LAYERS = [
   ['loopback3'],
   ['hosted', 'socketio'],
   ['http'],
-  ['register', 'metrics', 'loopback-socket.js'],
+  ['register', 'metrics', 'doctor', 'loopback-socket.js'],
 ];
 
 /**

@@ -38,6 +38,7 @@ describe('the package', () => {
       'register.d.ts',
       'otel.js',
       'otel.d.ts',
+      'bin/loopback-socket.js',
       'prometheus.js',
       'prometheus.d.ts',
     ];

@@ -222,4 +222,4 @@ function addonFailure(cause, system = currentSystem()) {
   return new UnloadableAddonError(platform, file, reason, remedyFor(reason, system, packageName));
 }
 
-module.exports = { addonFailure, remedyFor };
+module.exports = { addonFailure, currentSystem, describeSystem, remedyFor };
