@@ -13,7 +13,7 @@ const { FakeServer, HOSTS, authenticate, call, next } = require('../support/js-h
 const { SECRET, open, pool } = require('./observed');
 
 /** Long enough for a busy machine; nothing waits this long unless a promise is broken. */
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 
 const EVENTS = ['start', 'end', 'asyncStart', 'asyncEnd', 'error'];
 

@@ -12,7 +12,7 @@ const { HOSTS, authenticate, call, next } = require('../support/js-hosts');
 const { SECRET, open, pool } = require('./observed');
 
 /** Long enough for a busy machine; nothing waits this long unless a promise is broken. */
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 
 const { log } = createDebug;
 

@@ -29,7 +29,7 @@ const TIMEOUT = 60_000;
 /** The slow method takes 50 ms; timers may fire a little early. */
 const SLOW = 45;
 
-describe('@opentelemetry/instrumentation-socket.io', { timeout: TIMEOUT }, () => {
+describe('@opentelemetry/instrumentation-socket.io', { timeout: 6 * TIMEOUT }, () => {
   let folder;
 
   before(() => {

@@ -82,7 +82,9 @@ function answerImport() {
     Module.registerHooks({
       resolve(specifier, context, next) {
         const substitute = substituteFor(specifier, context.parentURL);
-        return substitute === undefined
+        // What is required comes here, too, to be resolved; it is answered when it is loaded.
+        const isRequired = context.conditions.includes('require') && substitute?.home !== undefined;
+        return substitute === undefined || isRequired
           ? next(specifier, context)
           : { url: pathToFileURL(substitute.file).href, format: 'commonjs', shortCircuit: true };
       },
