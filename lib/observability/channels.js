@@ -7,7 +7,7 @@
  */
 
 const { channel, tracingChannel } = require('diagnostics_channel');
-const { log } = require('./log');
+const { shownTopics } = require('./log');
 
 /** What has a beginning and an end. */
 const traced = {
@@ -43,12 +43,8 @@ function hasSubscribers({ start, end, asyncStart, asyncEnd, error }) {
  * @returns {boolean} whether somebody observes it
  */
 function isTraced(kind) {
-  return (
-    hasSubscribers(traced[kind]) ||
-    channels.slow.hasSubscribers ||
-    log[kind].enabled ||
-    log.slow.enabled
-  );
+  const shown = shownTopics();
+  return hasSubscribers(traced[kind]) || channels.slow.hasSubscribers || shown[kind] || shown.slow;
 }
 
 /**
@@ -58,13 +54,8 @@ function isTraced(kind) {
  * @returns {boolean} whether it is
  */
 function isCallObserved() {
-  return (
-    hasSubscribers(traced.call) ||
-    channels.slow.hasSubscribers ||
-    log.call.enabled ||
-    log.slow.enabled ||
-    log.error.enabled
-  );
+  const { call, slow, error } = shownTopics();
+  return call || slow || error || channels.slow.hasSubscribers || hasSubscribers(traced.call);
 }
 
 module.exports = { channels, isCallObserved, isTraced, traced };

@@ -21,6 +21,24 @@ const log = {
   error: createDebug('loopback-socket:error'),
 };
 
+/** Which of them are enabled, for these namespaces of `debug`. */
+let enabled;
+let namespaces;
+
+/**
+ * As `log[topic].enabled` of each topic, which takes `debug` 14 ns to say: too long to be asked several times for
+ * each call.
+ *
+ * @returns {Readonly<Record<keyof typeof log, boolean>>} which topics are shown
+ */
+function shownTopics() {
+  if (enabled === undefined || createDebug.namespaces !== namespaces) {
+    ({ namespaces } = createDebug);
+    enabled = Object.fromEntries(Object.entries(log).map(([name, write]) => [name, write.enabled]));
+  }
+  return enabled;
+}
+
 /** How many causes of an error are shown. */
 const MAX_CAUSES = 5;
 
@@ -59,4 +77,4 @@ function stackOf(error) {
   }
 }
 
-module.exports = { log, stackOf, summaryOf };
+module.exports = { log, shownTopics, stackOf, summaryOf };
