@@ -47,6 +47,7 @@ describe('the package', () => {
       'api',
       'behaviour',
       'client',
+      'doctor',
       'loopback3',
       'metrics',
       'observability',
