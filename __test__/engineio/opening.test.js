@@ -31,7 +31,7 @@ const REQUEST = [
 ].join('\r\n');
 
 it(
-  'what a client sends right behind the request that opens its connection is answered every time',
+  'packets that a client sends right behind the request that opens its connection are answered every time',
   TIMEOUT,
   served({}, async (world) => {
     const visit = async () => {

@@ -3,7 +3,7 @@
 // `io.metrics()` of the native server, and `metrics()` of a LoopbackSocket on every kind of server.
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const { BOUNDS, CallMetrics, MAX_NAMES, OTHER } = require('../../lib/calls/call-metrics');
@@ -296,6 +296,25 @@ for (const host of HOSTS) {
       finish();
       await answered;
       assert.deepEqual(sockets.metrics().calls, { inFlight: 0, methods: {} });
+    });
+
+    it('sockets in namespaces that a pattern has made are counted', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newSockets();
+      sockets.start(io.of(/^\/room-\d$/));
+      const clients = [connect('/room-1'), connect('/room-2'), connect('/')];
+      await Promise.all(clients.map((client) => next(client, 'connect')));
+      await authenticate(clients[0]);
+      await reach(() => sockets.metrics().sockets.pending === 1);
+      assert.equal(sockets.metrics().sockets.authenticated, 1);
+    });
+
+    it('an emitter that only looks like a server has figures of calls alone', () => {
+      const sockets = newSockets();
+      sockets.start(new EventEmitter());
+      const { connections, sockets: states } = sockets.metrics();
+      assert.equal(connections, undefined);
+      assert.deepEqual(states, { joining: 0, pending: 0, authenticated: 0, open: 0 });
     });
 
     it('calls of a socket that leaves are not in flight any more', async (t) => {

@@ -927,9 +927,11 @@ function* entriesOf(sockets, instance) {
  */
 function figuresOf(io, instance) {
   const namespace = io.sockets?.sockets === undefined ? io : io.sockets;
+  // A namespace for a pattern has none itself.
+  const namespaces = io.children instanceof Set ? [...io.children] : [namespace];
   const sockets = { pending: 0, authenticated: 0, open: 0 };
   let subscriptions = 0;
-  for (const socket of valuesOf(namespace.sockets)) {
+  for (const socket of namespaces.flatMap((one) => [...valuesOf(one.sockets)])) {
     const hosted = knownState(socket)?.hosted;
     const standing = hosted?.standingWith(instance);
     if (standing !== undefined) {

@@ -166,19 +166,32 @@ class MethodCalls extends SocketOwner {
   runBound(instance, method, credentials, args, options, settle) {
     const loopbackSocket = this.#socket._instances[instance];
     const { callMetrics } = this.#socket.nsp._link;
-    if (method.control === undefined && !this.hasEnded) {
-      if (callMetrics !== undefined) {
-        settle = callMetrics.measure(method, settle);
-      }
-      if (loopbackSocket._definitions.callMetrics !== undefined) {
-        settle = loopbackSocket._definitions.callMetrics.measure(method, settle);
-      }
+    if (callMetrics !== undefined || loopbackSocket._definitions.callMetrics !== undefined) {
+      settle = this.#measure(loopbackSocket, method, settle);
     }
     if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
       invoke(method.fn, method.self, [this.#socket, credentials, args], settle);
     } else {
       runCall(this, loopbackSocket, method, { credentials, args, options }, settle);
     }
+  }
+
+  /**
+   * Has the server and the LoopbackSocket measure a call, if somebody has asked them for their figures.
+   *
+   * @param {import('../loopback-socket')} loopbackSocket whose method is called
+   * @param {import('../auth/authenticate').BoundMethod} method the method
+   * @param {import('../calls/invoke').Settle} settle answers
+   * @returns {import('../calls/invoke').Settle} what answers instead
+   */
+  #measure(loopbackSocket, method, settle) {
+    if (method.control !== undefined || this.hasEnded) {
+      return settle;
+    }
+    const { callMetrics: ofServer } = this.#socket.nsp._link;
+    const { callMetrics: ofInstance } = loopbackSocket._definitions;
+    const measured = ofServer?.measure(method, settle) ?? settle;
+    return ofInstance?.measure(method, measured) ?? measured;
   }
 
   /**
