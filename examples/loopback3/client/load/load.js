@@ -107,7 +107,7 @@ class Run {
       rate: count / seconds,
       median,
       p99,
-      delay: this.#delays.length > 0 ? Math.max(...this.#delays) : null,
+      delay: summary(this.#delays).median, // of the 99th percentiles of half a second each
       cpu: calls > 0 ? (this.#last.cpu - this.#first.cpu) / calls : null,
     };
   }
@@ -171,6 +171,7 @@ export class Load {
     this.#isStopped = false;
     this.server = servers[0];
     this.#setBusy(true);
+    this.#metrics.isUnderLoad = true;
     try {
       const credentials = await this.#credentials();
       for (const server of servers) {
@@ -183,6 +184,7 @@ export class Load {
     } finally {
       this.server = null;
       this.#run = null;
+      this.#metrics.isUnderLoad = false;
       this.#setBusy(false);
     }
   }

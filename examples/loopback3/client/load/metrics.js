@@ -13,6 +13,11 @@ export function summary(durations) {
 
 export class Metrics {
   #durations = { native: [], hosted: [] };
+  /**
+   * Whether a server is under load. Other calls are not made then: both servers share one event loop, so
+   * that the load on one would show in the round trips of the other.
+   */
+  isUnderLoad = false;
 
   /**
    * @param {'native' | 'hosted'} server

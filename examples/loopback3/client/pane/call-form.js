@@ -6,6 +6,9 @@ import { beginningOf, hintFor, parse } from './arguments.js';
 /** The option for a name that is not in the catalogue. */
 const OTHER = 'another name…';
 
+/** How many lines the editor of the arguments has. */
+const ROWS = { least: 3, most: 10 };
+
 export class CallForm {
   #form;
   #catalogue;
@@ -66,7 +69,7 @@ export class CallForm {
     this.#form.elements.name.required = args === null;
     this.#form.querySelector('.description').textContent =
       description ?? 'A method or subscription that is not in the list of the server.';
-    this.#form.elements.args.value = pretty(this.#entry.example ?? {});
+    this.#write(this.#entry.example ?? {});
     this.#form
       .querySelector('.args')
       .replaceChildren(
@@ -88,6 +91,14 @@ export class CallForm {
     this.#check();
   }
 
+  /** Writes arguments into the editor, which grows with them. */
+  #write(value) {
+    const field = this.#form.elements.args;
+    field.value = pretty(value);
+    const { length } = field.value.split('\n');
+    field.rows = Math.min(Math.max(length, ROWS.least), ROWS.most);
+  }
+
   #showKind() {
     const isSubscription = this.#entry.kind === 'subscription';
     this.#form.elements.send.textContent = isSubscription ? 'Subscribe' : 'Call';
@@ -97,7 +108,7 @@ export class CallForm {
     const field = this.#form.elements.args;
     const { value, problem } = parse(field.value);
     if (problem !== undefined || typeof (value ?? {}) !== 'object') return field.focus();
-    field.value = pretty({ ...value, [name]: value?.[name] ?? beginningOf(type) });
+    this.#write({ ...value, [name]: value?.[name] ?? beginningOf(type) });
     field.focus();
     this.#check();
   }

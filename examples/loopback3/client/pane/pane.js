@@ -144,7 +144,7 @@ export class Pane extends EventTarget {
 
   #pulse() {
     const { connection } = this;
-    if (connection.state !== 'ready') return;
+    if (connection.state !== 'ready' || this.#metrics.isUnderLoad) return;
     const { client, server } = connection;
     const begun = performance.now();
     client.call('echo', {}).then(
