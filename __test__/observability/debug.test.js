@@ -193,7 +193,7 @@ it('the environment variable DEBUG shows what happens, on stderr alone', () => {
     const { EventEmitter } = require('events');
     const io = new EventEmitter();
     const sockets = LoopbackSocket.get('shop');
-    sockets.auth(() => { throw new Error('forged\\nline'); });
+    sockets.auth(() => { throw new Error('forged\\nline\\u001b[31m'); });
     sockets.start(io);
     const socket = Object.assign(new EventEmitter(), { id: 'the-id', disconnect() {} });
     io.emit('connection', socket);
@@ -211,8 +211,14 @@ it('the environment variable DEBUG shows what happens, on stderr alone', () => {
   assert.match(shown.stderr, /loopback-socket:connect the-id has connected/);
   assert.match(
     shown.stderr,
-    /loopback-socket:authenticate the-id is refused by "shop" .*"forged\\nline"/,
+    /loopback-socket:authenticate the-id is refused by "shop" .*"forged\\nline\\u001b\[31m"/,
   );
   assert.ok(!shown.stderr.includes('secret'), shown.stderr);
+  assert.match(shown.stderr, /: Error: forged\n {2}line\\u001b\[31m\n {6}at /);
+  const lines = shown.stderr.trim().split('\n');
+  assert.ok(
+    lines.every((line) => /^(\S+ loopback-socket:| {2})/.test(line)),
+    shown.stderr,
+  );
   assert.equal(run('other').stderr, '');
 });

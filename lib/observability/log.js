@@ -49,11 +49,11 @@ const MAX_CAUSES = 5;
 function summaryOf(error) {
   try {
     if (typeof error !== 'object' || error === null) {
-      return typeof error === 'string' ? JSON.stringify(error) : String(error);
+      return typeof error === 'string' ? quoted(error) : String(error);
     }
     const { code, message } = error;
-    const text = JSON.stringify(typeof message === 'string' ? message : String(error));
-    return typeof code === 'string' ? `${JSON.stringify(code).slice(1, -1)} ${text}` : text;
+    const text = quoted(typeof message === 'string' ? message : String(error));
+    return typeof code === 'string' ? `${quoted(code).slice(1, -1)} ${text}` : text;
   } catch {
     return 'a value that cannot be shown';
   }
@@ -61,7 +61,7 @@ function summaryOf(error) {
 
 /**
  * @param {unknown} error what a handler failed with, which may be any value with any getters
- * @returns {string} its stack and those of its causes; without its own fields, which may have credentials in them
+ * @returns {string} its stack and those of its causes, indented; without its own fields, which may have credentials in them
  */
 function stackOf(error) {
   try {
@@ -71,10 +71,37 @@ function stackOf(error) {
       stacks.push(typeof stack === 'string' ? stack : summaryOf(cause));
       cause = Object(cause).cause;
     }
-    return stacks.join('\ncaused by ');
+    return indented(stacks.join('\ncaused by '));
   } catch {
     return 'an error that cannot be shown';
   }
+}
+
+/**
+ * @param {string} text any text
+ * @returns {string} the same in quotes, in one line of characters that can be shown
+ */
+function quoted(text) {
+  return withoutControls(JSON.stringify(text).replaceAll(/[\u2028\u2029]/g, ' '));
+}
+
+/**
+ * @param {string} text lines, in which the message of an error may be, and in that what a client has sent
+ * @returns {string} the same, so that no line but the first begins where lines of the log begin
+ */
+function indented(text) {
+  return withoutControls(text.replaceAll(/\r\n|[\n\r\u2028\u2029]/g, '\n  '));
+}
+
+/**
+ * @param {string} text any text
+ * @returns {string} the same, with control characters but for those of lines as JavaScript writes them
+ */
+function withoutControls(text) {
+  return text.replaceAll(
+    /[^\P{Cc}\n\t]/gu,
+    (control) => `\\u${control.charCodeAt().toString(16).padStart(4, '0')}`,
+  );
 }
 
 module.exports = { log, shownTopics, stackOf, summaryOf };
