@@ -42,6 +42,7 @@ const browserGlobals = Object.fromEntries(
     'CustomEvent',
     'Event',
     'EventTarget',
+    'IntersectionObserver',
     'Intl',
     'ResizeObserver',
     'Worker',

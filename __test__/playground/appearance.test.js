@@ -1,7 +1,8 @@
 /* global document, window, axe -- of the page */
 'use strict';
 
-// The playground as people see and use it: light and dark, on a phone, by keyboard, with a screen reader.
+// The playground as people see and use it: light and dark, on a phone, by keyboard, with a screen reader. Its
+// own server is npm socket.io here, from which it then gets the client for browsers.
 
 const assert = require('node:assert/strict');
 const { after, before, describe, it } = require('node:test');
@@ -63,7 +64,7 @@ describe('the playground', { timeout: 600_000 }, () => {
   let shop;
 
   before(async () => {
-    [browser, shop] = await Promise.all([launch(), serveExample()]);
+    [browser, shop] = await Promise.all([launch(), serveExample('hosted')]);
   });
 
   after(async () => {
@@ -72,7 +73,7 @@ describe('the playground', { timeout: 600_000 }, () => {
   });
 
   it('axe-core finds no violation in light and dark, before and after logins, refusals and calls', async (t) => {
-    const page = await openPlayground(t, browser, shop.url);
+    const page = await openPlayground(t, browser, shop.url, { isRefused: true });
     await page.addScriptTag({ path: AXE });
     const [ada, grace] = [new PaneDriver(page, 'ada'), new PaneDriver(page, 'grace')];
     assert.deepEqual(await violations(page), []);
@@ -146,8 +147,9 @@ describe('the playground', { timeout: 600_000 }, () => {
     await keyboard.press('Enter');
     await ada.activity.locator('details[open] pre').waitFor();
 
-    await page.getByRole('radio', { name: 'Native' }).focus();
-    await keyboard.press('ArrowRight');
     await ada.facts.getByText('to the npm socket.io server').waitFor();
+    await page.getByRole('radio', { name: 'npm socket.io' }).focus();
+    await keyboard.press('ArrowLeft');
+    await ada.facts.getByText('to the native server').waitFor();
   });
 });

@@ -203,6 +203,7 @@ describe('the playground', { timeout: 600_000 }, () => {
       seen.webSockets = true;
     });
     await ada.logIn();
+    await ada.facts.getByText('websocket to').waitFor(); // from now on it polls no more
     const servers = ['Native', 'npm socket.io'];
     for (const { label, used, polls, webSockets } of TRANSPORTS) {
       Object.assign(seen, { polls: false, webSockets: false });

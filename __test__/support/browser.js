@@ -18,8 +18,11 @@ const PATIENCE = 45_000;
 /** Where Chromium is looked for. */
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
-/** What Chromium writes to the console itself when a login is refused. */
-const REFUSED = /status of 401/;
+/**
+ * What Chromium writes to the console itself when a login is refused, or when npm socket.io has ended a
+ * session that is still polling.
+ */
+const REFUSED = /status of 40[01]/;
 
 /** What Chromium writes to the console itself when a server is away, as it is during a restart. */
 const SERVER_AWAY =
@@ -46,9 +49,11 @@ function launch() {
 
 /**
  * Serves the example on a port of its own.
+ * @param {'native' | 'hosted'} [kind] - of the server on that port; the other kind is on another
  * @returns {Promise<{ app: object, url: string, close: () => Promise<void> }>}
  */
-async function serveExample() {
+async function serveExample(kind = 'native') {
+  process.env.SOCKETS = kind; // as people choose it
   const app = require(path.join(EXAMPLE, 'server', 'server'));
   if (!app.booted) await once(app, 'booted');
   app.set('port', 0);

@@ -56,6 +56,7 @@ class Chart {
   #definition;
   /** The series: per kind of server the median, or the rate, and if it is dashed the 99th percentile. */
   #series;
+  #isVisible = false;
 
   constructor(definition, container, times) {
     this.#definition = definition;
@@ -74,6 +75,11 @@ class Chart {
       definition.dashed ? [{ kind }, { kind, dashed: true }] : [{ kind }],
     ).map((series) => ({ ...series, values: times.map(() => null) }));
     this.#plot = new uPlot(this.#options(canvas), this.#data(times), canvas);
+    // A chart that is out of sight is not drawn.
+    new IntersectionObserver(([{ isIntersecting }]) => {
+      this.#isVisible = isIntersecting;
+      if (isIntersecting) this.#draw(times);
+    }).observe(canvas);
     new ResizeObserver(() =>
       this.#plot.setSize({ width: canvas.clientWidth, height: HEIGHT }),
     ).observe(canvas);
@@ -140,8 +146,12 @@ class Chart {
       values.push((dashed ? point[kind]?.p99 : point[kind]?.value) ?? null);
       values.shift();
     }
-    this.#plot.setData(this.#data(times));
+    if (this.#isVisible) this.#draw(times);
     this.#read();
+  }
+
+  #draw(times) {
+    this.#plot.setData(this.#data(times));
   }
 
   /** Shows the values under the cursor, or the newest ones. */
