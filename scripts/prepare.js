@@ -136,4 +136,4 @@ async function prepare({ example = true, loopback4 = false } = {}) {
   }
 }
 
-module.exports = { LOOPBACK4, prepare };
+module.exports = { LOOPBACK4, install, prepare };
