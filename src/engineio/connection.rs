@@ -403,21 +403,30 @@ impl<D: Data> Connection<D> {
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame) -> Queued {
         self.queue(|send_queue| {
             match send_queue {
-                SendQueue::Closed => return Ok(()),
                 _ if frame.volatile && !send_queue.is_writable() => {
-                    self.engine.counters.dropped_volatile();
-                    return Ok(());
+                    return self.drop_volatile(send_queue);
                 }
                 // Messages that come after the decision to end are not sent any more.
                 SendQueue::Polling(polling) if polling.ends.is_some() => return Ok(()),
                 SendQueue::Polling(polling) => polling.push_frame(frame),
                 SendQueue::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
+                SendQueue::Closed => return Ok(()),
             }
             if self.is_sending_watched() {
                 self.report_frame(frame);
             }
             Ok(())
         })
+    }
+
+    /// Counts an event that is not sent. Apart, so that it costs other messages nothing.
+    #[cold]
+    #[inline(never)]
+    fn drop_volatile(&self, send_queue: &SendQueue) -> io::Result<()> {
+        if !matches!(send_queue, SendQueue::Closed) {
+            self.engine.counters.dropped_volatile();
+        }
+        Ok(())
     }
 
     /// Queues a series of frames, as [`Connection::send`].
