@@ -9,7 +9,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { napi } = require('../package.json');
-const { ROOT, StepError, run } = require('./steps');
+const { ROOT, StepError, npmCommand, run } = require('./steps');
 
 /** The oldest glibc that the binaries load with: that of every distribution on which Node 20 runs. */
 const GLIBC = '2.17';
@@ -20,13 +20,6 @@ const TOOLS = path.join(ROOT, 'target', 'release-tools');
 /** Rust's names of operating systems and processors, as Node has them. */
 const SYSTEMS = { linux: 'linux', darwin: 'darwin', windows: 'win32' };
 const CPUS = { x86_64: 'x64', aarch64: 'arm64' };
-
-/** The library that cargo builds, by operating system. */
-const LIBRARIES = {
-  linux: 'libloopback_socket.so',
-  darwin: 'libloopback_socket.dylib',
-  win32: 'loopback_socket.dll',
-};
 
 /**
  * @typedef {object} Target
@@ -106,48 +99,71 @@ function newestGlibc(file) {
 }
 
 /**
- * Builds one target.
- * @param {Target} target
- * @returns {Promise<void>}
+ * Fails if a binary for Linux asks for a newer C library than we support.
+ * @param {string} triple
+ * @param {string} file
  */
-async function build({ triple, system, platform, file }) {
+function checkGlibc(triple, file) {
+  const glibc = newestGlibc(file);
+  if (glibc === undefined) return;
+  const minor = (version) => Number(version.split('.')[1]);
+  if (triple.endsWith('-musl') || minor(glibc) > minor(GLIBC)) {
+    throw new StepError(triple, `${file} asks for glibc ${glibc}`);
+  }
+}
+
+/**
+ * Builds one target, into its package and, if it is that of this machine, also into the top folder,
+ * where a checkout loads the addon from. What is built quickly goes to neither of them.
+ * @param {Target} target
+ * @param {object} [options]
+ * @param {boolean} [options.debug] - quickly and not as it is published, for tests
+ * @returns {Promise<string>} the binary
+ */
+async function build({ triple, system, platform, file }, { debug = false } = {}) {
   if (system !== 'linux' && system !== process.platform) {
     throw new StepError(triple, `only ${system} has the linker for it: build it there`);
   }
   await addTarget(triple);
-  const title = `Building ${triple}`;
-  const args = ['--release', '--lib', '--locked'];
+  const output = path.join(ROOT, 'target', debug ? 'debug-build' : 'release-build', platform);
+  const napiBuild = ['napi', 'build', '--platform', '--output-dir', output];
+  napiBuild.push('--js', 'binding.js', '--dts', 'binding.d.ts');
+  if (!debug) napiBuild.push('--release');
+  let env = process.env;
   if (system === 'linux') {
     const bin = await installZig();
-    const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
+    env = { ...env, PATH: `${bin}${path.delimiter}${env.PATH}` };
     const name = triple.endsWith('-gnu') ? `${triple}.${GLIBC}` : triple;
-    const zigbuild = path.join(bin, 'cargo-zigbuild');
-    await run(title, zigbuild, ['zigbuild', ...args, '--target', name], { env });
+    napiBuild.push('--cross-compile', '--target', name);
   } else {
-    await run(title, 'cargo', ['build', ...args, '--target', triple]);
+    napiBuild.push('--target', triple);
   }
-  const targets = process.env.CARGO_TARGET_DIR ?? path.join(ROOT, 'target');
-  fs.copyFileSync(path.join(targets, triple, 'release', LIBRARIES[system]), path.join(ROOT, file));
+  const { command, args } = npmCommand('npx', [...napiBuild, '--', '--locked']);
+  await run(`Building ${triple}`, command, args, { env });
+  const built = path.join(output, path.basename(file));
+  if (system === 'linux') checkGlibc(triple, built);
+  if (debug) return built;
+  fs.copyFileSync(built, path.join(ROOT, file));
   const licenses = path.join('npm', platform, 'THIRD_PARTY_LICENSES');
   fs.copyFileSync(path.join(ROOT, 'THIRD_PARTY_LICENSES'), path.join(ROOT, licenses));
-  const { size } = fs.statSync(path.join(ROOT, file));
-  const glibc = newestGlibc(path.join(ROOT, file));
-  if (system === 'linux' && glibc !== undefined) {
-    const isNewer =
-      triple.endsWith('-musl') || Number(glibc.split('.')[1]) > Number(GLIBC.split('.')[1]);
-    if (isNewer) throw new StepError(title, `${file} asks for glibc ${glibc}`);
+  if (triple === hostTarget()) {
+    for (const name of [path.basename(file), 'binding.js', 'binding.d.ts']) {
+      fs.rmSync(path.join(ROOT, name), { force: true }); // A process may have the old one open.
+      fs.copyFileSync(path.join(output, name), path.join(ROOT, name));
+    }
   }
-  const needs = glibc === undefined ? '' : `, needs glibc ${glibc}`;
-  console.log('%s: %d KB%s', file, Math.round(size / 1000), needs);
+  console.log('%s: %d KB', file, Math.round(fs.statSync(built).size / 1000));
+  return path.join(ROOT, file);
 }
 
 /**
- * @param {string[]} triples the targets; the one of this machine when empty
+ * @param {string[]} args the targets, the one of this machine when there is none; `--debug`
  * @returns {Promise<void>}
  */
-async function main(triples) {
+async function main(args) {
+  const triples = args.filter((arg) => !arg.startsWith('--'));
   const targets = (triples.length > 0 ? triples : [hostTarget()]).map(parseTarget);
-  for (const target of targets) await build(target);
+  for (const target of targets) await build(target, { debug: args.includes('--debug') });
 }
 
 if (require.main === module) {
@@ -157,4 +173,4 @@ if (require.main === module) {
   });
 }
 
-module.exports = { GLIBC, build, hostTarget, newestGlibc, parseTarget };
+module.exports = { GLIBC, addTarget, build, hostTarget, newestGlibc, parseTarget };

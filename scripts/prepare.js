@@ -5,6 +5,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const release = require('./build-release');
 const { ROOT, StepError, npmCommand, run } = require('./steps');
 
 const MINIMUM_NODE = 20;
@@ -60,25 +61,43 @@ function newest(files) {
   return Math.max(-Infinity, ...files.map((file) => fs.statSync(file).mtimeMs));
 }
 
-/** @returns {boolean} whether there is an addon, no older than what it is built from */
-function isBuilt() {
+/**
+ * @param {string[]} built files
+ * @returns {boolean} whether none of them is missing or older than what the addon is built from
+ */
+function isCurrent(built) {
   const sources = fs
     .readdirSync(path.join(ROOT, 'src'), { recursive: true })
     .filter((name) => name.endsWith('.rs'))
     .map((name) => path.join(ROOT, 'src', name));
   const manifests = ['Cargo.toml', 'Cargo.lock', 'build.rs'].map((name) => path.join(ROOT, name));
+  if (!built.every((file) => fs.existsSync(file))) return false;
+  return (
+    Math.min(...built.map((file) => fs.statSync(file).mtimeMs)) > newest([...sources, ...manifests])
+  );
+}
+
+/** @returns {boolean} whether there is an addon, no older than what it is built from */
+function isBuilt() {
   const addons = fs.readdirSync(ROOT).filter((name) => name.endsWith('.node'));
   if (addons.length === 0 || !fs.existsSync(path.join(ROOT, 'binding.js'))) return false;
-  return newest(addons.map((name) => path.join(ROOT, name))) > newest([...sources, ...manifests]);
+  const times = addons.map((name) => fs.statSync(path.join(ROOT, name)).mtimeMs);
+  return isCurrent([path.join(ROOT, addons[times.indexOf(Math.max(...times))])]);
 }
 
 /**
- * Builds the addon as it ships, unless it is there.
+ * Builds the addon, optimised, unless it is there.
+ * @param {boolean} published - as it is published, into its package too
  * @returns {Promise<void>}
  */
-async function build() {
-  if (isBuilt()) return;
+async function build(published) {
+  if (isBuilt() && !published) return;
   await run('Looking for Rust', 'cargo', ['--version'], { hint: RUST_HINT });
+  if (published) {
+    const target = release.parseTarget(release.hostTarget());
+    if (!isBuilt() || !isCurrent([path.join(ROOT, target.file)])) await release.build(target);
+    return;
+  }
   const npm = npmCommand('npm', ['run', 'build']);
   await run('Building the addon from its Rust sources (takes minutes)', npm.command, npm.args);
 }
@@ -117,16 +136,17 @@ async function compile(folder) {
  * Makes the checkout ready.
  * @param {object} [options]
  * @param {boolean} [options.example] - the example app for LoopBack 3 too
+ * @param {boolean} [options.published] - the addon as it is published
  * @param {boolean} [options.loopback4] - the package and the example app for LoopBack 4 too
  * @returns {Promise<void>}
  * @throws {StepError} saying what is missing on this machine
  */
-async function prepare({ example = true, loopback4 = false } = {}) {
+async function prepare({ example = true, loopback4 = false, published = false } = {}) {
   if (Number(process.versions.node.split('.')[0]) < MINIMUM_NODE) {
     throw new StepError('Node.js', `${process.version} is too old: use ${MINIMUM_NODE} or later`);
   }
   await install('Installing the development packages (npm ci)', ROOT);
-  await build();
+  await build(published);
   if (example) {
     await install('Installing the example app', path.join(ROOT, 'examples', 'loopback3'));
   }
@@ -136,4 +156,4 @@ async function prepare({ example = true, loopback4 = false } = {}) {
   }
 }
 
-module.exports = { LOOPBACK4, install, prepare };
+module.exports = { LOOPBACK4, install, isCurrent, prepare };

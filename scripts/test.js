@@ -152,7 +152,7 @@ async function testScale() {
  */
 async function main(only) {
   const loopback4 = only.length === 0 || only.some((name) => name.includes('loopback4'));
-  await prepare({ loopback4 });
+  await prepare({ loopback4, published: only.length === 0 });
   const results = only.length > 0 ? [] : [await testRust()];
   results.push(await testNode(only.length > 0 ? only : testFiles()));
   if (only.length === 0) results.push(await testNodeFront(), await testScale());
