@@ -106,7 +106,12 @@ describe('the package', () => {
 
   it('lockfiles name no registry', () => {
     const examples = ['express', 'fastify', 'loopback3', 'loopback4', 'nestjs'];
-    const folders = ['.', 'packages/loopback4', ...examples.map((name) => `examples/${name}`)];
+    const folders = [
+      '.',
+      'packages/loopback4',
+      '__test__/examples/runners',
+      ...examples.map((name) => `examples/${name}`),
+    ];
     for (const file of folders.map((folder) => path.join(folder, 'package-lock.json'))) {
       const { packages } = JSON.parse(fs.readFileSync(path.join(ROOT, file), 'utf8'));
       const addresses = Object.values(packages).filter((entry) => /^https?:/.test(entry.resolved));

@@ -1,0 +1,84 @@
+'use strict';
+
+// The examples of docs/testing.md, on the test runners that the page is about.
+
+const assert = require('node:assert/strict');
+const { execFile } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before, describe, it } = require('node:test');
+const { install } = require('../../scripts/prepare');
+const { ROOT } = require('../../scripts/steps');
+
+const RUNNERS = path.join(__dirname, 'runners');
+
+/** Long for a busy machine and an installation from an empty cache; the tests take seconds. */
+const TIMEOUT = 300_000;
+
+/**
+ * @returns {Record<string, string>} the page's files by name, the lines for vitest under `vitest`
+ */
+function examples() {
+  const page = fs.readFileSync(path.join(ROOT, 'docs', 'testing.md'), 'utf8');
+  const blocks = [...page.matchAll(/```js\n([^]*?)```/g)].map(([, text]) => text);
+  return Object.fromEntries(
+    blocks.map((text) => [/^\/\/ (\S+)/.exec(text)?.[1] ?? 'vitest', text]),
+  );
+}
+
+describe('docs/testing.md', { timeout: TIMEOUT }, () => {
+  let folder;
+
+  before(async () => {
+    await install('Installing jest, vitest and mocha', RUNNERS);
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-runners-'));
+    fs.symlinkSync(
+      path.join(RUNNERS, 'node_modules'),
+      path.join(folder, 'node_modules'),
+      'junction',
+    );
+    const { vitest, ...files } = examples();
+    const test = files['app.test.js'];
+    files['app.test.mjs'] = vitest + test.slice(test.indexOf('let app;'));
+    files['package.json'] = '{ "private": true }';
+    for (const [name, text] of Object.entries(files)) {
+      fs.writeFileSync(path.join(folder, name), text);
+    }
+  });
+
+  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+  /**
+   * @param {...string} args the program, from node_modules, and its arguments
+   * @returns {Promise<string>} what it has written; the promise is rejected if it fails
+   */
+  function run(...args) {
+    // Each runner is to behave as it does outside of node's own.
+    const { NODE_TEST_CONTEXT, NODE_OPTIONS, ...env } = process.env;
+    const [program, ...rest] = args;
+    const command = [path.join(folder, 'node_modules', program), ...rest];
+    const options = { cwd: folder, env: { ...env, CI: 'true', NO_COLOR: '1' }, timeout: TIMEOUT };
+    return new Promise((resolve, reject) => {
+      execFile(process.execPath, command, options, (error, stdout, stderr) => {
+        if (error) reject(new Error(`${error.message}\n${stdout}`));
+        else resolve(stdout + stderr);
+      });
+    });
+  }
+
+  it('the tests of the page pass on jest, with its fake timers on a hosted server', async () => {
+    const output = await run('jest/bin/jest.js', '--runInBand', 'app.test.js', 'hosted.test.js');
+    assert.match(output, /^Tests: +4 passed, 4 total$/m);
+    assert.doesNotMatch(output, /did not exit/);
+  });
+
+  it('the tests of the page pass on mocha, which ends by itself', async () => {
+    assert.match(await run('mocha/bin/mocha.js', 'app.test.js'), /3 passing/);
+  });
+
+  it('the tests of the page pass on vitest', async () => {
+    const output = await run('vitest/vitest.mjs', 'run', 'app.test.mjs');
+    assert.match(output, /Tests +3 passed \(3\)/);
+  });
+});
