@@ -173,4 +173,4 @@ if (require.main === module) {
   });
 }
 
-module.exports = { GLIBC, addTarget, build, hostTarget, newestGlibc, parseTarget };
+module.exports = { GLIBC, addTarget, build, hostTarget, installZig, newestGlibc, parseTarget };
