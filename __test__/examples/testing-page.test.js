@@ -28,11 +28,18 @@ function examples() {
 }
 
 describe('docs/testing.md', { timeout: TIMEOUT }, () => {
+  let top;
   let folder;
 
   before(async () => {
     await install('Installing jest, vitest and mocha', RUNNERS);
-    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-runners-'));
+    top = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-runners-'));
+    // Not among the installed packages: a link to the repository from below __test__ would have whoever
+    // lists that folder go round for ever.
+    fs.mkdirSync(path.join(top, 'node_modules'));
+    fs.symlinkSync(ROOT, path.join(top, 'node_modules', 'loopback-socket'), 'junction');
+    folder = path.join(top, 'app');
+    fs.mkdirSync(folder);
     fs.symlinkSync(
       path.join(RUNNERS, 'node_modules'),
       path.join(folder, 'node_modules'),
@@ -47,7 +54,7 @@ describe('docs/testing.md', { timeout: TIMEOUT }, () => {
     }
   });
 
-  after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  after(() => fs.rmSync(top, { recursive: true, force: true }));
 
   /**
    * @param {...string} args the program, from node_modules, and its arguments
