@@ -138,8 +138,10 @@ pub(crate) fn poll<D: Data>(engine: &Arc<Engine<Connection<D>>>, sid: Sid, poll:
         // polling.
         Some(connection) if connection.may_have_left_polling() => {
             let waiting = Arc::downgrade(engine);
+            let reactor = engine.runtime.reactor.clone();
             engine.runtime.handle.spawn(async move {
                 sleep(UPGRADE_GRACE).await;
+                reactor.catch_up().await;
                 if let Some(engine) = waiting.upgrade() {
                     wait_for_packets(&engine, sid, poll);
                 }

@@ -50,6 +50,10 @@ const CATCH_UP_POLLS: usize = 3;
 #[cfg(unix)]
 const TIMER_SLACK: Duration = Duration::from_micros(50);
 
+/// How long the I/O thread waits for another thread that polls readers before it looks again.
+#[cfg(unix)]
+const CATCH_UP_PAUSE: Duration = Duration::from_millis(1);
+
 /// What a reader runs.
 pub(crate) trait Task: Send {
     /// Continues; ready when it is done for good.
@@ -163,13 +167,29 @@ impl Reactor {
     /// Waits on the I/O thread until every reader has been polled for what its stream had when this was
     /// called.
     pub(crate) async fn catch_up(&self) {
+        #[cfg(unix)]
         if self.poller.is_acquired() {
-            // In that time the owner polls, or the poller is reclaimed.
-            sleep(2 * OWNER_CHECK_INTERVAL).await;
+            // The owner may be busy with the application, so it is not waited for, unless it runs readers.
+            for _ in 0..CATCH_UP_POLLS {
+                if !self.poll_once().more {
+                    break;
+                }
+                yield_now().await;
+            }
+            let patience = Instant::now() + 2 * OWNER_CHECK_INTERVAL;
+            while self.is_polling() && Instant::now() < patience {
+                sleep(CATCH_UP_PAUSE).await;
+            }
         }
         for _ in 0..CATCH_UP_POLLS {
             yield_now().await;
         }
+    }
+
+    /// Whether a thread polls readers.
+    #[cfg(unix)]
+    fn is_polling(&self) -> bool {
+        self.due.lock().polling > 0
     }
 
     /// Polls readers that something other than their stream has woken.
