@@ -108,6 +108,7 @@ module.exports = [
       'target/',
       'binding.js',
       '**/dist/',
+      'docs/.vitepress/cache/',
       '**/*.ts',
       '**/*.mts',
       '**/*.cts',

@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
 const { scripts } = require('../../package.json');
+const { slugOf } = require('../../scripts/slugs');
 
 const ROOT = path.join(__dirname, '..', '..');
 
@@ -47,11 +48,7 @@ const withoutBlocks = (text) => text.replaceAll(/^```[^]*?^```/gm, '');
 function anchorsOf(text) {
   const anchors = new Set();
   for (const [, heading] of withoutBlocks(text).matchAll(/^#+ (.*)$/gm)) {
-    const slug = heading
-      .toLowerCase()
-      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
-      .replaceAll(/[^\p{L}\p{N}\p{M} _-]/gu, '')
-      .replaceAll(' ', '-');
+    const slug = slugOf(heading);
     let anchor = slug;
     for (let n = 1; anchors.has(anchor); n++) anchor = `${slug}-${n}`;
     anchors.add(anchor);

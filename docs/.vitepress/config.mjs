@@ -1,0 +1,104 @@
+// The documentation as a site: the pages of docs/.
+
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { slugOf } from '../../scripts/slugs.js';
+
+const { description, repository } = createRequire(import.meta.url)('../../package.json');
+const ADDRESS = repository.url.replace(/^git\+(.*)\.git$/, '$1');
+const DOCS = fileURLToPath(new URL('..', import.meta.url));
+
+/** The pages, by what a reader wants. Every page of docs/ is here; scripts/docs.js sees to it. */
+const sidebar = [
+  {
+    text: 'Guides',
+    items: [
+      { text: 'LoopBack 3 over sockets', link: '/loopback3' },
+      { text: 'Subscriptions', link: '/subscriptions' },
+      { text: 'The helper for clients', link: '/client' },
+      { text: 'Testing an app', link: '/testing' },
+      { text: 'Security', link: '/security' },
+    ],
+  },
+  {
+    text: 'In production',
+    items: [
+      { text: 'More than one process', link: '/scaling' },
+      { text: 'Observability', link: '/observability' },
+      { text: 'Metrics', link: '/metrics' },
+      { text: 'The doctor', link: '/doctor' },
+    ],
+  },
+  {
+    text: 'Reference',
+    items: [
+      { text: 'API', link: '/api' },
+      { text: 'Server options', link: '/options' },
+      { text: 'Socket.IO compatibility', link: '/socketio-api' },
+      { text: 'The contract with 0.4', link: '/behaviour' },
+    ],
+  },
+  {
+    text: 'About',
+    collapsed: true,
+    items: [
+      { text: 'Benchmarks', link: '/benchmarks' },
+      { text: 'Performance', link: '/performance' },
+      { text: 'Guards of performance', link: '/performance-guard' },
+      { text: 'Architecture', link: '/architecture' },
+    ],
+  },
+];
+
+/**
+ * Links to files of the repository that are not pages, such as `../README.md`, lead to GitHub.
+ *
+ * @param {import('markdown-it').default} md
+ */
+function linkToRepository(md) {
+  md.core.ruler.push('languages that the site does not know', ({ tokens }) => {
+    for (const token of tokens) if (token.info === 'mermaid') token.info = 'text';
+  });
+  md.core.ruler.push('links to the repository', ({ tokens }) => {
+    const links = tokens
+      .flatMap(({ children }) => children ?? [])
+      .filter(({ type }) => type === 'link_open');
+    for (const link of links) {
+      const href = link.attrGet('href');
+      const [file, anchor] = href.split('#');
+      const isOutside = href.startsWith('../');
+      if (!isOutside && !/^[\w./-]+\.(json|svg|webp)$/.test(file)) continue;
+      const target = path.posix.join('docs', file);
+      const isFolder = fs.statSync(path.join(DOCS, file)).isDirectory();
+      const address = `${ADDRESS}/${isFolder ? 'tree' : 'blob'}/main/${target}`;
+      link.attrSet('href', anchor === undefined ? address : `${address}#${anchor}`);
+    }
+  });
+}
+
+export default {
+  title: 'loopback-socket',
+  description,
+  lang: 'en',
+  // scripts/docs.js checks the links of what is built again, with their anchors.
+  ignoreDeadLinks: false,
+  lastUpdated: false,
+  markdown: {
+    anchor: { slugify: slugOf },
+    config: linkToRepository,
+    languageAlias: { haproxy: 'nginx' },
+  },
+  themeConfig: {
+    nav: [
+      { text: 'Guides', link: '/subscriptions' },
+      { text: 'API', link: '/api' },
+      { text: 'Changelog', link: `${ADDRESS}/blob/main/CHANGELOG.md` },
+    ],
+    sidebar,
+    outline: [2, 3],
+    search: { provider: 'local' },
+    socialLinks: [{ icon: 'github', link: ADDRESS }],
+  },
+};
