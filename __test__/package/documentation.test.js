@@ -114,6 +114,19 @@ describe('the documentation', () => {
     }
     assert.deepEqual(missing, []);
   });
+
+  it('every error code has a heading in docs/troubleshooting.md, and no other has', () => {
+    const codes = new Set();
+    for (const [, code] of read('lib/errors.js').matchAll(/'([A-Z]+(?:_[A-Z]+)*)'/g)) {
+      codes.add(`ERR_LOOPBACK_SOCKET_${code}`);
+    }
+    for (const name of tracked.filter((file) => /^(lib\/.*\.js|\w+\.m?js)$/.test(file))) {
+      for (const [code] of read(name).matchAll(/\bERR_LOOPBACK_SOCKET(?:_[A-Z]+)+\b/g))
+        codes.add(code);
+    }
+    const headings = read('docs/troubleshooting.md').matchAll(/^### `(.*)`$/gm);
+    assert.deepEqual([...headings].map(([, code]) => code).sort(), [...codes].sort());
+  });
 });
 
 /**

@@ -29,6 +29,7 @@ const sidebar = [
       { text: 'Observability', link: '/observability' },
       { text: 'Metrics', link: '/metrics' },
       { text: 'The doctor', link: '/doctor' },
+      { text: 'Troubleshooting', link: '/troubleshooting' },
     ],
   },
   {
@@ -94,6 +95,7 @@ export default {
     nav: [
       { text: 'Guides', link: '/subscriptions' },
       { text: 'API', link: '/api' },
+      { text: 'Troubleshooting', link: '/troubleshooting' },
       { text: 'Changelog', link: `${ADDRESS}/blob/main/CHANGELOG.md` },
     ],
     sidebar,
