@@ -13,6 +13,14 @@ const DOCS = fileURLToPath(new URL('..', import.meta.url));
 /** The pages, by what a reader wants. Every page of docs/ is here; scripts/docs.js sees to it. */
 const sidebar = [
   {
+    text: 'Getting started',
+    items: [
+      { text: 'LoopBack 3', link: '/getting-started-loopback3' },
+      { text: 'LoopBack 4', link: '/getting-started-loopback4' },
+      { text: 'Express', link: '/getting-started-express' },
+    ],
+  },
+  {
     text: 'Guides',
     items: [
       { text: 'LoopBack 3 over sockets', link: '/loopback3' },
@@ -93,6 +101,7 @@ export default {
   },
   themeConfig: {
     nav: [
+      { text: 'Getting started', link: '/getting-started-loopback3' },
       { text: 'Guides', link: '/subscriptions' },
       { text: 'API', link: '/api' },
       { text: 'Troubleshooting', link: '/troubleshooting' },
