@@ -18,6 +18,7 @@ const sidebar = [
       { text: 'LoopBack 3', link: '/getting-started-loopback3' },
       { text: 'LoopBack 4', link: '/getting-started-loopback4' },
       { text: 'Express', link: '/getting-started-express' },
+      { text: 'Choosing a server', link: '/choosing-a-server' },
     ],
   },
   {
@@ -39,6 +40,10 @@ const sidebar = [
       { text: 'The doctor', link: '/doctor' },
       { text: 'Troubleshooting', link: '/troubleshooting' },
     ],
+  },
+  {
+    text: 'Migration',
+    items: [{ text: 'From loopback-socket 0.4', link: '/migrating-from-0.4' }],
   },
   {
     text: 'Reference',
