@@ -18,6 +18,7 @@ const sidebar = [
       { text: 'LoopBack 3', link: '/getting-started-loopback3' },
       { text: 'LoopBack 4', link: '/getting-started-loopback4' },
       { text: 'Express', link: '/getting-started-express' },
+      { text: 'Concepts', link: '/concepts' },
       { text: 'Choosing a server', link: '/choosing-a-server' },
     ],
   },
@@ -27,6 +28,7 @@ const sidebar = [
       { text: 'LoopBack 3 over sockets', link: '/loopback3' },
       { text: 'Subscriptions', link: '/subscriptions' },
       { text: 'The helper for clients', link: '/client' },
+      { text: 'TypeScript', link: '/typescript' },
       { text: 'Testing an app', link: '/testing' },
       { text: 'Security', link: '/security' },
     ],
@@ -34,16 +36,22 @@ const sidebar = [
   {
     text: 'In production',
     items: [
+      { text: 'Deployment', link: '/deployment' },
       { text: 'More than one process', link: '/scaling' },
       { text: 'Observability', link: '/observability' },
       { text: 'Metrics', link: '/metrics' },
       { text: 'The doctor', link: '/doctor' },
       { text: 'Troubleshooting', link: '/troubleshooting' },
+      { text: 'FAQ', link: '/faq' },
     ],
   },
   {
     text: 'Migration',
-    items: [{ text: 'From loopback-socket 0.4', link: '/migrating-from-0.4' }],
+    items: [
+      { text: 'From loopback-socket 0.4', link: '/migrating-from-0.4' },
+      { text: 'From socketio-auth', link: '/migrating-from-socketio-auth' },
+      { text: 'From socket.io', link: '/migrating-from-socket.io' },
+    ],
   },
   {
     text: 'Reference',
