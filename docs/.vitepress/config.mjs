@@ -106,7 +106,11 @@ export default {
   lang: 'en',
   // scripts/docs.js checks the links of what is built again, with their anchors.
   ignoreDeadLinks: false,
-  lastUpdated: false,
+  head: [['link', { rel: 'icon', href: 'data:,' }]],
+  transformPageData(page) {
+    // Its other headings are error codes, too long for the outline to tell them apart.
+    if (page.relativePath === 'troubleshooting.md') page.frontmatter.outline = 2;
+  },
   markdown: {
     anchor: { slugify: slugOf },
     config: linkToRepository,
