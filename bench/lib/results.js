@@ -27,7 +27,7 @@ const FORMAT = 2;
  * @property {Record<string, string>} [missing] - peers that could not be installed, and why
  * @property {Record<string, import('./grow').SeriesResult>} [growth] - by name
  * @property {{ what: string, server: string, round: number, reason: string }[]} failures
- * @property {{ started: string, sources: object, cases: string[] }[]} [again] - what was measured
+ * @property {{ started: string, sources: object, rounds?: number, cases: string[] }[]} [again] - what was measured
  *   anew since
  */
 
@@ -76,7 +76,10 @@ function replaced(before, anew) {
     cases: { ...before.cases, ...cases },
     failures: [...before.failures.filter(({ what }) => !measured(what)), ...failures],
     missing,
-    again: [...(before.again ?? []), { started, sources, cases: Object.keys(cases) }],
+    again: [
+      ...(before.again ?? []),
+      { started, sources, rounds: anew.rounds, cases: Object.keys(cases) },
+    ],
   };
 }
 

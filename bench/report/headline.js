@@ -98,7 +98,7 @@ function cell(cases, name, metric, others) {
  * @param {import('../lib/results').Result} result - of the full run
  * @returns {string} Markdown
  */
-function headline({ cases, rounds, started }) {
+function headline({ cases, rounds, started, again = [] }) {
   const rows = ROWS.filter(({ name }) => cases[name]).map(({ title, name, metric, cpu }) => {
     const bun = CASES.find((one) => one.name === name).peers?.includes('bun-engine');
     return [
@@ -117,7 +117,9 @@ function headline({ cases, rounds, started }) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
   const what = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
-  return `${what} on ${started.slice(0, 10)}:\n\n${table}`;
+  const since =
+    again.length > 0 ? `, some measured again until ${again.at(-1).started.slice(0, 10)}` : '';
+  return `${what} on ${started.slice(0, 10)}${since}:\n\n${table}`;
 }
 
 /**

@@ -107,7 +107,7 @@ function circumstances(results) {
       .flatMap(({ again = [] }) => again)
       .map((one) => [
         'Measured again',
-        `${day(one.started)}, at ${one.sources.commit}: ${one.cases.join(', ')}`,
+        `${day(one.started)}, at ${one.sources.commit}, ${one.rounds ?? results[0].rounds} rounds: ${one.cases.join(', ')}`,
       ]),
   ];
   return ['## Machine and versions', table(['', 'in this run'], rows)];
