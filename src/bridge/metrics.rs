@@ -6,31 +6,6 @@ use napi_derive::napi;
 
 use super::server::NativeServer;
 
-/// How attempts to authenticate have ended, since the server began.
-#[derive(Debug, Default)]
-pub(super) struct Attempts {
-    accepted: AtomicU64,
-    rejected: AtomicU64,
-    timed_out: AtomicU64,
-}
-
-impl Attempts {
-    /// An attempt has authenticated its socket.
-    pub(super) fn accepted(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A handler of the application has refused a socket.
-    pub(super) fn rejected(&self) {
-        self.rejected.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The time of a pending socket has run out.
-    pub(super) fn timed_out(&self) {
-        self.timed_out.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// The figures of a server. Those that end in `ed` and `dropped` count from its beginning, the others say
 /// what there is now.
 #[napi(object)]

@@ -6,6 +6,7 @@
 //! doubles in JavaScript; none is used twice in a process.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,6 @@ use rustc_hash::FxHashMap;
 use super::authentication;
 use super::event_batch::EventQueue;
 use super::event_loop;
-use super::metrics::Attempts;
 use super::value::{self, Raw};
 use crate::engineio::Sid;
 use crate::engineio::config::Config;
@@ -173,6 +173,31 @@ type Receive = ThreadsafeFunction<
     true,
     0,
 >;
+
+/// How attempts to authenticate have ended, since the server began.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    pub(super) accepted: AtomicU64,
+    pub(super) rejected: AtomicU64,
+    pub(super) timed_out: AtomicU64,
+}
+
+impl Attempts {
+    /// An attempt has authenticated its socket.
+    pub(super) fn accepted(&self) {
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A handler of the application has refused a socket.
+    pub(super) fn rejected(&self) {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The time of a pending socket has run out.
+    pub(super) fn timed_out(&self) {
+        self.timed_out.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 /// A Socket.IO server in Rust, with its own I/O thread.
 #[napi]

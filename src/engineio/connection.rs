@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::counters::Usage;
 use super::engine::{CLOSE_TIMEOUT, Engine};
 use super::events::{ConnectionNumber, PacketData, ReportedPacket};
 use super::inbound_budget::{InboundBudget, Permit};
@@ -857,6 +858,19 @@ impl<D: Data> Connection<D> {
             }
             (SendQueue::Closed, _) => {}
         }
+    }
+}
+
+impl<D: Data> Engine<Connection<D>> {
+    /// Looks at every open connection, each locked for a moment.
+    pub(crate) fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for connection in self.connections() {
+            if let Some((transport, queued)) = connection.queued() {
+                usage.add(transport, queued);
+            }
+        }
+        usage
     }
 }
 

@@ -1,13 +1,10 @@
 //! What an engine counts while it runs, and what it finds out about its connections when it is asked.
 //!
 //! What is counted changes once for a connection, or when something is dropped, never for each message.
-//! Everything else is found out by looking at the connections, when the application asks.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::TransportType;
-use super::connection::{Connection, Data};
-use super::engine::Engine;
 use crate::protocol::CloseReason;
 
 /// How many reasons there is room for; a test checks that it is enough.
@@ -88,26 +85,14 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    fn add(&mut self, transport: TransportType, queued: usize) {
+    /// Adds a connection, for whose client so many bytes are queued.
+    pub(super) fn add(&mut self, transport: TransportType, queued: usize) {
         match transport {
             TransportType::Polling => self.polling += 1,
             TransportType::Websocket => self.websocket += 1,
         }
         self.queued_bytes = self.queued_bytes.saturating_add(queued);
         self.max_queued_bytes = self.max_queued_bytes.max(queued);
-    }
-}
-
-impl<D: Data> Engine<Connection<D>> {
-    /// Looks at every open connection, each locked for a moment.
-    pub(crate) fn usage(&self) -> Usage {
-        let mut usage = Usage::default();
-        for connection in self.connections() {
-            if let Some((transport, queued)) = connection.queued() {
-                usage.add(transport, queued);
-            }
-        }
-        usage
     }
 }
 
