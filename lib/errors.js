@@ -1,11 +1,19 @@
 'use strict';
 
+const { helpFor } = require('./help');
+
 /**
  * An error of this package. Its `code` is stable; its message says what to do.
  *
  * @property {string} code `ERR_LOOPBACK_SOCKET_…`
  */
 class LoopbackSocketError extends Error {
+  /**
+   * Whether peers cause it. They may do so often, so nothing is added to its stack: that would have the
+   * stack formatted, which is otherwise done only for who reads it.
+   */
+  static isOfPeer = false;
+
   /**
    * @param {string} code what follows `ERR_LOOPBACK_SOCKET_`
    * @param {string} message what is wrong and what to do about it
@@ -14,6 +22,17 @@ class LoopbackSocketError extends Error {
   constructor(code, message, cause) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = `ERR_LOOPBACK_SOCKET_${code}`;
+    // In the stack and not in the message: clients get messages, and applications compare them.
+    if (!new.target.isOfPeer && typeof this.stack === 'string') {
+      this.stack = this.stack.replace(message, () => `${message} (see ${this.help})`);
+    }
+  }
+
+  /**
+   * @returns {string} the address of what the documentation says about this error
+   */
+  get help() {
+    return helpFor(this.code);
   }
 
   /**
@@ -71,6 +90,8 @@ class InvalidApplicationError extends LoopbackSocketError {
 
 /** A remote method of LoopBack cannot be called over a socket; the client receives it as `error`. */
 class UnsupportedRemoteMethodError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /**
    * @param {string} method its name
    * @param {string} reason why, as the rest of a sentence that begins with the name
@@ -95,6 +116,8 @@ class UnsupportedRemoteMethodError extends LoopbackSocketError {
 
 /** A remote method of LoopBack failed; the client receives the error that REST sends. */
 class RemoteMethodError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   #body;
 
   /**
@@ -131,6 +154,8 @@ class InvalidAccessTokenError extends LoopbackSocketError {
 
 /** A value of the application cannot be sent to a client. */
 class UnsendableValueError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /**
    * @param {unknown} [cause] what the encoder threw
    */
@@ -267,6 +292,8 @@ class InvalidTimeoutError extends LoopbackSocketError {
 
 /** A client did not acknowledge an event in time. */
 class AckTimeoutError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /** Takes nothing. */
   constructor() {
     // The message of Socket.IO, which applications compare with.
@@ -276,6 +303,8 @@ class AckTimeoutError extends LoopbackSocketError {
 
 /** A client sent a message that is not a valid Socket.IO packet; its connection is closed. */
 class MalformedMessageError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /** Takes nothing. */
   constructor() {
     super(
@@ -303,6 +332,8 @@ class InvalidCommandError extends LoopbackSocketError {
 
 /** An adapter was given an event that is none; emitted as a warning of the process. */
 class InvalidPacketError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /**
    * @param {string} nsp the namespace
    */
@@ -331,6 +362,8 @@ class UnsupportedApiError extends LoopbackSocketError {
 
 /** A client tried to authenticate too often; it receives the message and the code. */
 class TooManyAttemptsError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   constructor() {
     super('TOO_MANY_ATTEMPTS', 'Too many attempts to authenticate. Connect again later.');
   }
@@ -338,6 +371,8 @@ class TooManyAttemptsError extends LoopbackSocketError {
 
 /** Too many sockets of a client's address are pending; it receives the message and the code. */
 class TooManyPendingError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   constructor() {
     super(
       'TOO_MANY_PENDING',
@@ -348,6 +383,8 @@ class TooManyPendingError extends LoopbackSocketError {
 
 /** What the handler of a subscription gave is nothing that yields items. */
 class InvalidSourceError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /**
    * @param {unknown} source what it gave
    * @param {string} [hint] a sentence that says what to do about it
@@ -367,6 +404,8 @@ class InvalidSourceError extends LoopbackSocketError {
  * the `error` of the call, whatever the instance's option `errors`.
  */
 class CallError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /**
    * @returns {object} what the client gets
    */
@@ -440,6 +479,8 @@ class RateLimitedError extends CallError {
 
 /** The socket has ended: why the `signal` of its calls is aborted. */
 class DisconnectedError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   constructor() {
     super('DISCONNECTED', 'The socket that called has been disconnected.');
   }
@@ -454,6 +495,8 @@ class RepeatedNextError extends LoopbackSocketError {
 
 /** The date in `socket.expires` has passed; the client receives the message and the code. */
 class ExpiredError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   constructor() {
     super('EXPIRED', 'The authentication has expired. Authenticate again.');
   }
@@ -461,6 +504,8 @@ class ExpiredError extends LoopbackSocketError {
 
 /** `revoke()` has ended the socket; the client receives the message and the code. */
 class RevokedError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   constructor() {
     super('REVOKED', 'The authentication has been revoked. Authenticate again.');
   }
@@ -482,6 +527,8 @@ class InvalidHandlerError extends LoopbackSocketError {
 
 /** The option `key` of a subscription gave no key. */
 class InvalidKeyError extends LoopbackSocketError {
+  static isOfPeer = true;
+
   /**
    * @param {string} name the subscription
    * @param {unknown} key what it gave

@@ -70,6 +70,8 @@ export type WarningCode =
 export class LoopbackSocketError extends Error {
   /** The error code. It is stable across releases. */
   readonly code: ErrorCode;
+  /** The address of the paragraph of the documentation on this code. */
+  readonly help: string;
 }
 
 /**

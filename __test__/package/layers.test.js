@@ -11,6 +11,7 @@ const LIB = path.join(__dirname, '..', '..', 'lib');
 
 /** What is in lib/, bottom up. What shares a line does not know each other. */
 const LAYERS = [
+  ['help.js'],
   ['errors.js'],
   ['events.js', 'host-kinds.js', 'check-options.js'],
   ['observability'],

@@ -9,6 +9,7 @@
  */
 
 const { isRegExp } = require('util').types;
+const { helpFor } = require('../help');
 
 /**
  * What the functions of `@socket.io/admin-ui` (0.1 to 0.5) that end up in its namespace have in
@@ -86,7 +87,10 @@ function warnOfMuted(namespace, isMuted) {
         'because the namespace existed when start(io) was called: a client has to authenticate in the ' +
         'default namespace first. To let every client receive its broadcasts, call ' +
         `start(io, { open: [${name}] }).`,
-      { code: 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE' },
+      {
+        code: 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE',
+        detail: `See ${helpFor('ERR_LOOPBACK_SOCKET_GATED_NAMESPACE')}`,
+      },
     );
   }, GRACE).unref();
 }

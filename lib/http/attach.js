@@ -5,6 +5,7 @@
  * its own, and what becomes of the others.
  */
 
+const { helpFor } = require('../help');
 const { cors } = require('./cors');
 const { clientBundle } = require('./client-bundle');
 const { poll } = require('./polling');
@@ -113,7 +114,10 @@ function takePath(front, httpServer, prefix) {
     process.emitWarning(
       `Two native servers are attached to one HTTP server with the path '${prefix}'. Attach only one, ` +
         'or give them different values of the option `path`.',
-      { code: 'ERR_LOOPBACK_SOCKET_SAME_PATH' },
+      {
+        code: 'ERR_LOOPBACK_SOCKET_SAME_PATH',
+        detail: `See ${helpFor('ERR_LOOPBACK_SOCKET_SAME_PATH')}`,
+      },
     );
   }
   paths.set(prefix, front);

@@ -8,6 +8,7 @@
 const { serialize } = require('cookie');
 const { isDelay } = require('../check-options');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
+const { helpFor } = require('../help');
 const { parserName } = require('./parser');
 const { checkDeflate } = require('./deflate-options');
 const { recoveryOptions } = require('./recovery/options');
@@ -266,6 +267,7 @@ function warn(name, value) {
     warned.add(name);
     process.emitWarning(`The native server ignores the option '${name}': ${IGNORED[name]}.`, {
       code: 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION',
+      detail: `See ${helpFor('ERR_LOOPBACK_SOCKET_IGNORED_OPTION')}`,
     });
   }
 }
