@@ -17,6 +17,7 @@ const GUIDES = [
   'getting-started-loopback4.md',
   'getting-started-express.md',
   'concepts.md',
+  'tasks.md',
   'choosing-a-server.md',
   'deployment.md',
   'typescript.md',
@@ -28,7 +29,7 @@ const GUIDES = [
 ];
 
 /** Languages of blocks that no test of this file reads. */
-const OTHERS = ['sh', 'text', 'html', 'dockerfile'];
+const OTHERS = ['sh', 'text', 'html', 'dockerfile', 'nginx'];
 
 /**
  * @param {string} page in docs/

@@ -25,6 +25,7 @@ const sidebar = [
   {
     text: 'Guides',
     items: [
+      { text: 'Everyday tasks', link: '/tasks' },
       { text: 'LoopBack 3 over sockets', link: '/loopback3' },
       { text: 'Subscriptions', link: '/subscriptions' },
       { text: 'The helper for clients', link: '/client' },
