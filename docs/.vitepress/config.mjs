@@ -59,6 +59,7 @@ const sidebar = [
     items: [
       { text: 'API', link: '/api' },
       { text: 'Server options', link: '/options' },
+      { text: 'Types', link: '/reference/' },
       { text: 'Socket.IO compatibility', link: '/socketio-api' },
       { text: 'The contract with 0.4', link: '/behaviour' },
     ],
@@ -84,7 +85,9 @@ function linkToRepository(md) {
   md.core.ruler.push('languages that the site does not know', ({ tokens }) => {
     for (const token of tokens) if (token.info === 'mermaid') token.info = 'text';
   });
-  md.core.ruler.push('links to the repository', ({ tokens }) => {
+  md.core.ruler.push('links to the repository', ({ tokens, env }) => {
+    // What typedoc makes links to its own pages only.
+    if (env.relativePath?.startsWith('reference/')) return;
     const links = tokens
       .flatMap(({ children }) => children ?? [])
       .filter(({ type }) => type === 'link_open');
