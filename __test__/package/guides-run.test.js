@@ -25,7 +25,7 @@ const TIMEOUT = 5 * 60_000;
 const DOCS = path.join(ROOT, 'docs');
 
 /** Where packages are that the pages use and this package does not. */
-const ELSEWHERE = { express: 'examples/express' };
+const ELSEWHERE = { express: 'examples/express', loopback: 'examples/loopback3' };
 
 /** @type {Map<string, { language: string, text: string }[]>} the blocks of code of each page */
 const pages = new Map(
@@ -167,7 +167,7 @@ function pack(from, to) {
 }
 
 describe('the guides', { timeout: TIMEOUT }, () => {
-  for (const page of ['getting-started-express.md', 'tasks.md']) {
+  for (const page of ['getting-started-loopback3.md', 'getting-started-express.md', 'tasks.md']) {
     it(`the server and the client of docs/${page} print what the page says`, async (t) => {
       const programs = programsOf(page);
       const folder = folderFor(t);
