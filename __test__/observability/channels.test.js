@@ -368,6 +368,70 @@ for (const host of HOSTS) {
       ]);
     });
 
+    it(`calls that come together have a context each, on ${host}`, async (t) => {
+      const storage = new AsyncLocalStorage();
+      const { start } = tracingChannel('loopback-socket:call');
+      let count = 0;
+      start.bindStore(storage, () => ++count);
+      t.after(() => start.unbindStore(storage));
+      const { io, connect } = await open(t, host, (sockets) => {
+        sockets.defineMethod('sync', () => storage.getStore());
+        sockets.defineMethod('async', async () => {
+          await null;
+          return storage.getStore();
+        });
+      });
+      io.on('connection', (socket) => {
+        socket.on('own', (answer) => answer(storage.getStore() ?? null));
+      });
+      // All packets of one turn are the body of one request.
+      const { client } = await connect('/', { transports: ['polling'] });
+      await authenticate(client, { token: SECRET });
+      const names = ['sync', 'async', 'own', 'sync', 'own', 'async'];
+      const answers = await Promise.all(names.map((name) => call(client, name)));
+      assert.deepEqual(
+        answers.map((answer) => answer?.result ?? answer),
+        [1, 2, null, 3, null, 4],
+      );
+    });
+
+    it(`what a handler enters with enterWith() is not seen by what comes next, on ${host}`, async (t) => {
+      const storage = new AsyncLocalStorage();
+      const enter = (by) => {
+        const before = storage.getStore() ?? null;
+        storage.enterWith(by);
+        return before;
+      };
+      t.after(() => storage.disable());
+      const { io, connect } = await open(t, host, (sockets) => {
+        sockets.onConnected(() => enter('connected'));
+        sockets.defineMethod('sync', () => enter('sync'));
+        sockets.defineMethod('async', async () => enter('async'));
+      });
+      io.on('connection', (socket) => {
+        enter('connection');
+        socket.on('own', (answer) => answer(enter('own')));
+        socket.on('acknowledged', (answer) => {
+          socket.emit('please acknowledge', () => answer(enter('acknowledgement')));
+        });
+      });
+      for (const transports of [['websocket'], ['polling']]) {
+        const pairs = [await connect('/', { transports }), await connect('/', { transports })];
+        for (const { client } of pairs) {
+          client.on('please acknowledge', (acknowledge) => acknowledge());
+          await authenticate(client, { token: SECRET });
+        }
+        const names = ['sync', 'async', 'own', 'acknowledged', 'sync', 'own'];
+        const answers = await Promise.all(
+          pairs.flatMap(({ client }) => names.map((name) => call(client, name))),
+        );
+        assert.deepEqual(
+          answers.map((answer) => (answer === null ? null : answer.result)),
+          answers.map(() => null),
+        );
+      }
+    });
+
     it(`a context that a middleware of the socket sets reaches methods, on ${host}`, async (t) => {
       const storage = new AsyncLocalStorage();
       const { connect } = await open(t, host, (sockets) => {

@@ -33,8 +33,8 @@ async function open(t, host, define = () => {}, options = { timeout: 'none' }) {
     io,
     name,
     sockets,
-    async connect() {
-      const client = connect();
+    async connect(...how) {
+      const client = connect(...how);
       return { client, socket: await socketOf(io, client) };
     },
   };

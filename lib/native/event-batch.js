@@ -5,6 +5,7 @@
  * calls the handler of each event.
  */
 
+const { AsyncResource } = require('async_hooks');
 const { reconstruct } = require('./attachments');
 const { decode } = require('./msgpack');
 const protocol = require('./protocol');
@@ -33,6 +34,9 @@ const {
   OPENED,
   HANDED_BACK,
 } = protocol.RecordKind;
+
+/** What tools that watch asynchronous contexts call that of a record. */
+const CONTEXT = 'LOOPBACK_SOCKET_EVENT';
 
 /**
  * The values of a batch, six a record.
@@ -100,63 +104,74 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
           payload = whole(server, subject, payload, attachments, place, assemble);
         }
         if (payload !== undefined) {
-          server.event(
-            subject,
-            payload,
-            acknowledgement(a),
-            b,
-            leaving?.has(subject) ?? false,
-            behind,
-          );
+          const isLast = leaving?.has(subject) ?? false;
+          apart(server.event, server, subject, payload, acknowledgement(a), b, isLast, behind);
         }
       } else if (kind === RESPONSE) {
         const body = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
         server.response(subject, a, b, values[i + 5], body);
       } else if (kind === OPENED) {
-        server.opened(subject, a, (b & 1) > 0, (b & 2) > 0, values[i + 5]);
+        const isWebsocket = (b & 1) > 0;
+        apart(server.opened, server, subject, a, isWebsocket, (b & 2) > 0, values[i + 5]);
       } else if (kind === HANDED_BACK) {
         server.handedBack(subject, a, attachedTo(attachments, place), values[i + 5]);
       } else if (kind === RELAY) {
         server.relayed(subject, a, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
       } else if (kind === PACKET) {
-        server.packet(subject, a, b, attachments[Math.floor(place / ATTACHMENT_RADIX)]);
+        const bytes = attachments[Math.floor(place / ATTACHMENT_RADIX)];
+        apart(server.packet, server, subject, a, b, bytes);
       } else if (kind === SUBSCRIPTION_CREDIT) {
-        server.subscriptionCredit(subject, a, b);
+        apart(server.subscriptionCredit, server, subject, a, b);
       } else if (kind === SUBSCRIPTION_ENDED) {
-        server.subscriptionEnded(subject, a, b);
+        apart(server.subscriptionEnded, server, subject, a, b);
       } else if (kind === CONNECT) {
         const joins = joining(values[i + 5], attachments, place, assemble);
-        server.connect(subject, a, joins, ending?.has(subject) ?? false);
+        apart(server.connect, server, subject, a, joins, ending?.has(subject) ?? false);
       } else if (kind === DISCONNECT) {
-        server.disconnect(subject, a, values[i + 5]);
+        apart(server.disconnect, server, subject, a, values[i + 5]);
       } else if (kind === CLOSED) {
-        server.closed(subject, a, values[i + 5]);
+        apart(server.closed, server, subject, a, values[i + 5]);
       } else if (kind === MALFORMED) {
-        server.failed(subject);
+        apart(server.failed, server, subject);
       } else if (kind === NAMESPACE_REQUEST) {
         const asked = joining(values[i + 5], attachments, place, assemble);
-        server.ask(subject, asked, attachments?.[Math.floor(place / ATTACHMENT_RADIX)]);
+        const packed = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
+        apart(server.ask, server, subject, asked, packed);
       } else if (kind === RELEASED) {
         server.released(subject);
       } else if (kind === BROADCAST_SENT) {
-        server.broadcastSent(subject, a, values[i + 5]);
+        apart(server.broadcastSent, server, subject, a, values[i + 5]);
       } else if (kind === INVALID_COMMAND) {
         server.invalidCommand(values[i + 5]);
       } else if (kind === UPGRADED) {
-        server.upgraded(subject);
+        apart(server.upgraded, server, subject);
       } else if (kind === ACKNOWLEDGEMENT) {
         const args =
           place >= 0
             ? whole(server, subject, values[i + 5], attachments, place, assemble)
             : values[i + 5];
         if (args !== undefined) {
-          server.acknowledged(subject, a, args);
+          apart(server.acknowledged, server, subject, a, args);
         }
       }
     } catch (error) {
       process.nextTick(rethrow, error);
     }
   }
+}
+
+/**
+ * Calls what may run functions of the application, in an asynchronous context of its own, as each message has one in
+ * Node's servers: what a function puts into an `AsyncLocalStorage` with `enterWith()` is not seen by the next
+ * record, which may be another client's.
+ *
+ * @param {Function} handler the handler of a record
+ * @param {object} server whose it is
+ * @param {...unknown} args its arguments
+ * @returns {void}
+ */
+function apart(handler, server, ...args) {
+  new AsyncResource(CONTEXT).runInAsyncScope(handler, server, ...args);
 }
 
 /**
