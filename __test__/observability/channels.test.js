@@ -395,7 +395,7 @@ for (const host of HOSTS) {
       );
     });
 
-    it(`what a handler enters with enterWith() is not seen by what comes next, on ${host}`, async (t) => {
+    it(`a store that a handler enters with enterWith() is not seen by what comes next, on ${host}`, async (t) => {
       const storage = new AsyncLocalStorage();
       const enter = (by) => {
         const before = storage.getStore() ?? null;
