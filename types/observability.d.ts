@@ -17,6 +17,8 @@ export interface SocketMessage<S = Socket> {
   'messaging.client.id': string | undefined;
   /** The address of the client, or of a proxy. */
   'client.address': string | undefined;
+  /** The transport: `http` is long polling. */
+  'network.protocol.name': 'websocket' | 'http' | undefined;
 }
 
 /**
@@ -30,10 +32,7 @@ export interface SocketMessage<S = Socket> {
  *   console.log(connected['client.address'], connected['network.protocol.name']);
  * });
  */
-export interface ConnectMessage<S = Socket> extends SocketMessage<S> {
-  /** The transport: `http` is long polling. */
-  'network.protocol.name': 'websocket' | 'http' | undefined;
-}
+export type ConnectMessage<S = Socket> = SocketMessage<S>;
 
 /** What is published on the channel `loopback-socket:disconnect`. */
 export interface DisconnectMessage<S = Socket> extends SocketMessage<S> {
@@ -63,10 +62,12 @@ export interface DisconnectMessage<S = Socket> extends SocketMessage<S> {
 export interface TraceMessage<S = Socket> extends SocketMessage<S> {
   /** Which tracing channel it is of. */
   kind: 'authenticate' | 'call' | 'subscribe';
-  'rpc.system': 'loopback-socket';
   /** The name of the LoopbackSocket. */
-  'rpc.service': string;
+  'loopback_socket.name': string;
   /** The method or the subscription; `authentication` for an attempt to authenticate. */
+  'messaging.socket.io.event_name': string;
+  'rpc.system.name': 'loopback-socket';
+  /** Both names, such as `bookshop/findBooks`. */
   'rpc.method': string;
   /** How long it took until it was answered, in ms; `undefined` before that. */
   duration: number | undefined;

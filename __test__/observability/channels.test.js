@@ -79,6 +79,20 @@ function messages(t, name) {
 const namesOf = (events) => events.map(([name]) => name);
 
 /**
+ * @param {string} kind which tracing channel
+ * @param {string} name that of the LoopbackSocket
+ * @param {string} method what is called
+ * @returns {object} the fields that say so
+ */
+const calledOf = (kind, name, method) => ({
+  kind,
+  'loopback_socket.name': name,
+  'messaging.socket.io.event_name': method,
+  'rpc.system.name': 'loopback-socket',
+  'rpc.method': `${name}/${method}`,
+});
+
+/**
  * @param {object} message
  * @param {object} expected its fields, without those of its socket
  * @param {object} about
@@ -93,6 +107,7 @@ function assertMessage(message, expected, { socket, host }) {
     'loopback_socket.server': host === 'native' ? 'native' : 'hosted',
     'messaging.socket.io.namespace': '/',
     'messaging.client.id': socket.id,
+    'network.protocol.name': 'websocket',
     ...expected,
   });
   assert.equal(message.socket, socket);
@@ -115,7 +130,6 @@ for (const host of HOSTS) {
       const { client, socket } = await connect();
       await authenticate(client, { token: SECRET });
       const { events } = tracing(t, 'call');
-      const common = { kind: 'call', 'rpc.system': 'loopback-socket', 'rpc.service': name };
       const published = async (method) => {
         events.length = 0;
         await call(client, method, SECRET);
@@ -124,12 +138,13 @@ for (const host of HOSTS) {
         assert.ok(events.every(([, other]) => other === message));
         const { duration } = message;
         assert.ok(duration >= 0 && duration < TIMEOUT, `${duration} ms`);
-        return { names: namesOf(events), message, common: { ...common, duration } };
+        const common = { ...calledOf('call', name, method), duration };
+        return { names: namesOf(events), message, common };
       };
 
       let found = await published('sync');
       assert.deepEqual(found.names, ['start', 'asyncStart', 'asyncEnd', 'end']);
-      assertMessage(found.message, { ...found.common, 'rpc.method': 'sync' }, { socket, host });
+      assertMessage(found.message, found.common, { socket, host });
       assert.equal(found.message.result, SECRET);
 
       found = await published('async');
@@ -140,7 +155,7 @@ for (const host of HOSTS) {
       assert.deepEqual(found.names, ['start', 'error', 'asyncStart', 'asyncEnd', 'end']);
       const { error } = found.message;
       assert.ok(error instanceof TypeError && error.message === 'wrong');
-      const failed = { 'rpc.method': 'throw', error, 'error.type': 'TypeError' };
+      const failed = { error, 'error.type': 'TypeError' };
       assertMessage(found.message, { ...found.common, ...failed }, { socket, host });
       assert.equal(found.message.result, undefined);
 
@@ -194,12 +209,7 @@ for (const host of HOSTS) {
       const { connect, name, sockets } = await open(t, host);
       const { events, ended } = tracing(t, 'authenticate');
       const { client, socket } = await connect();
-      const common = {
-        kind: 'authenticate',
-        'rpc.system': 'loopback-socket',
-        'rpc.service': name,
-        'rpc.method': 'authentication',
-      };
+      const common = calledOf('authenticate', name, 'authentication');
       let end = ended();
       client.emit('authentication', { token: `not ${SECRET}` });
       await next(client, 'unauthorized');
@@ -247,8 +257,8 @@ for (const host of HOSTS) {
       const { result } = await call(client, 'numbers', { args: SECRET });
       let message = await end;
       const { duration } = message;
-      const common = { kind: 'subscribe', 'rpc.system': 'loopback-socket', 'rpc.service': name };
-      assertMessage(message, { ...common, 'rpc.method': 'numbers', duration }, { socket, host });
+      const common = calledOf('subscribe', name, 'numbers');
+      assertMessage(message, { ...common, duration }, { socket, host });
       assert.deepEqual(message.result, result);
       end = ended();
       await call(client, 'broken', {});
@@ -263,7 +273,7 @@ for (const host of HOSTS) {
       const { connect } = await open(t, host);
       const { client, socket } = await connect();
       const about = { socket, host };
-      assertMessage(await connected(), { 'network.protocol.name': 'websocket' }, about);
+      assertMessage(await connected(), {}, about);
       await authenticate(client, { token: SECRET });
       client.close();
       const reason = 'client namespace disconnect';
@@ -297,7 +307,7 @@ for (const host of HOSTS) {
       assert.equal((await slow()).kind, 'authenticate');
       await call(other.client, 'quick');
       const message = await slow();
-      assert.deepEqual([message['rpc.service'], message['rpc.method']], [strict.name, 'quick']);
+      assert.equal(message['rpc.method'], `${strict.name}/quick`);
       await call(other.client, 'slow');
       assert.ok((await slow()).duration >= 25);
     });
@@ -488,8 +498,8 @@ describe('observing', () => {
     const message = await end;
     assert.equal(message.result, true);
     assert.deepEqual(
-      [message['messaging.client.id'], message['client.address'], message['rpc.service']],
-      [undefined, undefined, ''],
+      [message['messaging.client.id'], message['client.address'], message['rpc.method']],
+      [undefined, undefined, 'authentication'],
     );
   });
 

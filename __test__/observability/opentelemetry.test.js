@@ -16,6 +16,7 @@ const {
   NodeTracerProvider,
   SimpleSpanProcessor,
 } = require('@opentelemetry/sdk-trace-node');
+const stable = require('@opentelemetry/semantic-conventions');
 const { LoopbackSocketInstrumentation } = require('../../otel');
 const { version } = require('../../package.json');
 const { HOSTS, VERSIONS, authenticate, call, next } = require('../support/js-hosts');
@@ -25,6 +26,12 @@ const ROOT = path.join(__dirname, '..', '..');
 
 /** Long enough for a busy machine; nothing waits this long unless a promise is broken. */
 const TIMEOUT = 60_000;
+
+/** The names of attributes that the current conventions have, and do not deprecate. */
+const CONVENTIONS = new Set([
+  ...Object.keys(stable).flatMap((name) => (name.startsWith('ATTR_') ? [stable[name]] : [])),
+  'messaging.client.id',
+]);
 
 /** The slow method takes 50 ms; timers may fire a little early. */
 const SLOW = 45;
@@ -203,10 +210,15 @@ describe('loopback-socket/otel', { timeout: TIMEOUT }, () => {
         'messaging.client.id': socket.id,
         'messaging.socket.io.event_name': 'slow',
         'messaging.socket.io.namespace': '/',
-        'rpc.method': 'slow',
-        'rpc.service': name,
-        'rpc.system': 'loopback-socket',
+        'loopback_socket.name': name,
+        'network.protocol.name': 'websocket',
+        'rpc.method': `${name}/slow`,
+        'rpc.system.name': 'loopback-socket',
       });
+      for (const attribute of spans.flatMap((span) => Object.keys(span.attributes))) {
+        const isOwn = /^(loopback_socket|messaging\.socket\.io)\./.test(attribute);
+        assert.ok(isOwn || CONVENTIONS.has(attribute), `${attribute} is in no convention`);
+      }
       assert.deepEqual(slow.instrumentationScope, {
         name: 'loopback-socket',
         version,

@@ -7,7 +7,7 @@
  * result by getters of the class, which neither `JSON.stringify()` nor a logger that lists properties reads.
  */
 
-/** The value of `rpc.system`. */
+/** The value of `rpc.system.name`. */
 const SYSTEM = 'loopback-socket';
 
 /** What `network.protocol.name` is for each transport. */
@@ -31,7 +31,9 @@ class SocketMessage {
     this['loopback_socket.server'] = isNative(socket) ? 'native' : 'hosted';
     this['messaging.socket.io.namespace'] = namespaceOf(socket);
     this['messaging.client.id'] = idOf(socket);
-    this['client.address'] = connectionOf(socket).address;
+    const { address, transport } = connectionOf(socket);
+    this['client.address'] = address;
+    this['network.protocol.name'] = PROTOCOLS[transport];
   }
 
   /** @returns {object} the socket */
@@ -41,15 +43,7 @@ class SocketMessage {
 }
 
 /** A socket has connected. */
-class ConnectMessage extends SocketMessage {
-  /**
-   * @param {object} socket the socket
-   */
-  constructor(socket) {
-    super(socket);
-    this['network.protocol.name'] = PROTOCOLS[connectionOf(socket).transport];
-  }
-}
+class ConnectMessage extends SocketMessage {}
 
 /** A socket has disconnected. */
 class DisconnectMessage extends SocketMessage {
@@ -78,11 +72,12 @@ class TraceMessage extends SocketMessage {
    */
   constructor(kind, socket, instance, method) {
     super(socket);
-    const { _name: name } = instance;
+    const name = typeof instance._name === 'string' ? instance._name : '';
     this.kind = kind;
-    this['rpc.system'] = SYSTEM;
-    this['rpc.service'] = typeof name === 'string' ? name : '';
-    this['rpc.method'] = method;
+    this['loopback_socket.name'] = name;
+    this['messaging.socket.io.event_name'] = method;
+    this['rpc.system.name'] = SYSTEM;
+    this['rpc.method'] = name === '' ? method : `${name}/${method}`;
     this.duration = undefined;
   }
 

@@ -158,10 +158,9 @@ class LoopbackSocketInstrumentation {
       return undefined;
     }
     this.#tracer ??= (this.#provider ?? trace).getTracer(NAME, version);
-    const method = message['rpc.method'];
-    const span = this.#tracer.startSpan(`${message['rpc.service']}/${method}`, {
+    const span = this.#tracer.startSpan(message['rpc.method'], {
       kind: SpanKind.SERVER,
-      attributes: { ...attributes, 'messaging.socket.io.event_name': method },
+      attributes,
     });
     this.#spans.set(message, span);
     return trace.setSpan(context.active(), span);

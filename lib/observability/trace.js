@@ -182,8 +182,8 @@ class Trace {
 
   /** @returns {string} the LoopbackSocket, and what is called of it */
   get #name() {
-    const { 'rpc.service': service, 'rpc.method': method } = this.#message;
-    return this.#kind === 'authenticate' ? JSON.stringify(service) : `${service}/${method}`;
+    const { 'loopback_socket.name': name, 'rpc.method': method } = this.#message;
+    return this.#kind === 'authenticate' ? JSON.stringify(name) : method;
   }
 }
 
