@@ -201,6 +201,7 @@ numbers! {
         /// socket.
         MALFORMED: Malformed = 13,
         /// The descriptor of a websocket is closed. Subject: the number of what had accepted it.
+        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
         RELEASED: Released = 14,
         /// A command cannot be carried out: a mistake of our JavaScript, or of another version than
         /// the addon. Payload: what is wrong, as a string.
@@ -218,11 +219,13 @@ numbers! {
         /// version of Engine.IO; b: 1 for a websocket, 2 more if the
         /// client came by TLS; payload: `[sid,address,request]`, where the address
         /// is `null` for what is no TCP stream.
+        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
         OPENED: Opened = 19,
         /// A connection of HTTP is Node's again; what was read of it is the first attachment. Subject: the
         /// number of what had accepted it; a: its descriptor. If Node gets the decrypted bytes of a client
         /// that came by TLS, the payload is an object with the addresses and what the handshake agreed on, as
         /// Node names them; a second attachment is the client's certificate.
+        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
         HANDED_BACK: HandedBack = 20,
     }
 }
@@ -597,10 +600,12 @@ numbers! {
     /// What a connection begins with that Node has accepted.
     pub(crate) enum FirstBytes {
         /// A request that is served without Node: the connection was taken.
+        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
         TAKEN: Taken = 0,
         /// Something for Node.
         OTHER: Other = 1,
         /// Nothing has come yet.
+        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
         NONE_YET: NoneYet = 2,
     }
 }

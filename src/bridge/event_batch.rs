@@ -24,10 +24,10 @@ use http::{HeaderMap, header};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use crate::engineio::TransportType;
-use crate::engineio::events::Opened;
 #[cfg(unix)]
-use crate::engineio::events::{HandedBack, Secure};
+use crate::engineio::TransportType;
+#[cfg(unix)]
+use crate::engineio::events::{HandedBack, Opened, Secure};
 use crate::engineio::http::http1;
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -286,6 +286,7 @@ impl Host for EventQueue {
         self.push(Event::Relay { relay, action });
     }
 
+    #[cfg(unix)]
     fn released(&self, owner: u64) {
         self.push(Event::Released { owner });
     }
@@ -412,9 +413,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let numbers = [id(connection), 0, 0, place];
             record(RecordKind::NamespaceRequest, numbers, &request);
         }
+        #[cfg(unix)]
         Event::Released { owner } => {
             record(RecordKind::Released, [id(owner), 0, 0, NONE], NO_PAYLOAD);
         }
+        #[cfg(unix)]
         Event::Opened(opened) => {
             let Opened {
                 connection,

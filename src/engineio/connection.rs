@@ -25,6 +25,7 @@ use super::liveness::Liveness;
 use super::message::{Frame, Message};
 use super::packet::Packet;
 use super::payload;
+#[cfg(unix)]
 use super::responder::Respond;
 use super::send_queue::{Polling, SendQueue, Series, WaitingPoll, Websocket};
 use super::{ProtocolError, ProtocolVersion, Sid, Str, TransportType};
@@ -92,6 +93,7 @@ struct Tasks {
     heartbeat: Option<AbortHandle>,
     reader: Option<Arc<Reader>>,
     /// What receives packets for it, without Node.
+    #[cfg(unix)]
     receiver: Option<Weak<dyn Respond>>,
 }
 
@@ -108,6 +110,7 @@ pub(crate) enum Queued {
 }
 
 /// Aborts a request whose packets nobody wants any more.
+#[cfg(unix)]
 fn abort(receiver: Option<Weak<dyn Respond>>) {
     if let Some(receiver) = receiver.and_then(|receiver| receiver.upgrade()) {
         receiver.abort();
@@ -222,6 +225,7 @@ impl<D: Data> Connection<D> {
 
     /// Stores what receives packets for the connection, which is aborted when that ends; `None` when they
     /// are received.
+    #[cfg(unix)]
     pub(super) fn set_receiver(&self, receiver: Option<&Arc<dyn Respond>>) {
         self.tasks.lock().receiver = receiver.map(Arc::downgrade);
         if self.is_closed() {
@@ -824,11 +828,13 @@ impl<D: Data> Connection<D> {
         let Tasks {
             heartbeat,
             reader,
+            #[cfg(unix)]
             receiver,
         } = std::mem::take(&mut *self.tasks.lock());
         if let Some(heartbeat) = heartbeat {
             heartbeat.abort();
         }
+        #[cfg(unix)]
         abort(receiver);
         match (transport, how) {
             (SendQueue::Polling(mut polling), _) => {

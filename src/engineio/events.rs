@@ -8,8 +8,10 @@ use std::os::fd::OwnedFd;
 use bytes::Bytes;
 use http::Response;
 
+use super::Str;
 use super::inbound_budget::Permit;
-use super::{ProtocolVersion, Sid, Str, TransportType};
+#[cfg(unix)]
+use super::{ProtocolVersion, Sid, TransportType};
 use crate::io::host::Host;
 #[cfg(unix)]
 use crate::io::tls::Agreed;
@@ -28,6 +30,7 @@ pub(crate) type ResponseOrRefusal = Result<Box<Response<Bytes>>, Refusal>;
 pub(crate) trait Events: Host {
     /// A connection is open, which a request that JavaScript has not seen has opened: before anything else
     /// of it.
+    #[cfg(unix)]
     fn opened(&self, opened: Opened);
 
     /// A connection of HTTP goes back to Node.
@@ -48,6 +51,7 @@ pub(crate) trait Events: Host {
 }
 
 /// A connection that a request has opened which JavaScript has not seen.
+#[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) connection: ConnectionNumber,

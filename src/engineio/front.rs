@@ -38,7 +38,7 @@ use super::http::head::{Head, MAX_LENGTH};
 use super::http::query::Query;
 use super::http::response::{self, Format};
 use super::http::verify::Asks;
-use super::http::{Config, client_file, http1, jsonp, websocket as handshake};
+use super::http::{Config, client_file, front_response, jsonp, websocket as handshake};
 use super::polling::{self, Opening, Post};
 use super::reader::{MAX_READS, yield_to_others};
 use super::requests::Checked;
@@ -499,8 +499,8 @@ impl Respond for Exchange {
         state.since = Instant::now();
         HEAD.with_borrow_mut(|head| {
             head.clear();
-            http1::write_head(head, &response, &waiting.headers, keep_alive);
-            match http1::chunked(&response, &waiting.headers) {
+            front_response::write_head(head, &response, &waiting.headers, keep_alive);
+            match front_response::chunked(&response, &waiting.headers) {
                 Some(body) => state.write(head, &body),
                 None => state.write(head, response.body()),
             }
@@ -920,7 +920,7 @@ impl<H: Handler> Serving<H> {
             return Ok(Served::Gone);
         };
         let mut lines = handshake::agreed(&head.headers, accepted.as_ref());
-        http1::write_lines(&mut lines, headers);
+        front_response::write_lines(&mut lines, headers);
         let websocket = Websocket {
             carrier: Carrier::Registered(read, write),
             head: Bytes::copy_from_slice(rest),

@@ -42,6 +42,7 @@ pub(crate) struct Websocket {
 }
 
 /// Takes a websocket on the thread that reads its request.
+#[cfg(unix)]
 pub(super) fn take<H: Handler>(handler: &Arc<H>, websocket: Websocket) {
     match websocket.asks {
         Asks::Open => open(handler, websocket),

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::as_nanos;
+
 /// How long messages gather.
 pub(crate) const GATHERING_TIME: Duration = Duration::from_micros(70);
 
@@ -30,10 +32,6 @@ const MIN_EARLY_SHARE: u64 = 80;
 const TRIAL_INTERVAL: Duration = Duration::from_secs(1);
 /// The time to the next trial after one that has failed clearly.
 const LONG_TRIAL_INTERVAL: Duration = Duration::from_secs(4);
-
-pub(super) fn as_nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
 
 /// Whether messages gather before they are read.
 #[derive(Debug, Default)]

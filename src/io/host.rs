@@ -31,7 +31,7 @@ pub(crate) trait Host: Send + Sync + 'static {
     fn relay(&self, relay: RelayNumber, action: RelayAction);
 
     /// Tells it that a descriptor that was adopted from it is closed.
-    #[cfg_attr(not(unix), allow(dead_code))]
+    #[cfg(unix)]
     fn released(&self, owner: u64);
 
     /// A read of a client begins: what this thread tells JavaScript up to [`Host::end_read`] reaches it
@@ -57,8 +57,10 @@ pub(crate) trait Host: Send + Sync + 'static {
 
 /// Delays the wake-up of JavaScript until it is dropped, so that one wake-up is enough for many events,
 /// and JavaScript does not wake to wait for a lock that is held meanwhile.
+#[cfg(unix)]
 pub(crate) struct WakeGuard<'a>(&'a dyn Host);
 
+#[cfg(unix)]
 impl<'a> WakeGuard<'a> {
     pub(crate) fn new(host: &'a dyn Host) -> Self {
         host.defer_wake();
@@ -66,6 +68,7 @@ impl<'a> WakeGuard<'a> {
     }
 }
 
+#[cfg(unix)]
 impl Drop for WakeGuard<'_> {
     fn drop(&mut self) {
         self.0.allow_wake();
@@ -182,13 +185,13 @@ impl Drop for ReadGuard<'_> {
 
 /// Tells JavaScript, when dropped, that a descriptor is closed: the HTTP server that accepted it counts
 /// its connections.
-#[cfg_attr(not(unix), allow(dead_code))]
+#[cfg(unix)]
 pub(crate) struct Released {
     host: Arc<dyn Host>,
     owner: u64,
 }
 
-#[cfg_attr(not(unix), allow(dead_code))]
+#[cfg(unix)]
 impl Released {
     /// `owner` is JavaScript's number for that HTTP server.
     pub(crate) fn new(host: Arc<dyn Host>, owner: u64) -> Self {
@@ -196,12 +199,14 @@ impl Released {
     }
 }
 
+#[cfg(unix)]
 impl std::fmt::Debug for Released {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Released").field(&self.owner).finish()
     }
 }
 
+#[cfg(unix)]
 impl Drop for Released {
     fn drop(&mut self) {
         self.host.released(self.owner);

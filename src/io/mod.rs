@@ -3,7 +3,8 @@
 //! ```text
 //! runtime       the I/O thread
 //! reactor       which reader is polled when          poller    the thread that polls
-//! load          how close together messages come      gathering whether they are read together
+//! load          how close together messages come      light_load  whether Node's event loop polls
+//! gathering     whether messages are read together
 //! transport     both halves of any stream            stream    the operating system's streams
 //! tls           streams that are encrypted           tls_config  certificates, versions
 //! adopt_fd      takes a descriptor from Node         relay     a stream whose bytes Node carries
@@ -13,19 +14,19 @@
 //!
 //! Nothing here knows what the bytes mean.
 
+use std::time::Duration;
+
 #[cfg(unix)]
 pub(crate) mod adopt_fd;
 #[cfg(unix)]
 pub(crate) mod forward;
-pub(crate) mod host;
-// No event loop polls elsewhere.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg(unix)]
 pub(crate) mod gathering;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(crate) mod host;
+#[cfg(target_os = "linux")]
+mod light_load;
 mod load;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod poller;
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) mod reactor;
 pub(crate) mod relay;
 pub(crate) mod runtime;
@@ -37,3 +38,8 @@ pub(crate) mod tls;
 pub(crate) mod tls_config;
 pub(crate) mod transport;
 pub(crate) mod write_buffer;
+
+/// A duration as atomics hold it.
+fn as_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

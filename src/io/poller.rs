@@ -2,10 +2,13 @@
 //!
 //! A JavaScript thread acquires the poller, under a number of its own, and releases it; the I/O thread
 //! polls while nobody has it, and reclaims it from an owner that does not poll. While several JavaScript
-//! threads have servers nobody can acquire it, since one would delay the clients of the other.
+//! threads have servers nobody can acquire it, since one would delay the clients of the other. Only on Linux
+//! does a JavaScript thread acquire it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -15,6 +18,7 @@ pub(crate) struct Poller {
     /// The number of the JavaScript thread that has it, or 0.
     owner: AtomicU64,
     /// How many JavaScript threads have servers.
+    #[cfg(target_os = "linux")]
     threads: AtomicU32,
     /// Wakes the I/O thread when the owner changes.
     wake: Arc<Notify>,
@@ -24,11 +28,26 @@ impl Poller {
     pub(super) fn new(wake: Arc<Notify>) -> Self {
         Self {
             owner: AtomicU64::new(0),
+            #[cfg(target_os = "linux")]
             threads: AtomicU32::new(0),
             wake,
         }
     }
 
+    /// Whether a JavaScript thread has it.
+    pub(crate) fn is_acquired(&self) -> bool {
+        self.owner.load(Ordering::SeqCst) != 0
+    }
+
+    /// Takes it from its owner, which finds out when it would poll next.
+    pub(super) fn reclaim(&self) {
+        self.owner.store(0, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Poller {
     /// A JavaScript thread has its first server.
     pub(crate) fn add_thread(&self) {
         let others = self.threads.fetch_add(1, Ordering::SeqCst);
@@ -45,11 +64,6 @@ impl Poller {
     /// Whether no more than one JavaScript thread has servers.
     pub(super) fn has_one_thread(&self) -> bool {
         self.threads.load(Ordering::Relaxed) <= 1
-    }
-
-    /// Whether a JavaScript thread has it.
-    pub(crate) fn is_acquired(&self) -> bool {
-        self.owner.load(Ordering::SeqCst) != 0
     }
 
     /// Whether the JavaScript thread with this number has it.
@@ -72,12 +86,6 @@ impl Poller {
     /// Releases it, if this JavaScript thread has it.
     pub(crate) fn release(&self, owner: u64) {
         self.change_owner(owner, 0);
-    }
-
-    /// Takes it from its owner, which finds out when it would poll next.
-    pub(super) fn reclaim(&self) {
-        self.owner.store(0, Ordering::SeqCst);
-        self.wake.notify_one();
     }
 
     fn change_owner(&self, from: u64, to: u64) -> bool {

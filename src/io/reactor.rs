@@ -141,6 +141,7 @@ impl Reactor {
     }
 
     /// Starts a reader, and polls it once on this thread.
+    #[cfg(unix)]
     pub(crate) fn read_now(self: &Arc<Self>, task: impl Task + 'static) {
         let reader = Arc::new(Reader {
             reactor: self.clone(),
@@ -213,6 +214,7 @@ impl Reactor {
     }
 
     /// Whether the load is light enough for the event loop to poll the clients itself.
+    #[cfg(target_os = "linux")]
     pub(crate) fn suits_event_loop(&self) -> bool {
         self.load.is_light() && self.poller.has_one_thread()
     }

@@ -31,6 +31,7 @@ pub(crate) enum Carrier {
     #[cfg(unix)]
     Descriptor(Taken),
     /// A stream that was opened before.
+    #[cfg(unix)]
     Registered(ReadHalf, WriteHalf),
     Relay(relay::Halves),
 }
@@ -72,6 +73,7 @@ pub(crate) fn open_tls(
 ///
 /// # Errors
 /// The error of the operating system.
+#[cfg(unix)]
 fn write_some(half: &WriteHalf, bytes: &[u8]) -> io::Result<usize> {
     match half.try_write(bytes) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
@@ -102,6 +104,7 @@ impl Carrier {
                 let written = write_some(&write, &first)?;
                 (read, write, written)
             }
+            #[cfg(unix)]
             Self::Registered(read, write) => {
                 let written = write_some(&write, &first)?;
                 (read, write, written)
@@ -231,12 +234,9 @@ impl WriteHalf {
     }
 
     /// Whether the bytes are encrypted here.
+    #[cfg(unix)]
     pub(crate) fn is_encrypted(&self) -> bool {
-        match self {
-            #[cfg(unix)]
-            Self::Tls(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::Tls(_))
     }
 
     /// Whether Node relays the bytes.

@@ -4,11 +4,11 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::packet::Payload;
-#[cfg(unix)]
-use crate::engineio::events::HandedBack;
 use crate::engineio::events::{
-    ConnectionNumber, Events, Opened, ReportedPacket, RequestNumber, ResponseOrRefusal,
+    ConnectionNumber, Events, ReportedPacket, RequestNumber, ResponseOrRefusal,
 };
+#[cfg(unix)]
+use crate::engineio::events::{HandedBack, Opened};
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Host, RelayAction, RelayNumber};
 use crate::protocol::{CloseReason, SubscriptionEnd};
@@ -33,6 +33,7 @@ pub(crate) trait EventSink: Host + Events {
 }
 
 impl<T: EventSink> Events for T {
+    #[cfg(unix)]
     fn opened(&self, opened: Opened) {
         self.push(Event::Opened(opened.into()));
     }
@@ -87,9 +88,10 @@ pub(crate) enum Event {
         permit: Option<Permit>,
     },
     /// The descriptor of a websocket that Node has accepted is closed.
-    #[cfg_attr(not(unix), allow(dead_code))]
+    #[cfg(unix)]
     Released { owner: u64 },
     /// A request that JavaScript has not seen has opened a connection.
+    #[cfg(unix)]
     Opened(Box<Opened>),
     /// A connection of HTTP is Node's again.
     #[cfg(unix)]
@@ -209,9 +211,12 @@ impl Event {
                     ..
                 } => bytes.len(),
                 Self::BroadcastSent { receivers, .. } => size_of_val(&receivers[..]),
+                #[cfg(unix)]
                 Self::Opened(opened) => opened.request.len(),
                 #[cfg(unix)]
                 Self::HandedBack(handed_back) => handed_back.bytes.len(),
+                #[cfg(unix)]
+                Self::Released { .. } => 0,
                 Self::Disconnect { .. }
                 | Self::Malformed { .. }
                 | Self::InvalidCommand { .. }
@@ -219,7 +224,6 @@ impl Event {
                 | Self::SubscriptionCredit { .. }
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
-                | Self::Released { .. }
                 | Self::Relay { .. } => 0,
             }
     }

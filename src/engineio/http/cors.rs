@@ -34,6 +34,7 @@ pub(crate) enum AllowedOrigin {
 }
 
 /// The origins of the option `cors`, where the application need not be asked.
+#[cfg(unix)]
 #[derive(Debug, Clone)]
 pub(crate) enum Origins {
     Any,
@@ -44,6 +45,7 @@ pub(crate) enum Origins {
     Listed(Vec<String>),
 }
 
+#[cfg(unix)]
 impl Origins {
     /// The origin that may read the response to a request.
     pub(crate) fn allowed(&self, request: &HeaderMap) -> AllowedOrigin {

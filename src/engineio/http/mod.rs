@@ -7,7 +7,7 @@
 //! jsonp        scripts and forms             cookie       the session's id for load balancers
 //! cors         which pages may read it       client_file  the browser's client
 //! encoding     compressed responses          http1        responses as bytes
-//! head         the heads of requests
+//! head         the heads of requests         front_response  responses of the front, as bytes
 //! ```
 //!
 //! Pure: no I/O and no runtime, on the types of the `http` crate. A front (Node's http.Server, or
@@ -18,6 +18,9 @@ pub(crate) mod client_file;
 pub(crate) mod cookie;
 pub(crate) mod cors;
 pub(crate) mod encoding;
+#[cfg(unix)]
+pub(crate) mod front_response;
+#[cfg(unix)]
 pub(crate) mod head;
 pub(crate) mod http1;
 pub(crate) mod jsonp;
