@@ -1,13 +1,14 @@
 'use strict';
 
 // `npm run test:all [-- [--debug] [runtime ...]]`: runs the smoke suite, __test__/smoke/program.js, on
-// other versions of Node, on another processor and another C library, and on Deno and Bun; and has
-// clippy check the code for Windows and macOS. What it runs comes from registries into
+// other versions of Node, on another processor, an older and another C library, and on Deno and Bun; and has
+// clippy check the code for every target. What it runs comes from registries into
 // target/runtimes. Linux on x64 alone can run all of it.
 
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
+const { napi } = require('../package.json');
 const { copy, install, packed } = require('../__test__/support/installation');
 const { addTarget, build, installZig, parseTarget } = require('./build-release');
 const { isCurrent } = require('./prepare');
@@ -86,36 +87,59 @@ async function emulator() {
 }
 
 /**
+ * Brings files of another release of Debian than this one, without installing them.
+ * @param {string} release
+ * @param {string[]} packages
+ * @returns {Promise<string>} the folder in which they are unpacked
+ */
+async function fromRelease(release, packages) {
+  const folder = path.join(RUNTIMES, `debian-${release}`);
+  if (fs.existsSync(folder)) return folder;
+  const state = path.join(RUNTIMES, `apt-${release}`);
+  for (const name of ['lists/partial', 'cache/archives/partial']) {
+    fs.mkdirSync(path.join(state, name), { recursive: true });
+  }
+  const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  const sources = path.join(state, 'sources.list');
+  fs.writeFileSync(sources, `deb [signed-by=${keys}] ${debianMirror()} ${release} main\n`);
+  const options = [
+    `Dir::Etc::sourcelist=${sources}`,
+    'Dir::Etc::sourceparts=-',
+    `Dir::State::lists=${path.join(state, 'lists')}`,
+    // What this system has installed would decide on the versions.
+    'Dir::State::status=/dev/null',
+    `Dir::Cache=${path.join(state, 'cache')}`,
+    'APT::Sandbox::User=root',
+    'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false',
+  ].flatMap((option) => ['-o', option]);
+  const hint = 'apt-get was not found, which brings packages of Debian';
+  await run(`Looking for packages of ${release}`, 'apt-get', [...options, 'update'], { hint });
+  const download = [...options, 'download', ...packages];
+  await run(`Fetching ${packages.join(', ')}`, 'apt-get', download, { cwd: state, hint });
+  const made = `${folder}.${process.pid}`;
+  for (const name of fs.readdirSync(state).filter((name) => name.endsWith('.deb'))) {
+    execFileSync('dpkg-deb', ['-x', path.join(state, name), made]);
+  }
+  fs.renameSync(made, folder);
+  return folder;
+}
+
+/**
  * musl 1.2.4 or later: older ones do not relocate what is linked with relative relocations (RELR), as
  * the libraries of that Node are, and Debian 12 has an older one.
  * @returns {Promise<string>} the dynamic linker
  */
 async function muslLoader() {
-  const folder = path.join(RUNTIMES, 'musl-trixie');
-  const loader = path.join(folder, 'usr', 'lib', 'x86_64-linux-musl', 'libc.so');
-  if (fs.existsSync(loader)) return loader;
-  const state = path.join(RUNTIMES, 'apt');
-  for (const name of ['lists/partial', 'cache/archives/partial']) {
-    fs.mkdirSync(path.join(state, name), { recursive: true });
-  }
-  const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
-  const sources = path.join(state, 'trixie.list');
-  const mirror = debianMirror();
-  fs.writeFileSync(sources, `deb [signed-by=${keys}] ${mirror} trixie main\n`);
-  const options = [
-    `Dir::Etc::sourcelist=${sources}`,
-    'Dir::Etc::sourceparts=-',
-    `Dir::State::lists=${path.join(state, 'lists')}`,
-    `Dir::Cache=${path.join(state, 'cache')}`,
-    'APT::Sandbox::User=root',
-    'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false',
-  ].flatMap((option) => ['-o', option]);
-  const hint = 'apt-get was not found, which brings musl';
-  await run("Looking for Debian's musl", 'apt-get', [...options, 'update'], { hint });
-  await run('Fetching musl', 'apt-get', [...options, 'download', 'musl'], { cwd: state, hint });
-  const archive = fs.readdirSync(state).find((name) => /^musl_.*\.deb$/.test(name));
-  execFileSync('dpkg-deb', ['-x', path.join(state, archive), folder]);
-  return loader;
+  const folder = await fromRelease('trixie', ['musl']);
+  return path.join(folder, 'usr', 'lib', 'x86_64-linux-musl', 'libc.so');
+}
+
+/** @returns {Promise<string[]>} the command of Node 20 with glibc 2.31, as on Debian 11 */
+async function debian11Node() {
+  const folder = await fromRelease('bullseye', ['libc6', 'libstdc++6', 'libgcc-s1']);
+  const libraries = ['lib', 'usr/lib'].map((name) => path.join(folder, name, 'x86_64-linux-gnu'));
+  const loader = path.join(libraries[0], 'ld-2.31.so');
+  return [loader, '--library-path', libraries.join(':'), await node(20, 'x64')];
 }
 
 /** @returns {string} where this system has Debian's packages from */
@@ -148,6 +172,11 @@ const runtimes = [
     target: X64,
     prepare: async () => ({ command: [await node(major, 'x64')] }),
   })),
+  {
+    name: 'debian11',
+    target: X64,
+    prepare: async () => ({ command: await debian11Node() }),
+  },
   {
     name: 'arm64',
     target: ARM64,
@@ -183,8 +212,8 @@ const runtimes = [
   },
 ];
 
-/** Targets that clippy checks, since nothing here can run them. */
-const CLIPPY = ['x86_64-pc-windows-msvc', 'aarch64-apple-darwin'];
+/** Targets that clippy checks. */
+const CLIPPY = napi.targets;
 
 /**
  * Lays out a folder in which the packages are installed, with the binary of one target.
@@ -277,9 +306,7 @@ async function main(args) {
     await attempt(target, async () => {
       await addTarget(target);
       const args = ['clippy', '--lib', '--target', target, '--', '-D', 'warnings'];
-      // Windows has neither the front in Rust nor the hand-over, so parts of the engine are unused there.
-      if (target.includes('windows')) args.push('-A', 'dead_code');
-      // A crate compiles C, which takes zig's compiler where the target is not this system.
+      // A crate compiles C except for Windows, which takes zig's compiler where the target is not this system.
       const bin = await installZig();
       const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` };
       const cargo = target.includes('windows') ? 'cargo' : 'cargo-zigbuild';
