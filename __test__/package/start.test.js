@@ -127,10 +127,10 @@ describe('npm start', () => {
 
     it(`npm start serves the app on ${host} until it is interrupted`, async () => {
       const child = start([], { ...env, PORT: String(await freePort()) });
-      const [, url] = await shown(child, /^The bookshop stays open at (\S+) .*\n/m);
+      const [, url] = await shown(child, /Open its playground in a browser: (\S+)\n/);
 
       const page = await fetch(url, { headers: { connection: 'close' } });
-      assert.match(await page.text(), /<h1>Bookshop<\/h1>/);
+      assert.match(await page.text(), /<title>loopback-socket playground<\/title>/);
       const client = await fetch(`${url}/socket.io/socket.io.js`, {
         headers: { connection: 'close' },
       });

@@ -84,7 +84,9 @@ describe('the playground', { timeout: 600_000 }, () => {
     const { page, ada } = await open(t, { isRefused: true });
     await ada.root.locator('[name=password]').fill('a guess');
     await ada.press('Log in');
-    await ada.root.getByText('The login was refused: login failed').waitFor();
+    await ada.root
+      .locator('.problem', { hasText: 'The login was refused: login failed' })
+      .waitFor();
     assert.equal(await ada.root.locator('.state').innerText(), 'disconnected');
 
     await ada.press('Send a made-up token');
@@ -98,6 +100,28 @@ describe('the playground', { timeout: 600_000 }, () => {
 
     await page.getByRole('button', { name: 'Log both in' }).click();
     await ada.state('ready');
+  });
+
+  it('the page says that the server cannot be reached, or has forgotten its tokens, and goes on after it', async (t) => {
+    const { page, ada, grace } = await open(t, { isRefused: true, isRestarted: true });
+    const login = '**/api/Customers/login';
+    const step = page.locator('#tour li').first();
+    await page.route(login, (route) => route.abort('connectionrefused'));
+    await page.getByRole('button', { name: 'Compare both' }).click();
+    await page.locator('#load-status', { hasText: 'The server cannot be reached.' }).waitFor();
+    await step.getByRole('button').click();
+    await step.getByText('The server cannot be reached.').waitFor();
+    assert.equal(await step.getAttribute('data-outcome'), 'failed');
+    await page.unroute(login);
+
+    await step.getByRole('button').click();
+    await step.getByText(/^Both have authenticated after [\d.]+ m?s\.$/).waitFor();
+    await shop.app.models.AccessToken.destroyAll();
+    await shop.app.socketServers.restart(0);
+    await Promise.all([ada.state('refused'), grace.state('refused')]);
+    await ada.logIn();
+    await step.getByRole('button').click();
+    await grace.state('ready');
   });
 
   it('a call shows its answer and time, and a failed one its error', async (t) => {
@@ -115,6 +139,9 @@ describe('the playground', { timeout: 600_000 }, () => {
     assert.match(refused.head, /^Book\.create failed/);
     assert.equal(refused.value.code, 'AUTHORIZATION_REQUIRED');
     assert.equal(await ada.answer.getAttribute('data-tone'), 'bad');
+
+    const invalid = await ada.send('addBook', { title: 'Emma', author: 'Jane Austen' });
+    assert.match(invalid.value.message, /`year` can't be blank/);
   });
 
   it('hints say what is wrong with arguments, and names that are not listed can be called, too', async (t) => {
@@ -151,6 +178,10 @@ describe('the playground', { timeout: 600_000 }, () => {
     await ada.answer.locator('strong', { hasText: 'Book.count' }).waitFor();
     const answer = JSON.parse(await ada.answer.locator('pre').innerText());
     assert.deepEqual(Object.keys(answer), ['count']);
+
+    await ada.root.getByLabel('Name', { exact: true }).fill('isNotDefined');
+    await ada.press('Call');
+    await ada.answer.getByText('Waiting for the answer').waitFor();
   });
 
   it('a subscription shows its items until it is stopped', async (t) => {
@@ -180,6 +211,7 @@ describe('the playground', { timeout: 600_000 }, () => {
     await ada.entry('state', 'reconnect_attempt');
     await page.getByText('The server is back').waitFor();
     await Promise.all([ada.state('ready'), grace.state('ready')]);
+    assert.equal(await ada.activity.locator('[data-retry=reconnect_attempt]').count(), 1);
 
     await page.getByRole('button', { name: 'Cut the connections' }).click();
     await Promise.all([
@@ -219,20 +251,22 @@ describe('the playground', { timeout: 600_000 }, () => {
     }
   });
 
-  it('each thing to try is marked when it has been done, and the load gives figures of both servers', async (t) => {
+  it('each thing to try says what came of it, and the load gives figures of both servers', async (t) => {
     const { page, grace } = await open(t, { isRestarted: true });
     const load = page.locator('#load');
     await load.getByLabel('Sockets').fill('12');
     await load.getByLabel('Seconds').fill('2');
     await load.getByLabel('Calls').selectOption({ label: '500 a second in all' });
-    for (const [index, name] of [
-      'Log both in',
-      'Add a book as Ada',
-      'Restart the server',
-      'Compare the servers',
+    for (const [index, [name, outcome]] of [
+      ['Log both in', /^Both have authenticated/],
+      ['Add a book as Ada', /^“.+” has arrived at Grace, [\d.]+ m?s after/],
+      ['Restart the server', /^The server is back/],
+      ['Compare the servers', /^[\d,]+ calls a second on native, [\d,]+ on npm socket\.io\.$/],
     ].entries()) {
-      await page.locator('#tour').getByRole('button', { name }).click();
-      await page.locator(`#tour li.done >> nth=${index}`).waitFor();
+      const step = page.locator('#tour li').nth(index);
+      await step.getByRole('button', { name }).click();
+      await step.getByText(outcome).waitFor();
+      assert.equal(await step.getAttribute('data-outcome'), 'done');
     }
     await grace.entry('event', 'bookAdded');
     await page.getByText('Done: the figures are below.').waitFor();

@@ -175,7 +175,7 @@ class PaneDriver {
       .locator('[name=args]')
       .fill(typeof args === 'string' ? args : JSON.stringify(args));
     await this.root.locator('[name=send]').click();
-    await this.answer.locator('strong', { hasText: name }).waitFor();
+    await this.root.locator('.answer:not([data-tone=waiting]) strong', { hasText: name }).waitFor();
     return {
       head: await this.answer.locator('.answer-head').innerText(),
       value: JSON.parse(await this.answer.locator('pre').innerText()),

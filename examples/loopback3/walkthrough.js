@@ -169,8 +169,8 @@ async function main({ keepServing }) {
   console.log('\nAll %d steps went as they should.', steps);
 
   if (keepServing) {
-    console.log('The bookshop stays open at %s (Ctrl+C closes it).', url);
-    console.log('Open that page in a browser: it is a playground.');
+    console.log('\nThe bookshop stays open. Open its playground in a browser: %s', url);
+    console.log('Ctrl+C closes it.');
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, close);
   } else {
     await close();

@@ -29,13 +29,12 @@ export const pretty = (value) => JSON.stringify(value, null, 2) ?? 'undefined';
 
 /**
  * @param {number} ms
- * @returns {string} a duration as people read it
+ * @returns {string} a duration as people read it; browsers measure tenths of a millisecond
  */
 export function duration(ms) {
-  if (ms < 10) return `${ms.toFixed(2)} ms`;
   if (ms < 100) return `${ms.toFixed(1)} ms`;
-  if (ms < 10_000) return `${Math.round(ms)} ms`;
-  return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }
 
 /**
@@ -43,3 +42,10 @@ export function duration(ms) {
  * @returns {string} a whole number with separators
  */
 export const whole = (value) => Math.round(value).toLocaleString('en');
+
+/**
+ * @param {Error} error - of the helper for clients
+ * @returns {unknown} what it says: what the server sent, or its own name and message
+ */
+export const contentOf = (error) =>
+  error.name === 'RemoteError' ? error.error : { name: error.name, message: error.message };

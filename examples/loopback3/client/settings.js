@@ -11,15 +11,19 @@ const THEMES = ['auto', 'light', 'dark'];
 /** What people call each kind of server. */
 export const SERVER_NAMES = { native: 'native', hosted: 'npm socket.io' };
 
+/** What people call each transport of Engine.IO. */
+export const TRANSPORT_NAMES = { polling: 'Polling', websocket: 'WebSocket' };
+
 /** Emits `change` when the user has chosen another server or transport. */
 export class Settings extends EventTarget {
-  server = 'native';
   transport = 'upgrade';
   #servers = new Map();
 
-  /** @param {{ kind: string, port: number }[]} servers - the page's own first */
-  setServers(servers) {
+  /** @param {{ kind: string, port: number }[]} servers - the page's own first, which is used until another is chosen */
+  constructor(servers) {
+    super();
     const [own, ...others] = servers;
+    this.server = own.kind;
     this.#servers.set(own.kind, location.origin);
     for (const { kind, port } of others) {
       this.#servers.set(kind, `${location.protocol}//${location.hostname}:${port}`);

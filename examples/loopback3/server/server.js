@@ -11,6 +11,9 @@ const { SocketServers } = require('./playground/socket-servers');
 const app = loopback();
 module.exports = app;
 
+// The models get the same instance by its name. Clients read the `message` of errors, no other field of them.
+const sockets = LoopbackSocket.get('bookshop', { errors: 'message' });
+
 /**
  * Listens, and serves the sockets of that port: by the native server, or by npm socket.io with
  * SOCKETS=hosted. The other one serves on a port beside it, so that the page can compare them; in an app
@@ -19,7 +22,7 @@ module.exports = app;
  */
 app.start = function start() {
   const kind = process.env.SOCKETS === 'hosted' ? 'hosted' : 'native';
-  app.socketServers = new SocketServers(app, LoopbackSocket.get('bookshop'), kind);
+  app.socketServers = new SocketServers(app, sockets, kind);
   app.close = (cb) => app.socketServers.close().then(() => cb(), cb);
   return app.socketServers.start();
 };
@@ -33,6 +36,6 @@ boot(app, __dirname, (err) => {
 if (require.main === module) {
   if (process.env.PORT) app.set('port', Number(process.env.PORT));
   app.once('booted', () => {
-    app.start().once('listening', () => console.log('The bookshop is open: %s', app.get('url')));
+    app.start().once('listening', () => console.log('The playground: %s', app.get('url')));
   });
 }

@@ -139,12 +139,14 @@ class Chart {
   /**
    * Adds a point.
    * @param {number[]} times - of all points, in seconds before now
+   * @param {number} steps - how many steps it stands for
    * @param {Record<string, { value: number | null, p99?: number | null }>} point - by kind of server
    */
-  add(times, point) {
+  add(times, steps, point) {
     for (const { kind, dashed, values } of this.#series) {
-      values.push((dashed ? point[kind]?.p99 : point[kind]?.value) ?? null);
-      values.shift();
+      const value = (dashed ? point[kind]?.p99 : point[kind]?.value) ?? null;
+      values.push(...Array(steps).fill(value));
+      values.splice(0, steps);
     }
     if (this.#isVisible) this.#draw(times);
     this.#read();
@@ -203,19 +205,23 @@ export function showCharts(container, { metrics, now }) {
   let last = performance.now();
   setInterval(() => {
     const { server, isActive, delay: measured } = now();
-    const elapsed = (performance.now() - last) / 1000;
-    last = performance.now();
+    const elapsed = performance.now() - last;
+    last += elapsed;
+    // More than one when timers are slow: browsers slow down those of a page in the background.
+    const steps = Math.min(Math.max(Math.round(elapsed / STEP), 1), POINTS);
     const taken = metrics.take();
-    const times_ = {};
+    const roundTrips = {};
     const rates = {};
     for (const kind of KINDS) {
       const { count, median, p99 } = taken[kind];
-      times_[kind] = { value: median, p99 };
-      rates[kind] = { value: count > 0 || (isActive && kind === server) ? count / elapsed : null };
+      roundTrips[kind] = { value: median, p99 };
+      rates[kind] = {
+        value: count > 0 || (isActive && kind === server) ? (1000 * count) / elapsed : null,
+      };
     }
-    roundTrip.add(times, times_);
-    rate.add(times, rates);
-    delay.add(times, {
+    roundTrip.add(times, steps, roundTrips);
+    rate.add(times, steps, rates);
+    delay.add(times, steps, {
       [server]: measured === null ? {} : { value: measured.median, p99: measured.p99 },
     });
   }, STEP);

@@ -3,6 +3,7 @@
 
 import { io } from '/socket.io/socket.io.esm.min.js';
 import { client } from '/vendor/loopback-socket.mjs';
+import { within } from '../waiting.js';
 
 /** How many sockets are opened at a time. */
 const BATCH = 10;
@@ -22,17 +23,12 @@ async function open(url, credentials) {
   const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false });
   sockets.push(socket);
   const helper = client(socket, { credentials });
-  let expiry;
-  const expired = new Promise((resolve, reject) => {
-    expiry = setTimeout(() => reject(new Error('a socket did not authenticate in time')), TIMEOUT);
-  });
   try {
-    await Promise.race([helper.ready, expired]);
+    await within(helper.ready, TIMEOUT, 'A socket has not authenticated in time.');
   } finally {
-    clearTimeout(expiry);
     helper.close(); // calls are made without it: its promises would be part of what is measured
   }
-  socket.on('disconnect', (reason) => fail(new Error(`the connections were lost: ${reason}`)));
+  socket.on('disconnect', (reason) => fail(new Error(`The connections were lost: ${reason}.`)));
   return socket;
 }
 

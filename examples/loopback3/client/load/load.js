@@ -1,8 +1,8 @@
-// Load from the page, on one server or on both after each other, and the figures of each.
+// Load from the page, on one server or on both after each other.
 
-import { duration, h, whole } from '../dom.js';
 import { SERVER_NAMES } from '../settings.js';
-import { summary } from './metrics.js';
+import { showFigures } from './figures.js';
+import { Run } from './run.js';
 
 /** The arguments that methods are called with. */
 const ARGUMENTS = {
@@ -11,121 +11,11 @@ const ARGUMENTS = {
   'Book.find': { filter: { limit: 3 } },
 };
 
-/** The figures: what is shown of a run, and whether more is better. */
-const FIGURES = [
-  { title: 'Calls per second', of: ({ rate }) => rate, format: whole, isMoreBetter: true },
-  { title: 'Round trip, median', of: ({ median }) => median, format: duration },
-  { title: 'Round trip, 99th percentile', of: ({ p99 }) => p99, format: duration },
-  {
-    title: 'Event loop delay, median of 99th percentiles',
-    of: ({ delay }) => delay,
-    format: duration,
-  },
-  {
-    title: 'CPU time of the server per call',
-    of: ({ cpu }) => cpu,
-    format: (us) => `${us < 100 ? us.toFixed(1) : Math.round(us)} µs`,
-  },
-];
+/** How long the server's next report is waited for after a run, in ms. */
+const SETTLE_TIMEOUT = 2000;
 
-/** How long a run goes on for a report of the server, in ms: two are needed, and a busy machine is late. */
-const LONGEST_WAIT = 5000;
-
-/** Up to this ratio, two figures are called the same. */
-const SAME = 1.05;
-
-/**
- * @param {number} ratio - how much better native is
- * @returns {string} in words
- */
-function comparison(ratio) {
-  const times = (value) => `${value.toFixed(value < 10 ? 1 : 0)}×`;
-  if (ratio > SAME) return `${times(ratio)} better`;
-  return ratio < 1 / SAME ? `${times(1 / ratio)} worse` : 'the same';
-}
-
-/** One run on one server. */
-class Run {
-  #worker = new Worker('/load/load-worker.js', { type: 'module' });
-  #durations = [];
-  #delays = [];
-  /** What had been used and counted when the first and the last report of the server came. */
-  #first = null;
-  #last = null;
-  #started = 0;
-  /** Whether its time is over, and it goes on only until the server has reported. */
-  #isDue = false;
-  #end;
-
-  /**
-   * @param {object} options
-   * @param {(text: string) => void} options.report
-   * @param {(durations: number[]) => void} options.onCalls
-   * @param {number} options.seconds
-   * @param {object} message - what the worker is to do
-   */
-  constructor({ report, onCalls, seconds }, message) {
-    this.done = new Promise((resolve, reject) => {
-      this.#end = { resolve, reject };
-    });
-    const finish = () => {
-      this.#worker.terminate(); // its connections end with it
-      this.#end.resolve(this.#result());
-    };
-    this.stop = finish;
-    let timer;
-    this.#worker.addEventListener('error', ({ message: text }) => {
-      this.#worker.terminate();
-      this.#end.reject(new Error(text ?? 'the worker could not be loaded'));
-    });
-    this.#worker.addEventListener('message', ({ data }) => {
-      if (data.type === 'opened') {
-        report(`${data.count} of ${message.count} sockets have authenticated`);
-      } else if (data.type === 'started') {
-        this.#started = performance.now();
-        timer = setTimeout(() => {
-          this.#isDue = true;
-          if (this.#delays.length > 0) finish();
-          else timer = setTimeout(finish, LONGEST_WAIT);
-        }, seconds * 1000);
-      } else if (data.type === 'calls') {
-        onCalls(data.durations);
-        for (const time of data.durations) this.#durations.push(time);
-        const left = Math.max(0, seconds - (performance.now() - this.#started) / 1000);
-        report(`${whole(this.#durations.length)} calls answered, ${left.toFixed(0)} s left`);
-      } else {
-        clearTimeout(timer);
-        this.#worker.terminate();
-        this.#end.reject(new Error(data.message));
-      }
-    });
-    this.#worker.postMessage({ type: 'run', ...message });
-  }
-
-  /** @param {{ cpu: number, delay: { p99: number } }} load - what the server has reported */
-  serverReports({ cpu, delay }) {
-    if (this.#started === 0) return;
-    const now = { cpu, count: this.#durations.length, at: performance.now() };
-    this.#first ??= now;
-    if (now !== this.#first) this.#delays.push(delay.p99);
-    this.#last = now;
-    if (this.#isDue) this.stop();
-  }
-
-  #result() {
-    const seconds = (performance.now() - this.#started) / 1000;
-    const { count, median, p99 } = summary(this.#durations);
-    if (this.#started === 0 || count === 0) return null;
-    const calls = (this.#last?.count ?? 0) - (this.#first?.count ?? 0);
-    return {
-      rate: count / seconds,
-      median,
-      p99,
-      delay: summary(this.#delays).median, // of the 99th percentiles of half a second each
-      cpu: calls > 0 ? (this.#last.cpu - this.#first.cpu) / calls : null,
-    };
-  }
-}
+/** Takes an error that has been shown already. */
+const isShown = () => {};
 
 export class Load {
   #form;
@@ -136,6 +26,9 @@ export class Load {
   /** @type {Run | null} */
   #run = null;
   #isStopped = false;
+  #reported = () => {};
+  /** The control that gets the focus when a run has ended. */
+  #pressed;
 
   /**
    * @param {object} options
@@ -150,10 +43,10 @@ export class Load {
     this.#credentials = credentials;
     this.#form.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.run([settings.server]);
+      this.run([settings.server]).catch(isShown);
     });
     document.getElementById('compare').addEventListener('click', () => {
-      if (this.#form.reportValidity()) this.run(['native', 'hosted']);
+      this.run(['native', 'hosted']).catch(isShown);
     });
     document.getElementById('stop').addEventListener('click', () => {
       this.#isStopped = true;
@@ -173,28 +66,31 @@ export class Load {
   /** @param {object} load - an item of the subscription serverLoad */
   serverReports(load) {
     this.#run?.serverReports(load);
+    this.#reported();
   }
 
   /**
    * Puts servers under load, one after the other.
    * @param {string[]} servers - their kinds
-   * @returns {Promise<void>}
+   * @returns {Promise<Record<string, { rate: number }>>} the figures of each
+   * @throws {Error} if it ends before there are any, after that has been shown
    */
   async run(servers) {
-    if (this.server !== null) return;
+    if (this.server !== null) throw new Error('The servers are under load already.');
+    if (!this.#form.reportValidity()) throw new Error('Correct the settings of the load first.');
     this.#isStopped = false;
     this.server = servers[0];
     this.#setBusy(true);
     this.#metrics.isUnderLoad = true;
     try {
       const credentials = await this.#credentials();
-      for (const server of servers) {
-        if (this.#isStopped) break;
-        await this.#runOn(server, credentials);
-      }
-      this.#report(this.#isStopped ? 'Stopped.' : 'Done: the figures are below.');
+      const results = {};
+      for (const server of servers) results[server] = await this.#runOn(server, credentials);
+      this.#report('Done: the figures are below.');
+      return results;
     } catch (error) {
-      this.#report(`The load ended: ${error.message}`);
+      this.#report(error.message);
+      throw error;
     } finally {
       this.server = null;
       this.#run = null;
@@ -207,56 +103,62 @@ export class Load {
     const { elements } = this.#form;
     const name = SERVER_NAMES[server];
     this.server = server;
-    const run = new Run(
-      {
-        report: (text) => this.#report(`${name[0].toUpperCase()}${name.slice(1)}: ${text}`),
-        onCalls: (durations) => this.#metrics.record(server, ...durations),
-        seconds: elements.seconds.valueAsNumber,
-      },
-      {
-        url: this.#settings.urlOf(server),
-        credentials,
-        count: elements.sockets.valueAsNumber,
-        rate: Number(elements.rate.value),
-        method: elements.method.value,
-        args: ARGUMENTS[elements.method.value],
-      },
-    );
-    this.#run = run;
-    const result = await run.done;
-    if (result !== null) this.#results[server] = result;
-    this.#showFigures();
-  }
-
-  #report(text) {
-    document.getElementById('load-status').textContent = text;
-  }
-
-  #setBusy(isBusy) {
-    for (const element of this.#form.elements) {
-      if (element.id !== 'stop') element.disabled = isBusy;
+    const onProgress = (text) =>
+      this.#report(`${name[0].toUpperCase()}${name.slice(1)}: ${text}`, { isProgress: true });
+    if (!this.#isStopped) {
+      this.#run = new Run(
+        {
+          onProgress,
+          onCalls: (durations) => this.#metrics.record(server, ...durations),
+          seconds: elements.seconds.valueAsNumber,
+        },
+        {
+          url: this.#settings.urlOf(server),
+          credentials,
+          count: elements.sockets.valueAsNumber,
+          rate: Number(elements.rate.value),
+          method: elements.method.value,
+          args: ARGUMENTS[elements.method.value],
+        },
+      );
+      const result = await this.#run.done;
+      if (result !== null) this.#results[server] = result;
+      this.#showFigures();
+      await this.#settle();
     }
-    document.getElementById('stop').hidden = !isBusy;
+    if (this.#isStopped) throw new Error('Stopped.');
+    return this.#results[server];
+  }
+
+  /** Waits for the server's next report: what it says is due to the run, not to what comes after it. */
+  #settle() {
+    return new Promise((resolve) => {
+      this.#reported = resolve;
+      setTimeout(resolve, SETTLE_TIMEOUT);
+    });
+  }
+
+  /** Shows how far a run is, which screen readers do not read out each time, or how it has ended. */
+  #report(text, { isProgress = false } = {}) {
+    const line = document.getElementById('load-status');
+    line.ariaLive = isProgress ? 'off' : 'polite';
+    line.textContent = text;
+  }
+
+  /** Disables the form during a run. The focus goes to the button that stops it, and back. */
+  #setBusy(isBusy) {
+    const stop = document.getElementById('stop');
+    const hadFocus = this.#form.contains(document.activeElement);
+    if (isBusy) this.#pressed = hadFocus ? document.activeElement : this.#form.elements.run;
+    stop.hidden = false;
+    for (const element of this.#form.elements) {
+      if (element !== stop) element.disabled = isBusy;
+    }
+    if (hadFocus) (isBusy ? stop : this.#pressed).focus();
+    stop.hidden = !isBusy;
   }
 
   #showFigures() {
-    const { native, hosted } = this.#results;
-    const rows = FIGURES.map(({ title, of, format, isMoreBetter }) => {
-      const values = [native, hosted].map((result) => (result ? of(result) : null));
-      const shown = values.map((value) => (value === null ? '–' : format(value)));
-      const [first, second] = isMoreBetter ? values : values.toReversed();
-      const ratio = first > 0 && second > 0 ? first / second : null;
-      const verdict = h('td', {}, ratio === null ? '–' : comparison(ratio));
-      verdict.classList.toggle('better', ratio > SAME);
-      const goal = isMoreBetter ? 'more is better' : 'less is better';
-      return h(
-        'tr',
-        {},
-        h('th', { scope: 'row' }, title, h('span', { className: 'muted' }, ` ${goal}`)),
-        ...shown.map((text) => h('td', {}, text)),
-        verdict,
-      );
-    });
-    document.querySelector('#figures tbody').replaceChildren(...rows);
+    showFigures(document.querySelector('#figures tbody'), this.#results);
   }
 }

@@ -28,8 +28,10 @@ export class Activity {
    * @param {unknown} [entry.value] - shown in full when the entry is opened
    * @param {number} [entry.time] - how long it took, in ms
    * @param {'good' | 'bad'} [entry.tone]
+   * @param {boolean} [entry.isRetry] - takes the place of its like, if only retries have come since
    */
-  add({ kind, title, text, value, time, tone = '' }) {
+  add({ kind, title, text, value, time, tone = '', isRetry = false }) {
+    if (isRetry) this.#removeRetry(title);
     const line = h(
       value === undefined ? 'div' : 'summary',
       { className: 'entry-line' },
@@ -40,7 +42,17 @@ export class Activity {
       h('span', { className: 'entry-time' }, time === undefined ? '' : duration(time)),
     );
     const body = value === undefined ? line : h('details', {}, line, h('pre', {}, pretty(value)));
-    this.#list.prepend(h('li', { data: { kind, tone } }, body));
+    const data = isRetry ? { kind, tone, retry: title } : { kind, tone };
+    this.#list.prepend(h('li', { data }, body));
     while (this.#list.children.length > LIMIT) this.#list.lastElementChild.remove();
+  }
+
+  /** Keeps attempts to connect again from pushing out what came before. */
+  #removeRetry(title) {
+    let entry = this.#list.firstElementChild;
+    while (entry?.dataset.retry !== undefined && entry.dataset.retry !== title) {
+      entry = entry.nextElementSibling;
+    }
+    if (entry?.dataset.retry === title) entry.remove();
   }
 }

@@ -51,6 +51,7 @@ export class Bookshelf {
 
   /** Empties the shelf. */
   clear() {
+    this.#books.clear();
     this.#list.replaceChildren();
   }
 

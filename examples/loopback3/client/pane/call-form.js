@@ -6,6 +6,9 @@ import { beginningOf, hintFor, parse } from './arguments.js';
 /** The option for a name that is not in the catalogue. */
 const OTHER = 'another name…';
 
+/** How long a call may take until the form says that it waits, in ms: most answers come before. */
+const WAITING_AFTER = 200;
+
 /** How many lines the editor of the arguments has. */
 const ROWS = { least: 3, most: 10 };
 
@@ -13,6 +16,7 @@ export class CallForm {
   #form;
   #catalogue;
   #send;
+  #waiting;
 
   /**
    * @param {HTMLFormElement} form
@@ -132,28 +136,30 @@ export class CallForm {
   }
 
   /**
-   * Chooses a method, with its example.
-   * @param {string} name
+   * Shows that an answer is awaited, unless it comes at once.
+   * @param {string} title
    */
-  choose(name) {
-    this.#form.elements.target.value = name;
-    this.#select();
+  showWaiting(title) {
+    clearTimeout(this.#waiting);
+    this.#waiting = setTimeout(() => this.show({ title, tone: 'waiting' }), WAITING_AFTER);
   }
 
   /**
    * Shows an answer.
    * @param {object} answer
    * @param {string} answer.title
-   * @param {unknown} answer.value
-   * @param {number} answer.time - in ms
-   * @param {'good' | 'bad'} answer.tone
+   * @param {unknown} [answer.value]
+   * @param {number} [answer.time] - in ms
+   * @param {'good' | 'bad' | 'waiting'} answer.tone
    */
   show({ title, value, time, tone }) {
+    clearTimeout(this.#waiting);
     const box = this.#form.querySelector('.answer');
     box.hidden = false;
     box.dataset.tone = tone;
     box.querySelector('strong').textContent = title;
     box.querySelector('span').textContent = time === undefined ? '' : duration(time);
-    box.querySelector('pre').textContent = pretty(value);
+    box.querySelector('pre').textContent =
+      tone === 'waiting' ? 'Waiting for the answer …' : pretty(value);
   }
 }

@@ -2,12 +2,16 @@
 
 import { io } from '/socket.io/socket.io.esm.min.js';
 import { client } from '/vendor/loopback-socket.mjs';
+import { within } from '../waiting.js';
 
 /** Events of the protocol, which are shown as states. */
 const PROTOCOL = new Set(['authenticated', 'unauthorized', 'loopback:unsubscribed']);
 
 /** How long a call waits for its answer, in ms: a method that is not defined is never answered. */
 const TIMEOUT = 10_000;
+
+/** How long a socket that connects may take until it has authenticated, in ms. */
+const READY_TIMEOUT = 15_000;
 
 /**
  * Emits `state` when `state` or what is known of the connection has changed, `note` with a line for the activity,
@@ -44,16 +48,21 @@ export class Connection extends EventTarget {
    * Logs in over REST and opens a socket.
    * @param {string} email
    * @param {string} password
-   * @throws {Error} with the app's message, if it refuses
+   * @throws {Error} if the app refuses, with its message, or cannot be reached
    */
   async logIn(email, password) {
-    const response = await fetch('/api/Customers/login', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ email, password }),
-    });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.error.message);
+    let response, body;
+    try {
+      response = await fetch('/api/Customers/login', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ email, password }),
+      });
+      body = await response.json();
+    } catch (cause) {
+      throw new Error('The server cannot be reached.', { cause });
+    }
+    if (!response.ok) throw new Error(`The login was refused: ${body.error.message}`);
     this.token = body;
     this.#note('POST /api/Customers/login', `${response.status}, an access token`);
     this.open({ id: body.id, userId: body.userId });
@@ -99,18 +108,25 @@ export class Connection extends EventTarget {
       this.#note('connect', `socket ${socket.id} over ${this.transport}`),
     );
     on(socket, 'disconnect', (reason) => this.#note('disconnect', reason));
-    on(socket, 'connect_error', ({ message }) => this.#note('connect_error', message));
-    on(socket.io, 'reconnect_attempt', (attempt) =>
-      this.#note('reconnect_attempt', `number ${attempt}`),
+    on(socket, 'connect_error', ({ message }) =>
+      this.#note('connect_error', message, { isRetry: true }),
     );
-    on(socket, 'unauthorized', ({ message }) => this.#note('unauthorized', message, 'bad'));
+    on(socket.io, 'reconnect_attempt', (attempt) =>
+      this.#note('reconnect_attempt', `number ${attempt}`, { isRetry: true }),
+    );
+    on(socket, 'unauthorized', ({ message }) =>
+      this.#note('unauthorized', message, { tone: 'bad' }),
+    );
     socket.onAny((event, ...args) => {
       if (!isCurrent() || PROTOCOL.has(event)) return;
       this.dispatchEvent(new CustomEvent('broadcast', { detail: { event, args } }));
     });
     helper.addEventListener('statechange', () => {
       if (!isCurrent()) return;
-      if (helper.state === 'ready') this.#note('authenticated', 'calls are answered now', 'good');
+      if (helper.state === 'ready') {
+        this.#note('authenticated', 'calls are answered now', { tone: 'good' });
+      }
+      if (helper.state === 'unauthorized') this.token = null; // it has expired, or the server has forgotten it
       this.#setState(this.#stateOf(helper));
       if (helper.state === 'ready') this.dispatchEvent(new Event('ready'));
     });
@@ -128,8 +144,41 @@ export class Connection extends EventTarget {
     this.dispatchEvent(new Event('state'));
   }
 
-  #note(title, text, tone) {
-    this.dispatchEvent(new CustomEvent('note', { detail: { title, text, tone } }));
+  #note(title, text, options) {
+    this.dispatchEvent(new CustomEvent('note', { detail: { title, text, ...options } }));
+  }
+
+  /**
+   * Waits until the socket has authenticated.
+   * @returns {Promise<void>}
+   * @throws {Error} if it is refused or closed, or takes too long
+   */
+  async whenReady() {
+    const listening = new AbortController();
+    const ready = new Promise((resolve, reject) => {
+      const check = () => {
+        if (this.state === 'ready') resolve();
+        else if (this.state === 'refused') reject(new Error('The server refuses the credentials.'));
+        else if (this.client === null && this.token === null) {
+          reject(new Error('The client has logged out.'));
+        }
+      };
+      this.addEventListener('state', check, { signal: listening.signal });
+      check();
+    });
+    try {
+      await within(ready, READY_TIMEOUT, 'The server does not answer.');
+    } finally {
+      listening.abort();
+    }
+  }
+
+  /** @returns {Promise<void>} when the connection that is open has ended */
+  whenLost() {
+    const { socket } = this.client;
+    return new Promise((resolve) => {
+      socket.once('disconnect', () => resolve());
+    });
   }
 
   /** Loses the connection, as a bad network does; the socket connects again by itself. */

@@ -1,32 +1,19 @@
 // One client: a user, a socket, and what can be done with it.
 
-import { h, inline } from '../dom.js';
-import { SERVER_NAMES } from '../settings.js';
+import { contentOf, inline } from '../dom.js';
+import { SERVER_NAMES, TRANSPORT_NAMES } from '../settings.js';
 import { Activity } from './activity.js';
+import { bookToAdd } from './books.js';
 import { Bookshelf } from './bookshelf.js';
 import { CallForm } from './call-form.js';
 import { Connection } from './connection.js';
+import { Subscriptions } from './subscriptions.js';
 
 /** How often a client calls `echo`, so that the charts move, in ms. */
 const PULSE = 500;
 
-/** Books to add. */
-const BOOKS = [
-  ['Emma', 'Jane Austen', 1815],
-  ['Jane Eyre', 'Charlotte Brontë', 1847],
-  ['Moby-Dick', 'Herman Melville', 1851],
-  ['Walden', 'Henry David Thoreau', 1854],
-  ['Adam Bede', 'George Eliot', 1859],
-  ['Alice’s Adventures in Wonderland', 'Lewis Carroll', 1865],
-  ['Little Women', 'Louisa May Alcott', 1868],
-  ['Treasure Island', 'Robert Louis Stevenson', 1883],
-  ['Dracula', 'Bram Stoker', 1897],
-  ['Kim', 'Rudyard Kipling', 1901],
-];
-
-/** What an error of the helper says: what the server sent, or its own name and message. */
-const contentOf = (error) =>
-  error.name === 'RemoteError' ? error.error : { name: error.name, message: error.message };
+/** Takes an error that the pane has shown already. */
+const isShown = () => {};
 
 /** Emits `load` with an item of the subscription serverLoad. */
 export class Pane extends EventTarget {
@@ -36,8 +23,8 @@ export class Pane extends EventTarget {
   #activity;
   #form;
   #shelf;
-  /** @type {Map<HTMLElement, AbortController>} */
-  #subscriptions = new Map();
+  #subscriptions;
+  /** The names of subscriptions, whose items are events of the socket, too. */
   #subscribed = new Set();
 
   /**
@@ -58,12 +45,22 @@ export class Pane extends EventTarget {
     this.#activity = new Activity(this.#find('.activity ol'));
     this.#shelf = new Bookshelf(this.#find('.shelf ul'), this.connection);
     this.#form = new CallForm(this.#find('form.call'), catalogue, (entry, args) =>
-      this.send(entry, args),
+      this.#send(entry, args),
+    );
+    this.#subscriptions = new Subscriptions(
+      this.#find('.subscriptions'),
+      this.#activity,
+      this.#form,
     );
     this.#fillIn();
     this.#bind();
     this.#showState();
     document.getElementById('panes').append(this.#root);
+  }
+
+  /** @returns {string} the name of its user */
+  get name() {
+    return this.#user.name;
   }
 
   #find(selector) {
@@ -89,18 +86,15 @@ export class Pane extends EventTarget {
     const login = this.#find('form.login');
     login.addEventListener('submit', (event) => {
       event.preventDefault();
-      this.logIn();
+      this.logIn().catch(isShown);
     });
     login.elements.forge.addEventListener('click', () => {
       this.#problem('');
       this.connection.open({ id: 'a made-up token', userId: 1 });
     });
-    this.#find('[name=add]').addEventListener('click', () => this.addBook());
+    this.#find('[name=add]').addEventListener('click', () => this.addBook().catch(isShown));
     this.#find('.session [name=drop]').addEventListener('click', () => this.connection.drop());
-    this.#find('[name=logout]').addEventListener('click', () => {
-      this.connection.logOut();
-      login.elements.email.focus();
-    });
+    this.#find('[name=logout]').addEventListener('click', () => this.connection.logOut());
 
     const { connection } = this;
     connection.addEventListener('state', () => this.#showState());
@@ -129,7 +123,7 @@ export class Pane extends EventTarget {
   #begin(client) {
     this.#subscribed = new Set(['Book.changes', 'serverLoad']);
     const failed = (title) => (error) => {
-      if (client.state === 'closed') return;
+      if (client.state === 'closed' || error.name === 'UnauthorizedError') return; // is shown already
       this.#activity.add({ kind: 'item', title, value: contentOf(error), tone: 'bad' });
     };
     this.#shelf.follow().catch(failed('Book.changes'));
@@ -170,24 +164,35 @@ export class Pane extends EventTarget {
       step.classList.toggle('current', index === reached);
       step.classList.toggle('refused', index === reached && state === 'refused');
     });
-    const isLoggedIn = token !== null;
-    this.#find('form.login').hidden = isLoggedIn;
-    this.#find('.session').hidden = !isLoggedIn;
-    this.#find('.facts').textContent =
-      state === 'ready'
-        ? `${transport} to the ${SERVER_NAMES[server]} server, ${client.socket.id}`
-        : ({ disconnected: 'Not connected', refused: 'The server has refused the credentials' }[
-            state
-          ] ?? `To the ${SERVER_NAMES[server]} server`);
+    this.#showForms(token !== null);
+    const serverName = `the ${SERVER_NAMES[server]} server`;
+    const facts = {
+      disconnected: 'Not connected',
+      refused: 'The server has refused the credentials',
+      ready: `${TRANSPORT_NAMES[transport]} to ${serverName}`,
+    };
+    this.#find('.facts').textContent = facts[state] ?? `To ${serverName}`;
+    this.#find('.socket-id').textContent = state === 'ready' ? client.socket.id : '';
     if (client === null) {
       this.#shelf.clear();
-      for (const controller of this.#subscriptions.values()) controller.abort();
+      this.#subscriptions.stopAll();
     }
+  }
+
+  /** Shows the form to log in, or what can be done after it; the focus goes on to what takes its place. */
+  #showForms(isLoggedIn) {
+    const [login, session] = [this.#find('form.login'), this.#find('.session')];
+    const [shown, gone] = isLoggedIn ? [session, login] : [login, session];
+    const hadFocus = gone.contains(document.activeElement);
+    gone.hidden = true;
+    shown.hidden = false;
+    if (hadFocus) shown.querySelector('input, button').focus();
   }
 
   /**
    * Logs in with what is in the form.
    * @returns {Promise<void>}
+   * @throws {Error} if that fails, after it has been shown
    */
   async logIn() {
     const { email, password } = this.#find('form.login').elements;
@@ -195,43 +200,49 @@ export class Pane extends EventTarget {
     try {
       await this.connection.logIn(email.value, password.value);
     } catch (error) {
-      this.#problem(`The login was refused: ${error.message}`);
-      this.#activity.add({
-        kind: 'state',
-        title: 'POST /api/Customers/login',
-        text: error.message,
-        tone: 'bad',
-      });
+      const { message: text } = error;
+      this.#problem(text);
+      this.#activity.add({ kind: 'state', title: 'POST /api/Customers/login', text, tone: 'bad' });
+      throw error;
     }
   }
 
   /**
    * Adds a book that the shop does not have yet.
-   * @returns {Promise<void>}
+   * @returns {Promise<object>} the book
+   * @throws {Error} if that fails, after it has been shown
    */
-  addBook() {
-    const missing = BOOKS.filter(([title]) => !this.#shelf.has(title));
-    const [title, author, year] = missing[0] ?? BOOKS[0];
-    return this.send({ name: 'addBook', kind: 'method' }, { title, author, year });
+  async addBook() {
+    const book = bookToAdd((title) => this.#shelf.has(title));
+    return this.#call('addBook', book);
   }
 
-  /**
-   * Calls a method or subscribes, and shows what comes of it.
-   * @param {{ name: string, kind: string }} entry
-   * @param {unknown} args
-   * @returns {Promise<void>}
-   */
-  async send({ name, kind }, args) {
-    if (this.connection.state !== 'ready') {
-      const message = 'Log in first: the server answers clients that have authenticated.';
-      this.#form.show({ title: name, value: { message }, tone: 'bad' });
-      return;
-    }
-    await (kind === 'subscription' ? this.#subscribe(name, args) : this.#call(name, args));
+  /** Calls a method or subscribes, as the form asks for. */
+  #send({ name, kind }, args) {
+    const sent = kind === 'method' ? this.#call(name, args) : this.#subscribe(name, args);
+    sent.catch(isShown);
+  }
+
+  async #subscribe(name, args) {
+    const { client } = this.#requireReady(name);
+    this.#subscribed.add(name);
+    await this.#subscriptions.follow(client, name, args);
+  }
+
+  /** The connection, on which something is to be sent; shows why nothing can be if it is not ready. */
+  #requireReady(name) {
+    const { state, token } = this.connection;
+    if (state === 'ready') return this.connection;
+    const message =
+      token === null
+        ? 'Log in first: the server answers clients that have authenticated.'
+        : `The socket is ${state}: try again when it is ready.`;
+    this.#form.show({ title: name, value: { message }, tone: 'bad' });
+    throw new Error(message);
   }
 
   async #call(name, args) {
-    const { client, server } = this.connection;
+    const { client, server } = this.#requireReady(name);
     const begun = performance.now();
     const report = (value, tone) => {
       const time = performance.now() - begun;
@@ -240,58 +251,14 @@ export class Pane extends EventTarget {
       const text = `${inline(args ?? {})} → ${inline(value)}`;
       this.#activity.add({ kind: 'call', title: name, text, value, time, tone });
     };
+    this.#form.showWaiting(name);
     try {
-      report(await client.call(name, args), 'good');
+      const answer = await client.call(name, args);
+      report(answer, 'good');
+      return answer;
     } catch (error) {
       report(contentOf(error), 'bad');
+      throw error;
     }
-  }
-
-  async #subscribe(name, args) {
-    const { client } = this.connection;
-    const controller = new AbortController();
-    const chip = this.#addChip(name, args, controller);
-    this.#subscribed.add(name);
-    const add = (entry) => this.#activity.add({ kind: 'item', title: name, ...entry });
-    const begun = performance.now();
-    let time;
-    try {
-      const items = client.subscribe(name, args, {
-        signal: controller.signal,
-        onGap: () => add({ text: 'items may be missing from before this one' }),
-      });
-      await items.ready;
-      time = performance.now() - begun;
-      this.#form.show({ title: `${name}: subscribed`, value: args ?? {}, time, tone: 'good' });
-      add({ text: `subscribed with ${inline(args ?? {})}`, time, tone: 'good' });
-      for await (const value of items) add({ value });
-      add({ text: 'the source has ended' });
-    } catch (error) {
-      if (controller.signal.aborted || client.state === 'closed') {
-        add({ text: 'unsubscribed' });
-      } else {
-        const value = contentOf(error);
-        if (time === undefined) {
-          time = performance.now() - begun;
-          this.#form.show({ title: `${name} failed`, value, time, tone: 'bad' });
-        }
-        add({ value, tone: 'bad' });
-      }
-    } finally {
-      this.#subscriptions.delete(chip);
-      chip.remove();
-      this.#find('.subscriptions').hidden = this.#subscriptions.size === 0;
-    }
-  }
-
-  #addChip(name, args, controller) {
-    const stop = h('button', { type: 'button', onclick: () => controller.abort() }, 'Stop');
-    stop.setAttribute('aria-label', `Stop ${name}`);
-    const chip = h('li', {}, h('code', {}, `${name} ${inline(args ?? {})}`), stop);
-    this.#subscriptions.set(chip, controller);
-    const list = this.#find('.subscriptions');
-    list.append(chip);
-    list.hidden = false;
-    return chip;
   }
 }

@@ -1,8 +1,7 @@
 'use strict';
 
-// The app's sockets, served twice in one process: by the server that the app has chosen, on the app's
-// own port, and by the other kind on a port beside it, so that the page can switch from one to the other. Each has an
-// http.Server of its own: the listeners that npm socket.io adds to an http.Server would keep the native server
+// The app's sockets, served twice in one process: by the server that the app has chosen, on the app's own port,
+// and by the other kind on the next port, so that the page can switch from one to the other. Each has an http.Server of its own: the listeners that npm socket.io adds to an http.Server would keep the native server
 // from reading requests in Rust.
 
 const { once } = require('node:events');
@@ -21,8 +20,11 @@ const SAME_MACHINE = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\]):\d+$/;
 class SocketServers {
   #app;
   #sockets;
-  /** The port of the second server, from its first start on. */
-  #secondPort = 0;
+  /**
+   * The port of the second server: the next one, so that pages which are open find it when the process has been
+   * started again, or any other if that is taken.
+   */
+  #secondPort;
   /** @type {{ io: object, httpServer: http.Server }[]} those that serve now */
   #serving = [];
   /** @type {Promise<void> | undefined} a restart that is under way */
@@ -46,6 +48,8 @@ class SocketServers {
    * @returns {http.Server} that of the app's own port
    */
   start() {
+    const port = Number(this.#app.get('port'));
+    this.#secondPort ??= port > 0 && port < 65_535 ? port + 1 : 0;
     const httpServer = this.#app.listen();
     this.#serve(this.first, httpServer);
     httpServer.once('listening', () => this.#startSecond());
@@ -57,11 +61,8 @@ class SocketServers {
     const httpServer = http.createServer((req, res) => res.writeHead(404).end());
     this.#serve(this.second, httpServer, { cors: { origin: SAME_MACHINE } });
     httpServer.once('error', (err) => {
-      console.error(
-        'The second server of sockets, %s, cannot listen: %s',
-        this.second,
-        err.message,
-      );
+      if (err.code === 'EADDRINUSE') httpServer.listen(0, this.#app.get('host'));
+      else console.error('The second server, %s, cannot listen: %s', this.second, err.message);
     });
     httpServer.once('listening', () => {
       this.#secondPort = httpServer.address().port;
