@@ -607,10 +607,11 @@ class UnloadableAddonError extends LoopbackSocketError {
    * @param {string} remedy what to do
    */
   constructor(platform, file, reason, remedy) {
+    const why = reason.message.trim();
+    const at = why.includes(file) ? '' : ` (${file})`;
     super(
       'UNLOADABLE_ADDON',
-      `The addon for ${platform} is installed and cannot be loaded: ${reason.message.trim()} ` +
-        `(${file}). ${remedy}`,
+      `The addon for ${platform} is installed and cannot be loaded: ${why}${at}. ${remedy}`,
       reason,
     );
   }

@@ -10,6 +10,7 @@ const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const { dependencies, napi, version } = require('../../package.json');
 const { hostTarget, parseTarget } = require('../../scripts/build-release');
+const { remedyFor } = require('../../lib/native/addon-failure');
 const { ROOT, install: copyPackages } = require('../support/installation');
 
 /** The package with the binary for this machine. */
@@ -67,12 +68,9 @@ describe('the addon cannot be loaded', () => {
    */
   function load(flags = [], preload = '') {
     const options = { cwd: project, encoding: 'utf8', timeout: 60_000 };
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      [...flags, '-e', preload + PROGRAM],
-      options,
-    );
-    assert.notEqual(stdout, '', stderr);
+    const args = [...flags, '-e', preload + PROGRAM];
+    const { signal, stdout, stderr } = spawnSync(process.execPath, args, options);
+    assert.notEqual(stdout, '', signal ?? stderr);
     return JSON.parse(stdout);
   }
 
@@ -107,18 +105,40 @@ describe('the addon cannot be loaded', () => {
     }
   });
 
-  it('an addon that is damaged is an error that names the file and the reason', (t) => {
-    const file = install(t, PACKAGE, ADDON, 'not a binary');
-    const { name, code, message, hasCause } = load();
-    assert.equal(name, 'UnloadableAddonError');
-    assert.equal(code, 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON');
-    assert.ok(message.includes(file), message);
-    assert.match(
-      message,
-      /is installed and cannot be loaded: .*damaged.*install the packages again/s,
-    );
-    assert.equal(hasCause, true);
-  });
+  for (const [title, change, reason] of [
+    ['is no binary', () => Buffer.from('<html>not found</html>'), /it is no binary for Linux/],
+    ['is empty', () => Buffer.alloc(0), /it is no binary for Linux/],
+    // The system would end the process, which reads what is not there.
+    [
+      'is incomplete',
+      (built) => built.subarray(0, built.length >> 1),
+      /it has only \d+ of its \d+ bytes/,
+    ],
+    [
+      'is for another processor',
+      (built) => {
+        built.writeUInt16LE(process.arch === 'arm64' ? 0x3e : 0xb7, 18);
+        return built;
+      },
+      /it is for the processor (arm64|x64)/,
+    ],
+  ]) {
+    it(`an addon that ${title} is an error that names the file and the reason`, (t) => {
+      const content = change(fs.readFileSync(path.join(ROOT, ADDON)));
+      const file = install(t, PACKAGE, ADDON, content);
+      const { name, code, message, hasCause } = load();
+      assert.equal(name, 'UnloadableAddonError');
+      assert.equal(code, 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON');
+      assert.ok(message.includes(`${process.platform} ${process.arch}`), message);
+      assert.equal(message.split(file).length, 2, message);
+      if (process.platform === 'linux') assert.match(message, reason);
+      assert.match(
+        message,
+        /is installed and cannot be loaded: .*damaged, or was built for another.*install the packages again/s,
+      );
+      assert.equal(hasCause, true);
+    });
+  }
 
   it('an addon that needs a newer glibc is an error that names both versions', (t) => {
     if (process.platform !== 'linux') return; // Elsewhere there is no glibc.
@@ -131,7 +151,10 @@ describe('the addon cannot be loaded', () => {
     const { code, message } = load();
     assert.equal(code, 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON');
     assert.match(message, /GLIBC_9\.\d+' not found/);
-    assert.match(message, new RegExp(`needs GLIBC 9\\.\\d+, and this system has glibc ${own}`));
+    assert.match(
+      message,
+      new RegExp(`needs glibc 9\\.\\d+ or newer, and this system has glibc ${own}`),
+    );
   });
 
   it('an addon that the permission model forbids is an error that names --allow-addons', (t) => {
@@ -146,5 +169,25 @@ describe('the addon cannot be loaded', () => {
     const forbidden = load(['--no-addons']);
     assert.equal(forbidden.code, 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON');
     assert.match(forbidden.message, /--no-addons/);
+  });
+
+  it('what other systems say of an addon that does not load has its remedy', () => {
+    const library = /another C library.*do not copy node_modules between Debian and Alpine/;
+    const reinstall = /damaged, or was built for another kind of machine/;
+    const readable = /Let the user that runs Node read the file.*noexec/;
+    for (const [message, remedy] of [
+      ['Error relocating /a.node: __memcpy_chk: symbol not found', library],
+      ['Error loading shared library ld-linux-x86-64.so.2: No such file or directory', library],
+      ['libc.musl-x86_64.so.1: cannot open shared object file: No such file', library],
+      ['libgcc_s.so.1: cannot open shared object file: No such file', /library that is missing/],
+      ['Error loading shared library libgcc_s.so.1: No such file', /library that is missing/],
+      ["(mach-o file, but is an incompatible architecture (have 'x86_64'))", reinstall],
+      ['\\\\?\\C:\\a.node is not a valid Win32 application.', reinstall],
+      ['/a.node: failed to map segment from shared object: Operation not permitted', readable],
+      ['/a.node: cannot open shared object file: Permission denied', readable],
+      ['something else', /install the packages again; .*report it with this message \(package\)/],
+    ]) {
+      assert.match(remedyFor(new Error(message), { os: 'linux' }, 'package'), remedy, message);
+    }
   });
 });

@@ -9,6 +9,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { MissingAddonError, UnloadableAddonError } = require('../errors');
+const { elfFault } = require('./elf');
 
 const BINARY = 'loopback-socket';
 
@@ -22,6 +23,10 @@ const PLATFORMS = [
   'linux-x64-musl',
   'win32-x64-msvc',
 ];
+
+const REINSTALL =
+  'The binary is damaged, or was built for another kind of machine. Remove node_modules and install ' +
+  'the packages again, on the system that the app runs on.';
 
 /** Not `require`: bundlers would look for what it is called with. */
 const resolveFrom = createRequire(__filename);
@@ -103,6 +108,33 @@ function find(name) {
 }
 
 /**
+ * The error for an addon that must not be loaded, since that would end the process.
+ *
+ * @returns {UnloadableAddonError|undefined}
+ */
+function addonFault() {
+  if (process.platform !== 'linux') return undefined;
+  const found = ['glibc', 'musl']
+    .map((libc) => fileFor(suffixOf({ os: process.platform, cpu: process.arch, libc })))
+    .filter((file) => file !== undefined);
+  // Of several, only the generated loader knows which one it loads.
+  const [file, other] = new Set(found);
+  if (file === undefined || other !== undefined) return undefined;
+  const fault = elfFault(file, process.arch);
+  if (fault === undefined) return undefined;
+  return new UnloadableAddonError(describeSystem(currentSystem()), file, fault, REINSTALL);
+}
+
+/**
+ * @param {string} suffix of the binary, as `suffixOf` gives it
+ * @returns {string|undefined} the binary that is loaded, if there is one
+ */
+function fileFor(suffix) {
+  const local = path.join(__dirname, '..', '..', `${BINARY}.${suffix}.node`);
+  return process.env.NAPI_RS_NATIVE_LIBRARY_PATH || find(local) || find(`${BINARY}-${suffix}`);
+}
+
+/**
  * What the system says when it opens the binary.
  *
  * @param {string} file
@@ -127,10 +159,10 @@ function reasonOf(file, cause) {
  * @returns {string} a sentence or several
  */
 function remedyFor({ code, message }, system, packageName) {
-  const version = /version [`'"]?(GLIBC(?:XX)?_[\d.]+)['"]? not found/.exec(message)?.[1];
+  const version = /version [`'"]?GLIBC_([\d.]+)['"]? not found/.exec(message)?.[1];
   if (version !== undefined) {
     return (
-      `The binary needs ${version.replace('_', ' ')}, and this system has ` +
+      `The binary needs glibc ${version} or newer, and this system has ` +
       `${system.libcVersion ? `glibc ${system.libcVersion}` : 'an older one'}. A binary that was built on this ` +
       'or an older system loads here: install the published package again, or build the addon with ' +
       '`npm run build:release` in a checkout.'
@@ -141,6 +173,9 @@ function remedyFor({ code, message }, system, packageName) {
       'Node was started with --permission and without --allow-addons, or with --no-addons. Start it with ' +
       '--allow-addons as well, or without --no-addons.'
     );
+  }
+  if (code === 'MODULE_NOT_FOUND') {
+    return 'Let the environment variable NAPI_RS_NATIVE_LIBRARY_PATH name a binary, or unset it.';
   }
   if (code === 'ERR_ACCESS_DENIED') {
     return (
@@ -161,14 +196,11 @@ function remedyFor({ code, message }, system, packageName) {
     return 'Install the library that is missing.';
   }
   if (
-    /invalid ELF header|wrong ELF class|file too short|exec format|mach-o|incompatible architecture|not a valid Win32/i.test(
+    /invalid ELF header|wrong ELF class|file too short|cannot read file data|exec format|mach-o|incompatible architecture|not a valid Win32/i.test(
       message,
     )
   ) {
-    return (
-      'The binary is damaged, or was built for another kind of machine. Remove node_modules and install ' +
-      'the packages again, on the system that the app runs on.'
-    );
+    return REINSTALL;
   }
   return `Remove node_modules and install the packages again; if that does not help, report it with this message (${packageName}).`;
 }
@@ -212,14 +244,15 @@ function adviceFor(system, packageName) {
 function addonFailure(cause, system = currentSystem()) {
   const suffix = suffixOf(system);
   const packageName = `${BINARY}-${suffix}`;
-  const local = path.join(__dirname, '..', '..', `${BINARY}.${suffix}.node`);
-  const file = process.env.NAPI_RS_NATIVE_LIBRARY_PATH || find(local) || find(packageName);
+  const file = fileFor(suffix);
   const platform = describeSystem(system);
   if (file === undefined) {
     return new MissingAddonError(platform, adviceFor(system, packageName), cause);
   }
+  const fault = system.os === 'linux' ? elfFault(file, system.cpu) : undefined;
+  if (fault !== undefined) return new UnloadableAddonError(platform, file, fault, REINSTALL);
   const reason = reasonOf(file, cause);
   return new UnloadableAddonError(platform, file, reason, remedyFor(reason, system, packageName));
 }
 
-module.exports = { addonFailure, currentSystem, describeSystem, remedyFor };
+module.exports = { addonFailure, addonFault, currentSystem, describeSystem, remedyFor };

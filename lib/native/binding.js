@@ -4,7 +4,7 @@
  * The addon, or an error that says why there is none and what to do.
  */
 
-const { addonFailure } = require('./addon-failure');
+const { addonFailure, addonFault } = require('./addon-failure');
 
 /**
  * @returns {import('../../binding')} the addon's classes
@@ -12,6 +12,8 @@ const { addonFailure } = require('./addon-failure');
  * @throws {import('../errors').UnloadableAddonError} if it is, and cannot be loaded
  */
 function load() {
+  const fault = addonFault();
+  if (fault !== undefined) throw fault;
   try {
     return require('../../binding.js');
   } catch (cause) {
