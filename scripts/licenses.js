@@ -22,14 +22,20 @@ const LINE = '='.repeat(80);
  */
 function textsOf(crate) {
   const folder = path.dirname(crate.manifest_path);
-  const files = fs
-    .readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && NAMES.test(entry.name))
-    .map(({ name }) => name)
-    .sort();
+  const folders = new Map([['.', []]]);
+  for (const entry of fs.readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !NAMES.test(entry.name) || entry.name.endsWith('.rs')) continue;
+    const place = path.relative(folder, entry.parentPath ?? entry.path) || '.';
+    folders.set(place, [...(folders.get(place) ?? []), path.join(place, entry.name)]);
+  }
   const isAlternative = / OR |\//.test(crate.license) && !crate.license.includes(' AND ');
-  const mit = files.filter((name) => /mit/i.test(name));
-  const chosen = isAlternative && mit.length > 0 ? mit : files;
+  const chosen = [...folders].sort().flatMap(([place, files]) => {
+    // What a crate has from others is in a folder of its own, with its license.
+    const mit = files.filter((file) => /mit/i.test(path.basename(file)));
+    const notices = files.filter((file) => /^(copyright|notice)/i.test(path.basename(file)));
+    const takesMit = mit.length > 0 && (isAlternative || place !== '.');
+    return (takesMit ? [...notices, ...mit] : files).sort();
+  });
   return chosen.map((name) => {
     const text = fs.readFileSync(path.join(folder, name), 'utf8');
     return text
@@ -71,7 +77,10 @@ function noticesOfMit(text) {
 /** @returns {string} the licenses of all crates; a text that several have is there once */
 function thirdPartyLicenses() {
   const users = new Map();
-  const underMit = [];
+  const underMit = [
+    'The standard library of Rust, MIT OR Apache-2.0\n  https://github.com/rust-lang/rust\n' +
+      '  Copyright (c) The Rust Project Contributors',
+  ];
   for (const crate of crates()) {
     const texts = textsOf(crate);
     const notices = texts.length === 1 ? noticesOfMit(texts[0]) : undefined;
@@ -88,8 +97,7 @@ function thirdPartyLicenses() {
     ]);
   }
   const head =
-    'The binaries of loopback-socket contain these crates, beside the standard library of Rust\n' +
-    '(MIT OR Apache-2.0, https://www.rust-lang.org). Each text is the license of the crates above it.\n';
+    'The binaries of loopback-socket contain these crates. Each text is the license of the crates above it.\n';
   const own = fs.readFileSync(path.join(ROOT, 'LICENSE'), 'utf8');
   const mit = own.slice(own.indexOf('Permission is hereby granted')).trim();
   const parts = [[mit, underMit], ...users].map(

@@ -9,31 +9,24 @@ const path = require('node:path');
 const { name, napi, version } = require('../package.json');
 const { ROOT, npmCommand } = require('./steps');
 
-/** What a crate's identifier ends with when it comes from crates.io. */
-const REGISTRY = /^registry\+/;
-
 /**
- * The crates in the binary of any target, without those that only build or test it.
+ * The crates in the binary of any target, without those that only build or test it: macros of the
+ * compiler too.
  * @returns {object[]} packages of `cargo metadata`, sorted by name
  */
 function crates() {
-  const args = ['metadata', '--format-version', '1', '--locked'];
-  for (const target of napi.targets) args.push('--filter-platform', target);
-  const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 28 };
-  const { packages, resolve } = JSON.parse(execFileSync('cargo', args, options));
-  const nodes = new Map(resolve.nodes.map((node) => [node.id, node]));
-  const reached = new Set();
-  const pending = [resolve.root];
-  while (pending.length > 0) {
-    const id = pending.pop();
-    if (reached.has(id)) continue;
-    reached.add(id);
-    for (const { pkg, dep_kinds: kinds } of nodes.get(id).deps) {
-      if (kinds.some(({ kind }) => kind === null)) pending.push(pkg);
-    }
-  }
+  const cargo = (...args) => {
+    const options = { cwd: ROOT, encoding: 'utf8', maxBuffer: 1 << 28 };
+    return execFileSync('cargo', [...args, '--locked'], options);
+  };
+  const tree = ['tree', '--edges=normal,no-proc-macro', '--prefix=none', '--format={p}'];
+  const lines = napi.targets.flatMap((target) => cargo(...tree, '--target', target).split('\n'));
+  // Such as `ring v0.17.14`; what follows is the folder, or a mark.
+  const names = new Set(lines.map((line) => line.split(' ').slice(0, 2).join(' ')));
+  const platforms = napi.targets.flatMap((target) => ['--filter-platform', target]);
+  const { packages } = JSON.parse(cargo('metadata', '--format-version=1', ...platforms));
   return packages
-    .filter(({ id, source }) => reached.has(id) && REGISTRY.test(source))
+    .filter(({ name, version, source }) => source !== null && names.has(`${name} v${version}`))
     .sort((a, b) => (`${a.name} ${a.version}` < `${b.name} ${b.version}` ? -1 : 1));
 }
 
