@@ -52,7 +52,7 @@ export async function broadcast(panes) {
   const { title } = await first.addBook();
   await within(arrival, TIMEOUT, `No broadcast arrived at ${second.name}.`);
   const time = duration(performance.now() - begun);
-  return `“${title}” has arrived at ${second.name}, ${time} after ${first.name} sent it.`;
+  return `“${title}” arrived at ${second.name} after ${time}.`;
 }
 
 /**
@@ -74,5 +74,5 @@ export async function restart(panes) {
   });
   await Promise.all([clients[0].client.call('restartServers', { pause: PAUSE }), ...back]);
   const time = duration(performance.now() - begun);
-  return `The server is back, and the clients have authenticated again, ${time} later.`;
+  return `The server is back, and its clients have authenticated again after ${time}.`;
 }
