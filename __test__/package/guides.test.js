@@ -1,132 +1,120 @@
 'use strict';
 
-// The code blocks of the guides in docs/ are code: they parse, and those of the page on TypeScript compile.
+// The code of the documentation is true: every block of README.md and of the pages of docs/ is run, compiled,
+// or read by the program that it is for. Fragments run in a World (guides/world.js), which has the names that
+// their pages use; each test of guides/ runs one or several of them and looks at what they do. Whole programs are
+// run by guides-run.test.js. A block that no test has taken makes the last test fail: add a test for it, here or
+// in guides/.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const ts = require('typescript');
+const { ROOT } = require('../support/installation');
+const { PROGRAMS, blocksOf, isPartOfProgram, pages, placeOf } = require('../support/pages');
+const { World } = require('./guides/world');
 
-const DOCS = path.join(__dirname, '..', '..', 'docs');
+/** Several blocks at a time take seconds; long for a busy machine. */
+const TIMEOUT = 300_000;
 
-/** Pages whose blocks are whole statements. Blocks of the others may have an ellipsis. */
-const GUIDES = [
-  'index.md',
-  'getting-started-loopback3.md',
-  'getting-started-loopback4.md',
-  'getting-started-express.md',
-  'concepts.md',
-  'tasks.md',
-  'choosing-a-server.md',
-  'deployment.md',
-  'typescript.md',
-  'migrating-from-0.4.md',
-  'migrating-from-socketio-auth.md',
-  'migrating-from-socket.io.md',
-  'troubleshooting.md',
-  'faq.md',
+/** What is shown and not run: diagrams, and what programs print. */
+const NOT_CODE = ['text', 'mermaid', ''];
+
+/** Blocks that other tests run. */
+const ELSEWHERE = [
+  {
+    test: 'package/guides-run.test.js',
+    has: (block) => Object.hasOwn(PROGRAMS, block.page) && isPartOfProgram(block),
+  },
+  {
+    test: 'package/guides-run.test.js',
+    has: ({ page, language }) =>
+      ['html', 'dockerfile'].includes(language) ||
+      (page === 'docs/tasks.md' && language === 'nginx'),
+  },
+  { test: 'examples/testing-page.test.js', has: ({ page }) => page === 'docs/testing.md' },
+  {
+    test: 'scale/kubernetes.test.js',
+    has: ({ page, language, key }) =>
+      page === 'docs/scaling.md' && language === 'js' && key.startsWith('Kubernetes'),
+  },
+  {
+    test: 'package/scaling-page.test.js',
+    has: ({ page, language, key, text }) =>
+      page === 'docs/scaling.md' &&
+      language === 'sh' &&
+      key.startsWith('From one process to ten') &&
+      !text.startsWith('npm install'),
+  },
 ];
 
-/** Languages of blocks that no test of this file reads. */
-const OTHERS = ['sh', 'text', 'html', 'dockerfile', 'nginx'];
+/** Every block of every page. */
+const blocks = pages().flatMap(blocksOf);
+
+/** @type {Set<object>} the blocks that tests have taken */
+const taken = new Set(blocks.filter((block) => ELSEWHERE.some(({ has }) => has(block))));
 
 /**
- * @param {string} page in docs/
- * @returns {{ language: string, code: string, place: string }[]} its blocks of code
+ * @param {import('../support/pages').Block} block
+ * @returns {boolean} whether its language is one of JavaScript or TypeScript
  */
-function blocksOf(page) {
-  const text = fs.readFileSync(path.join(DOCS, page), 'utf8');
-  return [...text.matchAll(/^```(\w*)\n([^]*?)^```$/gm)].map(({ 1: language, 2: code, index }) => ({
-    language,
-    code,
-    place: `${page}:${text.slice(0, index).split('\n').length}`,
-  }));
+const isScript = ({ language }) => ['js', 'ts'].includes(language);
+
+/**
+ * Takes blocks for a test.
+ *
+ * @param {(block: import('../support/pages').Block) => boolean} has
+ * @returns {import('../support/pages').Block[]} those of them that nobody has taken for another file
+ */
+function take(has) {
+  const found = blocks.filter(
+    (block) => has(block) && !ELSEWHERE.some((other) => other.has(block)),
+  );
+  for (const block of found) taken.add(block);
+  return found;
 }
 
 /**
- * @param {string} code
- * @param {string} fileName that says which language it is
- * @returns {string[]} its errors of syntax
+ * Declares a test of fragments.
+ *
+ * @param {string} page such as `docs/api.md`
+ * @param {string | string[]} keys the headings that the fragments are below, with ` (2)` for the second one there
+ * @param {(world: World, ...fragments: import('../support/pages').Block[]) => Promise<void>} test runs them
  */
-function syntaxErrors(code, fileName) {
-  const { diagnostics } = ts.transpileModule(code, {
-    fileName,
-    reportDiagnostics: true,
-    compilerOptions: {
-      target: ts.ScriptTarget.ESNext,
-      module: ts.ModuleKind.ESNext,
-      experimentalDecorators: true,
-    },
+function guide(page, keys, test) {
+  const names = [keys].flat();
+  const fragments = names.map((key) => {
+    const [fragment] = take((block) => block.page === page && block.key === key && isScript(block));
+    return fragment;
   });
-  return diagnostics.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
-}
-
-/**
- * @param {{ language: string, code: string }} block
- * @returns {string[]} what is wrong with it
- */
-function faultsOf({ language, code }) {
-  if (language === 'js') return syntaxErrors(code, 'block.js');
-  if (language === 'ts') return syntaxErrors(code, 'block.ts');
-  if (OTHERS.includes(language)) return [];
-  if (language !== 'json') return [`no test knows the language ${JSON.stringify(language)}`];
-  try {
-    JSON.parse(code);
-    return [];
-  } catch (error) {
-    return [error.message];
-  }
-}
-
-describe('the code blocks of the guides', () => {
-  for (const page of GUIDES) {
-    it(`the code blocks of docs/${page} parse`, () => {
-      const faults = blocksOf(page).flatMap((block) =>
-        faultsOf(block).map((fault) => `${block.place}: ${fault}`),
-      );
-      assert.deepEqual(faults, []);
-    });
-  }
-
-  it('the code blocks of docs/typescript.md compile, with the types of the package', () => {
-    const files = new Map();
-    for (const { language, code, place } of blocksOf('typescript.md')) {
-      if (language !== 'ts') continue;
-      // A block that begins with the name of a file is imported by that name.
-      const name = /^\/\/ (\w+\.ts)\n/.exec(code)?.[1] ?? `${place.replaceAll(/\W/g, '-')}.ts`;
-      files.set(path.join(DOCS, name), `${code}\nexport {};\n`);
+  it(`the code of ${page} below “${names.join('”, “')}” does what the page says`, async () => {
+    for (const [index, key] of names.entries()) {
+      assert.ok(fragments[index], `${page} has no code below “${key}”`);
     }
-    assert.ok(files.size > 3);
+    const world = new World();
+    await world.begin();
+    try {
+      await test(world, ...fragments);
+    } finally {
+      await world.end();
+    }
+  });
+}
 
-    const options = {
-      module: ts.ModuleKind.NodeNext,
-      moduleResolution: ts.ModuleResolutionKind.NodeNext,
-      target: ts.ScriptTarget.ES2022,
-      lib: ['lib.es2022.d.ts'],
-      types: ['node'],
-      strict: true,
-      esModuleInterop: true,
-      skipLibCheck: true,
-      noEmit: true,
-    };
-    const host = ts.createCompilerHost(options);
-    const { fileExists, readFile, getSourceFile } = host;
-    host.fileExists = (name) => files.has(path.normalize(name)) || fileExists(name);
-    host.readFile = (name) => files.get(path.normalize(name)) ?? readFile(name);
-    host.getSourceFile = (name, target, ...rest) => {
-      const code = files.get(path.normalize(name));
-      return code === undefined
-        ? getSourceFile(name, target, ...rest)
-        : ts.createSourceFile(name, code, target);
-    };
-    const program = ts.createProgram([...files.keys()], options, host);
-    const faults = ts
-      .getPreEmitDiagnostics(program)
-      .map(
-        ({ file, messageText }) =>
-          `${file?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`,
-      );
-    assert.deepEqual(faults, []);
+describe('the code of the documentation', { timeout: TIMEOUT }, () => {
+  for (const name of ['start', 'handlers', 'client', 'servers', 'operations', 'scaling']) {
+    require(`./guides/${name}`)(guide);
+  }
+  for (const name of ['types', 'commands', 'configurations']) {
+    require(`./guides/${name}`)(take);
+  }
+
+  it('every block of code in the documentation is run by a test', () => {
+    for (const { test } of ELSEWHERE)
+      assert.ok(fs.existsSync(path.join(ROOT, '__test__', test)), test);
+    const missing = blocks
+      .filter((block) => !NOT_CODE.includes(block.language) && !taken.has(block))
+      .map((block) => `${placeOf(block)} [${block.language}] ${block.key}`);
+    assert.deepEqual(missing, []);
   });
 });

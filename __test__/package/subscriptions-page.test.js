@@ -1,23 +1,20 @@
 'use strict';
 
-// docs/subscriptions.md is true: the frames of its protocol are those of the native server, and its
-// examples run, as that of the README does. A frame of the page is compared with a frame of the server once names of sources and
-// ids of acknowledgements, which are different each time, are those of the page.
+// The protocol in docs/subscriptions.md is true: its frames are those of the native server. A frame of the page is
+// compared with a frame of the server once names of sources and ids of acknowledgements, which are different each
+// time, are those of the page. Its examples are run by guides.test.js.
 
 const assert = require('node:assert/strict');
-const { EventEmitter, on, once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const vm = require('node:vm');
 const notepack = require('notepack.io');
-const { io: connect } = require('socket.io-client');
 const WebSocket = require('ws');
 const LoopbackSocket = require('../..');
 
 const ROOT = path.join(__dirname, '..', '..');
 const PAGE = fs.readFileSync(path.join(ROOT, 'docs', 'subscriptions.md'), 'utf8');
-const README = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
 
 /** The name of the source on the page. */
 const SOURCE = 'Zk3v9xQ0';
@@ -291,73 +288,4 @@ describe('the page about subscriptions', { timeout: 60_000 }, () => {
       });
     }
   }
-
-  it('the examples of the page about subscriptions are JavaScript', () => {
-    const examples = examplesOf(PAGE);
-    assert.ok(examples.length > 5);
-    for (const code of examples) new vm.Script(`(async () => {${code}\n})`);
-  });
-
-  it('the first example of the page about subscriptions brings an order to its client', async (t) => {
-    const [server, client] = examplesOf(PAGE);
-    const io = new LoopbackSocket.Server(0);
-    t.after(() => io.close());
-    if (!io.httpServer.listening) await once(io.httpServer, 'listening');
-    const bus = runServer(`${server.replace('start(3000)', 'start(io)')}; bus`, { io });
-    const { lines } = runClient(t, client, io.httpServer.address().port);
-    assert.equal(await lines.next(), 'subscribed: 1');
-    while (bus.listenerCount('north') === 0) await new Promise(setImmediate);
-    bus.emit('north', { id: 5 });
-    assert.deepEqual(await lines.next(), { id: 5 });
-  });
-
-  it('the first example of the README answers a call and brings an item of a subscription', async (t) => {
-    const [server, client] = examplesOf(README.slice(README.indexOf('## Quick start')));
-    const httpServer = runServer(`${server.replace('listen(3000)', 'listen(0)')}; httpServer`, {});
-    t.after(() => httpServer.close());
-    if (!httpServer.listening) await once(httpServer, 'listening');
-    const { lines } = runClient(t, client, httpServer.address().port);
-    assert.equal(await lines.next(), 3);
-    assert.equal(await lines.next(), 'A goal');
-  });
 });
-
-/**
- * @param {string} text - Markdown
- * @returns {string[]} its examples in JavaScript
- */
-function examplesOf(text) {
-  return [...text.matchAll(/^```js\n([^]*?)^```/gm)].map(([, code]) => code);
-}
-
-/**
- * Runs the example of a server.
- * @param {string} code
- * @param {object} globals
- * @returns {any} the value of its last expression
- */
-function runServer(code, globals) {
-  const load = (name) => (name === 'loopback-socket' ? LoopbackSocket : require(name));
-  return vm.runInNewContext(code, { require: load, ...globals });
-}
-
-/**
- * Runs the example of a client.
- * @param {import('node:test').TestContext} t
- * @param {string} code
- * @param {number} port
- * @returns {{ lines: { next: () => Promise<any> } }} what it logs
- */
-function runClient(t, code, port) {
-  const emitter = new EventEmitter();
-  const lines = on(emitter, 'line');
-  vm.runInNewContext(code.replace('localhost:3000', `127.0.0.1:${port}`), {
-    io: (url) => {
-      const socket = connect(url);
-      t.after(() => socket.close());
-      return socket;
-    },
-    console: { log: (line) => emitter.emit('line', line) },
-  });
-  return { lines: { next: async () => (await lines.next()).value[0] } };
-}
