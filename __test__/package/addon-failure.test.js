@@ -171,7 +171,7 @@ describe('the addon cannot be loaded', () => {
     assert.match(forbidden.message, /--no-addons/);
   });
 
-  it('what other systems say of an addon that does not load has its remedy', () => {
+  it('the message of each other system for an addon that does not load has its remedy', () => {
     const library = /another C library.*do not copy node_modules between Debian and Alpine/;
     const reinstall = /damaged, or was built for another kind of machine/;
     const readable = /Let the user that runs Node read the file.*noexec/;
