@@ -54,7 +54,6 @@ pub(crate) const GROUPS: &[&Group] = &[
     &EmitFlag::GROUP,
     &Refusal::GROUP,
     &RequestVerdict::GROUP,
-    &FirstBytes::GROUP,
     &SessionAnswer::GROUP,
 ];
 
@@ -595,20 +594,6 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-numbers! {
-    /// What a connection begins with that Node has accepted.
-    pub(crate) enum FirstBytes {
-        /// A request that is served without Node: the connection was taken.
-        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
-        TAKEN: Taken = 0,
-        /// Something for Node.
-        OTHER: Other = 1,
-        /// Nothing has come yet.
-        #[cfg_attr(not(unix), expect(dead_code, reason = "only the front in Rust has it"))]
-        NONE_YET: NoneYet = 2,
-    }
-}
 
 numbers! {
     /// The verdict on a request for Engine.IO that is not refused.

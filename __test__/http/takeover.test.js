@@ -488,6 +488,61 @@ describe('the http.Server of connections in Rust', () => {
   );
 
   it(
+    'a connection whose first request comes late is served in Rust',
+    TIMEOUT,
+    mixed(async (world) => {
+      const accepted = [];
+      const onSocket = ({ socket }) => accepted.push(socket);
+      diagnostics.subscribe('net.server.socket', onSocket);
+      const tcp = await world.tcp();
+      await reach(() => world.httpServer._connections === 1);
+      assert.match(await world.ask(tcp, get()), /^0\{/);
+      diagnostics.unsubscribe('net.server.socket', onSocket);
+      assert.equal(world.servedByNode, 0);
+      assert.deepEqual(accepted, []);
+    }),
+  );
+
+  it('a connection on which nothing comes is Node’s, with its time limits', TIMEOUT, async (t) => {
+    const limits = { headersTimeout: 500, requestTimeout: 500, connectionsCheckingInterval: 100 };
+    const world = new World({}, http.createServer(limits));
+    await world.listen();
+    t.after(() => world.close());
+    const silent = await world.tcp();
+    const late = await world.tcp();
+    const [{ status }] = await responses(silent, 1);
+    assert.equal(status, 408);
+    await Promise.all([silent.ended, late.ended]);
+    await reach(() => world.httpServer._connections === 0);
+  });
+
+  it('a socket that Node gets late is as those that its server accepts', TIMEOUT, async (t) => {
+    const seen = [];
+    const settings = { keepAlive: true, noDelay: false, highWaterMark: 1234 };
+    const httpServer = http.createServer(settings, ({ socket }, res) => {
+      seen.push(socket.readableHighWaterMark, socket.remoteAddress, socket.remotePort);
+      res.end('seen');
+    });
+    const world = new World({}, httpServer);
+    await world.listen();
+    t.after(() => world.close());
+    const published = [];
+    const onSocket = ({ socket }) => published.push(socket.remotePort);
+    diagnostics.subscribe('net.server.socket', onSocket);
+    t.after(() => diagnostics.unsubscribe('net.server.socket', onSocket));
+    const tcp = await world.tcp();
+    await reach(() => httpServer._connections === 1);
+    tcp.socket.write(rest('late'));
+    const [{ body }] = await responses(tcp, 1);
+    assert.equal(body, 'seen');
+    assert.deepEqual(seen, [1234, '127.0.0.1', tcp.socket.localPort]);
+    assert.deepEqual(published, [tcp.socket.localPort]);
+    assert.equal(httpServer._connections, 1);
+    tcp.terminate();
+    await reach(() => httpServer._connections === 0);
+  });
+
+  it(
     'a body that never ends is given up after requestTimeout, and its session with it',
     TIMEOUT,
     mixed(async (world) => {

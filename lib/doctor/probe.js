@@ -42,7 +42,6 @@ const REQUEST = [
  */
 async function probe() {
   const Server = require('../http/server');
-  const { TAKEN } = require('../native/protocol').FirstBytes;
 
   /** A native server that says how its clients come. */
   class ProbedServer extends Server {
@@ -62,9 +61,9 @@ async function probe() {
       const { takeHttp } = native;
       this.isServedByRust = false;
       native.takeHttp = (...args) => {
-        const verdict = Reflect.apply(takeHttp, native, args);
-        this.isServedByRust ||= verdict === TAKEN;
-        return verdict;
+        const isTaken = Reflect.apply(takeHttp, native, args);
+        this.isServedByRust ||= isTaken;
+        return isTaken;
       };
     }
   }

@@ -15,7 +15,6 @@ const { EventEmitter } = require('events');
 const http = require('http');
 const net = require('net');
 const { UnsupportedOptionError } = require('../errors');
-const { FirstBytes } = require('../native/protocol');
 const { Engine } = require('../socketio/engine');
 const { isCompiled } = require('../socketio/trust-proxy');
 const { frontCorsOf } = require('./cors');
@@ -23,9 +22,6 @@ const { counts } = require('./accepted-websockets');
 const { descriptorOf, isPlain } = require('./descriptor');
 const { originsOf } = require('./origins');
 const { secureSocket } = require('./secure');
-
-/** How many ms a connection may be silent before it is Node's, which has its own limits then. */
-const SILENCE = 1000;
 
 /** The longest head of a request that the front in Rust reads, in bytes. */
 const LONGEST_HEAD = 8192;
@@ -42,6 +38,9 @@ const NODE_LISTENER = 'connectionListener';
 /** Tells of requests that Node begins to serve: tools that trace requests subscribe to it. */
 const requestStart = diagnostics.channel('http.server.request.start');
 
+/** Tells of sockets that a server of Node has accepted. */
+const serverSocket = diagnostics.channel('net.server.socket');
+
 /**
  * An http.Server whose connections may be taken.
  *
@@ -54,17 +53,13 @@ class Takeover {
   #front;
   /** @type {Map<http.Server, Attached>} */
   #attached = new Map();
-  /** @type {Map<net.Socket, {passOn: () => void, since: number}>} connections on which nothing has come yet */
-  #silent = new Map();
-  /** @type {NodeJS.Timeout | undefined} */
-  #timer;
   /** @type {object | undefined} the options that the native server has */
   #known;
   #cors;
   /** What was seen of an http.Server the last time. */
   #seen = {};
-  /** @type {number | undefined} what the connection that Node is accepting begins with, a `FirstBytes` */
-  #looked;
+  /** Whether the connection that Node is accepting is Node's for certain. */
+  #isNodes = false;
 
   /**
    * @param {import('./front').HttpFront} front whose connections
@@ -105,12 +100,11 @@ class Takeover {
     const { closeAllConnections, closeIdleConnections } = httpServer;
     httpServer.closeAllConnections = () => {
       this.#front.native?.endAllHttp();
-      this.#endIdle();
       Reflect.apply(closeAllConnections, httpServer, []);
     };
     // Node calls it when the server closes, too.
     httpServer.closeIdleConnections = () => {
-      this.#endIdle();
+      this.#front.native?.endIdleHttp();
       Reflect.apply(closeIdleConnections, httpServer, []);
     };
     this.update();
@@ -119,7 +113,6 @@ class Takeover {
       httpServer.off('listening', intercept);
       delete httpServer.closeAllConnections;
       delete httpServer.closeIdleConnections;
-      this.#passOnSilent(0);
       replace(httpServer, accept, listener);
       this.#attached.delete(httpServer);
       this.#known = undefined;
@@ -155,10 +148,7 @@ class Takeover {
    * @returns {void}
    */
   handedBack(owner, fd, bytes, secure, certificate) {
-    const socket =
-      secure === null
-        ? new net.Socket({ fd, readable: true, writable: true, allowHalfOpen: true })
-        : secureSocket(fd, secure, certificate);
+    const socket = secure === null ? plainSocket(fd, owner) : secureSocket(fd, secure, certificate);
     // What accepted it may have passed it to the http.Server as `@socket.io/sticky` does.
     const attached = this.#attached.get(owner) ?? this.#attached.values().next().value;
     if (attached === undefined) {
@@ -171,7 +161,12 @@ class Takeover {
       socket._server = owner;
       owner._connections += 1;
     }
-    socket.unshift(bytes);
+    if (bytes.length > 0) {
+      socket.unshift(bytes);
+    }
+    if (secure === null && serverSocket.hasSubscribers) {
+      serverSocket.publish({ socket });
+    }
     attached.passOn(socket);
   }
 
@@ -261,19 +256,19 @@ class Takeover {
    * @returns {void}
    */
   #accept(httpServer, passOn, socket) {
-    let verdict = this.#looked;
-    this.#looked = undefined;
-    if (verdict === undefined) {
-      // Where others come back to is certain with one server only.
-      const isKnown = socket._server === httpServer || this.#attached.size === 1;
-      const fd = isKnown && this.#serves(httpServer) ? descriptorOf(socket) : -1;
-      verdict = fd < 0 ? FirstBytes.OTHER : this.#take(socket, fd);
-    }
-    if (verdict === FirstBytes.OTHER) {
+    // Where others come back to is certain with one server only.
+    const isKnown = socket._server === httpServer || this.#attached.size === 1;
+    const mayTake = !this.#isNodes && isKnown && this.#serves(httpServer);
+    const fd = mayTake ? descriptorOf(socket) : -1;
+    this.#isNodes = false;
+    const { accepted, native } = this.#front;
+    if (fd < 0 || !native.takeHttp(fd, accepted.numberOf(socket))) {
       passOn(socket);
-    } else if (verdict === FirstBytes.NONE_YET) {
-      this.#await(passOn, socket);
+      return;
     }
+    accepted.begin(socket);
+    this.#front.taken();
+    socket.destroy();
   }
 
   /**
@@ -314,21 +309,21 @@ class Takeover {
       if (fd >= 0 && mayOpen && isOurs) {
         const { accepted, native, options, taken } = this.#front;
         const owner = accepted.numberOn(httpServer);
-        this.#looked = isSecure
-          ? takenTls(native.takeTls(fd, owner, options.tls.context))
-          : native.takeHttp(fd, owner, undefined);
-        if (this.#looked === FirstBytes.TAKEN) {
-          this.#looked = undefined;
+        const isTaken = isSecure
+          ? native.takeTls(fd, owner, options.tls.context)
+          : native.takeHttp(fd, owner);
+        if (isTaken) {
           accepted.beginOn(httpServer);
           taken();
           client.close();
           return;
         }
+        this.#isNodes = true;
       }
       try {
         Reflect.apply(accept, handle, [status, client]);
       } finally {
-        this.#looked = undefined;
+        this.#isNodes = false;
       }
     };
   }
@@ -366,105 +361,30 @@ class Takeover {
     }
     return this.#known?.serves ?? false;
   }
-
-  /**
-   * @param {net.Socket} socket the socket of a client that has connected
-   * @param {number} fd its descriptor
-   * @param {Buffer} [first] what was read of it
-   * @returns {number} a `FirstBytes`
-   */
-  #take(socket, fd, first) {
-    const { accepted, native } = this.#front;
-    const verdict = native.takeHttp(fd, accepted.numberOf(socket), first);
-    if (verdict === FirstBytes.TAKEN) {
-      accepted.begin(socket);
-      this.#front.taken();
-      socket.destroy();
-    }
-    return verdict;
-  }
-
-  /**
-   * Waits for the first bytes of a connection.
-   *
-   * @param {(socket: net.Socket) => void} passOn has Node serve it
-   * @param {net.Socket} socket its socket
-   * @returns {void}
-   */
-  #await(passOn, socket) {
-    const forget = () => {
-      this.#silent.delete(socket);
-      socket.off('data', onData);
-      socket.off('end', onEnd);
-      socket.off('close', forget);
-      socket.off('error', ignore);
-    };
-    const onEnd = () => {
-      forget();
-      socket.destroy();
-    };
-    const onData = (first) => {
-      forget();
-      const fd = this.#front.native === undefined ? -1 : descriptorOf(socket);
-      if (fd < 0 || this.#take(socket, fd, first) !== FirstBytes.TAKEN) {
-        socket.unshift(first);
-        passOn(socket);
-      }
-    };
-    socket.on('error', ignore);
-    socket.on('data', onData);
-    socket.on('end', onEnd);
-    socket.on('close', forget);
-    this.#silent.set(socket, {
-      since: performance.now(),
-      passOn: () => {
-        forget();
-        passOn(socket);
-      },
-    });
-    this.#timer ??= setInterval(() => this.#passOnSilent(SILENCE), SILENCE).unref();
-  }
-
-  /**
-   * Has Node serve connections on which nothing has come.
-   *
-   * @param {number} ms for how long
-   * @returns {void}
-   */
-  #passOnSilent(ms) {
-    const now = performance.now();
-    for (const { since, passOn } of this.#silent.values()) {
-      if (now - since < ms) {
-        // Those behind it came later.
-        break;
-      }
-      passOn();
-    }
-    if (this.#silent.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-    }
-  }
-
-  /**
-   * Ends the connections on which no request is under way.
-   *
-   * @returns {void}
-   */
-  #endIdle() {
-    this.#front.native?.endIdleHttp();
-    for (const socket of this.#silent.keys()) {
-      socket.destroy();
-    }
-  }
 }
 
 /**
- * @param {boolean} isTaken whether a connection with TLS was taken
- * @returns {number} the same as a `FirstBytes`
+ * @param {number} fd the descriptor of a connection
+ * @param {net.Server | undefined} owner what had accepted it
+ * @returns {net.Socket} its socket, with the settings that the server gives to what it accepts
  */
-function takenTls(isTaken) {
-  return isTaken ? FirstBytes.TAKEN : FirstBytes.OTHER;
+function plainSocket(fd, owner) {
+  const { highWaterMark, keepAlive, keepAliveInitialDelay, noDelay = true } = owner ?? {};
+  const socket = new net.Socket({
+    fd,
+    readable: true,
+    writable: true,
+    allowHalfOpen: true,
+    highWaterMark,
+  });
+  if (keepAlive) {
+    socket.setKeepAlive(true, keepAliveInitialDelay * 1000);
+  }
+  if (!noDelay) {
+    // Rust has switched it on.
+    socket.setNoDelay(false);
+  }
+  return socket;
 }
 
 /**
@@ -514,12 +434,5 @@ function replace(httpServer, listener, other) {
     httpServer.on('connection', one === listener ? other : one);
   }
 }
-
-/**
- * Takes the error of a socket that ends before it was of use.
- *
- * @returns {void}
- */
-function ignore() {}
 
 module.exports = { Takeover };

@@ -4,7 +4,6 @@
 #[cfg(unix)]
 use std::time::Duration;
 
-use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use super::requests::CorsOptions;
@@ -14,7 +13,6 @@ use crate::engineio::engine;
 use crate::engineio::front::Options;
 #[cfg(unix)]
 use crate::engineio::http::cors::{Cors, Origins};
-use crate::protocol::FirstBytes;
 
 /// What the application has set, and whether it wants to see requests. Durations are milliseconds, 0 for
 /// ever.
@@ -90,23 +88,21 @@ impl NativeServer {
         self.front.configure(options.into());
     }
 
-    /// Takes a connection from Node if it begins with a request that is served here. Then the caller
-    /// destroys its own half.
+    /// Takes a connection from Node if it begins with a request that is served here, or if nothing has come
+    /// yet: what it brings decides then whether it comes back. The caller destroys its own half of a
+    /// connection that was taken.
     ///
     /// @param fd its descriptor, which Node does not read
     /// @param owner a number of the caller's for what had accepted it; a record tells when it is closed
     /// or comes back
-    /// @param first what Node has read of it
-    /// @returns a `FirstBytes`
+    /// @returns whether the connection was taken
     #[napi(catch_unwind)]
     #[cfg_attr(not(unix), allow(unused_variables))]
-    pub fn take_http(&self, fd: i32, owner: i64, first: Option<Buffer>) -> i64 {
+    pub fn take_http(&self, fd: i32, owner: i64) -> bool {
         #[cfg(unix)]
-        return self
-            .take_from_node(fd, owner.cast_unsigned(), first.map(|it| it.to_vec()))
-            .number();
+        return self.take_from_node(fd, owner.cast_unsigned());
         #[cfg(not(unix))]
-        FirstBytes::Other.number()
+        false
     }
 
     /// Has the connections of the front in Rust end: idle ones now, others after the response that is
@@ -147,35 +143,32 @@ impl NativeServer {
 
 #[cfg(unix)]
 impl NativeServer {
-    fn take_from_node(&self, fd: i32, owner: u64, first: Option<Vec<u8>>) -> FirstBytes {
+    fn take_from_node(&self, fd: i32, owner: u64) -> bool {
         use crate::engineio::front::READ_SIZE;
         use crate::io::adopt_fd;
         use crate::io::host::Released;
 
-        let mut bytes = first.unwrap_or_default();
-        let is_read = !bytes.is_empty();
-        if !is_read {
-            bytes.resize(READ_SIZE, 0);
-            match adopt_fd::peek(fd, &mut bytes) {
-                Ok(length) if length > 0 => bytes.truncate(length),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return FirstBytes::NoneYet;
+        let mut first = vec![0; READ_SIZE];
+        match adopt_fd::peek(fd, &mut first) {
+            Ok(length) if length > 0 => {
+                first.truncate(length);
+                if !self.front.serves(&first) {
+                    return false;
                 }
-                _ => return FirstBytes::Other,
             }
-        }
-        if !self.front.serves(&bytes) {
-            return FirstBytes::Other;
+            // The front waits for them.
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => first = Vec::new(),
+            _ => return false,
         }
         let Ok(taken) = adopt_fd::take(fd) else {
-            return FirstBytes::Other;
+            return false;
         };
         let released = Released::new(self.queue.clone(), owner);
-        if !is_read {
-            adopt_fd::skip(fd, &mut bytes);
+        if !first.is_empty() {
+            adopt_fd::skip(fd, &mut first);
         }
         // An error closes the connection.
-        let _ = self.front.take(taken.released(released), owner, bytes);
-        FirstBytes::Taken
+        let _ = self.front.take(taken.released(released), owner, first);
+        true
     }
 }

@@ -62,6 +62,8 @@ const MAX_PIPELINED: usize = 1 << 14;
 /// How long a client may take for its handshake and the head of its first request: what Node gives it for the
 /// head.
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a connection without TLS may be silent before it is Node's, which has its own limits then.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How often connections are checked for what has taken too long.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -164,7 +166,8 @@ impl<H: Handler> Front<H> {
         settings.is_some_and(|it| Head::parse(bytes).is_some_and(|head| it.serves(&head)))
     }
 
-    /// Takes a connection that begins with these bytes. `owner` is JavaScript's number for what accepted it.
+    /// Takes a connection that begins with these bytes, or of which nothing has come yet. `owner` is
+    /// JavaScript's number for what accepted it.
     ///
     /// # Errors
     /// The error of the operating system.
@@ -343,6 +346,8 @@ struct State {
     waiting: Option<Waiting>,
     /// Whether nothing has come yet: the connection is at its handshake, or silent after it.
     is_new: bool,
+    /// Whether nothing has come for so long that the connection is Node's.
+    is_silent: bool,
     /// Whether a request is being received.
     is_receiving: bool,
     /// Whether the reader has bytes to go on with after the response.
@@ -374,6 +379,8 @@ enum Stage {
     Waiting,
     /// The next request may come.
     Open,
+    /// Nothing has come for long.
+    Silent,
     Ended,
 }
 
@@ -387,6 +394,7 @@ impl Exchange {
                 unwritten: BytesMut::new(),
                 waiting: None,
                 is_new,
+                is_silent: false,
                 is_receiving: false,
                 has_more: false,
                 ends: false,
@@ -430,6 +438,8 @@ impl Exchange {
             Stage::Waiting
         } else if state.ends || (self.all.is_leaving() && !state.is_receiving && !has_more) {
             Stage::Ended
+        } else if state.is_new && state.is_silent {
+            Stage::Silent
         } else {
             Stage::Open
         }
@@ -458,8 +468,12 @@ impl Exchange {
             limit > 0 && lasted >= Duration::from_millis(limit)
         };
         if state.is_new {
+            let is_encrypted = state.half.as_ref().is_some_and(WriteHalf::is_encrypted);
             if lasted >= FIRST_REQUEST_TIMEOUT {
                 state.fail();
+            } else if lasted >= SILENCE && !is_encrypted {
+                state.is_silent = true;
+                state.wake();
             }
         } else if state.is_idle() {
             if exceeds(&all.keep_alive) {
@@ -652,6 +666,10 @@ impl<H: Handler> Serving<H> {
         for _ in 0..MAX_READS {
             match self.exchange.advance(cx, !self.buffer.is_empty()) {
                 Stage::Ended => return Poll::Ready(()),
+                Stage::Silent => {
+                    self.hand_back(handler, &[]);
+                    return Poll::Ready(());
+                }
                 Stage::Writing => return Poll::Pending,
                 Stage::Waiting if self.buffer.len() >= MAX_PIPELINED => return Poll::Pending,
                 Stage::Waiting => {
