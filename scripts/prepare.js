@@ -156,4 +156,4 @@ async function prepare({ example = true, loopback4 = false, published = false } 
   }
 }
 
-module.exports = { LOOPBACK4, install, isCurrent, prepare };
+module.exports = { LOOPBACK4, compile, install, isCurrent, prepare };

@@ -12,8 +12,8 @@ const { Registry } = require('prom-client');
 const YAML = require('yaml');
 const LoopbackSocket = require('../../..');
 const { collectMetrics } = require('../../../prometheus');
+const { freePort } = require('../../support/free-port');
 const { ROOT } = require('../../support/installation');
-const { freePort } = require('./world');
 
 /**
  * @param {string} command

@@ -13,13 +13,11 @@ const vm = require('node:vm');
 const ts = require('typescript');
 const { io: connect } = require('socket.io-client');
 const LoopbackSocket = require('../../..');
+const { freePort } = require('../../support/free-port');
 const { placeOf } = require('../../support/pages');
 
 /** Long for a busy machine; nothing waits this long unless a page is wrong. */
 const PATIENCE = 20_000;
-
-/** Ports from here on, below those that the system gives to who asks for any. */
-const [FIRST_PORT, LAST_PORT] = [20_000, 32_000];
 
 /** The port that the pages have. */
 const PORT_OF_PAGES = /\b3000\b/g;
@@ -37,25 +35,6 @@ net.Server.prototype.listen = function listenAndRemember(...args) {
   opened?.add(this);
   return listen.apply(this, args);
 };
-
-/** @returns {Promise<number>} a port that is free, and that nobody gets by asking for any */
-async function freePort() {
-  for (;;) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT));
-    const server = net.createServer();
-    try {
-      listen.call(server, port);
-      await once(server, 'listening');
-      return port;
-    } catch (error) {
-      if (error.code !== 'EADDRINUSE') throw error;
-    } finally {
-      await new Promise((resolve) => {
-        server.close(resolve);
-      });
-    }
-  }
-}
 
 /**
  * @param {ts.BindingName} name
@@ -137,8 +116,8 @@ class World {
 
   /** Chooses the port, and what fragments see. */
   async begin() {
-    opened = new Set();
     this.port = await freePort();
+    opened = new Set();
     this.url = `http://localhost:${this.port}`;
     const log = (...args) => this.#console.emit('line', args);
     const world = this;
@@ -321,4 +300,4 @@ class World {
   }
 }
 
-module.exports = { World, freePort };
+module.exports = { World };
