@@ -22,7 +22,8 @@ const MAX_LENGTH = 2048;
 /** @returns {Promise<void>} when the command `cargo fuzz` is there */
 async function installCargoFuzz() {
   if (spawnSync('cargo', ['fuzz', '--version']).status === 0) return;
-  const args = ['install', '--locked', 'cargo-fuzz', '--version', CARGO_FUZZ];
+  // It only starts cargo and what cargo built, so that its own speed does not matter.
+  const args = ['install', '--debug', '--locked', 'cargo-fuzz', '--version', CARGO_FUZZ];
   await run('Installing cargo-fuzz (takes minutes)', 'cargo', args);
 }
 
@@ -57,6 +58,9 @@ async function main() {
     },
   });
   await installCargoFuzz();
+  const only = positionals.length === 1 ? positionals : [];
+  const build = ['fuzz', 'build', '--sanitizer', values.sanitizer, ...only];
+  await run('Building the fuzz targets', 'cargo', build);
   for (const target of positionals.length > 0 ? positionals : fs.readdirSync(CORPUS).sort()) {
     await fuzz(target, values);
   }

@@ -2,6 +2,7 @@
 
 // Makes a checkout ready to run: installs the packages that are missing and builds the addon when
 // there is none or it is older than its Rust sources. Does nothing, quickly, when all is in place.
+// As a program, it makes ready what `npm test` needs.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -146,14 +147,29 @@ async function prepare({ example = true, loopback4 = false, published = false } 
     throw new StepError('Node.js', `${process.version} is too old: use ${MINIMUM_NODE} or later`);
   }
   await install('Installing the development packages (npm ci)', ROOT);
-  await build(published);
-  if (example) {
-    await install('Installing the example app', path.join(ROOT, 'examples', 'loopback3'));
-  }
-  for (const folder of loopback4 ? LOOPBACK4 : []) {
+  // The compiler of Rust uses every processor only some of the time.
+  const results = await Promise.allSettled([
+    build(published),
+    example && install('Installing the example app', path.join(ROOT, 'examples', 'loopback3')),
+    loopback4 && prepareLoopback4(),
+  ]);
+  const failed = results.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** @returns {Promise<void>} when the programs for LoopBack 4 are installed and compiled */
+async function prepareLoopback4() {
+  for (const folder of LOOPBACK4) {
     await install(`Installing the packages of ${folder}`, path.join(ROOT, folder));
     await compile(folder);
   }
+}
+
+if (require.main === module) {
+  prepare({ loopback4: true, published: true }).catch((err) => {
+    console.error('\n%s', err.message);
+    process.exitCode = 1;
+  });
 }
 
 module.exports = { LOOPBACK4, compile, install, isCurrent, prepare };

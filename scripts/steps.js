@@ -42,9 +42,13 @@ function npmCommand(tool, args) {
 
 /** Shows the time a step takes and the last line it wrote. */
 class Progress {
+  /** The steps that run, several of them at the same time perhaps. */
+  static running = new Set();
+
   /** @param {string} title */
   constructor(title) {
     this.title = title;
+    Progress.running.add(this);
     this.started = Date.now();
     this.lastLine = '';
     this.onTerminal = Boolean(process.stdout.isTTY);
@@ -61,10 +65,13 @@ class Progress {
   /** Shows where the step is. */
   show() {
     const line = `${this.title} ... ${this.seconds}  ${this.lastLine}`;
+    const [first] = Progress.running;
     if (this.onTerminal) {
+      if (this !== first) return; // A terminal has one line that moves.
       process.stdout.write(`\r\x1b[K${line.slice(0, (process.stdout.columns || 80) - 1)}`);
     } else {
-      console.log(`    ${this.seconds}  ${this.lastLine}`.trimEnd());
+      const title = Progress.running.size > 1 ? `${this.title}: ` : '';
+      console.log(`    ${title}${this.seconds}  ${this.lastLine}`.trimEnd());
     }
   }
 
@@ -77,7 +84,10 @@ class Progress {
   /** @param {string} outcome - how the step ended */
   end(outcome) {
     clearInterval(this.timer);
-    const prefix = this.onTerminal ? `\r\x1b[K${this.title} ... ` : '    ';
+    const isAlone = Progress.running.size === 1;
+    Progress.running.delete(this);
+    const title = isAlone ? '' : `${this.title}: `;
+    const prefix = this.onTerminal ? `\r\x1b[K${this.title} ... ` : `    ${title}`;
     console.log('%s%s (%s)', prefix, outcome, this.seconds);
   }
 }

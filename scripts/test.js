@@ -1,17 +1,41 @@
 'use strict';
 
 // `npm test`: makes the checkout ready, then runs every test: cargo's, node's, those of the types,
-// those of HTTP and Engine.IO once more with Node's http.Server in front of every request, and one mixture of nodes for each adapter of `npm run test:scale`. Ends with the totals in one
-// line. Arguments name the node test files to run alone.
+// those of HTTP and Engine.IO once more with Node's http.Server in front of every request, and one
+// mixture of nodes for each adapter of `npm run test:scale`. Ends with what failed, and the totals in
+// one line. Arguments name the node test files to run alone.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { LOOPBACK4, prepare } = require('./prepare');
 const { ROOT, run } = require('./steps');
 
-/** A file of side-by-side scenarios counts as one test to node, and is long. */
-const FILE_TIMEOUT = 15 * 60_000;
+/** A file counts as one test to node; the longest takes a minute on two processors. */
+const FILE_TIMEOUT = 6 * 60_000;
+
+/** How many files run at the same time: what they measure is their own only while each has a processor. */
+const CONCURRENCY = Math.max(2, os.availableParallelism() - 1);
+
+/** The files that take longest, which begin first so that none of them is left to run alone at the end. */
+const LONGEST = [
+  'compatibility/side-by-side.test.js',
+  'engineio/wire-fuzz.test.js',
+  'package/types/types.test.js',
+  'playground/clients.test.js',
+  'playground/appearance.test.js',
+  'package/bench.test.js',
+  'package/tarballs.test.js',
+  'examples/testing-page.test.js',
+  'loopback3/arguments.test.js',
+  'loopback3/changes.test.js',
+  'native/event-loop.test.js',
+  'package/start.test.js',
+].map((name) => path.join('__test__', name));
+
+/** What Node's report has before the tests that failed. */
+const FAILING = '\n✖ failing tests:\n';
 
 /** Preloaded, it has Node's http.Server serve every request of the native server. */
 const NODE_FRONT = path.join(ROOT, '__test__', 'support', 'node-front.js');
@@ -26,6 +50,7 @@ const ONE_FRONT = /(wire-fuzz|takeover|tls|handover|engineio.compression)\.test\
  * @typedef {object} Totals
  * @property {number} passed
  * @property {number} failed
+ * @property {string} [failures] what the runner wrote about those that failed
  */
 
 /**
@@ -63,28 +88,31 @@ function withStatus(totals, status) {
 async function testRust() {
   const args = ['test', '--no-fail-fast'];
   const { stdout, stderr, status } = await run('cargo test', 'cargo', args, { accept: () => true });
-  if (status !== 0) process.stdout.write(stderr + stdout);
   const totals = {
     passed: sum(stdout, /^test result: .*? (\d+) passed/gm),
     failed: sum(stdout, /^test result: .*? (\d+) failed/gm),
   };
   console.log('    %d of %d tests', totals.passed, totals.passed + totals.failed);
+  if (status !== 0) totals.failures = stdout.slice(stdout.indexOf('\nfailures:') + 1) || stderr;
   return withStatus(totals, status);
 }
 
 /**
- * The test files of __test__ and those of the programs for LoopBack 4, in the order of their names.
+ * The test files of __test__ and those of the programs for LoopBack 4, in the order of their names
+ * after the longest.
  * @returns {string[]}
  */
 function testFiles() {
   const compiled = LOOPBACK4.map((folder) => path.join(folder, 'dist', '__tests__'));
-  return ['__test__', ...compiled].flatMap((folder) =>
+  const files = ['__test__', ...compiled].flatMap((folder) =>
     fs
       .readdirSync(path.join(ROOT, folder), { recursive: true })
       .filter((name) => name.endsWith('.test.js') && !name.includes('node_modules'))
       .map((name) => path.join(folder, name))
       .sort(),
   );
+  const longest = LONGEST.filter((name) => files.includes(name));
+  return [...longest, ...files.filter((name) => !longest.includes(name))];
 }
 
 /**
@@ -94,7 +122,8 @@ function testFiles() {
  * @returns {Promise<Totals>}
  */
 function testNode(files, env) {
-  const args = ['--test', '--test-reporter=spec', `--test-timeout=${FILE_TIMEOUT}`, ...files];
+  const options = [`--test-timeout=${FILE_TIMEOUT}`, `--test-concurrency=${CONCURRENCY}`];
+  const args = ['--test', '--test-reporter=spec', ...options, ...files];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
@@ -112,6 +141,8 @@ function testNode(files, env) {
         passed: last(report, /^ℹ pass (\d+)$/gm),
         failed: last(report, /^ℹ fail (\d+)$/gm) + last(report, /^ℹ cancelled (\d+)$/gm),
       };
+      const at = report.lastIndexOf(FAILING);
+      if (at >= 0) totals.failures = report.slice(at + FAILING.length).trim();
       resolve(withStatus(totals, status ?? 1));
     });
   });
@@ -138,11 +169,12 @@ async function testScale() {
   const { stdout, stderr, status } = await run(title, process.execPath, args, {
     accept: () => true,
   });
-  process.stdout.write(status === 0 ? stdout : stderr + stdout);
+  if (status === 0) process.stdout.write(stdout);
   const totals = {
     passed: last(stdout, /^(\d+) passed, \d+ failed$/gm),
     failed: last(stdout, /^\d+ passed, (\d+) failed$/gm),
   };
+  if (status !== 0) totals.failures = stdout + stderr;
   return withStatus(totals, status);
 }
 
@@ -159,6 +191,8 @@ async function main(only) {
   const passed = results.reduce((total, result) => total + result.passed, 0);
   const failed = results.reduce((total, result) => total + result.failed, 0);
   process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+  const failures = results.map((result) => result.failures).filter(Boolean);
+  if (failures.length > 0) console.log('\n==> what failed\n\n%s', failures.join('\n\n'));
   console.log('\n%d passed, %d failed', passed, failed);
 }
 

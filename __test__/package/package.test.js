@@ -104,6 +104,20 @@ describe('the package', () => {
     }
   });
 
+  it('the fuzz targets are built with the versions of crates that the addon is built with', () => {
+    const crates = (file) => {
+      const text = fs.readFileSync(path.join(ROOT, file), 'utf8');
+      return [...text.matchAll(/^name = "(.*)"\nversion = "(.*)"$/gm)].map(([, ...crate]) => crate);
+    };
+    const ours = crates('Cargo.lock');
+    const others = crates(path.join('fuzz', 'Cargo.lock')).filter(
+      ([name, version]) =>
+        ours.some((crate) => crate[0] === name) &&
+        !ours.some((crate) => crate[0] === name && crate[1] === version),
+    );
+    assert.deepEqual(others, [], 'in fuzz/: cargo update --precise VERSION NAME');
+  });
+
   it('lockfiles name no registry', () => {
     const examples = ['express', 'fastify', 'loopback3', 'loopback4', 'nestjs'];
     const folders = [
