@@ -100,6 +100,7 @@ async function fromRelease(release, packages) {
     fs.mkdirSync(path.join(state, name), { recursive: true });
   }
   const keys = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  await fromDebian({ 'debian-archive-keyring': keys });
   const sources = path.join(state, 'sources.list');
   fs.writeFileSync(sources, `deb [signed-by=${keys}] ${debianMirror()} ${release} main\n`);
   const options = [
