@@ -3,16 +3,17 @@
 // What npm publishes, installed from its tarballs in an empty folder on a machine without Rust.
 
 const assert = require('node:assert/strict');
-const { execFileSync, spawnSync } = require('node:child_process');
+const { execFileSync, spawn, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
-const ts = require('typescript');
 const { GLIBC, hostTarget, newestGlibc, parseTarget } = require('../../scripts/build-release');
 const { npmCommand } = require('../../scripts/steps');
 const { FILE, thirdPartyLicenses } = require('../../scripts/licenses');
 const { crates, rustComponents } = require('../../scripts/sbom');
+const { launch } = require('../support/browser');
 const { ROOT } = require('../support/installation');
 
 const TIMEOUT = 5 * 60_000;
@@ -23,19 +24,15 @@ const SIZE_LIMIT = 5_000_000;
 /** The package with the binary for this machine. */
 const { platform, file: BINARY } = parseTarget(hostTarget());
 
-const { ModuleKind, ModuleResolutionKind } = ts;
+/** The compilers of TypeScript, by their versions. */
+const COMPILERS = { 5.9: 'typescript', 7: 'typescript-7' };
 
 /** The ways in which TypeScript finds and loads packages. */
 const WAYS = {
-  node16: { module: ModuleKind.Node16, moduleResolution: ModuleResolutionKind.Node16 },
-  nodenext: { module: ModuleKind.NodeNext, moduleResolution: ModuleResolutionKind.NodeNext },
-  bundler: { module: ModuleKind.ESNext, moduleResolution: ModuleResolutionKind.Bundler },
-  commonjs: {
-    module: ModuleKind.CommonJS,
-    moduleResolution: ModuleResolutionKind.Node10,
-    ignoreDeprecations: '5.0',
-    esModuleInterop: true,
-  },
+  node16: ['--module', 'node16'],
+  nodenext: ['--module', 'nodenext'],
+  bundler: ['--module', 'esnext', '--moduleResolution', 'bundler'],
+  commonjs: ['--module', 'commonjs', '--esModuleInterop'],
 };
 
 const CONSUMER = `
@@ -52,6 +49,28 @@ const PROGRAM = `
   const io = new Server(0);
   LoopbackSocket.get('app').start(io);
   io.close(() => console.log(Server === LoopbackSocket.Server, LoopbackSocket.get('app')._name));
+`;
+
+/** An app with a page, whose client comes from the server. It prints its port. */
+const APP = `
+  const http = require('node:http');
+  const LoopbackSocket = require('loopback-socket');
+  const page = \`<!doctype html><title>page</title><p></p>
+    <script src="/socket.io/socket.io.js"></script>
+    <script type="module">
+      import { client } from '/socket.io/loopback-socket.mjs';
+      const app = client(io(), { credentials: { user: 'Ada' } });
+      document.querySelector('p').textContent = await app.call('greet', { title: 'Countess' });
+    </script>\`;
+  const server = http.createServer((req, res) => {
+    res.setHeader('content-type', 'text/html');
+    res.end(page);
+  });
+  const sockets = LoopbackSocket.get('page');
+  sockets.auth(async (socket, { user }) => ({ user }));
+  sockets.defineMethod('greet', async (socket, { user }, { title }) => 'Hello, ' + title + ' ' + user);
+  sockets.start(new LoopbackSocket.Server(server));
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
 `;
 
 describe('the tarballs', { timeout: TIMEOUT }, () => {
@@ -107,26 +126,39 @@ describe('the tarballs', { timeout: TIMEOUT }, () => {
     });
   }
 
-  for (const [way, options] of Object.entries(WAYS)) {
-    it(`TypeScript checks a program and the declarations it uses, ${way}`, () => {
-      // Node 16's and nodenext's rules tell the kind of module by the name.
-      const file = path.join(project, way === 'commonjs' ? 'consumer.ts' : 'consumer.mts');
-      fs.writeFileSync(file, CONSUMER);
-      const program = ts.createProgram([file], {
-        ...options,
-        strict: true,
-        skipLibCheck: false,
-        noEmit: true,
-        target: ts.ScriptTarget.ES2022,
-        lib: ['lib.es2022.d.ts'],
-        types: ['node'],
-        typeRoots: [path.join(ROOT, 'node_modules', '@types')],
+  it('an app from the tarballs, on a machine with Node alone, serves a browser', async (t) => {
+    const file = path.join(project, 'app.cjs');
+    fs.writeFileSync(file, APP);
+    const app = spawn(process.execPath, [file], { env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
+    t.after(() => app.kill());
+    const [port] = await once(app.stdout, 'data');
+    const browser = await launch();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(error.stack));
+    await page.goto(`http://127.0.0.1:${Number(port)}/`);
+    await page.getByText('Hello, Countess Ada').waitFor({ timeout: 60_000 });
+    assert.deepEqual(errors, []);
+  });
+
+  for (const [compiler, name] of Object.entries(COMPILERS)) {
+    for (const [way, options] of Object.entries(WAYS)) {
+      it(`TypeScript ${compiler} checks a program and the declarations it uses, ${way}`, () => {
+        // Node 16's and nodenext's rules tell the kind of module by the name.
+        const file = path.join(project, way === 'commonjs' ? 'consumer.ts' : 'consumer.mts');
+        fs.writeFileSync(file, CONSUMER);
+        const tsc = path.join(ROOT, 'node_modules', name, 'bin', 'tsc');
+        const types = path.join(ROOT, 'node_modules', '@types');
+        const args = [tsc, ...options, '--strict', '--skipLibCheck', 'false', '--noEmit'];
+        args.push('--target', 'es2022', '--lib', 'es2022', '--types', 'node', '--typeRoots', types);
+        const { status, stdout } = spawnSync(process.execPath, [...args, file], {
+          cwd: project,
+          encoding: 'utf8',
+        });
+        assert.equal(status, 0, stdout);
       });
-      const found = ts.getPreEmitDiagnostics(program).map(({ file: at, messageText }) => {
-        return `${at?.fileName}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`;
-      });
-      assert.deepEqual(found, []);
-    });
+    }
   }
 
   it('publint finds nothing wrong with the package', async () => {
