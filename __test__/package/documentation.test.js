@@ -29,6 +29,10 @@ const tracked = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
 
 const pages = tracked.filter((name) => name.endsWith('.md'));
 
+/** A file of ours as the README links to it, since npm shows that too. */
+const OWN_ADDRESS =
+  /^https:\/\/(?:github\.com\/arondn2\/loopback-socket\/(?:blob|tree)|raw\.githubusercontent\.com\/arondn2\/loopback-socket)\/main\/(.*)$/;
+
 /**
  * @param {string} name a file, from the top
  * @returns {string} its text
@@ -72,9 +76,11 @@ describe('the documentation', () => {
     for (const page of pages) {
       const links = withoutBlocks(read(page)).matchAll(/\]\(([^)\s]+)\)/g);
       for (const [, link] of links) {
-        if (/^[a-z]+:/.test(link)) continue;
-        const [file, anchor] = link.split('#');
-        const target = file === '' ? page : path.posix.join(path.posix.dirname(page), file);
+        const [, own] = OWN_ADDRESS.exec(link) ?? [];
+        if (own === undefined && /^[a-z]+:/.test(link)) continue;
+        const [file, anchor] = (own ?? link).split('#');
+        const folder = own === undefined ? path.posix.dirname(page) : '.';
+        const target = file === '' ? page : path.posix.join(folder, file);
         const isThere = fs.existsSync(path.join(ROOT, target));
         if (!isThere || (anchor !== undefined && !anchorsOf(read(target)).has(anchor))) {
           broken.push(`${page}: ${link}`);

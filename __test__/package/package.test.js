@@ -51,7 +51,8 @@ describe('the package', () => {
   it('every link in the documents of the package leads to a page of the web or a file in it', () => {
     const repository = manifest.repository.url.replace(/^git\+(.*)\.git$/, '$1');
     const raw = repository.replace('https://github.com', 'https://raw.githubusercontent.com');
-    const broken = ['.', 'packages/loopback4'].flatMap((folder) => {
+    const folders = ['.', 'packages/loopback4', ...platforms.map(([name]) => `npm/${name}`)];
+    const broken = folders.flatMap((folder) => {
       const text = fs.readFileSync(path.join(ROOT, folder, 'README.md'), 'utf8');
       return [...text.matchAll(/\]\(([^)\s#]+)/g)]
         .map(([, link]) => link)
