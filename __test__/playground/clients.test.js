@@ -270,6 +270,7 @@ describe('the playground', { timeout: 600_000 }, () => {
     }
     await grace.entry('event', 'bookAdded');
     await page.getByText('Done: the figures are below.').waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.tour), 'compare');
     const rows = await page.locator('#figures tbody tr').all();
     assert.equal(rows.length, 5);
     for (const row of rows) {

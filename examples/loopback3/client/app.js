@@ -18,7 +18,7 @@ const USERS = [
 /** How old a report of the server may be to count as the current one, in ms. */
 const RECENT = 1500;
 
-/** How long a notice is shown, in ms. */
+/** How long what came of a button of the toolbar is shown, in ms. */
 const NOTICE_TIME = 8000;
 
 const element = (id) => document.getElementById(id);
@@ -106,4 +106,6 @@ async function main() {
   document.documentElement.dataset.ready = 'true';
 }
 
-main().catch((error) => notify(`The page could not start: ${error.message}`));
+main().catch((error) => {
+  element('notice').textContent = `The page could not start: ${error.message}`;
+});

@@ -14,6 +14,8 @@ function typeOf(value) {
   return value === null ? 'null' : typeof value;
 }
 
+const withArticle = (type) => (/^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
+
 /**
  * @param {string} text
  * @returns {{ value?: object, problem?: string }} what it says, or why it is no JSON
@@ -42,7 +44,7 @@ export function hintFor(value, args) {
     }
     const actual = typeOf(value[name]);
     if (type in BEGINNINGS && type !== 'any' && actual !== type) {
-      return `“${name}” should be ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}, and is ${/^[aeiou]/.test(actual) ? 'an' : 'a'} ${actual}`;
+      return `“${name}” should be ${withArticle(type)}, and is ${withArticle(actual)}`;
     }
   }
   const known = new Set(args.map(({ name }) => name));

@@ -11,7 +11,7 @@ const PROTOCOL = new Set(['authenticated', 'unauthorized', 'loopback:unsubscribe
 const TIMEOUT = 10_000;
 
 /** How long a socket that connects may take until it has authenticated, in ms. */
-const READY_TIMEOUT = 15_000;
+const READY_TIMEOUT = 30_000;
 
 /**
  * Emits `state` when `state` or what is known of the connection has changed, `note` with a line for the activity,

@@ -1,8 +1,9 @@
 'use strict';
 
-// The app's sockets, served twice in one process: by the server that the app has chosen, on the app's own port,
-// and by the other kind on the next port, so that the page can switch from one to the other. Each has an http.Server of its own: the listeners that npm socket.io adds to an http.Server would keep the native server
-// from reading requests in Rust.
+// The app's sockets, served twice in one process: by the server that the app has chosen, on the app's own port, and by
+// the other kind on the next port, so that the page can switch from one to the other. Each has an http.Server of its
+// own: the listeners that npm socket.io adds to an http.Server would keep the native server from reading requests in
+// Rust.
 
 const { once } = require('node:events');
 const http = require('node:http');
