@@ -29,26 +29,27 @@ export function parse(text) {
   }
 }
 
+/** What is probably wrong with one argument; undefined if nothing is. */
+function problemOf(value, { name, type, required }) {
+  if (value === undefined || value === null) return required ? `“${name}” is required` : undefined;
+  const actual = typeOf(value);
+  if (!(type in BEGINNINGS) || type === 'any' || actual === type) return undefined;
+  return `“${name}” should be ${withArticle(type)}, and is ${withArticle(actual)}`;
+}
+
 /**
  * @param {unknown} value - the arguments
  * @param {{ name: string, type: string, required: boolean }[]} args - those that the method takes
  * @returns {string} what is probably wrong; empty if nothing is
  */
-export function hintFor(value, args) {
-  if (value === undefined) value = {};
+export function hintFor(value = {}, args) {
   if (typeOf(value) !== 'object') return 'Arguments are an object: { "name": value }';
-  for (const { name, type, required } of args) {
-    if (value[name] === undefined || value[name] === null) {
-      if (required) return `“${name}” is required`;
-      continue;
-    }
-    const actual = typeOf(value[name]);
-    if (type in BEGINNINGS && type !== 'any' && actual !== type) {
-      return `“${name}” should be ${withArticle(type)}, and is ${withArticle(actual)}`;
-    }
-  }
   const known = new Set(args.map(({ name }) => name));
-  const unknown = Object.keys(value).find((name) => !known.has(name));
-  if (unknown !== undefined) return `“${unknown}” is not an argument that is known here`;
-  return '';
+  const unknown = Object.keys(value).filter((name) => !known.has(name));
+  return [
+    ...args.map((arg) => problemOf(value[arg.name], arg)),
+    ...unknown.map((name) => `“${name}” is not an argument that is known here`),
+  ]
+    .filter((problem) => problem !== undefined)
+    .join('; ');
 }
