@@ -8,6 +8,9 @@
  * for the next one; when a subscription or the client ends, none of its listeners stays on the socket.
  */
 
+/** The page that has a paragraph on each code of this package, with the code as its anchor. */
+const HELP = 'https://github.com/arondn2/loopback-socket/blob/main/docs/troubleshooting.md';
+
 /** An error of the helper. */
 class ClientError extends Error {
   /**
@@ -20,6 +23,16 @@ class ClientError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.name = name;
     this.code = code;
+  }
+
+  /**
+   * @returns {string | undefined} the address of what the documentation says about the code, if it is one of
+   *   this package
+   */
+  get help() {
+    const { code } = this;
+    const isOurs = typeof code === 'string' && code.startsWith('ERR_LOOPBACK_SOCKET_');
+    return isOurs ? `${HELP}#${code.toLowerCase()}` : undefined;
   }
 }
 

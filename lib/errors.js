@@ -328,6 +328,11 @@ class InvalidCommandError extends LoopbackSocketError {
         'does not help, please report it.',
     );
   }
+
+  /** @returns {string} what Node.js shows below a warning */
+  get detail() {
+    return `See ${this.help}`;
+  }
 }
 
 /** An adapter was given an event that is none; emitted as a warning of the process. */
@@ -345,6 +350,11 @@ class InvalidPacketError extends LoopbackSocketError {
         "versions fit the adapter's.",
     );
     this.nsp = nsp;
+  }
+
+  /** @returns {string} what Node.js shows below a warning */
+  get detail() {
+    return `See ${this.help}`;
   }
 }
 

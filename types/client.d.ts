@@ -231,6 +231,8 @@ export class RemoteError extends Error {
   readonly error: any;
   /** Its `code`, if it has one. */
   readonly code: any;
+  /** The address of what the documentation says about the code, if it is one of this package. */
+  readonly help: string | undefined;
   /** What is wrong with the arguments, if the server has validated them: Standard Schema's issues. */
   readonly issues: ReadonlyArray<{ message: string; path?: ReadonlyArray<any> }> | undefined;
 }
@@ -240,6 +242,8 @@ export class UnauthorizedError extends Error {
   readonly name: 'UnauthorizedError';
   /** The `code` of the refusal if it has one; else `ERR_LOOPBACK_SOCKET_UNAUTHORIZED`. */
   readonly code: any;
+  /** The address of what the documentation says about the code, if it is one of this package. */
+  readonly help: string | undefined;
   /** What the server sent with `unauthorized`. */
   readonly refusal: any;
 }
@@ -248,6 +252,8 @@ export class UnauthorizedError extends Error {
 export class TimeoutError extends Error {
   readonly name: 'TimeoutError';
   readonly code: 'ERR_LOOPBACK_SOCKET_TIMEOUT';
+  /** The address of what the documentation says about the code. */
+  readonly help: string;
   /** The method or subscription. */
   readonly method: string;
 }
@@ -259,6 +265,8 @@ export class TimeoutError extends Error {
 export class DisconnectedError extends Error {
   readonly name: 'DisconnectedError';
   readonly code: 'ERR_LOOPBACK_SOCKET_DISCONNECTED';
+  /** The address of what the documentation says about the code. */
+  readonly help: string;
   /**
    * The reason of the socket's `disconnect` event; `connect_error` and `reconnect_failed` if it could
    * not connect; `closed` after {@link Client.close}.
@@ -277,6 +285,8 @@ export class SubscriptionError extends Error {
   readonly error: any;
   /** The `code` of that, if it has one. */
   readonly code: any;
+  /** The address of what the documentation says about the code, if it is one of this package. */
+  readonly help: string | undefined;
   /** The id of the last item, to subscribe again `after` it. */
   readonly lastId: string | number | undefined;
 }

@@ -198,6 +198,8 @@ export class AckTimeoutError extends LoopbackSocketError {
 /** The addon was sent a command that it cannot read: emitted as a warning of the process. */
 export class InvalidCommandError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND';
+  /** The link, as Node.js shows it below a warning. */
+  readonly detail: string;
 }
 
 /**
@@ -206,6 +208,8 @@ export class InvalidCommandError extends LoopbackSocketError {
  */
 export class InvalidPacketError extends LoopbackSocketError {
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_PACKET';
+  /** The link, as Node.js shows it below a warning. */
+  readonly detail: string;
   /** The name of the namespace. */
   readonly nsp: string;
 }

@@ -126,7 +126,9 @@ describe('the documentation', () => {
     for (const [, code] of read('lib/errors.js').matchAll(/'([A-Z]+(?:_[A-Z]+)*)'/g)) {
       codes.add(`ERR_LOOPBACK_SOCKET_${code}`);
     }
-    for (const name of tracked.filter((file) => /^(lib\/.*\.js|\w+\.m?js)$/.test(file))) {
+    const isSource = (file) =>
+      /^(lib\/.*\.js|\w+\.m?js|src\/.*\.rs|packages\/\w+\/src\/\w+\.ts)$/.test(file);
+    for (const name of tracked.filter(isSource)) {
       for (const [code] of read(name).matchAll(/\bERR_LOOPBACK_SOCKET(?:_[A-Z]+)+\b/g))
         codes.add(code);
     }

@@ -11,6 +11,7 @@ const LoopbackSocket = require('../..');
 const { slugOf } = require('../../scripts/slugs');
 
 const ROOT = path.join(__dirname, '..', '..');
+/** Where `homepage` and `repository` of package.json lead, which npm shows. */
 const PAGE = 'https://github.com/arondn2/loopback-socket/blob/main/docs/troubleshooting.md';
 
 const anchors = new Set(
@@ -30,6 +31,12 @@ function thrown() {
 }
 
 describe('the help of errors', () => {
+  it('the link is one of the repository that package.json names', () => {
+    const { homepage, repository } = require('../../package.json');
+    assert.ok(homepage.startsWith(PAGE.split('/blob/')[0]));
+    assert.ok(repository.url.includes(PAGE.split('/blob/')[0]));
+  });
+
   it('the help of every error class leads to the heading of its code', () => {
     const classes = Object.values(LoopbackSocket).filter(
       (value) => value?.prototype instanceof LoopbackSocket.LoopbackSocketError,
@@ -53,6 +60,42 @@ describe('the help of errors', () => {
   it('a client whose call is refused gets the code and the message, without a link', () => {
     const sent = JSON.parse(JSON.stringify(new LoopbackSocket.ForbiddenError('not your shop')));
     assert.deepEqual(sent, { code: 'ERR_LOOPBACK_SOCKET_FORBIDDEN', message: 'not your shop' });
+  });
+
+  it('an error of the helper for clients has the link, unless its code is one of the application', async () => {
+    const client = await import('../../client.mjs');
+    for (const error of [
+      new client.TimeoutError('add', 5),
+      new client.DisconnectedError('transport close'),
+      new client.UnauthorizedError(undefined),
+      new client.RemoteError('add', { code: 'ERR_LOOPBACK_SOCKET_FORBIDDEN' }),
+      new client.SubscriptionError('news', {
+        reason: 'error',
+        error: { code: 'ERR_LOOPBACK_SOCKET_EXPIRED' },
+      }),
+    ]) {
+      assert.equal(error.help, `${PAGE}#${error.code.toLowerCase()}`);
+      assert.ok(anchors.has(error.code.toLowerCase()), error.code);
+    }
+    for (const code of ['E_MINE', 7, undefined]) {
+      assert.equal(new client.RemoteError('add', { code }).help, undefined);
+    }
+  });
+
+  it('every warning that the package emits has the link', () => {
+    const missing = [];
+    for (const name of fs.readdirSync(path.join(ROOT, 'lib'), { recursive: true })) {
+      if (!name.endsWith('.js')) continue;
+      const source = fs.readFileSync(path.join(ROOT, 'lib', name), 'utf8');
+      for (const [, code] of source.matchAll(/code: '(ERR_LOOPBACK_SOCKET_\w+)'/g)) {
+        if (!source.includes(`helpFor('${code}')`)) missing.push(`${name}: ${code}`);
+      }
+      for (const [, warning] of source.matchAll(/emitWarning\(new (\w+)\(/g)) {
+        const { detail, help } = new LoopbackSocket[warning]('x');
+        if (detail !== `See ${help}`) missing.push(`${name}: ${warning}`);
+      }
+    }
+    assert.deepEqual(missing, []);
   });
 
   it('a warning shows the link', () => {
