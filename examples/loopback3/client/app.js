@@ -57,7 +57,7 @@ function bindToolbar(panes) {
 
 /** Puts both servers under load, where it can be seen. */
 async function compare(load) {
-  element('load').scrollIntoView({ block: 'nearest' });
+  element('load').scrollIntoView();
   const { native, hosted } = await load.run(['native', 'hosted']);
   return `${whole(native.rate)} calls a second on native, ${whole(hosted.rate)} on npm socket.io.`;
 }
