@@ -617,7 +617,7 @@ class UnloadableAddonError extends LoopbackSocketError {
    * @param {string} remedy what to do
    */
   constructor(platform, file, reason, remedy) {
-    const why = reason.message.trim();
+    const why = reason.message.trim().replace(/\.$/, '');
     const at = why.includes(file) ? '' : ` (${file})`;
     super(
       'UNLOADABLE_ADDON',
