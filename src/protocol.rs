@@ -296,6 +296,8 @@ numbers! {
         HEARTBEAT_DIRECTION: HeartbeatDirection = 17,
         /// `transport error`: a violation of the WebSocket protocol
         INVALID_FRAME: InvalidFrame(ProtocolError) = 18,
+        /// `server namespace disconnect`: the client of the socket did not authenticate in time
+        AUTHENTICATION_TIMEOUT: AuthenticationTimeout = 19,
     }
 }
 

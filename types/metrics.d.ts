@@ -43,6 +43,8 @@ export interface Metrics {
   };
   /** HTTP requests that were refused, by reason, such as `origin_not_allowed`. */
   requests?: { refused: Record<string, number> };
+  /** Sockets that were refused in a namespace, by reason: `middleware` of the application has refused them. */
+  joins?: { refused: Record<string, number> };
   /** Sockets in namespaces, now. */
   sockets: {
     /** Middleware of the application is running for them. */

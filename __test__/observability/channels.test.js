@@ -291,6 +291,26 @@ for (const host of HOSTS) {
       assertMessage(await disconnected(), expired, { socket: late.socket, host });
     });
 
+    it(`only the socket that has not authenticated in time is said to be late, on ${host}`, async (t) => {
+      const disconnected = messages(t, 'disconnect');
+      const { io, client, sockets } = await open(t, host, undefined, { timeout: 50 });
+      const patient = LoopbackSocket.get(`${host} patient`, { timeout: 60_000 });
+      patient.start(io.of('/patient'));
+      const other = client('/patient', { forceNew: false });
+      await next(other, 'connect');
+      const impatient = other.io.socket('/');
+      impatient.connect();
+      const late = Object.fromEntries(
+        [await disconnected(), await disconnected()].map((message) => [
+          message['messaging.socket.io.namespace'],
+          message.authenticationTimedOut,
+        ]),
+      );
+      assert.deepEqual(late, { '/': true, '/patient': false });
+      assert.equal(sockets.metrics().authentication.timedOut, 1);
+      assert.equal(patient.metrics().authentication.timedOut, 0);
+    });
+
     it(`the channel slow has what takes slowAfter or longer, on ${host}`, async (t) => {
       const slow = messages(t, 'slow');
       const define = (sockets) => {

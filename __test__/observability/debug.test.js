@@ -4,10 +4,13 @@
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
+const { once } = require('node:events');
+const http = require('node:http');
 const path = require('node:path');
 const { afterEach, beforeEach, describe, it } = require('node:test');
 const { format, stripVTControlCharacters } = require('node:util');
 const createDebug = require('debug');
+const LoopbackSocket = require('../..');
 const { HOSTS, authenticate, call, next } = require('../support/js-hosts');
 const { SECRET, open, pool } = require('./observed');
 
@@ -167,6 +170,31 @@ for (const host of HOSTS) {
       await line(/is turned away: ERR_LOOPBACK_SOCKET_REVOKED/);
     });
 
+    it(`DEBUG shows whom middleware of a namespace refuses, and why, on ${host}`, async (t) => {
+      createDebug.enable('loopback-socket:connect');
+      const { io, client, sockets } = await open(t, host);
+      const shops = io.of(/^\/shop-\d$/);
+      sockets.start(shops);
+      const data = { token: SECRET };
+      const refusal = Object.assign(new RangeError('no\nentry'), { code: 'E_ENTRY', data });
+      for (const namespace of [io, shops]) {
+        namespace.use((socket, proceed) => {
+          proceed(socket.handshake.query.entry === 'free' ? undefined : refusal);
+        });
+      }
+      const query = { entry: 'free' };
+      // A client of version 2 is in the default namespace before it is in any other.
+      client('/', { query });
+      await line(/has connected to \/ from/);
+      client('/shop-1');
+      await line(/[\w-]{20} is refused in "\/(shop-1)?": E_ENTRY "no\\nentry"/);
+      written = [];
+      const stranger = client('/', {});
+      await Promise.race(['connect_error', 'error'].map((event) => next(stranger, event)));
+      await line(/[\w-]{20} is refused in "\/": E_ENTRY "no\\nentry"/);
+      assert.ok(!written.join('\n').includes(SECRET), written.join('\n'));
+    });
+
     it(`DEBUG shows an attempt of a client that leaves before it is decided, on ${host}`, async (t) => {
       createDebug.enable('loopback-socket:authenticate');
       const enter = pool(t);
@@ -186,6 +214,21 @@ for (const host of HOSTS) {
     });
   });
 }
+
+it('DEBUG shows which requests a native server refuses', { timeout: TIMEOUT }, async (t) => {
+  createDebug.enable('loopback-socket:connect');
+  const httpServer = http.createServer();
+  const io = new LoopbackSocket.Server(httpServer);
+  t.after(() => io.close());
+  httpServer.listen(0);
+  await once(httpServer, 'listening');
+  const base = `http://127.0.0.1:${httpServer.address().port}/socket.io/?EIO=4&transport=`;
+  await fetch(`${base}polling&sid=unknown`);
+  await line(/a request from (::ffff:)?127\.0\.0\.1 is refused: unknown_session/);
+  await fetch(`${base}bogus`);
+  await line(/is refused: unknown_transport/);
+  assert.deepEqual(io.metrics().requests.refused, { unknown_session: 1, unknown_transport: 1 });
+});
 
 it('the environment variable DEBUG shows what happens, on stderr alone', () => {
   const program = `

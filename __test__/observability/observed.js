@@ -17,8 +17,8 @@ let names = 0;
  * @param {number | 'native'} host which kind of server
  * @param {(sockets: LoopbackSocket) => void} [define] defines what the instance has
  * @param {object} [options] of the instance
- * @returns {Promise<object>} the server `io`, the instance `sockets`, its name, and `connect()` for both sides of a
- *   socket
+ * @returns {Promise<object>} the server `io`, the instance `sockets`, its name, `client()` for a client that is
+ *   connecting, and `connect()` for both sides of a socket
  */
 async function open(t, host, define = () => {}, options = { timeout: 'none' }) {
   const { io, connect } = await openServer(t, host);
@@ -33,6 +33,7 @@ async function open(t, host, define = () => {}, options = { timeout: 'none' }) {
     io,
     name,
     sockets,
+    client: connect,
     async connect(...how) {
       const client = connect(...how);
       return { client, socket: await socketOf(io, client) };

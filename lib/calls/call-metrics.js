@@ -2,7 +2,7 @@
 
 /**
  * How many calls are in flight, how they end and how long they take, for each method. Nothing is measured
- * before somebody asks for it: `measure()` then takes the place of what answers a call.
+ * before somebody asks for it: what `measure()` gives then takes the place of what answers a call.
  *
  * What must stay true: names are those that the application has defined, never what a client sends, and there
  * is a limit to their number.
@@ -72,20 +72,15 @@ class CallMetrics {
   #methods = new Map();
 
   /**
-   * Measures a call from now on.
+   * A call begins.
    *
    * @param {import('../auth/authenticate').BoundMethod} method what is called, of the application's own
-   * @param {import('./invoke').Settle} settle answers the client
-   * @returns {import('./invoke').Settle} what is to answer the client instead
+   * @returns {MethodMetrics} the calls of that, which are to be told of its end
    */
-  measure({ name, subscription }, settle) {
+  begin({ name, subscription }) {
     const method = this.#methodOf(name, subscription === undefined ? 'method' : 'subscription');
-    const began = performance.now();
     method.inFlight += 1;
-    return (failed, value) => {
-      method.end(failed, performance.now() - began);
-      return settle(failed, value);
-    };
+    return method;
   }
 
   /**
@@ -123,4 +118,27 @@ class CallMetrics {
   }
 }
 
-module.exports = { BOUNDS, CallMetrics, MAX_NAMES, OTHER };
+/**
+ * Measures a call from now on, for all who ask for figures. A result that cannot be sent is a failure.
+ *
+ * @param {import('../auth/authenticate').BoundMethod} method what is called, of the application's own
+ * @param {import('./invoke').Settle} settle answers the client
+ * @param {CallMetrics | undefined} ofInstance the figures of its LoopbackSocket
+ * @param {CallMetrics} [ofServer] those of the native server
+ * @returns {import('./invoke').Settle} what is to answer the client instead
+ */
+function measure(method, settle, ofInstance, ofServer) {
+  const began = performance.now();
+  const instanceCalls = ofInstance?.begin(method);
+  const serverCalls = ofServer?.begin(method);
+  return (failed, value) => {
+    const unsendable = settle(failed, value);
+    const hasFailed = failed || unsendable !== undefined;
+    const duration = performance.now() - began;
+    instanceCalls?.end(hasFailed, duration);
+    serverCalls?.end(hasFailed, duration);
+    return unsendable;
+  };
+}
+
+module.exports = { BOUNDS, CallMetrics, MAX_NAMES, OTHER, measure };

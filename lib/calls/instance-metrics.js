@@ -15,7 +15,6 @@ const { CallMetrics } = require('./call-metrics');
  * @property {{polling: number, websocket: number, other: number}} [connections] how many connections the
  *   server has by transport; only of a server of npm `socket.io`
  * @property {object} [engine] that server, as several of its namespaces may be served
- * @property {boolean} [isNative] whether it is a native server, which does not say whose socket has timed out
  */
 
 /**
@@ -28,14 +27,12 @@ function instanceMetrics(instance) {
   const sockets = { joining: 0, pending: 0, authenticated: 0, open: 0 };
   let subscriptions = 0;
   let open;
-  let isNative = false;
   const engines = new Set();
   for (const figures of definitions.hostFigures(instance)) {
     sockets.pending += figures.sockets.pending;
     sockets.authenticated += figures.sockets.authenticated;
     sockets.open += figures.sockets.open;
     subscriptions += figures.subscriptions;
-    isNative ||= figures.isNative === true;
     if (figures.connections !== undefined && !engines.has(figures.engine)) {
       engines.add(figures.engine);
       open ??= { polling: 0, websocket: 0, other: 0 };
@@ -44,11 +41,10 @@ function instanceMetrics(instance) {
       open.other += figures.connections.other;
     }
   }
-  const { timedOut, ...authentication } = definitions.authentication;
   return {
     ...(open === undefined ? {} : { connections: { open } }),
     sockets,
-    authentication: isNative ? authentication : { ...authentication, timedOut },
+    authentication: { ...definitions.authentication },
     calls: definitions.callMetrics.figures,
     subscriptions: { open: subscriptions },
   };

@@ -20,9 +20,11 @@ const { corkFlushes } = require('./cork');
 const { TooManyPendingError } = require('../errors');
 const { EMITTER_EVENTS, guarded } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
+const { measure } = require('../calls/call-metrics');
 const { runCall } = require('../calls/run-call');
 const { encodable } = require('./encodable');
 const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
+const { watchRefusals } = require('./refusals');
 const { knownState, stateOf } = require('./socket-state');
 const { HostedEngine, send } = require('./subscription-engine');
 const { isCallObserved } = require('../observability/channels');
@@ -122,6 +124,7 @@ function serve(io, loopbackSocket, options) {
   hosting.instances.add(loopbackSocket);
   const { gate } = hosting;
   gate.gateNamespaces(options.open);
+  watchRefusals(io);
   const limits = new AuthenticationLimits(options);
   const timeout = delayOf(loopbackSocket._timeout);
   const timers = timeout === null ? undefined : new Timers(timeout);
@@ -679,7 +682,7 @@ class HostedSocket extends SocketOwner {
         completion === undefined ? unmeasured : measured(unmeasured, completion, this.#ended);
       const { callMetrics } = loopbackSocket._definitions;
       if (callMetrics !== undefined && method.control === undefined && !this.#ended) {
-        settle = callMetrics.measure(method, settle);
+        settle = measure(method, settle, callMetrics);
       }
       if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
         invoke(method.fn, method.self, [this.socket, credentials, args], settle);

@@ -7,6 +7,8 @@
 
 const { refuseRequest: responseOf } = require('../native/binding');
 const { Refusal } = require('../native/protocol');
+const { requestRefused } = require('../observability/sockets');
+const { REFUSALS } = require('../socketio/metrics');
 const { fromOf, queryOf, targetOf } = require('./request');
 
 /**
@@ -24,6 +26,7 @@ function tell(front, req, isUpgrade, refusal, more) {
   const message = more?.message ? text(more.message) : undefined;
   const target = targetOf(req);
   front.countRefusal(refusal);
+  requestRefused(req.socket?.remoteAddress, REFUSALS.get(refusal), more?.error ?? more?.message);
   const response = responseOf(refusal, isUpgrade, req.method, target, fromOf(req), message);
   if (refusal === Refusal.INVALID_ORIGIN) {
     req.headers.origin = null;

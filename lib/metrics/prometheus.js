@@ -82,6 +82,13 @@ const DEFINITIONS = [
     series: ({ requests }) => byLabel('reason', requests?.refused),
   },
   {
+    type: Counter,
+    name: 'joins_refused_total',
+    help: 'Sockets that were refused in a namespace.',
+    labels: ['reason'],
+    series: ({ joins }) => byLabel('reason', joins?.refused),
+  },
+  {
     type: Gauge,
     name: 'sockets',
     help: 'Sockets in namespaces, by whether they have authenticated.',

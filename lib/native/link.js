@@ -22,7 +22,7 @@ class NativeLink {
   /** @type {import('../calls/call-metrics').CallMetrics | undefined} measures calls, once somebody asks for that */
   callMetrics;
   /** What has been refused, for `io.metrics()`: sockets, and requests by the number of the `Refusal`. */
-  refused = { tooManyAttempts: 0, tooManyPending: 0, requests: [] };
+  refused = { tooManyAttempts: 0, tooManyPending: 0, byMiddleware: 0, requests: [] };
   /** Whether the `Server` is closing, or closed: nothing new begins. */
   isClosing = false;
   /** Whether it is about to close: no session and no socket is accepted any more. */

@@ -104,4 +104,4 @@ function withoutControls(text) {
   );
 }
 
-module.exports = { log, shownTopics, stackOf, summaryOf };
+module.exports = { log, quoted, shownTopics, stackOf, summaryOf };

@@ -5,11 +5,14 @@
  */
 
 const { channels } = require('./channels');
-const { log, summaryOf } = require('./log');
+const { log, quoted, summaryOf } = require('./log');
 const { ConnectMessage, DisconnectMessage, idOf } = require('./message');
 
 /** @type {WeakSet<object>} sockets whose clients have not authenticated in time, while somebody observes that */
 const timedOut = new WeakSet();
+
+/** What is logged for the values of `network.protocol.name`. */
+const TRANSPORTS = { http: 'long polling', websocket: 'websocket' };
 
 /**
  * A socket has joined its namespace.
@@ -26,8 +29,48 @@ function connected(socket) {
       idOf(socket),
       message['messaging.socket.io.namespace'] ?? 'no namespace',
       message['client.address'] ?? 'an unknown address',
-      message['network.protocol.name'] ?? 'an unknown transport',
+      TRANSPORTS[message['network.protocol.name']] ?? 'an unknown transport',
       message['loopback_socket.server'],
+    );
+  }
+}
+
+/**
+ * @returns {boolean} whether it is shown that sockets are refused
+ */
+function logsRefusals() {
+  return log.connect.enabled;
+}
+
+/**
+ * Middleware of the application refuses a socket.
+ *
+ * @param {unknown} id the id of the socket
+ * @param {string} namespace the name of the namespace
+ * @param {unknown} error why
+ * @returns {void}
+ */
+function refused(id, namespace, error) {
+  if (log.connect.enabled) {
+    log.connect('%s is refused in %s: %s', id, quoted(namespace), summaryOf(error));
+  }
+}
+
+/**
+ * A request of a client to the server is refused.
+ *
+ * @param {string | undefined} address the address of the client, or of a proxy
+ * @param {string} reason why, as `io.metrics()` has it
+ * @param {unknown} [error] what the application has failed with
+ * @returns {void}
+ */
+function requestRefused(address, reason, error) {
+  if (log.connect.enabled) {
+    log.connect(
+      'a request from %s is refused: %s%s',
+      address ?? 'an unknown address',
+      reason,
+      error === undefined ? '' : `, ${summaryOf(error)}`,
     );
   }
 }
@@ -90,4 +133,13 @@ function subscriptionEnded(socket, name, number, reason) {
   }
 }
 
-module.exports = { authenticationTimedOut, connected, disconnected, subscriptionEnded, turnedAway };
+module.exports = {
+  authenticationTimedOut,
+  connected,
+  disconnected,
+  logsRefusals,
+  refused,
+  requestRefused,
+  subscriptionEnded,
+  turnedAway,
+};

@@ -33,6 +33,7 @@ const BACKPRESSURE = 'The client did not read what was sent: maxBackpressure was
 const REASONS = new Map([
   [CloseReason.CLIENT_NAMESPACE_DISCONNECT, ['client namespace disconnect']],
   [CloseReason.SERVER_NAMESPACE_DISCONNECT, ['server namespace disconnect']],
+  [CloseReason.AUTHENTICATION_TIMEOUT, ['server namespace disconnect']],
   [CloseReason.TRANSPORT_CLOSE, ['transport close']],
   [CloseReason.TRANSPORT_ERROR, [ERROR]],
   [CloseReason.PING_TIMEOUT, ['ping timeout']],

@@ -11,10 +11,10 @@ const { Recovery } = require('./recovery/recovery');
 const { Socket } = require('./socket');
 const { guarded } = require('../events');
 const { InvalidCommandError, MalformedMessageError } = require('../errors');
-const { authenticationTimedOut, connected } = require('../observability/sockets');
+const { authenticationTimedOut, connected, refused } = require('../observability/sockets');
 const loopback = require('./loopback');
 
-const { SERVER_NAMESPACE_DISCONNECT } = require('../native/protocol').CloseReason;
+const { AUTHENTICATION_TIMEOUT } = require('../native/protocol').CloseReason;
 
 class EventHandlers {
   #link;
@@ -195,6 +195,8 @@ class EventHandlers {
           return;
         }
         if (error) {
+          this.#link.refused.byMiddleware += 1;
+          refused(socket.id, namespace.name, error);
           socket._refuse(error);
         } else {
           this.#accept(socket);
@@ -260,8 +262,10 @@ class EventHandlers {
       return;
     }
     const { reason, details } = socket._connection.endOf(code, more);
-    if (code === SERVER_NAMESPACE_DISCONNECT && socket.connected && socket._isPending) {
-      // What the application ends has ended here already.
+    if (code === AUTHENTICATION_TIMEOUT && socket.connected) {
+      for (const { _definitions: definitions } of socket._instances) {
+        definitions.authentication.timedOut += 1;
+      }
       authenticationTimedOut(socket);
     }
     socket._end(reason, details);

@@ -9,6 +9,7 @@
 
 const { invoke } = require('../calls/invoke');
 const { EMIT_OWN } = require('../auth/own-events');
+const { measure } = require('../calls/call-metrics');
 const { runCall } = require('../calls/run-call');
 const { isCallObserved } = require('../observability/channels');
 const { SocketOwner } = require('../subscriptions/socket-owner');
@@ -165,33 +166,17 @@ class MethodCalls extends SocketOwner {
    */
   runBound(instance, method, credentials, args, options, settle) {
     const loopbackSocket = this.#socket._instances[instance];
-    const { callMetrics } = this.#socket.nsp._link;
-    if (callMetrics !== undefined || loopbackSocket._definitions.callMetrics !== undefined) {
-      settle = this.#measure(loopbackSocket, method, settle);
+    const { callMetrics: ofServer } = this.#socket.nsp._link;
+    const { callMetrics: ofInstance } = loopbackSocket._definitions;
+    const isMeasured = ofServer !== undefined || ofInstance !== undefined;
+    if (isMeasured && method.control === undefined && !this.hasEnded) {
+      settle = measure(method, settle, ofInstance, ofServer);
     }
     if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
       invoke(method.fn, method.self, [this.#socket, credentials, args], settle);
     } else {
       runCall(this, loopbackSocket, method, { credentials, args, options }, settle);
     }
-  }
-
-  /**
-   * Has the server and the LoopbackSocket measure a call, if somebody has asked them for their figures.
-   *
-   * @param {import('../loopback-socket')} loopbackSocket whose method is called
-   * @param {import('../auth/authenticate').BoundMethod} method the method
-   * @param {import('../calls/invoke').Settle} settle answers
-   * @returns {import('../calls/invoke').Settle} what answers instead
-   */
-  #measure(loopbackSocket, method, settle) {
-    if (method.control !== undefined || this.hasEnded) {
-      return settle;
-    }
-    const { callMetrics: ofServer } = this.#socket.nsp._link;
-    const { callMetrics: ofInstance } = loopbackSocket._definitions;
-    const measured = ofServer?.measure(method, settle) ?? settle;
-    return ofInstance?.measure(method, measured) ?? measured;
   }
 
   /**

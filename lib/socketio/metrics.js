@@ -8,7 +8,7 @@
 const { CallMetrics } = require('../calls/call-metrics');
 const { CloseReason, Refusal } = require('../native/protocol');
 
-/** The names of reasons and refusals by number, such as `ping_timeout`. */
+/** The names of reasons and refusals by number, such as `ping_timeout` and `unknown_session`. */
 const REASONS = namesOf(CloseReason);
 const REFUSALS = namesOf(Refusal);
 
@@ -41,7 +41,7 @@ const NOTHING = Object.freeze({
 function serverMetrics(link) {
   link.callMetrics ??= new CallMetrics();
   const native = link.native?.metrics() ?? NOTHING;
-  const { tooManyAttempts, tooManyPending, requests } = link.refused;
+  const { tooManyAttempts, tooManyPending, byMiddleware, requests } = link.refused;
   return {
     connections: {
       open: { polling: native.polling, websocket: native.websocket, other: 0 },
@@ -52,6 +52,7 @@ function serverMetrics(link) {
       maxQueuedBytes: native.maxQueuedBytes,
     },
     requests: { refused: byName(REFUSALS, requests) },
+    joins: { refused: byMiddleware === 0 ? {} : { middleware: byMiddleware } },
     sockets: {
       joining: native.joining,
       pending: native.pending,
@@ -95,4 +96,4 @@ function byName(names, counts) {
   return result;
 }
 
-module.exports = { serverMetrics };
+module.exports = { REFUSALS, serverMetrics };

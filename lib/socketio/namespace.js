@@ -533,7 +533,7 @@ function figuresOf(namespace, instance) {
       subscriptions += socket._subscriptions?.countOf(instance) ?? 0;
     }
   }
-  return { sockets, subscriptions, isNative: true };
+  return { sockets, subscriptions };
 }
 
 module.exports = { Namespace };

@@ -127,7 +127,7 @@ fn execute_now(server: &Arc<Server>, task: Task) {
                 while batch.step(server, flush_set) {}
             }
             Task::Expire(socket) => {
-                disconnect_connection(server, &socket.connection, flush_set);
+                expire(server, &socket, flush_set);
             }
             Task::EndAll(reason) => server.engine.end_all(reason),
         }
@@ -471,7 +471,12 @@ fn execute_command(
             Some(socket) if whole_connection => {
                 disconnect_connection(server, &socket.connection, flush_set);
             }
-            Some(socket) => disconnect(server, &socket, flush_set),
+            Some(socket) => disconnect(
+                server,
+                &socket,
+                CloseReason::ServerNamespaceDisconnect,
+                flush_set,
+            ),
             None => {}
         },
         Command::Malformed { socket } => {
@@ -568,15 +573,39 @@ fn accept(server: &Server, socket: &Arc<Socket>, welcome: Welcome<'_>, flush_set
 }
 
 /// Ends a socket and tells its client.
-fn disconnect(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
+fn disconnect(
+    server: &Server,
+    socket: &Arc<Socket>,
+    reason: CloseReason,
+    flush_set: &mut FlushSet,
+) {
     socket.send(&server.parser.disconnect(&socket.namespace.name), flush_set);
-    socket.end(CloseReason::ServerNamespaceDisconnect);
+    socket.end(reason);
+}
+
+/// The client of a socket has not authenticated in time: ends its connection. Other sockets of that end for another
+/// reason, whether or not they have authenticated.
+fn expire(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
+    for other in socket.connection.data.sockets() {
+        let reason = if Arc::ptr_eq(&other, socket) {
+            CloseReason::AuthenticationTimeout
+        } else {
+            CloseReason::ServerNamespaceDisconnect
+        };
+        disconnect(server, &other, reason, flush_set);
+    }
+    socket.connection.finish(CloseReason::ForcedClose);
 }
 
 /// Ends every socket of a connection and tells the client, and then ends the connection.
 fn disconnect_connection(server: &Server, connection: &Arc<Connection>, flush_set: &mut FlushSet) {
     for socket in connection.data.sockets() {
-        disconnect(server, &socket, flush_set);
+        disconnect(
+            server,
+            &socket,
+            CloseReason::ServerNamespaceDisconnect,
+            flush_set,
+        );
     }
     connection.finish(CloseReason::ForcedClose);
 }
