@@ -1,8 +1,9 @@
 'use strict';
 
-// `npm run docs`: builds the site of the documentation into docs/.vitepress/dist, with a reference that is made of the
-// types, and checks its links, with
-// their anchors, and that its sidebar has every page. Needs no network.
+// `npm run docs`: builds the site of the documentation into docs/.vitepress/dist, with a reference that is made of
+// the types, and checks its links, with their anchors, and that its sidebar has every page. Needs no network.
+//
+// `npm run docs -- --check` only checks: it makes the same pages, without search, colours and scripts, in half the time.
 
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -92,8 +93,14 @@ function hiddenPages(folder) {
   );
 }
 
-/** Builds the site and checks it. */
-function main() {
+/**
+ * Builds the site and checks it.
+ *
+ * @param {string[]} args
+ */
+function main(args) {
+  const isCheck = args.includes('--check');
+  if (isCheck) process.env.DOCS_CHECK = '1';
   run('typedoc');
   run('vitepress', 'build', 'docs');
   const faults = [
@@ -104,7 +111,7 @@ function main() {
     console.error(faults.join('\n'));
     process.exit(1);
   }
-  console.log(`The site is in ${path.relative(ROOT, SITE)}`);
+  if (!isCheck) console.log(`The site is in ${path.relative(ROOT, SITE)}`);
 }
 
-main();
+main(process.argv.slice(2));
