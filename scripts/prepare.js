@@ -5,7 +5,9 @@
 // As a program, it makes ready what `npm test` needs.
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
 const release = require('./build-release');
 const { ROOT, StepError, npmCommand, run } = require('./steps');
 
@@ -42,6 +44,44 @@ function readPackages(lockfile) {
 }
 
 /**
+ * @param {string} lock - a file with the id of a process
+ * @returns {boolean} whether that process has ended
+ */
+function isStale(lock) {
+  try {
+    process.kill(Number(fs.readFileSync(lock, 'utf8')), 0);
+    return false;
+  } catch (err) {
+    return err.code === 'ESRCH';
+  }
+}
+
+/**
+ * Does something in a folder while no other process does: two test files may need the same packages.
+ * @param {string} folder
+ * @param {() => Promise<void>} action
+ * @returns {Promise<void>}
+ */
+async function exclusively(folder, action) {
+  const lock = path.join(os.tmpdir(), `loopback-socket-${folder.replaceAll(/\W/g, '-')}.lock`);
+  for (;;) {
+    try {
+      fs.writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (err) {
+      if (err.code !== 'EEXIST') throw err;
+      if (isStale(lock)) fs.rmSync(lock, { force: true });
+      else await delay(100);
+    }
+  }
+  try {
+    await action();
+  } finally {
+    fs.rmSync(lock, { force: true });
+  }
+}
+
+/**
  * Installs what a folder's lockfile lists, unless it is there.
  * @param {string} title
  * @param {string} folder
@@ -49,8 +89,11 @@ function readPackages(lockfile) {
  */
 async function install(title, folder) {
   if (isInstalled(folder)) return;
-  const npm = npmCommand('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-  await run(title, npm.command, npm.args, { cwd: folder });
+  await exclusively(folder, async () => {
+    if (isInstalled(folder)) return;
+    const npm = npmCommand('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+    await run(title, npm.command, npm.args, { cwd: folder });
+  });
 }
 
 /**
