@@ -179,6 +179,9 @@ describe('the addon cannot be loaded', () => {
       ['Error relocating /a.node: __memcpy_chk: symbol not found', library],
       ['Error loading shared library ld-linux-x86-64.so.2: No such file or directory', library],
       ['libc.musl-x86_64.so.1: cannot open shared object file: No such file', library],
+      // musl's C library is libc.so, which on glibc is a text for linkers, or not there.
+      ['/lib/x86_64-linux-gnu/libc.so: invalid ELF header', library],
+      ['libc.so: cannot open shared object file: No such file or directory', library],
       ['libgcc_s.so.1: cannot open shared object file: No such file', /library that is missing/],
       ['Error loading shared library libgcc_s.so.1: No such file', /library that is missing/],
       ["(mach-o file, but is an incompatible architecture (have 'x86_64'))", reinstall],

@@ -186,7 +186,7 @@ function remedyFor({ code, message }, system, packageName) {
   if (/permission denied|operation not permitted/i.test(message)) {
     return 'Let the user that runs Node read the file, on a file system that is not mounted noexec.';
   }
-  if (/libc\.musl|ld-musl|ld-linux|libc\.so\.6|symbol not found/i.test(message)) {
+  if (/libc\.musl|libc\.so:|ld-musl|ld-linux|libc\.so\.6|symbol not found/i.test(message)) {
     return (
       'The binary is for another C library (glibc or musl) than this system has. Install the packages on the ' +
       'system that the app runs on: do not copy node_modules between Debian and Alpine images.'
