@@ -291,7 +291,7 @@ for (const host of HOSTS) {
       assertMessage(await disconnected(), expired, { socket: late.socket, host });
     });
 
-    it(`no socket is said to be late but the one that has not authenticated in time, on ${host}`, async (t) => {
+    it(`the channel disconnect names as late only the socket that has not authenticated in time, on ${host}`, async (t) => {
       const disconnected = messages(t, 'disconnect');
       const { io, client, sockets } = await open(t, host, undefined, { timeout: 50 });
       const patient = LoopbackSocket.get(`${host} patient`, { timeout: 60_000 });

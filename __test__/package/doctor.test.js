@@ -112,6 +112,31 @@ describe('the doctor on this machine', () => {
     assert.equal(free.code, 0);
   });
 
+  it('the doctor says that Node may not use the network, as of version 25 with --permission alone', async (t) => {
+    const given = ['permission', 'allowedNodeEnvironmentFlags'].map((name) => [
+      name,
+      Object.getOwnPropertyDescriptor(process, name),
+    ]);
+    t.after(() => {
+      for (const [name, descriptor] of given) {
+        if (descriptor === undefined) delete process[name];
+        else Object.defineProperty(process, name, descriptor);
+      }
+    });
+    const define = (name, value) =>
+      Object.defineProperty(process, name, { configurable: true, value });
+    define('permission', { has: (scope) => scope !== 'net' });
+    define('allowedNodeEnvironmentFlags', new Set(['--allow-net']));
+    const { code, out } = await run('doctor', '--json', '--port', '0');
+    assert.equal(code, 1);
+    const { findings } = JSON.parse(out);
+    for (const name of ['path', 'port']) {
+      const { status, advice } = findings.find(({ check }) => check === name);
+      assert.equal(status, 'error');
+      assert.match(advice, /--allow-net/);
+    }
+  });
+
   it('arguments that make no sense exit with 2, and --help explains', async () => {
     const wrong = [
       [],

@@ -276,6 +276,7 @@ function checkPort({ read }, port, error) {
   const first = numberIn(read('/proc/sys/net/ipv4/ip_unprivileged_port_start')) ?? 1024;
   const advice =
     {
+      ERR_ACCESS_DENIED: 'Start Node with --allow-net, too.',
       EADDRINUSE: 'Another process listens there. End it, or choose another port.',
       EACCES: `Ports below ${first} are not for every user. Choose another one behind a proxy, or grant CAP_NET_BIND_SERVICE.`,
     }[error.code] ?? 'Choose another port.';

@@ -9,9 +9,13 @@ const { once } = require('events');
 const http = require('http');
 const net = require('net');
 const { monitorEventLoopDelay } = require('perf_hooks');
+const { setTimeout: sleep } = require('timers/promises');
 
 /** How long the client may take, in ms. */
 const TIMEOUT = 5000;
+
+/** How long the server may take to close, in ms. One that does not answer may not close either. */
+const CLOSE_TIMEOUT = 1000;
 
 /** How long the event loop is watched, in ms. */
 const WATCHED = 300;
@@ -41,6 +45,10 @@ const REQUEST = [
  * @returns {Promise<Probed>} what a client met at a native server
  */
 async function probe() {
+  const denied = networkDenied();
+  if (denied !== undefined) {
+    return { error: denied.message };
+  }
   const Server = require('../http/server');
 
   /** A native server that says how its clients come. */
@@ -89,7 +97,7 @@ async function probe() {
     clearTimeout(timer);
     client?.destroy();
     httpServer.close();
-    await io?.close();
+    await Promise.race([io?.close(), sleep(CLOSE_TIMEOUT)]);
   }
 }
 
@@ -126,11 +134,29 @@ async function eventLoopDelay() {
  * @returns {Promise<NodeJS.ErrnoException | undefined>} why the process cannot listen there, if it cannot
  */
 function listenOn(port) {
+  const denied = networkDenied();
+  if (denied !== undefined) {
+    return Promise.resolve(denied);
+  }
   return new Promise((resolve) => {
     const server = net.createServer();
     server.once('error', resolve);
     server.listen(port, () => server.close(() => resolve(undefined)));
   });
+}
+
+/**
+ * Node throws where nobody can catch it when a process that may not use the network listens.
+ *
+ * @returns {NodeJS.ErrnoException | undefined} why the process may not use the network, if it may not
+ */
+function networkDenied() {
+  const isKnown = process.allowedNodeEnvironmentFlags.has('--allow-net');
+  if (!isKnown || process.permission === undefined || process.permission.has('net')) {
+    return undefined;
+  }
+  const error = new Error('Node runs with --permission, without --allow-net.');
+  return Object.assign(error, { code: 'ERR_ACCESS_DENIED' });
 }
 
 module.exports = { eventLoopDelay, listenOn, probe };
