@@ -104,9 +104,43 @@ const OUTPUTS = {
   },
 };
 
+/**
+ * @param {string} line that `DEBUG=loopback-socket*` writes
+ * @returns {string} without what is another one each time
+ */
+const masked = (line) =>
+  line
+    .replace(/^.*?(loopback-socket:)/, '$1')
+    .replace(/(?<= )[\w-]{20}(?= )/, 'ID')
+    .replace(/[\d.]+ ms/, 'N ms')
+    .replace(/ \+\w+$/, '');
+
+/** A server and its clients, which do what docs/observability.md shows. */
+const OBSERVED = `
+  const LoopbackSocket = require('loopback-socket');
+  const httpServer = require('node:http').createServer().listen(0, '127.0.0.1');
+  const io = new LoopbackSocket.Server(httpServer);
+  const sockets = LoopbackSocket.get('bookshop');
+  sockets.auth(async (socket, { id }) => {
+    if (id !== 'known') throw new Error('access token unknown');
+  });
+  sockets.defineMethod('findBooks', () => []);
+  sockets.start(io);
+  httpServer.once('listening', connect);
+  function connect() {
+    const url = 'http://127.0.0.1:' + httpServer.address().port;
+    const client = require('socket.io-client').io(url, { transports: ['websocket'] });
+    client.on('connect', () => client.emit('authentication', { id: 'x' }));
+    client.on('unauthorized', () => client.emit('authentication', { id: 'known' }));
+    client.on('authenticated', () => client.emit('findBooks', {}, () => client.io.engine.close()));
+  }
+  io.on('connection', (socket) => socket.on('disconnect', () => io.close(() => process.exit())));
+`;
+
 /** Declares the test. */
 module.exports = function declare(take) {
   const blocks = take(({ language }) => language === 'sh');
+  const [log] = take(({ page, key }) => page === 'docs/observability.md' && key === 'DEBUG');
   it('the commands of the documentation run, or name what there is', async (t) => {
     const folder = fs.realpathSync(
       fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-commands-')),
@@ -147,6 +181,15 @@ module.exports = function declare(take) {
         OUTPUTS[command]?.(outputs.get(command));
       }
     }
+    fs.writeFileSync(path.join(folder, 'server.js'), OBSERVED);
+    const [, command] = /^\$ (.*)\n/.exec(log.text);
+    const { NODE_TEST_CONTEXT, NODE_OPTIONS, ...env } = process.env;
+    const options = { cwd: folder, env, timeout: TIMEOUT };
+    const { stderr } = await promisify(execFile)('bash', ['-c', command], options);
+    const lines = stderr.split('\n').filter((line) => line.includes('loopback-socket:'));
+    const shown = log.text.split('\n').filter((line) => line.startsWith('loopback-socket:'));
+    assert.deepEqual(lines.map(masked), shown.map(masked));
+
     for (const command of Object.keys(OUTPUTS)) assert.ok(outputs.has(command), command);
     assert.ok(fs.existsSync(path.join(folder, 'news', 'package.json')), 'npm init makes it');
   });

@@ -95,6 +95,24 @@ module.exports = function declare(guide) {
     assert.match(body, /^loopback_socket_connections\{/m);
   });
 
+  guide('docs/observability.md', 'What to look at first', async (world, code) => {
+    let report;
+    const { delay } = await world.run(code, {
+      setInterval(listener, every) {
+        report = listener;
+        assert.equal(every, 10_000);
+        return { unref: () => {} };
+      },
+    });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 30);
+    });
+    report();
+    delay.disable();
+    const [, late] = await world.line();
+    assert.ok(late > 0 && late < 20_000, `${late} ms`);
+  });
+
   guide('docs/observability.md', 'Channels', async (world, code) => {
     world.sockets.defineMethod('break', () => {
       throw new Error('broken');
