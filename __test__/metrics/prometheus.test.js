@@ -149,6 +149,13 @@ describe('loopback-socket/prometheus', TIMEOUT, () => {
       assert.equal(name.endsWith('_total'), type === 'counter', name);
       assert.equal(name.endsWith('_seconds'), type === 'histogram', name);
       assert.match(help, /^[A-Z].*\.$/, name);
+      // What `promtool check metrics` objects to besides: units that are no base units, abbreviated units, suffixes of
+      // histograms and summaries, and types in names.
+      assert.doesNotMatch(
+        name,
+        /_(milliseconds|minutes|hours|kilobytes|megabytes|ms|s|sec|secs|kb|mb|b|count|sum|bucket|info)(_total)?$/,
+      );
+      assert.doesNotMatch(name, /_(counter|gauge|histogram|summary)(_|$)/);
     }
   });
 
