@@ -69,15 +69,45 @@ function serve(name, req, res) {
   if (bundle !== undefined) {
     found.set(name, bundle);
   }
-  const { headers } = req;
-  const known = headers['if-none-match'];
-  const response = clientFileResponse(name, bundle?.version, known, headers['accept-encoding']);
-  res.writeHead(response.status, response.headers);
-  if (response.file) {
-    send(bundle.file, response.encoding, res);
-  } else {
-    res.end(response.body);
+  const response = responseWith(name, bundle?.version, req);
+  if (!response.file) {
+    end(response, res);
+    return;
   }
+  // Nothing is said of the file before it has been opened: it may be gone, or not to be read.
+  const file = fs.createReadStream(bundle.file);
+  const refuse = () => {
+    found.delete(name);
+    end(responseWith(name, undefined, req), res);
+  };
+  file.once('error', refuse);
+  file.once('open', () => {
+    file.off('error', refuse);
+    res.writeHead(response.status, response.headers);
+    send(file, response.encoding, res);
+  });
+}
+
+/**
+ * @param {string} name the bundle's name
+ * @param {string | undefined} version the bundle's, if there is one
+ * @param {import('http').IncomingMessage} req the request
+ * @returns {ReturnType<typeof clientFileResponse>} the response
+ */
+function responseWith(name, version, { headers }) {
+  return clientFileResponse(name, version, headers['if-none-match'], headers['accept-encoding']);
+}
+
+/**
+ * Responds without a file.
+ *
+ * @param {ReturnType<typeof clientFileResponse>} response the response
+ * @param {import('http').ServerResponse} res where it goes
+ * @returns {void}
+ */
+function end({ status, headers, body }, res) {
+  res.writeHead(status, headers);
+  res.end(body);
 }
 
 /**
@@ -87,7 +117,9 @@ function serve(name, req, res) {
 function find(name) {
   if (name === HELPER) {
     const { version } = require('../../package.json');
-    return { file: path.join(__dirname, '..', '..', 'client.mjs'), version };
+    const file = path.join(__dirname, '..', '..', 'client.mjs');
+    // It is not there if the application has been bundled.
+    return fs.existsSync(file) ? { file, version } : undefined;
   }
   const paths = [process.cwd(), path.dirname(require.main?.filename ?? __filename), __dirname];
   for (const [owner, folder] of FOLDERS) {
@@ -107,13 +139,13 @@ function find(name) {
 }
 
 /**
- * @param {string} file the bundle
+ * @param {import('fs').ReadStream} file the bundle
  * @param {string | undefined} encoding how it is to be encoded
  * @param {import('http').ServerResponse} res the response
  * @returns {void}
  */
 function send(file, encoding, res) {
-  const steps = [fs.createReadStream(file), res];
+  const steps = [file, res];
   if (encoding !== undefined) {
     steps.splice(1, 0, ENCODERS[encoding]());
   }

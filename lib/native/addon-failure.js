@@ -28,6 +28,9 @@ const REINSTALL =
   'The binary is damaged, or was built for another kind of machine. Remove node_modules and install ' +
   'the packages again, on the system that the app runs on.';
 
+/** Whether a bundler has put this file into another one, away from the addon. */
+const IS_BUNDLED = !__filename.endsWith(path.join('lib', 'native', 'addon-failure.js'));
+
 /** Not `require`: bundlers would look for what it is called with. */
 const resolveFrom = createRequire(__filename);
 
@@ -214,6 +217,13 @@ function remedyFor({ code, message }, system, packageName) {
  */
 function adviceFor(system, packageName) {
   const suffix = suffixOf(system);
+  if (IS_BUNDLED) {
+    return (
+      'The app has been bundled, and an addon cannot be in a bundle. Leave loopback-socket out of it, as an ' +
+      'external package (`--external:loopback-socket` of esbuild, `externals` of webpack), and install it ' +
+      'where the app runs.'
+    );
+  }
   if (!PLATFORMS.includes(suffix)) {
     return (
       `There is no package with a binary for this platform: there are ${PLATFORMS.join(', ')}. ` +

@@ -11,9 +11,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use super::encoding::{Encoding, preferred};
 use super::{http1, response};
 
-/// The helper of this package, and the available bundles of Socket.IO, each with its source map.
+/// The helper of this package.
+const HELPER: &str = "loopback-socket.mjs";
+
+/// The helper, and the available bundles of Socket.IO, each with its source map.
 const NAMES: [&str; 9] = [
-    "loopback-socket.mjs",
+    HELPER,
     "socket.io.js",
     "socket.io.js.map",
     "socket.io.min.js",
@@ -76,10 +79,12 @@ pub(crate) fn not_found(name: &str) -> Response<Bytes> {
     let mut response = response::empty(StatusCode::NOT_FOUND);
     let kind = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, kind);
-    *response.body_mut() = format!(
-        "{name} was not found. Install socket.io or socket.io-client beside this server.\n"
-    )
-    .into();
+    let advice = if name == HELPER {
+        "It is in the package loopback-socket: leave that out of the bundle of this server."
+    } else {
+        "Install socket.io or socket.io-client beside this server."
+    };
+    *response.body_mut() = format!("{name} was not found. {advice}\n").into();
     response
 }
 
@@ -189,6 +194,12 @@ mod tests {
             response.headers()[CONTENT_TYPE],
             "text/plain; charset=utf-8"
         );
-        assert!(response.body().starts_with(b"socket.io.js was not found."));
+        for (name, advice) in [
+            ("socket.io.js", "Install socket.io"),
+            ("loopback-socket.mjs", "It is in the package"),
+        ] {
+            let body = not_found(name).into_body();
+            assert!(body.starts_with(format!("{name} was not found. {advice}").as_bytes()));
+        }
     }
 }
