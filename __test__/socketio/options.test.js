@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const net = require('node:net');
 const path = require('node:path');
-const { describe, it } = require('node:test');
+const { describe, it, mock } = require('node:test');
 const { Server } = require('../..');
 const { CLIENTS, TIMEOUT, ending, happens, served } = require('../support/native-server');
 
@@ -214,6 +214,30 @@ describe('serveClient', () => {
       assert.equal(etag, `"${require('../../package.json').version}"`);
       const again = await fetch(url, { headers: { 'If-None-Match': etag } });
       assert.equal(again.status, 304);
+    }),
+  );
+
+  it(
+    'serveClient responds with status 404 while a file that was there cannot be read, and looks for it again',
+    TIMEOUT,
+    served({}, async (world) => {
+      const url = `${world.url}/socket.io/loopback-socket.mjs`;
+      const statusOf = async () => {
+        const response = await fetch(url);
+        await response.text();
+        return response.status;
+      };
+      assert.equal(await statusOf(), 200);
+      const { createReadStream } = fs;
+      const reading = mock.method(fs, 'createReadStream', () =>
+        createReadStream(path.join(__dirname, 'no such file')),
+      );
+      try {
+        assert.equal(await statusOf(), 404);
+      } finally {
+        reading.mock.restore();
+      }
+      assert.equal(await statusOf(), 200);
     }),
   );
 

@@ -219,9 +219,9 @@ function adviceFor(system, packageName) {
   const suffix = suffixOf(system);
   if (IS_BUNDLED) {
     return (
-      'The app has been bundled, and an addon cannot be in a bundle. Leave loopback-socket out of it, as an ' +
-      'external package (`--external:loopback-socket` of esbuild, `externals` of webpack), and install it ' +
-      'where the app runs.'
+      'The app has been bundled, without the addon. Leave loopback-socket out of the bundle, as an external ' +
+      'package (`--external:loopback-socket` of esbuild, `externals` of webpack), and install it where the ' +
+      'app runs.'
     );
   }
   if (!PLATFORMS.includes(suffix)) {
