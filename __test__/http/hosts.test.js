@@ -405,7 +405,7 @@ describe('cluster', () => {
 
 describe('worker threads', () => {
   it(
-    'a worker thread serves clients, and terminating it closes their connections but not the process',
+    'a worker thread serves clients, and terminating it closes their connections and its port but not the process',
     TIMEOUT,
     async () => {
       const child = start('threads.js');
@@ -425,6 +425,10 @@ describe('worker threads', () => {
         child.send(told);
         await Promise.all(clients.map((raw) => raw.closed));
         if (next !== undefined) assert.equal(await next, 'ended');
+        // Nobody listens there any more: another server can.
+        const successor = http.createServer().listen(port, '127.0.0.1');
+        await once(successor, 'listening');
+        successor.close();
       }
       const { code, signal, output } = await child.ended;
       assert.equal(code, 0, `${signal} ${output}`);

@@ -102,7 +102,15 @@ function guide(page, keys, test) {
 }
 
 describe('the code of the documentation', { timeout: TIMEOUT }, () => {
-  for (const name of ['start', 'handlers', 'client', 'servers', 'operations', 'scaling']) {
+  for (const name of [
+    'start',
+    'handlers',
+    'client',
+    'servers',
+    'operations',
+    'scaling',
+    'frameworks',
+  ]) {
     require(`./guides/${name}`)(guide);
   }
   for (const name of ['types', 'commands', 'configurations']) {

@@ -120,7 +120,7 @@ describe('the package', () => {
   });
 
   it('lockfiles name no registry', () => {
-    const examples = ['express', 'fastify', 'loopback3', 'loopback4', 'nestjs'];
+    const examples = ['express', 'fastify', 'feathers', 'loopback3', 'loopback4', 'nestjs'];
     const folders = [
       '.',
       'packages/loopback4',

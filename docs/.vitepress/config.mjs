@@ -38,6 +38,7 @@ const sidebar = [
     text: 'Guides',
     items: [
       { text: 'Everyday tasks', link: '/tasks' },
+      { text: 'Frameworks and bundlers', link: '/frameworks' },
       { text: 'LoopBack 3 over sockets', link: '/loopback3' },
       { text: 'Subscriptions', link: '/subscriptions' },
       { text: 'The helper for clients', link: '/client' },
