@@ -768,6 +768,26 @@ describe('hostile clients of HTTP', () => {
     }),
   );
 
+  for (const [front, options] of [
+    ['Rust', {}],
+    ['Node', { allowRequest: (req, decide) => decide(null, true) }],
+  ]) {
+    it(
+      `a session ends when its client leaves in the middle of what a poll brings, served by ${front}`,
+      TIMEOUT,
+      mixed(async (world) => {
+        const { sid, socket, ended } = await world.connected();
+        const tcp = await world.tcp();
+        socket.emit('large', 'x'.repeat(30 << 20));
+        tcp.socket.write(get(`&sid=${sid}`));
+        await once(tcp.socket, 'data');
+        tcp.socket.resetAndDestroy();
+        assert.match((await ended)[0], /^transport /);
+        assert.equal(await world.isAlive(), 'yes');
+      }, options),
+    );
+  }
+
   it(
     'a server that closes while connections come back to Node closes all of them',
     LINUX,

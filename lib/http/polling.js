@@ -23,6 +23,7 @@ const { ASKS_ORIGIN, OPENS, RECEIVES } = require('../native/protocol').RequestVe
  * @property {import('http').IncomingMessage} req the request
  * @property {import('http').ServerResponse} res its response
  * @property {string} [opened] the id of the session that the request opened
+ * @property {boolean} [isDelivering] whether a response is not yet written as a whole, or cannot be
  */
 
 /**
@@ -226,8 +227,8 @@ function received(front, req, res, number, target, body) {
 }
 
 /**
- * Waits for the native server's response. A client that leaves without it loses its connection: what it
- * was to get must not be lost in silence.
+ * Waits for the native server's response. A client that leaves without it, or without all of the packets that
+ * are in it, loses its connection: what it was to get must not be lost in silence.
  *
  * @param {import('./front').HttpFront} front who serves the request
  * @param {Exchange} exchange the request and its response
@@ -237,8 +238,10 @@ function received(front, req, res, number, target, body) {
  */
 function wait(front, exchange, number, reason) {
   front.exchanges.set(number, exchange);
-  exchange.res.once('close', () => {
-    if (front.exchanges.delete(number)) {
+  const { res } = exchange;
+  res.once('close', () => {
+    const isLost = exchange.isDelivering && reason === CloseReason.POLL_CLOSED;
+    if (front.exchanges.delete(number) || isLost) {
       front.native?.abortSession(sessionOf(exchange), reason);
     }
   });
@@ -298,6 +301,9 @@ function answered(front, number, status, refusal, headers, body) {
     res.destroy();
     throw error;
   }
+  exchange.isDelivering = true;
+  // Node says so of a response that it could not write, too.
+  res.once('finish', () => (exchange.isDelivering = req.socket.errored !== null));
   res.end(body);
 }
 

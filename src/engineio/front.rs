@@ -344,6 +344,8 @@ struct State {
     /// What the client has not taken of responses yet.
     unwritten: BytesMut,
     waiting: Option<Waiting>,
+    /// The session whose packets are in `unwritten`: it ends for this reason if the client leaves.
+    delivering: Option<(Sid, CloseReason)>,
     /// Whether nothing has come yet: the connection is at its handshake, or silent after it.
     is_new: bool,
     /// Whether nothing has come for so long that the connection is Node's.
@@ -393,6 +395,7 @@ impl Exchange {
                 half: Some(half),
                 unwritten: BytesMut::new(),
                 waiting: None,
+                delivering: None,
                 is_new,
                 is_silent: false,
                 is_receiving: false,
@@ -519,6 +522,11 @@ impl Respond for Exchange {
                 None => state.write(head, response.body()),
             }
         });
+        // What a client has taken of a request is not lost with the response to it.
+        if state.is_broken || !state.unwritten.is_empty() {
+            let session = waiting.session;
+            state.delivering = session.filter(|(_, reason)| *reason == CloseReason::PollClosed);
+        }
         if state.ends || state.has_more || !state.unwritten.is_empty() {
             state.wake();
         }
@@ -593,6 +601,9 @@ impl State {
             }
         }
         self.unwritten = BytesMut::new();
+        if !self.is_broken {
+            self.delivering = None;
+        }
         true
     }
 
@@ -1030,6 +1041,7 @@ impl<H: Handler> Serving<H> {
         let mut lost = receiving.map(|it| (it.sid, CloseReason::DataClosed));
         {
             let mut state = self.exchange.state.lock();
+            lost = lost.or(state.delivering.take());
             if let Some(waiting) = state.waiting.take() {
                 lost = waiting.session;
             }

@@ -256,13 +256,17 @@ fn refuse<C>(engine: &Engine<C>, responder: Responder, refusal: Refusal) {
     responder.respond(&*engine.events, Err(refusal));
 }
 
-/// Ends a connection whose client violates the polling protocol.
+/// Ends a connection whose client violates the polling protocol, or left before it had all of a response.
+/// A connection that has left polling goes on without its last poll.
 pub(crate) fn abort_session<D: Data>(
     engine: &Engine<Connection<D>>,
     sid: Sid,
     reason: CloseReason,
 ) {
     if let Some(connection) = engine.connection(sid) {
-        connection.close(reason);
+        let has_left = connection.transport() == Some(TransportType::Websocket);
+        if !(has_left && reason == CloseReason::PollClosed) {
+            connection.close(reason);
+        }
     }
 }
