@@ -16,6 +16,9 @@ const RUNNERS = path.join(__dirname, 'runners');
 /** Long for a busy machine and an installation from an empty cache; the tests take seconds. */
 const TIMEOUT = 300_000;
 
+/** For one runner, which takes seconds: it is killed then, and its test fails with what it has written. */
+const RUN_TIMEOUT = 100_000;
+
 /**
  * @returns {Record<string, string>} the page's files by name, the lines for vitest under `vitest`
  */
@@ -65,7 +68,12 @@ describe('docs/testing.md', { timeout: TIMEOUT }, () => {
     const { NODE_TEST_CONTEXT, NODE_OPTIONS, ...env } = process.env;
     const [program, ...rest] = args;
     const command = [path.join(folder, 'node_modules', program), ...rest];
-    const options = { cwd: folder, env: { ...env, CI: 'true', NO_COLOR: '1' }, timeout: TIMEOUT };
+    const options = {
+      cwd: folder,
+      env: { ...env, CI: 'true', NO_COLOR: '1' },
+      timeout: RUN_TIMEOUT,
+      killSignal: 'SIGKILL',
+    };
     return new Promise((resolve, reject) => {
       execFile(process.execPath, command, options, (error, stdout, stderr) => {
         if (error) reject(new Error(`${error.message}\n${stdout}`));
@@ -74,18 +82,34 @@ describe('docs/testing.md', { timeout: TIMEOUT }, () => {
     });
   }
 
-  it('the tests of the page pass on jest, with its fake timers on a hosted server', async () => {
-    const output = await run('jest/bin/jest.js', '--runInBand', 'app.test.js', 'hosted.test.js');
+  it('the tests of the page pass on jest, with fake timers on a hosted server, and leave no handles open', async () => {
+    const files = ['app.test.js', 'hosted.test.js'];
+    const output = await run('jest/bin/jest.js', '--runInBand', '--detectOpenHandles', ...files);
     assert.match(output, /^Tests: +4 passed, 4 total$/m);
-    assert.doesNotMatch(output, /did not exit/);
+    assert.doesNotMatch(output, /did not exit|open handle/);
+  });
+
+  it('jest --detectOpenHandles shows the line that has opened a server which nobody has closed', async () => {
+    fs.writeFileSync(
+      path.join(folder, 'open.test.js'),
+      "it('closes nothing', () => require('./app').start());\n",
+    );
+    const flags = ['--detectOpenHandles', '--forceExit']; // else it waits for the server
+    const output = await run('jest/bin/jest.js', ...flags, 'open.test.js');
+    assert.match(output, /● .*loopback-socket$/m);
+    assert.match(output, /● .*TCPSERVERWRAP/);
+    assert.match(output, /\(app\.js:\d+:\d+\)/);
   });
 
   it('the tests of the page pass on mocha, which ends by itself', async () => {
     assert.match(await run('mocha/bin/mocha.js', 'app.test.js'), /3 passing/);
   });
 
-  it('the tests of the page pass on vitest', async () => {
-    const output = await run('vitest/vitest.mjs', 'run', 'app.test.mjs');
-    assert.match(output, /Tests +3 passed \(3\)/);
-  });
+  for (const pool of ['forks', 'threads']) {
+    it(`the tests of the page pass on vitest, in its pool of ${pool}`, async () => {
+      const output = await run('vitest/vitest.mjs', 'run', `--pool=${pool}`, 'app.test.mjs');
+      assert.match(output, /Tests +3 passed \(3\)/);
+      assert.doesNotMatch(output, /close timed out|hanging/);
+    });
+  }
 });
