@@ -101,6 +101,9 @@ const anotherClass = {
   message: 'This field is private to another class. Ask for what you need: an argument, a method.',
 };
 
+/** Loops that do not look at the clock. */
+const UNTIMED = ':not(:has(MemberExpression[property.name="now"]))';
+
 module.exports = [
   {
     ignores: [
@@ -152,6 +155,25 @@ module.exports = [
           selector: "MemberExpression[object.property.name='server'][property.name=/^_/]",
           ...anotherClass,
         },
+      ],
+    },
+  },
+  {
+    // A loop that looks again and again outlives its test unless it is limited.
+    files: ['__test__/**/*.js'],
+    ignores: ['__test__/support/waiting.js'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: `WhileStatement[body.type="EmptyStatement"]${UNTIMED}`,
+          message:
+            'Use reach() or limited() of __test__/support/waiting.js, which give up in time.',
+        },
+        ...['[body.type!="BlockStatement"]', '[body.body.length=1]'].map((body) => ({
+          selector: `WhileStatement${body}${UNTIMED} NewExpression Identifier[name=/^set(Immediate|Timeout)$/]`,
+          message: 'Use reach() of __test__/support/waiting.js, which gives up in time.',
+        })),
       ],
     },
   },

@@ -19,6 +19,7 @@ const {
   openServer,
   socketOf,
 } = require('../support/js-hosts');
+const { reach } = require('../support/waiting');
 
 const CODE = (name) => `ERR_LOOPBACK_SOCKET_${name}`;
 
@@ -561,9 +562,7 @@ describe('ids of calls', () => {
     assert.equal(instances.length, 2);
     const socket = io.connect();
     await socket.authenticate({});
-    while (socket.listenerCount('one') + socket.listenerCount('two') < 2) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await reach(() => socket.listenerCount('one') + socket.listenerCount('two') === 2);
     const answer = new Promise((resolve) => socket.receive('two', 1, { call: 1 }, resolve));
     const first = await new Promise((resolve) => socket.receive('loopback:cancel', 1, resolve));
     assert.deepEqual(first, { result: true });

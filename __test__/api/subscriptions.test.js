@@ -8,6 +8,7 @@ const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const { HOSTS, authenticate, call } = require('../support/js-hosts');
 const { aborted, deferred, serve } = require('../support/subscribers');
+const { reach } = require('../support/waiting');
 
 for (const host of HOSTS) {
   describe(
@@ -862,7 +863,10 @@ for (const host of HOSTS) {
         await one.subscribe('items');
         one.client.emit('items', { args: 'pending' }, () => assert.fail('it is gone'));
         await one.flush();
-        while (signals.length < 2) await one.flush();
+        await reach(async () => {
+          await one.flush();
+          return signals.length === 2;
+        });
         one.client.disconnect();
         await Promise.all(signals.map(aborted));
         pending.resolve({

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { before, describe, it } = require('node:test');
-const { FakeSocket, PAIRS, TIMEOUT, cut, next, open, reach } = require('../support/clients');
+const { FakeSocket, PAIRS, TIMEOUT, cut, next, open, reachState } = require('../support/clients');
 
 let client;
 let UnauthorizedError;
@@ -49,7 +49,7 @@ for (const [host, version] of PAIRS) {
       });
       const first = await app.call('id');
       cut(socket);
-      await reach(app, 'disconnected');
+      await reachState(app, 'disconnected');
       const ready = app.ready;
       await ready;
       assert.notEqual(await app.call('id'), first);
@@ -130,7 +130,7 @@ for (const [host, version] of PAIRS) {
       await app.ready;
       const [server] = await connected;
       server.disconnect();
-      await reach(app, 'disconnected');
+      await reachState(app, 'disconnected');
       const ended = (error) => {
         assert.ok(error instanceof DisconnectedError);
         assert.equal(error.reason, 'io server disconnect');

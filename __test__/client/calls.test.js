@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { before, describe, it } = require('node:test');
-const { FakeSocket, PAIRS, TIMEOUT, cut, next, open, reach } = require('../support/clients');
+const { FakeSocket, PAIRS, TIMEOUT, cut, next, open, reachState } = require('../support/clients');
 
 let client;
 let errors;
@@ -241,7 +241,7 @@ describe('calls by the helper', TIMEOUT, () => {
     const disconnected = next(socket, 'disconnect');
     cut(socket);
     await disconnected;
-    await reach(apps[1], 'ready');
+    await reachState(apps[1], 'ready');
     assert.equal(await apps[1].call('echo', 2), 2);
   });
 });

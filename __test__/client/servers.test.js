@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict');
 const { EventEmitter, on } = require('node:events');
 const { before, describe, it } = require('node:test');
-const { PAIRS, TIMEOUT, cut, next, open, reach } = require('../support/clients');
+const { PAIRS, TIMEOUT, cut, next, open, reachState } = require('../support/clients');
+const { reach } = require('../support/waiting');
 
 let client;
 
@@ -101,7 +102,7 @@ for (const [host, version] of PAIRS) {
         sockets.publish('orders', { key: '8' }, -n);
         if (n % 25 === 0) {
           cut(socket);
-          await reach(app, 'disconnected');
+          await reachState(app, 'disconnected');
         }
         if (n % 5 === 0) {
           for (let count = 0; count < 5; count++) items.push((await orders.next()).value);
@@ -127,9 +128,9 @@ for (const [host, version] of PAIRS) {
       log.push((await orders.next()).value);
       const waiting = orders.next();
       cut(socket);
-      await reach(app, 'disconnected');
+      await reachState(app, 'disconnected');
       sockets.publish('orders', { key: 'all' }, 2);
-      await reach(app, 'ready');
+      await reachState(app, 'ready');
       // The next subscription is answered after that of the loop.
       await app.subscribe('orders').ready;
       sockets.publish('orders', { key: 'all' }, 3);
@@ -156,8 +157,7 @@ for (const [host, version] of PAIRS) {
       for (const n of expected) {
         sockets.publish('orders', { key: '7' }, n);
         if (n === 20 || n === 70) {
-          while (collected[0].length < n - 10)
-            await new Promise((resolve) => setImmediate(resolve));
+          await reach(() => collected[0].length >= n - 10);
           cut(socket);
         }
       }
@@ -227,7 +227,7 @@ for (const [host, version] of PAIRS) {
       sockets.publish('orders', { key: '7' }, 1);
       assert.equal((await orders.next()).value, 1);
       server.disconnect();
-      await reach(app, 'disconnected');
+      await reachState(app, 'disconnected');
       sockets.publish('orders', { key: '7' }, 2);
       assert.equal((await orders.next()).value, 2);
       await orders.return();

@@ -11,6 +11,7 @@ const socketio = require('socket.io');
 const { Server } = require('../..');
 const { RawPolling, RawTcp, RawWebsocket, frame, upgradeRequest } = require('../support/raw');
 const { TIMEOUT } = require('../support/native-server');
+const { reach } = require('../support/waiting');
 
 /** The details of an end, as far as they are data. */
 const detailsOf = (details) =>
@@ -562,7 +563,7 @@ describe('clients that send before their CONNECT is answered', () => {
               await seen;
               await leave(host, client);
               // The session is gone, so the middleware's answer comes too late.
-              while ((await client.poll()).status === 200);
+              await reach(async () => (await client.poll()).status !== 200);
               next();
               // Whoever connects now is told after it, had it been let in.
               await new RawPolling(host.port, { eio, poll: false }).opened();

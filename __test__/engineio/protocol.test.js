@@ -11,6 +11,7 @@ const { WebSocket } = require('ws');
 const { Server } = require('../..');
 const { RawPolling, RawWebsocket } = require('../support/raw');
 const { TIMEOUT } = require('../support/native-server');
+const { reach } = require('../support/waiting');
 
 const OPTIONS = { pingInterval: 60, pingTimeout: 40, maxHttpBufferSize: 1_000_000 };
 const BINARY = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}';
@@ -323,8 +324,10 @@ for (const how of ['on a port', 'attached']) {
           await websocket.closed;
           const client = await suite.polling();
           let last;
-          do last = await client.poll();
-          while (last.status === 200);
+          await reach(async () => {
+            last = await client.poll();
+            return last.status !== 200;
+          });
           assert.equal(last.status, 400);
         }),
       );

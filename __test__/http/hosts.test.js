@@ -26,6 +26,7 @@ const {
   upgraded,
   within,
 } = require('../support/native-server');
+const { limited } = require('../support/waiting');
 
 const TLS = {
   key: fs.readFileSync(path.join(__dirname, '..', 'support', 'tls', 'key.pem')),
@@ -181,7 +182,9 @@ describe('https.Server', () => {
       ws.pause();
       const ended = once(socket, 'disconnect');
       const filler = 'x'.repeat(100_000);
+      const check = limited('the socket is disconnected');
       while (socket.connected) {
+        check();
         socket.emit('n', filler);
         await new Promise(setImmediate);
       }
@@ -387,7 +390,9 @@ describe('cluster', () => {
     const port = await message(child);
     const pids = new Set();
     const clients = [];
+    const check = limited('both workers serve clients');
     while (pids.size < 2) {
+      check();
       const raw = new RawWebsocket(port);
       await raw.opened();
       await raw.join();

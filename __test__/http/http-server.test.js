@@ -16,6 +16,7 @@ const LoopbackSocket = require('../..');
 const socketIo = require('socket.io');
 const { AcceptedWebsockets } = require('../../lib/http/accepted-websockets');
 const { uncaught } = require('../support/native-server');
+const { reach } = require('../support/waiting');
 
 const SERVERS = {
   native: (httpServer, options) => new LoopbackSocket.Server(httpServer, options),
@@ -63,11 +64,6 @@ const count = (httpServer) =>
     httpServer.getConnections((error, number) => (error ? reject(error) : resolve(number)));
   });
 
-/** Waits until a condition holds, turn by turn of the event loop. */
-async function until(condition) {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
 for (const kind of Object.keys(SERVERS)) {
   describe(`the http.Server of a ${kind} server`, { timeout: 30_000 }, () => {
     it('getConnections() counts websockets until they are closed', async (t) => {
@@ -77,10 +73,10 @@ for (const kind of Object.keys(SERVERS)) {
       assert.equal(await count(httpServer), 2);
       first.client.close();
       await first.client.closed;
-      await until(async () => (await count(httpServer)) === 1);
+      await reach(async () => (await count(httpServer)) === 1);
       second.socket.disconnect(true);
       await second.client.closed;
-      await until(async () => (await count(httpServer)) === 0);
+      await reach(async () => (await count(httpServer)) === 0);
     });
 
     it('getConnections() counts the websocket of an upgrade whether it succeeds or fails', async (t) => {
@@ -102,12 +98,12 @@ for (const kind of Object.keys(SERVERS)) {
       const moved = await probe();
       moved.send('5');
       const failed = await probe();
-      await until(async () => (await count(httpServer)) === 2);
+      await reach(async () => (await count(httpServer)) === 2);
       // The second one never says that it moves.
       await once(failed, 'close');
-      await until(async () => (await count(httpServer)) === 1);
+      await reach(async () => (await count(httpServer)) === 1);
       moved.terminate();
-      await until(async () => (await count(httpServer)) === 0);
+      await reach(async () => (await count(httpServer)) === 0);
     });
 
     it('maxConnections includes websockets', async (t) => {
@@ -120,7 +116,7 @@ for (const kind of Object.keys(SERVERS)) {
       third.on('error', () => {});
       await Promise.all([dropped, once(third, 'close')]);
       first.client.close();
-      await until(async () => (await count(httpServer)) === 1);
+      await reach(async () => (await count(httpServer)) === 1);
       await join(t, io, port);
     });
 
@@ -203,7 +199,7 @@ for (const kind of Object.keys(SERVERS)) {
         const disconnected = once(socket, 'disconnect');
         client.close();
         await disconnected;
-        await until(() => socket.request.socket.destroyed);
+        await reach(() => socket.request.socket.destroyed);
       });
     }
 
@@ -239,7 +235,7 @@ for (const kind of Object.keys(SERVERS)) {
       await told;
       assert.deepEqual(events, []);
       client.close();
-      await until(() => events.length > 0);
+      await reach(() => events.length > 0);
       assert.deepEqual(events, ['close']);
     });
 
@@ -278,7 +274,7 @@ for (const kind of Object.keys(SERVERS)) {
         const client = new WebSocket(url);
         const failed = new Promise((resolve) => client.once('error', resolve));
         await failed;
-        await until(() => events.includes('close'));
+        await reach(() => events.includes('close'));
         assert.deepEqual(events, expected, query);
       }
     });

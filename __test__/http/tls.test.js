@@ -15,6 +15,7 @@ const { describe, it } = require('node:test');
 const { WebSocket, WebSocketServer } = require('ws');
 const { Server } = require('../..');
 const { TIMEOUT } = require('../support/native-server');
+const { reach } = require('../support/waiting');
 
 const CLIENTS = { 2.5: 'socket.io-client-2', 4.8: 'socket.io-client' };
 
@@ -342,9 +343,7 @@ describe('requests of others to a server with the option tls', TIMEOUT, () => {
       (how === 'client' ? client : socket).destroy();
       await ends;
     }
-    while ((await connections(server.io)) > 0) {
-      await new Promise(setImmediate);
-    }
+    await reach(async () => (await connections(server.io)) === 0);
   });
 
   it('a REST response over TLS waits for a client that does not read', async (t) => {
@@ -371,9 +370,10 @@ describe('requests of others to a server with the option tls', TIMEOUT, () => {
     const client = await server.connect();
     client.pause();
     client.write('GET /much HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-    while (sent === 0) {
+    await reach(async () => {
       await server.request();
-    }
+      return sent > 0;
+    });
     for (let i = 0; i < 50; i += 1) {
       await server.request();
     }

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 const { HOSTS, authenticate, next } = require('../support/js-hosts');
 const { logIn, newApp, serve } = require('../support/loopback3');
+const { limited } = require('../support/waiting');
 
 const OWNER_ACLS = [
   { principalType: 'ROLE', principalId: '$everyone', permission: 'DENY', accessType: '*' },
@@ -412,7 +413,11 @@ describe('changes of models', () => {
     const before = observersOf(app.models.Book);
     const changes = helper.subscribe('Book.changes', { where: { title: 'C' } });
     const first = changes[Symbol.asyncIterator]().next();
-    while (observersOf(app.models.Book) === before) await helper.call('Book.count');
+    const check = limited('the subscription observes the model');
+    while (observersOf(app.models.Book) === before) {
+      check();
+      await helper.call('Book.count');
+    }
     await helper.call('Book.create', { data: [{ title: 'B' }, { title: 'C' }] });
     const { value } = await first;
     assert.deepEqual([value.type, value.data.title], ['create', 'C']);

@@ -8,21 +8,9 @@ const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const { BOUNDS, CallMetrics, MAX_NAMES, OTHER, measure } = require('../../lib/calls/call-metrics');
 const { HOSTS, newInstance, next, openServer } = require('../support/js-hosts');
-const { TIMEOUT, call, happens, served, upgraded } = require('../support/native-server');
+const { TIMEOUT, call, happens, reach, served, upgraded } = require('../support/native-server');
 
 const OK = { ok: true };
-
-/**
- * Waits for a state that no event announces. It gives up in time for the test to end, so that a failure is one.
- * @param {() => boolean} isReached
- */
-async function reach(isReached) {
-  const until = performance.now() + TIMEOUT.timeout * 0.8;
-  while (!isReached()) {
-    assert.ok(performance.now() < until, `not reached: ${isReached}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
 
 /** A LoopbackSocket whose clients authenticate with `{ ok: true }`. */
 function newSockets(timeout = 'none') {

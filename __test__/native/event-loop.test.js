@@ -13,6 +13,7 @@ const { setImmediate: round, setTimeout: pause } = require('node:timers/promises
 const { message } = require('../support/child');
 const { RawWebsocket } = require('../support/raw');
 const { TIMEOUT } = require('../support/native-server');
+const { limited, reach } = require('../support/waiting');
 
 const SERVER = path.join(__dirname, '..', 'support', 'children', 'quiet-server.js');
 
@@ -200,7 +201,8 @@ class Host {
 
   /** Has clients call one by one until the event loop waits for them. */
   async calm(...callers) {
-    while ((await this.pace(callers, 40)) >= 20);
+    const check = limited('the event loop waits for clients that call one by one');
+    while ((await this.pace(callers, 40)) >= 20) check();
   }
 
   /** Has clients call all at once until the I/O thread waits for them. */
@@ -318,7 +320,7 @@ describe('calls under light load', () => {
         await host.calm(caller, other);
         await other.isAnswered();
         other.raw.terminate();
-        while ((await caller.raw.call('sockets'))[0] > 1);
+        await reach(async () => (await caller.raw.call('sockets'))[0] === 1);
       }
     }),
   );
@@ -437,7 +439,8 @@ if (IS_LINUX) {
         const caller = await host.caller();
         await host.calm(caller);
         await caller.raw.send('42["work",true]');
-        while ((await host.pace([caller], 40)) < 40);
+        const check = limited('the I/O thread reads the clients');
+        while ((await host.pace([caller], 40)) < 40) check();
         await caller.raw.send('42["work",false]');
         await host.calm(caller);
         await caller.isAnswered();
@@ -619,7 +622,7 @@ describe('thousands of calls in flight', () => {
         await caller.isAnswered(expected);
         await other.isAnswered();
         const thrown = name === 'place and throw' ? caller.answers.length : 0;
-        while ((await control.call('uncaught'))[0] < thrown);
+        await reach(async () => (await control.call('uncaught'))[0] >= thrown);
         assert.equal((await control.call('uncaught'))[0], thrown);
       }),
     );

@@ -10,7 +10,7 @@ const { before, describe, it } = require('node:test');
 const { Adapter } = require('socket.io-adapter');
 const msgpackParser = require('socket.io-msgpack-parser');
 const LoopbackSocket = require('../..');
-const { reach } = require('../support/clients');
+const { reachState } = require('../support/clients');
 const {
   authenticate,
   comeBack,
@@ -23,6 +23,7 @@ const {
   socketOf,
 } = require('../support/js-hosts');
 const { RawPolling, RawWebsocket } = require('../support/raw');
+const { reach } = require('../support/waiting');
 
 const TIMEOUT = { timeout: 60_000 };
 
@@ -258,7 +259,7 @@ describe('limits of recovery in memory', TIMEOUT, () => {
     const { io, client, socket } = await open(t, { maxDisconnectionDuration: 1 });
     await lose(socket, client);
     const since = performance.now();
-    while (performance.now() - since < 5) await new Promise(setImmediate);
+    await reach(() => performance.now() - since >= 5);
     await comeBack(io, client);
     assert.equal(client.recovered, false);
   });
@@ -475,9 +476,9 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
     const client = connect('/', { auth });
     await once(asked, 'asked');
     client.io.engine.close();
-    while (io.engine.clientsCount > 0) await new Promise(setImmediate);
+    await reach(() => io.engine.clientsCount === 0);
     answer({ ...session });
-    while (persisted === undefined) await new Promise(setImmediate);
+    await reach(() => persisted !== undefined);
     const { missedPackets, ...rest } = session;
     assert.deepEqual(persisted, { ...rest, nsp: '/' });
     assert.deepEqual([missedPackets, io.sockets.sockets.size], [[], 0]);
@@ -495,7 +496,7 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
       connectionStateRecovery: true,
     });
     const client = connect('/', { auth });
-    while (answer === undefined) await new Promise(setImmediate);
+    await reach(() => answer !== undefined);
     await io.close();
     answer({ ...session });
     await new Promise(setImmediate);
@@ -571,8 +572,8 @@ describe('recovery and subscriptions by the helper for clients', TIMEOUT, () => 
           socket.io.engine.close();
           await lost;
           instance.publish('orders', { key: 'all' }, `item ${n}+`);
-          await reach(app, 'disconnected');
-          await reach(app, 'ready');
+          await reachState(app, 'disconnected');
+          await reachState(app, 'ready');
           assert.equal(socket.recovered, true);
           items.push((await orders.next()).value);
         }

@@ -11,6 +11,7 @@ const { describe, it } = require('node:test');
 const { io: connect } = require('socket.io-client');
 const { start, message } = require('../support/child');
 const { TIMEOUT, happens } = require('../support/native-server');
+const { reach } = require('../support/waiting');
 
 const ROOT = path.join(__dirname, '..', '..');
 const PAGE = fs.readFileSync(path.join(ROOT, 'docs', 'scaling.md'), 'utf8');
@@ -88,7 +89,7 @@ describe('a process on Kubernetes', () => {
       const disconnected = happens(client, 'disconnect');
       child.kill('SIGTERM');
       // New clients are refused once the process has begun to close.
-      while (await isServed(`${url}/socket.io/?EIO=4&transport=polling`));
+      await reach(async () => !(await isServed(`${url}/socket.io/?EIO=4&transport=polling`)));
       child.send('go on');
       assert.deepEqual(await answer, { result: 'done' });
       await disconnected;

@@ -14,6 +14,7 @@ const v8 = require('node:v8');
 const vm = require('node:vm');
 const { RawWebsocket } = require('../support/raw');
 const { TIMEOUT, call, loopbackSocket, served } = require('../support/native-server');
+const { limited } = require('../support/waiting');
 
 v8.setFlagsFromString('--expose-gc');
 const collectGarbage = vm.runInNewContext('gc');
@@ -229,7 +230,8 @@ describe('the acknowledgements of a broadcast', () => {
       // JavaScript is busy until Rust does not know the session any more.
       const { native } = world.io._link;
       const url = `/socket.io/?EIO=4&transport=websocket&sid=${id}`;
-      while (native.verifyUpgrade('GET', url, {}, true) !== UNKNOWN_SESSION);
+      const check = limited('Rust has forgotten the session');
+      while (native.verifyUpgrade('GET', url, {}, true) !== UNKNOWN_SESSION) check();
       assert.equal(raw.socket.connected, true);
       const answers = await world.io.timeout(10_000).emitWithAck('question');
       assert.deepEqual(answers, ['answer']);

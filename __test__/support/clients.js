@@ -98,7 +98,7 @@ function next(emitter, event) {
  * @param {string} state the state
  * @returns {Promise<void>} when it has it
  */
-async function reach(app, state) {
+async function reachState(app, state) {
   while (app.state !== state) {
     await new Promise((resolve) => {
       app.addEventListener('statechange', resolve, { once: true });
@@ -191,4 +191,4 @@ class FakeSocket {
   }
 }
 
-module.exports = { FakeSocket, PAIRS, TIMEOUT, cut, next, open, reach };
+module.exports = { FakeSocket, PAIRS, TIMEOUT, cut, next, open, reachState };

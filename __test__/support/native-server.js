@@ -12,6 +12,7 @@ const http = require('node:http');
 const path = require('node:path');
 const LoopbackSocket = require('../..');
 const { RawPolling, RawTcp, RawWebsocket } = require('./raw');
+const { reach } = require('./waiting');
 
 const CLIENTS = {
   1.7: 'socket.io-client-1',
@@ -212,17 +213,6 @@ function call(emitter, ...args) {
  */
 function openFiles(pid = 'self') {
   return fs.readdirSync(`/proc/${pid}/fd`).length;
-}
-
-/**
- * Waits for a state that no event announces, looking at every turn of the event loop.
- * @param {() => boolean} isReached
- * @returns {Promise<void>}
- */
-async function reach(isReached) {
-  while (!isReached()) {
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 /**

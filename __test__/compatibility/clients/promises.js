@@ -19,6 +19,7 @@
 const assert = require('node:assert/strict');
 const { afterEach, beforeEach, describe, it } = require('node:test');
 const { App, NAMES } = require('./app');
+const { limited } = require('../../support/waiting');
 
 const TRANSPORTS = {
   websocket: ['websocket'],
@@ -271,7 +272,9 @@ function describeTransport(clientName, kind, transport) {
         isUpgraded = true;
       });
       const sent = [];
+      const check = limited('the connection is on websocket');
       while (!isUpgraded || sent.length < 100) {
+        check();
         sent.push(kind.keepsOrder ? [sent.length, BYTES] : [sent.length]);
         client.emit('echo', ...sent.at(-1));
         socket.emit('news', ...sent.at(-1));

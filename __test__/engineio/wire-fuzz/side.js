@@ -18,6 +18,7 @@ const { application, plain } = require('./application');
 const { decodeMsgpack, encodeMsgpack, revive } = require('./msgpack');
 const { decodePayload, encodePayload } = require('./payload');
 const { FuzzWebsocket } = require('./raw-websocket');
+const { limited } = require('../../support/waiting');
 
 const [TLS_KEY, TLS_CERT] = ['key.pem', 'cert.pem'].map((name) =>
   fs.readFileSync(path.join(__dirname, '..', '..', 'support', 'tls', name)),
@@ -694,7 +695,8 @@ class Side {
     const { sid } = JSON.parse((await ask('')).slice(1));
     const say = (body) => ask(`&sid=${sid}`, { method: 'POST', body });
     const until = async (start) => {
-      while (!(await ask(`&sid=${sid}`)).includes(start));
+      const check = limited(`a poll is answered with ${start}`);
+      while (!(await ask(`&sid=${sid}`)).includes(start)) check();
     };
     await say('40/control,');
     await until('40/control,');

@@ -3,6 +3,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { connectFour, receive } = require('./world');
+const { reach } = require('../../support/waiting');
 
 /** @type {Record<string, import('.').Feature>} */
 const FEATURES = {
@@ -105,9 +106,7 @@ const FEATURES = {
     await cluster.closeClients([near]);
     assert.equal(await b.call('hasNamespace', namespace), false);
     // No event announces it: the adapter tells its service, or the other nodes, in its own time.
-    while ((await a.io(namespace).serverCount()) > 1) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await reach(async () => (await a.io(namespace).serverCount()) === 1);
     assert.deepEqual(await a.io(namespace).serverSideEmitWithAck('who'), []);
   },
 

@@ -7,6 +7,7 @@ const path = require('node:path');
 const { describe, it } = require('node:test');
 const { start, message } = require('../../support/child');
 const { call, happens, upgraded, within } = require('../../support/native-server');
+const { limited, reach } = require('../../support/waiting');
 
 const CLUSTER = path.join(__dirname, 'cluster.js');
 
@@ -193,11 +194,13 @@ describe('@socket.io/sticky', () => {
       }
       assert.ok(after.includes(successor), 'the successor has clients');
       // Workers learn of each other by heartbeats.
-      while ((await ask(clients[0], 'servers')) !== 2);
+      await reach(async () => (await ask(clients[0], 'servers')) === 2);
       const all = [...clients, ...late];
       let isHeardByAll = false;
+      const check = limited('all clients hear a broadcast');
       while (!isHeardByAll) {
-        while ((await ask(late.at(-1) ?? clients[0], 'others')) !== all.length);
+        check();
+        await reach(async () => (await ask(late.at(-1) ?? clients[0], 'others')) === all.length);
         const lost = all.map((client) => happens(client, 'disconnect').then(() => false));
         const news = Promise.all(all.map((client) => happens(client, 'news'))).then(() => true);
         all.at(-1).emit('publish', null, 'all');
