@@ -789,6 +789,25 @@ describe('hostile clients of HTTP', () => {
   }
 
   it(
+    'a session goes on after a large response with which its connection ends',
+    TIMEOUT,
+    mixed(async (world) => {
+      const { sid, socket } = await world.connected();
+      const tcp = await world.tcp();
+      tcp.socket.pause();
+      socket.emit('large', 'x'.repeat(30 << 20));
+      tcp.socket.write(get(`&sid=${sid}`, 'Connection: close\r\n'));
+      await once(tcp.socket, 'readable');
+      tcp.socket.resume();
+      await tcp.ended;
+      assert.ok(tcp.data.length > 30 << 20);
+      const other = await world.tcp();
+      assert.equal(await world.ask(other, post(sid, '42["m",1]')), 'ok');
+      assert.equal(socket.connected, true);
+    }),
+  );
+
+  it(
     'a server that closes while connections come back to Node closes all of them',
     LINUX,
     async () => {

@@ -596,9 +596,6 @@ impl State {
                 }
                 Err(_) => self.fail(),
             }
-            if self.ends && self.unwritten.is_empty() {
-                return true;
-            }
         }
         self.unwritten = BytesMut::new();
         if !self.is_broken {
