@@ -106,7 +106,7 @@ const FEATURES = {
     await cluster.closeClients([near]);
     assert.equal(await b.call('hasNamespace', namespace), false);
     // No event announces it: the adapter tells its service, or the other nodes, in its own time.
-    await reach(async () => (await a.io(namespace).serverCount()) === 1);
+    await reach(async () => (await a.io(namespace).serverCount()) === 1, 60_000);
     assert.deepEqual(await a.io(namespace).serverSideEmitWithAck('who'), []);
   },
 
