@@ -92,7 +92,7 @@ describe('docs/testing.md', { timeout: TIMEOUT }, () => {
   it('jest --detectOpenHandles shows the line that has opened a server which nobody has closed', async () => {
     fs.writeFileSync(
       path.join(folder, 'open.test.js'),
-      "it('closes nothing', () => require('./app').start());\n",
+      "it('a test that starts a server does not close it', () => require('./app').start());\n",
     );
     const flags = ['--detectOpenHandles', '--forceExit']; // else it waits for the server
     const output = await run('jest/bin/jest.js', ...flags, 'open.test.js');
