@@ -302,6 +302,13 @@ impl All {
         self.is_leaving.load(Ordering::Acquire)
     }
 
+    /// Whether a connection that waits for bytes ends, as the server is left. One that has just been opened
+    /// is about to bring a request, which may be of a session that is being drained.
+    fn leaves(&self, state: &State) -> bool {
+        let is_opening = state.is_new && !self.is_abandoned.load(Ordering::Acquire);
+        self.is_leaving() && !state.is_receiving && !is_opening
+    }
+
     fn wake(&self) {
         for exchange in self.exchanges() {
             exchange.state.lock().wake();
@@ -439,7 +446,7 @@ impl Exchange {
         }
         if state.waiting.is_some() {
             Stage::Waiting
-        } else if state.ends || (self.all.is_leaving() && !state.is_receiving && !has_more) {
+        } else if state.ends || (self.all.leaves(&state) && !has_more) {
             Stage::Ended
         } else if state.is_new && state.is_silent {
             Stage::Silent
