@@ -26,7 +26,7 @@ const REFUSED = /status of 40[01]/;
 
 /** What Chromium writes to the console itself when a server is away, as it is during a restart. */
 const SERVER_AWAY =
-  /net::ERR_CONNECTION_(REFUSED|RESET)|net::ERR_EMPTY_RESPONSE|WebSocket connection to/;
+  /net::ERR_CONNECTION_(REFUSED|RESET)|net::ERR_EMPTY_RESPONSE|WebSocket connection to|WebSocket is already in CLOSING/;
 
 /** @returns {string} the path of Chromium */
 function findChromium() {
