@@ -17,6 +17,9 @@ const { Worker } = require('node:worker_threads');
 const { Server } = require('../..');
 const { TIMEOUT, World, happens, openFiles, reach, within } = require('../support/native-server');
 
+/** More bytes than the system holds of what a client does not read. */
+const LARGE = 30 << 20;
+
 const LINUX = { ...TIMEOUT, skip: process.platform !== 'linux' };
 
 /** A world whose http.Server has an application of its own beside the Socket.IO server. */
@@ -71,6 +74,22 @@ class Mixed extends World {
     const sid = await this.session();
     const [socket] = await connected;
     return { sid, socket, ended: once(socket, 'disconnect') };
+  }
+
+  /**
+   * A session whose client has begun to read the response to a poll, and reads no more: there is more of it than
+   * the system holds.
+   * @param {string} [lines] of the head of the poll
+   * @returns {Promise<{sid: string, socket: object, ended: Promise<any[]>, tcp: import('../support/raw').RawTcp}>}
+   */
+  async polledLarge(lines) {
+    const { sid, socket, ended } = await this.connected();
+    const tcp = await this.tcp();
+    tcp.socket.pause();
+    socket.emit('large', 'x'.repeat(LARGE));
+    tcp.socket.write(get(`&sid=${sid}`, lines));
+    await once(tcp.socket, 'readable');
+    return { sid, socket, ended, tcp };
   }
 }
 
@@ -753,13 +772,7 @@ describe('hostile clients of HTTP', () => {
     'a session that ends while its client has not read a response takes its connection with it',
     TIMEOUT,
     mixed(async (world) => {
-      const { sid, socket } = await world.connected();
-      const tcp = await world.tcp();
-      tcp.socket.pause();
-      socket.emit('large', 'x'.repeat(30 << 20));
-      tcp.socket.write(get(`&sid=${sid}`));
-      await once(tcp.socket, 'readable');
-      const ended = once(socket, 'disconnect');
+      const { socket, ended, tcp } = await world.polledLarge();
       socket.disconnect(true);
       await ended;
       assert.equal(await world.isAlive(), 'yes');
@@ -776,11 +789,7 @@ describe('hostile clients of HTTP', () => {
       `a session ends when its client leaves in the middle of what a poll brings, served by ${front}`,
       TIMEOUT,
       mixed(async (world) => {
-        const { sid, socket, ended } = await world.connected();
-        const tcp = await world.tcp();
-        socket.emit('large', 'x'.repeat(30 << 20));
-        tcp.socket.write(get(`&sid=${sid}`));
-        await once(tcp.socket, 'data');
+        const { ended, tcp } = await world.polledLarge();
         tcp.socket.resetAndDestroy();
         assert.match((await ended)[0], /^transport /);
         assert.equal(await world.isAlive(), 'yes');
@@ -792,15 +801,10 @@ describe('hostile clients of HTTP', () => {
     'a session goes on after a large response with which its connection ends',
     TIMEOUT,
     mixed(async (world) => {
-      const { sid, socket } = await world.connected();
-      const tcp = await world.tcp();
-      tcp.socket.pause();
-      socket.emit('large', 'x'.repeat(30 << 20));
-      tcp.socket.write(get(`&sid=${sid}`, 'Connection: close\r\n'));
-      await once(tcp.socket, 'readable');
+      const { sid, socket, tcp } = await world.polledLarge('Connection: close\r\n');
       tcp.socket.resume();
       await tcp.ended;
-      assert.ok(tcp.data.length > 30 << 20);
+      assert.ok(tcp.data.length > LARGE);
       const other = await world.tcp();
       assert.equal(await world.ask(other, post(sid, '42["m",1]')), 'ok');
       assert.equal(socket.connected, true);
