@@ -8,6 +8,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
+const { CommandWriter } = require('../../lib/native/command-writer');
 const {
   TIMEOUT,
   call,
@@ -88,12 +89,14 @@ describe('LoopbackSocket on the native server', () => {
       instance.start(world.io);
       const raw = await world.raw();
       await authenticate(raw);
-      const { native } = world.io._link;
+      const link = world.io._link;
+      const { push } = link.native;
       let pushes = 0;
-      native.push = function push(...args) {
+      const counting = (...args) => {
         pushes += 1;
-        return Reflect.apply(Object.getPrototypeOf(native).push, native, args);
+        push(...args);
       };
+      link.commands = new CommandWriter({ push: counting }, 'json');
       const calls = [];
       for (let n = 0; n < 200; n++) calls.push(raw.call('later', n));
       const answers = await Promise.all(calls);
@@ -101,7 +104,7 @@ describe('LoopbackSocket on the native server', () => {
         answers,
         calls.map((_, n) => [{ result: n }]),
       );
-      assert.ok(pushes < 100, `${pushes} pushes`);
+      assert.ok(pushes > 0 && pushes < 100, `${pushes} pushes`);
     }),
   );
 

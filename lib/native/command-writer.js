@@ -94,7 +94,8 @@ const TAILS = Array.from({ length: TAIL }, (_, number) => `${number}`.padStart(3
  */
 
 class CommandWriter {
-  #native;
+  /** @type {(commands: string, attachments?: Buffer[]) => void} hands commands over */
+  #push;
   /** Whether values travel as MessagePack, and not as JSON. */
   #isPacked;
   #text = '';
@@ -123,7 +124,7 @@ class CommandWriter {
    * @param {'json' | 'msgpack'} parser how values look on the wire
    */
   constructor(native, parser) {
-    this.#native = native;
+    this.#push = native.push;
     this.#isPacked = parser === 'msgpack';
   }
 
@@ -143,11 +144,11 @@ class CommandWriter {
     const text = this.#text;
     this.#text = '';
     if (this.#attachments.length === 0) {
-      this.#native.push(text);
+      this.#push(text);
     } else {
       const attachments = this.#attachments;
       this.#attachments = [];
-      this.#native.push(text, attachments);
+      this.#push(text, attachments);
     }
   }
 
