@@ -7,6 +7,9 @@
 
 const { types } = require('util');
 
+// V8 need not call this function in a loop over keys, as it would `Object.hasOwn()`.
+const { hasOwnProperty } = Object.prototype;
+
 /**
  * @param {unknown} value any value
  * @returns {boolean} whether it travels as binary: Buffer, typed array, DataView, ArrayBuffer
@@ -68,7 +71,7 @@ function holdsBinary(value, depth, around) {
     return hasBinary(value.toJSON(), depth, around);
   }
   for (const key in value) {
-    if (Object.hasOwn(value, key)) {
+    if (hasOwnProperty.call(value, key)) {
       const item = value[key];
       if (typeof item === 'object' && item !== null && hasBinary(item, depth, around)) {
         return true;

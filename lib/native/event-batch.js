@@ -5,7 +5,7 @@
  * calls the handler of each event.
  */
 
-const { AsyncResource } = require('async_hooks');
+const { AsyncResource, executionAsyncId } = require('async_hooks');
 const { reconstruct } = require('./attachments');
 const { decode } = require('./msgpack');
 const protocol = require('./protocol');
@@ -171,7 +171,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
  * @returns {void}
  */
 function apart(handler, server, ...args) {
-  new AsyncResource(CONTEXT).runInAsyncScope(handler, server, ...args);
+  // What causes it is given as a number, as it is by default, since Node takes longer to find no options.
+  new AsyncResource(CONTEXT, executionAsyncId()).runInAsyncScope(handler, server, ...args);
 }
 
 /**
