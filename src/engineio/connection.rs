@@ -22,7 +22,7 @@ use super::engine::{CLOSE_TIMEOUT, Engine};
 use super::events::{ConnectionNumber, PacketData, ReportedPacket};
 use super::inbound_budget::{InboundBudget, Permit};
 use super::liveness::Liveness;
-use super::message::{Frame, Message};
+use super::message::{Frame, Message, PlainText};
 use super::packet::Packet;
 use super::payload;
 #[cfg(unix)]
@@ -407,31 +407,51 @@ impl<D: Data> Connection<D> {
     /// unless the client reads fast enough to be waited for: a message is sent or its connection ends.
     pub(crate) fn send(self: &Arc<Self>, frame: &Frame) -> Queued {
         self.queue(|send_queue| {
-            match send_queue {
-                _ if frame.volatile && !send_queue.is_writable() => {
-                    return self.drop_volatile(send_queue);
+            self.push(send_queue, frame);
+            Ok(())
+        })
+    }
+
+    /// Queues a text message, as [`Connection::send`].
+    pub(crate) fn send_text(self: &Arc<Self>, text: PlainText<'_>) -> Queued {
+        self.queue(|send_queue| {
+            let is_pushed = match send_queue {
+                SendQueue::Websocket(websocket) if !text.volatile && !self.is_sending_watched() => {
+                    websocket.push_plain(text)
                 }
-                // Messages that come after the decision to end are not sent any more.
-                SendQueue::Polling(polling) if polling.ends.is_some() => return Ok(()),
-                SendQueue::Polling(polling) => polling.push_frame(frame),
-                SendQueue::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
-                SendQueue::Closed => return Ok(()),
-            }
-            if self.is_sending_watched() {
-                self.report_frame(frame);
+                _ => false,
+            };
+            if !is_pushed {
+                self.push(send_queue, &text.into());
             }
             Ok(())
         })
     }
 
+    fn push(&self, send_queue: &mut SendQueue, frame: &Frame) {
+        match send_queue {
+            _ if frame.volatile && !send_queue.is_writable() => {
+                self.drop_volatile(send_queue);
+                return;
+            }
+            // Messages that come after the decision to end are not sent any more.
+            SendQueue::Polling(polling) if polling.ends.is_some() => return,
+            SendQueue::Polling(polling) => polling.push_frame(frame),
+            SendQueue::Websocket(websocket) => websocket.push_frame(frame, self.protocol),
+            SendQueue::Closed => return,
+        }
+        if self.is_sending_watched() {
+            self.report_frame(frame);
+        }
+    }
+
     /// Counts an event that is not sent. Apart, so that it costs other messages nothing.
     #[cold]
     #[inline(never)]
-    fn drop_volatile(&self, send_queue: &SendQueue) -> io::Result<()> {
+    fn drop_volatile(&self, send_queue: &SendQueue) {
         if !matches!(send_queue, SendQueue::Closed) {
             self.engine.counters.dropped_volatile();
         }
-        Ok(())
     }
 
     /// Queues a series of frames, as [`Connection::send`].

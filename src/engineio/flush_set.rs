@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::connection::{Connection, Data, Queued};
-use super::message::Frame;
+use super::message::{Frame, PlainText};
 use super::send_queue::Series;
 
 /// Connections for which something was queued. They are flushed at the end of a batch, so that many
@@ -34,6 +34,11 @@ impl<D: Data> FlushSet<D> {
     /// Queues a frame on a connection.
     pub(crate) fn send(&mut self, connection: &Arc<Connection<D>>, frame: &Frame) {
         self.add(connection, connection.send(frame));
+    }
+
+    /// Queues a text message on a connection.
+    pub(crate) fn send_text(&mut self, connection: &Arc<Connection<D>>, text: PlainText<'_>) {
+        self.add(connection, connection.send_text(text));
     }
 
     /// Queues a series of frames on a connection.

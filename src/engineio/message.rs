@@ -26,6 +26,27 @@ pub(crate) enum Message {
     Binary(Bytes),
 }
 
+/// A text message to one client, in parts. It is not joined unless it has to be, so most take no memory of
+/// their own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PlainText<'a> {
+    pub(crate) parts: &'a [&'a str],
+    /// As of a [`Frame`].
+    pub(crate) volatile: bool,
+    /// As of a [`Frame`].
+    pub(crate) compress: bool,
+}
+
+impl From<PlainText<'_>> for Frame {
+    fn from(text: PlainText<'_>) -> Self {
+        Self {
+            volatile: text.volatile,
+            compress: text.compress,
+            ..Self::new(Message::Text(text.parts.concat().into(), Vec::new()))
+        }
+    }
+}
+
 impl Frame {
     pub(crate) fn new(message: Message) -> Self {
         Self {

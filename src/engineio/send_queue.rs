@@ -13,7 +13,7 @@ use http::Response;
 
 use super::http::encoding::Encoding;
 use super::http::response::Format;
-use super::message::{Frame, Message};
+use super::message::{Frame, Message, PlainText};
 use super::payload::{Packet, Writer};
 use super::responder::Responder;
 use super::{ProtocolVersion, Str, TransportType};
@@ -230,7 +230,7 @@ impl Series {
         let mut bytes = Vec::new();
         for frame in each {
             match &frame.message {
-                Message::Text(text, _) => write_text(&mut bytes, "4", text.as_str()),
+                Message::Text(text, _) => write_text(&mut bytes, text),
                 // Engine.IO 3 encodes these differently; see `Websocket::push_series`.
                 Message::Binary(message) => codec::write_frame(&mut bytes, OpCode::Binary, message),
             }
@@ -261,9 +261,14 @@ impl Series {
     }
 }
 
-fn write_text(bytes: &mut Vec<u8>, kind: &str, data: &str) {
-    codec::begin_frame(bytes, OpCode::Text, kind.len() + data.len());
-    bytes.extend_from_slice(kind.as_bytes());
+/// Writes what precedes a text message of this length, which must follow.
+fn begin_text(bytes: &mut Vec<u8>, length: usize) {
+    codec::begin_frame(bytes, OpCode::Text, 1 + length);
+    bytes.push(b'4');
+}
+
+fn write_text(bytes: &mut Vec<u8>, data: &Str) {
+    begin_text(bytes, data.len());
     bytes.extend_from_slice(data.as_bytes());
 }
 
@@ -396,6 +401,23 @@ impl Websocket {
         }
     }
 
+    /// Queues a text message as it is. Returns false if it has to be a frame, since it is to be compressed or is so
+    /// long that it is not copied.
+    pub(super) fn push_plain(&mut self, text: PlainText<'_>) -> bool {
+        let is_compressed = text.compress && self.deflater.is_some();
+        let length = text.parts.iter().map(|part| part.len()).sum::<usize>();
+        if is_compressed || length >= MIN_SHARED {
+            return false;
+        }
+        self.queue.append(|bytes| {
+            begin_text(bytes, length);
+            for part in text.parts {
+                bytes.extend_from_slice(part.as_bytes());
+            }
+        });
+        true
+    }
+
     /// Queues the messages of a series, or writes them at once if nothing is queued and they are large.
     ///
     /// # Errors
@@ -450,7 +472,8 @@ impl Websocket {
     }
 
     fn control(&mut self, packet: &str) {
-        self.queue.append(|bytes| write_text(bytes, packet, ""));
+        self.queue
+            .append(|bytes| codec::write_frame(bytes, OpCode::Text, packet.as_bytes()));
     }
 
     fn text(&mut self, data: &Str) {
@@ -513,13 +536,10 @@ impl Websocket {
 
 fn push_text(queue: &mut WriteBuffer, data: &Str) {
     if data.len() < MIN_SHARED {
-        queue.append(|bytes| write_text(bytes, "4", data));
+        queue.append(|bytes| write_text(bytes, data));
         return;
     }
-    queue.append(|bytes| {
-        codec::begin_frame(bytes, OpCode::Text, 1 + data.len());
-        bytes.push(b'4');
-    });
+    queue.append(|bytes| begin_text(bytes, data.len()));
     queue.add(&data.clone().into());
 }
 
@@ -774,6 +794,32 @@ mod tests {
                         (false, b"2".to_vec()),
                     ]
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_text_is_the_same_message_as_its_frame_unless_it_has_to_be_one() {
+        let queued = |websocket: &mut Websocket| messages(websocket, Agreement::default());
+        for length in [0, 1, 124, 125, MIN_SHARED - 1, MIN_SHARED] {
+            let data = "x".repeat(length);
+            for compress in [false, true] {
+                let text = PlainText {
+                    parts: &["", &data[..length / 2], &data[length / 2..]],
+                    volatile: false,
+                    compress,
+                };
+                for agreement in [None, Some(Agreement::default())] {
+                    let mut as_it_is = websocket(agreement);
+                    let mut as_frame = websocket(agreement);
+                    as_frame.push_frame(&text.into(), ProtocolVersion::V4);
+                    let is_copied = length < MIN_SHARED && !(compress && agreement.is_some());
+                    assert_eq!(as_it_is.push_plain(text), is_copied, "{length}");
+                    assert_eq!(as_it_is.waiting() > 0, is_copied);
+                    if is_copied {
+                        assert_eq!(queued(&mut as_it_is), queued(&mut as_frame));
+                    }
+                }
             }
         }
     }

@@ -25,12 +25,12 @@ use self::parse::{Broadcast, ChannelCommand, Command, CommandError, Flags, Line,
 use self::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
-use super::parser::{Parser, Welcome};
+use super::parser::{Outgoing, Parser, Welcome};
 use super::server::{Server, malformed};
 use super::socket::{Channel, Connection, FlushSet, Socket};
 use super::subscriptions::{ChannelNumber, Published, Recipient};
 use crate::engineio::connection::wait_for;
-use crate::engineio::message::Frame;
+use crate::engineio::message::{Frame, PlainText};
 use crate::engineio::send_queue::{MAX_SERIES, Series};
 use crate::io::runtime::Runtime;
 use crate::protocol::CloseReason;
@@ -334,8 +334,10 @@ fn broadcast_series<'a>(
         return Ok(());
     };
     let audience = first.audience()?;
-    let frames =
-        series.map(|(each, attached)| parser.event(&namespace.name, each.json, attached, None));
+    let frames = series.map(|(each, attached)| {
+        let packet = Outgoing::event(&namespace.name, each.json, None);
+        parser.encode(packet, attached)
+    });
     // Takes as many as fit; the rest form the next series.
     let series = Series::gather(frames);
     let receivers = namespace.audience(&audience);
@@ -374,7 +376,8 @@ fn broadcast(
         return Ok(());
     };
     let parser = server.parser;
-    let frame = flagged(parser.event(&namespace.name, json, attached, ack), flags);
+    let packet = Outgoing::event(&namespace.name, json, ack);
+    let frame = flagged(parser.encode(packet, attached), flags);
     flush_set.broadcast(receivers.len() * frame.len());
     for socket in receivers {
         socket.send(&frame, flush_set);
@@ -390,6 +393,29 @@ fn flagged(frame: Frame, flags: Flags) -> Frame {
     }
 }
 
+/// Sends a packet to one client.
+fn send(
+    parser: Parser,
+    socket: &Socket,
+    packet: Outgoing<'_>,
+    attached: Vec<Bytes>,
+    flags: Flags,
+    flush_set: &mut FlushSet,
+) {
+    let mut digits = itoa::Buffer::new();
+    match parser.text(packet, &attached, &mut digits) {
+        Some(parts) => {
+            let text = PlainText {
+                parts: &parts,
+                volatile: flags.volatile,
+                compress: !flags.uncompressed,
+            };
+            flush_set.send_text(&socket.connection, text);
+        }
+        None => socket.send(&flagged(parser.encode(packet, attached), flags), flush_set),
+    }
+}
+
 /// Executes any other command.
 fn execute_command(
     server: &Arc<Server>,
@@ -401,8 +427,15 @@ fn execute_command(
     match command {
         Command::Answer { socket, ack, json } => {
             if let Some(socket) = server.socket(socket) {
-                let frame = parser.ack(&socket.namespace.name, json, attached, ack);
-                socket.send(&frame, flush_set);
+                let packet = Outgoing::ack(&socket.namespace.name, json, ack);
+                send(
+                    parser,
+                    &socket,
+                    packet,
+                    attached,
+                    Flags::default(),
+                    flush_set,
+                );
             }
         }
         Command::Emit {
@@ -412,8 +445,8 @@ fn execute_command(
             json,
         } => {
             if let Some(socket) = server.socket(socket) {
-                let frame = parser.event(&socket.namespace.name, json, attached, ack);
-                socket.send(&flagged(frame, flags), flush_set);
+                let packet = Outgoing::event(&socket.namespace.name, json, ack);
+                send(parser, &socket, packet, attached, flags, flush_set);
             }
         }
         Command::Broadcast(broadcast) => {

@@ -10,7 +10,7 @@ use super::count;
 use crate::engineio::Str;
 use crate::engineio::message::{Frame, Message};
 use crate::socketio::packet;
-use crate::socketio::parser::Parser;
+use crate::socketio::parser::{Outgoing, Parser};
 
 const EVENT: &str = r#"["double",{"value":21}]"#;
 const ANSWER: &str = r#"[{"result":{"value":42}}]"#;
@@ -78,10 +78,10 @@ fn read(n: u32, parser: Parser, text: Option<&str>, binary: Option<Bytes>) {
 
 /// Writes answers, each with its own copy of what is attached.
 fn write(n: u32, parser: Parser, json: &str, attachments: &[Bytes]) {
-    let ns = Str::from("/");
     let messages = count(|| {
         let write = |ack| {
-            let frame = parser.ack(&ns, black_box(json), attachments.to_vec(), ack);
+            let packet = Outgoing::ack("/", black_box(json), ack);
+            let frame = parser.encode(packet, attachments.to_vec());
             messages(black_box(&frame))
         };
         (0..i64::from(n)).map(write).sum::<usize>()
@@ -129,7 +129,7 @@ const PACKED_ANSWER: &[u8] = b"\x91\x81\xa6result\x81\xa5value\x2a";
 /// A call in MessagePack.
 pub(super) fn msgpack_read(n: u32) {
     let data = vec![Bytes::from_static(PACKED_EVENT)];
-    let event = Parser::Msgpack.event(&Str::from("/"), "", data, Some(7));
+    let event = Parser::Msgpack.encode(Outgoing::event("/", "", Some(7)), data);
     let Message::Binary(bytes) = event.message else {
         return;
     };

@@ -1,6 +1,6 @@
-//! The default encoding. The common parser of socketioxide does the work; here is what it cannot do.
+//! The default encoding. The common parser of socketioxide decodes; here is what it cannot do.
 
-use std::collections::VecDeque;
+mod encode;
 
 use bytes::Bytes;
 use socketioxide_core::Value;
@@ -8,53 +8,9 @@ use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::{Parse, ParseConfig, ParseError, ParserState};
 use socketioxide_parser_common::CommonParser;
 
+pub(super) use self::encode::{Parts, connect, connect_error, disconnect, encode, parts, with_ack};
 use super::super::packet;
 use crate::engineio::Str;
-use crate::engineio::message::{Frame, Message};
-
-pub(super) fn event(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: Option<i64>) -> Frame {
-    let mut packet = Packet::event(ns.clone(), value(json, attachments));
-    if let Some(ack) = ack {
-        packet.inner.set_ack_id(ack);
-    }
-    encode(packet)
-}
-
-/// The text of an event, with an id in front of its payload.
-pub(super) fn with_ack(ns: &Str, text: &Str, ack: i64) -> Str {
-    let text = text.as_str();
-    let mut head = match text.split_once('-') {
-        Some((kind, _)) if text.starts_with('5') => kind.len() + 1,
-        _ => 1,
-    };
-    if ns.as_str() != "/" {
-        head += ns.len() + 1;
-    }
-    let (head, payload) = text.split_at_checked(head).unwrap_or((text, ""));
-    format!("{head}{ack}{payload}").into()
-}
-
-pub(super) fn ack(ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
-    encode(Packet::ack(ns.clone(), value(json, attachments), ack))
-}
-
-pub(super) fn disconnect(ns: &Str) -> Frame {
-    encode(Packet::disconnect(ns.clone()))
-}
-
-pub(super) fn connect(ns: &Str, json: Option<&str>) -> Frame {
-    encode(Packet {
-        inner: PacketData::Connect(json.map(|json| value(json, Vec::new()))),
-        ns: ns.clone(),
-    })
-}
-
-pub(super) fn connect_error(ns: &Str, json: &str) -> Frame {
-    let ns = ns.as_str();
-    let (ns, comma) = if ns == "/" { ("", "") } else { (ns, ",") };
-    let text = format!("4{ns}{comma}{json}");
-    Frame::new(Message::Text(text.into(), Vec::new()))
-}
 
 pub(super) fn decode_text(
     config: &ParseConfig,
@@ -188,25 +144,8 @@ pub(super) fn decode_binary(
     CommonParser.decode_bin(config, state, data)
 }
 
-fn value(json: &str, attachments: Vec<Bytes>) -> Value {
-    let attachments = (!attachments.is_empty()).then(|| VecDeque::from(attachments));
-    Value::Str(Str::copy_from_slice(json), attachments)
-}
-
-fn encode(packet: Packet) -> Frame {
-    Frame::new(match CommonParser.encode(packet) {
-        Value::Str(text, attachments) => {
-            Message::Text(text, attachments.map(Vec::from).unwrap_or_default())
-        }
-        Value::Bytes(bytes) => Message::Binary(bytes),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::engineio::ProtocolVersion;
-
-    use super::super::{Parser, Welcome};
     use super::*;
 
     #[test]
@@ -227,67 +166,5 @@ mod tests {
         ] {
             assert_eq!(completed(text.into()).as_str(), expected);
         }
-    }
-
-    #[test]
-    fn an_event_gets_an_acknowledgement_id_as_if_it_had_been_encoded_with_it() {
-        let [json, binary] = [
-            r#"["a-1[,2",{"x":"3-["}]"#,
-            r#"["b",{"_placeholder":true,"num":0}]"#,
-        ];
-        for ns in ["/", "/admin", "/a-[1]"].map(Str::from) {
-            for attachments in [vec![], vec![Bytes::from_static(b"x"); 11]] {
-                let json = if attachments.is_empty() { json } else { binary };
-                let event = |ack| Parser::Common.event(&ns, json, attachments.clone(), ack);
-                let with_ack = Parser::Common.with_ack(&ns, &event(None), 1 << 30);
-                match (with_ack.message, event(Some(1 << 30)).message) {
-                    (Message::Text(text, parts), Message::Text(expected, expected_parts)) => {
-                        assert_eq!(text, expected);
-                        assert_eq!(parts, expected_parts);
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn packets_are_written_as_the_protocol_defines() {
-        let ns = Str::from("/");
-        let admin = Str::from("/admin");
-        let text = |frame: Frame| match frame.message {
-            Message::Text(text, _) => text.as_str().to_owned(),
-            Message::Binary(bytes) => panic!("binary: {bytes:?}"),
-        };
-        assert_eq!(
-            text(event(&ns, r#"["authenticated",true]"#, vec![], None)),
-            r#"2["authenticated",true]"#
-        );
-        assert_eq!(
-            text(event(&ns, r#"["unauthorized",{}]"#, vec![], Some(0))),
-            r#"20["unauthorized",{}]"#
-        );
-        assert_eq!(text(ack(&ns, "[{}]", vec![], 7)), "37[{}]");
-        let one = vec![Bytes::from_static(b"x")];
-        assert_eq!(text(ack(&admin, "[{}]", one, 7)), "61-/admin,7[{}]");
-        assert_eq!(text(disconnect(&ns)), "1");
-        let recoverable = Welcome {
-            id: "i",
-            pid: Some("p"),
-        };
-        let connect = |ns, welcome, protocol| text(Parser::Common.connect(ns, welcome, protocol));
-        for welcome in [Welcome::of("i"), recoverable] {
-            assert_eq!(connect(&admin, welcome, ProtocolVersion::V3), "0/admin,");
-        }
-        assert_eq!(
-            connect(&ns, Welcome::of("i"), ProtocolVersion::V4),
-            r#"0{"sid":"i"}"#
-        );
-        assert_eq!(
-            connect(&ns, recoverable, ProtocolVersion::V4),
-            r#"0{"sid":"i","pid":"p"}"#
-        );
-        assert_eq!(text(connect_error(&ns, "\"no\"")), "4\"no\"");
-        assert_eq!(text(connect_error(&admin, "{}")), "4/admin,{}");
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! common    text with JSON, and attachments: the default
 //! msgpack   one binary message for each packet, as in socket.io-msgpack-parser
+//! outgoing  an event or an acknowledgement that is to be encoded
 //! welcome   what a client is told when it joins a namespace
 //! ```
 //!
@@ -12,12 +13,15 @@
 
 mod common;
 pub(super) mod msgpack;
+mod outgoing;
 mod welcome;
 
 use bytes::Bytes;
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::{ParseConfig, ParseError, ParserState};
 
+use self::common::Parts;
+pub(crate) use self::outgoing::Outgoing;
 pub(crate) use self::welcome::Welcome;
 use crate::engineio::message::{Frame, Message};
 use crate::engineio::{ProtocolVersion, Str};
@@ -47,23 +51,27 @@ impl Parser {
         }
     }
 
-    /// An event; `json` is `["name",args…]`, with placeholders for attachments. In MessagePack the only
-    /// attachment is that array, and there is no JSON, here and below.
-    pub(crate) fn event(
-        self,
-        ns: &Str,
-        json: &str,
-        attachments: Vec<Bytes>,
-        ack: Option<i64>,
-    ) -> Frame {
+    /// Encodes an event or an acknowledgement.
+    pub(crate) fn encode(self, packet: Outgoing<'_>, attachments: Vec<Bytes>) -> Frame {
         match self {
-            Self::Common => common::event(ns, json, attachments, ack),
-            Self::Msgpack => msgpack::event(ns, only(&attachments), ack),
+            Self::Common => common::encode(packet, attachments),
+            Self::Msgpack => msgpack::encode(packet, only(&attachments)),
         }
     }
 
-    /// The same event with an id that the client is to acknowledge with. The frame is one of
-    /// [`Parser::event`] without an id.
+    /// The parts of a packet, if joined they are all that it is encoded to: a text. Nothing is copied but
+    /// its id, to `digits`.
+    pub(crate) fn text<'a>(
+        self,
+        packet: Outgoing<'a>,
+        attachments: &[Bytes],
+        digits: &'a mut itoa::Buffer,
+    ) -> Option<Parts<'a>> {
+        (self == Self::Common && attachments.is_empty()).then(|| common::parts(packet, digits))
+    }
+
+    /// The event of a frame that [`Parser::encode`] made, with an id that the client is to acknowledge it
+    /// with.
     pub(crate) fn with_ack(self, ns: &Str, frame: &Frame, ack: i64) -> Frame {
         let message = match (self, &frame.message) {
             (Self::Common, Message::Text(text, attachments)) => {
@@ -76,14 +84,6 @@ impl Parser {
             (_, other) => other.clone(),
         };
         frame.with_message(message)
-    }
-
-    /// An acknowledgement; `json` is the array of its arguments.
-    pub(crate) fn ack(self, ns: &Str, json: &str, attachments: Vec<Bytes>, ack: i64) -> Frame {
-        match self {
-            Self::Common => common::ack(ns, json, attachments, ack),
-            Self::Msgpack => msgpack::ack(ns, only(&attachments), ack),
-        }
     }
 
     /// The server's DISCONNECT packet.

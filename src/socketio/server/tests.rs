@@ -25,7 +25,7 @@ use crate::io::relay::Relay;
 use crate::io::transport::Carrier;
 use crate::session;
 use crate::socketio::commands;
-use crate::socketio::parser::Welcome;
+use crate::socketio::parser::{Outgoing, Welcome};
 use crate::websocket::deflate::{Agreement, Deflater};
 
 /// Sends events to a test.
@@ -383,7 +383,8 @@ fn packets_are_reported_while_they_are_watched_and_no_longer() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
         let parser = Parser::Common;
-        let frame = parser.event(&socket.namespace.name, "[\"hi\"]", Vec::new(), None);
+        let hi = Outgoing::event(&socket.namespace.name, "[\"hi\"]", None);
+        let frame = parser.encode(hi, Vec::new());
         for watched in [false, true, false] {
             socket.connection.watch_received(watched);
             socket.connection.watch_sent(watched);
@@ -403,7 +404,7 @@ fn a_client_that_reads_nothing_for_too_long_loses_its_connection() {
     run_with(Duration::from_millis(25), async |mut world| {
         let (client, socket) = world.join(1).await;
         let much = format!("[\"{}\"]", "x".repeat(4_000_000));
-        let frame = Parser::Common.event(&socket.namespace.name, &much, Vec::new(), None);
+        let frame = Parser::Common.encode(Outgoing::event("/", &much, None), Vec::new());
         socket.send(&frame, &mut FlushSet::default());
         assert_eq!(world.ended(&socket).await, CloseReason::PingTimeout);
         drop(socket);
@@ -663,7 +664,7 @@ fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_plac
 /// Queues more for a client than may be queued.
 fn overfill(connection: &Arc<Connection>) {
     let much = format!("[\"{}\"]", "x".repeat(8_000_000));
-    let frame = Parser::Common.event(&Str::from("/"), &much, Vec::new(), None);
+    let frame = Parser::Common.encode(Outgoing::event("/", &much, None), Vec::new());
     connection.send(&frame);
     connection.flush();
 }

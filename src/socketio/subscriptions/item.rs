@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::engineio::Str;
 use crate::engineio::message::{Frame, Message};
 use crate::socketio::events::AckId;
+use crate::socketio::parser::Outgoing;
 
 /// An item, encoded once for all subscribers.
 #[derive(Debug)]
@@ -18,8 +19,9 @@ pub(super) struct Item {
 impl Item {
     /// An item of a namespace; `json` and `attachments` as in an event.
     pub(super) fn new(shared: &Shared, ns: &Str, json: &str, attachments: Vec<Bytes>) -> Self {
+        let packet = Outgoing::event(ns, json, None);
         Self {
-            frame: shared.parser.event(ns, json, attachments, None),
+            frame: shared.parser.encode(packet, attachments),
             asking: None,
         }
     }

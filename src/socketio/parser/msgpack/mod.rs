@@ -27,6 +27,7 @@ use bytes::Bytes;
 use rmp::encode::{ByteBuf, RmpWrite, ValueWriteError, write_map_len, write_sint, write_str};
 
 use self::packet_type::{ACK, CONNECT, CONNECT_ERROR, DISCONNECT, EVENT};
+use super::outgoing::{Kind, Outgoing};
 use super::welcome::Welcome;
 use crate::engineio::message::{Frame, Message};
 use crate::engineio::{ProtocolVersion, Str};
@@ -54,10 +55,12 @@ enum Field<'a> {
 
 use Field::{Data, Id, Namespace, Type};
 
-pub(super) fn event(ns: &Str, data: &[u8], ack: Option<i64>) -> Frame {
-    match ack {
-        Some(ack) => packet(&[Type(EVENT), Data(data), Id(ack), Namespace(ns)]),
-        None => packet(&[Type(EVENT), Data(data), Namespace(ns)]),
+pub(super) fn encode(outgoing: Outgoing<'_>, data: &[u8]) -> Frame {
+    let namespace = Namespace(outgoing.ns);
+    match outgoing.kind {
+        Kind::Event(None) => packet(&[Type(EVENT), Data(data), namespace]),
+        Kind::Event(Some(id)) => packet(&[Type(EVENT), Data(data), Id(id), namespace]),
+        Kind::Ack(id) => packet(&[Id(id), Type(ACK), Data(data), namespace]),
     }
 }
 
@@ -81,10 +84,6 @@ fn write_with_ack(out: &mut ByteBuf, body: &[u8], ack: i64) -> Written {
 
 /// The maximum length of an id with its key.
 const ACK_FIELD: usize = 12;
-
-pub(super) fn ack(ns: &Str, data: &[u8], ack: i64) -> Frame {
-    packet(&[Id(ack), Type(ACK), Data(data), Namespace(ns)])
-}
 
 pub(super) fn disconnect(ns: &Str) -> Frame {
     packet(&[Type(DISCONNECT), Namespace(ns)])

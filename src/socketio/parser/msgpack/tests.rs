@@ -78,19 +78,22 @@ fn packets_are_those_of_socket_io() {
         );
     }
     assert_eq!(
-        bytes(event(&ns, b"\x91\xa1m", None)),
+        bytes(encode(Outgoing::event("/", "", None), b"\x91\xa1m")),
         b"\x83\xa4type\x02\xa4data\x91\xa1m\xa3nsp\xa1/"
     );
     assert_eq!(
-        bytes(event(&ns, b"\x91\xa1m", Some(0))),
+        bytes(encode(Outgoing::event("/", "", Some(0)), b"\x91\xa1m")),
         b"\x84\xa4type\x02\xa4data\x91\xa1m\xa2id\x00\xa3nsp\xa1/"
     );
     assert_eq!(
-        bytes(event(&ns, b"\x91\xa1m", Some(1 << 32))),
+        bytes(encode(
+            Outgoing::event("/", "", Some(1 << 32)),
+            b"\x91\xa1m"
+        )),
         b"\x84\xa4type\x02\xa4data\x91\xa1m\xa2id\xcf\0\0\0\x01\0\0\0\0\xa3nsp\xa1/"
     );
     assert_eq!(
-        bytes(ack(&admin, b"\x90", 300)),
+        bytes(encode(Outgoing::ack("/admin", "", 300), b"\x90")),
         b"\x84\xa2id\xcd\x01\x2c\xa4type\x03\xa4data\x90\xa3nsp\xa6/admin"
     );
     assert_eq!(bytes(disconnect(&ns)), b"\x82\xa4type\x01\xa3nsp\xa1/");
@@ -337,9 +340,9 @@ proptest! {
     ) {
         let mut data = ByteBuf::new();
         let Ok(()) = rmp::encode::write_array_len(&mut data, 1).and_then(|_| write_str(&mut data, &text));
-        let message = bytes(event(&Str::from("/ns"), data.as_slice(), id));
+        let message = bytes(encode(Outgoing::event("/ns", "", id), data.as_slice()));
         if let Some(id) = id {
-            let without = bytes(event(&Str::from("/ns"), data.as_slice(), None)).into();
+            let without = bytes(encode(Outgoing::event("/ns", "", None), data.as_slice())).into();
             prop_assert_eq!(&with_ack(&Str::from("/ns"), &without, id), &message);
         }
         let packet = read(&message).unwrap();
