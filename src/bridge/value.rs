@@ -67,8 +67,8 @@ pub(super) fn string(env: sys::napi_env, text: &[u8]) -> Result<Raw> {
     Ok(Raw(value))
 }
 
-/// The UTF-8 text of a string; `StringExpected` for any other value.
-pub(super) fn text(env: sys::napi_env, value: Raw) -> Result<Vec<u8>> {
+/// The text of a string; `StringExpected` for any other value.
+pub(super) fn text(env: sys::napi_env, value: Raw) -> Result<String> {
     let mut units = 0;
     // SAFETY: `env` and the value are of the call under way; without a buffer only the length in
     // code units is written.
@@ -92,7 +92,9 @@ pub(super) fn text(env: sys::napi_env, value: Raw) -> Result<Vec<u8>> {
         ))?;
         text.set_len(length);
     }
-    Ok(text)
+    // The engine writes UTF-8. If it did not, what is none would be replaced, so that the rest arrives.
+    Ok(String::from_utf8(text)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// An array of buffers, each a copy; `undefined` if there are none.

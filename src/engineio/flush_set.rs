@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::connection::{Connection, Data, Queued};
 use super::message::{Frame, PlainText};
 use super::send_queue::Series;
@@ -10,7 +12,7 @@ use super::send_queue::Series;
 /// messages for one client leave in one write.
 #[derive(Debug)]
 pub(crate) struct FlushSet<D: Data> {
-    connections: Vec<Arc<Connection<D>>>,
+    connections: SmallVec<[Arc<Connection<D>>; 4]>,
     /// Those of clients that are behind and are to be waited for.
     pub(crate) behind: Vec<Arc<Connection<D>>>,
     /// Bytes that were broadcast since the task last yielded.
@@ -22,7 +24,7 @@ pub(crate) struct FlushSet<D: Data> {
 impl<D: Data> Default for FlushSet<D> {
     fn default() -> Self {
         Self {
-            connections: Vec::new(),
+            connections: SmallVec::new(),
             behind: Vec::new(),
             bytes: 0,
             is_broadcast: false,

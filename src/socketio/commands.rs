@@ -15,13 +15,14 @@ pub(crate) mod queue;
 
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::str::Utf8Error;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use tokio::task::yield_now;
 
-use self::parse::{Broadcast, ChannelCommand, Command, CommandError, Flags, Line, Publish};
+use self::parse::{
+    Broadcast, ChannelCommand, Command, CommandError, Flags, Line, Publish, next_line,
+};
 use self::queue::{CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
@@ -102,16 +103,18 @@ async fn run(server: Weak<Server>, output: Arc<CommandQueue>) {
 async fn execute_and_wait(server: &Arc<Server>, mut batch: Batch) {
     let mut flush_set = FlushSet::default();
     while batch.step(server, &mut flush_set) {
-        if !std::mem::take(&mut flush_set.is_broadcast) {
-            flush_set.wait_in_background();
-        }
-        if !flush_set.behind.is_empty() {
+        let is_broadcast = std::mem::take(&mut flush_set.is_broadcast);
+        if flush_set.behind.is_empty() {
+            if flush_set.bytes >= YIELD_AT {
+                flush_set.bytes = 0;
+                yield_now().await;
+            }
+        } else if is_broadcast {
             flush_set.flush();
             let behind = std::mem::take(&mut flush_set.behind);
             wait_for(behind).await;
-        } else if flush_set.bytes >= YIELD_AT {
-            flush_set.bytes = 0;
-            yield_now().await;
+        } else {
+            flush_set.wait_in_background();
         }
     }
 }
@@ -136,14 +139,14 @@ fn execute_now(server: &Arc<Server>, task: Task) {
 
 /// A batch of commands, executed one after the other.
 struct Batch {
-    text: Vec<u8>,
+    text: String,
     /// The start of the next line.
     at: usize,
     attachments: std::vec::IntoIter<Bytes>,
 }
 
 impl Batch {
-    fn new(text: Vec<u8>, attachments: Vec<Bytes>) -> Self {
+    fn new(text: String, attachments: Vec<Bytes>) -> Self {
         Self {
             text,
             at: 0,
@@ -164,8 +167,8 @@ impl Batch {
         };
         let parser = server.parser;
         let executed = catch_unwind(AssertUnwindSafe(|| {
-            let line = Line::parse(line.map_err(CommandError::Text)?);
-            let attached = attachments.by_ref().take(line.attachments).collect();
+            let line = Line::parse(line);
+            let attached = take(attachments, line.attachments);
             match line.command? {
                 Command::Broadcast(first) if is_one_message(line.attachments, parser) => {
                     let more = Alike {
@@ -217,18 +220,18 @@ fn is_one_message(attachments: usize, parser: Parser) -> bool {
     attachments == 0 || parser == Parser::Msgpack
 }
 
-/// The line that starts at `at`, which moves on to the next one.
-fn next_line<'a>(text: &'a [u8], at: &mut usize) -> Option<Result<&'a str, Utf8Error>> {
-    let rest = text.get(*at..).filter(|rest| !rest.is_empty())?;
-    let length = rest.iter().position(|&byte| byte == b'\n');
-    let length = length.unwrap_or(rest.len());
-    *at += length + 1;
-    Some(std::str::from_utf8(&rest[..length]))
+/// The next attachments of a batch.
+fn take(attachments: &mut std::vec::IntoIter<Bytes>, count: usize) -> Vec<Bytes> {
+    // Most commands have none, and the iterator would take longer.
+    if count == 0 {
+        return Vec::new();
+    }
+    attachments.take(count).collect()
 }
 
 /// The broadcasts after the first that have the same audience, and are sent together with it.
 struct Alike<'a, 'b> {
-    text: &'a [u8],
+    text: &'a str,
     /// The start of the next line.
     at: &'b mut usize,
     attachments: &'b mut std::vec::IntoIter<Bytes>,
@@ -240,7 +243,7 @@ impl<'a> Alike<'a, '_> {
     /// The next one, the number of its attachments, and the end of its line.
     fn peek(&self) -> Option<(Broadcast<'a>, usize, usize)> {
         let mut end = *self.at;
-        let line = next_line(self.text, &mut end)?.ok()?;
+        let line = next_line(self.text, &mut end)?;
         if !parse::may_be_broadcast(line) {
             return None;
         }
@@ -262,14 +265,13 @@ impl<'a> Iterator for Alike<'a, '_> {
     fn next(&mut self) -> Option<Self::Item> {
         let (next, attachments, end) = self.peek()?;
         *self.at = end;
-        let attached = self.attachments.by_ref().take(attachments);
-        Some((next, attached.collect()))
+        Some((next, take(self.attachments, attachments)))
     }
 }
 
 /// The items after the first that are published in the same channel, and are sent together with it.
 struct SameChannel<'a, 'b> {
-    text: &'a [u8],
+    text: &'a str,
     /// The start of the next line.
     at: &'b mut usize,
     attachments: &'b mut std::vec::IntoIter<Bytes>,
@@ -283,7 +285,7 @@ impl<'a> Iterator for SameChannel<'a, '_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut end = *self.at;
-        let line = next_line(self.text, &mut end)?.ok()?;
+        let line = next_line(self.text, &mut end)?;
         if self.bytes >= MAX_SERIES || !parse::may_be_publish(line) {
             return None;
         }
@@ -292,8 +294,7 @@ impl<'a> Iterator for SameChannel<'a, '_> {
             Ok(Command::Publish(next)) if next.channel == self.channel => {
                 *self.at = end;
                 self.bytes += next.json.len();
-                let attached = self.attachments.by_ref().take(line.attachments);
-                Some(published(next, attached.collect()))
+                Some(published(next, take(self.attachments, line.attachments)))
             }
             _ => None,
         }

@@ -247,7 +247,7 @@ impl World {
 
     /// Commands of the application.
     pub(super) fn push(&self, lines: String) {
-        let batch = Task::Batch(lines.into_bytes(), Vec::new());
+        let batch = Task::Batch(lines, Vec::new());
         commands::execute(&self.server, batch);
     }
 

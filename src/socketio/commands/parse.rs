@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use memchr::memchr;
+
 use super::super::events::{AckId, NamespaceIndex, SocketNumber, SubscriptionNumber};
 use super::super::namespace::Audience;
 use super::super::rooms::RoomNumber;
@@ -161,6 +163,15 @@ pub(super) struct Flags {
     pub(super) unreported: bool,
 }
 
+/// The line of a batch that starts at `at`, which moves on to the next one.
+pub(super) fn next_line<'a>(text: &'a str, at: &mut usize) -> Option<&'a str> {
+    let rest = text.get(*at..).filter(|rest| !rest.is_empty())?;
+    let end = memchr(b'\n', rest.as_bytes());
+    let line = end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+    *at += line.len() + 1;
+    Some(line)
+}
+
 /// A line of a batch.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
@@ -204,9 +215,9 @@ pub(super) fn may_be_publish(line: &str) -> bool {
 }
 
 /// A fast check whether a line may be a message to one socket.
-pub(super) fn may_be_message(line: &[u8]) -> bool {
+pub(super) fn may_be_message(line: &str) -> bool {
     matches!(
-        line.first().and_then(|&byte| CommandCode::of(byte.into())),
+        line.chars().next().and_then(CommandCode::of),
         Some(
             CommandCode::Answer
                 | CommandCode::AnswerWithAttachments
@@ -435,8 +446,6 @@ fn ack_id(digits: &str) -> Option<AckId> {
 /// Why a command cannot be executed: a mistake in `lib/`, or a `lib/` of another version than the addon.
 #[derive(Debug)]
 pub(crate) enum CommandError {
-    /// The line is not UTF-8.
-    Text(std::str::Utf8Error),
     /// The line ends before this field.
     Missing(&'static str),
     /// The field has an invalid value.
@@ -451,7 +460,6 @@ pub(crate) enum CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(_) => f.write_str("a line is not UTF-8"),
             Self::Missing(field) => write!(f, "the field `{field}` is missing"),
             Self::Invalid(field) => write!(f, "the field `{field}` has an impossible value"),
             Self::Json { field, .. } => write!(f, "the field `{field}` has unexpected JSON"),
@@ -462,7 +470,6 @@ impl fmt::Display for CommandError {
 impl std::error::Error for CommandError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Text(source) => Some(source),
             Self::Json { source, .. } => Some(source),
             Self::Missing(_) | Self::Invalid(_) => None,
         }

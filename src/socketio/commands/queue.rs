@@ -22,7 +22,7 @@ const MAX_BYTES_AT_ONCE: usize = 1 << 13;
 #[derive(Debug)]
 pub(crate) enum Task {
     /// A batch of commands, and their attachments.
-    Batch(Vec<u8>, Vec<Bytes>),
+    Batch(String, Vec<Bytes>),
     /// The timeout of a pending socket: its connection ends (docs/behaviour.md "A socket's life" 5).
     Expire(Arc<Socket>),
     /// End every connection, for this reason.
@@ -45,9 +45,9 @@ impl Task {
         let Self::Batch(text, _) = self else {
             return false;
         };
+        let mut start = 0;
         self.len() <= MAX_BYTES_AT_ONCE
-            && text
-                .split(|&byte| byte == b'\n')
+            && std::iter::from_fn(|| parse::next_line(text, &mut start))
                 .filter(|line| !line.is_empty())
                 .enumerate()
                 .all(|(at, line)| at < MAX_AT_ONCE && parse::may_be_message(line))

@@ -528,10 +528,7 @@ fn batched_broadcasts_keep_their_order_among_other_packets() {
             received_texts.push(json.clone());
             expected.push(json);
         }
-        world
-            .server
-            .output
-            .send(Task::Batch(batch.into_bytes(), Vec::new()));
+        world.server.output.send(Task::Batch(batch, Vec::new()));
         let (one, two) = tokio::join!(
             texts(&mut client, received_texts.len()),
             texts(&mut other, expected.len())
@@ -547,7 +544,7 @@ fn packets_of_another_thread_do_not_overtake_queued_ones() {
         let (mut client, socket) = world.join(1).await;
         let emit = |n: usize| {
             let line = format!("e\t{}\t\t\t[\"n\",{n}]\n", socket.number);
-            Task::Batch(line.into_bytes(), Vec::new())
+            Task::Batch(line, Vec::new())
         };
         // Alternately for the I/O thread, which has not begun, and for this thread, which then has to wait.
         for n in 0..100 {
@@ -573,7 +570,7 @@ fn a_broadcast_that_is_to_be_acknowledged_names_the_sockets_it_is_sent_to() {
             "h\t{}\t1\nb\t0\t{skip}\t7\t\t[\"q\"]\nb\t99\t{{}}\t8\t\t[\"q\"]\n",
             third.number
         );
-        let task = Task::Batch(batch.into_bytes(), Vec::new());
+        let task = Task::Batch(batch, Vec::new());
         world.server.output.send(task);
         let sent = |event: &Event| match event {
             Event::BroadcastSent {
@@ -612,7 +609,7 @@ fn a_client_whose_state_is_recovered_is_sent_what_it_missed_and_then_its_former_
             format!("n\t{number}\tformer\tsecret"),
             "b\t0\t{}\t\t\t[\"new\"]".to_owned(),
         ];
-        let batch = lines.join("\n").into_bytes();
+        let batch = lines.join("\n");
         world.server.output.send(Task::Batch(batch, Vec::new()));
         let mut received = Vec::new();
         while !received.ends_with(b"42[\"new\"]") {
@@ -640,7 +637,7 @@ fn a_command_that_cannot_be_read_is_reported_and_costs_no_other_command_its_plac
             format!("E\t1\t{number}\t\t\t[{{\"_placeholder\":true,\"num\":0}}]"),
         ];
         let attachments = [&b"not this one"[..], b"this one"].map(Bytes::from_static);
-        let batch = lines.join("\n").into_bytes();
+        let batch = lines.join("\n");
         let task = Task::Batch(batch, attachments.to_vec());
         world.server.output.send(task);
         let invalid = |event: &Event| match event {

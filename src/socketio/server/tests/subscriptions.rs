@@ -13,7 +13,7 @@ const NOTHING: [usize; 3] = [0; 3];
 impl World {
     /// Has the I/O thread execute commands.
     fn execute(&self, lines: &[String]) {
-        let batch = lines.join("\n").into_bytes();
+        let batch = lines.join("\n");
         self.server.output.send(Task::Batch(batch, Vec::new()));
     }
 
