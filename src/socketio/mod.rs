@@ -7,6 +7,7 @@
 //! namespace      sockets, and who gets a broadcast    sockets    a connection's, by their namespaces
 //! rooms          the sockets in each room
 //! packet         the payload of a packet             parser/    the encoding of packets
+//! json           checks JSON without reading it
 //! subscriptions/ which sockets get the items of a channel
 //! events         what JavaScript is told              commands   what JavaScript tells the server
 //! ```
@@ -18,6 +19,7 @@ pub(crate) mod commands;
 pub(crate) mod events;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod json;
 pub(crate) mod namespace;
 pub(crate) mod options;
 pub(crate) mod packet;

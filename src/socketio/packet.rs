@@ -9,9 +9,10 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Visitor};
 use socketioxide_core::Value;
 
+use super::json;
 use super::parser::msgpack;
 use crate::engineio::Str;
 
@@ -100,82 +101,55 @@ const RESERVED: [&[u8]; 6] = [
 ///
 /// A number is a name too, as in Socket.IO: its JSON text.
 pub(crate) fn event_name(text: &str) -> Option<Cow<'_, [u8]>> {
-    let name = match serde_json::from_str::<NamedBy<StringName<'_>>>(text) {
-        Ok(NamedBy(StringName(name))) => {
-            let has_control = match &name {
-                Cow::Borrowed(name) => name.iter().any(is_control),
-                Cow::Owned(_) => has_raw_control(text),
-            };
-            if has_control {
-                return None;
-            }
-            name
-        }
-        Err(_) => {
-            let NamedBy(number) = serde_json::from_str::<NamedBy<serde_json::Number>>(text).ok()?;
-            Cow::Owned(number.to_string().into_bytes())
-        }
+    let elements = text.trim_ascii_start().strip_prefix('[')?;
+    if !json::is_value(text) {
+        return None;
+    }
+    let first = elements.trim_ascii_start();
+    let name = match (plain_string(first), first.starts_with('"')) {
+        (Some(name), _) => Cow::Borrowed(name),
+        (None, true) => read::<StringName<'_>>(first)?.0,
+        (None, false) => Cow::Owned(read::<serde_json::Number>(first)?.to_string().into_bytes()),
     };
     (!is_reserved(&name)).then_some(name)
+}
+
+/// The content of the JSON string at the start of a text that is valid; `None` if there is another value or
+/// an escape sequence.
+fn plain_string(text: &str) -> Option<&[u8]> {
+    let content = text.as_bytes().strip_prefix(b"\"")?;
+    let end = content
+        .iter()
+        .position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let (content, rest) = content.split_at_checked(end)?;
+    rest.starts_with(b"\"").then_some(content)
+}
+
+/// Reads the JSON value at the start of a text.
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    T::deserialize(&mut serde_json::Deserializer::from_str(text)).ok()
 }
 
 fn is_reserved(name: &[u8]) -> bool {
     RESERVED.contains(&name)
 }
 
-/// Whether a character must be escaped in a JSON string (RFC 8259, section 7). Serde does not check that
-/// when it reads strings as bytes.
-fn is_control(byte: &u8) -> bool {
-    *byte < 0x20
-}
-
-/// Whether the first string of a JSON text has a control character that is not escaped.
-fn has_raw_control(text: &str) -> bool {
-    let mut is_escaped = false;
-    text.bytes()
-        .skip_while(|&byte| byte != b'"')
-        .skip(1)
-        .take_while(|&byte| {
-            let is_end = byte == b'"' && !is_escaped;
-            is_escaped = byte == b'\\' && !is_escaped;
-            !is_end
-        })
-        .any(|byte| is_control(&byte))
-}
-
 /// Whether a text is exactly one JSON array, as in an acknowledgement.
 pub(crate) fn is_array(text: &str) -> bool {
-    text.starts_with('[') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    text.starts_with('[') && json::is_value(text)
 }
 
 /// Whether a text is exactly one JSON object, as in a CONNECT packet.
 pub(crate) fn is_object(text: &str) -> bool {
-    text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    text.starts_with('{') && json::is_value(text)
 }
 
-/// A JSON array by its first element, the rest checked and skipped.
-struct NamedBy<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for NamedBy<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct First<T>(std::marker::PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for First<T> {
-            type Value = NamedBy<T>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array that begins with an event name")
-            }
-            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
-                let first = seq
-                    .next_element()?
-                    .ok_or_else(|| serde::de::Error::invalid_length(0, &self))?;
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(NamedBy(first))
-            }
-        }
-        deserializer.deserialize_seq(First(std::marker::PhantomData))
-    }
+/// Whether a text is exactly one JSON string.
+pub(super) fn is_string(text: &str) -> bool {
+    text.starts_with('"') && json::is_value(text)
 }
 
+/// A JSON string as WTF-8.
 struct StringName<'a>(Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for StringName<'a> {
@@ -208,7 +182,67 @@ pub(crate) fn names(json: &str) -> Result<Vec<Vec<u8>>, serde_json::Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use serde_json::value::RawValue;
+
     use super::*;
+
+    /// What is between the brackets of an event, and what must not be.
+    const PIECES: [&str; 26] = [
+        "\"m\"",
+        "\"\"",
+        "\"connect\"",
+        "\"a\\n\\\"b\"",
+        "\"\\ud800\"",
+        "\"\\u00e9é\"",
+        "\"\\x\"",
+        "\"\u{1}\"",
+        "\"",
+        "12",
+        "-0",
+        "1.50",
+        "1e3",
+        "1e999",
+        "01",
+        "-",
+        "null",
+        "{\"a\":1}",
+        "[",
+        "]",
+        "[]",
+        ",",
+        " ",
+        "\n",
+        "\u{c}",
+        "é",
+    ];
+
+    fn name_in_serde(text: &str) -> Option<Vec<u8>> {
+        let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+        let first = elements.first()?.get();
+        let name = match serde_json::from_str::<StringName<'_>>(first) {
+            Ok(StringName(name)) => name.into_owned(),
+            Err(_) => serde_json::from_str::<serde_json::Number>(first)
+                .ok()?
+                .to_string()
+                .into(),
+        };
+        (!is_reserved(&name)).then_some(name)
+    }
+
+    proptest! {
+        #[test]
+        fn names_are_what_serde_json_reads(pieces in vec(select(PIECES.to_vec()), 0..6)) {
+            for (separator, end) in [("", "]"), (",", "]"), (" , ", " ] "), (",", "]x")] {
+                let text = format!("[{}{end}", pieces.join(separator));
+                prop_assert_eq!(name(&text), name_in_serde(&text), "{:?}", text);
+                let text = format!("\n {text}");
+                prop_assert_eq!(name(&text), name_in_serde(&text), "{:?}", text);
+            }
+        }
+    }
 
     fn name(text: &str) -> Option<Vec<u8>> {
         event_name(text).map(Cow::into_owned)

@@ -47,7 +47,7 @@ fn decode_rare(config: &ParseConfig, state: &ParserState, text: Str) -> Result<P
     let payload = payload_of(text.as_str());
     let may_carry = match text.as_bytes()[0] {
         b'1' => payload.is_empty(),
-        b'4' if payload.is_empty() || is_string(payload) || packet::is_object(payload) => {
+        b'4' if payload.is_empty() || packet::is_string(payload) || packet::is_object(payload) => {
             return Ok(Packet {
                 inner: PacketData::ConnectError(String::new()),
                 ns: "/".into(),
@@ -101,11 +101,6 @@ fn digits_of<'a>(text: &'a str, data: &str) -> &'a str {
     let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
     // The first digit is the packet's type.
     &head[(head.len() - digits).max(1)..]
-}
-
-/// Whether a text is exactly one JSON string.
-fn is_string(text: &str) -> bool {
-    text.starts_with('"') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Stands for a missing or impossible acknowledgement id: no event has it.

@@ -1,0 +1,390 @@
+//! Checks that a text is exactly one JSON value (RFC 8259).
+//!
+//! Every message of a client is checked, and most have a few bytes, so this is one pass over the text
+//! that builds nothing. What must stay true: it accepts exactly what `serde_json` accepts, which the
+//! tests compare it with, and values may be nested however deep.
+
+use serde::de::IgnoredAny;
+
+/// Whether a text is exactly one JSON value.
+pub(super) fn is_value(text: &str) -> bool {
+    check(text).is_some()
+}
+
+/// Finds the end of the text behind exactly one value.
+///
+/// Here is the only call of most methods of [`Scanner`], so they are all compiled into this function,
+/// which keeps the scanner in registers.
+fn check(text: &str) -> Option<()> {
+    let mut scanner = Scanner {
+        bytes: text.as_bytes(),
+        at: 0,
+    };
+    let mut nesting = Nesting::NONE;
+    let mut is_key = false;
+    loop {
+        match scanner.token()? {
+            b'"' => {
+                scanner.string()?;
+                if is_key {
+                    is_key = false;
+                    if scanner.token()? != b':' {
+                        return None;
+                    }
+                    continue;
+                }
+            }
+            _ if is_key => return None,
+            b'{' | b'[' if nesting.is_full() => {
+                return serde_json::from_str::<IgnoredAny>(text).ok().map(drop);
+            }
+            b'{' => {
+                nesting.open(true);
+                if scanner.peek_token()? != b'}' {
+                    is_key = true;
+                    continue;
+                }
+            }
+            b'[' => {
+                nesting.open(false);
+                if scanner.peek_token()? != b']' {
+                    continue;
+                }
+            }
+            first @ (b'-' | b'0'..=b'9') => scanner.number(first)?,
+            b't' => scanner.literal(b"rue")?,
+            b'f' => scanner.literal(b"alse")?,
+            b'n' => scanner.literal(b"ull")?,
+            _ => return None,
+        }
+        // A value has ended, or an array or object that is about to be closed is empty.
+        loop {
+            if nesting.is_none() {
+                return scanner.token().is_none().then_some(());
+            }
+            match (scanner.token()?, nesting.is_object()) {
+                (b',', is_object) => {
+                    is_key = is_object;
+                    break;
+                }
+                (b'}', true) | (b']', false) => nesting.close(),
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// The place after white space.
+#[cold]
+#[inline(never)]
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\t' | b'\r');
+    let space = bytes.iter().skip(at).take_while(is_space);
+    at + space.count()
+}
+
+/// The arrays and objects that are open, 63 at most: a one, and then a bit for each, which tells whether it
+/// is an object.
+struct Nesting(u64);
+
+impl Nesting {
+    const NONE: Self = Self(1);
+
+    fn open(&mut self, is_object: bool) {
+        self.0 = self.0 << 1 | u64::from(is_object);
+    }
+
+    fn close(&mut self) {
+        self.0 >>= 1;
+    }
+
+    fn is_none(&self) -> bool {
+        self.0 == 1
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.leading_zeros() == 0
+    }
+
+    /// Whether the innermost one is an object.
+    fn is_object(&self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// A text, and the place up to which it is checked. A method that returns `None` has found an error.
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// The next byte; `None` at the end.
+    fn next(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// The next byte after white space, which is not skipped itself.
+    fn peek_token(&mut self) -> Option<u8> {
+        let byte = self.peek()?;
+        if byte > b' ' {
+            return Some(byte);
+        }
+        self.at = skip_space(self.bytes, self.at);
+        self.peek()
+    }
+
+    /// The next byte that is not white space; `None` at the end.
+    fn token(&mut self) -> Option<u8> {
+        let byte = self.peek_token()?;
+        self.at += 1;
+        Some(byte)
+    }
+
+    /// Skips the rest of a literal.
+    fn literal(&mut self, rest: &[u8]) -> Option<()> {
+        let is_next = self.bytes.get(self.at..)?.starts_with(rest);
+        self.at += rest.len();
+        is_next.then_some(())
+    }
+
+    /// Skips the rest of a number that begins with this byte.
+    fn number(&mut self, first: u8) -> Option<()> {
+        let first = if first == b'-' { self.next()? } else { first };
+        match first {
+            // A digit after it is found where the number should have ended.
+            b'0' => {}
+            b'1'..=b'9' => self.skip_digits(),
+            _ => return None,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Some(())
+    }
+
+    /// Skips one digit or more.
+    fn digits(&mut self) -> Option<()> {
+        if !self.next()?.is_ascii_digit() {
+            return None;
+        }
+        self.skip_digits();
+        Some(())
+    }
+
+    fn skip_digits(&mut self) {
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+    }
+
+    /// Skips the rest of a string, after its first quote.
+    fn string(&mut self) -> Option<()> {
+        loop {
+            while let Some(chunk) = self.bytes.get(self.at..)?.first_chunk() {
+                let plain = plain_bytes(*chunk);
+                self.at += plain;
+                if plain < chunk.len() {
+                    break;
+                }
+                self.at = skip_long(self.bytes, self.at);
+            }
+            match self.next()? {
+                b'"' => return Some(()),
+                b'\\' => self.escape()?,
+                byte if is_special(byte) => return None,
+                // One of the last bytes of the text, which are looked at one by one.
+                _ => {}
+            }
+        }
+    }
+
+    /// Skips the rest of an escape sequence. A surrogate may be alone, as in JavaScript.
+    fn escape(&mut self) -> Option<()> {
+        match self.next()? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
+            b'u' => {
+                let digits = self.bytes.get(self.at..)?.first_chunk::<4>()?;
+                self.at += digits.len();
+                digits.iter().all(u8::is_ascii_hexdigit).then_some(())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a byte of a string ends it, begins an escape sequence, or is a control character, which must be
+/// escaped.
+fn is_special(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < b' '
+}
+
+/// Sets the highest bit of the first byte that is [special](is_special), and perhaps of some after it; all other bits
+/// are 0. This is Mycroft's test for bytes that are less than another, whose borrows may mark one too many.
+fn mark_special(chunk: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let bytes = u64::from_le_bytes(chunk);
+    let less = |bytes: u64, limit: u8| bytes.wrapping_sub(ONES * u64::from(limit)) & !bytes;
+    let equal = |byte: u8| less(bytes ^ (ONES * u64::from(byte)), 1);
+    (less(bytes, b' ') | equal(b'"') | equal(b'\\')) & HIGHS
+}
+
+/// How many bytes come before the first one that is special.
+fn plain_bytes(chunk: [u8; 8]) -> usize {
+    mark_special(chunk).trailing_zeros() as usize / 8
+}
+
+/// The place after many bytes of a string, as far as none of them is special.
+#[inline(never)]
+fn skip_long(bytes: &[u8], at: usize) -> usize {
+    const WIDTH: usize = 32;
+    let (chunks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<WIDTH>();
+    let is_plain = |chunk: &&[u8; WIDTH]| {
+        let (words, _) = chunk.as_chunks();
+        words
+            .iter()
+            .fold(0, |marks, word| marks | mark_special(*word))
+            == 0
+    };
+    at + WIDTH * chunks.iter().take_while(is_plain).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// Texts of which JSON is made, and of which it must not be.
+    const PIECES: [&str; 44] = [
+        "[", "]", "{", "}", ",", ":", "\"", "\\", " ", "\t\r\n", "\u{b}", "\u{a0}", "\0", "\u{1f}",
+        "\u{7f}", "0", "1", "23", "-", "+", ".", ".5", "e", "E+", "e-9", "1e999", "\\u00",
+        "\\uD800", "\\u12fg", "\\\"", "\\/", "\\x", "null", "true", "false", "nul", "a", "é", "✓",
+        "😀", "\"a\"", "\"k\":", "[]", "{}",
+    ];
+
+    fn pieces() -> impl Strategy<Value = String> {
+        vec(select(PIECES.to_vec()), 0..12).prop_map(|pieces| pieces.concat())
+    }
+
+    /// A value, with space where it may be.
+    fn value() -> impl Strategy<Value = String> {
+        let space = || select(vec!["", "", "", " ", "\n\t"]);
+        let string = || {
+            let piece = select(vec![
+                "a",
+                "é",
+                "a text of more than sixty-four bytes, all of which are looked at at once",
+                "\\n",
+                "\\u00e9",
+                "\\ud800",
+                "01234567",
+                " ",
+                "😀",
+                "\\\\",
+                "\\\"",
+                "\u{7f}",
+            ]);
+            vec(piece, 0..8).prop_map(|pieces| format!("\"{}\"", pieces.concat()))
+        };
+        let number = "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?";
+        let leaf = prop_oneof![
+            string(),
+            number,
+            select(vec!["null", "true", "false"]).prop_map(str::to_owned),
+        ];
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            let element =
+                (space(), inner, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"));
+            let member = (string(), space(), element.clone())
+                .prop_map(|(key, space, value)| format!("{key}{space}:{value}"));
+            let array = vec(element, 0..5).prop_map(|all| format!("[{}]", all.join(",")));
+            let object = vec(member, 0..5).prop_map(|all| format!("{{{}}}", all.join(",")));
+            prop_oneof![array, object]
+        })
+    }
+
+    /// A value of which one part is something else.
+    fn damaged() -> impl Strategy<Value = String> {
+        (value(), any::<prop::sample::Index>(), 0_usize..3, pieces()).prop_map(
+            |(mut text, at, length, other)| {
+                let char_boundary =
+                    |at: usize| (0..=at).rev().find(|&at| text.is_char_boundary(at));
+                let start = char_boundary(at.index(text.len())).unwrap();
+                let end = char_boundary((start + length).min(text.len())).unwrap();
+                text.replace_range(start..end.max(start), &other);
+                text
+            },
+        )
+    }
+
+    fn is_value_in_serde(text: &str) -> bool {
+        serde_json::from_str::<IgnoredAny>(text).is_ok()
+    }
+
+    fn compare(text: &str) {
+        assert_eq!(is_value(text), is_value_in_serde(text), "{text:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn valid_texts_are_accepted_as_serde_json_does(text in value()) {
+            prop_assert!(is_value(&text), "{text:?}");
+            compare(&text);
+            compare(&format!(" [{text} , {text}]"));
+        }
+
+        #[test]
+        fn other_texts_are_accepted_or_refused_as_serde_json_does(
+            damaged in damaged(),
+            pieces in pieces(),
+            other in "\\PC{0,12}",
+        ) {
+            for text in [damaged, pieces, other] {
+                compare(&text);
+                compare(&format!("[{text}]"));
+                compare(&format!("[\"name\",{text}]"));
+                compare(&format!("\"{text}\""));
+            }
+        }
+    }
+
+    #[test]
+    fn each_byte_that_needs_a_look_is_found_at_each_place() {
+        for byte in 0..=255 {
+            for place in 0..8 {
+                let mut chunk = *b"abcd\xc3\xa9\x7f!";
+                chunk[place] = byte;
+                let expected = if is_special(byte) { place } else { 8 };
+                assert_eq!(plain_bytes(chunk), expected, "{chunk:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_may_be_nested_however_deep() {
+        for depth in [31, 32, 33, 100_000] {
+            let text = format!("{}0{}", "[{\"a\":".repeat(depth), "}]".repeat(depth));
+            assert!(is_value(&text));
+            assert!(!is_value(&text[1..]));
+            assert!(!is_value(&text[..text.len() - 1]));
+        }
+    }
+}
