@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Str;
 use super::connection::{Connection, Data, Received};
 use super::engine::Engine;
 use super::packet::Packet;
@@ -25,7 +24,7 @@ pub(crate) trait Handler: Send + Sync + Sized + 'static {
     fn on_open(self: &Arc<Self>, connection: &Arc<Connection<Self::Data>>);
 
     /// A text message of a client.
-    fn on_message(self: &Arc<Self>, connection: &Arc<Connection<Self::Data>>, message: Str);
+    fn on_message(self: &Arc<Self>, connection: &Arc<Connection<Self::Data>>, message: &str);
 
     /// A binary message of a client.
     fn on_binary(self: &Arc<Self>, connection: &Arc<Connection<Self::Data>>, message: Bytes);
@@ -39,7 +38,7 @@ pub(super) fn receive<H: Handler>(
     packet: Packet<'_>,
 ) -> bool {
     match connection.on_packet(packet) {
-        Received::Message(text) => handler.on_message(connection, Str::copy_from_slice(text)),
+        Received::Message(text) => handler.on_message(connection, text),
         Received::Binary(bytes) => handler.on_binary(connection, bytes),
         Received::Nothing => {}
     }

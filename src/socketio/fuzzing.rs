@@ -12,7 +12,6 @@ use socketioxide_core::parser::{ParseConfig, ParserState};
 
 use super::packet;
 use super::parser::{Parser, msgpack as msgpack_data};
-use crate::engineio::Str;
 
 /// Ends a message of [`packets`]: a text if it is followed by a 0, bytes if by anything else.
 const END: u8 = 0xff;
@@ -43,7 +42,7 @@ fn read(parser: Parser, messages: &[u8]) {
         let is_text = rest.get(1).is_none_or(|&kind| kind == 0);
         left = rest.get(2..).unwrap_or_default();
         let packet = match std::str::from_utf8(message) {
-            Ok(text) if is_text => parser.decode_text(&config, &state, Str::copy_from_slice(text)),
+            Ok(text) if is_text => parser.decode_text(&config, &state, text),
             _ => parser.decode_binary(&config, &state, Bytes::copy_from_slice(message)),
         };
         let Ok(packet) = packet else { return };

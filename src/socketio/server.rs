@@ -342,9 +342,12 @@ impl Server {
 
 /// The name of a namespace, and the query that a client of protocol 4 appends to it.
 fn name_and_query(path: &str, protocol: ProtocolVersion) -> (&str, Option<&str>) {
-    match path.split_once('?') {
-        Some((name, query)) if protocol == ProtocolVersion::V3 => (name, Some(query)),
-        _ => (path, None),
+    match protocol {
+        ProtocolVersion::V3 => match path.split_once('?') {
+            Some((name, query)) => (name, Some(query)),
+            None => (path, None),
+        },
+        ProtocolVersion::V4 => (path, None),
     }
 }
 
@@ -413,7 +416,7 @@ impl Handler for Server {
         }
     }
 
-    fn on_message(self: &Arc<Self>, connection: &Arc<Connection>, message: Str) {
+    fn on_message(self: &Arc<Self>, connection: &Arc<Connection>, message: &str) {
         self.decode(connection, || {
             let state = &connection.data.parser;
             self.parser.decode_text(&self.parsing, state, message)

@@ -1,4 +1,5 @@
-//! The default encoding. The common parser of socketioxide decodes; here is what it cannot do.
+//! The default encoding. The common parser of socketioxide decodes, except for what it cannot do and what
+//! must be fast.
 
 mod encode;
 
@@ -15,8 +16,64 @@ use crate::engineio::Str;
 pub(super) fn decode_text(
     config: &ParseConfig,
     state: &ParserState,
-    text: Str,
+    text: &str,
 ) -> Result<Packet, ParseError> {
+    // A text may not come while attachments are awaited.
+    let may_come = || matches!(state.partial_bin_packet.lock().as_deref(), Ok(None));
+    match plain(text) {
+        Some(plain) if may_come() => Ok(plain.into_packet()),
+        _ => decode_any(config, state, Str::copy_from_slice(text)),
+    }
+}
+
+/// An event, or an acknowledgement, without attachments and exactly as clients write it:
+/// `<type>[<namespace>,][<id>][…]`. Nearly all messages are one, so they are decoded here without what
+/// the library does for all others, and only their data is copied.
+struct Plain<'a> {
+    is_ack: bool,
+    ns: Option<&'a str>,
+    id: Option<i64>,
+    data: &'a str,
+}
+
+/// Decodes a plain packet; `None` if a text is anything else.
+fn plain(text: &str) -> Option<Plain<'_>> {
+    let is_ack = match text.as_bytes().first()? {
+        b'2' => false,
+        b'3' => true,
+        _ => return None,
+    };
+    let rest = text.get(1..)?;
+    let (ns, rest) = match rest.starts_with('/') {
+        true => rest.split_once(',').map(|(ns, rest)| (Some(ns), rest))?,
+        false => (None, rest),
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, data) = rest.split_at_checked(digits)?;
+    // No event has an id that does not fit, as in the library.
+    let id = digits.parse().ok();
+    let is_plain = data.starts_with('[') && (id.is_some() || !is_ack);
+    is_plain.then_some(Plain {
+        is_ack,
+        ns,
+        id,
+        data,
+    })
+}
+
+impl Plain<'_> {
+    fn into_packet(self) -> Packet {
+        let data = Value::Str(Str::copy_from_slice(self.data), None);
+        let inner = match self.id {
+            Some(id) if self.is_ack => PacketData::EventAck(data, id),
+            id => PacketData::Event(data, id),
+        };
+        let ns = self.ns.map_or(Str::from("/"), Str::copy_from_slice);
+        Packet { inner, ns }
+    }
+}
+
+fn decode_any(config: &ParseConfig, state: &ParserState, text: Str) -> Result<Packet, ParseError> {
     let text = match text.as_bytes().first() {
         Some(b'3' | b'6') => completed(text),
         _ => text,
@@ -141,6 +198,11 @@ pub(super) fn decode_binary(
 
 #[cfg(test)]
 mod tests {
+    use proptest::bool::weighted;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     #[test]
@@ -160,6 +222,58 @@ mod tests {
             ("3/x,99999999999999999999[]", "3/x,9223372036854775807[]"),
         ] {
             assert_eq!(completed(text.into()).as_str(), expected);
+        }
+    }
+
+    /// What a packet is made of, and what it must not be made of.
+    const PIECES: [&str; 26] = [
+        "2",
+        "3",
+        "3",
+        "/",
+        "/a",
+        "/é[",
+        "?x=1",
+        ",",
+        "7",
+        "12",
+        "0",
+        "9223372036854775807",
+        "9223372036854775808",
+        "[",
+        "[\"a\"]",
+        "[1]",
+        "{}",
+        " ",
+        "-",
+        "+1",
+        "\"",
+        "é",
+        "5",
+        "61-",
+        "4",
+        "\n",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_packet_is_decoded_as_the_library_does(
+            pieces in vec(select(PIECES.to_vec()), 0..7),
+            awaits_attachments in weighted(0.1),
+        ) {
+            let text = pieces.concat();
+            let decoded = [
+                |config: &_, state: &_, text: &str| decode_text(config, state, text),
+                |config: &_, state: &_, text: &str| decode_any(config, state, text.to_owned().into()),
+            ]
+            .map(|decode| {
+                let (config, state) = (ParseConfig::default(), ParserState::default());
+                if awaits_attachments {
+                    decode(&config, &state, "51-[\"a\"]").unwrap_err();
+                }
+                format!("{:?}", decode(&config, &state, &text))
+            });
+            prop_assert_eq!(&decoded[0], &decoded[1], "{:?}", text);
         }
     }
 }

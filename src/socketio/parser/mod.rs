@@ -142,11 +142,11 @@ impl Parser {
         self,
         config: &ParseConfig,
         state: &ParserState,
-        text: Str,
+        text: &str,
     ) -> Result<Packet, ParseError> {
         match self {
             Self::Common => common::decode_text(config, state, text),
-            Self::Msgpack => msgpack::decode_text(&text),
+            Self::Msgpack => msgpack::decode_text(text),
         }
     }
 
