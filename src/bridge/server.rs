@@ -460,7 +460,8 @@ impl NativeServer {
             return SessionAnswer::Nothing.number();
         };
         let timeout = timeout.map(session::timeout_ms);
-        for effect in socket.step(Event::Served { timeout }) {
+        let now = socket.now();
+        for effect in socket.step(Event::Served { timeout, now }) {
             if let Effect::Timer { at } = effect {
                 let output = self.server.output.clone();
                 let attempts = self.attempts.clone();

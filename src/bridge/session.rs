@@ -123,7 +123,7 @@ impl Sessions {
         #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
         #[napi(ts_arg_type = "number")] now: Number,
     ) -> i64 {
-        self.insert(served(timeout_ms), now.time())
+        self.insert(served(timeout_ms, &now))
     }
 
     /// As `open`, for a socket that the LoopbackSocket had authenticated before its connection was lost.
@@ -131,7 +131,7 @@ impl Sessions {
     /// @returns the number of the socket; none is used twice
     #[napi(catch_unwind)]
     pub fn open_restored(&mut self) -> i64 {
-        self.insert(restored(), 0)
+        self.insert(restored())
     }
 
     /// Another LoopbackSocket begins to serve the socket. The caller arms a timer as for `open`.
@@ -144,7 +144,7 @@ impl Sessions {
         #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
         #[napi(ts_arg_type = "number")] now: Number,
     ) -> i64 {
-        self.serve_also(&socket, served(timeout_ms), now.time())
+        self.serve_also(&socket, served(timeout_ms, &now))
     }
 
     /// Another LoopbackSocket begins to serve the socket, which it had authenticated before the connection
@@ -153,7 +153,7 @@ impl Sessions {
     /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
     #[napi(catch_unwind)]
     pub fn serve_restored(&mut self, #[napi(ts_arg_type = "number")] socket: Number) -> i64 {
-        self.serve_also(&socket, restored(), 0)
+        self.serve_also(&socket, restored())
     }
 
     /// The client emitted `authentication` to this LoopbackSocket: its auth function is to run.
@@ -240,7 +240,7 @@ impl Sessions {
             return false;
         };
         let now = now.time().max(session.deadline().unwrap_or(0));
-        let effects = session.handle(Event::Tick, now);
+        let effects = session.handle(Event::Tick { now });
         let is_over = matches!(
             authentication::first(effects),
             Some(Effect::DisconnectConnection)
@@ -265,18 +265,18 @@ impl Sessions {
     }
 
     /// Adds the session of a socket, and tells it of the LoopbackSocket that serves it.
-    fn insert(&mut self, event: Event<'_>, now: u64) -> i64 {
+    fn insert(&mut self, event: Event<'_>) -> i64 {
         let mut session = session::Session::new();
-        session.handle(event, now);
+        session.handle(event);
         self.sessions.insert(session).get().cast_signed()
     }
 
     /// Tells the session of another LoopbackSocket that serves its socket, and returns the index of that.
-    fn serve_also(&mut self, socket: &Number, event: Event<'_>, now: u64) -> i64 {
+    fn serve_also(&mut self, socket: &Number, event: Event<'_>) -> i64 {
         match self.get(socket) {
             Some(session) => {
                 let instance = session.instances();
-                session.handle(event, now);
+                session.handle(event);
                 i64::from(instance)
             }
             None => NOTHING,
@@ -293,16 +293,17 @@ impl Sessions {
         self.sessions.get_mut(socket.id()?)
     }
 
-    /// An event that does not depend on the time. It has no effect on a socket that has ended.
+    /// An event, which has no effect on a socket that has ended.
     fn handle(&mut self, socket: &Number, event: Event<'_>) -> Effects {
         self.get(socket)
-            .map_or_else(Effects::new, |session| session.handle(event, 0))
+            .map_or_else(Effects::new, |session| session.handle(event))
     }
 }
 
-fn served<'a>(timeout_ms: Option<Number>) -> Event<'a> {
+fn served<'a>(timeout_ms: Option<Number>, now: &Number) -> Event<'a> {
     Event::Served {
         timeout: timeout_ms.map(|timeout| session::timeout_ms(timeout.0)),
+        now: now.time(),
     }
 }
 

@@ -6,7 +6,8 @@ use super::attempts::Attempt;
 use super::instance::Instance;
 use super::methods::Methods;
 
-/// Something that happened to a socket.
+/// Something that happened to a socket. `now` is in milliseconds of any clock that does not go backwards; most
+/// events, and all that clients cause, do not depend on the time.
 ///
 /// A host of sockets reports client events either as [`Event::Incoming`], by name, or, where it
 /// has a listener of its own for each name, credentials as [`Event::Credentials`] and no others: what it
@@ -14,8 +15,8 @@ use super::methods::Methods;
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// A LoopbackSocket begins to serve the socket. `timeout` is how many milliseconds the socket
-    /// may stay pending; `None` is `'none'`.
-    Served { timeout: Option<u64> },
+    /// may stay pending from `now` on; `None` is `'none'`.
+    Served { timeout: Option<u64>, now: u64 },
     /// A LoopbackSocket begins to serve a socket that it has authenticated before: the host has recovered
     /// the socket's state after a lost connection. `methods` are those that were bound then.
     Restored { methods: Arc<Methods> },
@@ -47,7 +48,7 @@ pub(crate) enum Event<'a> {
     /// it any more. It gets no methods.
     Exempt,
     /// The time of an [`Effect::Timer`](super::Effect::Timer) has come, or time has passed otherwise.
-    Tick,
+    Tick { now: u64 },
     /// The socket has disconnected.
     Disconnected,
 }

@@ -1,7 +1,7 @@
 //! The life of one socket and of its calls, as a pure state machine.
 //!
 //! A [`Session`] belongs to one socket of one namespace. Its host feeds it what happened, as an
-//! [`Event`] with the time in milliseconds, and does what the returned [`Effects`] say, in their
+//! [`Event`], and does what the returned [`Effects`] say, in their
 //! order. The session owns which LoopbackSockets serve the socket ([`Instance`]), how far each
 //! attempt to authenticate is ([`Attempt`]) and which methods are bound. Names are opaque to it;
 //! credentials, arguments, results and acknowledgements never reach it. It knows no clock, no thread, no
@@ -120,16 +120,15 @@ impl Session {
         self.served.is_empty() && self.deadline.is_none() && self.attempts.is_empty()
     }
 
-    /// Takes what happened at `now` (milliseconds of any clock that does not go backwards) and
-    /// returns what the host must do about it, in order.
-    pub(crate) fn handle(&mut self, event: Event<'_>, now: u64) -> Effects {
+    /// Takes what happened and returns what the host must do about it, in order.
+    pub(crate) fn handle(&mut self, event: Event<'_>) -> Effects {
         let mut effects = Effects::new();
         if self.ended {
             return effects;
         }
         match event {
             Event::Incoming { name } => self.incoming(name, &mut effects),
-            Event::Served { timeout } => self.serve(timeout, now, &mut effects),
+            Event::Served { timeout, now } => self.serve(timeout, now, &mut effects),
             Event::Restored { methods } => self.restore(methods),
             Event::Credentials { instance } => {
                 if self.served_by(instance).is_some() {
@@ -172,7 +171,7 @@ impl Session {
                 }
             }
             Event::Exempt => self.exempt(),
-            Event::Tick => self.tick(now, &mut effects),
+            Event::Tick { now } => self.tick(now, &mut effects),
             Event::Disconnected => self.end(),
         }
         effects

@@ -227,7 +227,10 @@ impl Host {
 
     fn report(&mut self, report: Report) {
         let event = match report.clone() {
-            Report::Served(timeout) => Event::Served { timeout },
+            Report::Served(timeout) => Event::Served {
+                timeout,
+                now: self.now,
+            },
             Report::Restored(methods) => Event::Restored {
                 methods: self.table(methods),
             },
@@ -257,11 +260,11 @@ impl Host {
             },
             Report::Acknowledged { instance, attempt } => Event::Acknowledged { instance, attempt },
             Report::Exempt => Event::Exempt,
-            Report::Tick => Event::Tick,
+            Report::Tick => Event::Tick { now: self.now },
             Report::Disconnected => Event::Disconnected,
         };
         let session = self.session.get_or_insert_with(Session::new);
-        let effects = session.handle(event, self.now).into_vec();
+        let effects = session.handle(event).into_vec();
         let tables = self.tables.iter().filter(|table| table.strong_count() > 0);
         let held = tables.count();
         let (empty, authenticated) = (session.is_empty(), session.authenticated());

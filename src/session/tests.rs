@@ -41,11 +41,12 @@ impl Socket {
     }
 
     fn handle(&mut self, event: Event<'_>) -> Vec<Effect> {
-        self.session.handle(event, self.now).into_vec()
+        self.session.handle(event).into_vec()
     }
 
     fn serve(&mut self, timeout: Option<u64>) -> Vec<Effect> {
-        self.handle(Event::Served { timeout })
+        let now = self.now;
+        self.handle(Event::Served { timeout, now })
     }
 
     fn restore(&mut self, methods: &[&str]) -> Vec<Effect> {
@@ -99,7 +100,7 @@ impl Socket {
 
     fn tick(&mut self, now: u64) -> Vec<Effect> {
         self.now = now;
-        self.handle(Event::Tick)
+        self.handle(Event::Tick { now })
     }
 
     /// An attempt that is accepted by an instance without onConnected handlers.
@@ -613,11 +614,11 @@ fn a_restored_socket_authenticates_again_like_any_other() {
 fn a_socket_that_has_ended_is_not_restored() {
     let methods = Arc::new(Methods::named(["m"]));
     let mut session = Session::new();
-    session.handle(Event::Disconnected, 0);
+    session.handle(Event::Disconnected);
     let restored = Event::Restored {
         methods: Arc::clone(&methods),
     };
-    assert_eq!(session.handle(restored, 0).into_vec(), []);
+    assert_eq!(session.handle(restored).into_vec(), []);
     assert_eq!(Arc::strong_count(&methods), 1);
     assert!(session.is_empty() && !session.authenticated());
 }
@@ -628,7 +629,10 @@ fn a_socket_that_has_ended_is_not_restored() {
 fn everything(attempt: Attempt) -> Vec<Event<'static>> {
     let instance = FIRST;
     vec![
-        Event::Served { timeout: Some(0) },
+        Event::Served {
+            timeout: Some(0),
+            now: 0,
+        },
         Event::Restored {
             methods: Arc::new(Methods::named(["m"])),
         },
@@ -656,7 +660,7 @@ fn everything(attempt: Attempt) -> Vec<Event<'static>> {
         },
         Event::Acknowledged { instance, attempt },
         Event::Exempt,
-        Event::Tick,
+        Event::Tick { now: 0 },
         Event::Disconnected,
     ]
 }
@@ -709,9 +713,12 @@ fn a_disconnect_by_the_session_ends_everything_before_the_host_reports_it() {
 fn no_memory_is_kept_of_a_disconnected_socket() {
     let methods = Arc::new(Methods::named(["m"]));
     let mut session = Session::new();
-    session.handle(Event::Served { timeout: None }, 0);
+    session.handle(Event::Served {
+        timeout: None,
+        now: 0,
+    });
     let instance = FIRST;
-    let attempt = match session.handle(Event::Credentials { instance }, 0)[..] {
+    let attempt = match session.handle(Event::Credentials { instance })[..] {
         [Effect::RunAuth { attempt, .. }] => attempt,
         ref other => panic!("{other:?}"),
     };
@@ -721,18 +728,18 @@ fn no_memory_is_kept_of_a_disconnected_socket() {
         accepted: true,
         handlers: 0,
     };
-    session.handle(event, 0);
+    session.handle(event);
     let event = Event::Bound {
         instance,
         attempt,
         methods: Arc::clone(&methods),
     };
-    session.handle(event, 0);
+    session.handle(event);
     for name in [&b"m"[..], b"chat", b"authentication"] {
-        session.handle(Event::Incoming { name }, 0);
+        session.handle(Event::Incoming { name });
     }
     assert_eq!(Arc::strong_count(&methods), 2);
-    session.handle(Event::Disconnected, 0);
+    session.handle(Event::Disconnected);
     assert_eq!(Arc::strong_count(&methods), 1);
     assert!(session.is_empty());
 }
@@ -765,6 +772,6 @@ fn the_effects_of_a_call_stay_on_the_stack() {
     let mut socket = Socket::served_by_two();
     socket.authenticate(FIRST, &["m"]);
     socket.authenticate(SECOND, &["m"]);
-    let effects = socket.session.handle(Event::Incoming { name: b"m" }, 0);
+    let effects = socket.session.handle(Event::Incoming { name: b"m" });
     assert_eq!((effects.len(), effects.spilled()), (2, false));
 }

@@ -219,7 +219,7 @@ impl Socket {
     }
 
     /// Milliseconds since the server began: the session's clock.
-    fn now(&self) -> u64 {
+    pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
@@ -293,7 +293,7 @@ impl Socket {
         let mut runs = SmallVec::new();
         for effect in state
             .session
-            .handle(session::Event::Incoming { name: &name }, self.now())
+            .handle(session::Event::Incoming { name: &name })
         {
             match effect {
                 Effect::RunAuth { instance, attempt } => {
@@ -366,7 +366,7 @@ impl Socket {
     /// Passes an event of JavaScript to the session.
     pub(crate) fn step(&self, event: session::Event<'_>) -> Effects {
         let mut state = self.state.lock();
-        let effects = state.session.handle(event, self.now());
+        let effects = state.session.handle(event);
         if state.session.deadline().is_none() {
             state.timers.drain(..).for_each(|timer| timer.abort());
         }
@@ -410,7 +410,7 @@ impl Socket {
             let expired = {
                 let mut state = socket.state.lock();
                 let now = socket.now().max(at);
-                let effects = state.session.handle(session::Event::Tick, now);
+                let effects = state.session.handle(session::Event::Tick { now });
                 effects
                     .iter()
                     .any(|effect| matches!(effect, Effect::DisconnectConnection))
@@ -436,8 +436,7 @@ impl Socket {
                 return false;
             }
             state.phase = Phase::Ended;
-            let now = self.now();
-            state.session.handle(session::Event::Disconnected, now);
+            state.session.handle(session::Event::Disconnected);
             debug_assert!(state.session.is_empty());
             state.timers.drain(..).for_each(|timer| timer.abort());
             self.events.push(Event::Disconnect {

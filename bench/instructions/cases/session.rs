@@ -12,7 +12,10 @@ const TIMEOUT: Option<u64> = Some(3000);
 /// A socket that one LoopbackSocket serves.
 fn served() -> Session {
     let mut session = Session::new();
-    session.handle(Event::Served { timeout: TIMEOUT }, 0);
+    session.handle(Event::Served {
+        timeout: TIMEOUT,
+        now: 0,
+    });
     session
 }
 
@@ -26,7 +29,7 @@ fn attempt(session: &mut Session) -> Attempt {
     let credentials = Event::Incoming {
         name: b"authentication",
     };
-    let effects = session.handle(credentials, 1);
+    let effects = session.handle(credentials);
     let attempt = effects.into_iter().find_map(|effect| match effect {
         Effect::RunAuth { attempt, .. } => Some(attempt),
         _ => None,
@@ -46,14 +49,14 @@ fn outcome(attempt: Attempt, accepted: bool) -> Event<'static> {
 /// Authenticates with an auth function and one onConnected handler.
 fn accept(session: &mut Session, methods: &Arc<Methods>) {
     let attempt = attempt(session);
-    session.handle(outcome(attempt, true), 2);
-    session.handle(outcome(attempt, true), 3);
+    session.handle(outcome(attempt, true));
+    session.handle(outcome(attempt, true));
     let bound = Event::Bound {
         instance: FIRST,
         attempt,
         methods: methods.clone(),
     };
-    session.handle(bound, 4);
+    session.handle(bound);
 }
 
 fn authenticated(methods: &Arc<Methods>) -> Session {
@@ -88,9 +91,9 @@ pub(super) fn refuse(n: u32) {
     count(|| {
         for session in &mut sessions {
             let attempt = attempt(session);
-            session.handle(outcome(attempt, false), 2);
+            session.handle(outcome(attempt, false));
             let instance = FIRST;
-            session.handle(Event::Acknowledged { instance, attempt }, 3);
+            session.handle(Event::Acknowledged { instance, attempt });
         }
     });
     assert!(
@@ -106,7 +109,7 @@ pub(super) fn event(n: u32) {
     let effects = count(|| {
         let event = |_| {
             let name = black_box(b"typing".as_slice());
-            session.handle(Event::Incoming { name }, 5).len()
+            session.handle(Event::Incoming { name }).len()
         };
         (0..n).map(event).sum::<usize>()
     });
@@ -118,7 +121,7 @@ fn calls(n: u32, methods: u32) {
     let effects = count(|| {
         let call = |_| {
             let name = black_box(b"method7".as_slice());
-            session.handle(Event::Incoming { name }, 5).len()
+            session.handle(Event::Incoming { name }).len()
         };
         (0..n).map(call).sum::<usize>()
     });
@@ -141,7 +144,7 @@ pub(super) fn disconnect(n: u32) {
     let mut sessions: Vec<_> = (0..n).map(|_| authenticated(&methods)).collect();
     count(|| {
         for session in &mut sessions {
-            session.handle(Event::Disconnected, 6);
+            session.handle(Event::Disconnected);
         }
     });
     assert!(sessions.iter().all(Session::is_empty));

@@ -255,7 +255,10 @@ impl World {
     pub(super) fn authenticate(&self, socket: u64) {
         let socket = self.server.socket(socket).expect("the socket lives");
         let instance = Instance(0);
-        socket.step(session::Event::Served { timeout: None });
+        socket.step(session::Event::Served {
+            timeout: None,
+            now: 0,
+        });
         let effects = socket.step(session::Event::Credentials { instance });
         let Some(&Effect::RunAuth { attempt, .. }) = effects.first() else {
             return;

@@ -422,6 +422,7 @@ fn no_memory_is_kept_of_connections_that_have_ended() {
             socket.namespace.join(socket.number, 1);
             socket.step(session::Event::Served {
                 timeout: Some(60_000),
+                now: socket.now(),
             });
             match number % 4 {
                 0 => drop(client),
@@ -863,6 +864,7 @@ fn no_memory_is_kept_of_a_server_that_is_dropped() {
         let (client, socket) = world.join(1).await;
         socket.step(session::Event::Served {
             timeout: Some(60_000),
+            now: socket.now(),
         });
         let socket = {
             let weak = Arc::downgrade(&socket);
