@@ -339,16 +339,12 @@ impl Host for EventQueue {
 const NO_PAYLOAD: &str = "0";
 
 fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
-    let mut digits = itoa::Buffer::new();
     let mut record = |kind: RecordKind, [subject, a, b, place]: [i64; 4], payload: &str| {
         let text = &mut taking.text;
         if !taking.ends.is_empty() {
             text.push(b',');
         }
-        for number in [kind.number(), subject, a, b, place] {
-            text.extend_from_slice(digits.format(number).as_bytes());
-            text.push(b',');
-        }
+        write_numbers(text, [kind.number(), subject, a, b, place]);
         text.extend_from_slice(payload.as_bytes());
         taking.ends.push(text.len());
     };
@@ -363,13 +359,11 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let socket = id(socket);
             // Negative ids, which only MessagePack has, are moved by one to leave room for `NONE`.
             let ack = ack.map_or(NONE, |ack| ack.saturating_add(ack >> 63));
-            let mut runs = runs.into_iter().peekable();
-            let first = match runs.peek() {
-                Some(&Run::Method { instance, method }) => {
-                    runs.next();
-                    method_number(instance, method)
+            let (first, runs) = match runs.as_slice() {
+                &[Run::Method { instance, method }, ref others @ ..] => {
+                    (method_number(instance, method), others)
                 }
-                _ => NONE,
+                all => (NONE, all),
             };
             let (text, attached) = payload.into_parts();
             let place = attach(attachments, attached);
@@ -379,7 +373,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
                 text.as_str(),
             );
             for run in runs {
-                match run {
+                match *run {
                     Run::Method { instance, method } => {
                         let method = method_number(instance, method);
                         record(RecordKind::Method, [socket, 0, method, NONE], NO_PAYLOAD);
@@ -559,6 +553,33 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
     }
 }
 
+/// Writes numbers, with a comma behind each.
+fn write_numbers(text: &mut Vec<u8>, numbers: [i64; 5]) {
+    /// A sign, 19 digits and a comma.
+    const MAX_LENGTH: usize = 21;
+    // Digits are found from the last to the first, so the numbers are written from the end.
+    let mut written = [0; 5 * MAX_LENGTH];
+    let mut start = written.len();
+    let mut put = |byte| {
+        start -= 1;
+        written[start] = byte;
+    };
+    for number in numbers.into_iter().rev() {
+        put(b',');
+        let mut left = number.unsigned_abs();
+        // Most numbers have one digit, which needs no division.
+        while left >= 10 {
+            put(b'0' + (left % 10) as u8);
+            left /= 10;
+        }
+        put(b'0' + left as u8);
+        if number < 0 {
+            put(b'-');
+        }
+    }
+    text.extend_from_slice(&written[start..]);
+}
+
 /// Headers as JSON, as a listener to them expects: the length is a number, and cookies are a list.
 fn headers(headers: &HeaderMap) -> String {
     let mut json = String::with_capacity(128);
@@ -647,6 +668,20 @@ mod tests {
             runs: Default::default(),
             payload: Payload::Json(text.to_owned().into(), Vec::new()),
             permit: None,
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        for numbers in [
+            [0, -1, 9, 10, 99],
+            [i64::MIN, i64::MAX, 100, -100, 1 << 53],
+            [i64::MIN; 5],
+        ] {
+            let mut text = b"1,".to_vec();
+            write_numbers(&mut text, numbers);
+            let expected: String = numbers.iter().map(|number| format!("{number},")).collect();
+            assert_eq!(text, format!("1,{expected}").into_bytes());
         }
     }
 
