@@ -73,6 +73,8 @@ pub(crate) struct Connection<D> {
     send_queue: Mutex<SendQueue>,
     reason: OnceLock<CloseReason>,
     ending: AtomicBool,
+    /// Whether the send queue is closed, for those who would lock it only to ask that: for each message.
+    closed: AtomicBool,
     upgrading: AtomicBool,
     is_waited_for: AtomicBool,
     /// Something is queued that whoever reads the client flushes when it has handled what it has read.
@@ -207,6 +209,7 @@ impl<D: Data> Connection<D> {
             send_queue: Mutex::new(send_queue),
             reason: OnceLock::new(),
             ending: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             upgrading: AtomicBool::new(false),
             is_waited_for: AtomicBool::new(false),
             is_flush_due: AtomicBool::new(false),
@@ -352,7 +355,7 @@ impl<D: Data> Connection<D> {
 
     /// Whether the connection has ended.
     pub(crate) fn is_closed(&self) -> bool {
-        self.transport().is_none()
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Whether Node reads what the client sends. It does not while JavaScript is busy.
@@ -835,7 +838,11 @@ impl<D: Data> Connection<D> {
     }
 
     fn end(self: &Arc<Self>, reason: CloseReason, how: End<'_>) {
-        let transport = std::mem::replace(&mut *self.send_queue.lock(), SendQueue::Closed);
+        let transport = {
+            let mut send_queue = self.send_queue.lock();
+            self.closed.store(true, Ordering::Release);
+            std::mem::replace(&mut *send_queue, SendQueue::Closed)
+        };
         if matches!(transport, SendQueue::Closed) {
             return;
         }

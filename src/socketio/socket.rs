@@ -291,11 +291,11 @@ impl Socket {
         let Incoming { payload, ack } = incoming;
         let name = payload.event_name().ok_or(Malformed)?;
         let mut runs = SmallVec::new();
-        for effect in state
+        for effect in &state
             .session
             .handle(session::Event::Incoming { name: &name })
         {
-            match effect {
+            match *effect {
                 Effect::RunAuth { instance, attempt } => {
                     runs.push(Run::Auth { instance, attempt });
                 }

@@ -227,17 +227,16 @@ fn header(
 
 /// Removes a client's mask.
 fn unmask(payload: &mut [u8], mask: [u8; 4]) {
-    let wide = u64::from_ne_bytes([
-        mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3],
-    ]);
+    let once = u64::from(u32::from_ne_bytes(mask));
+    let wide = once << 32 | once;
     let mut chunks = payload.chunks_exact_mut(8);
     for chunk in &mut chunks {
         if let Ok(word) = <[u8; 8]>::try_from(&*chunk) {
             chunk.copy_from_slice(&(u64::from_ne_bytes(word) ^ wide).to_ne_bytes());
         }
     }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
+    for (index, byte) in chunks.into_remainder().iter_mut().enumerate() {
+        *byte ^= mask[index % mask.len()];
     }
 }
 
