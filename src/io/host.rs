@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 /// JavaScript's number for a relay: that of the connection that the request would open.
@@ -88,8 +89,8 @@ thread_local! {
 /// What one poll of a thread has read so far.
 #[derive(Default)]
 struct Round {
-    /// Those that are not woken yet.
-    hosts: Vec<Arc<dyn Host>>,
+    /// Those that are not woken yet; almost always one.
+    hosts: SmallVec<[Arc<dyn Host>; 1]>,
     reads: usize,
     bytes: usize,
 }

@@ -43,7 +43,8 @@ pub(crate) struct LoadMonitor {
     mean_interval: AtomicU64,
     /// The clients of the current window: each sets one bit, which it may share with others.
     clients: AtomicU64,
-    messages: AtomicU32,
+    /// All small reads.
+    reads: AtomicU32,
     has_few_clients: AtomicBool,
     /// Whether the I/O thread polls the clients, so that it may busy-poll.
     is_on_io_thread: AtomicBool,
@@ -70,7 +71,7 @@ impl LoadMonitor {
             last: AtomicU64::new(0),
             mean_interval: AtomicU64::new(u64::MAX),
             clients: AtomicU64::new(0),
-            messages: AtomicU32::new(0),
+            reads: AtomicU32::new(0),
             has_few_clients: AtomicBool::new(true),
             is_on_io_thread: AtomicBool::new(true),
             busy_poll: Notify::new(),
@@ -97,16 +98,22 @@ impl LoadMonitor {
             return;
         }
         let client = 1 << (connection % u64::from(u64::BITS));
-        let clients = self.clients.fetch_or(client, Ordering::Relaxed) | client;
-        if self.messages.fetch_add(1, Ordering::Relaxed) % CLIENT_WINDOW == CLIENT_WINDOW - 1 {
-            self.clients.store(0, Ordering::Relaxed);
+        // Loaded and stored, since other threads read clients only for a moment and these counts need not be
+        // exact: atomic additions would cost each read more.
+        let mut clients = self.clients.load(Ordering::Relaxed) | client;
+        let reads = self.reads.load(Ordering::Relaxed).wrapping_add(1);
+        self.reads.store(reads, Ordering::Relaxed);
+        if reads.is_multiple_of(CLIENT_WINDOW) {
             self.has_few_clients.store(
                 clients.count_ones() <= MAX_BUSY_POLL_CLIENTS,
                 Ordering::Relaxed,
             );
+            clients = 0;
         }
+        self.clients.store(clients, Ordering::Relaxed);
         let now = nanos();
-        let interval = now.saturating_sub(self.last.swap(now, Ordering::Relaxed));
+        let interval = now.saturating_sub(self.last.load(Ordering::Relaxed));
+        self.last.store(now, Ordering::Relaxed);
         let longest = as_nanos(MAX_INTERVAL);
         let before = self.mean_interval.load(Ordering::Relaxed).min(longest);
         let mean = (before * 7 + interval.min(longest)) / 8;

@@ -200,7 +200,10 @@ impl Reactor {
 
     fn polling(&self) -> PollGuard<'_> {
         self.due.lock().polling += 1;
-        PollGuard(self)
+        PollGuard {
+            reactor: self,
+            readers: VecDeque::new(),
+        }
     }
 
     fn schedule(&self, reader: Arc<Reader>) {
@@ -221,13 +224,17 @@ impl Reactor {
 }
 
 /// Marks a thread as about to poll the readers that are due, so that none is woken for them.
-struct PollGuard<'a>(&'a Reactor);
+struct PollGuard<'a> {
+    reactor: &'a Reactor,
+    /// Those that it polls.
+    readers: VecDeque<Arc<Reader>>,
+}
 
 impl PollGuard<'_> {
-    fn poll_due(self) {
-        let readers = std::mem::take(&mut self.0.due.lock().readers);
+    fn poll_due(mut self) {
+        self.readers = std::mem::take(&mut self.reactor.due.lock().readers);
         let _round = ReadRound::start();
-        for reader in readers {
+        for reader in self.readers.drain(..) {
             // A panic must not keep the other readers from being polled.
             let _ = catch_unwind(AssertUnwindSafe(|| reader.run()));
         }
@@ -236,12 +243,16 @@ impl PollGuard<'_> {
 
 impl Drop for PollGuard<'_> {
     fn drop(&mut self) {
-        let mut due = self.0.due.lock();
+        let mut due = self.reactor.due.lock();
         due.polling -= 1;
         let needs_wake = !due.readers.is_empty() && due.polling == 0;
+        if due.readers.is_empty() {
+            // The memory serves the readers that are due next.
+            due.readers = std::mem::take(&mut self.readers);
+        }
         drop(due);
         if needs_wake {
-            self.0.wake.notify_one();
+            self.reactor.wake.notify_one();
         }
     }
 }
