@@ -109,6 +109,7 @@ pub const CASES: &[Case] = &[
     Case::new("server/calls-in", 1000, server::calls_in),
     Case::new("server/calls-in-of-1-kib", 100, server::calls_in_large),
     Case::new("server/answers-out", 1000, server::answers_out),
+    Case::new("server/answers-out-alone", 1000, server::answers_out_alone),
     Case::new(
         "server/answers-out-of-1-kib",
         100,

@@ -68,8 +68,8 @@ pub(super) fn calls_in_large(n: u32) {
     calls(n, 1024);
 }
 
-/// Answers to calls, in batches of a window.
-fn answers(n: u32, extra: usize) {
+/// Answers to calls, in batches of this many.
+fn answers(n: u32, extra: usize, batch: u32) {
     let mut world = World::new();
     let sockets = world.clients(CLIENTS.into());
     let each = n / CLIENTS;
@@ -87,7 +87,7 @@ fn answers(n: u32, extra: usize) {
     let mut batches = Vec::new();
     let mut expected = 0;
     for socket in sockets {
-        for calls in (0..each).collect::<Vec<_>>().chunks(WINDOW as usize) {
+        for calls in (0..each).collect::<Vec<_>>().chunks(batch as usize) {
             let mut lines = String::new();
             for call in calls {
                 let _ = writeln!(lines, "a\t{socket}\t{call}\t{json}");
@@ -107,12 +107,17 @@ fn answers(n: u32, extra: usize) {
 
 /// Answers of a few bytes, up to what is written.
 pub(super) fn answers_out(n: u32) {
-    answers(n, 0);
+    answers(n, 0, WINDOW);
+}
+
+/// Answers of a few bytes that come alone, each in a batch of its own.
+pub(super) fn answers_out_alone(n: u32) {
+    answers(n, 0, 1);
 }
 
 /// Answers of a kibibyte.
 pub(super) fn answers_out_large(n: u32) {
-    answers(n, 1024);
+    answers(n, 1024, WINDOW);
 }
 
 /// Executes these lines, which write that many bytes.
