@@ -8,55 +8,77 @@ use serde::de::IgnoredAny;
 
 /// Whether a text is exactly one JSON value.
 pub(super) fn is_value(text: &str) -> bool {
-    check(text).is_some()
+    check(text, 0, Nesting::NONE, true).is_some()
 }
 
-/// Finds the end of the text behind exactly one value.
-///
-/// Here is the only call of most methods of [`Scanner`], so they are all compiled into this function,
-/// which keeps the scanner in registers.
-fn check(text: &str) -> Option<()> {
+/// The content of the string with which an array begins; `None` if the text is not exactly one array that begins
+/// with a string without escape sequences.
+pub(super) fn first_plain_string(text: &str) -> Option<&[u8]> {
     let mut scanner = Scanner {
         bytes: text.as_bytes(),
         at: 0,
     };
-    let mut nesting = Nesting::NONE;
+    if scanner.token()? != b'[' || scanner.token()? != b'"' {
+        return None;
+    }
+    let start = scanner.at;
+    scanner.skip_plain();
+    let content = scanner.bytes.get(start..scanner.at)?;
+    if scanner.next()? != b'"' {
+        return None;
+    }
+    check(text, scanner.at, Nesting::ONE_ARRAY, false).map(|()| content)
+}
+
+/// Checks the rest of a text from a place on, where a value is expected or has just ended in these arrays and
+/// objects.
+///
+/// Here is the only call of most methods of [`Scanner`], so they are all compiled into this function,
+/// which keeps the scanner in registers.
+fn check(text: &str, at: usize, mut nesting: Nesting, mut expects_value: bool) -> Option<()> {
+    let mut scanner = Scanner {
+        bytes: text.as_bytes(),
+        at,
+    };
     let mut is_key = false;
     loop {
-        match scanner.token()? {
-            b'"' => {
-                scanner.string()?;
-                if is_key {
-                    is_key = false;
-                    if scanner.token()? != b':' {
-                        return None;
+        if expects_value {
+            match scanner.token()? {
+                b'"' => {
+                    scanner.string()?;
+                    if is_key {
+                        is_key = false;
+                        if scanner.token()? != b':' {
+                            return None;
+                        }
+                        continue;
                     }
-                    continue;
                 }
-            }
-            _ if is_key => return None,
-            b'{' | b'[' if nesting.is_full() => {
-                return serde_json::from_str::<IgnoredAny>(text).ok().map(drop);
-            }
-            b'{' => {
-                nesting.open(true);
-                if scanner.peek_token()? != b'}' {
-                    is_key = true;
-                    continue;
+                _ if is_key => return None,
+                b'{' | b'[' if nesting.is_full() => {
+                    return serde_json::from_str::<IgnoredAny>(text).ok().map(drop);
                 }
-            }
-            b'[' => {
-                nesting.open(false);
-                if scanner.peek_token()? != b']' {
-                    continue;
+                b'{' => {
+                    nesting.open(true);
+                    if scanner.peek_token()? != b'}' {
+                        is_key = true;
+                        continue;
+                    }
                 }
+                b'[' => {
+                    nesting.open(false);
+                    if scanner.peek_token()? != b']' {
+                        continue;
+                    }
+                }
+                first @ (b'-' | b'0'..=b'9') => scanner.number(first)?,
+                b't' => scanner.literal(b"rue")?,
+                b'f' => scanner.literal(b"alse")?,
+                b'n' => scanner.literal(b"ull")?,
+                _ => return None,
             }
-            first @ (b'-' | b'0'..=b'9') => scanner.number(first)?,
-            b't' => scanner.literal(b"rue")?,
-            b'f' => scanner.literal(b"alse")?,
-            b'n' => scanner.literal(b"ull")?,
-            _ => return None,
         }
+        expects_value = true;
         // A value has ended, or an array or object that is about to be closed is empty.
         loop {
             if nesting.is_none() {
@@ -89,6 +111,7 @@ struct Nesting(u64);
 
 impl Nesting {
     const NONE: Self = Self(1);
+    const ONE_ARRAY: Self = Self(0b10);
 
     fn open(&mut self, is_object: bool) {
         self.0 = self.0 << 1 | u64::from(is_object);
@@ -195,21 +218,31 @@ impl Scanner<'_> {
     /// Skips the rest of a string, after its first quote.
     fn string(&mut self) -> Option<()> {
         loop {
-            while let Some(chunk) = self.bytes.get(self.at..)?.first_chunk() {
-                let plain = plain_bytes(*chunk);
-                self.at += plain;
-                if plain < chunk.len() {
-                    break;
-                }
-                self.at = skip_long(self.bytes, self.at);
-            }
+            self.skip_plain();
             match self.next()? {
                 b'"' => return Some(()),
                 b'\\' => self.escape()?,
-                byte if is_special(byte) => return None,
-                // One of the last bytes of the text, which are looked at one by one.
-                _ => {}
+                _ => return None,
             }
+        }
+    }
+
+    /// Skips bytes of a string up to the first one that is [special](is_special).
+    fn skip_plain(&mut self) {
+        while let Some(chunk) = self
+            .bytes
+            .get(self.at..)
+            .and_then(|rest| rest.first_chunk())
+        {
+            let plain = plain_bytes(*chunk);
+            self.at += plain;
+            if plain < chunk.len() {
+                return;
+            }
+            self.at = skip_long(self.bytes, self.at);
+        }
+        while self.peek().is_some_and(|byte| !is_special(byte)) {
+            self.at += 1;
         }
     }
 

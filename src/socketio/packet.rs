@@ -101,28 +101,26 @@ const RESERVED: [&[u8]; 6] = [
 ///
 /// A number is a name too, as in Socket.IO: its JSON text.
 pub(crate) fn event_name(text: &str) -> Option<Cow<'_, [u8]>> {
+    let name = match json::first_plain_string(text) {
+        Some(name) => Cow::Borrowed(name),
+        None => rare_name(text)?,
+    };
+    (!is_reserved(&name)).then_some(name)
+}
+
+/// The name of an event if it has an escape sequence, or is a number.
+#[cold]
+fn rare_name(text: &str) -> Option<Cow<'_, [u8]>> {
     let elements = text.trim_ascii_start().strip_prefix('[')?;
     if !json::is_value(text) {
         return None;
     }
     let first = elements.trim_ascii_start();
-    let name = match (plain_string(first), first.starts_with('"')) {
-        (Some(name), _) => Cow::Borrowed(name),
-        (None, true) => read::<StringName<'_>>(first)?.0,
-        (None, false) => Cow::Owned(read::<serde_json::Number>(first)?.to_string().into_bytes()),
-    };
-    (!is_reserved(&name)).then_some(name)
-}
-
-/// The content of the JSON string at the start of a text that is valid; `None` if there is another value or
-/// an escape sequence.
-fn plain_string(text: &str) -> Option<&[u8]> {
-    let content = text.as_bytes().strip_prefix(b"\"")?;
-    let end = content
-        .iter()
-        .position(|byte| matches!(byte, b'"' | b'\\'))?;
-    let (content, rest) = content.split_at_checked(end)?;
-    rest.starts_with(b"\"").then_some(content)
+    if first.starts_with('"') {
+        return read::<StringName<'_>>(first).map(|name| name.0);
+    }
+    let number: serde_json::Number = read(first)?;
+    Some(Cow::Owned(number.to_string().into_bytes()))
 }
 
 /// Reads the JSON value at the start of a text.
