@@ -102,7 +102,7 @@ function wholeResult() {
   const cases = CASES.map((one) => {
     const measured = generatorsOf(one).map((generator) => {
       const result = { load: `idle -n 19800 ${one.name}`, servers: {} };
-      const names = [...Object.keys(SERVERS), ...peersOf(one, generator)];
+      const names = [...Object.keys(SERVERS), ...peersOf(one)];
       for (const metric of metricsOf(one)) {
         const { servers } = resultOf([metric], medians(METRICS[metric].better, names));
         for (const server of Object.keys(servers)) {

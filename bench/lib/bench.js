@@ -65,7 +65,7 @@ class Bench {
           watch: watchLoop === true ? between : watchLoop,
           servers: [
             ...Object.keys(SERVERS),
-            ...peers.filter((peer) => peersOf(one, generator).includes(peer)),
+            ...peers.filter((peer) => peersOf(one).includes(peer)),
           ],
         };
       });
