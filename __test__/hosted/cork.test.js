@@ -73,22 +73,6 @@ for (const version of VERSIONS) {
   });
 }
 
-it('on socket.io 4, the response that accepts a websocket and the first packet are one write', async (t) => {
-  const { io, connect } = await openServer(t, 4);
-  newInstance().start(io);
-  // Its engine is known from the first connection on.
-  const first = connect();
-  await once(first, 'connect');
-  const accepted = once(io.httpServer, 'connection');
-  const client = connect();
-  const [stream] = await accepted;
-  const count = counted(stream);
-  await once(client.io, 'open');
-  assert.equal(count.writes, 1);
-  await authenticate(client);
-  assert.equal(stream.writableCorked, 0);
-});
-
 it('objects that are no Engine.IO connection are left alone', () => {
   const listening = { on: () => assert.fail('nobody asked for it') };
   for (const conn of [undefined, null, {}, listening]) corkFlushes(conn);

@@ -1,17 +1,17 @@
 'use strict';
 
 /**
- * One write for all that an npm `socket.io` server sends a client at once. Engine.IO hands its websocket a frame for
- * each packet, and each would be a system call of its own: more than half of what a busy server does. So would be
- * the response that accepts a websocket, and the packet that opens its connection.
+ * One write for all the frames that an npm `socket.io` server sends a client at once. Engine.IO hands its
+ * websocket a frame for each packet, and each would be a system call of its own: more than half of
+ * what a busy server does.
  */
 
 /** @type {WeakSet<object>} the engines, and the connections without one, whose flushes are corked */
 const known = new WeakSet();
 
 /**
- * Has written together what a connection flushes together. Its engine tells of the flushes of all its connections,
- * so that they need no listeners of their own.
+ * Has the frames that a connection flushes together written together. Its engine tells of the flushes of all its
+ * connections, so that they need no listeners of their own.
  *
  * @param {object} conn the connection as Engine.IO sees it; left alone if it does not look like one
  * @returns {void}
@@ -22,39 +22,21 @@ function corkFlushes(conn) {
   }
   const { server } = conn;
   if (typeof server?.on !== 'function') {
-    listenOnce(conn, { flush: cork });
+    listenOnce(conn, cork);
   } else {
-    listenOnce(server, { flush: corkOf, initial_headers: corkAcceptance });
+    listenOnce(server, corkOf);
   }
 }
 
 /**
- * @param {object} emitter a connection or an engine
- * @param {Record<string, Function>} listeners those of its events, which are added once
+ * @param {object} emitter what emits `flush`
+ * @param {Function} listener its listener, which is added once
  * @returns {void}
  */
-function listenOnce(emitter, listeners) {
+function listenOnce(emitter, listener) {
   if (!known.has(emitter)) {
     known.add(emitter);
-    for (const [event, listener] of Object.entries(listeners)) {
-      emitter.on(event, listener);
-    }
-  }
-}
-
-/**
- * An engine is about to answer the first request of a client. If that accepts a websocket, the packet that opens the
- * connection follows in a microtask.
- *
- * @param {object} _headers the headers of the response
- * @param {import('http').IncomingMessage} request the request
- * @returns {void}
- */
-function corkAcceptance(_headers, request) {
-  const stream = request?.socket;
-  if (request?.headers?.upgrade !== undefined && typeof stream?.cork === 'function') {
-    stream.cork();
-    setImmediate(uncork, stream);
+    emitter.on('flush', listener);
   }
 }
 
