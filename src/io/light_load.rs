@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::as_nanos;
+use super::{add, as_nanos};
 
 /// The shortest period whose load is judged, unless it exceeds its messages sooner.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -104,8 +104,7 @@ impl LightLoad {
     /// Records a poll whose messages have been handled, with the time in nanoseconds.
     pub(super) fn polled(&self, now: u64) {
         let limits = self.limits;
-        add(&self.polls, 1);
-        let polls = self.polls.load(Ordering::Relaxed);
+        let polls = add(&self.polls, 1);
         let messages = self.messages.load(Ordering::Relaxed);
         let lasted = now.saturating_sub(self.began.load(Ordering::Relaxed));
         let before = self.light.load(Ordering::Relaxed);
@@ -135,13 +134,6 @@ impl LightLoad {
         };
         self.light.store(light, Ordering::Relaxed);
     }
-}
-
-/// Adds to a count that one thread changes at a time, nearly always, and that need not be exact: an atomic
-/// addition would cost each read more.
-fn add(count: &AtomicU64, number: u64) {
-    let sum = count.load(Ordering::Relaxed).wrapping_add(number);
-    count.store(sum, Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -5,17 +5,17 @@
 //! The measurements behind the limits, and what else was tried, are in docs/performance.md.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-use super::as_nanos;
 #[cfg(unix)]
 use super::gathering::Gathering;
 #[cfg(target_os = "linux")]
 use super::light_load::LightLoad;
+use super::{add, as_nanos};
 
 /// The I/O thread busy-polls while the mean interval of messages is below this. It took four clients
 /// with one call each in flight from 37,000 to at least 67,000 calls/s; a limit of 100 µs kept a core
@@ -30,7 +30,7 @@ const MAX_BUSY_POLL_CLIENTS: u32 = 16;
 /// busy-poll.
 const MAX_SMALL_READ: usize = 1 << 10;
 /// Messages after which the different clients among them are counted.
-const CLIENT_WINDOW: u32 = 64;
+const CLIENT_WINDOW: u64 = 64;
 /// A longer interval enters the mean as this one, so that the first messages after a pause count.
 const MAX_INTERVAL: Duration = Duration::from_millis(1);
 
@@ -44,7 +44,7 @@ pub(crate) struct LoadMonitor {
     /// The clients of the current window: each sets one bit, which it may share with others.
     clients: AtomicU64,
     /// All small reads.
-    reads: AtomicU32,
+    reads: AtomicU64,
     has_few_clients: AtomicBool,
     /// Whether the I/O thread polls the clients, so that it may busy-poll.
     is_on_io_thread: AtomicBool,
@@ -71,7 +71,7 @@ impl LoadMonitor {
             last: AtomicU64::new(0),
             mean_interval: AtomicU64::new(u64::MAX),
             clients: AtomicU64::new(0),
-            reads: AtomicU32::new(0),
+            reads: AtomicU64::new(0),
             has_few_clients: AtomicBool::new(true),
             is_on_io_thread: AtomicBool::new(true),
             busy_poll: Notify::new(),
@@ -98,12 +98,9 @@ impl LoadMonitor {
             return;
         }
         let client = 1 << (connection % u64::from(u64::BITS));
-        // Loaded and stored, since other threads read clients only for a moment and these counts need not be
-        // exact: atomic additions would cost each read more.
+        // Loaded and stored, as by `add`.
         let mut clients = self.clients.load(Ordering::Relaxed) | client;
-        let reads = self.reads.load(Ordering::Relaxed).wrapping_add(1);
-        self.reads.store(reads, Ordering::Relaxed);
-        if reads.is_multiple_of(CLIENT_WINDOW) {
+        if add(&self.reads, 1).is_multiple_of(CLIENT_WINDOW) {
             self.has_few_clients.store(
                 clients.count_ones() <= MAX_BUSY_POLL_CLIENTS,
                 Ordering::Relaxed,
@@ -204,11 +201,11 @@ mod tests {
     fn the_io_thread_busy_polls_only_for_a_few_clients() {
         let monitor = LoadMonitor::new(2);
         for message in 0..CLIENT_WINDOW {
-            monitor.received(u64::from(message % 8), 100, 1, 0);
+            monitor.received(message % 8, 100, 1, 0);
         }
         assert!(monitor.has_few_clients.load(Ordering::Relaxed));
         for message in 0..CLIENT_WINDOW {
-            monitor.received(u64::from(message % 50), 100, 1, 0);
+            monitor.received(message % 50, 100, 1, 0);
         }
         assert!(!monitor.has_few_clients.load(Ordering::Relaxed));
     }
@@ -220,7 +217,7 @@ mod tests {
             let monitor = LoadMonitor::new(cores);
             let becomes_light = (0..50).any(|_| {
                 for message in 0..3 * CLIENT_WINDOW {
-                    monitor.received(u64::from(message % clients), 10, 1, 0);
+                    monitor.received(message % clients, 10, 1, 0);
                     if message % 3 == 0 {
                         monitor.polled();
                     }

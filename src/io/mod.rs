@@ -14,6 +14,7 @@
 //!
 //! Nothing here knows what the bytes mean.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -42,4 +43,12 @@ pub(crate) mod write_buffer;
 /// A duration as atomics hold it.
 fn as_nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Adds to a count that one thread changes at a time, nearly always, and that need not be exact: an atomic
+/// addition would cost each read more. Returns the sum.
+fn add(count: &AtomicU64, number: u64) -> u64 {
+    let sum = count.load(Ordering::Relaxed).wrapping_add(number);
+    count.store(sum, Ordering::Relaxed);
+    sum
 }

@@ -342,13 +342,11 @@ impl Server {
 
 /// The name of a namespace, and the query that a client of protocol 4 appends to it.
 fn name_and_query(path: &str, protocol: ProtocolVersion) -> (&str, Option<&str>) {
-    match protocol {
-        ProtocolVersion::V3 => match path.split_once('?') {
-            Some((name, query)) => (name, Some(query)),
-            None => (path, None),
-        },
-        ProtocolVersion::V4 => (path, None),
-    }
+    let parts = match protocol {
+        ProtocolVersion::V3 => path.split_once('?'),
+        ProtocolVersion::V4 => None,
+    };
+    parts.map_or((path, None), |(name, query)| (name, Some(query)))
 }
 
 /// Whether a packet's payload, if it has one, fits its type.
