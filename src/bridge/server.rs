@@ -39,7 +39,7 @@ use crate::io::transport::Carrier;
 use crate::protocol::SessionAnswer;
 use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
 use crate::socketio::commands;
-use crate::socketio::commands::queue::Task;
+use crate::socketio::commands::queue::{AtOnce, Task};
 use crate::socketio::options::Options;
 use crate::socketio::packet;
 use crate::socketio::parser::Parser;
@@ -415,6 +415,7 @@ impl NativeServer {
     )]
     pub fn push<'env>(&self, env: &'env Env) -> Result<Push<'env>> {
         let server = self.server.clone();
+        let reactor = self.runtime.reactor.clone();
         env.create_function_from_closure("push", move |context| {
             let text = value::text(context.env.raw(), context.first_arg()?)?;
             let attachments = if context.length() > 1 {
@@ -422,7 +423,11 @@ impl NativeServer {
             } else {
                 Vec::new()
             };
-            commands::execute(&server, Task::Batch(text, attachments));
+            let limit = match event_loop::does_everything(&reactor) {
+                true => &AtOnce::MOST,
+                false => &AtOnce::LITTLE,
+            };
+            commands::execute(&server, Task::Batch(text, attachments), limit);
             Ok(())
         })
     }

@@ -33,7 +33,7 @@ const LIGHT_ON_FEW_CORES: Limits = Limits {
 };
 /// The number of cores up to which [`LIGHT_ON_FEW_CORES`] holds: with two, the I/O thread, JavaScript
 /// and any third thread have to share.
-const FEW_CORES: usize = 2;
+pub(super) const FEW_CORES: usize = 2;
 /// Light periods in a row that make the load light; a single one may be an accident.
 const MIN_LIGHT_PERIODS: u32 = 2;
 

@@ -1,6 +1,7 @@
 //! Measures the load of clients and decides three things: whether the I/O thread busy-polls for the next
-//! message instead of sleeping, whether JavaScript's event loop may poll the clients itself since the load
-//! is [light](super::light_load), and whether messages [gather](super::gathering) before they are read.
+//! message instead of sleeping, whether JavaScript's event loop may poll the clients itself, since the load
+//! is [light](super::light_load) or since more messages come then, and whether messages gather before they
+//! are read. The last two are found out by [trial](super::trials).
 //!
 //! The measurements behind the limits, and what else was tried, are in docs/performance.md.
 
@@ -11,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
-#[cfg(unix)]
-use super::gathering::Gathering;
 #[cfg(target_os = "linux")]
-use super::light_load::LightLoad;
+use super::light_load::{FEW_CORES, LightLoad};
+#[cfg(unix)]
+use super::trials::{Trials, Way};
 use super::{add, as_nanos};
 
 /// The I/O thread busy-polls while the mean interval of messages is below this. It took four clients
@@ -55,7 +56,10 @@ pub(crate) struct LoadMonitor {
     #[cfg(unix)]
     total: AtomicU64,
     #[cfg(unix)]
-    gathering: Gathering,
+    trials: Trials,
+    /// Whether there are so few cores that one thread may serve clients better than two.
+    #[cfg(target_os = "linux")]
+    has_few_cores: bool,
 }
 
 fn nanos() -> u64 {
@@ -80,7 +84,9 @@ impl LoadMonitor {
             #[cfg(unix)]
             total: AtomicU64::new(0),
             #[cfg(unix)]
-            gathering: Gathering::default(),
+            trials: Trials::default(),
+            #[cfg(target_os = "linux")]
+            has_few_cores: cores <= FEW_CORES,
         }
     }
 
@@ -129,14 +135,30 @@ impl LoadMonitor {
         let now = nanos();
         #[cfg(target_os = "linux")]
         self.light.polled(now);
-        self.gathering
-            .polled(now, self.total.load(Ordering::Relaxed));
+        let total = self.total.load(Ordering::Relaxed);
+        self.trials.polled(now, total, |way| match way {
+            Way::Gather => true,
+            Way::OneThread => self.may_use_one_thread(),
+        });
+    }
+
+    /// Whether it is worth a trial that one thread does everything: not if the event loop polls anyway.
+    #[cfg(target_os = "linux")]
+    fn may_use_one_thread(&self) -> bool {
+        self.has_few_cores && !self.is_light()
+    }
+
+    /// Only on Linux does an event loop poll.
+    #[cfg(all(unix, not(target_os = "linux")))]
+    #[expect(clippy::unused_self)]
+    fn may_use_one_thread(&self) -> bool {
+        false
     }
 
     /// Whether messages are to gather before they are read.
     #[cfg(unix)]
     pub(crate) fn gathers(&self) -> bool {
-        self.gathering.is_on()
+        self.trials.is_on(Way::Gather)
             && self.mean_interval.load(Ordering::Relaxed) < as_nanos(MAX_BUSY_POLL_INTERVAL)
     }
 
@@ -144,6 +166,20 @@ impl LoadMonitor {
     pub(super) fn set_on_io_thread(&self, is_on_io_thread: bool) {
         self.is_on_io_thread
             .store(is_on_io_thread, Ordering::Relaxed);
+    }
+
+    /// Whether JavaScript's thread does everything, although the load is not light.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn uses_one_thread(&self) -> bool {
+        self.trials.is_on(Way::OneThread)
+    }
+
+    /// JavaScript's thread is too busy with other things to do everything.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn give_up_one_thread(&self) {
+        if self.uses_one_thread() {
+            self.trials.give_up(Way::OneThread, nanos());
+        }
     }
 
     /// Whether messages come one by one, or nearly, with time between them.

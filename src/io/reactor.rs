@@ -29,8 +29,6 @@ use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
 use super::adopt_fd;
-#[cfg(unix)]
-use super::gathering::GATHERING_TIME;
 use super::host::ReadRound;
 #[cfg(unix)]
 use super::host::Released;
@@ -38,6 +36,8 @@ use super::load::LoadMonitor;
 use super::poller::Poller;
 #[cfg(unix)]
 use super::stream::{Descriptor, Descriptors, Polled, Stream};
+#[cfg(unix)]
+use super::trials::GATHERING_TIME;
 
 /// How often the I/O thread checks that the owner of the poller polls.
 const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
@@ -216,10 +216,10 @@ impl Reactor {
         }
     }
 
-    /// Whether the load is light enough for the event loop to poll the clients itself.
+    /// Whether the event loop may poll the clients itself: the load is light enough, or it does everything.
     #[cfg(target_os = "linux")]
     pub(crate) fn suits_event_loop(&self) -> bool {
-        self.load.is_light() && self.poller.has_one_thread()
+        (self.load.is_light() || self.load.uses_one_thread()) && self.poller.has_one_thread()
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::task::yield_now;
 use self::parse::{
     Broadcast, ChannelCommand, Command, CommandError, Flags, Line, Publish, next_line,
 };
-use self::queue::{CommandQueue, Task};
+use self::queue::{AtOnce, CommandQueue, Task};
 use super::events::{Event, EventSink};
 use super::options::Options;
 use super::parser::{Outgoing, Parser, Welcome};
@@ -52,12 +52,12 @@ pub(crate) fn start(
     server
 }
 
-/// Executes a small task on this thread, if nothing is queued before it. Any other task is queued for
-/// the I/O thread.
-pub(crate) fn execute(server: &Arc<Server>, task: Task) {
+/// Executes a task on this thread, if it is within the limit and nothing is queued before it. Any other
+/// task is queued for the I/O thread.
+pub(crate) fn execute(server: &Arc<Server>, task: Task, limit: &AtOnce) {
     if may_compress(server, &task) {
         server.output.send(task);
-    } else if let Some(task) = server.output.take_small(task) {
+    } else if let Some(task) = server.output.take_small(task, limit) {
         execute_now(server, task);
         server.output.done();
     }

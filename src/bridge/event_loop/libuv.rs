@@ -1,4 +1,4 @@
-//! Node's event loop polls the clients itself under light load.
+//! Node's event loop polls the clients itself under light load, or when that serves more of them.
 //!
 //! A message that the I/O thread reads wakes that thread, which wakes JavaScript; one that is read here
 //! wakes JavaScript alone, which costs it less than to be woken by another thread (docs/performance.md).
@@ -25,8 +25,8 @@ use napi::sys;
 
 use crate::bridge::event_batch::EventQueue;
 use crate::bridge::value;
-use crate::io::gathering::GATHERING_TIME;
 use crate::io::reactor::Reactor;
+use crate::io::trials::GATHERING_TIME;
 
 /// `UV_POLL` of `uv_handle_type`.
 const UV_POLL: c_int = 8;
@@ -196,9 +196,13 @@ impl Shares {
             };
             // An executable that does not measure it returns 0.
             self.has_time = idle == 0 || is_enough;
-            (self.since, self.idle, self.served) = (now, idle, Duration::ZERO);
+            self.begin(now, idle);
         }
         self.has_time
+    }
+
+    fn begin(&mut self, now: Instant, idle: u64) {
+        (self.since, self.idle, self.served) = (now, idle, Duration::ZERO);
     }
 }
 
@@ -266,9 +270,10 @@ pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
     EVENT_LOOP.with_borrow_mut(|event_loop| {
         if let Some(event_loop) = &mut **event_loop
             && !event_loop.listeners.is_empty()
-            && event_loop.has_time(false)
+            && (reactor.load.uses_one_thread() || event_loop.has_time(false))
             && reactor.poller.acquire(event_loop.poller_number)
         {
+            event_loop.measure_anew();
             let start = event_loop.uv.poll_start;
             // SAFETY: the handle was initialized on this thread and is not closed.
             let refused = unsafe { start(event_loop.poll, UV_READABLE, on_readable) };
@@ -277,6 +282,15 @@ pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
             }
         }
     });
+}
+
+/// Whether this thread does everything for clients, although the load is not light.
+pub(in crate::bridge) fn does_everything(reactor: &Reactor) -> bool {
+    reactor.load.uses_one_thread()
+        && EVENT_LOOP.with_borrow(|event_loop| {
+            let event_loop = event_loop.as_ref();
+            event_loop.is_some_and(|it| reactor.poller.is_acquired_by(it.poller_number))
+        })
 }
 
 /// Notes a queue whose events are delivered after the poll of this thread, instead of a wake-up. False
@@ -390,6 +404,13 @@ impl EventLoop {
         // SAFETY: the loop is this thread's, and outlives its environment.
         let idle_time = || unsafe { idle_time(uv_loop) };
         self.shares.has_time(now, polls, idle_time)
+    }
+
+    /// Begins a measurement: it polls from now on.
+    fn measure_anew(&mut self) {
+        // SAFETY: the loop is this thread's, and outlives its environment.
+        let idle = unsafe { (self.uv.idle_time)(self.uv_loop) };
+        self.shares.begin(Instant::now(), idle);
     }
 
     /// Whether it has time to go on polling, after it has served clients since `start`.
@@ -513,9 +534,13 @@ fn serve(handle: Handle, may_wait: bool) {
             let Some(event_loop) = event_loop.as_mut() else {
                 return false;
             };
-            if polls && event_loop.has_time_after(start) && reactor.suits_event_loop() {
+            let has_time = polls && event_loop.has_time_after(start);
+            if has_time && reactor.suits_event_loop() {
                 event_loop.go_on(handle, found);
                 return true;
+            }
+            if polls && !has_time {
+                reactor.load.give_up_one_thread();
             }
             reactor.poller.release(event_loop.poller_number);
             false

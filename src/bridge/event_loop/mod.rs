@@ -1,4 +1,4 @@
-//! Node's event loop, which polls the clients itself under light load.
+//! Node's event loop, which polls the clients itself under light load, or when that serves more of them.
 //!
 //! ```text
 //! libuv        does so on Linux
@@ -8,4 +8,4 @@
 #[cfg_attr(not(target_os = "linux"), path = "unsupported.rs")]
 mod libuv;
 
-pub(super) use libuv::{acquire_if_suitable, listen, note, unlisten};
+pub(super) use libuv::{acquire_if_suitable, does_everything, listen, note, unlisten};

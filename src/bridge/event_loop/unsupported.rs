@@ -19,6 +19,11 @@ pub(in crate::bridge) fn unlisten(_: &Arc<EventQueue>) {}
 
 pub(in crate::bridge) fn acquire_if_suitable(_: &Reactor) {}
 
+/// False: the I/O thread polls.
+pub(in crate::bridge) fn does_everything(_: &Reactor) -> bool {
+    false
+}
+
 /// False: JavaScript must be woken.
 pub(in crate::bridge) fn note(_: &Weak<EventQueue>) -> bool {
     false

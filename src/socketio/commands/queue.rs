@@ -11,12 +11,27 @@ use super::super::socket::Socket;
 use super::parse;
 use crate::protocol::CloseReason;
 
-/// Up to this many commands are executed by the thread that gives them, if nothing is queued before
-/// them: to wake the I/O thread would take longer. Larger batches gained nothing at 50 × 1 and took twice
-/// the JavaScript thread's time (docs/performance.md).
-const MAX_AT_ONCE: usize = 8;
-/// The maximum length of a small batch.
-const MAX_BYTES_AT_ONCE: usize = 1 << 13;
+/// What a batch has at most that is executed by the thread that gives it, if nothing is queued before it.
+#[derive(Debug)]
+pub(crate) struct AtOnce {
+    commands: usize,
+    bytes: usize,
+}
+
+impl AtOnce {
+    /// To wake the I/O thread for so little would take longer. Larger batches gained nothing at 50 × 1 and took
+    /// twice the JavaScript thread's time (docs/performance.md).
+    pub(crate) const LITTLE: Self = Self {
+        commands: 8,
+        bytes: 1 << 13,
+    };
+    /// For a thread that does everything: what clients have sent that it read at once is answered at once. An
+    /// application that sends more than that in one turn need not wait until all of it is written.
+    pub(crate) const MOST: Self = Self {
+        commands: 512,
+        bytes: 1 << 16,
+    };
+}
 
 /// Something to execute.
 #[derive(Debug)]
@@ -40,17 +55,17 @@ impl Task {
         }
     }
 
-    /// Whether it is only a few messages to single sockets.
-    fn is_small(&self) -> bool {
+    /// Whether it is only messages to single sockets, and not too many.
+    fn is_small(&self, limit: &AtOnce) -> bool {
         let Self::Batch(text, _) = self else {
             return false;
         };
         let mut start = 0;
-        self.len() <= MAX_BYTES_AT_ONCE
+        self.len() <= limit.bytes
             && std::iter::from_fn(|| parse::next_line(text, &mut start))
                 .filter(|line| !line.is_empty())
                 .enumerate()
-                .all(|(at, line)| at < MAX_AT_ONCE && parse::may_be_message(line))
+                .all(|(at, line)| at < limit.commands && parse::may_be_message(line))
     }
 }
 
@@ -92,9 +107,9 @@ impl CommandQueue {
 
     /// Returns a task that the calling thread may execute itself: a small one, with nothing queued before
     /// it. That thread then calls [`CommandQueue::done`]. Any other task is queued for the I/O thread.
-    pub(super) fn take_small(&self, task: Task) -> Option<Task> {
+    pub(super) fn take_small(&self, task: Task, limit: &AtOnce) -> Option<Task> {
         let mut queue = self.queue.lock();
-        if queue.is_busy || !queue.tasks.is_empty() || !task.is_small() {
+        if queue.is_busy || !queue.tasks.is_empty() || !task.is_small(limit) {
             drop(queue);
             self.send(task);
             return None;

@@ -25,6 +25,7 @@ use crate::io::relay::Relay;
 use crate::io::transport::Carrier;
 use crate::session;
 use crate::socketio::commands;
+use crate::socketio::commands::queue::AtOnce;
 use crate::socketio::parser::{Outgoing, Welcome};
 use crate::websocket::deflate::{Agreement, Deflater};
 
@@ -552,7 +553,7 @@ fn packets_of_another_thread_do_not_overtake_queued_ones() {
             if n % 3 == 0 {
                 world.server.output.send(emit(n));
             } else {
-                commands::execute(&world.server, emit(n));
+                commands::execute(&world.server, emit(n), &AtOnce::LITTLE);
             }
         }
         let expected: Vec<_> = (0..100).map(|n| format!(r#"["n",{n}]"#)).collect();
