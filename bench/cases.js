@@ -93,6 +93,11 @@ const CALL_METRICS = ['calls', 'cpu', 'main', 'p50', 'p99'];
 /** After so many calls V8 has compiled what it will: before, a slow load would measure compiling. */
 const WARM_CALLS = 6000;
 /**
+ * So many seconds of calls go before the figures of some: until then V8 compiles the server and the generator in
+ * Node, and the native server finds out how it serves these clients best.
+ */
+const WARM_SECONDS = 1;
+/**
  * So many seconds of visits go before the figures of some: until then a visit is mostly compiling, and for the
  * 3 seconds of their timeout the originals keep all that visitors leave behind.
  */
@@ -141,7 +146,9 @@ function calls(connections, window, { options = [], ...rest } = {}) {
     metrics: CALL_METRICS,
     traffic: TRAFFIC,
     load: ({ warmup, seconds }) =>
-      ['call', '-n', connections, '-w', window, '--warmup', warmup, '-s', seconds].concat(options),
+      ['call', '-n', connections, '-w', window]
+        .concat('--warmup', Math.max(warmup, WARM_SECONDS), '-s', seconds)
+        .concat(options),
     ...rest,
   };
 }
