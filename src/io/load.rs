@@ -135,24 +135,16 @@ impl LoadMonitor {
         let now = nanos();
         #[cfg(target_os = "linux")]
         self.light.polled(now);
+        // Not if the event loop polls anyway.
+        #[cfg(target_os = "linux")]
+        let may_use_one_thread = self.has_few_cores && !self.is_light();
+        #[cfg(not(target_os = "linux"))]
+        let may_use_one_thread = false;
         let total = self.total.load(Ordering::Relaxed);
         self.trials.polled(now, total, |way| match way {
             Way::Gather => true,
-            Way::OneThread => self.may_use_one_thread(),
+            Way::OneThread => may_use_one_thread,
         });
-    }
-
-    /// Whether it is worth a trial that one thread does everything: not if the event loop polls anyway.
-    #[cfg(target_os = "linux")]
-    fn may_use_one_thread(&self) -> bool {
-        self.has_few_cores && !self.is_light()
-    }
-
-    /// Only on Linux does an event loop poll.
-    #[cfg(all(unix, not(target_os = "linux")))]
-    #[expect(clippy::unused_self)]
-    fn may_use_one_thread(&self) -> bool {
-        false
     }
 
     /// Whether messages are to gather before they are read.

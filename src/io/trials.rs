@@ -233,6 +233,7 @@ impl Trials {
     }
 
     /// Ends a way that cannot be kept up.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) fn give_up(&self, way: Way, now: u64) {
         self.keep(&mut self.state.lock(), way, false, now);
     }
