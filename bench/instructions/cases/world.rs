@@ -28,7 +28,7 @@ use crate::io::runtime;
 use crate::io::transport::Carrier;
 use crate::session::{self, Effect, Instance, Methods};
 use crate::socketio::commands;
-use crate::socketio::commands::queue::Task;
+use crate::socketio::commands::queue::{AtOnce, Task};
 use crate::socketio::events::{self, Event};
 use crate::socketio::options::Options;
 use crate::socketio::parser::Parser;
@@ -248,7 +248,7 @@ impl World {
     /// Commands of the application.
     pub(super) fn push(&self, lines: String) {
         let batch = Task::Batch(lines, Vec::new());
-        commands::execute(&self.server, batch);
+        commands::execute(&self.server, batch, &AtOnce::LITTLE);
     }
 
     /// Authenticates a socket from the application's side, without credentials of the client.
