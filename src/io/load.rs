@@ -256,4 +256,24 @@ mod tests {
             assert_eq!(becomes_light, is_light, "{cores} cores, {clients} clients");
         }
     }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn one_thread_is_used_on_few_cores_if_more_messages_come_then() {
+        let is_used = |cores| {
+            let monitor = LoadMonitor::new(cores);
+            let end = Instant::now() + Duration::from_millis(1500);
+            let mut is_tried = false;
+            while Instant::now() < end {
+                let count = if monitor.uses_one_thread() { 400 } else { 200 };
+                monitor.received(1, count * 50, count as u64, 0);
+                monitor.polled();
+                is_tried |= monitor.uses_one_thread();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            (is_tried, monitor.uses_one_thread())
+        };
+        assert_eq!(is_used(2), (true, true));
+        assert_eq!(is_used(4), (false, false));
+    }
 }

@@ -97,7 +97,7 @@ struct State {
     /// The messages that had come when it began.
     messages: u64,
     trial: Option<Trial>,
-    /// How many trials of each way have failed since one that has succeeded.
+    /// How many trials of each way have failed since one that has succeeded, up to [`MAX_DOUBLINGS`].
     failures: [u32; WAYS.len()],
     /// When each way is tried next, in nanoseconds.
     next_trial: [u64; WAYS.len()],
@@ -110,6 +110,17 @@ struct Trial {
     phase: usize,
     with: Count,
     without: Count,
+}
+
+impl Trial {
+    fn of(way: Way) -> Self {
+        Self {
+            way,
+            phase: 0,
+            with: Count::default(),
+            without: Count::default(),
+        }
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -153,21 +164,14 @@ impl Trials {
         let lasted = now.saturating_sub(state.began).max(1);
         let count = messages.saturating_sub(state.messages);
         (state.began, state.messages) = (now, messages);
+        let is_due = |way: &Way| now >= state.next_trial[*way as usize] && may_try(*way);
         if count * as_nanos(MIN_PHASE) < MIN_MESSAGES * lasted {
             self.end_all(state, now);
         } else if let Some(trial) = state.trial {
             self.go_on(state, trial, now, count, lasted);
-        } else {
-            let is_due = |way: &Way| now >= state.next_trial[*way as usize] && may_try(*way);
-            state.trial = WAYS.into_iter().find(is_due).map(|way| {
-                self.set_on(way, PATTERN[0]);
-                Trial {
-                    way,
-                    phase: 0,
-                    with: Count::default(),
-                    without: Count::default(),
-                }
-            });
+        } else if let Some(way) = WAYS.into_iter().find(is_due) {
+            state.trial = Some(Trial::of(way));
+            self.set_on(way, PATTERN[0]);
         }
         let phase = match state.trial {
             Some(trial) => trial.way.rules().phase,
@@ -213,7 +217,7 @@ impl Trials {
         let failures = &mut state.failures[way as usize];
         *failures = match is_on {
             true => 0,
-            false => failures.saturating_add(1).min(MAX_DOUBLINGS),
+            false => (*failures + 1).min(MAX_DOUBLINGS),
         };
         let interval = as_nanos(way.rules().interval) << *failures;
         state.trial = state.trial.filter(|trial| trial.way != way);

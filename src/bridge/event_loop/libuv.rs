@@ -400,17 +400,21 @@ impl EventLoop {
     }
 
     fn has_time_at(&mut self, now: Instant, polls: bool) -> bool {
+        let idle_time = self.idle_time();
+        self.shares.has_time(now, polls, idle_time)
+    }
+
+    /// Returns the total idle time of the event loop when it is called, in nanoseconds.
+    fn idle_time(&self) -> impl Fn() -> u64 + use<> {
         let (idle_time, uv_loop) = (self.uv.idle_time, self.uv_loop);
         // SAFETY: the loop is this thread's, and outlives its environment.
-        let idle_time = || unsafe { idle_time(uv_loop) };
-        self.shares.has_time(now, polls, idle_time)
+        move || unsafe { idle_time(uv_loop) }
     }
 
     /// Begins a measurement: it polls from now on.
     fn measure_anew(&mut self) {
-        // SAFETY: the loop is this thread's, and outlives its environment.
-        let idle = unsafe { (self.uv.idle_time)(self.uv_loop) };
-        self.shares.begin(Instant::now(), idle);
+        let idle_time = self.idle_time();
+        self.shares.begin(Instant::now(), idle_time());
     }
 
     /// Whether it has time to go on polling, after it has served clients since `start`.

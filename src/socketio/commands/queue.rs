@@ -145,3 +145,23 @@ impl CommandQueue {
         self.queue.lock().is_busy = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_executed_at_once_up_to_the_limit_of_its_thread() {
+        let is_taken = |line: &str, count: usize, limit: &AtOnce| {
+            let batch = Task::Batch(format!("{line}\n").repeat(count), Vec::new());
+            CommandQueue::default().take_small(batch, limit).is_some()
+        };
+        let long = format!("e\t1\t\t\t[\"{}\"]", "x".repeat(AtOnce::MOST.bytes));
+        for limit in [&AtOnce::LITTLE, &AtOnce::MOST] {
+            assert!(is_taken("e\t1\t\t\t[1]", limit.commands, limit));
+            assert!(!is_taken("e\t1\t\t\t[1]", limit.commands + 1, limit));
+            assert!(!is_taken(&long, 1, limit));
+            assert!(!is_taken("b\t0\t{}\t\t\t[1]", 1, limit));
+        }
+    }
+}
