@@ -1,7 +1,7 @@
 //! Measures the load of clients and decides three things: whether the I/O thread busy-polls for the next
 //! message instead of sleeping, whether JavaScript's event loop may poll the clients itself, since the load
-//! is [light](super::light_load) or since more messages come then, and whether messages gather before they
-//! are read. The last two are found out by [trial](super::trials).
+//! is [light](super::light_load) or [one thread](super::one_thread) does everything, and whether messages
+//! [gather](super::gathering) before they are read.
 //!
 //! The measurements behind the limits, and what else was tried, are in docs/performance.md.
 
@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
 
+#[cfg(unix)]
+use super::gathering::Gathering;
 #[cfg(target_os = "linux")]
 use super::light_load::{FEW_CORES, LightLoad};
-#[cfg(unix)]
-use super::trials::{Trials, Way};
+#[cfg(target_os = "linux")]
+use super::one_thread::{OneThread, Totals};
 use super::{add, as_nanos};
 
 /// The I/O thread busy-polls while the mean interval of messages is below this. It took four clients
@@ -56,10 +58,13 @@ pub(crate) struct LoadMonitor {
     #[cfg(unix)]
     total: AtomicU64,
     #[cfg(unix)]
-    trials: Trials,
-    /// Whether there are so few cores that one thread may serve clients better than two.
+    gathering: Gathering,
+    /// All reads.
     #[cfg(target_os = "linux")]
-    has_few_cores: bool,
+    all_reads: AtomicU64,
+    /// On few cores only.
+    #[cfg(target_os = "linux")]
+    one_thread: Option<OneThread>,
 }
 
 fn nanos() -> u64 {
@@ -84,9 +89,11 @@ impl LoadMonitor {
             #[cfg(unix)]
             total: AtomicU64::new(0),
             #[cfg(unix)]
-            trials: Trials::default(),
+            gathering: Gathering::default(),
             #[cfg(target_os = "linux")]
-            has_few_cores: cores <= FEW_CORES,
+            all_reads: AtomicU64::new(0),
+            #[cfg(target_os = "linux")]
+            one_thread: (cores <= FEW_CORES).then(OneThread::default),
         }
     }
 
@@ -95,7 +102,10 @@ impl LoadMonitor {
     #[cfg_attr(not(target_os = "linux"), expect(unused_variables))]
     pub(crate) fn received(&self, connection: u64, bytes: usize, messages: u64, heartbeats: u64) {
         #[cfg(target_os = "linux")]
-        self.light.received(bytes, messages, heartbeats);
+        {
+            self.light.received(bytes, messages, heartbeats);
+            add(&self.all_reads, 1);
+        }
         #[cfg(unix)]
         self.total.fetch_add(messages, Ordering::Relaxed);
         if bytes > MAX_SMALL_READ {
@@ -135,22 +145,14 @@ impl LoadMonitor {
         let now = nanos();
         #[cfg(target_os = "linux")]
         self.light.polled(now);
-        // Not if the event loop polls anyway.
-        #[cfg(target_os = "linux")]
-        let may_use_one_thread = self.has_few_cores && !self.is_light();
-        #[cfg(not(target_os = "linux"))]
-        let may_use_one_thread = false;
-        let total = self.total.load(Ordering::Relaxed);
-        self.trials.polled(now, total, |way| match way {
-            Way::Gather => true,
-            Way::OneThread => may_use_one_thread,
-        });
+        self.gathering
+            .polled(now, self.total.load(Ordering::Relaxed));
     }
 
     /// Whether messages are to gather before they are read.
     #[cfg(unix)]
     pub(crate) fn gathers(&self) -> bool {
-        self.trials.is_on(Way::Gather)
+        self.gathering.is_on()
             && self.mean_interval.load(Ordering::Relaxed) < as_nanos(MAX_BUSY_POLL_INTERVAL)
     }
 
@@ -163,14 +165,32 @@ impl LoadMonitor {
     /// Whether JavaScript's thread does everything, although the load is not light.
     #[cfg(target_os = "linux")]
     pub(crate) fn uses_one_thread(&self) -> bool {
-        self.trials.is_on(Way::OneThread)
+        self.one_thread.as_ref().is_some_and(OneThread::is_on)
+    }
+
+    /// Judges from time to time whether one thread can do everything. `cpu_time` returns the CPU time of the
+    /// process, in nanoseconds.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn judge_threads(&self, cpu_time: impl FnOnce() -> u64) {
+        let Some(one_thread) = &self.one_thread else {
+            return;
+        };
+        let time = nanos();
+        if one_thread.is_due(time) {
+            one_thread.judge(Totals {
+                time,
+                cpu_time: cpu_time(),
+                messages: self.total.load(Ordering::Relaxed),
+                reads: self.all_reads.load(Ordering::Relaxed),
+            });
+        }
     }
 
     /// JavaScript's thread is too busy with other things to do everything.
     #[cfg(target_os = "linux")]
     pub(crate) fn give_up_one_thread(&self) {
-        if self.uses_one_thread() {
-            self.trials.give_up(Way::OneThread, nanos());
+        if let Some(one_thread) = &self.one_thread {
+            one_thread.give_up(nanos());
         }
     }
 
@@ -259,21 +279,19 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn one_thread_is_used_on_few_cores_if_more_messages_come_then() {
-        let is_used = |cores| {
+    fn one_thread_is_used_on_few_cores_if_all_fits_in_one() {
+        for (cores, cpu_time, is_used) in [(2, 0, true), (2, u64::MAX, false), (4, 0, false)] {
             let monitor = LoadMonitor::new(cores);
-            let end = Instant::now() + Duration::from_millis(1500);
-            let mut is_tried = false;
-            while Instant::now() < end {
-                let count = if monitor.uses_one_thread() { 400 } else { 200 };
-                monitor.received(1, count * 50, count as u64, 0);
-                monitor.polled();
-                is_tried |= monitor.uses_one_thread();
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            (is_tried, monitor.uses_one_thread())
-        };
-        assert_eq!(is_used(2), (true, true));
-        assert_eq!(is_used(4), (false, false));
+            monitor.received(1, 40_000_000, 1_000_000, 0);
+            std::thread::sleep(Duration::from_millis(1));
+            monitor.judge_threads(|| cpu_time);
+            assert_eq!(
+                monitor.uses_one_thread(),
+                is_used,
+                "{cores} cores, {cpu_time} ns"
+            );
+            monitor.give_up_one_thread();
+            assert!(!monitor.uses_one_thread());
+        }
     }
 }

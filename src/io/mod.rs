@@ -4,7 +4,7 @@
 //! runtime       the I/O thread
 //! reactor       which reader is polled when          poller    the thread that polls
 //! load          how close together messages come      light_load  whether Node's event loop polls
-//! trials        what serves clients faster, found out by trial
+//! gathering     whether messages gather               one_thread  whether one thread does everything
 //! transport     both halves of any stream            stream    the operating system's streams
 //! tls           streams that are encrypted           tls_config  certificates, versions
 //! adopt_fd      takes a descriptor from Node         relay     a stream whose bytes Node carries
@@ -21,10 +21,14 @@ use std::time::Duration;
 pub(crate) mod adopt_fd;
 #[cfg(unix)]
 pub(crate) mod forward;
+#[cfg(unix)]
+pub(crate) mod gathering;
 pub(crate) mod host;
 #[cfg(target_os = "linux")]
 mod light_load;
 mod load;
+#[cfg(target_os = "linux")]
+mod one_thread;
 mod poller;
 pub(crate) mod reactor;
 pub(crate) mod relay;
@@ -36,8 +40,6 @@ pub(crate) mod tls;
 #[cfg(unix)]
 pub(crate) mod tls_config;
 pub(crate) mod transport;
-#[cfg(unix)]
-pub(crate) mod trials;
 pub(crate) mod write_buffer;
 
 /// A duration as atomics hold it.

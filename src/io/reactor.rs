@@ -29,6 +29,8 @@ use tokio::time::{Instant, sleep};
 
 #[cfg(unix)]
 use super::adopt_fd;
+#[cfg(unix)]
+use super::gathering::GATHERING_TIME;
 use super::host::ReadRound;
 #[cfg(unix)]
 use super::host::Released;
@@ -36,8 +38,6 @@ use super::load::LoadMonitor;
 use super::poller::Poller;
 #[cfg(unix)]
 use super::stream::{Descriptor, Descriptors, Polled, Stream};
-#[cfg(unix)]
-use super::trials::GATHERING_TIME;
 
 /// How often the I/O thread checks that the owner of the poller polls.
 const OWNER_CHECK_INTERVAL: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Node's event loop polls the clients itself under light load, or when that serves more of them.
+//! Node's event loop polls the clients itself under light load, or when one thread does everything.
 //!
 //! A message that the I/O thread reads wakes that thread, which wakes JavaScript; one that is read here
 //! wakes JavaScript alone, which costs it less than to be woken by another thread (docs/performance.md).
@@ -25,8 +25,8 @@ use napi::sys;
 
 use crate::bridge::event_batch::EventQueue;
 use crate::bridge::value;
+use crate::io::gathering::GATHERING_TIME;
 use crate::io::reactor::Reactor;
-use crate::io::trials::GATHERING_TIME;
 
 /// `UV_POLL` of `uv_handle_type`.
 const UV_POLL: c_int = 8;
@@ -264,6 +264,7 @@ pub(in crate::bridge) fn unlisten(queue: &Arc<EventQueue>) {
 
 /// Has this thread's event loop acquire the poller, if the load suits it.
 pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
+    reactor.load.judge_threads(process_cpu_time);
     if reactor.poller.is_acquired() || !reactor.suits_event_loop() {
         return;
     }
@@ -282,6 +283,19 @@ pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
             }
         }
     });
+}
+
+/// The CPU time of the process, in nanoseconds.
+fn process_cpu_time() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the time is written during the call. If that fails, it is 0.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 /// Whether this thread does everything for clients, although the load is not light.
@@ -534,6 +548,7 @@ fn serve(handle: Handle, may_wait: bool) {
         }
         let start = Instant::now();
         let found = polls && poll_once(&reactor);
+        reactor.load.judge_threads(process_cpu_time);
         let goes_on = EVENT_LOOP.with_borrow_mut(|event_loop| {
             let Some(event_loop) = event_loop.as_mut() else {
                 return false;
