@@ -18,11 +18,41 @@ use super::connection::{BUSY_THRESHOLD, Connection, Data};
 use super::liveness::{IDLE, Liveness};
 use crate::protocol::CloseReason;
 
+/// By which a timer comes late, even if the thread is not busy: tokio and the operating system each round it up
+/// to a millisecond. So timers are set this much earlier, or a tenth of the delay if that is less: a client
+/// whose time is over must not be served any more.
+const TIMER_PRECISION: Duration = Duration::from_millis(2);
+
 /// The delays of one server.
 #[derive(Debug, Clone, Copy)]
 struct Delays {
     interval: Duration,
     timeout: Duration,
+    /// What is due within this time from now is due now.
+    precision: Duration,
+}
+
+impl Delays {
+    fn new(config: &Config) -> Self {
+        let interval = config.ping_interval.max(Duration::from_millis(1));
+        let timeout = config.ping_timeout;
+        let precision = TIMER_PRECISION.min(interval.min(timeout) / 10);
+        Self {
+            interval,
+            timeout,
+            precision,
+        }
+    }
+
+    /// Waits until a time is due.
+    async fn wait_until(self, time: Instant) {
+        sleep_until(time.checked_sub(self.precision).unwrap_or(time)).await;
+    }
+
+    /// The latest time that is due now.
+    fn due(self) -> Instant {
+        Instant::now() + self.precision
+    }
 }
 
 /// Watches a connection until it ends, and ends it when its heartbeat times out.
@@ -31,15 +61,13 @@ pub(super) fn watch<D: Data>(
     protocol: ProtocolVersion,
     config: &Config,
 ) -> impl Future<Output = ()> + use<D> {
-    let delays = Delays {
-        interval: config.ping_interval.max(Duration::from_millis(1)),
-        timeout: config.ping_timeout,
-    };
+    let delays = Delays::new(config);
+    let opened = Instant::now();
     let joins_within = config.connect_timeout;
     async move {
         match protocol {
-            ProtocolVersion::V3 => listen(connection, delays).await,
-            ProtocolVersion::V4 => ping(connection, delays, joins_within).await,
+            ProtocolVersion::V3 => listen(connection, delays, opened).await,
+            ProtocolVersion::V4 => ping(connection, delays, opened, joins_within).await,
         }
     }
 }
@@ -92,19 +120,19 @@ fn next_check_at(liveness: &Liveness, runs_out: Instant, delay: Duration) -> Ins
 }
 
 /// Engine.IO 3: waits for the client's pings.
-async fn listen<D: Data>(connection: Weak<Connection<D>>, Delays { interval, timeout }: Delays) {
-    let delay = interval + timeout;
+async fn listen<D: Data>(connection: Weak<Connection<D>>, delays: Delays, opened: Instant) {
+    let delay = delays.interval + delays.timeout;
     let mut grace = Grace::default();
-    let mut next_check = Instant::now() + delay;
+    let mut next_check = opened + delay;
     loop {
-        sleep_until(next_check).await;
+        delays.wait_until(next_check).await;
         let Some(strong) = connection.upgrade() else {
             return;
         };
         let since = strong.liveness.state().1;
         next_check = next_check_at(&strong.liveness, since + delay, delay);
         drop(strong);
-        if next_check <= Instant::now() && !grace.extends(&connection, since, delay).await {
+        if next_check <= delays.due() && !grace.extends(&connection, since, delay).await {
             close(&connection, CloseReason::PingTimeout);
             return;
         }
@@ -114,21 +142,25 @@ async fn listen<D: Data>(connection: Weak<Connection<D>>, Delays { interval, tim
 /// Engine.IO 4: pings.
 async fn ping<D: Data>(
     connection: Weak<Connection<D>>,
-    Delays { interval, timeout }: Delays,
+    delays: Delays,
+    opened: Instant,
     joins_within: Duration,
 ) {
-    let mut joins_until = Some(Instant::now() + joins_within);
+    let Delays {
+        interval, timeout, ..
+    } = delays;
+    let mut joins_until = Some(opened + joins_within);
     let mut may_join_late = true;
     let mut grace = Grace::default();
-    let mut pinged = Instant::now();
+    let mut pinged = opened;
     let mut next = pinged + interval;
     loop {
         let wake = joins_until.map_or(next, |until| until.min(next));
-        sleep_until(wake).await;
+        delays.wait_until(wake).await;
         let Some(strong) = connection.upgrade() else {
             return;
         };
-        let now = Instant::now();
+        let now = delays.due();
         if let Some(until) = joins_until.take_if(|until| *until <= now)
             && strong.data.is_idle()
         {
@@ -156,7 +188,7 @@ async fn ping<D: Data>(
             strong.liveness.ping_sent();
             strong.ping();
             pinged = now;
-            next = now + timeout.min(interval);
+            next = Instant::now() + timeout.min(interval);
             if strong.is_read_by_node() {
                 drop(strong);
                 sent(&connection).await;
@@ -192,5 +224,34 @@ async fn sent<D: Data>(connection: &Weak<Connection<D>>) {
         && connection.liveness.state().0 != IDLE
     {
         connection.liveness.restart();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delays(interval: u64, timeout: u64) -> Delays {
+        Delays::new(&Config {
+            ping_interval: Duration::from_millis(interval),
+            ping_timeout: Duration::from_millis(timeout),
+            ..Config::default()
+        })
+    }
+
+    #[test]
+    fn a_timer_is_set_earlier_by_a_small_part_of_a_short_delay() {
+        assert_eq!(delays(25_000, 20_000).precision, TIMER_PRECISION);
+        assert_eq!(delays(300, 10).precision, Duration::from_millis(1));
+        assert_eq!(delays(0, 200).precision, Duration::from_micros(100));
+    }
+
+    #[tokio::test]
+    async fn what_was_waited_for_is_due() {
+        let delays = delays(300, 200);
+        let time = Instant::now() + Duration::from_millis(5);
+        assert!(delays.due() < time);
+        delays.wait_until(time).await;
+        assert!(delays.due() >= time);
     }
 }
