@@ -43,7 +43,10 @@ export interface Metrics {
   };
   /** HTTP requests that were refused, by reason, such as `origin_not_allowed`. */
   requests?: { refused: Record<string, number> };
-  /** Sockets that were refused in a namespace, by reason: `middleware` of the application has refused them. */
+  /**
+   * Sockets that were refused in a namespace, by reason: `middleware` of the application has refused them, or the
+   * namespace does not exist (`unknown_namespace`).
+   */
   joins?: { refused: Record<string, number> };
   /** Sockets in namespaces, now. */
   sockets: {

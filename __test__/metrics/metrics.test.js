@@ -105,7 +105,8 @@ describe('connections in io.metrics()', TIMEOUT, () => {
       world.io.use((socket, proceed) => proceed(new Error('no entry')));
       await happens(world.client('4.8'), 'connect_error');
       await happens(world.client('4.8'), 'connect_error');
-      assert.deepEqual(world.io.metrics().joins.refused, { middleware: 2 });
+      await happens(world.client('4.8', { nsp: '/none' }), 'connect_error');
+      assert.deepEqual(world.io.metrics().joins.refused, { middleware: 2, unknown_namespace: 1 });
     }),
   );
 

@@ -32,6 +32,7 @@ const NOTHING = Object.freeze({
   accepted: 0,
   rejected: 0,
   timedOut: 0,
+  unknownNamespaces: 0,
 });
 
 /**
@@ -52,7 +53,12 @@ function serverMetrics(link) {
       maxQueuedBytes: native.maxQueuedBytes,
     },
     requests: { refused: byName(REFUSALS, requests) },
-    joins: { refused: byMiddleware === 0 ? {} : { middleware: byMiddleware } },
+    joins: {
+      refused: withoutZeros({
+        middleware: byMiddleware,
+        unknown_namespace: native.unknownNamespaces,
+      }),
+    },
     sockets: {
       joining: native.joining,
       pending: native.pending,
@@ -94,6 +100,14 @@ function byName(names, counts) {
     }
   });
   return result;
+}
+
+/**
+ * @param {Record<string, number>} counts what was counted, by name
+ * @returns {Record<string, number>} the same without what has not happened
+ */
+function withoutZeros(counts) {
+  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 module.exports = { REFUSALS, serverMetrics };

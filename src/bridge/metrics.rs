@@ -29,6 +29,7 @@ pub struct NativeMetrics {
     pub accepted: i64,
     pub rejected: i64,
     pub timed_out: i64,
+    pub unknown_namespaces: i64,
 }
 
 fn size(value: usize) -> i64 {
@@ -68,6 +69,7 @@ impl NativeServer {
             accepted: attempts(&self.attempts.accepted),
             rejected: attempts(&self.attempts.rejected),
             timed_out: attempts(&self.attempts.timed_out),
+            unknown_namespaces: count(self.server.unknown_namespaces()),
         }
     }
 }

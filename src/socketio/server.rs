@@ -53,6 +53,8 @@ pub(crate) struct Server {
     reports_namespace_requests: AtomicBool,
     sockets: Arc<OpenSockets>,
     last_socket: AtomicU64,
+    /// How often clients have asked for a namespace that does not exist.
+    unknown_namespaces: AtomicU64,
 }
 
 impl std::fmt::Debug for Server {
@@ -90,6 +92,7 @@ impl Server {
             reports_namespace_requests: AtomicBool::new(false),
             sockets: Arc::default(),
             last_socket: AtomicU64::new(0),
+            unknown_namespaces: AtomicU64::new(0),
         })
     }
 
@@ -227,7 +230,13 @@ impl Server {
         }
     }
 
+    /// How often clients have asked for a namespace that does not exist.
+    pub(crate) fn unknown_namespaces(&self) -> u64 {
+        self.unknown_namespaces.load(Ordering::Relaxed)
+    }
+
     fn refuse(&self, connection: &Arc<Connection>, name: &str) {
+        self.unknown_namespaces.fetch_add(1, Ordering::Relaxed);
         let parser = self.parser;
         let frame = parser.no_namespace(&Str::copy_from_slice(name), connection.protocol);
         // Flushed now, since the client's next packet may end the connection.
