@@ -197,6 +197,17 @@ describe('the arithmetic of the bench', () => {
     assert.equal(ratio({ servers }, 'calls', 'hosted-4', ['original-4']), undefined);
   });
 
+  it('the bench compares round by round, since a machine is not always as fast', () => {
+    const servers = {
+      'original-2': { calls: [100, 50, 100] },
+      'original-4': { calls: [80, 40, 80] },
+      native: { calls: [200, 100, 100] },
+    };
+    assert.equal(ratio({ servers }, 'calls', 'native'), 2);
+    servers.native.calls.pop();
+    assert.equal(ratio({ servers }, 'calls', 'native'), 1.5, 'a run failed: 150 to 100');
+  });
+
   it('the bench does not compare with only one original', () => {
     const servers = { 'original-2': { calls: [100] }, native: { calls: [250] } };
     assert.equal(ratio({ servers }, 'calls', 'native'), undefined);

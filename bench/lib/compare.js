@@ -1,10 +1,11 @@
 'use strict';
 
-// Figures of one case, server against server. Medians are what is compared.
+// Figures of one case, server against server. They are compared round by round: the speed of a machine may change
+// from minute to minute, and the servers of a round run within seconds.
 
 const { METRICS } = require('../metrics');
 const { ORIGINALS } = require('../servers');
-const { spread } = require('./statistics');
+const { median, spread } = require('./statistics');
 
 /**
  * What was measured in a case: values of each round, by server and metric.
@@ -47,8 +48,8 @@ function better(result, metric, servers = ORIGINALS) {
 }
 
 /**
- * A figure of a server, divided by that of the better one of others; undefined where one is missing
- * or too small to be told from nothing.
+ * A figure of a server, divided by that of the better one of others: the median of what the rounds say, or, if a
+ * run failed, what the medians say. Undefined where one is missing or too small to be told from nothing.
  * @param {CaseResult | undefined} result
  * @param {string} metric
  * @param {string} server
@@ -56,9 +57,14 @@ function better(result, metric, servers = ORIGINALS) {
  * @returns {number | undefined}
  */
 function ratio(result, metric, server, others = ORIGINALS) {
+  const other = better(result, metric, others);
   const value = medianOf(result, metric, server);
-  const other = medianOf(result, metric, better(result, metric, others));
-  return value && other ? value / other : undefined;
+  if (!value || !medianOf(result, metric, other)) return undefined;
+  const rounds = result.servers[server][metric];
+  const otherRounds = result.servers[other][metric];
+  return rounds.length === otherRounds.length && !otherRounds.includes(0)
+    ? median(rounds.map((one, round) => one / otherRounds[round]))
+    : value / medianOf(result, metric, other);
 }
 
 /**

@@ -75,11 +75,11 @@ function introduction() {
       '([why the generators disagree](performance.md#why-two-generators-disagree)). Clients are those ' +
       'that apps on the server have: Socket.IO 2 for 2.5.1, Socket.IO 4 for the others.',
     'In every round each server runs each load once, in its own process; the order rotates from round ' +
-      'to round. Figures are **the median of the rounds (minimum–maximum)**. Ratios are ratios of ' +
-      'medians: the native server is compared with *the better of the two originals in that figure*, ' +
-      'and the hosted server with the original on the same socket.io. Differences that are smaller than ' +
-      'the ranges in parentheses mean nothing. For a target, the worse result of the two generators ' +
-      'counts.',
+      'to round. Figures are **the median of the rounds (minimum–maximum)**. Ratios are medians of the ' +
+      'ratios in each round, since the speed of a machine may change from minute to minute: the native ' +
+      'server is compared with *the better of the two originals in that figure*, and the hosted server ' +
+      'with the original on the same socket.io. Differences that are smaller than the ranges in ' +
+      'parentheses mean nothing. For a target, the worse result of the two generators counts.',
   ];
 }
 
