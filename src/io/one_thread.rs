@@ -154,20 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn few_messages_and_single_messages_do_not_need_it() {
+    fn few_messages_and_single_messages_do_not_suit_one_thread() {
         assert!(!Process::default().period(29_000, 80, 60));
         assert!(!Process::default().period(100_000, 19, 60));
     }
 
     #[test]
-    fn it_goes_on_until_the_core_is_full() {
+    fn one_thread_goes_on_until_the_core_is_full() {
         let mut process = Process::on();
         assert!((0..20).all(|_| process.period(150_000, 80, 95)));
         assert!(!process.period(150_000, 80, 96));
     }
 
     #[test]
-    fn after_it_has_ended_it_pauses() {
+    fn one_thread_pauses_after_it_has_ended() {
         let mut process = Process::on();
         process.one_thread.give_up(process.totals.time);
         assert!(!process.one_thread.is_on());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_what_is_off_changes_nothing() {
+    fn giving_up_one_thread_that_is_off_changes_nothing() {
         let mut process = Process::default();
         process.one_thread.give_up(process.totals.time);
         assert!(process.period(100_000, 80, 60));
