@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { fork } = require('node:child_process');
 const path = require('node:path');
 const { describe, it } = require('node:test');
+const { setTimeout } = require('node:timers/promises');
 const { io: connectTo } = require('socket.io-client');
 const { isInstalled, startRedis } = require('../scale/services/redis');
 const { authenticate, call, heard, next } = require('../support/js-hosts');
@@ -89,13 +90,19 @@ for (const [before, after] of [
         const nodes = [before, after].map((host) => new Node(t, host, redis.url));
         const urls = [];
         for (const node of nodes) urls.push(`http://127.0.0.1:${await node.until('port')}`);
-        const client = connect(t, urls[0]);
-        const { id } = await nodes[0].until('connected');
-        await authenticate(client, { user: 'ada' });
-        // The nodes reach each other.
         const witness = connect(t, urls[1]);
         await nodes[1].until('connected');
         await authenticate(witness, { user: 'witness' });
+        // A node is not reached by what was broadcast before it began to read the stream.
+        let isReached = false;
+        witness.once('ready', () => (isReached = true));
+        while (!isReached) {
+          nodes[0].broadcast('ready');
+          await setTimeout(20);
+        }
+        const client = connect(t, urls[0]);
+        const { id } = await nodes[0].until('connected');
+        await authenticate(client, { user: 'ada' });
         const received = Promise.all([next(client, 'first'), next(witness, 'first')]);
         nodes[0].broadcast('first');
         await received;

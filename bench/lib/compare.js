@@ -59,12 +59,13 @@ function better(result, metric, servers = ORIGINALS) {
 function ratio(result, metric, server, others = ORIGINALS) {
   const other = better(result, metric, others);
   const value = medianOf(result, metric, server);
-  if (!value || !medianOf(result, metric, other)) return undefined;
+  const otherValue = medianOf(result, metric, other);
+  if (!value || !otherValue) return undefined;
   const rounds = result.servers[server][metric];
   const otherRounds = result.servers[other][metric];
   return rounds.length === otherRounds.length && !otherRounds.includes(0)
     ? median(rounds.map((one, round) => one / otherRounds[round]))
-    : value / medianOf(result, metric, other);
+    : value / otherValue;
 }
 
 /**

@@ -12,6 +12,9 @@ const { CloseReason, Refusal } = require('../native/protocol');
 const REASONS = namesOf(CloseReason);
 const REFUSALS = namesOf(Refusal);
 
+/** Why sockets are refused in a namespace, in the order in which they are counted below. */
+const JOIN_REFUSALS = new Map(['middleware', 'unknown_namespace'].entries());
+
 /** What a server says that is not attached, or closed. */
 const NOTHING = Object.freeze({
   polling: 0,
@@ -53,12 +56,7 @@ function serverMetrics(link) {
       maxQueuedBytes: native.maxQueuedBytes,
     },
     requests: { refused: byName(REFUSALS, requests) },
-    joins: {
-      refused: withoutZeros({
-        middleware: byMiddleware,
-        unknown_namespace: native.unknownNamespaces,
-      }),
-    },
+    joins: { refused: byName(JOIN_REFUSALS, [byMiddleware, native.unknownNamespaces]) },
     sockets: {
       joining: native.joining,
       pending: native.pending,
@@ -100,14 +98,6 @@ function byName(names, counts) {
     }
   });
   return result;
-}
-
-/**
- * @param {Record<string, number>} counts what was counted, by name
- * @returns {Record<string, number>} the same without what has not happened
- */
-function withoutZeros(counts) {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
 module.exports = { REFUSALS, serverMetrics };

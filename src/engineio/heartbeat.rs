@@ -36,7 +36,7 @@ impl Delays {
     fn new(config: &Config) -> Self {
         let interval = config.ping_interval.max(Duration::from_millis(1));
         let timeout = config.ping_timeout;
-        let precision = TIMER_PRECISION.min(interval.min(timeout) / 10);
+        let precision = TIMER_PRECISION.min(interval.min(timeout).min(config.connect_timeout) / 10);
         Self {
             interval,
             timeout,
@@ -160,8 +160,8 @@ async fn ping<D: Data>(
         let Some(strong) = connection.upgrade() else {
             return;
         };
-        let now = delays.due();
-        if let Some(until) = joins_until.take_if(|until| *until <= now)
+        let due = delays.due();
+        if let Some(until) = joins_until.take_if(|until| *until <= due)
             && strong.data.is_idle()
         {
             drop(strong);
@@ -175,19 +175,19 @@ async fn ping<D: Data>(
             }
             continue;
         }
-        if now < next {
+        if due < next {
             continue;
         }
         let (state, since) = strong.liveness.state();
         if state == IDLE {
             // The client has answered the last ping, so the next one is due an interval later.
-            if since + interval > now + Duration::from_millis(1) {
+            if since + interval > due {
                 next = since + interval;
                 continue;
             }
             strong.liveness.ping_sent();
             strong.ping();
-            pinged = now;
+            pinged = due;
             next = Instant::now() + timeout.min(interval);
             if strong.is_read_by_node() {
                 drop(strong);
@@ -196,16 +196,16 @@ async fn ping<D: Data>(
             continue;
         }
         let runs_out = since + timeout;
-        if runs_out > now {
-            if strong.liveness.is_paused() && pinged + interval <= now {
+        if runs_out > due {
+            if strong.liveness.is_paused() && pinged + interval <= due {
                 // The answer to the last ping is not read for now, and a client that gets no pings
                 // disconnects.
                 strong.ping();
-                pinged = now;
+                pinged = due;
             }
             // Checked again when the answer or the next ping is due.
             let delay = timeout.min(interval);
-            next = next_check_at(&strong.liveness, runs_out.min(now + interval), delay);
+            next = next_check_at(&strong.liveness, runs_out.min(due + interval), delay);
             continue;
         }
         drop(strong);

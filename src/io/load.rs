@@ -107,7 +107,7 @@ impl LoadMonitor {
             add(&self.all_reads, 1);
         }
         #[cfg(unix)]
-        self.total.fetch_add(messages, Ordering::Relaxed);
+        add(&self.total, messages);
         if bytes > MAX_SMALL_READ {
             self.mean_interval
                 .store(as_nanos(MAX_INTERVAL), Ordering::Relaxed);
@@ -282,7 +282,8 @@ mod tests {
     fn one_thread_is_used_on_few_cores_if_all_fits_in_one() {
         for (cores, cpu_time, is_used) in [(2, 0, true), (2, u64::MAX, false), (4, 0, false)] {
             let monitor = LoadMonitor::new(cores);
-            monitor.received(1, 40_000_000, 1_000_000, 0);
+            // So many that it is a high rate, however long the process has run.
+            monitor.received(1, 100, u64::from(u32::MAX), 0);
             std::thread::sleep(Duration::from_millis(1));
             monitor.judge_threads(|| cpu_time);
             assert_eq!(

@@ -74,6 +74,8 @@ class FuzzWebsocket {
   #pings = 0;
   #repliesToClose;
   #sentClose = false;
+  /** Whether an invalid frame was sent after the server's close frame: the server ends the connection then. */
+  #brokeClosing = false;
   #isMute = false;
 
   /**
@@ -115,6 +117,7 @@ class FuzzWebsocket {
   /** @param {object[]} frames - see `encodeFrame`; sent in one write */
   send(frames) {
     this.#sentClose ||= frames.some(({ opcode }) => opcode === 8);
+    this.#brokeClosing ||= this.isClosing && frames.some(({ opcode = 1 }) => !(opcode in OPCODES));
     this.write(Buffer.concat(frames.map(encodeFrame)));
   }
 
@@ -154,7 +157,9 @@ class FuzzWebsocket {
         patience,
       );
     }
-    if (isSettled && (this.isClosed || (this.#head !== undefined && !this.isOpen))) {
+    const isEnding =
+      this.isClosed || this.#brokeClosing || (this.#head !== undefined && !this.isOpen);
+    if (isSettled && isEnding) {
       isSettled = await this.#until(() => this.isOver, patience);
     }
     // Whoever did not answer once is not waited for again.

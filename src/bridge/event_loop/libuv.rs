@@ -41,6 +41,11 @@ const MIN_IDLE_SHARE: f64 = 0.25;
 /// is full of their messages would not be less so if the I/O thread woke it for them.
 const MIN_FREE_SHARE: f64 = 0.5;
 
+const NO_TIME: libc::timespec = libc::timespec {
+    tv_sec: 0,
+    tv_nsec: 0,
+};
+
 type Handle = *mut c_void;
 type OnPoll = unsafe extern "C" fn(Handle, c_int, c_int);
 type OnClose = unsafe extern "C" fn(Handle);
@@ -145,15 +150,11 @@ struct Timer {
 impl Timer {
     /// Starts it anew. Returns whether it will wake the event loop.
     fn start(&self) -> bool {
-        let zero = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
         let spec = libc::itimerspec {
-            it_interval: zero,
+            it_interval: NO_TIME,
             it_value: libc::timespec {
                 tv_nsec: GATHERING_TIME.subsec_nanos().into(),
-                ..zero
+                ..NO_TIME
             },
         };
         // SAFETY: the descriptor is open, and the time is read during the call.
@@ -287,10 +288,7 @@ pub(in crate::bridge) fn acquire_if_suitable(reactor: &Reactor) {
 
 /// The CPU time of the process, in nanoseconds.
 fn process_cpu_time() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = NO_TIME;
     // SAFETY: the time is written during the call. If that fails, it is 0.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
