@@ -41,7 +41,7 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  *
  * @typedef {object} Host
  * @property {(instance: number, attempt: number, accepted: boolean, handlers: number) => number} outcome as in
- *   the native class `Sessions`, of this socket
+ *   `HostedSessions` of the addon, of this socket
  * @property {(instance: number, attempt: number) => boolean} bound the same
  * @property {(instance: number, attempt: number) => boolean} acknowledged the same
  * @property {object} socket the socket that handlers get: `auth`, `emit`, `disconnect`

@@ -65,11 +65,10 @@ async function probe() {
      * @returns {void}
      */
     watch() {
-      const { native } = this._front;
-      const { takeHttp } = native;
+      const { takeHttp } = this._link;
       this.isServedByRust = false;
-      native.takeHttp = (...args) => {
-        const isTaken = Reflect.apply(takeHttp, native, args);
+      this._link.takeHttp = (...args) => {
+        const isTaken = takeHttp(...args);
         this.isServedByRust ||= isTaken;
         return isTaken;
       };

@@ -3,13 +3,13 @@
 /**
  * Serves the sockets of an npm `socket.io` server, version 2 to 4, or of an emitter that looks like
  * one. The server owns sockets and values; what happens to a socket is decided by the native
- * `Sessions`, which this file asks and obeys.
+ * `HostedSessions`, which this file asks and obeys.
  *
  * What must stay true: nothing that a handler or a client does throws into the server; a socket
  * that is gone holds no timer and no handler.
  */
 
-const { Sessions } = require('../native/binding');
+const { hostedSessions } = require('../native/binding');
 const { authenticate } = require('../auth/authenticate');
 const { disconnect, exclude } = require('../auth/exclude');
 const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
@@ -35,7 +35,7 @@ const { SocketOwner } = require('../subscriptions/socket-owner');
 const { Timers, delayOf } = require('../auth/timeout');
 
 /** Decides about all sockets. */
-const sessions = new Sessions();
+const sessions = hostedSessions();
 
 // What a session answers if there is nothing to do.
 const { NOTHING } = require('../native/protocol').SessionAnswer;

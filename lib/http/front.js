@@ -68,6 +68,11 @@ class HttpFront {
     return this.#link.native;
   }
 
+  /** @returns {import('../../binding').NativeServer['takeHttp'] | undefined} passes it a connection of Node's */
+  get takeHttp() {
+    return this.#link.takeHttp;
+  }
+
   /** @returns {boolean} whether the server is closing or closed: requests are refused */
   get isClosing() {
     return this.#link.isClosing;

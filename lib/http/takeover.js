@@ -261,8 +261,8 @@ class Takeover {
     const mayTake = !this.#isNodes && isKnown && this.#serves(httpServer);
     const fd = mayTake ? descriptorOf(socket) : -1;
     this.#isNodes = false;
-    const { accepted, native } = this.#front;
-    if (fd < 0 || !native.takeHttp(fd, accepted.numberOf(socket))) {
+    const { accepted, takeHttp } = this.#front;
+    if (fd < 0 || !takeHttp(fd, accepted.numberOf(socket))) {
       passOn(socket);
       return;
     }
@@ -307,11 +307,11 @@ class Takeover {
       const mayOpen = !(maxConnections && open >= maxConnections) && !this.#front.isClosing;
       const isOurs = isSecure ? this.#attached.has(httpServer) : this.#serves(httpServer);
       if (fd >= 0 && mayOpen && isOurs) {
-        const { accepted, native, options, taken } = this.#front;
+        const { accepted, native, options, taken, takeHttp } = this.#front;
         const owner = accepted.numberOn(httpServer);
         const isTaken = isSecure
           ? native.takeTls(fd, owner, options.tls.context)
-          : native.takeHttp(fd, owner);
+          : takeHttp(fd, owner);
         if (isTaken) {
           accepted.beginOn(httpServer);
           taken();

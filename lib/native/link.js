@@ -9,6 +9,10 @@ const { UnsentBroadcasts } = require('./unsent-broadcasts');
 class NativeLink {
   /** @type {import('../../binding').NativeServer | undefined} the native server */
   native;
+  /** @type {import('../../binding').NativeSessions | undefined} the sessions of its sockets */
+  sessions;
+  /** @type {import('../../binding').NativeServer['takeHttp'] | undefined} passes it a connection of Node's */
+  takeHttp;
   /** @type {import('./command-writer').CommandWriter | undefined} sends it commands */
   commands;
   /** @type {object | undefined} recovers the state of connections, if the `Server` is to */
@@ -27,6 +31,32 @@ class NativeLink {
   isClosing = false;
   /** Whether it is about to close: no session and no socket is accepted any more. */
   isDraining = false;
+
+  /**
+   * @param {import('../../binding').NativeServer} native the native server, which begins
+   * @param {import('./command-writer').CommandWriter} commands sends it commands
+   * @returns {void}
+   */
+  begin(native, commands) {
+    this.native = native;
+    // Made anew each time they are read.
+    this.sessions = native.sessions;
+    this.takeHttp = native.takeHttp;
+    this.commands = commands;
+  }
+
+  /**
+   * The native server has ended.
+   *
+   * @returns {void}
+   */
+  end() {
+    this.native = undefined;
+    this.sessions = undefined;
+    this.takeHttp = undefined;
+    this.commands = undefined;
+    this.broadcasts.drop();
+  }
 }
 
 module.exports = { NativeLink };

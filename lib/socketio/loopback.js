@@ -57,7 +57,7 @@ function tableOf(native, instance, methods) {
 function serve(socket) {
   // In the order of `_instances`. The namespace may have been given more since, which come last.
   const { _limits: limits } = socket.nsp;
-  const { native } = socket.nsp._link;
+  const { sessions } = socket.nsp._link;
   const disconnected = socket._recovery?.takeDisconnected();
   let refusal = disconnected?.refusal;
   if (disconnected !== undefined && refusal === undefined && restore(socket, disconnected)) {
@@ -66,7 +66,7 @@ function serve(socket) {
   socket._instances.forEach((instance, i) => {
     socket.auth = false;
     socket._isPending = true;
-    native.serve(socket._number, delayOf(instance._timeout));
+    sessions.serve(socket._number, delayOf(instance._timeout));
     const leave = limits[i].enter(socket, socket._connection.snapshot.clientAddress);
     if (leave === undefined) {
       socket.nsp._link.refused.tooManyPending += 1;
@@ -87,7 +87,7 @@ function serve(socket) {
  * @returns {boolean} whether it is authenticated, or exempted as it was
  */
 function restore(socket, disconnected) {
-  const { native } = socket.nsp._link;
+  const { native, sessions } = socket.nsp._link;
   const bound = socket._instances.map((instance) => disconnected.boundBy(instance));
   if (!disconnected.isExempt && bound.every((one) => one === undefined)) {
     return false;
@@ -95,14 +95,14 @@ function restore(socket, disconnected) {
   socket.auth = false;
   socket._instances.forEach((instance, i) => {
     if (bound[i] === undefined) {
-      native.serve(socket._number, delayOf(instance._timeout));
+      sessions.serve(socket._number, delayOf(instance._timeout));
     } else {
       const { methods, credentials } = bound[i];
-      native.serveRestored(socket._number, tableOf(native, instance, methods));
+      sessions.serveRestored(socket._number, tableOf(native, instance, methods));
       socket._bind(i, methods, credentials);
     }
   });
-  native.exempt(socket._number);
+  sessions.exempt(socket._number);
   socket.auth = true;
   socket.expires = disconnected.expires;
   return true;
@@ -122,7 +122,7 @@ function attempt(socket, instance, index, attempt, credentials) {
   if (socket._beginsNothing) {
     return;
   }
-  const { native } = socket.nsp._link;
+  const { native, sessions } = socket.nsp._link;
   const number = socket._number;
   let table = 0;
   const host = {
@@ -130,9 +130,9 @@ function attempt(socket, instance, index, attempt, credentials) {
     // A socket that the application has ended lives on in the native server until the command to end it
     // is handed over.
     outcome: (i, a, accepted, handlers) =>
-      socket.connected ? native.outcome(number, i, a, accepted, handlers) : NOTHING,
-    bound: (i, a) => native.bound(number, i, a, table),
-    acknowledged: (i, a) => native.acknowledged(number, i, a),
+      socket.connected ? sessions.outcome(number, i, a, accepted, handlers) : NOTHING,
+    bound: (i, a) => sessions.bound(number, i, a, table),
+    acknowledged: (i, a) => sessions.acknowledged(number, i, a),
     bind: (i, methods, shared) => {
       table = tableOf(native, instance, methods);
       socket._recovery?.defer();

@@ -450,9 +450,7 @@ class Server extends EventEmitter {
     this._link.isDraining = false;
     this._front.detach();
     native.release();
-    this._link.native = undefined;
-    this._link.commands = undefined;
-    this._link.broadcasts.drop();
+    this._link.end();
     return error;
   }
 
@@ -523,8 +521,7 @@ class Server extends EventEmitter {
     }
     const native = new NativeServer(options, receive, HAS_LIBUV);
     const commands = new CommandWriter(native, this._options.parser);
-    this._link.native = native;
-    this._link.commands = commands;
+    this._link.begin(native, commands);
     this.#namespaces.begin();
   }
 

@@ -169,7 +169,7 @@ class Socket extends EventEmitter {
       this.#settle();
     }
     if (isExempted && this.connected) {
-      this.nsp._link.native.exempt(this._number);
+      this.nsp._link.sessions.exempt(this._number);
       this._connection.authenticated(this);
     }
   }

@@ -8,7 +8,7 @@
 use napi_derive::napi;
 use rustc_hash::FxHashMap;
 
-use super::session::{Flag, Number};
+use super::functions::{Flag, Number};
 use crate::protocol::{CHANNEL_REPORT_FIELDS, ChannelReport, NONE, SubscriptionEnd};
 use crate::session::subscriptions::{self, End, Options, Overflow, Run, Sink, Slot};
 

@@ -2,17 +2,32 @@
 //! there is none, and all requests are Node's.
 
 #[cfg(unix)]
+use std::io::ErrorKind;
+#[cfg(unix)]
+use std::sync::Arc;
+#[cfg(unix)]
 use std::time::Duration;
 
+use napi::Env;
+use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 
+#[cfg(unix)]
+use super::event_batch::EventQueue;
+#[cfg(unix)]
+use super::functions::Number;
+use super::functions::{Callable, Functions};
 use super::requests::CorsOptions;
 use super::server::NativeServer;
 use crate::engineio::engine;
 #[cfg(unix)]
-use crate::engineio::front::Options;
+use crate::engineio::front::{Front, Options, READ_SIZE};
 #[cfg(unix)]
 use crate::engineio::http::cors::{Cors, Origins};
+#[cfg(unix)]
+use crate::io::{adopt_fd, host::Released};
+#[cfg(unix)]
+use crate::socketio::server::Server;
 
 /// What the application has set, and whether it wants to see requests. Durations are milliseconds, 0 for
 /// ever.
@@ -50,7 +65,7 @@ fn duration(ms: f64) -> Option<Duration> {
 
 #[cfg(unix)]
 impl FrontCors {
-    fn policy(self) -> Result<(Cors, Origins), http::Error> {
+    fn policy(self) -> std::result::Result<(Cors, Origins), http::Error> {
         let origins = match (self.origin, self.origins) {
             (Some(any), _) if any == "*" => Origins::Any,
             (Some(origin), _) => Origins::Fixed(origin.try_into()?),
@@ -88,21 +103,35 @@ impl NativeServer {
         self.front.configure(options.into());
     }
 
-    /// Takes a connection from Node if it begins with a request that is served here, or if nothing has come
-    /// yet: what it brings decides then whether it comes back. The caller destroys its own half of a
-    /// connection that was taken.
+    /// Makes a function that takes a connection from Node if it begins with a request that is served here, or
+    /// if nothing has come yet: what it brings decides then whether it comes back. The caller destroys its own
+    /// half of a connection that was taken. The function is given:
     ///
-    /// @param fd its descriptor, which Node does not read
-    /// @param owner a number of the caller's for what had accepted it; a record tells when it is closed
-    /// or comes back
-    /// @returns whether the connection was taken
-    #[napi(catch_unwind)]
-    #[cfg_attr(not(unix), allow(unused_variables))]
-    pub fn take_http(&self, fd: i32, owner: i64) -> bool {
+    /// - `fd`: the connection's descriptor, which Node does not read
+    /// - `owner`: a number of the caller's for what had accepted it; a record tells when it is closed or comes
+    ///   back
+    ///
+    /// It returns whether the connection was taken, and is called for each connection; see
+    /// [`functions`](super::functions).
+    #[napi(
+        getter,
+        catch_unwind,
+        ts_return_type = "(fd: number, owner: number) => boolean"
+    )]
+    pub fn take_http<'env>(&self, env: &'env Env) -> Result<Callable<'env, bool>> {
         #[cfg(unix)]
-        return self.take_from_node(fd, owner.cast_unsigned());
+        let from_node = (self.front.clone(), self.queue.clone());
         #[cfg(not(unix))]
-        false
+        let from_node = ();
+        Functions::new(env, from_node).make("takeHttp", |from_node, given| {
+            #[cfg(unix)]
+            return take_from_node(from_node, &given.number(0), &given.number(1));
+            #[cfg(not(unix))]
+            {
+                let _ = (from_node, given);
+                false
+            }
+        })
     }
 
     /// Has the connections of the front in Rust end: idle ones now, others after the response that is
@@ -141,34 +170,37 @@ impl NativeServer {
     }
 }
 
+/// Takes a connection from Node, for the front and for the queue that is told when it is closed.
 #[cfg(unix)]
-impl NativeServer {
-    fn take_from_node(&self, fd: i32, owner: u64) -> bool {
-        use crate::engineio::front::READ_SIZE;
-        use crate::io::adopt_fd;
-        use crate::io::host::Released;
-
-        let mut first = vec![0; READ_SIZE];
-        match adopt_fd::peek(fd, &mut first) {
-            Ok(length) if length > 0 => {
-                first.truncate(length);
-                if !self.front.serves(&first) {
-                    return false;
-                }
+fn take_from_node(
+    (front, queue): &(Arc<Front<Server>>, Arc<EventQueue>),
+    fd: &Number,
+    owner: &Number,
+) -> bool {
+    let fd = fd.whole().and_then(|fd| i32::try_from(fd).ok());
+    let (Some(fd), Some(owner)) = (fd, owner.name()) else {
+        return false;
+    };
+    let mut first = vec![0; READ_SIZE];
+    match adopt_fd::peek(fd, &mut first) {
+        Ok(length) if length > 0 => {
+            first.truncate(length);
+            if !front.serves(&first) {
+                return false;
             }
-            // The front waits for them.
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => first = Vec::new(),
-            _ => return false,
         }
-        let Ok(taken) = adopt_fd::take(fd) else {
-            return false;
-        };
-        let released = Released::new(self.queue.clone(), owner);
-        if !first.is_empty() {
-            adopt_fd::skip(fd, &mut first);
-        }
-        // An error closes the connection.
-        let _ = self.front.take(taken.released(released), owner, first);
-        true
+        // The front waits for them.
+        Err(error) if error.kind() == ErrorKind::WouldBlock => first = Vec::new(),
+        _ => return false,
     }
+    let Ok(taken) = adopt_fd::take(fd) else {
+        return false;
+    };
+    let released = Released::new(queue.clone(), owner);
+    if !first.is_empty() {
+        adopt_fd::skip(fd, &mut first);
+    }
+    // An error closes the connection.
+    let _ = front.take(taken.released(released), owner, first);
+    true
 }

@@ -66,9 +66,9 @@ impl NativeServer {
             authenticated: size(sockets.authenticated),
             open: size(sockets.open),
             subscriptions: size(sockets.subscriptions),
-            accepted: attempts(&self.attempts.accepted),
-            rejected: attempts(&self.attempts.rejected),
-            timed_out: attempts(&self.attempts.timed_out),
+            accepted: attempts(&self.sessions.attempts.accepted),
+            rejected: attempts(&self.sessions.attempts.rejected),
+            timed_out: attempts(&self.sessions.attempts.timed_out),
             unknown_namespaces: count(self.server.unknown_namespaces()),
         }
     }

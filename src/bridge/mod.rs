@@ -1,7 +1,9 @@
 //! The boundary with V8.
 //!
 //! ```text
-//! session      Sessions: the state of the sockets that npm socket.io servers own
+//! hosted_sessions  the sessions of the sockets that npm socket.io servers own
+//! native_sessions  those of the sockets of a native server
+//! functions    makes functions for JavaScript, which cost less to call than methods
 //! channel      Channel: a channel of subscriptions for an npm socket.io server
 //! server       NativeServer: the server in Rust, as JavaScript drives it
 //! requests     requests of Node's http.Server
@@ -27,10 +29,16 @@ pub(crate) mod event_batch;
 mod event_loop;
 #[cfg(not(feature = "no-node"))]
 mod front;
+#[cfg(not(feature = "no-node"))]
+mod functions;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 #[cfg(not(feature = "no-node"))]
+mod hosted_sessions;
+#[cfg(not(feature = "no-node"))]
 mod metrics;
+#[cfg(not(feature = "no-node"))]
+mod native_sessions;
 #[cfg(not(feature = "no-node"))]
 mod protocol;
 #[cfg(not(feature = "no-node"))]
@@ -39,8 +47,6 @@ mod protocol;
 mod requests;
 #[cfg(not(feature = "no-node"))]
 mod server;
-#[cfg(not(feature = "no-node"))]
-mod session;
 #[cfg(all(unix, not(feature = "no-node")))]
 mod tls;
 #[cfg(not(feature = "no-node"))]

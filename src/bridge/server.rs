@@ -6,7 +6,6 @@
 //! doubles in JavaScript; none is used twice in a process.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,9 +18,9 @@ use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-use super::authentication;
 use super::event_batch::EventQueue;
 use super::event_loop;
+use super::native_sessions::{NativeSessions, Sessions};
 use super::value::{self, Raw};
 use crate::engineio::Sid;
 use crate::engineio::config::Config;
@@ -36,15 +35,13 @@ use crate::io::host::Released;
 use crate::io::relay::Relay;
 use crate::io::runtime::Runtime;
 use crate::io::transport::Carrier;
-use crate::protocol::SessionAnswer;
-use crate::session::{self, Attempt, Effect, Effects, Event, Instance, Methods};
+use crate::session::Methods;
 use crate::socketio::commands;
 use crate::socketio::commands::queue::{AtOnce, Task};
 use crate::socketio::options::Options;
 use crate::socketio::packet;
 use crate::socketio::parser::Parser;
 use crate::socketio::server::Server;
-use crate::socketio::socket::Socket;
 use crate::websocket::deflate::{self, WindowBits};
 
 /// The options of a native server; the caller has validated them. Durations are milliseconds, sizes
@@ -177,31 +174,6 @@ type Receive = ThreadsafeFunction<
 /// The function that executes commands, with their attachments.
 type Push<'env> = Function<'env, FnArgs<(Raw, Vec<Buffer>)>, ()>;
 
-/// How attempts to authenticate have ended, since the server began.
-#[derive(Debug, Default)]
-pub(super) struct Attempts {
-    pub(super) accepted: AtomicU64,
-    pub(super) rejected: AtomicU64,
-    pub(super) timed_out: AtomicU64,
-}
-
-impl Attempts {
-    /// An attempt has authenticated its socket.
-    pub(super) fn accepted(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A handler of the application has refused a socket.
-    pub(super) fn rejected(&self) {
-        self.rejected.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The time of a pending socket has run out.
-    pub(super) fn timed_out(&self) {
-        self.timed_out.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// A Socket.IO server in Rust, with its own I/O thread.
 #[napi]
 pub struct NativeServer {
@@ -211,16 +183,7 @@ pub struct NativeServer {
     pub(super) queue: Arc<EventQueue>,
     relays: Mutex<FxHashMap<RelayNumber, Arc<Relay>>>,
     pub(super) runtime: Runtime,
-    tables: Mutex<Tables>,
-    /// How attempts to authenticate have ended.
-    pub(super) attempts: Arc<Attempts>,
-}
-
-/// The method tables of the application, by number.
-#[derive(Default)]
-struct Tables {
-    last: u64,
-    by_number: FxHashMap<u64, Arc<Methods>>,
+    pub(super) sessions: Arc<Sessions>,
 }
 
 #[napi]
@@ -273,6 +236,8 @@ impl NativeServer {
         })));
         let options = Options::from(options);
         let server = commands::start(options, queue.clone(), &runtime);
+        let handle = runtime.handle.clone();
+        let sessions = Arc::new(Sessions::new(server.clone(), handle));
         Ok(Self {
             #[cfg(unix)]
             front: Front::new(&server),
@@ -280,8 +245,7 @@ impl NativeServer {
             queue,
             relays: Mutex::default(),
             runtime,
-            tables: Mutex::default(),
-            attempts: Arc::default(),
+            sessions,
         })
     }
 
@@ -321,8 +285,7 @@ impl NativeServer {
     pub fn skip_numbers(&self, to: i64) {
         let to = to.cast_unsigned();
         self.server.skip_numbers(to);
-        let mut tables = self.tables.lock();
-        tables.last = tables.last.max(to);
+        self.sessions.skip_tables(to);
     }
 
     /// Reports clients that ask for a namespace that does not exist, instead of refusing them.
@@ -406,8 +369,7 @@ impl NativeServer {
     }
 
     /// Makes a function that executes commands in order, one for each line, as `src/protocol.rs` defines them.
-    /// It is called for each batch of events, and a function takes a quarter of the time of a method, whose
-    /// object is looked up and checked each time. It catches panics, as methods do.
+    /// It is called for each batch of events; see [`functions`](super::functions).
     #[napi(
         getter,
         catch_unwind,
@@ -432,144 +394,25 @@ impl NativeServer {
         })
     }
 
-    /// Registers methods by name (a JSON array of strings), for `bound`.
+    /// Registers methods by name (a JSON array of strings), for `NativeSessions.bound`.
     ///
     /// @returns the number of the table
     #[napi(catch_unwind)]
     pub fn methods(&self, names: String) -> Result<i64> {
         let names = packet::names(&names).map_err(|error| Error::from_reason(error.to_string()))?;
-        let mut tables = self.tables.lock();
-        tables.last += 1;
-        let number = tables.last;
-        tables
-            .by_number
-            .insert(number, Arc::new(Methods::named(names)));
-        Ok(number.cast_signed())
+        Ok(self.sessions.add_table(Methods::named(names)).cast_signed())
     }
 
     /// Removes a table that is not bound to any socket any more.
     #[napi(catch_unwind)]
     pub fn forget_methods(&self, table: i64) {
-        self.tables.lock().by_number.remove(&table.cast_unsigned());
+        self.sessions.remove_table(table.cast_unsigned());
     }
 
-    /// A LoopbackSocket begins to serve a socket; `timeout` in milliseconds, `null` for `'none'`.
-    ///
-    /// @returns its index, or -1 if the socket has ended
-    #[napi(catch_unwind)]
-    pub fn serve(&self, socket: i64, timeout: Option<f64>) -> i64 {
-        let Some(socket) = self.server.socket(socket.cast_unsigned()) else {
-            return SessionAnswer::Nothing.number();
-        };
-        let Some(instance) = socket.next_instance() else {
-            return SessionAnswer::Nothing.number();
-        };
-        let timeout = timeout.map(session::timeout_ms);
-        let now = socket.now();
-        for effect in socket.step(Event::Served { timeout, now }) {
-            if let Effect::Timer { at } = effect {
-                let output = self.server.output.clone();
-                let attempts = self.attempts.clone();
-                socket.arm(&self.runtime.handle, at, move |socket| {
-                    attempts.timed_out();
-                    output.send(Task::Expire(socket));
-                });
-            }
-        }
-        i64::from(instance)
-    }
-
-    /// A LoopbackSocket begins to serve a socket that it had authenticated before its connection was lost,
-    /// with the methods of a table; as `Session.serveRestored`.
-    #[napi(catch_unwind)]
-    pub fn serve_restored(&self, socket: i64, table: i64) -> i64 {
-        let Some(socket) = self.server.socket(socket.cast_unsigned()) else {
-            return SessionAnswer::Nothing.number();
-        };
-        let methods = self
-            .tables
-            .lock()
-            .by_number
-            .get(&table.cast_unsigned())
-            .cloned();
-        let (Some(instance), Some(methods)) = (socket.next_instance(), methods) else {
-            return SessionAnswer::Nothing.number();
-        };
-        Socket::step(&socket, Event::Restored { methods });
-        i64::from(instance)
-    }
-
-    /// The application passes credentials to a LoopbackSocket in place of the client; as
-    /// `Session.credentials`.
-    #[napi(catch_unwind)]
-    pub fn credentials(&self, socket: i64, instance: u32) -> i64 {
-        authentication::credentials(Instance(instance), |event| self.step(socket, event))
-    }
-
-    /// The auth function of an attempt is done, or the onConnected handler that ran last; as
-    /// `Session.outcome`.
-    #[napi(catch_unwind)]
-    pub fn outcome(
-        &self,
-        socket: i64,
-        instance: u32,
-        attempt: i64,
-        accepted: bool,
-        handlers: u32,
-    ) -> i64 {
-        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
-            return SessionAnswer::Nothing.number();
-        };
-        let next =
-            authentication::outcome(Instance(instance), attempt, accepted, handlers, |event| {
-                self.step(socket, event)
-            });
-        if next == SessionAnswer::Unauthorized.number() {
-            self.attempts.rejected();
-        }
-        next
-    }
-
-    /// An attempt binds the methods of a table; as `Session.bound`.
-    #[napi(catch_unwind)]
-    pub fn bound(&self, socket: i64, instance: u32, attempt: i64, table: i64) -> bool {
-        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
-            return false;
-        };
-        let Some(methods) = self
-            .tables
-            .lock()
-            .by_number
-            .get(&table.cast_unsigned())
-            .cloned()
-        else {
-            return false;
-        };
-        let is_authenticated =
-            authentication::bound(Instance(instance), attempt, methods, |event| {
-                self.step(socket, event)
-            });
-        if is_authenticated {
-            self.attempts.accepted();
-        }
-        is_authenticated
-    }
-
-    /// The client acknowledged the `unauthorized` of an attempt; as `Session.acknowledged`.
-    #[napi(catch_unwind)]
-    pub fn acknowledged(&self, socket: i64, instance: u32, attempt: i64) -> bool {
-        let Some(attempt) = Attempt::from_number(attempt.cast_unsigned()) else {
-            return false;
-        };
-        authentication::acknowledged(Instance(instance), attempt, |event| {
-            self.step(socket, event)
-        })
-    }
-
-    /// The application exempts a socket from authentication: no timeout ends it any more.
-    #[napi(catch_unwind)]
-    pub fn exempt(&self, socket: i64) {
-        self.step(socket, Event::Exempt);
+    /// The sessions of the server's sockets.
+    #[napi(getter, catch_unwind)]
+    pub fn sessions<'env>(&self, env: &'env Env) -> Result<NativeSessions<'env>> {
+        NativeSessions::new(env, self.sessions.clone())
     }
 
     /// Ends every connection, after the commands given before; each is reported as closed. Accepts no more
@@ -598,13 +441,6 @@ impl NativeServer {
     pub fn release(&self) {
         self.queue.set_wake(None);
         event_loop::unlisten(&self.queue);
-    }
-
-    fn step(&self, socket: i64, event: Event<'_>) -> Effects {
-        match self.server.socket(socket.cast_unsigned()) {
-            Some(socket) => Socket::step(&socket, event),
-            None => Effects::new(),
-        }
     }
 }
 

@@ -3,173 +3,64 @@
 //! `lib/hosted/hosted.js` reports what happens to its sockets, and does what the answers say; values and
 //! acknowledgements stay in JavaScript. This file keeps a session for each socket, and converts numbers to the
 //! session's types and back.
-//! What must stay true: no method throws or panics, whatever it is given. An unknown number is answered
+//! What must stay true: no function throws or panics, whatever it is given. An unknown number is answered
 //! like a report that comes too late.
 
+use std::cell::RefCell;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{FromNapiValue, Result};
-use napi::sys;
+use napi::Env;
+use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 
 use super::authentication;
+use super::functions::{Callable, Functions, Number};
 use crate::protocol::SessionAnswer;
-use crate::session::{self, Attempt, Effect, Effects, Event, IdMap, Instance};
+use crate::session::{self, Effect, Effects, Event, IdMap};
 
 const NOTHING: i64 = SessionAnswer::Nothing.number();
 const BIND: i64 = SessionAnswer::Bind.number();
-
-/// A number from JavaScript; `NaN` for any other value.
-pub struct Number(f64);
-
-impl FromNapiValue for Number {
-    #[allow(unsafe_code)]
-    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
-        // SAFETY: both come from the caller, who promises that they are live.
-        let number = unsafe { f64::from_napi_value(env, value) };
-        Ok(Self(number.unwrap_or(f64::NAN)))
-    }
-}
-
-/// Whether a value from JavaScript is `true`.
-pub struct Flag(bool);
-
-impl FromNapiValue for Flag {
-    #[allow(unsafe_code)]
-    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
-        // SAFETY: both come from the caller, who promises that they are live.
-        let flag = unsafe { bool::from_napi_value(env, value) };
-        Ok(Self(flag.unwrap_or(false)))
-    }
-}
-
-impl Flag {
-    pub(super) fn is_set(&self) -> bool {
-        self.0
-    }
-
-    #[cfg(test)]
-    pub(super) fn of(flag: bool) -> Self {
-        Self(flag)
-    }
-}
-
-impl Number {
-    #[cfg(test)]
-    pub(super) fn of(number: f64) -> Self {
-        Self(number)
-    }
-
-    /// The number, if it is a valid count or index.
-    pub(super) fn whole(&self) -> Option<u32> {
-        let number = self.0 as u32;
-        (f64::from(number) == self.0).then_some(number)
-    }
-
-    /// The number, if it is a valid id: an integer that is exact as a double.
-    pub(super) fn name(&self) -> Option<u64> {
-        const MOST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-        (self.0.fract() == 0.0 && (0.0..MOST).contains(&self.0)).then_some(self.0 as u64)
-    }
-
-    /// The number as a time; 0 if it is not one.
-    pub(super) fn time(&self) -> u64 {
-        self.0 as u64
-    }
-
-    fn id(&self) -> Option<NonZeroU64> {
-        self.name().and_then(NonZeroU64::new)
-    }
-
-    fn instance(&self) -> Option<Instance> {
-        self.whole().map(Instance)
-    }
-
-    fn attempt(&self) -> Option<Attempt> {
-        self.name().and_then(Attempt::from_number)
-    }
-}
 
 /// The state of the sockets of npm `socket.io` servers: their authentication and their timeouts. It only
 /// decides; the caller acts.
 ///
 /// The session of a socket that has ended is not in it. One object for all sockets, which are numbers here: an
 /// object for each would cost more to make, to call and to collect than everything that it decides.
-#[napi]
-pub struct Sessions {
-    sessions: IdMap<session::Session>,
-}
-
-#[napi]
-impl Sessions {
-    /// No sockets.
-    #[napi(constructor, catch_unwind)]
-    #[allow(clippy::new_without_default)]
-    pub fn new() -> Self {
-        Self {
-            sessions: IdMap::default(),
-        }
-    }
-
+#[napi(object, object_from_js = false)]
+pub(super) struct HostedSessions<'env> {
     /// A socket has connected, and a LoopbackSocket begins to serve it: the one with the index 0. The caller
     /// arms a `setTimeout` of `timeoutMs` (none for `null`) and calls `tick` when it fires. It reports
     /// `disconnected` when the socket has ended, whatever happens before.
     ///
     /// @returns the number of the socket; none is used twice
-    #[napi(catch_unwind)]
-    pub fn open(
-        &mut self,
-        #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
-        #[napi(ts_arg_type = "number")] now: Number,
-    ) -> i64 {
-        self.insert(served(timeout_ms, &now))
-    }
+    #[napi(ts_type = "(timeoutMs: number | null, now: number) => number")]
+    pub open: Callable<'env, i64>,
 
     /// As `open`, for a socket that the LoopbackSocket had authenticated before its connection was lost.
     ///
     /// @returns the number of the socket; none is used twice
-    #[napi(catch_unwind)]
-    pub fn open_restored(&mut self) -> i64 {
-        self.insert(restored())
-    }
+    #[napi(ts_type = "() => number")]
+    pub open_restored: Callable<'env, i64>,
 
     /// Another LoopbackSocket begins to serve the socket. The caller arms a timer as for `open`.
     ///
     /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
-    #[napi(catch_unwind)]
-    pub fn serve(
-        &mut self,
-        #[napi(ts_arg_type = "number")] socket: Number,
-        #[napi(ts_arg_type = "number | null")] timeout_ms: Option<Number>,
-        #[napi(ts_arg_type = "number")] now: Number,
-    ) -> i64 {
-        self.serve_also(&socket, served(timeout_ms, &now))
-    }
+    #[napi(ts_type = "(socket: number, timeoutMs: number | null, now: number) => number")]
+    pub serve: Callable<'env, i64>,
 
     /// Another LoopbackSocket begins to serve the socket, which it had authenticated before the connection
     /// was lost.
     ///
     /// @returns the index of the LoopbackSocket from now on, or -1 if the socket has ended
-    #[napi(catch_unwind)]
-    pub fn serve_restored(&mut self, #[napi(ts_arg_type = "number")] socket: Number) -> i64 {
-        self.serve_also(&socket, restored())
-    }
+    #[napi(ts_type = "(socket: number) => number")]
+    pub serve_restored: Callable<'env, i64>,
 
     /// The client emitted `authentication` to this LoopbackSocket: its auth function is to run.
     ///
     /// @returns the attempt that begins, or -1 if the socket has ended
-    #[napi(catch_unwind)]
-    pub fn credentials(
-        &mut self,
-        #[napi(ts_arg_type = "number")] socket: Number,
-        #[napi(ts_arg_type = "number")] instance: Number,
-    ) -> i64 {
-        let Some(instance) = instance.instance() else {
-            return NOTHING;
-        };
-        authentication::credentials(instance, |event| self.handle(&socket, event))
-    }
+    #[napi(ts_type = "(socket: number, instance: number) => number")]
+    pub credentials: Callable<'env, i64>,
 
     /// The auth function of this attempt is done, or the onConnected handler that ran last.
     /// `handlers` is how many onConnected handlers there are; it counts with the auth function's
@@ -179,20 +70,127 @@ impl Sessions {
     /// those bound by an earlier attempt, and emits `authenticated`, unless the socket ends meanwhile.
     ///
     /// @returns the index of the onConnected handler to run, or a `SessionAnswer`, which is below 0
-    #[napi(catch_unwind)]
-    pub fn outcome(
+    #[napi(
+        ts_type = "(socket: number, instance: number, attempt: number, accepted: boolean, handlers: number) => number"
+    )]
+    pub outcome: Callable<'env, i64>,
+
+    /// The client acknowledged the `unauthorized` of this attempt.
+    ///
+    /// @returns true: disconnect the socket
+    #[napi(ts_type = "(socket: number, instance: number, attempt: number) => boolean")]
+    pub acknowledged: Callable<'env, bool>,
+
+    /// A timer that was started when a LoopbackSocket began to serve has fired. Its time counts, not that of
+    /// `now`: a `setTimeout` may fire a little early, and the socket's time is up all the same.
+    ///
+    /// @returns true: the socket is still pending, close its connection
+    #[napi(ts_type = "(socket: number, now: number) => boolean")]
+    pub tick: Callable<'env, bool>,
+
+    /// The application exempts the socket from authentication (`socket.auth = true`): no timeout ends it
+    /// any more.
+    #[napi(ts_type = "(socket: number) => void")]
+    pub exempt: Callable<'env, ()>,
+
+    /// The socket has ended. Everything is released; no later report has an effect.
+    #[napi(ts_type = "(socket: number) => void")]
+    pub disconnected: Callable<'env, ()>,
+}
+
+/// Makes the sessions of the sockets of npm `socket.io` servers; there are none yet.
+// Tests of Rust register nothing with Node.
+#[cfg_attr(test, allow(dead_code))]
+#[napi(catch_unwind)]
+pub(super) fn hosted_sessions(env: &Env) -> Result<HostedSessions<'_>> {
+    let of = Functions::new(env, RefCell::new(Sessions::default()));
+    Ok(HostedSessions {
+        open: of.make("open", |sessions, given| {
+            let (timeout_ms, now) = (given.optional(0), given.number(1));
+            sessions.borrow_mut().open(timeout_ms, now)
+        })?,
+        open_restored: of.make("openRestored", |sessions, _| {
+            sessions.borrow_mut().open_restored()
+        })?,
+        serve: of.make("serve", |sessions, given| {
+            let (socket, timeout_ms, now) = (given.number(0), given.optional(1), given.number(2));
+            sessions.borrow_mut().serve(socket, timeout_ms, now)
+        })?,
+        serve_restored: of.make("serveRestored", |sessions, given| {
+            sessions.borrow_mut().serve_restored(given.number(0))
+        })?,
+        credentials: of.make("credentials", |sessions, given| {
+            let (socket, instance) = (given.number(0), given.number(1));
+            sessions.borrow_mut().credentials(socket, instance)
+        })?,
+        outcome: of.make("outcome", |sessions, given| {
+            let (socket, instance, attempt) = (given.number(0), given.number(1), given.number(2));
+            let (accepted, handlers) = (given.flag(3), given.number(4));
+            sessions
+                .borrow_mut()
+                .outcome(socket, instance, attempt, accepted, handlers)
+        })?,
+        acknowledged: of.make("acknowledged", |sessions, given| {
+            let (socket, instance, attempt) = (given.number(0), given.number(1), given.number(2));
+            sessions
+                .borrow_mut()
+                .acknowledged(socket, instance, attempt)
+        })?,
+        tick: of.make("tick", |sessions, given| {
+            sessions.borrow_mut().tick(given.number(0), given.number(1))
+        })?,
+        exempt: of.make("exempt", |sessions, given| {
+            sessions.borrow_mut().exempt(given.number(0));
+        })?,
+        disconnected: of.make("disconnected", |sessions, given| {
+            sessions.borrow_mut().disconnected(given.number(0));
+        })?,
+    })
+}
+
+/// The sessions, by the numbers of their sockets.
+#[derive(Default)]
+struct Sessions {
+    sessions: IdMap<session::Session>,
+}
+
+impl Sessions {
+    fn open(&mut self, timeout_ms: Option<Number>, now: Number) -> i64 {
+        self.insert(served(timeout_ms, &now))
+    }
+
+    fn open_restored(&mut self) -> i64 {
+        self.insert(restored())
+    }
+
+    fn serve(&mut self, socket: Number, timeout_ms: Option<Number>, now: Number) -> i64 {
+        self.serve_also(&socket, served(timeout_ms, &now))
+    }
+
+    fn serve_restored(&mut self, socket: Number) -> i64 {
+        self.serve_also(&socket, restored())
+    }
+
+    fn credentials(&mut self, socket: Number, instance: Number) -> i64 {
+        let Some(instance) = instance.instance() else {
+            return NOTHING;
+        };
+        authentication::credentials(instance, |event| self.handle(&socket, event))
+    }
+
+    fn outcome(
         &mut self,
-        #[napi(ts_arg_type = "number")] socket: Number,
-        #[napi(ts_arg_type = "number")] instance: Number,
-        #[napi(ts_arg_type = "number")] attempt: Number,
-        #[napi(ts_arg_type = "boolean")] accepted: Flag,
-        #[napi(ts_arg_type = "number")] handlers: Number,
+        socket: Number,
+        instance: Number,
+        attempt: Number,
+        accepted: bool,
+        handlers: Number,
     ) -> i64 {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return NOTHING;
         };
         let handlers = handlers.whole().unwrap_or(0);
-        let answer = authentication::outcome(instance, attempt, accepted.0, handlers, |event| {
+        let answer = authentication::outcome(instance, attempt, accepted, handlers, |event| {
             self.handle(&socket, event)
         });
         if answer == BIND {
@@ -205,16 +203,7 @@ impl Sessions {
         answer
     }
 
-    /// The client acknowledged the `unauthorized` of this attempt.
-    ///
-    /// @returns true: disconnect the socket
-    #[napi(catch_unwind)]
-    pub fn acknowledged(
-        &mut self,
-        #[napi(ts_arg_type = "number")] socket: Number,
-        #[napi(ts_arg_type = "number")] instance: Number,
-        #[napi(ts_arg_type = "number")] attempt: Number,
-    ) -> bool {
+    fn acknowledged(&mut self, socket: Number, instance: Number, attempt: Number) -> bool {
         let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
             return false;
         };
@@ -226,16 +215,7 @@ impl Sessions {
         is_over
     }
 
-    /// A timer that was started when a LoopbackSocket began to serve has fired. Its time counts, not that of
-    /// `now`: a `setTimeout` may fire a little early, and the socket's time is up all the same.
-    ///
-    /// @returns true: the socket is still pending, close its connection
-    #[napi(catch_unwind)]
-    pub fn tick(
-        &mut self,
-        #[napi(ts_arg_type = "number")] socket: Number,
-        #[napi(ts_arg_type = "number")] now: Number,
-    ) -> bool {
+    fn tick(&mut self, socket: Number, now: Number) -> bool {
         let Some(session) = self.get(&socket) else {
             return false;
         };
@@ -251,16 +231,11 @@ impl Sessions {
         is_over
     }
 
-    /// The application exempts the socket from authentication (`socket.auth = true`): no timeout ends it
-    /// any more.
-    #[napi(catch_unwind)]
-    pub fn exempt(&mut self, #[napi(ts_arg_type = "number")] socket: Number) {
+    fn exempt(&mut self, socket: Number) {
         self.handle(&socket, Event::Exempt);
     }
 
-    /// The socket has ended. Everything is released; no later report has an effect.
-    #[napi(catch_unwind)]
-    pub fn disconnected(&mut self, #[napi(ts_arg_type = "number")] socket: Number) {
+    fn disconnected(&mut self, socket: Number) {
         self.remove(&socket);
     }
 
@@ -284,13 +259,13 @@ impl Sessions {
     }
 
     fn remove(&mut self, socket: &Number) {
-        if let Some(number) = socket.id() {
+        if let Some(number) = id(socket) {
             self.sessions.remove(number);
         }
     }
 
     fn get(&mut self, socket: &Number) -> Option<&mut session::Session> {
-        self.sessions.get_mut(socket.id()?)
+        self.sessions.get_mut(id(socket)?)
     }
 
     /// An event, which has no effect on a socket that has ended.
@@ -300,9 +275,13 @@ impl Sessions {
     }
 }
 
+fn id(socket: &Number) -> Option<NonZeroU64> {
+    socket.name().and_then(NonZeroU64::new)
+}
+
 fn served<'a>(timeout_ms: Option<Number>, now: &Number) -> Event<'a> {
     Event::Served {
-        timeout: timeout_ms.map(|timeout| session::timeout_ms(timeout.0)),
+        timeout: timeout_ms.map(|timeout| session::timeout_ms(timeout.value())),
         now: now.time(),
     }
 }
@@ -320,16 +299,16 @@ mod tests {
     const UNAUTHORIZED: i64 = SessionAnswer::Unauthorized.number();
 
     fn n(number: impl Into<f64>) -> Number {
-        Number(number.into())
+        Number::of(number.into())
     }
 
     fn num(number: i64) -> Number {
-        Number(number as f64)
+        Number::of(number as f64)
     }
 
     /// The sessions of one socket, which is served at time 0 with a timeout of 50, and its number.
     fn served() -> (Sessions, i64) {
-        let mut sessions = Sessions::new();
+        let mut sessions = Sessions::default();
         let socket = sessions.open(Some(n(50)), n(0));
         (sessions, socket)
     }
@@ -339,7 +318,7 @@ mod tests {
         let (mut sessions, socket) = served();
         let attempt = sessions.credentials(num(socket), n(0));
         assert_eq!(
-            sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0)),
+            sessions.outcome(num(socket), n(0), num(attempt), true, n(0)),
             BIND
         );
         (sessions, socket)
@@ -377,10 +356,10 @@ mod tests {
         let attempt = sessions.credentials(num(socket), n(0));
         assert!(attempt > 0);
         let mut outcome =
-            |handlers| sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(handlers));
+            |handlers| sessions.outcome(num(socket), n(0), num(attempt), true, n(handlers));
         assert_eq!((outcome(2), outcome(0)), (0, 1));
         assert!(!is_authenticated(&mut sessions, socket));
-        let mut outcome = || sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0));
+        let mut outcome = || sessions.outcome(num(socket), n(0), num(attempt), true, n(0));
         assert_eq!((outcome(), outcome()), (BIND, NOTHING));
         assert!(is_authenticated(&mut sessions, socket));
     }
@@ -390,7 +369,7 @@ mod tests {
         let (mut sessions, socket) = served();
         let attempt = sessions.credentials(num(socket), n(0));
         assert!(!sessions.acknowledged(num(socket), n(0), num(attempt)));
-        let outcome = sessions.outcome(num(socket), n(0), num(attempt), Flag(false), n(3));
+        let outcome = sessions.outcome(num(socket), n(0), num(attempt), false, n(3));
         assert_eq!(outcome, UNAUTHORIZED);
         assert!(sessions.acknowledged(num(socket), n(0), num(attempt)));
         assert!(!sessions.acknowledged(num(socket), n(0), num(attempt)));
@@ -424,7 +403,7 @@ mod tests {
         assert!(!is_authenticated(&mut sessions, socket));
         assert_eq!(sessions.serve(num(socket), Some(n(1)), n(0)), NOTHING);
         assert_eq!(sessions.credentials(num(socket), n(0)), NOTHING);
-        let outcome = sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0));
+        let outcome = sessions.outcome(num(socket), n(0), num(attempt), true, n(0));
         assert_eq!(outcome, NOTHING);
         assert!(!sessions.tick(num(socket), n(9_999)));
     }
@@ -435,11 +414,11 @@ mod tests {
         let other = sessions.open(Some(n(50)), n(0));
         assert_ne!(socket, other);
         let attempt = sessions.credentials(num(other), n(0));
-        let outcome = sessions.outcome(num(socket), n(0), num(attempt), Flag(true), n(0));
+        let outcome = sessions.outcome(num(socket), n(0), num(attempt), true, n(0));
         assert_eq!(outcome, NOTHING);
         assert!(!is_authenticated(&mut sessions, other));
         sessions.disconnected(num(socket));
-        let outcome = sessions.outcome(num(other), n(0), num(attempt), Flag(true), n(0));
+        let outcome = sessions.outcome(num(other), n(0), num(attempt), true, n(0));
         assert_eq!(outcome, BIND);
         // A number that comes back late finds nothing instead of another socket.
         let newer = sessions.open(None, n(0));
@@ -460,7 +439,7 @@ mod tests {
         let (mut sessions, socket) = authenticated();
         for odd in odd {
             assert_eq!(sessions.credentials(num(socket), n(odd)), NOTHING);
-            let outcome = sessions.outcome(num(socket), n(0), n(odd), Flag(true), n(odd));
+            let outcome = sessions.outcome(num(socket), n(0), n(odd), true, n(odd));
             assert_eq!(outcome, NOTHING);
             assert!(!sessions.acknowledged(num(socket), n(odd), n(odd)));
             assert_eq!(sessions.serve(n(odd), None, n(0)), NOTHING);
