@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const WebSocket = require('ws');
 const { VERSIONS, authenticate, call, newInstance, openServer } = require('../support/js-hosts');
 const { corkFlushes } = require('../../lib/hosted/cork');
 
@@ -72,6 +73,41 @@ for (const version of VERSIONS) {
     });
   });
 }
+
+it('on socket.io 4, the response that accepts a websocket and the first packet are one write', async (t) => {
+  const { io, connect } = await openServer(t, 4);
+  newInstance().start(io);
+  // Its engine is known from the first connection on.
+  const first = connect();
+  await once(first, 'connect');
+  const accepted = once(io.httpServer, 'connection');
+  const client = connect();
+  const [stream] = await accepted;
+  const count = counted(stream);
+  await once(client.io, 'open');
+  assert.equal(count.writes, 1);
+  await authenticate(client);
+  assert.equal(stream.writableCorked, 0);
+});
+
+it('on socket.io 4, the response that accepts a websocket does not wait for an id that takes time', async (t) => {
+  const { io, connect } = await openServer(t, 4);
+  newInstance().start(io);
+  const first = connect();
+  await once(first, 'connect');
+  let giveId;
+  const id = new Promise((resolve) => {
+    giveId = resolve;
+  });
+  io.engine.generateId = () => id;
+  const { port } = io.httpServer.address();
+  const websocket = new WebSocket(`ws://localhost:${port}/socket.io/?EIO=4&transport=websocket`);
+  t.after(() => websocket.terminate());
+  await once(websocket, 'open');
+  giveId('late');
+  const [opening] = await once(websocket, 'message');
+  assert.equal(JSON.parse(opening.toString().slice(1)).sid, 'late');
+});
 
 it('objects that are no Engine.IO connection are left alone', () => {
   const listening = { on: () => assert.fail('nobody asked for it') };

@@ -1,17 +1,17 @@
 'use strict';
 
 /**
- * One write for all the frames that an npm `socket.io` server sends a client at once. Engine.IO hands its
- * websocket a frame for each packet, and each would be a system call of its own: more than half of
- * what a busy server does.
+ * One write for all that an npm `socket.io` server sends a client at once. Engine.IO hands its websocket a frame for
+ * each packet, and each would be a system call of its own: more than half of what a busy server does. So would be
+ * the response that accepts a websocket, and the packet that opens its connection.
  */
 
 /** @type {WeakSet<object>} the engines, and the connections without one, whose flushes are corked */
 const known = new WeakSet();
 
 /**
- * Has the frames that a connection flushes together written together. Its engine tells of the flushes of all its
- * connections, so that they need no listeners of their own.
+ * Has written together what a connection flushes together. Its engine tells of the flushes of all its connections,
+ * so that they need no listeners of their own.
  *
  * @param {object} conn the connection as Engine.IO sees it; left alone if it does not look like one
  * @returns {void}
@@ -22,21 +22,40 @@ function corkFlushes(conn) {
   }
   const { server } = conn;
   if (typeof server?.on !== 'function') {
-    listenOnce(conn, cork);
+    listenOnce(conn, { flush: cork });
   } else {
-    listenOnce(server, corkOf);
+    listenOnce(server, { flush: corkOf, initial_headers: corkAcceptance });
   }
 }
 
 /**
- * @param {object} emitter what emits `flush`
- * @param {Function} listener its listener, which is added once
+ * @param {object} emitter a connection or an engine
+ * @param {Record<string, Function>} listeners those of its events, which are added once
  * @returns {void}
  */
-function listenOnce(emitter, listener) {
+function listenOnce(emitter, listeners) {
   if (!known.has(emitter)) {
     known.add(emitter);
-    emitter.on('flush', listener);
+    for (const [event, listener] of Object.entries(listeners)) {
+      emitter.on(event, listener);
+    }
+  }
+}
+
+/**
+ * An engine is about to answer the first request of a client. If that accepts a websocket, the packet that opens the
+ * connection follows in the microtasks of this turn, unless the application has ids made asynchronously. What a
+ * microtask leaves for the next tick comes after all of them.
+ *
+ * @param {object} _headers the headers of the response
+ * @param {import('http').IncomingMessage} request the request
+ * @returns {void}
+ */
+function corkAcceptance(_headers, request) {
+  const stream = request?.socket;
+  if (request?.headers?.upgrade !== undefined && typeof stream?.cork === 'function') {
+    stream.cork();
+    queueMicrotask(() => process.nextTick(uncork, stream));
   }
 }
 
