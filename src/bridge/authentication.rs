@@ -1,15 +1,20 @@
 //! What JavaScript reports of an attempt to authenticate, and what the session answers, for both kinds of
-//! socket: those of an npm `socket.io` server ([`super::session`]) and native ones ([`super::server`]).
+//! socket: those of an npm `socket.io` server ([`super::hosted_sessions`]) and native ones ([`super::native_sessions`]).
 //!
-//! Each function takes `handle`, which passes the event to the session of the socket.
+//! Each function takes the numbers as JavaScript gave them, and `handle`, which passes the event to the session of
+//! the socket. Numbers that are none of an instance or attempt are answered like a report that comes too late.
 
 use std::sync::Arc;
 
+use super::functions::Number;
 use crate::protocol::SessionAnswer;
-use crate::session::{Attempt, Effect, Effects, Event, Instance, Methods};
+use crate::session::{Effect, Effects, Event, Methods};
 
 /// The client sent credentials to this instance. Returns the number of the attempt that begins.
-pub(super) fn credentials(instance: Instance, handle: impl FnOnce(Event<'_>) -> Effects) -> i64 {
+pub(super) fn credentials(instance: &Number, handle: impl FnOnce(Event<'_>) -> Effects) -> i64 {
+    let Some(instance) = instance.instance() else {
+        return SessionAnswer::Nothing.number();
+    };
     match first(handle(Event::Credentials { instance })) {
         Some(Effect::RunAuth { attempt, .. }) => attempt.number().cast_signed(),
         _ => SessionAnswer::Nothing.number(),
@@ -19,17 +24,20 @@ pub(super) fn credentials(instance: Instance, handle: impl FnOnce(Event<'_>) -> 
 /// The handler that the attempt waits for is done. Returns the index of the onConnected handler to run,
 /// or a [`SessionAnswer`].
 pub(super) fn outcome(
-    instance: Instance,
-    attempt: Attempt,
+    instance: &Number,
+    attempt: &Number,
     accepted: bool,
-    handlers: u32,
+    handlers: &Number,
     handle: impl FnOnce(Event<'_>) -> Effects,
 ) -> i64 {
+    let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
+        return SessionAnswer::Nothing.number();
+    };
     let event = Event::Outcome {
         instance,
         attempt,
         accepted,
-        handlers,
+        handlers: handlers.whole().unwrap_or(0),
     };
     match first(handle(event)) {
         Some(Effect::RunConnected { handler, .. }) => handler.into(),
@@ -41,11 +49,14 @@ pub(super) fn outcome(
 
 /// The attempt has bound these methods. Returns whether the socket is authenticated.
 pub(super) fn bound(
-    instance: Instance,
-    attempt: Attempt,
+    instance: &Number,
+    attempt: &Number,
     methods: Arc<Methods>,
     handle: impl FnOnce(Event<'_>) -> Effects,
 ) -> bool {
+    let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
+        return false;
+    };
     let event = Event::Bound {
         instance,
         attempt,
@@ -56,10 +67,13 @@ pub(super) fn bound(
 
 /// The client acknowledged the `unauthorized` of the attempt. Returns whether to disconnect the socket.
 pub(super) fn acknowledged(
-    instance: Instance,
-    attempt: Attempt,
+    instance: &Number,
+    attempt: &Number,
     handle: impl FnOnce(Event<'_>) -> Effects,
 ) -> bool {
+    let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
+        return false;
+    };
     let event = Event::Acknowledged { instance, attempt };
     matches!(first(handle(event)), Some(Effect::Disconnect))
 }

@@ -172,10 +172,7 @@ impl Sessions {
     }
 
     fn credentials(&mut self, socket: Number, instance: Number) -> i64 {
-        let Some(instance) = instance.instance() else {
-            return NOTHING;
-        };
-        authentication::credentials(instance, |event| self.handle(&socket, event))
+        authentication::credentials(&instance, |event| self.handle(&socket, event))
     }
 
     fn outcome(
@@ -186,17 +183,13 @@ impl Sessions {
         accepted: bool,
         handlers: Number,
     ) -> i64 {
-        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
-            return NOTHING;
-        };
-        let handlers = handlers.whole().unwrap_or(0);
-        let answer = authentication::outcome(instance, attempt, accepted, handlers, |event| {
+        let answer = authentication::outcome(&instance, &attempt, accepted, &handlers, |event| {
             self.handle(&socket, event)
         });
         if answer == BIND {
             // JavaScript listens to the names of the methods itself, so there is nothing to wait for.
             let methods = Arc::default();
-            authentication::bound(instance, attempt, methods, |event| {
+            authentication::bound(&instance, &attempt, methods, |event| {
                 self.handle(&socket, event)
             });
         }
@@ -204,11 +197,8 @@ impl Sessions {
     }
 
     fn acknowledged(&mut self, socket: Number, instance: Number, attempt: Number) -> bool {
-        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
-            return false;
-        };
         let is_over =
-            authentication::acknowledged(instance, attempt, |event| self.handle(&socket, event));
+            authentication::acknowledged(&instance, &attempt, |event| self.handle(&socket, event));
         if is_over {
             self.remove(&socket);
         }

@@ -215,9 +215,6 @@ impl Sessions {
     }
 
     fn credentials(&self, socket: &Number, instance: &Number) -> i64 {
-        let Some(instance) = instance.instance() else {
-            return NOTHING;
-        };
         authentication::credentials(instance, |event| self.step(socket, event))
     }
 
@@ -229,10 +226,6 @@ impl Sessions {
         accepted: bool,
         handlers: &Number,
     ) -> i64 {
-        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
-            return NOTHING;
-        };
-        let handlers = handlers.whole().unwrap_or(0);
         let next = authentication::outcome(instance, attempt, accepted, handlers, |event| {
             self.step(socket, event)
         });
@@ -243,9 +236,6 @@ impl Sessions {
     }
 
     fn bound(&self, socket: &Number, instance: &Number, attempt: &Number, table: &Number) -> bool {
-        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
-            return false;
-        };
         let Some(methods) = self.table(table) else {
             return false;
         };
@@ -258,9 +248,6 @@ impl Sessions {
     }
 
     fn acknowledged(&self, socket: &Number, instance: &Number, attempt: &Number) -> bool {
-        let (Some(instance), Some(attempt)) = (instance.instance(), attempt.attempt()) else {
-            return false;
-        };
         authentication::acknowledged(instance, attempt, |event| self.step(socket, event))
     }
 
