@@ -76,7 +76,7 @@ const rules = {
 
 /** Fields with an underscore that are not ours to rename, or that users read; see the rules for `lib`. */
 const FOREIGN_FIELDS = [
-  // Node.js
+  // Node.js and ws
   [
     'cache',
     'connections',
@@ -85,6 +85,7 @@ const FOREIGN_FIELDS = [
     'header',
     'load',
     'readableState',
+    'receiver',
     'resolveFilename',
     'server',
     'socket',

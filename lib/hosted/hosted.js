@@ -16,7 +16,7 @@ const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
 const { EMIT_OWN } = require('../auth/own-events');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastGate } = require('./broadcast-gate');
-const { corkFlushes } = require('./cork');
+const { spareStreams } = require('./streams');
 const { TooManyPendingError } = require('../errors');
 const { EMITTER_EVENTS, guarded } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
@@ -242,7 +242,7 @@ class HostedSocket extends SocketOwner {
       rememberBound(socket, () => this.#bound());
     }
     socket.on('disconnect', endHosted.bind(this));
-    corkFlushes(socket.conn);
+    spareStreams(socket.conn);
   }
 
   /** @returns {boolean} whether the socket is gone */

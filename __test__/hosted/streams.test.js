@@ -1,13 +1,13 @@
 'use strict';
 
-// On an npm `socket.io` server, what a connection flushes together is written together.
+// On an npm `socket.io` server, what a connection flushes together is written together, and streams end once.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const WebSocket = require('ws');
 const { VERSIONS, authenticate, call, newInstance, openServer } = require('../support/js-hosts');
-const { corkFlushes } = require('../../lib/hosted/cork');
+const { spareStreams } = require('../../lib/hosted/streams');
 
 /** Counts the writes of a stream. */
 function counted(stream) {
@@ -20,6 +20,22 @@ function counted(stream) {
     };
   }
   return count;
+}
+
+/** Counts the ends that reach the class of a stream although it has finished. */
+function endsAgain(stream) {
+  const again = { count: 0 };
+  const { end } = Object.getPrototypeOf(stream);
+  const proto = Object.create(Object.getPrototypeOf(stream), {
+    end: {
+      value(...args) {
+        if (this.writableFinished) again.count += 1;
+        return Reflect.apply(end, this, args);
+      },
+    },
+  });
+  Object.setPrototypeOf(stream, proto);
+  return again;
 }
 
 for (const version of VERSIONS) {
@@ -52,6 +68,30 @@ for (const version of VERSIONS) {
         assert.ok(count.writes <= 4, `${count.writes} writes`);
         assert.equal(stream.writableCorked, 0);
       });
+
+      for (const [who, leave] of [
+        ['the client', ({ client }) => client.disconnect()],
+        ['the server', ({ socket }) => socket.disconnect(true)],
+        ['the network', ({ stream }) => stream.destroy()],
+      ]) {
+        it(`the streams of a ${what} that ${who} ends are not ended again`, async (t) => {
+          const { io, connect } = await openServer(t, version);
+          newInstance().start(io);
+          const connected = once(io, 'connection');
+          const client = connect('/', { transports, reconnection: false });
+          const [socket] = await connected;
+          if (transports.length > 1) await once(client.io.engine, 'upgrade');
+          await authenticate(client);
+          const { _socket: stream, _receiver: receiver } = socket.conn.transport.socket;
+          const again = [endsAgain(stream), endsAgain(receiver)];
+          const closed = [once(stream, 'close'), once(receiver, 'finish')];
+          leave({ client, socket, stream });
+          await Promise.all(closed);
+          await new Promise(setImmediate);
+          assert.ok(stream.destroyed && receiver.writableFinished);
+          assert.deepEqual(again, [{ count: 0 }, { count: 0 }]);
+        });
+      }
     }
 
     it('packets sent right before a connection ends arrive', async (t) => {
@@ -109,13 +149,43 @@ it('on socket.io 4, the response that accepts a websocket does not wait for an i
   assert.equal(JSON.parse(opening.toString().slice(1)).sid, 'late');
 });
 
+it('the end of a finished stream calls back with its error', async (t) => {
+  const { io, connect } = await openServer(t, 4);
+  newInstance().start(io);
+  const connected = once(io, 'connection');
+  const client = connect();
+  const [socket] = await connected;
+  await authenticate(client);
+  const { _socket: stream } = socket.conn.transport.socket;
+  const closed = once(stream, 'close');
+  client.disconnect();
+  await closed;
+  assert.equal(stream.end(), stream);
+  const error = await new Promise((resolve) => stream.end(resolve));
+  assert.equal(error.code, 'ERR_STREAM_ALREADY_FINISHED');
+});
+
+it('an `end` that a stream has of its own is kept', async (t) => {
+  const { io, connect } = await openServer(t, 4);
+  newInstance().start(io);
+  const connected = once(io, 'connection');
+  const client = connect();
+  const [socket] = await connected;
+  const { _socket: stream } = socket.conn.transport.socket;
+  const { end } = Object.getPrototypeOf(stream);
+  const own = (...args) => Reflect.apply(end, stream, args);
+  stream.end = own;
+  await authenticate(client);
+  assert.equal(stream.end, own);
+});
+
 it('objects that are no Engine.IO connection are left alone', () => {
   const listening = { on: () => assert.fail('nobody asked for it') };
-  for (const conn of [undefined, null, {}, listening]) corkFlushes(conn);
+  for (const conn of [undefined, null, {}, listening]) spareStreams(conn);
   const flushes = [];
   const conn = { transport: null, on: (event, listener) => flushes.push([event, listener]) };
-  corkFlushes(conn);
-  corkFlushes(conn);
+  spareStreams(conn);
+  spareStreams(conn);
   assert.equal(flushes.length, 1);
   const [[event, flushing]] = flushes;
   assert.equal(event, 'flush');
