@@ -94,9 +94,10 @@ const CALL_METRICS = ['calls', 'cpu', 'main', 'p50', 'p99'];
 const WARM_CALLS = 6000;
 /**
  * So many seconds of calls go before the figures of some: until then V8 compiles the server and the generator in
- * Node, and the native server finds out how it serves these clients best.
+ * Node, and the native server finds out how it serves these clients best. After one second, calls by the generator in
+ * Node still took up to a fifth more of either than after three.
  */
-const WARM_SECONDS = 1;
+const WARM_SECONDS = 3;
 /**
  * So many seconds of visits go before the figures of some: until then a visit is mostly compiling, and for the
  * 3 seconds of their timeout the originals keep all that visitors leave behind.
