@@ -49,12 +49,15 @@ export type ErrorCode =
 
 /**
  * The `code` of the warnings that the process emits: for an ignored option, for a second native
- * server on the same path of one HTTP server, and for a namespace whose clients receive no
- * broadcasts because they are not in the default namespace ({@link StartOptions.open}).
+ * server on the same path of one HTTP server, for a namespace whose clients receive no
+ * broadcasts because they are not in the default namespace ({@link StartOptions.open}), for a
+ * native addon of another version, and for an adapter that got no usable event.
  */
 export type WarningCode =
   | 'ERR_LOOPBACK_SOCKET_GATED_NAMESPACE'
   | 'ERR_LOOPBACK_SOCKET_IGNORED_OPTION'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_PACKET'
   | 'ERR_LOOPBACK_SOCKET_SAME_PATH';
 
 /**

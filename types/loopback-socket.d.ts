@@ -34,7 +34,7 @@ import Self = LoopbackSocket;
  * @example
  * const sockets = LoopbackSocket.get('bookshop');
  *
- * sockets.auth(async (socket, credentials) => credentials.token === 'open sesame');
+ * sockets.auth(async (socket, credentials) => credentials?.token === 'open sesame');
  * sockets.defineMethod('add', (socket, credentials, args) => args.a + args.b);
  * sockets.start(3000);
  *
@@ -118,20 +118,20 @@ declare class LoopbackSocket<
    * @example
    * // a value or a promise
    * sockets.auth(async (socket, credentials) => {
-   *   if (credentials.token !== 'open sesame') throw new Error('unknown token');
+   *   if (credentials?.token !== 'open sesame') throw new Error('unknown token');
    * });
    *
    * @example
    * // a callback: the function declares a third parameter
    * sockets.auth((socket, credentials, cb) => {
-   *   setImmediate(() => cb(null, credentials.token === 'open sesame'));
+   *   setImmediate(() => cb(null, credentials?.token === 'open sesame'));
    * });
    *
    * @example
    * // a method of a model, which may be defined later
    * class Customer {
    *   static authenticate(socket: unknown, credentials: { token: string }) {
-   *     return credentials.token === 'open sesame';
+   *     return credentials?.token === 'open sesame';
    *   }
    * }
    * sockets.auth({ model: Customer, method: 'authenticate' });
@@ -284,7 +284,7 @@ declare class LoopbackSocket<
    *
    * @example
    * const api = LoopbackSocket.defineApi({
-   *   auth: (socket, credentials: { token: string }) => credentials.token === 'open sesame',
+   *   auth: (socket, credentials: { token: string }) => credentials?.token === 'open sesame',
    *   methods: {
    *     findBooks: async (socket, credentials, args: { author: string }) => [{ title: args.author }],
    *     count: { handler: () => 1, timeout: 1000 },

@@ -63,7 +63,7 @@ export interface Metrics {
     accepted: number;
     /** The `auth` function or an `onConnected` handler refused. */
     rejected: number;
-    /** Sockets that did not authenticate in time. A LoopbackSocket on a native server does not know it. */
+    /** Sockets that did not authenticate in time. */
     timedOut?: number;
     /** Sockets that exceeded `maxAuthenticationAttempts`. */
     tooManyAttempts: number;

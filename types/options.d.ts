@@ -268,8 +268,7 @@ export interface ServerOptions {
   /** Whether a connection may upgrade from polling to WebSocket. @defaultValue true */
   allowUpgrades?: boolean;
   /**
-   * Accepts or refuses each request that opens or upgrades a connection: `fn(null, true)` accepts
-   * it, `fn('reason', false)` refuses it.
+   * Accepts or refuses each request that opens a connection: `fn(null, true)` accepts it, `fn('reason', false)` refuses it.
    *
    * @example
    * const options: LoopbackSocket.ServerOptions = {

@@ -95,6 +95,19 @@ function cell(cases, name, metric, others) {
 }
 
 /**
+ * @param {{ rounds: number, started: string }[]} parts - of a report, in the order in which they were measured
+ * @returns {string} how many rounds they had, and when
+ */
+function runs(parts) {
+  const counts = parts.map(({ rounds }) => rounds);
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const [first, last] = [parts[0], parts.at(-1)].map(({ started }) => started.slice(0, 10));
+  const rounds = least === most ? most : `${least} to ${most}`;
+  const what = most === 1 ? 'One round' : `Medians of ${rounds} rounds`;
+  return `${what} ${first === last ? `on ${first}` : `from ${first} to ${last}`}`;
+}
+
+/**
  * @param {import('../lib/results').Result} result - of the full run
  * @returns {string} Markdown
  */
@@ -116,10 +129,7 @@ function headline({ cases, rounds, started, again = [] }) {
   ];
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
-  const what = rounds === 1 ? 'One round' : `Medians of ${rounds} rounds`;
-  const since =
-    again.length > 0 ? `, some measured again until ${again.at(-1).started.slice(0, 10)}` : '';
-  return `${what} on ${started.slice(0, 10)}${since}:\n\n${table}`;
+  return `${runs([{ rounds, started }, ...again])}:\n\n${table}`;
 }
 
 /**

@@ -33,7 +33,7 @@ function start(httpServer) {
   const io = new LoopbackSocket.Server(httpServer, options);
 
   const sockets = LoopbackSocket.get('chat');
-  sockets.auth((socket, { token }) => token === 'open sesame');
+  sockets.auth((socket, credentials) => credentials?.token === 'open sesame');
   sockets.defineMethod('process', () => process.pid);
   sockets.defineMethod('say', (socket, credentials, text) => io.emit('said', text));
   sockets.start(io);
