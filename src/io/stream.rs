@@ -269,7 +269,12 @@ impl Descriptor {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.fetch_and(!WRITABLE, Ordering::SeqCst);
                 // An event between the write and the clearing would be lost otherwise.
-                write()
+                let written = write();
+                if written.is_ok() {
+                    // It was, so there may be none after this.
+                    self.readiness.fetch_or(WRITABLE, Ordering::SeqCst);
+                }
+                written
             }
             written => written,
         }
@@ -410,6 +415,24 @@ mod tests {
             self.all.poll();
             self.woken.0.load(Ordering::SeqCst) - before
         }
+    }
+
+    #[test]
+    fn a_stream_that_takes_bytes_at_the_second_attempt_stays_writable() {
+        let world = world();
+        world.all.poll();
+        let attempts = AtomicUsize::new(0);
+        let written = world
+            .ours
+            .try_twice(|| match attempts.fetch_add(1, Ordering::SeqCst) {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                _ => Ok(1),
+            });
+        assert_eq!(written.unwrap(), 1);
+        assert!(world.is_writable());
+        let blocked = world.ours.try_twice(|| Err(io::ErrorKind::WouldBlock.into()));
+        assert_eq!(blocked.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(!world.is_writable());
     }
 
     #[test]

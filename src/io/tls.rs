@@ -42,6 +42,9 @@ const ENCRYPTED_SIZE: usize = MAX_WRITE + (MAX_WRITE / MAX_FRAGMENT + 1) * MAX_O
 /// Encrypted bytes beyond which the stream ends: a client that asks for messages of the protocol, and does
 /// not read them.
 const MAX_UNWRITTEN: usize = 2 * MAX_WRITE;
+/// Received bytes without any to read in between, beyond which an open stream ends. A record has 16 KiB at most, so
+/// these are new keys (RFC 8446, section 4.6.3) or records without content, which take much of a thread.
+const MAX_WITHOUT_CONTENT: usize = 1 << 16;
 /// The types of records that are not encrypted, nor alerts (RFC 8446, section 5.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
@@ -86,6 +89,8 @@ struct State {
     withholds: bool,
     /// Whether the handshake is done.
     is_open: bool,
+    /// How many bytes were received since then without any to read.
+    without_content: usize,
     /// The client sends no more.
     has_ended: bool,
     /// Nothing can be written any more.
@@ -120,6 +125,7 @@ impl TlsStream {
             unwritten: Vec::new(),
             withholds: false,
             is_open: false,
+            without_content: 0,
             has_ended: false,
             is_closed: false,
             has_failed: false,
@@ -189,7 +195,16 @@ impl TlsStream {
                 return Poll::Ready(Ok(()));
             }
             bytes[..before].copy_from_slice(&state.incomplete);
-            let result = state.process(&mut bytes[..before + received], buffer);
+            let was_open = state.is_open;
+            let mut result = state.process(&mut bytes[..before + received], buffer);
+            if !buffer.filled().is_empty() {
+                state.without_content = 0;
+            } else if was_open {
+                state.without_content += received;
+                if state.without_content > MAX_WITHOUT_CONTENT {
+                    result = result.and(Err(io::ErrorKind::InvalidData.into()));
+                }
+            }
             // Best effort: it is tried again when the stream is writable.
             let _ = state.flush(&self.descriptor);
             if let Err(error) = result {
@@ -621,13 +636,15 @@ mod tests {
     use std::task::Wake;
 
     use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::crypto::cipher::{AeadKey, Iv, OutboundPlainMessage};
     use rustls::crypto::ring;
+    use rustls::crypto::tls13::OkmBlock;
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
     use rustls::version::{TLS12, TLS13};
     use rustls::{
-        ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, SignatureScheme,
-        SupportedProtocolVersion,
+        ClientConfig, ClientConnection, ContentType, DigitallySignedStruct, HandshakeKind, KeyLog,
+        SignatureScheme, SupportedProtocolVersion, Tls13CipherSuite,
     };
 
     use super::super::stream::{Descriptors, Stream};
@@ -1075,6 +1092,106 @@ mod tests {
             }
             assert!(world.ours.state.lock().unwritten.len() <= MAX_UNWRITTEN);
         }
+        assert!(end.unwrap().is_err());
+    }
+
+    /// Remembers the secret that the client's first keys are made of.
+    #[derive(Debug, Default)]
+    struct ClientSecret(Mutex<Vec<u8>>);
+
+    impl KeyLog for ClientSecret {
+        fn log(&self, label: &str, _: &[u8], secret: &[u8]) {
+            if label == "CLIENT_TRAFFIC_SECRET_0" {
+                *self.0.lock() = secret.to_vec();
+            }
+        }
+    }
+
+    /// Encrypts records that a client of rustls does not send (RFC 8446, sections 5.2 and 7).
+    struct Records {
+        secret: Vec<u8>,
+        number: u64,
+    }
+
+    impl Records {
+        fn suite() -> &'static Tls13CipherSuite {
+            let suite = ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
+            suite.tls13().unwrap()
+        }
+
+        fn expand<const LENGTH: usize>(&self, label: &str) -> [u8; LENGTH] {
+            let mut output = [0; LENGTH];
+            let secret = OkmBlock::new(&self.secret);
+            let length = [0, LENGTH as u8];
+            let label = format!("tls13 {label}");
+            let info = [&length[..], &[label.len() as u8], label.as_bytes(), &[0]];
+            let expander = Self::suite().hkdf_provider.expander_for_okm(&secret);
+            expander.expand_slice(&info, &mut output).unwrap();
+            output
+        }
+
+        fn record(&mut self, typ: ContentType, payload: &[u8]) -> Vec<u8> {
+            let key = AeadKey::from(self.expand::<32>("key"));
+            let iv = Iv::new(self.expand::<12>("iv"));
+            let mut encrypter = Self::suite().aead_alg.encrypter(key, iv);
+            let message = OutboundPlainMessage {
+                typ,
+                version: ProtocolVersion::TLSv1_3,
+                payload: payload.into(),
+            };
+            let record = encrypter.encrypt(message, self.number).unwrap();
+            self.number += 1;
+            record.encode()
+        }
+
+        fn new_keys(&mut self) -> Vec<u8> {
+            let record = self.record(ContentType::Handshake, &[24, 0, 0, 1, 0]);
+            self.secret = self.expand::<32>("traffic upd").to_vec();
+            self.number = 0;
+            record
+        }
+    }
+
+    #[test]
+    fn a_client_that_sends_new_keys_and_empty_records_without_end_is_not_served() {
+        let secret = Arc::new(ClientSecret::default());
+        let mut provider = ring::default_provider();
+        provider.cipher_suites = vec![ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256];
+        let mut client = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[&TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Trusting))
+            .with_no_client_auth();
+        client.key_log = secret.clone();
+        let mut world = world_of(configure(options()).unwrap(), client.into());
+        world.shake_hands();
+        let mut records = Records {
+            secret: secret.0.lock().clone(),
+            number: 0,
+        };
+        // Content in between is read as ever, and what came before does not count any more.
+        for _ in 0..3 {
+            for _ in 0..MAX_WITHOUT_CONTENT / 2000 {
+                for _ in 0..30 {
+                    world.socket.write_all(&records.new_keys()).unwrap();
+                }
+                let empty = records.record(ContentType::ApplicationData, b"");
+                world.socket.write_all(&empty).unwrap();
+                assert!(world.read(99).is_none());
+            }
+            let content = records.record(ContentType::ApplicationData, b"content");
+            world.socket.write_all(&content).unwrap();
+            assert_eq!(world.read(99).unwrap().unwrap(), b"content");
+        }
+        let end = (0..MAX_WITHOUT_CONTENT / 500).find_map(|_| {
+            for _ in 0..30 {
+                world.socket.write_all(&records.new_keys()).unwrap();
+            }
+            let empty = records.record(ContentType::ApplicationData, b"");
+            world.socket.write_all(&empty).unwrap();
+            world.read(99)
+        });
         assert!(end.unwrap().is_err());
     }
 
