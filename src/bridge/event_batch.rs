@@ -75,6 +75,8 @@ struct Taking {
     ends: Vec<usize>,
     records_left: usize,
     bytes_left: usize,
+    /// JavaScript calls [`EventQueue::resume`] in the next iteration of its event loop.
+    is_resumed: bool,
     /// The permits of a large batch that JavaScript has not processed yet.
     permits: Vec<Permit>,
     /// Tasks that wait for iterations of the event loop, with the number of those that are missing.
@@ -97,7 +99,7 @@ impl Taking {
 }
 
 /// A batch of events. [`EventQueue::with_text`] has its text.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) attachments: Vec<Bytes>,
     /// JavaScript must call `resume` in the next iteration of its event loop.
@@ -119,6 +121,7 @@ impl EventQueue {
                 ends: Vec::new(),
                 records_left: MAX_RECORDS,
                 bytes_left: MAX_BYTES,
+                is_resumed: false,
                 permits: Vec::new(),
                 iterations: Vec::new(),
             }),
@@ -156,6 +159,11 @@ impl EventQueue {
         let taking = &mut *self.taking.lock();
         taking.text.clear();
         taking.ends.clear();
+        if taking.is_resumed {
+            // Woken by what came while the batch before was written. `resume` wakes again, and one is enough.
+            taking.text.extend_from_slice(b"[]");
+            return Batch::default();
+        }
         // Cleared before the queue is read, so that later events wake JavaScript again.
         self.armed.store(false, Ordering::SeqCst);
         let mut attachments = Vec::new();
@@ -174,6 +182,7 @@ impl EventQueue {
         taking.text.push(b']');
         let spent = taking.records_left == 0 || taking.bytes_left == 0;
         let more = spent || !taking.undelivered.is_empty() || !taking.iterations.is_empty();
+        taking.is_resumed = more;
         if more {
             // JavaScript is not woken before it calls `resume`.
             self.armed.store(true, Ordering::SeqCst);
@@ -208,6 +217,7 @@ impl EventQueue {
             let taking = &mut *self.taking.lock();
             taking.records_left = MAX_RECORDS;
             taking.bytes_left = MAX_BYTES;
+            taking.is_resumed = false;
             taking.iterated();
             taking.undelivered.is_empty() && taking.iterations.is_empty()
         };
@@ -767,12 +777,15 @@ mod tests {
             if !more {
                 break;
             }
-            // In the same iteration there is nothing more to take.
-            let still = queue.take();
-            assert!(still.more && queue.records().is_empty());
+            // Woken again in the same iteration, by what came meanwhile, there is nothing more to take, and
+            // `resume` is called once.
+            queue.push(event(5000, "[\"m\"]"));
+            let again = queue.take();
+            assert!(!again.more && queue.records().is_empty());
             queue.resume();
+            assert!(queue.armed.load(Ordering::SeqCst), "JavaScript is woken");
         }
-        assert_eq!(sizes, [1024, 1024, 452]);
+        assert_eq!(sizes, [1024, 1024, 454]);
         assert!(!queue.armed.load(Ordering::SeqCst), "what comes next wakes");
     }
 

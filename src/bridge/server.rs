@@ -189,7 +189,7 @@ pub struct NativeServer {
 #[napi]
 impl NativeServer {
     /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with batches of events. After
-    /// one with `more` it is not called again before `resume`; after one with `isLarge`, `processed` must be
+    /// one with `more` no events come before `resume`; after one with `isLarge`, `processed` must be
     /// called. Without `hasLibuv`, only the I/O thread polls clients.
     #[napi(constructor, catch_unwind)]
     pub fn new(
