@@ -322,6 +322,42 @@ describe('a shared http.Server', () => {
   );
 
   it(
+    'a server that closes waits for its websockets on every http.Server, which count none afterwards',
+    TIMEOUT,
+    async () => {
+      const [first, last] = [http.createServer(), http.createServer()];
+      const io = new Server();
+      for (const httpServer of [first, last]) {
+        io.attach(httpServer);
+        httpServer.listen(0, '127.0.0.1');
+        await once(httpServer, 'listening');
+      }
+      const { port } = first.address();
+      const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+      const connected = once(io, 'connection');
+      await once(ws, 'open');
+      await joined(ws);
+      const [socket] = await connected;
+      const ended = once(socket, 'disconnect');
+      // It does not answer the server's close frame yet.
+      ws._socket.pause();
+      let isClosed = false;
+      const closed = io.close().then(() => {
+        isClosed = true;
+      });
+      await ended;
+      await once(last, 'close');
+      for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+      assert.equal(isClosed, false);
+      ws._socket.resume();
+      await closed;
+      await new Promise((resolve) => {
+        first.close(resolve);
+      });
+    },
+  );
+
+  it(
     'a request listener that was added before the server, as by Express, gets every other request',
     TIMEOUT,
     served(

@@ -75,6 +75,8 @@ class Server extends EventEmitter {
   #alive;
   #closed;
   #finish;
+  /** @type {(() => void) | undefined} called when no websocket is open, while the server closes */
+  #allReleased;
   /** @type {Drain | undefined} the drain before the server closes */
   #drain;
   /** @type {Promise<Error | undefined> | undefined} resolved when the http.Server is closed */
@@ -429,6 +431,10 @@ class Server extends EventEmitter {
     const connectionsEnded = new Promise((resolve) => {
       this.#finish = resolve;
     });
+    // The http.Server waits for its own websockets only, and no other one would be told of later.
+    const websocketsClosed = new Promise((resolve) => {
+      this.#allReleased = resolve;
+    });
     const httpClosed = this.#closeHttp();
     const late = this.#drain && setTimeout(() => this.#endRequests(), this.#timeLeft());
     for (const socket of [...this._sockets.values()]) {
@@ -442,8 +448,17 @@ class Server extends EventEmitter {
     if (this._connections.size === 0) {
       this.#finish();
     }
+    if (this._front.openWebsockets === 0) {
+      this.#allReleased();
+    }
     const adaptersClosed = this.#namespaces.closeAdapters(this.#drain && this.#timeLeft());
-    const [error] = await Promise.all([httpClosed, connectionsEnded, adaptersClosed]);
+    const [error] = await Promise.all([
+      httpClosed,
+      connectionsEnded,
+      websocketsClosed,
+      adaptersClosed,
+    ]);
+    this.#allReleased = undefined;
     clearTimeout(late);
     this.#drain = undefined;
     this.#httpClosed = undefined;
@@ -575,6 +590,9 @@ class Server extends EventEmitter {
   #websocketClosed(owner) {
     guarded(() => this._front.released(owner));
     this.#restIfEmpty();
+    if (this._front.openWebsockets === 0) {
+      this.#allReleased?.();
+    }
   }
 
   /**
