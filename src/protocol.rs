@@ -420,6 +420,8 @@ letters! {
         /// `socket [json]`: refuses a socket; the JSON is what its client is told, any value.
         REFUSE: Refuse = 'x',
         REFUSE_WITH_ATTACHMENTS: RefuseWithAttachments = 'X',
+        /// `socket`: ends a socket that has not joined its namespace, without telling its client.
+        WITHDRAW: Withdraw = 'g',
         /// `sid request`: lets a client join the namespace it asked for, now that it exists. The
         /// request is the payload of [`RecordKind::NamespaceRequest`].
         ALLOW_NAMESPACE: AllowNamespace = 'o',

@@ -44,6 +44,7 @@ const {
   SUBSCRIBE,
   UNSUBSCRIBE,
   WATCH_SENT,
+  WITHDRAW,
 } = protocol.CommandCode;
 const { UNCOMPRESSED, UNREPORTED, VOLATILE } = protocol.EmitFlag;
 
@@ -347,6 +348,14 @@ class CommandWriter {
       const json = reason === undefined ? '' : jsonOf(reason);
       this.#add(`${REFUSE}\t${socket}\t${json}\n`);
     }
+  }
+
+  /**
+   * @param {number} socket a socket that has not joined its namespace, and whose client is told nothing
+   * @returns {void}
+   */
+  withdraw(socket) {
+    this.#add(`${WITHDRAW}\t${socket}\n`);
   }
 
   /**

@@ -126,7 +126,8 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
         apart(server.subscriptionEnded, server, subject, a, b);
       } else if (kind === CONNECT) {
         const joins = joining(values[i + 5], attachments, place, assemble);
-        apart(server.connect, server, subject, a, joins, ending?.has(subject) ?? false);
+        const packed = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
+        apart(server.connect, server, subject, a, joins, ending?.has(subject) ?? false, packed);
       } else if (kind === DISCONNECT) {
         apart(server.disconnect, server, subject, a, values[i + 5]);
       } else if (kind === CLOSED) {

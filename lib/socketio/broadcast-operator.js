@@ -143,9 +143,12 @@ class BroadcastOperator {
       this.#emitByAdapter(namespace._custom, packet, done);
       return true;
     }
-    if (namespace._outgoingListeners > 0) {
-      for (const socket of this._localSockets().filter((one) => !one._isMuted)) {
-        socket._notifyOutgoing(packet);
+    if (namespace._hasOutgoingListeners) {
+      // The adapter of a child of a parent namespace tells the listeners itself.
+      for (const socket of this._localSockets()) {
+        if (!socket._isMuted && socket.nsp._custom === undefined) {
+          socket._notifyOutgoing(packet);
+        }
       }
     }
     if (done === undefined) {

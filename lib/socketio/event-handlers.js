@@ -126,16 +126,22 @@ class EventHandlers {
    * @param {{id: string, nsp: string}} request what the client asked with
    * @param {boolean} hasEnded whether the socket ended right behind it: as in Socket.IO, where a
    *   socket joins a tick after it asks, only middleware sees such a socket
+   * @param {Buffer} [packed] `auth` as it came, if it is no JSON
    * @returns {void}
    */
-  connect(number, connectionNumber, request, hasEnded) {
+  connect(number, connectionNumber, request, hasEnded, packed) {
     const connection = this.#connections.get(connectionNumber);
     const namespace = this.#namespaces.byName.get(request.nsp);
     if (connection === undefined || this.#acceptsNone) {
       return;
     }
     if (namespace === undefined) {
-      this.#link.commands.refuse(number, { message: 'Invalid namespace' });
+      // It was removed with its last socket after the client had asked for it. A parent may make it anew.
+      if (!hasEnded) {
+        const { nsp, query, auth } = request;
+        this.#link.commands.withdraw(number);
+        this.ask(connectionNumber, { nsp, query, auth }, packed);
+      }
       return;
     }
     // A client of Engine.IO 3 asks for nothing: it is in the default namespace from the start.

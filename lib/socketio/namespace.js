@@ -394,7 +394,8 @@ class Namespace extends EventEmitter {
   }
 
   /**
-   * Runs the middleware for a socket.
+   * Runs the middleware for a socket. What it decides is done in the next tick, as in `socket.io`: not inside of
+   * the last `next()`, whose caller may catch what listeners of the application throw.
    *
    * @param {import('./socket').Socket} socket the socket
    * @param {(error?: unknown) => void} done called once, with the error of the one that refuses
@@ -402,20 +403,28 @@ class Namespace extends EventEmitter {
    */
   _runMiddleware(socket, done) {
     const middleware = this._fns.slice();
+    let decision;
+    const decide = (error) => {
+      if (decision === undefined) {
+        decision = { error };
+        process.nextTick(() => done(decision.error));
+      } else {
+        // Until then, one that has called `next()` may still refuse.
+        decision.error ||= error;
+      }
+    };
     const step = (i) => {
       if (i === middleware.length) {
-        done();
+        decide();
         return;
       }
       let called = false;
       middleware[i](socket, (error) => {
-        if (!called) {
+        if (error) {
+          decide(error);
+        } else if (!called) {
           called = true;
-          if (error) {
-            done(error);
-          } else {
-            step(i + 1);
-          }
+          step(i + 1);
         }
       });
     };
@@ -442,6 +451,11 @@ class Namespace extends EventEmitter {
   _emitConnection(socket) {
     this._emitReserved('connect', socket);
     this._emitReserved('connection', socket);
+  }
+
+  /** @returns {boolean} whether a socket has listeners for every event sent */
+  get _hasOutgoingListeners() {
+    return this._outgoingListeners > 0;
   }
 
   /**

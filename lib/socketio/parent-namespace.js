@@ -72,6 +72,11 @@ class ParentNamespace extends Namespace {
     );
   }
 
+  /** @returns {boolean} whether a socket of a child has listeners for every event sent */
+  get _hasOutgoingListeners() {
+    return [...this.children].some((child) => child._hasOutgoingListeners);
+  }
+
   /**
    * @returns {import('./socket').Socket[]} the sockets of all children
    */

@@ -675,6 +675,7 @@ class Socket extends EventEmitter {
     this.#commands.refuse(this._number, reason);
     this.leaveAll();
     clearExpires(this);
+    this.#outgoing([]);
     this.nsp._forget(this);
   }
 
@@ -1026,6 +1027,7 @@ class Socket extends EventEmitter {
       clearExpires(this);
       this._recovery?.abandon();
       this.#leaveRooms(false);
+      this.#outgoing([]);
       this.nsp._forget(this);
       return;
     }
@@ -1210,7 +1212,10 @@ class Socket extends EventEmitter {
     const had = this.#anyOutgoingListeners !== undefined;
     this.#anyOutgoingListeners = listeners.length > 0 ? listeners : undefined;
     const has = this.#anyOutgoingListeners !== undefined;
-    this.nsp._outgoingListeners += Number(has) - Number(had);
+    // One that has ended counts no more.
+    if (this.nsp._isLive(this)) {
+      this.nsp._outgoingListeners += Number(has) - Number(had);
+    }
   }
 }
 

@@ -485,6 +485,11 @@ fn execute_command(
                 socket.end(CloseReason::Refused);
             }
         }
+        Command::Withdraw { socket } => {
+            if let Some(socket) = server.socket(socket) {
+                socket.end(CloseReason::Refused);
+            }
+        }
         Command::AnswerNamespaceRequest {
             sid,
             request,

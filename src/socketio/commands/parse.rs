@@ -54,6 +54,10 @@ pub(super) enum Command<'a> {
         socket: SocketNumber,
         json: &'a str,
     },
+    /// Ends a socket that has not joined its namespace, without telling its client.
+    Withdraw {
+        socket: SocketNumber,
+    },
     /// Answers a client that asked for a namespace that did not exist.
     AnswerNamespaceRequest {
         sid: Sid,
@@ -302,6 +306,9 @@ impl<'a> Fields<'a> {
             Code::Refuse | Code::RefuseWithAttachments => Command::Refuse {
                 socket: self.value("socket")?,
                 json: self.rest("json")?,
+            },
+            Code::Withdraw => Command::Withdraw {
+                socket: self.last_value("socket")?,
             },
             Code::AllowNamespace | Code::AllowNamespaceWithAttachments | Code::RefuseNamespace => {
                 Command::AnswerNamespaceRequest {

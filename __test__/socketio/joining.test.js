@@ -1,0 +1,182 @@
+'use strict';
+
+// How a socket joins its namespace: middleware decides, and a namespace is made when it is asked for, on the
+// native server as on npm `socket.io`.
+
+const assert = require('node:assert/strict');
+const http = require('node:http');
+const { describe, it } = require('node:test');
+const socketIo = require('socket.io');
+const { TIMEOUT, World, happens, uncaught, within } = require('../support/native-server');
+const { reach } = require('../support/waiting');
+
+/** A server of npm `socket.io`. */
+class NpmWorld extends World {
+  constructor(options) {
+    super();
+    this.httpServer = http.createServer();
+    this.io = new socketIo.Server(this.httpServer, options);
+  }
+}
+
+for (const [what, AnyWorld] of [
+  ['npm socket.io', NpmWorld],
+  ['the native server', World],
+]) {
+  const served = (options, test) => within(() => new AnyWorld(options), test);
+
+  describe(`joining a namespace of ${what}`, () => {
+    it(
+      `an exception of a connection listener does not reach the middleware that called next(), on ${what}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const { io } = world;
+        const caught = [];
+        io.use(async (socket, next) => {
+          try {
+            await null;
+            next();
+          } catch (error) {
+            caught.push(error);
+            next(error);
+          }
+        });
+        io.on('connection', () => {
+          throw new Error('of a listener');
+        });
+        const errors = await uncaught(async () => {
+          await happens(world.client('4.8'), 'connect');
+        });
+        assert.deepEqual(
+          errors.map(({ message }) => message),
+          ['of a listener'],
+        );
+        assert.deepEqual(caught, []);
+      }),
+    );
+
+    it(
+      `middleware that throws inside of the next() of another one refuses the client, on ${what}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const { io } = world;
+        io.use(async (socket, next) => {
+          try {
+            await null;
+            next();
+          } catch (error) {
+            next(error);
+          }
+        });
+        io.use(() => {
+          throw new Error('of the second one');
+        });
+        const [error] = await happens(world.client('4.8'), 'connect_error');
+        assert.equal(error.message, 'of the second one');
+      }),
+    );
+
+    it(
+      `code after next() in middleware runs before the listeners of the connection, on ${what}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const { io } = world;
+        const order = [];
+        io.use((socket, next) => {
+          next();
+          order.push('middleware');
+        });
+        io.on('connection', () => order.push('connection'));
+        await happens(world.client('4.8'), 'connect');
+        assert.deepEqual(order, ['middleware', 'connection']);
+      }),
+    );
+
+    it(
+      `a broadcast to a parent namespace calls the listeners for all that is sent, on ${what}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const { io } = world;
+        const parent = io.of(/^\/child-\d$/);
+        const told = [];
+        parent.on('connection', (socket) => {
+          socket.onAnyOutgoing((...packet) => told.push(packet));
+          socket.emit('welcome');
+        });
+        const raw = await world.raw();
+        await raw.send('40/child-1,');
+        await raw.packet('2/child-1,["welcome"]');
+        parent.emit('all', 1);
+        await raw.packet('2/child-1,["all",1]');
+        assert.deepEqual(told, [['welcome'], ['all', 1]]);
+      }),
+    );
+  });
+}
+
+it(
+  'listeners for all that is sent do not count when their socket is refused or gone',
+  TIMEOUT,
+  within(
+    () => new World(),
+    async (world) => {
+      const { io } = world;
+      const nsp = io.of('/');
+      const listener = () => {};
+      const { client, socket } = await world.connect();
+      socket.onAnyOutgoing(listener);
+      assert.equal(nsp._hasOutgoingListeners, true);
+      const left = happens(socket, 'disconnect');
+      client.disconnect();
+      await left;
+      socket.onAnyOutgoing(listener);
+      assert.equal(nsp._hasOutgoingListeners, false);
+      io.use((refused, next) => {
+        refused.onAnyOutgoing(listener);
+        next(new Error('no'));
+      });
+      await happens(world.client('4.8'), 'connect_error');
+      assert.equal(nsp._hasOutgoingListeners, false);
+      nsp._fns.length = 0;
+      let waits;
+      io.use((pending) => {
+        pending.onAnyOutgoing(listener);
+        waits = pending;
+      });
+      const leaving = world.client('4.8');
+      await reach(() => waits !== undefined);
+      assert.equal(nsp._hasOutgoingListeners, true);
+      leaving.io.engine.close();
+      await reach(() => !nsp._hasOutgoingListeners);
+    },
+  ),
+);
+
+// npm `socket.io` ends the connection if both come in one read.
+it(
+  'a client that leaves a namespace of a pattern and at once comes back joins it',
+  TIMEOUT,
+  within(
+    () => new World({ cleanupEmptyChildNamespaces: true }),
+    async (world) => {
+      const { io } = world;
+      io.of(/^\/pattern$/).on('connection', (socket) => socket.emit('welcome'));
+      const raw = await world.raw();
+      await raw.send('40/pattern,');
+      await raw.packet('2/pattern,["welcome"]');
+      const { _socket: stream } = raw.ws;
+      stream.cork();
+      raw.ws.send('41/pattern,');
+      raw.ws.send('40/pattern,');
+      stream.uncork();
+      const answer = await raw.received.next((item) => /^4[04]\/pattern,/.test(item));
+      assert.match(answer, /^40/);
+      await raw.packet('2/pattern,["welcome"]');
+      // It is the namespace that the application gets.
+      io.of('/pattern').emit('all');
+      await raw.packet('2/pattern,["all"]');
+      await raw.send('41/pattern,');
+      await reach(() => !io._nsps.has('/pattern'));
+    },
+  ),
+);
