@@ -246,6 +246,9 @@ export class Client extends EventTarget {
     while (this.#attempt !== undefined) {
       // The server answers one attempt after the other, and its answers do not say which one they mean.
       await this.#attempt.promise.catch(() => {});
+      if (this.#state === 'closed') {
+        throw this.#failure;
+      }
     }
     return this.#socket.connected ? this.#authenticate() : this.ready;
   }
@@ -782,6 +785,9 @@ export class Subscription {
     this.#forgetAcknowledgements();
     this.#session.router.detach(this);
     this.#session.ended(this);
+    // What is queued is taken without subscribing again.
+    this.#isHeld = false;
+    this.#old = 0;
   }
 
   /** Nothing waits to be sent or answered any more. */

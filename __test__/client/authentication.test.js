@@ -258,6 +258,20 @@ describe('authentication by the helper', TIMEOUT, () => {
     assert.equal(socket.sent.length, 1);
   });
 
+  it('a client that is closed during an attempt does not begin the next one', async () => {
+    const socket = new FakeSocket();
+    const app = client(socket, VALID);
+    app.ready.catch(() => {});
+    const next = app.authenticate({ token: 'other' });
+    app.close();
+    await assert.rejects(next, { reason: 'closed' });
+    assert.equal(app.state, 'closed');
+    assert.deepEqual(
+      socket.sent.map(([event]) => event),
+      ['authentication'],
+    );
+  });
+
   it('the helper says which of its options are wrong', () => {
     assert.throws(() => client(), /needs a socket of socket.io-client/);
     assert.throws(() => client({}), /needs a socket of socket.io-client/);

@@ -473,6 +473,61 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     await assert.rejects(again.next(), { name: 'RemoteError', code: 'NO' });
   });
 
+  for (const [what, refuse, name] of [
+    [
+      'the credentials are refused',
+      (socket) => {
+        socket.connected = true;
+        socket.receive('connect');
+        socket.receive('unauthorized', { message: 'expired' });
+      },
+      'UnauthorizedError',
+    ],
+    ['the socket does not connect again', () => {}, 'DisconnectedError'],
+  ]) {
+    it(`a loop that does not move gets all its items and then the end if ${what}`, async () => {
+      const { app, socket } = authenticated();
+      const orders = app.subscribe('orders');
+      socket.answer(accepted(1));
+      send(socket, 1);
+      socket.disconnect();
+      socket.connect();
+      socket.answer(accepted(1, 'S', true));
+      send(socket, 2);
+      send(socket, 3);
+      socket.disconnect(name === 'UnauthorizedError');
+      refuse(socket);
+      const requests = socket.sent.filter(([event]) => event === 'orders').length;
+      for (const value of [1, 2, 3]) {
+        assert.deepEqual(await orders.next(), { value, done: false });
+        assert.equal(orders.lastId, `S-${value}`);
+      }
+      await assert.rejects(orders.next(), { name });
+      assert.equal(socket.sent.filter(([event]) => event === 'orders').length, requests);
+    });
+  }
+
+  it('a loop that ended while it was held does not come back when the client authenticates again', async () => {
+    const { app, socket } = authenticated();
+    const orders = app.subscribe('orders');
+    socket.answer(accepted(1));
+    send(socket, 1);
+    socket.disconnect();
+    socket.connect();
+    socket.answer(accepted(1, 'S', true));
+    send(socket, 2);
+    socket.disconnect();
+    socket.connected = true;
+    socket.receive('connect');
+    socket.receive('unauthorized', { message: 'expired' });
+    await Promise.all([app.authenticate(), settled().then(() => socket.receive('authenticated'))]);
+    const requests = socket.sent.filter(([event]) => event === 'orders').length;
+    assert.equal((await orders.next()).value, 1);
+    assert.equal((await orders.next()).value, 2);
+    await assert.rejects(orders.next(), { name: 'UnauthorizedError' });
+    assert.equal(socket.sent.filter(([event]) => event === 'orders').length, requests);
+  });
+
   it('a loop ends if the socket does not connect again', async () => {
     const { app, socket } = authenticated();
     const orders = app.subscribe('orders');
