@@ -253,6 +253,28 @@ for (const host of HOSTS) {
         assert.deepEqual(one.values, ['kept']);
       });
 
+      it('a subscription that is being prepared is authorized again, if with the same credentials', async (t) => {
+        const [asked, key] = [deferred(), deferred()];
+        let isAllowed = true;
+        const { join } = await serve(t, host, (it) => {
+          it.defineSubscription('items', undefined, {
+            key: () => {
+              asked.resolve();
+              return key.promise;
+            },
+            authorize: () => isAllowed,
+          });
+        });
+        const one = await join('token');
+        const answer = one.subscribe('items');
+        await asked.promise;
+        isAllowed = false;
+        one.client.emit('authentication', 'token');
+        await next(one.client, 'authenticated');
+        key.resolve('k');
+        assert.equal((await answer).error.code, 'ERR_LOOPBACK_SOCKET_FORBIDDEN');
+      });
+
       it('more than may wait while a socket authenticates again ends its subscription as slow', async (t) => {
         const begun = deferred();
         const { join, instance } = await serve(t, host, (it) => {

@@ -66,6 +66,7 @@ const NO_REQUEST = Object.freeze({});
  * @property {object} subscription its definition
  * @property {object} socket the socket
  * @property {unknown} credentials those it authenticated with
+ * @property {number} generation how many times it had authenticated by then
  * @property {unknown} args what the client sent, as validation and interceptors left it
  * @property {unknown} after the id of the last item that the client has handled
  * @property {AbortSignal} signal aborted if the client is not interested any more before it is answered
@@ -128,6 +129,8 @@ class Execution {
   /** Whether the socket's calls count it, and can abort it. */
   #isCounted = false;
   /** Whether it counts as one of the subscriptions of its socket. */
+  /** How many times the socket had authenticated when the client asked for a subscription. */
+  #generation;
   #isAdmitted = false;
   /** @type {AbortController | undefined} made when its signal is asked for */
   #controller;
@@ -235,6 +238,7 @@ class Execution {
     }
     const refusal = this.#host.subscriber.admit(this.#instance);
     this.#isAdmitted = refusal === undefined;
+    this.#generation = this.#host.subscriber.generationOf(this.#instance);
     return refusal;
   }
 
@@ -424,6 +428,7 @@ class Execution {
       subscription: this.#subscription,
       socket,
       credentials,
+      generation: this.#generation,
       args,
       after: this.#after,
       get signal() {

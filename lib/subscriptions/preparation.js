@@ -21,6 +21,7 @@ const { PrivateSource } = require('./private-source');
  * @typedef {object} Request
  * @property {import('./definition').SubscriptionDefinition} subscription the subscription, as it was bound
  * @property {unknown} credentials those that the client has authenticated with
+ * @property {number} generation how many times it had authenticated by then, as `generationOf` gives it
  * @property {unknown} args the arguments
  * @property {unknown} after what it gave as the id of the last item that it has
  * @property {AbortSignal} signal aborted when the client does not want it any more
@@ -40,6 +41,8 @@ class Preparation {
   #definition;
   #subscriptions;
   #credentials;
+  /** How many times the socket had authenticated when `authorize` allowed the subscription. */
+  #generation;
   #args;
   #after;
   /** @type {PrivateSource | import('./shared-source').SharedSource | undefined} */
@@ -56,11 +59,12 @@ class Preparation {
    * @param {import('./socket-subscriptions').SocketSubscriptions} subscriptions those of the socket
    * @param {Request} request what is asked for
    */
-  constructor(subscriptions, { subscription, credentials, args, after }) {
+  constructor(subscriptions, { subscription, credentials, generation, args, after }) {
     this.#subscriptions = subscriptions;
     this.#host = subscriptions.host;
     this.#definition = subscription;
     this.#credentials = credentials;
+    this.#generation = generation;
     this.#args = args;
     this.#after = isItemId(after) ? after : undefined;
   }
@@ -203,8 +207,8 @@ class Preparation {
       this.#refuse(answer, new RemovedSubscriptionError());
       return;
     }
-    if (!Object.is(this.#host.credentialsOf(instance), this.#credentials)) {
-      // The socket has authenticated again since `authorize` allowed the subscription.
+    if (this.#subscriptions.generationOf(instance) !== this.#generation) {
+      // The socket has authenticated again since `authorize` allowed the subscription, if with the same credentials.
       this.#authorizeAgain(answer);
       return;
     }
@@ -237,7 +241,7 @@ class Preparation {
    */
   #authorizeAgain(answer) {
     const definition = this.#definition;
-    this.#credentials = this.#host.credentialsOf(definition.instance);
+    this.#generation = this.#subscriptions.generationOf(definition.instance);
     this.#subscriptions.authorize(definition, this.#args, (refusal) => {
       if (refusal === undefined) {
         this.commit(answer);

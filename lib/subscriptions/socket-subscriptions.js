@@ -31,6 +31,9 @@ const UNSUBSCRIBED = 'loopback:unsubscribed';
  *   LoopbackSocket says
  */
 
+/** The generation of a socket that has not authenticated again since it first asked for a subscription. */
+const FIRST_GENERATION = 1;
+
 /** The subscriptions of a socket that has none. */
 const NONE = Object.freeze([]);
 
@@ -389,6 +392,14 @@ class SocketSubscriptions {
   }
 
   /**
+   * @param {object} instance a LoopbackSocket
+   * @returns {number} how many times the socket has authenticated with it since it first asked for a subscription
+   */
+  generationOf(instance) {
+    return this.#standings?.get(instance)?.generation ?? FIRST_GENERATION;
+  }
+
+  /**
    * @param {object} instance a LoopbackSocket with which the socket is about to authenticate again
    * @param {() => void} done called when that is decided
    * @returns {void}
@@ -429,7 +440,7 @@ class SocketSubscriptions {
     this.#standings ??= new Map();
     let standing = this.#standings.get(instance);
     if (standing === undefined) {
-      standing = { attempts: 0, generation: 1, waiting: [] };
+      standing = { attempts: 0, generation: FIRST_GENERATION, waiting: [] };
       this.#standings.set(instance, standing);
     }
     return standing;
