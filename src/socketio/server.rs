@@ -10,7 +10,7 @@ mod tests;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -75,7 +75,8 @@ impl Server {
         let parsing = ParseConfig {
             max_incoming_binary_buf_size: options.engine.max_http_buffer_size,
             max_incoming_binaries: MAX_ATTACHMENTS,
-            ..ParseConfig::default()
+            // As in Socket.IO, a message may take any time, since the heartbeat ends silent clients.
+            packet_completion_timeout: Duration::MAX,
         };
         let started = Instant::now();
         let parser = options.parser;

@@ -213,6 +213,31 @@ fn a_panic_while_a_message_is_handled_ends_that_connection_and_no_other() {
     });
 }
 
+#[test]
+fn a_message_may_take_any_time_until_its_last_attachment() {
+    run(async |mut world| {
+        let (_client, socket) = world.join(1).await;
+        let connection = &socket.connection;
+        let text = r#"51-["m",{"_placeholder":true,"num":0}]"#;
+        world.server.on_message(connection, text);
+        {
+            let mut partial = connection.data.parser.partial_bin_packet.lock().unwrap();
+            let hour = Duration::from_secs(3600);
+            partial.as_mut().unwrap().initial_packet_recv -= hour;
+        }
+        let attachment = Bytes::from_static(b"late");
+        world.server.on_binary(connection, attachment.clone());
+        let attachments = world
+            .until(|event| match event {
+                Event::Emitted { payload, .. } => Some(payload.parts().1.to_vec()),
+                Event::Malformed { .. } => Some(Vec::new()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(attachments, [attachment]);
+    });
+}
+
 /// The number of namespaces that were joined before the first socket left one.
 async fn joins(world: &mut World) -> usize {
     let mut joins = 0;
