@@ -461,6 +461,8 @@ impl<D: Data> Connection<D> {
     pub(crate) fn send_series(self: &Arc<Self>, series: &Series) -> Queued {
         self.queue(|send_queue| {
             match send_queue {
+                // As in `push`.
+                SendQueue::Polling(polling) if polling.ends.is_some() => return Ok(()),
                 SendQueue::Polling(polling) => {
                     for frame in series.frames() {
                         polling.push_frame(frame);
@@ -616,14 +618,15 @@ impl<D: Data> Connection<D> {
 
     /// Queues a packet of the engine itself.
     fn queue_packet(self: &Arc<Self>, packet: payload::Packet) {
-        let mut send_queue = self.send_queue.lock();
-        match &mut *send_queue {
-            SendQueue::Polling(_) | SendQueue::Websocket(_) if self.is_sending_watched() => {
-                self.report_queued(&packet, true);
-            }
+        let send_queue = &mut *self.send_queue.lock();
+        match send_queue {
+            // As in `push`: the client would fetch it before it is told of the end.
+            SendQueue::Polling(polling) if polling.ends.is_some() => return,
+            SendQueue::Closed => return,
+            _ if self.is_sending_watched() => self.report_queued(&packet, true),
             _ => {}
         }
-        match &mut *send_queue {
+        match send_queue {
             SendQueue::Polling(polling) => polling.push(packet),
             SendQueue::Websocket(websocket) => websocket.push(&packet, self.protocol),
             SendQueue::Closed => {}
@@ -631,7 +634,7 @@ impl<D: Data> Connection<D> {
     }
 
     /// Pings the client.
-    pub(super) fn ping(self: &Arc<Self>) {
+    pub(crate) fn ping(self: &Arc<Self>) {
         self.queue_packet(payload::Packet::Ping);
         self.flush();
     }

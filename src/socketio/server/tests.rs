@@ -17,7 +17,7 @@ use crate::engineio::http::verify::Asks;
 use crate::engineio::message::{Frame, Message};
 use crate::engineio::polling;
 use crate::engineio::responder::Responder;
-use crate::engineio::send_queue::WaitingPoll;
+use crate::engineio::send_queue::{Series, WaitingPoll};
 use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
 use crate::io::host::{Host, RelayAction, RelayNumber};
@@ -864,6 +864,43 @@ fn a_poll_that_comes_while_a_batch_is_executed_gets_all_of_it() {
                 .await;
             assert_eq!(body, "40\x1e41\x1e42");
         }
+    });
+}
+
+/// Has a request wait for packets, and returns what it is answered with.
+async fn polled(world: &mut World, sid: Sid, number: u64) -> Bytes {
+    let waiting = WaitingPoll {
+        responder: Responder::Node(number),
+        format: Format::default(),
+    };
+    polling::poll(&world.server.engine, sid, waiting);
+    world
+        .until(|event| match event {
+            Event::Response { request, response } if *request == number => {
+                Some(response.as_ref().unwrap().body().clone())
+            }
+            _ => None,
+        })
+        .await
+}
+
+#[test]
+fn a_client_that_polls_is_sent_nothing_after_the_decision_to_end_its_connection() {
+    run(async |mut world| {
+        let sid = open_polling(&world, 1);
+        let connection = world.server.engine.connection(sid).unwrap();
+        let frame = |text: &'static str| Frame::new(Message::Text(text.into(), Vec::new()));
+        let mut flush_set = FlushSet::default();
+        flush_set.send(&connection, &frame("before"));
+        connection.finish(CloseReason::ForcedClose);
+        flush_set.send(&connection, &frame("after"));
+        let series = Series::gather(["after", "it"].map(frame).into_iter());
+        flush_set.send_series(&connection, &series);
+        drop(flush_set);
+        connection.ping();
+        assert_eq!(polled(&mut world, sid, 2).await, "4before");
+        assert_eq!(polled(&mut world, sid, 3).await, "6\x1e1");
+        assert!(connection.is_closed());
     });
 }
 
