@@ -146,6 +146,13 @@ impl EventQueue {
         }
     }
 
+    /// Wakes JavaScript, unless a guard does so when it is dropped.
+    fn wake_unless_deferred(&self) {
+        if self.wake_guards.load(Ordering::SeqCst) == 0 {
+            self.wake();
+        }
+    }
+
     /// Wakes JavaScript after the event loop could not deliver a batch itself.
     #[cfg(target_os = "linux")]
     pub(super) fn wake_again(&self) {
@@ -284,16 +291,25 @@ impl events::EventSink for EventQueue {
             return;
         }
         self.waiting.lock().push(event);
-        // Otherwise the last guard wakes JavaScript when it is dropped.
-        if self.wake_guards.load(Ordering::SeqCst) == 0 {
-            self.wake();
-        }
+        self.wake_unless_deferred();
+    }
+
+    fn push_ordered(&self, event: Event) {
+        READ.with_borrow_mut(|read| {
+            let mut waiting = self.waiting.lock();
+            if read.is_of(self) {
+                waiting.append(&mut read.events);
+            }
+            waiting.push(event);
+        });
+        self.wake_unless_deferred();
     }
 }
 
 impl Host for EventQueue {
     fn relay(&self, relay: RelayNumber, action: RelayAction) {
-        self.push(Event::Relay { relay, action });
+        // What is written is told under the lock of the send queue, in the order of the stream.
+        self.push_ordered(Event::Relay { relay, action });
     }
 
     #[cfg(unix)]
@@ -665,11 +681,25 @@ fn attach(attachments: &mut Vec<Bytes>, mut attached: Vec<Bytes>) -> i64 {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::thread;
 
     use super::*;
+    use crate::engineio::config::Config;
+    use crate::engineio::events::{Events as _, PacketData, ReportedPacket};
+    use crate::engineio::handler::Handler as _;
+    use crate::engineio::http::response::Format;
     use crate::engineio::inbound_budget::{HIGH_WATER, InboundBudget};
+    use crate::engineio::polling::{self, Opening};
+    use crate::engineio::responder::Responder;
+    use crate::engineio::{ProtocolVersion, Sid};
+    use crate::io::runtime::Runtime;
     use crate::protocol::CloseReason;
+    use crate::socketio::commands;
+    use crate::socketio::options::Options;
     use crate::socketio::packet::Payload;
+    use crate::socketio::parser::{Parser, Welcome};
+    use crate::socketio::server::Server;
+    use crate::socketio::socket::{Connection, FlushSet};
 
     fn event(socket: u64, text: &str) -> Event {
         Event::Emitted {
@@ -725,6 +755,106 @@ mod tests {
         let all = text(&queue);
         let places = ["[1]", "[2]", "[5]"].map(|one| all.find(one).unwrap());
         assert!(places.is_sorted(), "{all}");
+    }
+
+    /// Runs on another thread, to its end.
+    fn elsewhere(act: impl FnOnce() + Send) {
+        thread::scope(|scope| {
+            scope.spawn(act);
+        });
+    }
+
+    /// Takes a batch, and returns the kinds of its records.
+    fn kinds(queue: &EventQueue) -> Vec<i64> {
+        queue.take();
+        let kind = |record: String| record[1..].split_once(',').unwrap().0.parse().unwrap();
+        queue.records().into_iter().map(kind).collect()
+    }
+
+    /// What is written to a relay, or sent in a packet that is watched.
+    fn sent(queue: &EventQueue, is_relayed: bool, text: &'static str) {
+        if is_relayed {
+            queue.relay(9, RelayAction::Write(Bytes::from_static(text.as_bytes())));
+        } else {
+            let packet = ReportedPacket {
+                kind: 4,
+                data: PacketData::Text(text.into()),
+                is_sent: true,
+                compress: true,
+            };
+            queue.packet(9, packet, None);
+        }
+    }
+
+    #[test]
+    fn what_is_sent_during_a_read_keeps_its_place_before_what_another_thread_sends() {
+        for is_relayed in [false, true] {
+            let queue = EventQueue::new();
+            queue.begin_read();
+            queue.push(event(1, "[1]"));
+            sent(&queue, is_relayed, "a");
+            elsewhere(|| sent(&queue, is_relayed, "b"));
+            queue.push(event(1, "[2]"));
+            queue.end_read();
+            let batch = queue.take();
+            assert_eq!(batch.attachments, ["a", "b"]);
+            let records = queue.records();
+            assert_eq!(records.len(), 4);
+            assert!(records[0].contains("[1]") && records[3].contains("[2]"));
+        }
+    }
+
+    /// Runs a test with a server that queues its events, and the connection of a client that polls.
+    fn with_client(test: impl FnOnce(&EventQueue, &Arc<Server>, &Arc<Connection>)) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let queue = Arc::new(EventQueue::new());
+            let options = Options {
+                engine: Config::default(),
+                parser: Parser::Common,
+            };
+            let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
+            let server = commands::start(options, queue.clone(), &runtime);
+            server.namespace("/");
+            let id = Sid::random();
+            let opening = Opening {
+                responder: Responder::Node(1),
+                format: Format::default(),
+                connection: 1,
+                id,
+                protocol: ProtocolVersion::V4,
+                base64_only: false,
+                cookie: None,
+                watched: false,
+            };
+            polling::open(&server, opening);
+            let connection = server.connection(id).unwrap();
+            assert_eq!(kinds(&queue), [RecordKind::Response.number()]);
+            test(&queue, &server, &connection);
+        });
+    }
+
+    #[test]
+    fn a_socket_that_ends_during_a_read_ends_before_its_connection_that_another_thread_closes() {
+        with_client(|queue, server, connection| {
+            server.on_message(connection, "0");
+            assert_eq!(kinds(queue), [RecordKind::Connect.number()]);
+            let socket = connection.data.sockets().into_iter().next().unwrap();
+            let welcome = Welcome::of(&socket.id);
+            let mut flush_set = FlushSet::default();
+            socket
+                .accept(server.parser, welcome, &mut flush_set)
+                .unwrap();
+            queue.begin_read();
+            server.on_message(connection, "1");
+            elsewhere(|| connection.close(CloseReason::PingTimeout));
+            queue.end_read();
+            let expected = [RecordKind::Disconnect, RecordKind::Closed];
+            assert_eq!(kinds(queue), expected.map(RecordKind::number));
+        });
     }
 
     #[test]

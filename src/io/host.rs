@@ -37,7 +37,9 @@ pub(crate) trait Host: Send + Sync + 'static {
 
     /// A read of a client begins: what this thread tells JavaScript up to [`Host::end_read`] reaches it
     /// together, so that a message is never seen without what the client sent right behind it. Until then,
-    /// the client must learn of nothing that it could answer on another thread.
+    /// the client must learn of nothing that it could answer on another thread. An event whose place among
+    /// those of other threads matters, such as bytes for a relay, does not wait, and neither do the events
+    /// before it.
     fn begin_read(&self) {}
 
     /// Ends [`Host::begin_read`].

@@ -28,8 +28,15 @@ pub(crate) type SubscriptionNumber = u32;
 
 /// Takes events: the queue for JavaScript, or the list of a test.
 pub(crate) trait EventSink: Host + Events {
-    /// Queues an event; called on any thread. The order of calls is kept.
+    /// Queues an event; called on any thread. The order of calls is kept, except that an event of a
+    /// [read](Host::begin_read) waits for its end, so events of other threads may come before it.
     fn push(&self, event: Event);
+
+    /// Queues an event whose place among those of other threads matters: the caller holds the lock that
+    /// decides it. It does not wait for the end of a read, and comes after what was read before.
+    fn push_ordered(&self, event: Event) {
+        self.push(event);
+    }
 }
 
 impl<T: EventSink> Events for T {
@@ -52,11 +59,18 @@ impl<T: EventSink> Events for T {
     }
 
     fn packet(&self, connection: ConnectionNumber, packet: ReportedPacket, permit: Option<Permit>) {
-        self.push(Event::Packet {
+        // Packets are reported as sent under the lock of the send queue, in the order in which they leave.
+        let is_sent = packet.is_sent;
+        let event = Event::Packet {
             connection,
             packet,
             permit,
-        });
+        };
+        if is_sent {
+            self.push_ordered(event);
+        } else {
+            self.push(event);
+        }
     }
 
     fn response(&self, request: RequestNumber, response: ResponseOrRefusal) {

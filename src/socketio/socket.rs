@@ -2,7 +2,9 @@
 //!
 //! Two threads change its state, the I/O thread (for what the client sends) and the JavaScript thread
 //! (for what the application decides), each under a lock for one step. Events are queued under that
-//! lock, so JavaScript gets them in the order in which the session handled them.
+//! lock, so JavaScript gets them in the order in which the session handled them. There is one exception:
+//! what a client sends waits for the end of the read, so the end of its socket by another thread may come
+//! before it. JavaScript then ignores it, as if it had come too late.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -439,7 +441,9 @@ impl Socket {
             state.session.handle(session::Event::Disconnected);
             debug_assert!(state.session.is_empty());
             state.timers.drain(..).for_each(|timer| timer.abort());
-            self.events.push(Event::Disconnect {
+            // Ordered, since another thread may close the connection right after this, and JavaScript is
+            // told of that after its sockets.
+            self.events.push_ordered(Event::Disconnect {
                 socket: self.number,
                 reason,
             });
