@@ -4,6 +4,8 @@
 //! events as one JSON text. What must stay true:
 //! - events arrive in the order in which they were queued, each once, and those of one read of a client
 //!   together, as far as they fit into one batch;
+//! - the end of a socket arrives after the socket, even if another thread ends it during the read that
+//!   opens it;
 //! - a flood cannot starve the application: one iteration of the event loop takes at most
 //!   [`MAX_RECORDS`] or [`MAX_BYTES`], and the next batch comes in a later iteration;
 //! - a client's text cannot extend beyond its own record. It was checked to be one JSON value; if a
@@ -415,6 +417,7 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
         Event::Connect {
             socket,
             connection,
+            delivery,
             request,
             auth,
             ..
@@ -422,6 +425,10 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let place = attach(attachments, auth.into_iter().collect());
             let numbers = [id(socket), id(connection), 0, place];
             record(RecordKind::Connect, numbers, &request);
+            if let Some(reason) = delivery.connect() {
+                let numbers = [id(socket), reason.number(), 0, NONE];
+                record(RecordKind::Disconnect, numbers, &details(reason));
+            }
         }
         Event::NamespaceRequest {
             connection,
@@ -477,9 +484,15 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
                 NO_PAYLOAD,
             );
         }
-        Event::Disconnect { socket, reason } => {
-            let numbers = [id(socket), reason.number(), 0, NONE];
-            record(RecordKind::Disconnect, numbers, &details(reason));
+        Event::Disconnect {
+            socket,
+            delivery,
+            reason,
+        } => {
+            if delivery.disconnect(reason) {
+                let numbers = [id(socket), reason.number(), 0, NONE];
+                record(RecordKind::Disconnect, numbers, &details(reason));
+            }
         }
         Event::Acknowledged {
             socket,
@@ -695,6 +708,7 @@ mod tests {
     use crate::io::runtime::Runtime;
     use crate::protocol::CloseReason;
     use crate::socketio::commands;
+    use crate::socketio::events::Delivery;
     use crate::socketio::options::Options;
     use crate::socketio::packet::Payload;
     use crate::socketio::parser::{Parser, Welcome};
@@ -723,6 +737,32 @@ mod tests {
             let expected: String = numbers.iter().map(|number| format!("{number},")).collect();
             assert_eq!(text, format!("1,{expected}").into_bytes());
         }
+    }
+
+    fn connect(socket: u64, delivery: &Arc<Delivery>) -> Event {
+        Event::Connect {
+            socket,
+            connection: 1,
+            delivery: delivery.clone(),
+            request: "{}".to_owned(),
+            auth: None,
+            permit: None,
+        }
+    }
+
+    fn disconnect(socket: u64, delivery: &Arc<Delivery>) -> Event {
+        Event::Disconnect {
+            socket,
+            delivery: delivery.clone(),
+            reason: CloseReason::TransportClose,
+        }
+    }
+
+    /// The delivery of a socket that JavaScript knows.
+    fn known() -> Arc<Delivery> {
+        let delivery = Arc::<Delivery>::default();
+        assert_eq!(delivery.connect(), None);
+        delivery
     }
 
     fn text(queue: &EventQueue) -> String {
@@ -769,6 +809,26 @@ mod tests {
         queue.take();
         let kind = |record: String| record[1..].split_once(',').unwrap().0.parse().unwrap();
         queue.records().into_iter().map(kind).collect()
+    }
+
+    #[test]
+    fn a_socket_that_ends_before_javascript_is_told_of_it_is_delivered_before_its_end() {
+        for is_taken_between in [false, true] {
+            let queue = EventQueue::new();
+            let delivery = Arc::default();
+            queue.begin_read();
+            queue.push(connect(7, &delivery));
+            elsewhere(|| queue.push_ordered(disconnect(7, &delivery)));
+            if is_taken_between {
+                queue.take();
+                assert_eq!(text(&queue), "[]");
+            }
+            queue.end_read();
+            queue.take();
+            assert_eq!(text(&queue), "[4,7,1,0,-1,{},5,7,2,0,-1,0]");
+            queue.take();
+            assert_eq!(text(&queue), "[]");
+        }
     }
 
     /// What is written to a relay, or sent in a packet that is watched.
@@ -838,6 +898,23 @@ mod tests {
     }
 
     #[test]
+    fn a_socket_that_another_thread_ends_during_the_read_that_opens_it_is_delivered_with_its_end() {
+        with_client(|queue, server, connection| {
+            queue.begin_read();
+            server.on_message(connection, "0");
+            elsewhere(|| {
+                for socket in connection.data.sockets() {
+                    assert!(socket.end(CloseReason::ServerNamespaceDisconnect));
+                }
+            });
+            assert!(kinds(queue).is_empty());
+            queue.end_read();
+            let expected = [RecordKind::Connect, RecordKind::Disconnect];
+            assert_eq!(kinds(queue), expected.map(RecordKind::number));
+        });
+    }
+
+    #[test]
     fn a_socket_that_ends_during_a_read_ends_before_its_connection_that_another_thread_closes() {
         with_client(|queue, server, connection| {
             server.on_message(connection, "0");
@@ -861,10 +938,7 @@ mod tests {
     fn events_arrive_in_one_batch_and_in_order() {
         let queue = EventQueue::new();
         queue.push(event(7, r#"["m",1]"#));
-        queue.push(Event::Disconnect {
-            socket: 7,
-            reason: CloseReason::TransportClose,
-        });
+        queue.push(disconnect(7, &known()));
         let batch = queue.take();
         assert!(batch.attachments.is_empty() && !batch.more);
         assert_eq!(text(&queue), r#"[1,7,-1,-1,-1,["m",1],5,7,2,0,-1,0]"#);
@@ -962,6 +1036,7 @@ mod tests {
         let permit = |words: usize| Event::Connect {
             socket: 1,
             connection: 1,
+            delivery: Arc::default(),
             request: "{}".to_owned(),
             auth: None,
             permit: Some(inbound_budget.permit(words)),

@@ -4,18 +4,23 @@
 // A property that does not hold panics; only the fuzz targets and the unit tests run them.
 #![allow(clippy::expect_used)]
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::event_batch::EventQueue;
 use crate::protocol::{CloseReason, RECORD_FIELDS};
-use crate::socketio::events::{Event, EventSink as _};
+use crate::socketio::events::{Delivery, Event, EventSink as _};
 use crate::socketio::packet::{self, Payload};
 
 /// Messages of clients, one for each line, become records of a batch: each is complete in its own record,
 /// with its own attachments.
 pub fn batches(input: &[u8]) {
     let queue = EventQueue::new();
+    // JavaScript knows the socket that ends.
+    let delivery = Arc::<Delivery>::default();
+    delivery.connect();
     let mut pushed = Vec::new();
     for line in input.split(|&byte| byte == b'\n') {
         let Ok(line) = std::str::from_utf8(line) else {
@@ -43,6 +48,7 @@ pub fn batches(input: &[u8]) {
         }
         queue.push(Event::Disconnect {
             socket: 8,
+            delivery: delivery.clone(),
             reason: CloseReason::TransportClose,
         });
         pushed.push(("0", 0));

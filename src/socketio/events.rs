@@ -1,5 +1,8 @@
 //! The events that the native server tells JavaScript, in their order.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
 use smallvec::SmallVec;
 
@@ -78,6 +81,38 @@ impl<T: EventSink> Events for T {
     }
 }
 
+/// How far JavaScript has been told of a socket: both events of the socket share it.
+///
+/// The end of a socket must be delivered after the socket itself: JavaScript ignores the end of a socket
+/// that it does not know, and would then keep that socket. But a read queues `Connect` at its end, while
+/// another thread, which has already found the socket, may queue `Disconnect`. So whoever delivers events
+/// passes each of them by this, one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    is_connected: AtomicBool,
+    /// Why the socket has ended, if its `Disconnect` came before its `Connect`.
+    ended: OnceLock<CloseReason>,
+}
+
+impl Delivery {
+    /// `Connect` is delivered. Returns the reason of the `Disconnect` that is to be delivered right after
+    /// it, if that came before.
+    pub(crate) fn connect(&self) -> Option<CloseReason> {
+        self.is_connected.store(true, Ordering::Relaxed);
+        self.ended.get().copied()
+    }
+
+    /// Whether `Disconnect` is delivered now. Otherwise it is delivered with `Connect`.
+    pub(crate) fn disconnect(&self, reason: CloseReason) -> bool {
+        let is_connected = self.is_connected.load(Ordering::Relaxed);
+        if !is_connected {
+            // A socket ends once.
+            let _ = self.ended.set(reason);
+        }
+        is_connected
+    }
+}
+
 /// Something that JavaScript is told.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -85,6 +120,7 @@ pub(crate) enum Event {
     Connect {
         socket: SocketNumber,
         connection: ConnectionNumber,
+        delivery: Arc<Delivery>,
         /// JSON: `{id, nsp, query?, auth?}`.
         request: String,
         /// The MessagePack of `auth`, which then is not in `request`.
@@ -140,6 +176,7 @@ pub(crate) enum Event {
     /// A socket ended.
     Disconnect {
         socket: SocketNumber,
+        delivery: Arc<Delivery>,
         reason: CloseReason,
     },
     /// A client sent something that is not a Socket.IO packet, so its connection ends.

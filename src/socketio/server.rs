@@ -214,9 +214,12 @@ impl Server {
             self.sockets.remove(number);
             return;
         }
+        // Other threads may end the socket from here on, even before JavaScript is told of it: see
+        // [`Delivery`](super::events::Delivery).
         self.events.push(Event::Connect {
             socket: number,
             connection: connection.number,
+            delivery: socket.delivery.clone(),
             permit: Some(
                 connection
                     .inbound_budget()

@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use tokio::task::AbortHandle;
 
 use super::client::Client;
-use super::events::{AckId, Event, EventSink, Run, SocketNumber, SubscriptionNumber};
+use super::events::{AckId, Delivery, Event, EventSink, Run, SocketNumber, SubscriptionNumber};
 use super::namespace::{Namespace, Occupant};
 use super::packet::Payload;
 use super::parser::{Parser, Welcome};
@@ -111,6 +111,7 @@ pub(crate) struct Socket {
     pub(crate) id: Box<str>,
     pub(crate) namespace: Arc<Namespace<Self>>,
     pub(crate) connection: Arc<Connection>,
+    pub(super) delivery: Arc<Delivery>,
     open_sockets: Weak<OpenSockets>,
     events: Arc<dyn EventSink>,
     started: Instant,
@@ -207,6 +208,7 @@ impl Socket {
             id,
             namespace,
             connection,
+            delivery: Arc::default(),
             open_sockets: Arc::downgrade(open_sockets),
             events: events.clone(),
             started,
@@ -445,6 +447,7 @@ impl Socket {
             // told of that after its sockets.
             self.events.push_ordered(Event::Disconnect {
                 socket: self.number,
+                delivery: self.delivery.clone(),
                 reason,
             });
             state.subscriptions.take()

@@ -1,5 +1,7 @@
 //! Records for JavaScript: [`crate::bridge::event_batch`].
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use smallvec::smallvec;
 
@@ -7,7 +9,7 @@ use super::count;
 use crate::bridge::event_batch::EventQueue;
 use crate::protocol::CloseReason;
 use crate::session::Instance;
-use crate::socketio::events::{Event, EventSink as _, Run};
+use crate::socketio::events::{Delivery, Event, EventSink as _, Run};
 use crate::socketio::packet::Payload;
 
 /// A call, as the server receives it.
@@ -100,15 +102,18 @@ pub(super) fn come_and_go(n: u32) {
     let queue = queue();
     let request = r#"{"id":"aaaaaaaaaaaaaaaaaaaa","nsp":"/"}"#;
     let life = |number: u64| {
+        let delivery = Arc::<Delivery>::default();
         let connect = Event::Connect {
             socket: number,
             connection: number,
+            delivery: delivery.clone(),
             request: request.to_owned(),
             auth: None,
             permit: None,
         };
         let disconnect = Event::Disconnect {
             socket: number,
+            delivery,
             reason: CloseReason::TransportClose,
         };
         let closed = Event::Closed {

@@ -169,6 +169,7 @@ impl World {
             Event::Disconnect {
                 socket: ended,
                 reason,
+                ..
             } if *ended == socket.number => Some(*reason),
             _ => None,
         })
