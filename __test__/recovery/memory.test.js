@@ -51,6 +51,30 @@ describe('a map whose entries expire', () => {
     assert.deepEqual(weighed.values(), ['c', 'e']);
   });
 
+  it('an expiring map waits no longer at once than timers can, for entries that stay for a month or for ever', (t) => {
+    const pass = clock(t);
+    const longest = 2 ** 31 - 1;
+    const timers = [];
+    t.mock.method(globalThis, 'setTimeout', (callback, delay) => {
+      timers.push({ callback, delay });
+      return { unref() {} };
+    });
+    const month = 30 * 24 * 3_600_000;
+    for (const maxAge of [month, Infinity]) {
+      timers.length = 0;
+      const map = new ExpiringMap({ maxAge });
+      map.set('a', 1);
+      pass(longest);
+      timers.at(-1).callback();
+      assert.equal(map.get('a'), 1);
+      pass(month - longest + 1);
+      timers.at(-1).callback();
+      assert.equal(map.get('a'), maxAge === Infinity ? 1 : undefined);
+      assert.equal(timers.length, maxAge === Infinity ? 3 : 2);
+      for (const { delay } of timers) assert.ok(delay <= longest, `${delay} ms`);
+    }
+  });
+
   it('frees what has expired without being asked', (t) => {
     const pass = clock(t);
     t.mock.timers.enable({ apis: ['setTimeout'] });

@@ -1,5 +1,7 @@
 'use strict';
 
+const { MAX_DELAY } = require('../check-options');
+
 /**
  * Runs when the oldest of several things expires, and does not keep the process alive.
  */
@@ -19,7 +21,8 @@ class ExpiryTimer {
   }
 
   /**
-   * Waits for the oldest thing to expire, unless it does so already.
+   * Waits for the oldest thing to expire, unless it does so already: as long as a timer can, and then again. It may be
+   * that nothing expires: npm `socket.io` takes any number as `maxDisconnectionDuration`, Infinity too.
    *
    * @returns {void}
    */
@@ -28,7 +31,7 @@ class ExpiryTimer {
     if (until === undefined) {
       return;
     }
-    const delay = Math.max(1, Math.ceil(until - performance.now()));
+    const delay = Math.min(Math.max(1, Math.ceil(until - performance.now())), MAX_DELAY);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#drop();
