@@ -3,9 +3,11 @@
 /**
  * Ends sockets that may not stay, and tells their clients why.
  *
- * What must stay true: a socket that this file has ended is not recovered.
+ * What must stay true: a socket that this file has ended is not recovered, and its client calls nothing any more,
+ * whatever listeners of the application do.
  */
 
+const { warnOf } = require('../events');
 const { turnedAway } = require('../observability/sockets');
 const { emitOwn } = require('./own-events');
 
@@ -13,7 +15,9 @@ const { emitOwn } = require('./own-events');
 const excluded = new WeakSet();
 
 /**
- * Disconnects a socket, whatever its `disconnect` or the application's listeners do.
+ * Disconnects a socket, whatever its `disconnect` or the application's listeners do. In npm `socket.io`, an exception
+ * of a listener of `disconnecting` or `disconnect` leaves the connection open, and maybe the socket connected. Then
+ * the connection is closed below Socket.IO, even if only the socket was to be disconnected.
  *
  * @param {object} socket the socket
  * @param {boolean} [close=false] whether to close its connection, with all its namespaces
@@ -22,13 +26,34 @@ const excluded = new WeakSet();
 function disconnect(socket, close = false) {
   excluded.add(socket);
   try {
+    if (typeof socket.disconnect !== 'function') {
+      // An emitter that cannot disconnect.
+      return;
+    }
     if (close) {
       socket.disconnect(true);
     } else {
       socket.disconnect();
     }
-  } catch {
-    // An emitter that cannot disconnect, or a listener that threw.
+  } catch (error) {
+    warnOf(error);
+    closeConnection(socket);
+  }
+}
+
+/**
+ * Closes the connection of a socket, as far as it has one. Engine.IO sends what is queued and takes no packet of the
+ * client from then on; the sockets of the connection end with it.
+ *
+ * @param {object} socket the socket
+ * @returns {void}
+ */
+function closeConnection(socket) {
+  try {
+    socket.conn?.close?.();
+  } catch (error) {
+    // A listener that threw again.
+    warnOf(error);
   }
 }
 

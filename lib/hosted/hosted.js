@@ -241,7 +241,9 @@ class HostedSocket extends SocketOwner {
       Object.defineProperty(socket, EMIT_OWN, { configurable: true, value });
       rememberBound(socket, () => this.#bound());
     }
-    socket.on('disconnect', endHosted.bind(this));
+    // Before the listeners of the application, where an emitter can: one that throws keeps the others from being called.
+    const listen = typeof socket.prependListener === 'function' ? 'prependListener' : 'on';
+    socket[listen]('disconnect', endHosted.bind(this));
     spareStreams(socket.conn);
   }
 
