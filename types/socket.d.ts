@@ -206,8 +206,9 @@ export interface Socket<
    * Until when its client is authenticated: a date, or ms since 1970; `null` for no limit. At that time
    * the client receives `unauthorized` with the `message` and the `code` of an {@link ExpiredError}, and
    * its connection is closed, unless it has authenticated again before. A successful authentication
-   * clears the date; set it in the authentication function. Sockets of npm `socket.io` that an instance
-   * serves have it, too.
+   * clears the date; set it in the authentication function. An attempt that is refused leaves the date
+   * as it was. Each instance has a date of its own, and the earliest one counts. Sockets of npm
+   * `socket.io` that an instance serves have it, too.
    *
    * @throws {@link InvalidOptionError} if it is set to something else
    *

@@ -3,6 +3,7 @@
 // How an authentication ends before its socket does: `socket.expires` and `revoke()`, on every kind of server.
 
 const assert = require('node:assert/strict');
+const { EventEmitter } = require('node:events');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const {
@@ -24,6 +25,49 @@ const REVOKED = {
   message: 'The authentication has been revoked. Authenticate again.',
   code: 'ERR_LOOPBACK_SOCKET_REVOKED',
 };
+
+/** Waits until everything that is due at once has happened. */
+const idle = () => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+/** A time that does not come during a test. */
+const later = (ms = 0) => Date.now() + 100_000 + ms;
+
+/**
+ * @param {import('node:test').TestContext} t the test
+ * @param {number | 'native'} host the kind of server
+ * @param {number} count how many instances serve it
+ * @returns {Promise<object>} both sides of a client, and `begin()`, which begins an attempt with each instance and gives
+ *   a function for each that decides it, and waits until the client knows
+ */
+async function undecided(t, host, count) {
+  const { io, connect } = await openServer(t, host);
+  const attempts = new EventEmitter();
+  for (let i = 0; i < count; i++) {
+    const instance = newInstance();
+    instance.auth((socket, credentials, done) => attempts.emit('begun', i, done));
+    instance.start(io);
+  }
+  const client = connect();
+  const socket = await socketOf(io, client);
+  const begin = () =>
+    new Promise((resolve) => {
+      const decide = [];
+      const note = (i, done) => {
+        decide[i] = (isAccepted) => {
+          const told = next(client, isAccepted ? 'authenticated' : 'unauthorized');
+          done(null, isAccepted);
+          return told;
+        };
+        if (Object.keys(decide).length === count) {
+          attempts.off('begun', note);
+          resolve(decide);
+        }
+      };
+      attempts.on('begun', note);
+      client.emit('authentication', {});
+    });
+  return { client, socket, begin };
+}
 
 for (const host of HOSTS) {
   describe(`socket.expires on ${host}`, () => {
@@ -131,6 +175,169 @@ for (const host of HOSTS) {
       const socket = await socketOf(io, connect());
       assert.equal(socket.expires, date);
       socket.expires = null;
+    });
+
+    it(`an attempt that auth refuses leaves expires as it was, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 1);
+      const attempt = async (date, isAccepted) => {
+        const [decide] = await begin();
+        socket.expires = date;
+        assert.equal(socket.expires, date);
+        await decide(isAccepted);
+      };
+      await attempt(later(), false);
+      assert.equal(socket.expires, null);
+      const date = new Date(later());
+      await attempt(date, true);
+      for (const other of [later(1000), later(-1000), new Date(later(1000)), null]) {
+        await attempt(other, false);
+        assert.equal(socket.expires, date);
+      }
+      const outside = new Date(later(2000));
+      socket.expires = outside;
+      await attempt(later(), false);
+      assert.equal(socket.expires, outside);
+      await attempt(null, true);
+      assert.equal(socket.expires, null);
+    });
+
+    it(`an attempt that an onConnected handler refuses leaves expires as it was, on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = newInstance();
+      sockets.auth((socket, credentials) => {
+        socket.expires = credentials.date;
+      });
+      sockets.onConnected((socket, { isLocked }) => {
+        if (isLocked) throw new Error('locked');
+      });
+      sockets.start(io);
+      const client = connect();
+      const socket = await socketOf(io, client);
+      const date = later();
+      await authenticate(client, { date });
+      const refused = next(client, 'unauthorized');
+      client.emit('authentication', { date: later(1000), isLocked: true });
+      assert.deepEqual(await refused, { message: 'locked' });
+      assert.equal(socket.expires, date);
+    });
+
+    it(`an attempt that is refused keeps the date of one that was accepted meanwhile, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 1);
+      const [first] = await begin();
+      socket.expires = later();
+      const [second] = await begin();
+      const date = later(1000);
+      socket.expires = date;
+      await second(true);
+      await first(false);
+      assert.equal(socket.expires, date);
+    });
+
+    it(`an attempt keeps the date that it has set when another one is accepted before it, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 1);
+      const [first] = await begin();
+      const date = later();
+      socket.expires = date;
+      const [second] = await begin();
+      await second(true);
+      await first(true);
+      assert.equal(socket.expires, date);
+    });
+
+    for (const [name, order] of [
+      ['first', [0, 1]],
+      ['last', [1, 0]],
+    ]) {
+      it(`an instance that sets no date does not clear that of another one, which is decided ${name}, on ${host}`, async (t) => {
+        const { socket, begin } = await undecided(t, host, 2);
+        const attempt = async (date) => {
+          const decide = await begin();
+          for (const i of order) {
+            if (i === 0 && date !== undefined) socket.expires = date;
+            await decide[i](true);
+          }
+        };
+        const [one, two] = [new Date(later()), new Date(later(1000))];
+        await attempt(one);
+        assert.equal(socket.expires, one);
+        await attempt(two);
+        assert.equal(socket.expires, two);
+        await attempt();
+        assert.equal(socket.expires, null);
+      });
+
+      it(`an instance keeps its date if its attempt is refused ${name}, and the other one accepts, on ${host}`, async (t) => {
+        const { socket, begin } = await undecided(t, host, 2);
+        const [date, other] = [later(), later(1000)];
+        const both = await begin();
+        await both[1](true);
+        socket.expires = date;
+        await both[0](true);
+        const decide = await begin();
+        socket.expires = other;
+        for (const i of order) {
+          await decide[i](i === 1);
+        }
+        assert.equal(socket.expires, date);
+      });
+    }
+
+    it(`each instance has a date of its own, and the earliest one counts, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 2);
+      const [near, far] = [new Date(later()), new Date(later(1000))];
+      const both = await begin();
+      socket.expires = near;
+      await both[1](true);
+      socket.expires = far;
+      await both[0](true);
+      assert.equal(socket.expires, near);
+      const again = await begin();
+      await again[1](true);
+      assert.equal(socket.expires, far);
+      await again[0](true);
+      assert.equal(socket.expires, null);
+    });
+
+    it(`the earliest date counts that is set while several attempts are under way, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 2);
+      const [near, far] = [later(), later(1000)];
+      const both = await begin();
+      socket.expires = near;
+      socket.expires = far;
+      assert.equal(socket.expires, far);
+      await both[0](true);
+      await both[1](true);
+      assert.equal(socket.expires, near);
+    });
+
+    it(`a date that is set outside of attempts replaces those of all instances, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 2);
+      const both = await begin();
+      socket.expires = later();
+      await both[0](true);
+      await both[1](true);
+      const date = later(1000);
+      socket.expires = date;
+      assert.equal(socket.expires, date);
+      const again = await begin();
+      await again[1](true);
+      assert.equal(socket.expires, null);
+    });
+
+    it(`an attempt that is decided after its socket has ended sets no date, on ${host}`, async (t) => {
+      for (const isAccepted of [true, false]) {
+        const { client, socket, begin } = await undecided(t, host, 1);
+        const [first] = await begin();
+        socket.expires = later();
+        await first(true);
+        const [decide] = await begin();
+        socket.expires = later(1000);
+        const ended = next(socket, 'disconnect');
+        client.disconnect();
+        await ended;
+        decide(isAccepted);
+        assert.equal(socket.expires, null);
+      }
     });
   });
 
@@ -247,6 +454,56 @@ for (const host of HOSTS) {
 }
 
 describe('socket.expires over time', () => {
+  it('a date that has passed while an attempt was under way ends its socket when the attempt is refused', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+    const io = new FakeServer();
+    const sockets = newInstance();
+    let decide;
+    sockets.auth((socket, credentials, done) => {
+      decide = done;
+    });
+    sockets.start(io);
+    const socket = io.connect();
+    socket.expires = 1000;
+    socket.receive('authentication', {});
+    await idle();
+    socket.expires = 5000;
+    t.mock.timers.tick(2000);
+    decide(null, false);
+    const events = () => socket.sent.map(([event, { message }]) => [event, message]);
+    const refused = ['unauthorized', 'Authentication failure'];
+    assert.deepEqual([events(), socket.disconnects], [[refused], []]);
+    t.mock.timers.tick(1);
+    const expired = ['unauthorized', EXPIRED.message];
+    assert.deepEqual([events(), socket.disconnects], [[refused, expired], [true]]);
+  });
+
+  it('a socket holds one timer for all dates, for the earliest one', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+    const io = new FakeServer();
+    const decide = [];
+    for (const i of [0, 1]) {
+      const sockets = newInstance();
+      sockets.auth((socket, credentials, done) => {
+        decide[i] = done;
+      });
+      sockets.start(io);
+    }
+    const socket = io.connect();
+    socket.receive('authentication', {});
+    await idle();
+    socket.expires = 1000;
+    decide[0](null, true);
+    socket.expires = 2000;
+    decide[1](null, true);
+    t.mock.timers.tick(999);
+    assert.deepEqual(socket.disconnects, []);
+    t.mock.timers.tick(1);
+    assert.deepEqual(socket.disconnects, [true]);
+    t.mock.timers.tick(10_000);
+    assert.deepEqual(socket.disconnects, [true]);
+  });
+
   it('expires beyond the longest timer of Node.js does not come early', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
     const io = new FakeServer();

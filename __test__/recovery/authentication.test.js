@@ -4,7 +4,7 @@
 // on one of socket.io 4.
 
 const assert = require('node:assert/strict');
-const { once } = require('node:events');
+const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
 const {
   authenticate,
@@ -195,6 +195,67 @@ for (const host of [4, 'native']) {
       const told = next(client, 'unauthorized');
       again.expires = Date.now();
       assert.equal((await told).code, 'ERR_LOOPBACK_SOCKET_EXPIRED');
+    });
+
+    it('the date of an instance comes back with a socket, and the acceptance by another instance does not clear it', async (t) => {
+      const { io, connect } = await openServer(t, host, RECOVERY);
+      const [dated, other] = [newInstance(), newInstance()];
+      const date = new Date(Date.now() + 3_600_000);
+      dated.auth((socket, { refuse }) => {
+        if (refuse) return false;
+        socket.expires = date;
+        return true;
+      });
+      dated.start(io);
+      other.start(io);
+      const { client, socket } = await authenticated(io, connect);
+      await lose(socket, client);
+      const again = await comeBack(io, client);
+      assert.deepEqual([client.recovered, again.expires], [true, date]);
+      const answers = [next(client, 'authenticated'), next(client, 'unauthorized')];
+      client.emit('authentication', { refuse: true });
+      await Promise.all(answers);
+      assert.equal(again.expires, date);
+      const events = heard(client);
+      await authenticate(client, { user: 'ada' });
+      await flush(again, client);
+      assert.deepEqual(events, ['authenticated', 'authenticated', 'flushed']);
+      assert.equal(again.expires, date);
+    });
+
+    it('an attempt that is under way when the connection is lost does not postpone the date of its socket', async (t) => {
+      const { io, connect } = await openServer(t, host, RECOVERY);
+      const instance = newInstance();
+      const dates = [Date.now() + 3_600_000, Date.now() + 7_200_000];
+      const [date] = dates;
+      const attempts = new EventEmitter();
+      instance.auth((socket, credentials, done) => {
+        socket.expires = dates.shift();
+        attempts.emit('begun', done);
+      });
+      instance.start(io);
+      attempts.once('begun', (done) => done());
+      const { client, socket } = await authenticated(io, connect);
+      const begun = once(attempts, 'begun');
+      client.emit('authentication', {});
+      await begun;
+      await lose(socket, client);
+      const again = await comeBack(io, client);
+      assert.deepEqual([client.recovered, again.expires], [true, date]);
+    });
+
+    it('a date that middleware sets for a connection counts in the place of those that come back', async (t) => {
+      const recovery = { connectionStateRecovery: { skipMiddlewares: false } };
+      const { io, client, socket } = await open(t, () => {}, recovery);
+      socket.expires = Date.now() + 3_600_000;
+      const date = Date.now() + 7_200_000;
+      await lose(socket, client);
+      io.use((one, proceed) => {
+        one.expires = date;
+        proceed();
+      });
+      const again = await comeBack(io, client);
+      assert.deepEqual([client.recovered, again.expires], [true, date]);
     });
 
     it('a socket whose authentication expires while its connection is lost is not recovered', async (t) => {

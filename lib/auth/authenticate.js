@@ -11,7 +11,7 @@ const { invoke, resolveHandler } = require('../calls/invoke');
 const { TooManyAttemptsError, UnsendableValueError } = require('../errors');
 const { traceOf } = require('../observability/trace');
 const { disconnect, exclude } = require('./exclude');
-const { expiryOf, renew } = require('./expiry');
+const { attemptAccepted, attemptBegins, attemptRefused } = require('./expiry');
 const { emitOwn } = require('./own-events');
 
 const FAILURE = 'Authentication failure';
@@ -45,6 +45,8 @@ const { BIND, UNAUTHORIZED } = require('../native/protocol').SessionAnswer;
  * @property {(instance: number, attempt: number) => boolean} bound the same
  * @property {(instance: number, attempt: number) => boolean} acknowledged the same
  * @property {object} socket the socket that handlers get: `auth`, `emit`, `disconnect`
+ * @property {Set<import('./expiry').AttemptExpiry> | undefined} attempting the attempts of the socket that are under
+ *   way, for `socket.expires`; kept with the socket, and changed in `expiry.js`
  * @property {(instance: number, methods: BoundMethod[], credentials: unknown) => void} bind puts
  *   these methods in the place of those that the instance has bound to the socket
  * @property {() => void} authenticated lets broadcasts through; called before `authenticated` is sent
@@ -99,6 +101,7 @@ class Authentication {
   /** What handlers get. */
   #args;
   #subscriptions;
+  /** Until when it authenticates the client. */
   #expiry;
   /** @type {unknown[]} the onConnected handlers, as they were when the auth function was done */
   #handlers;
@@ -125,7 +128,7 @@ class Authentication {
     this.#attempt = attempt;
     this.#args = [host.socket, credentials];
     this.#subscriptions = host.subscriptions;
-    this.#expiry = expiryOf(host.socket);
+    this.#expiry = attemptBegins(host);
     this.#trace = trace;
     this.#completion = completion;
   }
@@ -212,6 +215,7 @@ class Authentication {
       () => {
         if (isRefused) {
           this.#loopbackSocket._definitions.authentication.rejected += 1;
+          attemptRefused(this.#host, this.#expiry);
           refuse(this.#host, this.#instance, this.#attempt, messageOf(error));
         }
         this.#subscriptions?.attemptEnds(this.#loopbackSocket, false);
@@ -278,7 +282,7 @@ class Authentication {
     }
     this.#loopbackSocket._definitions.authentication.accepted += 1;
     host.count(instance, -1);
-    renew(socket, this.#expiry);
+    attemptAccepted(host, this.#expiry, this.#loopbackSocket);
     // Before `auth` is set, which would have the host ask its session again.
     host.authenticated();
     socket.auth = true;

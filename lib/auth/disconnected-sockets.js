@@ -11,7 +11,7 @@
  * client no more than to authenticate again.
  */
 
-const { expiresOf } = require('./expiry');
+const { allExpires } = require('./expiry');
 const { ExpiringMap } = require('./expiring-map');
 const { ExpiredError, RevokedError } = require('../errors');
 const { sizeOf } = require('../subscriptions/item-size');
@@ -46,8 +46,8 @@ class DisconnectedSocket {
   constructor(pid, socket, bound) {
     this.pid = pid;
     this.socket = socket;
-    /** Until when its client is authenticated, as the application has set it. */
-    this.expires = expiresOf(socket);
+    /** Until when the instances have authenticated its client: each date with its instance. */
+    this.dates = allExpires(socket);
     this.#bound = bound;
   }
 
@@ -59,7 +59,8 @@ class DisconnectedSocket {
     if (this.#isRevoked) {
       return new RevokedError();
     }
-    const hasExpired = this.expires !== null && Number(this.expires) <= Date.now();
+    // As the dates are now: the application may have changed an object since.
+    const hasExpired = this.dates.some(({ date }) => Number(date) <= Date.now());
     return hasExpired ? new ExpiredError() : undefined;
   }
 

@@ -12,7 +12,7 @@
 const { hostedSessions } = require('../native/binding');
 const { authenticate } = require('../auth/authenticate');
 const { disconnect, exclude } = require('../auth/exclude');
-const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
+const { clearExpires, expiresOf, restoreExpires, setExpires } = require('../auth/expiry');
 const { EMIT_OWN } = require('../auth/own-events');
 const { AuthenticationLimits } = require('../auth/limits');
 const { BroadcastGate } = require('./broadcast-gate');
@@ -64,8 +64,9 @@ const EXPIRES = {
     return expiresOf(this);
   },
   set(value) {
-    if (knownState(this)?.hosted !== undefined) {
-      setExpires(this, value);
+    const hosted = knownState(this)?.hosted;
+    if (hosted !== undefined && !hosted.hasEnded) {
+      setExpires(this, value, hosted.attempting);
     }
   },
 };
@@ -143,10 +144,10 @@ function serve(io, loopbackSocket, options) {
       hosted = new HostedSocket(socket, io);
       state.hosted = hosted;
       // Middleware of the application may have set it.
-      const expires = before ?? hosted.disconnected?.expires;
-      if (expires !== undefined) {
-        guarded(() => setExpires(socket, expires));
+      if (before !== undefined) {
+        guarded(() => setExpires(socket, before));
       }
+      restoreExpires(socket, hosted.disconnected?.dates ?? NONE);
       connected(socket);
     }
     hosted.serve(loopbackSocket, { timeout, timers, gate, limits });
@@ -213,6 +214,8 @@ class Serving {
  * subscriptions.
  */
 class HostedSocket extends SocketOwner {
+  /** @type {Set<import('../auth/expiry').AttemptExpiry> | undefined} its attempts to authenticate, for `expires` */
+  attempting = undefined;
   /** The number of its session; 0 as long as there is none. */
   #session = 0;
   /** @type {Serving[]} almost always one */
@@ -798,6 +801,7 @@ class HostedSocket extends SocketOwner {
     sessions.disconnected(this.#session);
     this.#settle();
     clearExpires(this.socket);
+    this.attempting = undefined;
     for (const serving of this.#servings) {
       authenticatedWith(serving.loopbackSocket).delete(this);
       serving.methods = undefined;

@@ -6,6 +6,7 @@
  */
 
 const { authenticate } = require('../auth/authenticate');
+const { restoreExpires } = require('../auth/expiry');
 const { delayOf } = require('../auth/timeout');
 const { TooManyPendingError } = require('../errors');
 
@@ -104,7 +105,7 @@ function restore(socket, disconnected) {
   });
   sessions.exempt(socket._number);
   socket.auth = true;
-  socket.expires = disconnected.expires;
+  restoreExpires(socket, disconnected.dates);
   return true;
 }
 
@@ -127,6 +128,12 @@ function attempt(socket, instance, index, attempt, credentials) {
   let table = 0;
   const host = {
     socket,
+    get attempting() {
+      return socket._attempting;
+    },
+    set attempting(attempts) {
+      socket._attempting = attempts;
+    },
     // A socket that the application has ended lives on in the native server until the command to end it
     // is handed over.
     outcome: (i, a, accepted, handlers) =>

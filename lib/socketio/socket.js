@@ -48,6 +48,8 @@ class Socket extends EventEmitter {
   _isPending = false;
   /** How many of its calls and attempts to authenticate are in flight. */
   _inFlight = 0;
+  /** @type {Set<import('../auth/expiry').AttemptExpiry> | undefined} the latter, for `expires` */
+  _attempting;
   /** Whether calls and attempts to authenticate are left alone: its connection ends after those in flight. */
   _beginsNothing = false;
   /** @type {SocketRecovery | undefined} if its server recovers the state of connections */
@@ -186,7 +188,7 @@ class Socket extends EventEmitter {
 
   set expires(date) {
     if (!this.#isEnding) {
-      setExpires(this, date);
+      setExpires(this, date, this._attempting);
     }
   }
 
@@ -1039,6 +1041,7 @@ class Socket extends EventEmitter {
       guarded(() => this._recovery.end(reason, details));
     }
     clearExpires(this);
+    this._attempting = undefined;
     this.connected = false;
     this.#leaveRooms(true);
     this.#acks = undefined;
