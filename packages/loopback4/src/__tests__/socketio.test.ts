@@ -6,9 +6,11 @@ import { HttpErrors } from '@loopback/rest';
 import { SecurityBindings, type UserProfile } from '@loopback/security';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
-import type LoopbackSocket from 'loopback-socket';
-import { SocketIoBindings, socketio } from '..';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, it, type TestContext } from 'node:test';
+import LoopbackSocket from 'loopback-socket';
+import { SocketIoBindings, socketio, type SocketServer } from '..';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { type Answer, type AppOptions, authenticate, start } from './support';
@@ -77,6 +79,22 @@ class RootController {
   @authorize({ allowedRoles: ['editor'] })
   who(@inject(SecurityBindings.USER) user: UserProfile) {
     return user.name;
+  }
+}
+
+@socketio({ namespace: '/visits', name: 'visits' })
+class VisitController {
+  constructor(@socketio.namespace('visits') private readonly namespace: LoopbackSocket.Namespace) {}
+
+  @socketio.connect()
+  connect() {
+    log.push('connect');
+  }
+
+  @socketio.subscribe('visit')
+  visit() {
+    log.push('visit');
+    return this.namespace.name;
   }
 }
 
@@ -158,6 +176,66 @@ for (const [host, config] of HOSTS) {
       const app = await start(t, { config });
       app.server.route(RoomController, '/elsewhere');
       assert.deepEqual(await ask(app.client({}, '/elsewhere'), 'where'), { result: '/elsewhere' });
+    });
+  });
+}
+
+/** Servers that an application makes. */
+const SERVERS: [string, (httpServer: http.Server) => SocketServer & { close(): unknown }][] = [
+  ['the native server', (httpServer) => new LoopbackSocket.Server(httpServer)],
+  ['npm socket.io', (httpServer) => new Server(httpServer)],
+];
+
+for (const [host, makeServer] of SERVERS) {
+  /** A Socket.IO server that outlasts the application, and where clients connect to. */
+  async function open(t: TestContext): Promise<{ io: SocketServer; url: string }> {
+    const httpServer = http.createServer().listen(0, '127.0.0.1');
+    await once(httpServer, 'listening');
+    const io = makeServer(httpServer);
+    t.after(() => io.close());
+    return { io, url: `http://127.0.0.1:${(httpServer.address() as AddressInfo).port}` };
+  }
+
+  describe(`controllers for @loopback/socketio on an io of the application, ${host}`, () => {
+    it(`a socket has one controller, however often the application has started on its own io, on ${host}`, async (t) => {
+      const { io, url } = await open(t);
+      const app = await start(t, { controllers: [VisitController], config: { io } }, url);
+      for (let i = 0; i < 2; i++) {
+        await app.app.stop();
+        await app.app.start();
+      }
+      log.length = 0;
+      const client = app.client({}, '/visits');
+      assert.deepEqual(await ask(client, 'visit'), { result: '/visits' });
+      // The answer to another event comes when all handlers of this one have run.
+      assert.deepEqual(await ask(client, 'visit'), { result: '/visits' });
+      assert.deepEqual(log, ['connect', 'visit', 'visit']);
+    });
+
+    it(`a class that is routed after the application has started again on its own io is served once, on ${host}`, async (t) => {
+      const { io, url } = await open(t);
+      const app = await start(t, { config: { io } }, url);
+      await app.app.stop();
+      await app.app.start();
+      app.server.route(VisitController);
+      log.length = 0;
+      const client = app.client({}, '/visits');
+      assert.deepEqual(await ask(client, 'visit'), { result: '/visits' });
+      assert.deepEqual(await ask(client, 'visit'), { result: '/visits' });
+      assert.deepEqual(log, ['connect', 'visit', 'visit']);
+    });
+
+    it(`controllers are served on the new server of an application that starts again, on ${host}`, async (t) => {
+      const config: AppOptions['config'] = {
+        io: (httpServer) => makeServer(httpServer as http.Server),
+      };
+      const app = await start(t, { controllers: [VisitController], config });
+      await app.app.stop();
+      await app.app.start();
+      log.length = 0;
+      const client = app.client({}, '/visits');
+      assert.deepEqual(await ask(client, 'visit'), { result: '/visits' });
+      assert.deepEqual(log, ['connect', 'visit']);
     });
   });
 }

@@ -111,11 +111,13 @@ export class Running {
   constructor(
     readonly app: RestApplication,
     readonly server: LoopbackSocketServer,
+    /** Where clients connect to, if not where the application listens. */
+    readonly url?: string,
   ) {}
 
   /** Connects a client. */
   client(options: object = {}, namespace = ''): Socket {
-    const client = connect(`${this.server.url}${namespace}`, {
+    const client = connect(`${this.url ?? this.server.url}${namespace}`, {
       forceNew: true,
       reconnection: false,
       transports: ['websocket'],
@@ -141,14 +143,19 @@ export class Running {
   }
 }
 
-/** Starts an application for a test, which ends it. */
+/**
+ * Starts an application for a test, which ends it.
+ *
+ * @param url - where clients connect to, if not where the application listens
+ */
 export async function start(
   test: { after(done: () => Promise<void>): void },
   options: AppOptions,
+  url?: string,
 ): Promise<Running> {
   const app = makeApp(options);
   await app.start();
-  const running = new Running(app, await app.get(LoopbackSocketBindings.SERVER));
+  const running = new Running(app, await app.get(LoopbackSocketBindings.SERVER), url);
   test.after(() => running.stop());
   return running;
 }

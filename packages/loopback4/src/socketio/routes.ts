@@ -47,6 +47,8 @@ export function isSocketIoController(controllerClass: Constructor<object>): bool
  */
 export class SocketIoRoutes {
   readonly #routes: Route[] = [];
+  /** The namespaces of the routes that are served, by server: one that the application made outlasts a stop. */
+  readonly #served = new WeakMap<IoLike, Map<Route, IoLike>>();
   #io: IoLike | undefined;
 
   constructor(
@@ -76,12 +78,21 @@ export class SocketIoRoutes {
     }
   }
 
-  #serve({ controllerClass, namespace, name }: Route, io: IoLike): void {
+  /** Handles the sockets of a route, once for each server. */
+  #serve(route: Route, io: IoLike): void {
+    const { controllerClass, namespace, name } = route;
     const root = typeof io.of === 'function' ? io : (io.server ?? io);
-    const served = namespace === undefined ? root : root.of!(namespace);
+    const routes = this.#served.get(root) ?? new Map<Route, IoLike>();
+    this.#served.set(root, routes);
+    const known = routes.get(route);
+    const served = known ?? (namespace === undefined ? root : root.of!(namespace));
     if (name !== undefined) {
       this.app.bind(getNamespaceKeyForName(name)).to(served);
     }
+    if (known !== undefined) {
+      return;
+    }
+    routes.set(route, served);
     served.on('connection', (socket: EventSocket) => {
       this.#connect(controllerClass, socket).catch((error) => {
         this.server.logError(error, 500, {
