@@ -36,6 +36,7 @@ import {
   type OperationHost,
   unauthenticated,
 } from './operations';
+import { RecoverableSessions } from './recovery';
 import { Session, SocketContext } from './sessions';
 import { SocketIoBindings } from './socketio/keys';
 import { isSocketIoController, SocketIoRoutes } from './socketio/routes';
@@ -93,6 +94,7 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
   /** The classes that are served, with the bindings that they are made by. */
   readonly #classes = new Map<Constructor<object>, Readonly<Binding<unknown>>>();
   readonly #sockets = new WeakMap<object, SocketContext>();
+  readonly #recoverable = new RecoverableSessions();
   readonly #routes: SocketIoRoutes;
   #io: IoLike | undefined;
   #httpServer: AnyHttpServer | undefined;
@@ -200,9 +202,24 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
       context = new SocketContext(this, socket);
       this.#sockets.set(socket, context);
       const made = context;
-      (socket as unknown as IoLike).on('disconnect', () => made.close());
+      (socket as unknown as IoLike).on('disconnect', (reason: unknown) => {
+        this.#recoverable.keep(socket, reason, () => made.sessions);
+        made.close();
+      });
+      this.#recover(context);
     }
     return context;
+  }
+
+  /** Has a socket whose state was recovered find the sessions that its client had. */
+  #recover(context: SocketContext): void {
+    const { socket } = context;
+    const sessions = this.#recoverable.take(socket);
+    if (sessions !== undefined) {
+      context.takeOver(sessions, (credentials, token) =>
+        this.authenticator.requestOf(socket, credentials, token),
+      );
+    }
   }
 
   /** The session that a call was made in. */
@@ -420,6 +437,8 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     const context = this.socketContext(socket);
     const session = context.sessionOf(credentials);
     context.current = session;
+    // No handler runs for a recovered socket: its connection is all that tells of it.
+    this.#recoverable.watch(socket, (recovered) => this.#recover(this.socketContext(recovered)));
     const { authentication } = this.options;
     if (session !== undefined && typeof authentication === 'object' && authentication.expires) {
       const { user, token } = session;
