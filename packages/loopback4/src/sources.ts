@@ -57,13 +57,18 @@ function asyncIterator(
     // loopback-socket refuses it.
     return iterator;
   }
+  let isStopped = false;
+  // That a source ends because its signal is aborted is no failure: loopback-socket knows it by its name.
+  const map: ErrorMapper = (error) => (isStopped && isAbort(error) ? error : mapError(error));
   return {
-    next: () => mappedAsync(mapError, async () => resultOf(await iterator.next())),
-    return: () =>
-      mappedAsync(
-        mapError,
+    next: () => mappedAsync(map, async () => resultOf(await iterator.next())),
+    return: () => {
+      isStopped = true;
+      return mappedAsync(
+        map,
         async () => (await iterator.return?.()) ?? { done: true, value: undefined },
-      ),
+      );
+    },
   };
 }
 
@@ -128,6 +133,11 @@ function areFunctions(...values: unknown[]): boolean {
 
 function isIterator(value: unknown): boolean {
   return isObject(value) && areFunctions(value.next);
+}
+
+/** Whether an error is how functions of Node end whose signal is aborted. */
+function isAbort(error: unknown): boolean {
+  return isObject(error) && error.name === 'AbortError';
 }
 
 /** A result of an iterator. */

@@ -3,13 +3,13 @@
 import { inject } from '@loopback/core';
 import { HttpErrors } from '@loopback/rest';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { describe, it } from 'node:test';
 import LoopbackSocket from 'loopback-socket';
 import { Observable } from 'rxjs';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io-client';
-import { LoopbackSocketBindings, socketSubscription } from '..';
+import { type CallControl, LoopbackSocketBindings, socketSubscription } from '..';
 import { type AppOptions, call, start } from './support';
 
 /** What a database may throw: its fields are not for clients. */
@@ -111,6 +111,7 @@ const NO_SOURCES: { [name: string]: unknown } = {
 };
 
 let stopped: (() => void) | undefined;
+const bus = new EventEmitter();
 
 class SourceController {
   @socketSubscription('private')
@@ -155,6 +156,35 @@ class SourceController {
   }
 }
 
+/** Sources that end because their signal is aborted, by the functions of Node. */
+class SignalController {
+  @socketSubscription('waiting')
+  async *waiting(args: unknown, { signal }: CallControl) {
+    try {
+      yield 'first';
+      for await (const [item] of on(bus, 'item', { signal })) yield item;
+    } finally {
+      stopped?.();
+    }
+  }
+
+  @socketSubscription('closing')
+  async *closing(args: unknown, { signal }: CallControl) {
+    try {
+      for (;;) yield 'first';
+    } finally {
+      stopped?.();
+      await once(bus, 'closed', { signal });
+    }
+  }
+
+  @socketSubscription('aborted')
+  async *aborted() {
+    yield 'first';
+    AbortSignal.abort().throwIfAborted();
+  }
+}
+
 /** What a client gets of a subscription until it ends. */
 async function all(client: Socket, name: string): Promise<{ items: unknown[]; end: any }> {
   const items: unknown[] = [];
@@ -178,7 +208,7 @@ for (const [host, config] of HOSTS) {
     async function open(t: { after(done: () => Promise<void>): void }) {
       const logged: unknown[] = [];
       const app = await start(t, {
-        controllers: [SourceController],
+        controllers: [SourceController, SignalController],
         config,
         setup: (it) => {
           it.bind(LoopbackSocketBindings.LOG_ERROR).to((error) => {
@@ -246,6 +276,32 @@ for (const [host, config] of HOSTS) {
         name: 'GoneError',
         message: 'The book is out of print.',
       });
+    });
+
+    for (const name of ['waiting', 'closing']) {
+      it(`nothing is logged of a source that ends with its signal (${name}), on ${host}`, async (t) => {
+        const { client, logged } = await open(t);
+        const isStopped = new Promise<void>((resolve) => {
+          stopped = resolve;
+        });
+        const first = once(client as never, name);
+        const { result } = await call(client, name, {});
+        await first;
+        await call(client, 'loopback:unsubscribe', result.subscription);
+        await isStopped;
+        // What the source fails with is known when a later call is answered.
+        await call(client, 'loopback:unsubscribe', result.subscription);
+        assert.deepEqual(logged, []);
+      });
+    }
+
+    it(`a source that is aborted while its client is subscribed fails, on ${host}`, async (t) => {
+      const { client, logged } = await open(t);
+      const received = all(client, 'aborted');
+      await call(client, 'aborted', {});
+      const { end } = await received;
+      assert.deepEqual(end.error, MASKED);
+      assert.equal(logged.length, 1);
     });
 
     it(`a generator is returned when its client unsubscribes, and what it throws then is logged, on ${host}`, async (t) => {
