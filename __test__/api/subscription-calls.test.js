@@ -4,12 +4,25 @@
 // of server.
 
 const assert = require('node:assert/strict');
+const { AsyncLocalStorage } = require('node:async_hooks');
 const { describe, it } = require('node:test');
+const v8 = require('node:v8');
+const vm = require('node:vm');
 const { z } = require('zod');
 const { HOSTS, call, next } = require('../support/js-hosts');
-const { aborted, deferred, serve } = require('../support/subscribers');
+const { WAITS, aborted, deferred, requestThatWaits, serve } = require('../support/subscribers');
+const { reach } = require('../support/waiting');
+
+v8.setFlagsFromString('--expose-gc');
+const collectGarbage = vm.runInNewContext('gc');
 
 const FORBIDDEN = 'ERR_LOOPBACK_SOCKET_FORBIDDEN';
+
+/** What a request may wait for, as titles of tests have it. */
+const UNTIL = {
+  authentication: 'until its socket has authenticated again',
+  authorize: 'for authorize with other credentials',
+};
 
 for (const host of HOSTS) {
   describe(`requests to subscribe on ${host}`, () => {
@@ -98,6 +111,87 @@ for (const host of HOSTS) {
       await stopped.promise;
       await one.flush();
       assert.deepEqual([one.items, one.ends], [[], []]);
+    });
+
+    for (const wait of WAITS) {
+      it(`a request to subscribe that waits ${UNTIL[wait]} can be cancelled, on ${host}`, async (t) => {
+        const { instance, one, answer, accept } = await requestThatWaits(t, host, wait);
+        assert.deepEqual(await call(one.client, 'loopback:cancel', 'request'), { result: true });
+        assert.equal((await answer).error.code, 'ERR_LOOPBACK_SOCKET_CANCELLED');
+        assert.deepEqual(await call(one.client, 'loopback:cancel', 'request'), { result: false });
+        accept();
+        await one.flush();
+        assert.equal(instance.publish('items', {}, 'nobody'), false);
+        await one.flush();
+        assert.deepEqual([one.items, one.ends], [[], []]);
+      });
+
+      it(`a request to subscribe that waits ${UNTIL[wait]} is aborted when the socket ends, on ${host}`, async (t) => {
+        let signal;
+        const { instance, one, accept } = await requestThatWaits(t, host, wait, {
+          define: (it) =>
+            it.use((intercepted, proceed) => {
+              if (intercepted.name === 'items') ({ signal } = intercepted);
+              return proceed();
+            }),
+        });
+        const ended = next(one.socket, 'disconnect');
+        one.client.disconnect();
+        await ended;
+        assert.equal(signal.reason?.code, 'ERR_LOOPBACK_SOCKET_DISCONNECTED');
+        accept();
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(instance.publish('items', {}, 'nobody'), false);
+      });
+    }
+
+    it(`a request to subscribe goes on in its own asynchronous context when its socket has authenticated again, on ${host}`, async (t) => {
+      const storage = new AsyncLocalStorage();
+      t.after(() => storage.disable());
+      const stores = [];
+      const { one, answer, accept } = await requestThatWaits(t, host, 'authentication', {
+        authorizes: () => {
+          stores.push(storage.getStore());
+          storage.enterWith('request');
+        },
+      });
+      accept();
+      assert.equal(typeof (await answer).result.subscription, 'number');
+      assert.deepEqual(stores, [undefined, 'request']);
+      await one.flush();
+    });
+
+    it(`requests to subscribe that are cancelled while their socket authenticates again are not kept, on ${host}`, async (t) => {
+      const kept = [];
+      const isAttempted = deferred();
+      const { instance, join } = await serve(t, host, (it) => {
+        it.defineMethod('any', () => {}, {});
+        it.defineSubscription('other');
+        it.defineSubscription('items', undefined, {
+          authorize: (socket, credentials, args) => kept.push(new WeakRef(args)),
+        });
+      });
+      const one = await join();
+      await one.subscribe('other');
+      instance.auth(() => {
+        isAttempted.resolve();
+        return new Promise(() => {});
+      });
+      one.client.emit('authentication', {});
+      await isAttempted.promise;
+      for (let id = 0; id < 3; id++) {
+        const answer = call(one.client, 'items', { args: {} }, { call: id });
+        assert.deepEqual(await call(one.client, 'loopback:cancel', id), { result: true });
+        await answer;
+      }
+      // What was received last may be kept until something else is.
+      await call(one.client, 'any');
+      assert.equal(kept.length, 3);
+      await reach(async () => {
+        collectGarbage();
+        await new Promise((resolve) => setImmediate(resolve));
+        return kept.every((ref) => ref.deref() === undefined);
+      });
     });
 
     it(`onError() is told what a subscription fails with, and not of its refusals, on ${host}`, async (t) => {

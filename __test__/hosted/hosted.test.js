@@ -817,6 +817,45 @@ describe('on an emitter that looks like a server', () => {
     instance.start(io);
     assert.equal(io.listeners.length, 1);
   });
+
+  it('a request to subscribe that waits for another authentication ends for an instrumentation when its socket does', async () => {
+    const server = new FakeServer();
+    const sockets = newInstance();
+    sockets.defineSubscription('other');
+    sockets.defineSubscription('items');
+    sockets.start(server);
+    const socket = new FakeSocket();
+    const completions = [];
+    const { on } = socket;
+    // As `@opentelemetry/instrumentation-socket.io` wraps it.
+    socket.on = (name, listener) =>
+      Reflect.apply(on, socket, [
+        name,
+        (...args) => {
+          const completion = listener(...args);
+          if (name === 'items') completions.push(completion);
+        },
+      ]);
+    socket.on.__wrapped = true;
+    server.emit('connection', socket);
+    await socket.authenticate({});
+    await new Promise((resolve) => {
+      socket.receive('other', {}, resolve);
+    });
+    sockets.auth(() => new Promise(() => {}));
+    socket.receive('authentication', {});
+    socket.receive('items', {}, () => assert.fail('the socket has ended'));
+    await idle();
+    assert.equal(completions.length, 1);
+    const outcomes = [];
+    completions[0].then(
+      (value) => outcomes.push(value),
+      ({ code }) => outcomes.push(code),
+    );
+    assert.deepEqual(outcomes, []);
+    socket.disconnect();
+    assert.deepEqual(outcomes, ['ERR_LOOPBACK_SOCKET_DISCONNECTED']);
+  });
 });
 
 describe('the timeout', () => {

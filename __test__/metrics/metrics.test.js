@@ -9,6 +9,7 @@ const LoopbackSocket = require('../..');
 const { BOUNDS, CallMetrics, MAX_NAMES, OTHER, measure } = require('../../lib/calls/call-metrics');
 const { HOSTS, newInstance, next, openServer } = require('../support/js-hosts');
 const { TIMEOUT, call, happens, reach, served, upgraded } = require('../support/native-server');
+const { WAITS, requestThatWaits } = require('../support/subscribers');
 
 const OK = { ok: true };
 
@@ -344,6 +345,27 @@ for (const host of HOSTS) {
       await reach(() => sockets.metrics().calls.inFlight === 0);
       assert.equal(sockets.metrics().calls.methods.waits.failed, 1);
     });
+
+    for (const wait of WAITS) {
+      it(`a request to subscribe that waits for ${wait} counts as failed when its socket leaves`, async (t) => {
+        const { instance, one, accept } = await requestThatWaits(t, host, wait, {
+          define: (sockets) => sockets.metrics(),
+        });
+        const figures = () => {
+          const { inFlight, methods } = instance.metrics().calls;
+          const { succeeded, failed } = methods.items;
+          return { inFlight, succeeded, failed };
+        };
+        assert.deepEqual(figures(), { inFlight: 1, succeeded: 0, failed: 0 });
+        const left = next(one.socket, 'disconnect');
+        one.client.disconnect();
+        await left;
+        assert.deepEqual(figures(), { inFlight: 0, succeeded: 0, failed: 1 });
+        accept();
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual(figures(), { inFlight: 0, succeeded: 0, failed: 1 });
+      });
+    }
   });
 }
 

@@ -10,6 +10,7 @@ const { inspect } = require('node:util');
 const LoopbackSocket = require('../..');
 const { isCallObserved, isTraced } = require('../../lib/observability/channels');
 const { FakeServer, HOSTS, authenticate, call, next } = require('../support/js-hosts');
+const { WAITS, requestThatWaits } = require('../support/subscribers');
 const { SECRET, open, pool } = require('./observed');
 
 /** Long enough for a busy machine; nothing waits this long unless a promise is broken. */
@@ -265,6 +266,43 @@ for (const host of HOSTS) {
       message = await end;
       assert.equal(message.error.message, 'no source');
       assert.deepEqual(calls.events, []);
+    });
+
+    for (const wait of WAITS) {
+      it(`the channel subscribe has the end of a request whose socket leaves while it waits for ${wait}, on ${host}`, async (t) => {
+        const { events } = tracing(t, 'subscribe');
+        const { one, accept } = await requestThatWaits(t, host, wait);
+        assert.equal(events.at(-1)[0], 'end');
+        const left = next(one.socket, 'disconnect');
+        one.client.close();
+        await left;
+        assert.deepEqual(namesOf(events.slice(-3)), ['error', 'asyncStart', 'asyncEnd']);
+        const [, message] = events.at(-1);
+        assert.equal(message['messaging.socket.io.event_name'], 'items');
+        assert.equal(message['error.type'], 'ERR_LOOPBACK_SOCKET_DISCONNECTED');
+        const { length } = events;
+        accept();
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(events.length, length, 'a request ends once');
+      });
+    }
+
+    it(`a request to subscribe that waits for another authentication keeps the store that is bound to start, on ${host}`, async (t) => {
+      const storage = new AsyncLocalStorage();
+      let count = 0;
+      for (const kind of ['authenticate', 'subscribe']) {
+        const { start } = tracingChannel(`loopback-socket:${kind}`);
+        start.bindStore(storage, () => `${kind} ${++count}`);
+        t.after(() => start.unbindStore(storage));
+      }
+      const found = [];
+      const { answer, accept } = await requestThatWaits(t, host, 'authentication', {
+        authorizes: () => found.push(storage.getStore()),
+      });
+      accept();
+      await answer;
+      // The client has authenticated, has subscribed to another one, and authenticates again.
+      assert.deepEqual(found, ['subscribe 4', 'subscribe 4']);
     });
 
     it(`the channels connect and disconnect have each socket, on ${host}`, async (t) => {

@@ -4,7 +4,10 @@
  * A served instance with clients that subscribe, on any kind of server, for the tests of subscriptions.
  */
 
-const { authenticate, call, newInstance, openServer, socketOf } = require('./js-hosts');
+const { authenticate, call, newInstance, next, openServer, socketOf } = require('./js-hosts');
+
+/** What a request to subscribe may wait for when its socket authenticates again. */
+const WAITS = ['authentication', 'authorize'];
 
 /** One client that has authenticated, and what it gets. */
 class Subscriber {
@@ -146,6 +149,62 @@ async function serve(t, host, define, options) {
 }
 
 /**
+ * Has a client subscribe to `items` while its socket authenticates again. The request waits until that is decided, or
+ * until `authorize` has decided with the new credentials.
+ *
+ * @param {import('node:test').TestContext} t the test
+ * @param {number | 'native'} host the kind of server
+ * @param {string} wait which of the `WAITS`
+ * @param {object} [options]
+ * @param {(instance: object) => void} [options.define] defines more
+ * @param {(args: unknown) => void} [options.authorizes] called each time `authorize` runs
+ * @returns {Promise<object>} the instance, the client `one`, the `answer` to its request, whose id is `request`, and
+ *   `accept()`, which ends the wait
+ */
+async function requestThatWaits(t, host, wait, { define = () => {}, authorizes = () => {} } = {}) {
+  const authentication = deferred();
+  const authorization = deferred();
+  const isAttempted = deferred();
+  const isAsked = [deferred(), deferred()];
+  let asked = 0;
+  const { instance, join } = await serve(t, host, (it) => {
+    // Clients can cancel where a method has options.
+    it.defineMethod('any', () => {}, {});
+    it.defineSubscription('other');
+    it.defineSubscription('items', undefined, {
+      authorize: (socket, credentials, args) => {
+        isAsked[asked].resolve();
+        asked += 1;
+        authorizes(args);
+        return asked === 1 || authorization.promise;
+      },
+    });
+    define(it);
+  });
+  const one = await join();
+  await one.subscribe('other');
+  instance.auth(() => {
+    isAttempted.resolve();
+    return authentication.promise;
+  });
+  one.client.emit('authentication', {});
+  await isAttempted.promise;
+  const answer = call(one.client, 'items', { args: {} }, { call: 'request' });
+  await isAsked[0].promise;
+  if (wait === 'authorize') {
+    const accepted = next(one.client, 'authenticated');
+    authentication.resolve(true);
+    await accepted;
+    await isAsked[1].promise;
+  }
+  const accept = () => {
+    authentication.resolve(true);
+    authorization.resolve(true);
+  };
+  return { instance, one, answer, accept };
+}
+
+/**
  * @returns {{promise: Promise<any>, resolve: (value?: any) => void, reject: (error: unknown) => void}} a promise
  *   that the test settles
  */
@@ -171,4 +230,4 @@ function aborted(signal) {
   });
 }
 
-module.exports = { aborted, deferred, serve };
+module.exports = { WAITS, aborted, deferred, requestThatWaits, serve };

@@ -52,8 +52,10 @@ const NO_REQUEST = Object.freeze({});
  * @property {() => void} dismiss counts it no more: it is being prepared, or does not begin
  * @property {(request: SubscriptionRequest, done: (failed: boolean, value: unknown, isRefusal?: boolean) =>
  *   void) => void} prepare gives what to commit, or an error; `isRefusal` if the error is not one of a handler
- * @property {(prepared: any, settle: import('./invoke').Settle) => void} commit answers and delivers
- * @property {(prepared: any) => void} dispose drops what was prepared and is not committed
+ * @property {(prepared: any, settle: import('./invoke').Settle) => void} commit answers and delivers, once the
+ *   socket does not authenticate any more
+ * @property {(prepared: any) => void} dispose drops what was prepared and is not committed, or has not been
+ *   answered; then it never is
  * @property {(number: unknown) => boolean} unsubscribe ends a subscription of the socket; returns whether
  *   there was one
  */
@@ -139,6 +141,8 @@ class Execution {
   #timer;
   /** @type {ReturnType<typeof traceOf>} if somebody observes the call */
   #trace;
+  /** What is prepared of a subscription, while it waits to begin. */
+  #prepared;
   /** How many of its parts run: the steps, and the handler. While there is one, it counts for `concurrency`. */
   #parts = 1;
   /** @type {Set<unknown> | undefined} the errors that listeners have been told of */
@@ -223,8 +227,23 @@ class Execution {
     }
     this.#reason = reason;
     this.#end();
+    this.#disposeOfPrepared();
     this.#settle(true, reason);
     this.#controller?.abort(reason);
+  }
+
+  /**
+   * A subscription that is prepared does not begin, and what it waits for need not call back.
+   *
+   * @returns {void}
+   */
+  #disposeOfPrepared() {
+    const prepared = this.#prepared;
+    if (prepared !== undefined) {
+      this.#prepared = undefined;
+      this.#host.subscriber.dispose(prepared);
+      this.#partDone();
+    }
   }
 
   /**
@@ -449,7 +468,8 @@ class Execution {
   }
 
   /**
-   * The steps of a subscription are done: answers, and begins to deliver.
+   * The steps of a subscription are done: answers, and begins to deliver. That waits while the socket authenticates
+   * again, and can be aborted until then.
    *
    * @param {boolean} failed whether one of them failed
    * @param {unknown} value what is prepared, or the error
@@ -462,11 +482,15 @@ class Execution {
     }
     if (this.#isOver) {
       this.#host.subscriber.dispose(value);
-    } else {
-      this.#end();
-      this.#host.subscriber.commit(value, (...outcome) => this.#answer(...outcome));
+      this.#partDone();
+      return;
     }
-    this.#partDone();
+    this.#prepared = value;
+    const answer = (hasFailed, outcome) => {
+      this.#prepared = undefined;
+      this.#finish(hasFailed, outcome);
+    };
+    this.#next(() => this.#host.subscriber.commit(value, answer));
   }
 
   /**

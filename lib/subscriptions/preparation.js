@@ -50,6 +50,8 @@ class Preparation {
   #key;
   #keyArgs;
   #isOver = false;
+  /** @type {(() => void) | undefined} ends the wait for the socket to authenticate again */
+  #stopWaiting;
   /** Called when it is prepared, or cannot be; `undefined` from then on. */
   #done;
   #signal;
@@ -188,7 +190,8 @@ class Preparation {
   }
 
   /**
-   * Has it begin: the client is answered, then the first item may follow.
+   * Has it begin: the client is answered, then the first item may follow. If it is disposed of before, `answer` is
+   * not called.
    *
    * @param {import('../calls/invoke').Settle} answer answers the client
    * @returns {void}
@@ -200,7 +203,7 @@ class Preparation {
     const definition = this.#definition;
     const { instance } = definition;
     if (this.#subscriptions.isAuthenticating(instance)) {
-      this.#subscriptions.whenDecided(instance, () => this.commit(answer));
+      this.#stopWaiting = this.#subscriptions.whenDecided(instance, () => this.commit(answer));
       return;
     }
     if (definition.isRemoved) {
@@ -283,6 +286,8 @@ class Preparation {
     this.#isOver = true;
     this.#done = undefined;
     this.#signal?.removeEventListener('abort', this.#abort);
+    // A client may cancel any number of requests while one attempt is under way.
+    this.#stopWaiting?.();
     this.#subscriptions.prepared(this);
     if (this.#definition.isShared) {
       this.#source?.release();

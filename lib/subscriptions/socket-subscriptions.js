@@ -8,6 +8,7 @@
  * sockets with a subscription that does nothing for hours, so each takes little memory.
  */
 
+const { AsyncResource } = require('async_hooks');
 const { isAuthorized } = require('../calls/run-call');
 const { TooManySubscriptionsError } = require('../errors');
 const { subscriptionEnded } = require('../observability/sockets');
@@ -81,7 +82,7 @@ class Subscriber {
  * @typedef {object} Standing
  * @property {number} attempts how many attempts are under way
  * @property {number} generation how many have been accepted
- * @property {(() => void)[]} waiting what is to be done when no attempt is under way
+ * @property {Set<() => void> | undefined} waiting what is to be done when no attempt is under way
  */
 
 class SocketSubscriptions {
@@ -379,7 +380,9 @@ class SocketSubscriptions {
       }
     }
     if (standing.attempts === 0) {
-      standing.waiting.splice(0).forEach((done) => done());
+      const { waiting } = standing;
+      standing.waiting = undefined;
+      waiting?.forEach((done) => done());
     }
   }
 
@@ -401,11 +404,15 @@ class SocketSubscriptions {
 
   /**
    * @param {object} instance a LoopbackSocket with which the socket is about to authenticate again
-   * @param {() => void} done called when that is decided
-   * @returns {void}
+   * @param {() => void} done called when that is decided, in the asynchronous context of the caller
+   * @returns {() => void} keeps it from being called
    */
   whenDecided(instance, done) {
-    this.#standingOf(instance).waiting.push(done);
+    const standing = this.#standingOf(instance);
+    const waiting = (standing.waiting ??= new Set());
+    const resume = AsyncResource.bind(done, 'LOOPBACK_SOCKET');
+    waiting.add(resume);
+    return () => waiting.delete(resume);
   }
 
   /**
@@ -440,7 +447,7 @@ class SocketSubscriptions {
     this.#standings ??= new Map();
     let standing = this.#standings.get(instance);
     if (standing === undefined) {
-      standing = { attempts: 0, generation: FIRST_GENERATION, waiting: [] };
+      standing = { attempts: 0, generation: FIRST_GENERATION, waiting: undefined };
       this.#standings.set(instance, standing);
     }
     return standing;
