@@ -53,7 +53,13 @@ const TYPES = [
 ];
 
 /** Where a remote method may look for an argument. */
-const SOURCES = ['none', 'body', 'form', 'query', 'path', 'header'];
+const SOURCES = ['none', 'placeholder', 'body', 'form', 'query', 'path', 'header'];
+
+/** Those that the path of a route has. */
+const IN_PATH = ['placeholder', 'path'];
+
+/** Those that `accepts` does not give. */
+const UNDECLARED = ['none', 'placeholder'];
 
 /**
  * @param {unknown} type the type of an argument
@@ -78,11 +84,15 @@ function appOfAll() {
         value,
       });
       Book.remoteMethod(name, {
-        accepts: { arg: 'value', type, ...(source === 'none' ? {} : { http: { source } }) },
+        accepts: {
+          arg: 'value',
+          type,
+          ...(UNDECLARED.includes(source) ? {} : { http: { source } }),
+        },
         returns: { arg: 'seen', type: 'object', root: true },
         http: {
           verb: source === 'query' || source === 'header' ? 'get' : 'post',
-          path: source === 'path' ? `/${name}/:value` : `/${name}`,
+          path: IN_PATH.includes(source) ? `/${name}/:value` : `/${name}`,
         },
       });
     }
@@ -112,6 +122,7 @@ function requestOf(name, source, value) {
       return ['GET', `/Books/${name}`, { query: text === undefined ? {} : { value: text } }];
     case 'header':
       return ['GET', `/Books/${name}`, { headers: text === undefined ? {} : { value: text } }];
+    case 'placeholder':
     case 'path':
       return text ? ['POST', `/Books/${name}/${encodeURIComponent(text)}`, {}] : undefined;
     case 'body':
@@ -151,6 +162,66 @@ describe('arguments of remote methods', { timeout: 120_000 }, () => {
       assert.ok(compared > TYPES.length * 15);
     });
   }
+
+  it('an argument that a route has in its path is not taken from the body', async (t) => {
+    const app = newApp();
+    const { Book } = app.models;
+    const data = { arg: 'data', type: 'object', http: { source: 'body' } };
+    const define = (name, accepts, ...routes) => {
+      const isStatic = !name.startsWith('prototype.');
+      const owner = isStatic ? Book : Book.prototype;
+      owner[name.replace('prototype.', '')] = async function echo(...args) {
+        // strong-remoting adds a callback.
+        const taken = args.slice(0, accepts.length);
+        return { instance: isStatic ? undefined : this.title, args: taken };
+      };
+      const http = routes.map(([verb, path]) => ({ verb, path }));
+      Book.remoteMethod(name, {
+        accepts,
+        http,
+        returns: { arg: 'seen', type: 'object', root: true },
+      });
+    };
+    const id = { arg: 'id', type: 'number' };
+    define('rename', [id, data], ['put', '/:id/rename']);
+    define('renameAs', [id, data], ['put', '/renameAs'], ['put', '/:id/renameAs']);
+    define('part', [{ arg: 'n', type: 'string' }, data], ['put', '/parts/:n(\\d+)?']);
+    define('prototype.page', [{ arg: 'page', type: 'any' }, data], ['put', '/pages/:page']);
+    const fromPath = { arg: 'shop', type: 'any', http: (ctx) => ctx.req.params.shop };
+    define('ofShop', [fromPath, data], ['put', '/shops/:shop/books']);
+    define('bare', [id], ['get', '/bare/:id']);
+    await Book.create({ title: 'Emma' });
+    const body = { id: 6, n: '6', page: 6, shop: 6 };
+    const pairs = [
+      ['rename', { id: 5, data: body }, 'PUT', '/5/rename'],
+      ['renameAs', { id: 5, data: body }, 'PUT', '/5/renameAs'],
+      ['part', { n: 5, data: body }, 'PUT', '/parts/5'],
+      ['part', { data: body }, 'PUT', '/parts'],
+      ['prototype.page', { id: 1, page: '5', data: body }, 'PUT', '/1/pages/5'],
+      ['ofShop', { shop: 5, data: body }, 'PUT', '/shops/5/books'],
+      ['bare', { id: 5 }, 'GET', '/bare/5'],
+    ];
+    const expected = [
+      [5, body],
+      [5, body],
+      ['5', body],
+      // As over REST: what the path leaves out is taken from the body.
+      ['6', body],
+      [5, body],
+      ['5', body],
+      [5],
+    ];
+    for (const host of HOSTS) {
+      const { rest, connect } = await serve(t, host, app);
+      const client = await connect();
+      for (const [i, [name, args, verb, path]] of pairs.entries()) {
+        const overRest = await rest(verb, `/Books${path}`, verb === 'GET' ? {} : { body });
+        const answer = await client.ask(`Book.${name}`, args);
+        assert.deepEqual(answer, overRest, `${name}, sockets on ${host}`);
+        assert.deepEqual(answer.result.args, expected[i], name);
+      }
+    }
+  });
 
   it('arguments on which LoopBack would end the process are refused', async (t) => {
     const app = newApp();

@@ -5,17 +5,22 @@
  * method's `accepts` says: in the path, the query, the headers or the body.
  *
  * What must stay true: an argument arrives as a REST client sends it. Those of the body keep their JSON
- * types; those of the path, the query and the headers are text, which strong-remoting coerces.
+ * types; those of the path, the query and the headers are text, which strong-remoting coerces. One without a
+ * source is in the path if a route of its method has its name there, else in the body.
  */
 
 /** Verbs whose REST requests have a query instead of a body. */
 const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE']);
+
+/** In the path of a route, as Express 4 reads it: an escaped character, or a placeholder with what it has to match. */
+const PLACEHOLDER = /\\.|:(\w+)(?:\(.*?\))?/g;
 
 /**
  * Where a remote method looks for its arguments.
  *
  * @typedef {object} Places
  * @property {Set<string>} path names that are read from the path
+ * @property {Set<string>} placeholders names that the paths of the method have
  * @property {Set<string>} query names that are read from the query
  * @property {Set<string>} header names that are read from the headers
  * @property {string | undefined} body the name whose value is the whole body, if there is one
@@ -35,11 +40,13 @@ const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE']);
 /**
  * @param {object} method a SharedMethod of strong-remoting
  * @param {string} verb the verb of its REST route
+ * @param {string[]} [paths] those of all its REST routes
  * @returns {Places} where it looks
  */
-function placesOf(method, verb) {
+function placesOf(method, verb, paths = []) {
   const places = {
     path: new Set(),
+    placeholders: placeholdersOf(paths),
     query: new Set(),
     header: new Set(),
     body: undefined,
@@ -54,9 +61,21 @@ function placesOf(method, verb) {
       places.body = name;
     } else if (source === 'path' || source === 'query' || source === 'header') {
       places[source].add(name);
+    } else if (!http && places.placeholders.has(name)) {
+      // strong-remoting searches the path first. In the body, a field of another argument could take its place.
+      places.path.add(name);
     }
   }
   return places;
+}
+
+/**
+ * @param {string[]} paths paths of routes
+ * @returns {Set<string>} the names of all placeholders in them
+ */
+function placeholdersOf(paths) {
+  const found = paths.flatMap((path) => Array.from(path.matchAll(PLACEHOLDER), ([, name]) => name));
+  return new Set(found.filter((name) => name !== undefined));
 }
 
 /**
@@ -87,6 +106,10 @@ function distribute(places, args) {
     }
     if (!isPlaced) {
       body.push([name, value]);
+      if (places.placeholders.has(name)) {
+        // No argument of the method, but a function in `accepts` or a hook reads it there over REST.
+        params.push([name, asText(value)]);
+      }
       if (places.hasQuery || places.body !== undefined) {
         query.push([name, asQuery(value)]);
       }

@@ -52,7 +52,8 @@ function remoteMethodsOf(app, adapter, selection) {
   const aliases = [];
   for (const method of sharedMethodsOf(app)) {
     const verb = verbOf(adapter, method);
-    const remote = { method, verb, places: placesOf(method, verb), refusal: refusalOf(method) };
+    const places = placesOf(method, verb, pathsOf(adapter, method));
+    const remote = { method, verb, places, refusal: refusalOf(method) };
     byName.set(method.stringName, remote);
     aliases.push(...aliasesOf(method).map((alias) => [alias, remote]));
   }
@@ -99,6 +100,18 @@ function verbOf(adapter, method) {
     return 'POST';
   }
   return verb === 'del' ? 'DELETE' : verb.toUpperCase();
+}
+
+/**
+ * @param {object} adapter the REST adapter
+ * @param {object} method a SharedMethod
+ * @returns {string[]} the paths of all its routes; of an instance method, also those that find the instance
+ */
+function pathsOf(adapter, method) {
+  const { isStatic, sharedCtor } = method;
+  return (isStatic || !sharedCtor ? [method] : [sharedCtor, method])
+    .flatMap((part) => adapter.getRoutes(part))
+    .map(({ path }) => String(path));
 }
 
 /**
