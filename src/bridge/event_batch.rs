@@ -847,7 +847,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sent_during_a_read_keeps_its_place_before_what_another_thread_sends() {
+    fn data_sent_during_a_read_keeps_its_place_before_data_that_another_thread_sends() {
         for is_relayed in [false, true] {
             let queue = EventQueue::new();
             queue.begin_read();

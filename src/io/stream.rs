@@ -430,7 +430,9 @@ mod tests {
             });
         assert_eq!(written.unwrap(), 1);
         assert!(world.is_writable());
-        let blocked = world.ours.try_twice(|| Err(io::ErrorKind::WouldBlock.into()));
+        let blocked = world
+            .ours
+            .try_twice(|| Err(io::ErrorKind::WouldBlock.into()));
         assert_eq!(blocked.unwrap_err().kind(), io::ErrorKind::WouldBlock);
         assert!(!world.is_writable());
     }

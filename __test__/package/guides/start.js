@@ -103,7 +103,7 @@ module.exports = function declare(guide) {
 
   guide(
     'docs/migrating-from-0.4.md',
-    '5. `removeOnConnected({ model, method })` removes objects, too',
+    '5. `removeOnConnected({ model, method })` removes what was added as an object, or as that function',
     async (world, both) => {
       const MyUser = { joined: () => assert.fail('it is still there') };
       await world.run(both, { MyUser });
