@@ -103,9 +103,20 @@ describe('long polling', () => {
         const url = `127.0.0.1:${world.port}/socket.io/?EIO=${eio}&transport=websocket`;
         const connected = once(world.io, 'connection');
         const ws = new WebSocket(`ws://${url}`);
-        const { sid } = JSON.parse(String((await once(ws, 'message'))[0]).slice(1));
-        if (eio === 4) ws.send('40');
-        const [socket] = await connected;
+        let sid;
+        // What a client sends before it is told that it has joined ends its connection.
+        const joined = new Promise((resolve) => {
+          ws.on('message', (data) => {
+            const text = String(data);
+            if (text[0] === '0') {
+              ({ sid } = JSON.parse(text.slice(1)));
+              if (eio === 4) ws.send('40');
+            } else if (text.startsWith('40')) {
+              resolve();
+            }
+          });
+        });
+        const [[socket]] = await Promise.all([connected, joined]);
         const events = [];
         socket.on('posted', () => events.push('posted'));
         const sent = new Promise((resolve) => socket.once('sent', resolve));
