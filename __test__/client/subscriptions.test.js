@@ -57,6 +57,34 @@ function acknowledgement() {
   return ack;
 }
 
+/**
+ * @returns {{socket: FakeSocket, app: object, orders: object}} a client with a subscription whose loop has taken none of
+ *   the items, one of each of two connections
+ */
+function unmoved() {
+  const { app, socket } = authenticated();
+  const orders = app.subscribe('orders');
+  socket.answer(accepted(1));
+  send(socket, 1);
+  socket.disconnect();
+  socket.connect();
+  socket.answer(accepted(1, 'S', true));
+  send(socket, 2);
+  return { app, socket, orders };
+}
+
+/**
+ * The socket connects, and the server refuses its credentials.
+ *
+ * @param {FakeSocket} socket the client's
+ * @returns {void}
+ */
+function refuse(socket) {
+  socket.connected = true;
+  socket.receive('connect');
+  socket.receive('unauthorized', { message: 'expired' });
+}
+
 describe('subscriptions of the helper', TIMEOUT, () => {
   it('a subscription listens before it is requested, and its loop gets items in order', async () => {
     const { app, socket } = authenticated();
@@ -458,9 +486,7 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     socket.answer(accepted(1));
     send(socket, 1);
     socket.disconnect();
-    socket.connected = true;
-    socket.receive('connect');
-    socket.receive('unauthorized', { message: 'expired' });
+    refuse(socket);
     assert.equal((await orders.next()).value, 1);
     await assert.rejects(orders.next(), { name: 'UnauthorizedError', message: 'expired' });
 
@@ -473,30 +499,15 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     await assert.rejects(again.next(), { name: 'RemoteError', code: 'NO' });
   });
 
-  for (const [what, refuse, name] of [
-    [
-      'the credentials are refused',
-      (socket) => {
-        socket.connected = true;
-        socket.receive('connect');
-        socket.receive('unauthorized', { message: 'expired' });
-      },
-      'UnauthorizedError',
-    ],
-    ['the socket does not connect again', () => {}, 'DisconnectedError'],
+  for (const [what, returns, name] of [
+    ['the credentials are refused', true, 'UnauthorizedError'],
+    ['the socket does not connect again', false, 'DisconnectedError'],
   ]) {
     it(`a loop that does not move gets all its items and then the end if ${what}`, async () => {
-      const { app, socket } = authenticated();
-      const orders = app.subscribe('orders');
-      socket.answer(accepted(1));
-      send(socket, 1);
-      socket.disconnect();
-      socket.connect();
-      socket.answer(accepted(1, 'S', true));
-      send(socket, 2);
+      const { socket, orders } = unmoved();
       send(socket, 3);
-      socket.disconnect(name === 'UnauthorizedError');
-      refuse(socket);
+      socket.disconnect(returns);
+      if (returns) refuse(socket);
       const requests = socket.sent.filter(([event]) => event === 'orders').length;
       for (const value of [1, 2, 3]) {
         assert.deepEqual(await orders.next(), { value, done: false });
@@ -508,18 +519,9 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
   }
 
   it('a loop that ended while it was held does not come back when the client authenticates again', async () => {
-    const { app, socket } = authenticated();
-    const orders = app.subscribe('orders');
-    socket.answer(accepted(1));
-    send(socket, 1);
+    const { app, socket, orders } = unmoved();
     socket.disconnect();
-    socket.connect();
-    socket.answer(accepted(1, 'S', true));
-    send(socket, 2);
-    socket.disconnect();
-    socket.connected = true;
-    socket.receive('connect');
-    socket.receive('unauthorized', { message: 'expired' });
+    refuse(socket);
     await Promise.all([app.authenticate(), settled().then(() => socket.receive('authenticated'))]);
     const requests = socket.sent.filter(([event]) => event === 'orders').length;
     assert.equal((await orders.next()).value, 1);

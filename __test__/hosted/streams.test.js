@@ -38,6 +38,20 @@ function endsAgain(stream) {
   return again;
 }
 
+/**
+ * @param {import('node:test').TestContext} t the test
+ * @returns {Promise<{client: object, stream: import('node:net').Socket}>} a client on socket.io 4, and the stream below
+ *   its websocket
+ */
+async function openConnection(t) {
+  const { io, connect } = await openServer(t, 4);
+  newInstance().start(io);
+  const connection = once(io, 'connection');
+  const client = connect();
+  const [socket] = await connection;
+  return { client, stream: socket.conn.transport.socket._socket };
+}
+
 for (const version of VERSIONS) {
   describe(`on socket.io ${version}`, () => {
     for (const [what, transports] of [
@@ -150,13 +164,8 @@ it('on socket.io 4, the response that accepts a websocket does not wait for an i
 });
 
 it('the end of a finished stream calls back with its error', async (t) => {
-  const { io, connect } = await openServer(t, 4);
-  newInstance().start(io);
-  const connected = once(io, 'connection');
-  const client = connect();
-  const [socket] = await connected;
+  const { client, stream } = await openConnection(t);
   await authenticate(client);
-  const { _socket: stream } = socket.conn.transport.socket;
   const closed = once(stream, 'close');
   client.disconnect();
   await closed;
@@ -166,12 +175,7 @@ it('the end of a finished stream calls back with its error', async (t) => {
 });
 
 it('an `end` that a stream has of its own is kept', async (t) => {
-  const { io, connect } = await openServer(t, 4);
-  newInstance().start(io);
-  const connected = once(io, 'connection');
-  const client = connect();
-  const [socket] = await connected;
-  const { _socket: stream } = socket.conn.transport.socket;
+  const { client, stream } = await openConnection(t);
   const { end } = Object.getPrototypeOf(stream);
   const own = (...args) => Reflect.apply(end, stream, args);
   stream.end = own;

@@ -131,9 +131,9 @@ class Execution {
   /** Whether the socket's calls count it, and can abort it. */
   #isCounted = false;
   /** Whether it counts as one of the subscriptions of its socket. */
+  #isAdmitted = false;
   /** How many times the socket had authenticated when the client asked for a subscription. */
   #generation;
-  #isAdmitted = false;
   /** @type {AbortController | undefined} made when its signal is asked for */
   #controller;
   /** Why it was aborted. */
