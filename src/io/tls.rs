@@ -1115,8 +1115,9 @@ mod tests {
 
     impl Records {
         fn suite() -> &'static Tls13CipherSuite {
-            let suite = ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256;
-            suite.tls13().unwrap()
+            ring::cipher_suite::TLS13_AES_256_GCM_SHA384
+                .tls13()
+                .unwrap()
         }
 
         fn expand<const LENGTH: usize>(&self, label: &str) -> [u8; LENGTH] {
@@ -1146,23 +1147,23 @@ mod tests {
 
         fn new_keys(&mut self) -> Vec<u8> {
             let record = self.record(ContentType::Handshake, &[24, 0, 0, 1, 0]);
-            self.secret = self.expand::<32>("traffic upd").to_vec();
+            self.secret = self.expand::<48>("traffic upd").to_vec();
             self.number = 0;
             record
+        }
+
+        /// Nearly as many new keys as rustls takes in a row, and an empty record, after which it counts anew.
+        fn without_content(&mut self) -> Vec<u8> {
+            let mut records: Vec<u8> = (0..30).flat_map(|_| self.new_keys()).collect();
+            records.extend(self.record(ContentType::ApplicationData, b""));
+            records
         }
     }
 
     #[test]
     fn a_client_that_sends_new_keys_and_empty_records_without_end_is_not_served() {
         let secret = Arc::new(ClientSecret::default());
-        let mut provider = ring::default_provider();
-        provider.cipher_suites = vec![ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256];
-        let mut client = ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&[&TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Trusting))
-            .with_no_client_auth();
+        let mut client = Arc::unwrap_or_clone(client_config(&TLS13));
         client.key_log = secret.clone();
         let mut world = world_of(configure(options()).unwrap(), client.into());
         world.shake_hands();
@@ -1173,11 +1174,7 @@ mod tests {
         // Content in between is read as ever, and what came before does not count any more.
         for _ in 0..3 {
             for _ in 0..MAX_WITHOUT_CONTENT / 2000 {
-                for _ in 0..30 {
-                    world.socket.write_all(&records.new_keys()).unwrap();
-                }
-                let empty = records.record(ContentType::ApplicationData, b"");
-                world.socket.write_all(&empty).unwrap();
+                world.socket.write_all(&records.without_content()).unwrap();
                 assert!(world.read(99).is_none());
             }
             let content = records.record(ContentType::ApplicationData, b"content");
@@ -1185,11 +1182,7 @@ mod tests {
             assert_eq!(world.read(99).unwrap().unwrap(), b"content");
         }
         let end = (0..MAX_WITHOUT_CONTENT / 500).find_map(|_| {
-            for _ in 0..30 {
-                world.socket.write_all(&records.new_keys()).unwrap();
-            }
-            let empty = records.record(ContentType::ApplicationData, b"");
-            world.socket.write_all(&empty).unwrap();
+            world.socket.write_all(&records.without_content()).unwrap();
             world.read(99)
         });
         assert!(end.unwrap().is_err());

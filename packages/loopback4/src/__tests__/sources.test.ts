@@ -8,9 +8,8 @@ import { describe, it } from 'node:test';
 import LoopbackSocket from 'loopback-socket';
 import { Observable } from 'rxjs';
 import { Server } from 'socket.io';
-import type { Socket } from 'socket.io-client';
 import { type CallControl, LoopbackSocketBindings, socketSubscription } from '..';
-import { type AppOptions, call, start } from './support';
+import { all, type AppOptions, call, start } from './support';
 
 /** What a database may throw: its fields are not for clients. */
 class QueryError extends Error {
@@ -183,17 +182,6 @@ class SignalController {
     yield 'first';
     AbortSignal.abort().throwIfAborted();
   }
-}
-
-/** What a client gets of a subscription until it ends. */
-async function all(client: Socket, name: string): Promise<{ items: unknown[]; end: any }> {
-  const items: unknown[] = [];
-  client.on(name, (item, meta, ack) => {
-    items.push(item);
-    ack?.();
-  });
-  const [end] = await once(client as never, 'loopback:unsubscribed');
-  return { items, end };
 }
 
 /** Servers to test on. */

@@ -19,7 +19,7 @@ import { Server } from 'socket.io';
 import type { Socket } from 'socket.io-client';
 import { z } from 'zod';
 import { LoopbackSocketBindings, socketArgs, socketMethod, socketSubscription } from '..';
-import { type AppOptions, authenticate as login, call, start } from './support';
+import { all, type AppOptions, authenticate as login, call, start } from './support';
 
 interface Order {
   shop: string;
@@ -127,17 +127,6 @@ class OrderController {
   order(order: Order) {
     this.bus.emit(order.shop, order);
   }
-}
-
-/** What a client got of a subscription until it ended. */
-async function all(client: Socket, name: string): Promise<{ items: unknown[]; end: any }> {
-  const items: unknown[] = [];
-  client.on(name, (item, meta, ack) => {
-    items.push(item);
-    ack?.();
-  });
-  const [end] = await once(client as never, 'loopback:unsubscribed');
-  return { items, end };
 }
 
 /** The next item. */

@@ -183,3 +183,14 @@ export function call(client: Socket, name: string, args?: unknown): Promise<Answ
     client.emit(name, args, resolve);
   });
 }
+
+/** What a client gets of a subscription until it ends. */
+export async function all(client: Socket, name: string): Promise<{ items: unknown[]; end: any }> {
+  const items: unknown[] = [];
+  client.on(name, (item, meta, ack) => {
+    items.push(item);
+    ack?.();
+  });
+  const [end] = await once(client as never, 'loopback:unsubscribed');
+  return { items, end };
+}
