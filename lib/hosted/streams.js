@@ -117,7 +117,7 @@ function endOnce(stream) {
 }
 
 /**
- * Ends a stream as its class does, unless it has finished and nobody would hear of that.
+ * Ends a stream as its class does, unless it has finished and there is no callback to tell so.
  *
  * @this {import('stream').Writable} the stream
  * @param {...unknown} given what it is to write at last, and whom to call then

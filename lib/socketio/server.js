@@ -431,7 +431,7 @@ class Server extends EventEmitter {
     const connectionsEnded = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    // The http.Server waits for its own websockets only, and no other one would be told of later.
+    // The http.Server waits for its own websockets only. The end of any other one is not reported after `release()`.
     const websocketsClosed = new Promise((resolve) => {
       this.#allReleased = resolve;
     });
