@@ -135,6 +135,66 @@ describe('long polling', () => {
     }),
   );
 
+  it(
+    'calls that are posted together are answered before the POST is, so that the next ones are, too',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const connected = once(world.io, 'connection');
+        const raw = await world.polling({ eio, poll: false, join: false });
+        if (eio === 4) await raw.post('40');
+        const [socket] = await connected;
+        socket.on('double', (value, answer) => answer(2 * value));
+        // In the first response if Node serves Engine.IO 3.
+        const isWelcome = (item) => item.startsWith('40');
+        if (!raw.received.rest().some(isWelcome)) await raw.poll();
+        for (let round = 0; round < 20; round++) {
+          const order = [];
+          const note = (name) => (response) => {
+            order.push(name);
+            return String(response.body);
+          };
+          const calls = [`42${2 * round}["double",1]`, `42${2 * round + 1}["double",2]`];
+          const body =
+            eio === 4 ? calls.join('\x1e') : calls.map((it) => `${it.length}:${it}`).join('');
+          const [answers, accepted] = await Promise.all([
+            raw.poll().then(note('answers')),
+            raw.post(body).then(note('accepted')),
+          ]);
+          assert.ok(
+            answers.includes(`43${2 * round}[2]`) && answers.includes(`43${2 * round + 1}[4]`),
+          );
+          assert.equal(accepted, 'ok');
+          assert.deepEqual(order, ['answers', 'accepted']);
+        }
+      }
+    }),
+  );
+
+  it(
+    'a POST whose packets end the connection, or the server, is answered',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const [end, eio] of [
+        ['client', 3],
+        ['client', 4],
+        ['server', 4],
+      ]) {
+        const raw = await world.polling({ eio });
+        raw.socket.on('end', () => {
+          if (end === 'client') raw.socket.disconnect(true);
+          else void world.io.close();
+        });
+        const packets = ['42["m"]', '42["end"]', '42["m"]'];
+        const body =
+          eio === 4 ? packets.join('\x1e') : packets.map((it) => `${it.length}:${it}`).join('');
+        const { status, body: accepted } = await raw.post(body);
+        assert.deepEqual([status, String(accepted)], [200, 'ok']);
+        await raw.closed;
+      }
+    }),
+  );
+
   it('volatile packets are dropped unless a poll is waiting', TIMEOUT, async () => {
     for (const eio of [3, 4]) {
       const heard = [];

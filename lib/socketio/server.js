@@ -508,7 +508,7 @@ class Server extends EventEmitter {
       websocketClosed: (owner) => this.#websocketClosed(owner),
     });
     const assemble = assembler(this._options.parser);
-    const receive = (batch, attachments, more, isLarge) => {
+    const receive = (batch, attachments, more, isAwaited) => {
       const values = parseBatch(batch, () => native.records(), handlers.malformed);
       commands.gather();
       try {
@@ -518,8 +518,8 @@ class Server extends EventEmitter {
           // The handlers that are done have answered: no need to wait for another tick.
           commands.flush();
         } finally {
-          if (isLarge) {
-            native.processed();
+          if (isAwaited) {
+            processed();
           }
           if (more) {
             setImmediate(() => native.resume());
@@ -535,6 +535,7 @@ class Server extends EventEmitter {
       options.perMessageDeflate = perMessageDeflate;
     }
     const native = new NativeServer(options, receive, HAS_LIBUV);
+    const { processed } = native;
     const commands = new CommandWriter(native, this._options.parser);
     this._link.begin(native, commands);
     this.#namespaces.begin();

@@ -32,7 +32,7 @@ use crate::engineio::TransportType;
 use crate::engineio::events::{HandedBack, Opened, Secure};
 use crate::engineio::http::http1;
 use crate::engineio::inbound_budget::Permit;
-use crate::io::host::{Host, RelayAction, RelayNumber};
+use crate::io::host::{Deferred, Host, RelayAction, RelayNumber};
 use crate::protocol::{
     self, ATTACHMENT_RADIX, CloseReason, METHOD_RADIX, NONE, PacketFlag, RecordKind,
 };
@@ -81,6 +81,8 @@ struct Taking {
     is_resumed: bool,
     /// The permits of a large batch that JavaScript has not processed yet.
     permits: Vec<Permit>,
+    /// What is done once JavaScript has processed the batch.
+    deferred: Vec<Deferred>,
     /// Tasks that wait for iterations of the event loop, with the number of those that are missing.
     iterations: Vec<(u8, oneshot::Sender<()>)>,
 }
@@ -106,8 +108,8 @@ pub(crate) struct Batch {
     pub(crate) attachments: Vec<Bytes>,
     /// JavaScript must call `resume` in the next iteration of its event loop.
     pub(crate) more: bool,
-    /// JavaScript must call `processed` when it has processed the batch.
-    pub(crate) is_large: bool,
+    /// JavaScript must call `processed` when it has processed the batch and handed over its answers.
+    pub(crate) is_awaited: bool,
 }
 
 impl EventQueue {
@@ -125,6 +127,7 @@ impl EventQueue {
                 bytes_left: MAX_BYTES,
                 is_resumed: false,
                 permits: Vec::new(),
+                deferred: Vec::new(),
                 iterations: Vec::new(),
             }),
         }
@@ -177,7 +180,14 @@ impl EventQueue {
         self.armed.store(false, Ordering::SeqCst);
         let mut attachments = Vec::new();
         taking.text.push(b'[');
-        while let Some(mut event) = self.next(&mut taking.undelivered) {
+        while let Some(event) = self.next(&mut taking.undelivered) {
+            let mut event = match event {
+                Event::Handled(action) => {
+                    taking.deferred.push(action);
+                    continue;
+                }
+                told => told,
+            };
             let bytes = event.len();
             if taking.records_left == 0 || (taking.bytes_left < bytes && !taking.ends.is_empty()) {
                 taking.undelivered.push(event);
@@ -203,13 +213,17 @@ impl EventQueue {
         Batch {
             attachments,
             more,
-            is_large,
+            is_awaited: is_large || !taking.deferred.is_empty(),
         }
     }
 
-    /// JavaScript has processed a large batch, so its clients are read again.
-    pub(crate) fn processed(&self) {
-        self.taking.lock().permits.clear();
+    /// JavaScript has processed a batch, so its clients are read again. Returns what is to be done after the
+    /// answers that it has handed over.
+    #[must_use = "it is done after the answers"]
+    pub(crate) fn processed(&self) -> Vec<Deferred> {
+        let taking = &mut *self.taking.lock();
+        taking.permits.clear();
+        std::mem::take(&mut taking.deferred)
     }
 
     fn next(&self, undelivered: &mut Vec<Event>) -> Option<Event> {
@@ -262,7 +276,7 @@ impl EventQueue {
 
 thread_local! {
     /// What this thread has read of a client so far.
-    static READ: RefCell<Read> = const { RefCell::new(Read { queue: 0, depth: 0, events: Vec::new() }) };
+    static READ: RefCell<Read> = const { RefCell::new(Read { queue: 0, depth: 0, has_told: false, events: Vec::new() }) };
 }
 
 /// The events of a read that is under way.
@@ -271,6 +285,8 @@ struct Read {
     queue: usize,
     /// How many times the read has begun and not ended.
     depth: u32,
+    /// Whether it has had an event.
+    has_told: bool,
     events: Vec<Event>,
 }
 
@@ -289,7 +305,10 @@ impl events::EventSink for EventQueue {
         // Asked first, since an event is large to be moved about.
         if READ.with_borrow(|read| read.is_of(self)) {
             // The end of the read queues it.
-            READ.with_borrow_mut(|read| read.events.push(event));
+            READ.with_borrow_mut(|read| {
+                read.has_told = true;
+                read.events.push(event);
+            });
             return;
         }
         self.waiting.lock().push(event);
@@ -322,13 +341,26 @@ impl Host for EventQueue {
     fn begin_read(&self) {
         READ.with_borrow_mut(|read| {
             if read.depth == 0 {
-                read.queue = address_of(self);
+                (read.queue, read.has_told) = (address_of(self), false);
             }
             // A read of a client of another server, inside of this one, tells JavaScript at once.
             if read.queue == address_of(self) {
                 read.depth += 1;
             }
         });
+    }
+
+    fn after_handling(&self, action: Deferred) {
+        let due = READ.with_borrow_mut(|read| {
+            if read.is_of(self) && read.has_told {
+                read.events.push(Event::Handled(action));
+                None
+            } else {
+                Some(action)
+            }
+        });
+        // It may push events itself.
+        drop(due);
     }
 
     fn end_read(&self) {
@@ -477,6 +509,8 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
             let numbers = [id(owner), descriptor.into_raw_fd().into(), 0, place];
             record(RecordKind::HandedBack, numbers, &payload.to_string());
         }
+        // Not a record: `take` keeps it.
+        Event::Handled(_) => {}
         Event::Upgraded { connection } => {
             record(
                 RecordKind::Upgraded,
@@ -935,6 +969,58 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deferred_until_events_of_a_read_are_handled_is_done_after_their_answers() {
+        let queue = EventQueue::new();
+        let done = Arc::new(AtomicBool::new(false));
+        let is_done = || done.load(Ordering::SeqCst);
+        let deferred = || {
+            done.store(false, Ordering::SeqCst);
+            let done = done.clone();
+            Deferred::new(move || done.store(true, Ordering::SeqCst))
+        };
+        queue.begin_read();
+        queue.after_handling(deferred());
+        assert!(is_done(), "the read has told JavaScript nothing");
+        queue.push(event(1, "[1]"));
+        queue.after_handling(deferred());
+        queue.end_read();
+        assert!(!is_done());
+        let batch = queue.take();
+        assert!(batch.is_awaited && !is_done());
+        assert_eq!(queue.records().len(), 1);
+        let answered = queue.processed();
+        assert!(!is_done());
+        drop(answered);
+        assert!(is_done());
+        assert!(!queue.take().is_awaited);
+
+        // In the batch with the last of the events, however many there are.
+        queue.resume();
+        queue.begin_read();
+        for _ in 0..=MAX_RECORDS {
+            queue.push(event(1, "[1]"));
+        }
+        queue.after_handling(deferred());
+        queue.end_read();
+        assert!(queue.take().more);
+        drop(queue.processed());
+        assert!(!is_done());
+        queue.resume();
+        assert!(queue.take().is_awaited);
+        drop(queue.processed());
+        assert!(is_done());
+
+        // JavaScript has ended.
+        queue.begin_read();
+        queue.push(event(1, "[1]"));
+        queue.after_handling(deferred());
+        queue.end_read();
+        assert!(!is_done());
+        drop(queue);
+        assert!(is_done());
+    }
+
+    #[test]
     fn events_arrive_in_one_batch_and_in_order() {
         let queue = EventQueue::new();
         queue.push(event(7, r#"["m",1]"#));
@@ -1044,7 +1130,7 @@ mod tests {
         let queue = EventQueue::new();
         queue.push(permit(HIGH_WATER));
         assert!(inbound_budget.is_exceeded());
-        assert!(!queue.take().is_large);
+        assert!(!queue.take().is_awaited);
         assert!(
             !inbound_budget.is_exceeded(),
             "a small batch counts as delivered at once"
@@ -1052,9 +1138,9 @@ mod tests {
         for _ in 0..MIN_LARGE_BATCH {
             queue.push(permit(HIGH_WATER));
         }
-        assert!(queue.take().is_large);
+        assert!(queue.take().is_awaited);
         assert!(inbound_budget.is_exceeded());
-        queue.processed();
+        drop(queue.processed());
         assert!(!inbound_budget.is_exceeded());
     }
 

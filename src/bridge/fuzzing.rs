@@ -71,8 +71,8 @@ pub fn batches(input: &[u8]) {
             }
         });
         assert_eq!(attached, 0);
-        if batch.is_large {
-            queue.processed();
+        if batch.is_awaited {
+            drop(queue.processed());
         }
         if !batch.more {
             break;

@@ -160,7 +160,7 @@ impl From<NativeOptions> for Options {
 }
 
 /// The function that wakes JavaScript. It does not keep the process alive, and calls `receive` with a
-/// batch, its attachments, whether there is more, and whether the batch is large.
+/// batch, its attachments, whether there is more, and whether `processed` is to be called.
 type Receive = ThreadsafeFunction<
     (),
     UnknownReturnValue,
@@ -188,15 +188,15 @@ pub struct NativeServer {
 
 #[napi]
 impl NativeServer {
-    /// Makes a server. `receive(batch, attachments, more, isLarge)` is called with batches of events. After
-    /// one with `more` no events come before `resume`; after one with `isLarge`, `processed` must be
+    /// Makes a server. `receive(batch, attachments, more, isAwaited)` is called with batches of events. After
+    /// one with `more` no events come before `resume`; after one with `isAwaited`, `processed` must be
     /// called. Without `hasLibuv`, only the I/O thread polls clients.
     #[napi(constructor, catch_unwind)]
     pub fn new(
         env: Env,
         options: NativeOptions,
         #[napi(
-            ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean, isLarge: boolean) => void"
+            ts_arg_type = "(batch: string, attachments: Buffer[] | undefined, more: boolean, isAwaited: boolean) => void"
         )]
         receive: Function<'_, FnArgs<(Raw, Raw, bool, bool)>, UnknownReturnValue>,
         has_libuv: bool,
@@ -221,7 +221,7 @@ impl NativeServer {
                     text,
                     value::buffers(env, &batch.attachments)?,
                     batch.more,
-                    batch.is_large,
+                    batch.is_awaited,
                 )))
             })?;
         if has_libuv {
@@ -255,10 +255,17 @@ impl NativeServer {
         self.queue.resume();
     }
 
-    /// A large batch has been processed.
-    #[napi(catch_unwind)]
-    pub fn processed(&self) {
-        self.queue.processed();
+    /// The function to call when a batch with `isAwaited` has been processed, and its answers have been pushed.
+    #[napi(getter, catch_unwind, ts_return_type = "() => void")]
+    pub fn processed<'env>(&self, env: &'env Env) -> Result<Function<'env, (), ()>> {
+        let (server, queue) = (self.server.clone(), self.queue.clone());
+        env.create_function_from_closure("processed", move |_| {
+            let deferred = queue.processed();
+            if !deferred.is_empty() {
+                commands::execute(&server, Task::Deferred(deferred), &AtOnce::LITTLE);
+            }
+            Ok(())
+        })
     }
 
     /// The records of the last batch, each as a JSON array.

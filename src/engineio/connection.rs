@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::acceptance::Acceptance;
 use super::counters::Usage;
 use super::engine::{CLOSE_TIMEOUT, Engine};
 use super::events::{ConnectionNumber, PacketData, ReportedPacket};
@@ -83,6 +84,8 @@ pub(crate) struct Connection<D> {
     probed: AtomicBool,
     /// Packets are being received as the body of a request.
     receiving: AtomicBool,
+    /// When requests with packets are answered.
+    pub(super) acceptance: Acceptance,
     /// Whether JavaScript is told of every packet that the client sends.
     watches_received: AtomicBool,
     /// Whether JavaScript is told of every packet that is sent to the client.
@@ -215,6 +218,7 @@ impl<D: Data> Connection<D> {
             is_flush_due: AtomicBool::new(false),
             probed: AtomicBool::new(false),
             receiving: AtomicBool::new(false),
+            acceptance: Acceptance::default(),
             watches_received: AtomicBool::new(watched),
             watches_sent: AtomicBool::new(watched),
             tasks: Mutex::default(),

@@ -12,7 +12,7 @@
 //! websocket    opens a connection, or upgrades one    upgrade       how a client leaves polling
 //! front        reads and answers HTTP requests        requests      what a request may do
 //! polling      long polling, for every front          responder     who writes a response
-//! reader       reads a websocket
+//! reader       reads a websocket                      acceptance    when a POST is answered
 //! packet       the packets of a client                payload       several packets in one body
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! the engine knows [`handler::Handler`]. What must stay true: what is queued for a client reaches it in
 //! order, over an upgrade too, or its connection ends with a reason.
 
+mod acceptance;
 pub(crate) mod config;
 pub(crate) mod connection;
 pub(crate) mod counters;

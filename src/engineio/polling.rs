@@ -4,7 +4,6 @@
 //! A request is served on the thread that brings it: to wake another thread would take longer than the
 //! work itself.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ use super::payload::{self, Writer};
 use super::responder::Responder;
 use super::send_queue::{Answer, WaitingPoll};
 use super::{ProtocolVersion, Sid, TransportType};
-use crate::io::host::ReadGuard;
+use crate::io::host::{Deferred, ReadGuard};
 use crate::protocol::{CloseReason, Refusal};
 
 /// The content type of an Engine.IO 3 body with binary packets.
@@ -189,66 +188,77 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
         return;
     };
     let is_binary = post.content_type.as_deref() == Some(BINARY);
-    let taken = match post.packets {
-        None => true,
+    let events = &engine.events;
+    let length = post.packets.as_ref().map_or(0, Bytes::len);
+    let read_guard = ReadGuard::new(&**events, length, || events.clone());
+    let received = match post.packets {
+        None => Some(0),
         Some(_) if is_binary && connection.protocol == ProtocolVersion::V4 => {
             connection.close(CloseReason::InvalidContent);
-            false
+            None
         }
         Some(packets) => take(handler, &connection, &packets, is_binary),
     };
-    if !taken {
+    let Some(packets) = received else {
         connection.end_post();
+        drop(read_guard);
         refuse(engine, post.responder, Refusal::Unserved);
         return;
-    }
+    };
     let response = Ok(post.format.accepted().into());
-    if connection.inbound_budget().is_exceeded() {
-        let inbound_budget = connection.inbound_budget().clone();
-        let waiting = Arc::downgrade(engine);
-        // The client sends no more before this is answered.
-        connection.liveness.pause();
-        let paused = Arc::downgrade(&connection);
-        engine.runtime.handle.spawn(async move {
-            poll_fn(|cx| inbound_budget.poll_available(cx)).await;
-            if let Some(connection) = paused.upgrade() {
-                connection.liveness.resume();
+    let is_behind = connection.inbound_budget().is_exceeded();
+    if !is_behind && !connection.acceptance.waits(packets) {
+        connection.end_post();
+        drop(read_guard);
+        post.responder.respond(&**events, response);
+        return;
+    }
+    if !is_behind {
+        connection.end_post();
+    }
+    // The client sends no more before this is answered, not even a pong.
+    connection.liveness.pause();
+    let (engine, connection) = (Arc::downgrade(engine), Arc::downgrade(&connection));
+    events.after_handling(Deferred::new(move || {
+        if let Some(connection) = connection.upgrade() {
+            connection.liveness.resume();
+            if is_behind {
                 connection.end_post();
             }
-            if let Some(engine) = waiting.upgrade() {
-                post.responder.respond(&*engine.events, response);
-            }
-        });
-    } else {
-        connection.end_post();
-        post.responder.respond(&*engine.events, response);
-    }
+        }
+        if let Some(engine) = engine.upgrade() {
+            post.responder.respond(&*engine.events, response);
+        }
+    }));
 }
 
-/// Receives packets of the client; false if they cannot be parsed, which ends the connection.
+/// Receives packets of the client, and returns how many; `None` if they cannot be parsed, which ends the
+/// connection.
 fn take<H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,
     body: &[u8],
     is_binary: bool,
-) -> bool {
+) -> Option<usize> {
     let protocol = connection.protocol;
-    let events = &handler.engine().events;
-    let _read_guard = ReadGuard::new(&**events, body.len(), || events.clone());
+    let mut packets = 0;
     let read = payload::read(body, is_binary, protocol, |packet| {
+        packets += 1;
         receive(handler, connection, packet)
     });
     if read.is_err() {
         if connection.is_ending() {
             // Only a close packet counts any more.
-            return true;
+            return Some(packets);
         }
         connection.close(CloseReason::ParseError);
-    } else if connection.takes_flush() || protocol == ProtocolVersion::V3 {
+        return None;
+    }
+    if connection.takes_flush() || protocol == ProtocolVersion::V3 {
         // Sends the answers to its pings, and all that its acknowledgements have released.
         connection.flush();
     }
-    read.is_ok()
+    Some(packets)
 }
 
 /// Refuses a request that was accepted and cannot be served.

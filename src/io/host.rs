@@ -51,10 +51,39 @@ pub(crate) trait Host: Send + Sync + 'static {
     /// Ends [`Host::defer_wake`].
     fn allow_wake(&self) {}
 
+    /// Runs this once JavaScript has handled what the read under way has told it, after the answers that it has
+    /// given at once; now, if the read has told it nothing.
+    fn after_handling(&self, action: Deferred) {
+        drop(action);
+    }
+
     /// Resolves, or is dropped, after a full iteration of JavaScript's event loop: then it has read what
     /// was there when this was called, however busy it was.
     fn after_iteration(&self) -> oneshot::Receiver<()> {
         oneshot::channel().1
+    }
+}
+
+/// Something to do later: when it is dropped, wherever that is.
+pub(crate) struct Deferred(Option<Box<dyn FnOnce() + Send>>);
+
+impl Deferred {
+    pub(crate) fn new(action: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(action)))
+    }
+}
+
+impl Drop for Deferred {
+    fn drop(&mut self) {
+        if let Some(action) = self.0.take() {
+            action();
+        }
+    }
+}
+
+impl std::fmt::Debug for Deferred {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Deferred")
     }
 }
 

@@ -133,6 +133,7 @@ fn execute_now(server: &Arc<Server>, task: Task) {
                 expire(server, &socket, flush_set);
             }
             Task::EndAll(reason) => server.engine.end_all(reason),
+            Task::Deferred(actions) => drop(actions),
         }
     }));
 }

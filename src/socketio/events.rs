@@ -13,7 +13,7 @@ use crate::engineio::events::{
 #[cfg(unix)]
 use crate::engineio::events::{HandedBack, Opened};
 use crate::engineio::inbound_budget::Permit;
-use crate::io::host::{Host, RelayAction, RelayNumber};
+use crate::io::host::{Deferred, Host, RelayAction, RelayNumber};
 use crate::protocol::{CloseReason, SubscriptionEnd};
 use crate::session::{Attempt, Instance};
 
@@ -206,6 +206,8 @@ pub(crate) enum Event {
         connection: ConnectionNumber,
         reason: CloseReason,
     },
+    /// Not told to JavaScript: what is done once it has handled the events before this one.
+    Handled(Deferred),
     /// The response to a request of long polling, or why it is refused.
     Response {
         request: RequestNumber,
@@ -275,6 +277,7 @@ impl Event {
                 | Self::SubscriptionCredit { .. }
                 | Self::Closed { .. }
                 | Self::Upgraded { .. }
+                | Self::Handled(_)
                 | Self::Relay { .. } => 0,
             }
     }

@@ -46,8 +46,8 @@ fn through(queue: &EventQueue, events: Vec<Event>) -> (usize, usize) {
         let batch = queue.take();
         attached += batch.attachments.len();
         bytes += queue.with_text(<[u8]>::len);
-        if batch.is_large {
-            queue.processed();
+        if batch.is_awaited {
+            drop(queue.processed());
         }
         if !batch.more {
             return (bytes, attached);

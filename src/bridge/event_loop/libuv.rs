@@ -476,11 +476,11 @@ impl Listener {
             let attachments = value::buffers(env, &batch.attachments);
             if let (Ok(text), Ok(attachments)) = (text, attachments) {
                 let mut function = null_mut();
-                let (mut more, mut is_large) = (null_mut(), null_mut());
+                let (mut more, mut is_awaited) = (null_mut(), null_mut());
                 sys::napi_get_reference_value(env, self.receive, &raw mut function);
                 sys::napi_get_boolean(env, batch.more, &raw mut more);
-                sys::napi_get_boolean(env, batch.is_large, &raw mut is_large);
-                let arguments = [text.raw(), attachments.raw(), more, is_large];
+                sys::napi_get_boolean(env, batch.is_awaited, &raw mut is_awaited);
+                let arguments = [text.raw(), attachments.raw(), more, is_awaited];
                 let called = sys::napi_make_callback(
                     env,
                     self.context,

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::super::socket::Socket;
 use super::parse;
+use crate::io::host::Deferred;
 use crate::protocol::CloseReason;
 
 /// What a batch has at most that is executed by the thread that gives it, if nothing is queued before it.
@@ -42,6 +43,8 @@ pub(crate) enum Task {
     Expire(Arc<Socket>),
     /// End every connection, for this reason.
     EndAll(CloseReason),
+    /// What is done after the answers of the batches before.
+    Deferred(Vec<Deferred>),
 }
 
 impl Task {
@@ -51,14 +54,16 @@ impl Task {
             Self::Batch(text, attachments) => {
                 text.len() + attachments.iter().map(Bytes::len).sum::<usize>()
             }
-            Self::Expire(_) | Self::EndAll(_) => 0,
+            Self::Expire(_) | Self::EndAll(_) | Self::Deferred(_) => 0,
         }
     }
 
-    /// Whether it is only messages to single sockets, and not too many.
+    /// Whether it is only messages to single sockets, and not too many, or responses to requests.
     fn is_small(&self, limit: &AtOnce) -> bool {
-        let Self::Batch(text, _) = self else {
-            return false;
+        let text = match self {
+            Self::Batch(text, _) => text,
+            Self::Deferred(_) => return true,
+            Self::Expire(_) | Self::EndAll(_) => return false,
         };
         let mut start = 0;
         self.len() <= limit.bytes
