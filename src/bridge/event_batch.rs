@@ -969,7 +969,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deferred_until_events_of_a_read_are_handled_is_done_after_their_answers() {
+    fn an_action_that_is_deferred_in_a_read_is_done_after_the_answers_to_its_events() {
         let queue = EventQueue::new();
         let done = Arc::new(AtomicBool::new(false));
         let is_done = || done.load(Ordering::SeqCst);

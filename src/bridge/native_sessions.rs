@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::io::delayed::DelayedTasks;
 use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
-use tokio::runtime::Handle;
 
 use super::authentication;
 use super::functions::{Callable, Functions, Number};
@@ -131,7 +131,7 @@ impl Attempts {
 pub(super) struct Sessions {
     server: Arc<Server>,
     /// Of the runtime with the timeouts.
-    handle: Handle,
+    tasks: DelayedTasks,
     tables: Mutex<Tables>,
     pub(super) attempts: Arc<Attempts>,
 }
@@ -144,10 +144,10 @@ struct Tables {
 }
 
 impl Sessions {
-    pub(super) fn new(server: Arc<Server>, handle: Handle) -> Self {
+    pub(super) fn new(server: Arc<Server>, tasks: DelayedTasks) -> Self {
         Self {
             server,
-            handle,
+            tasks,
             tables: Mutex::default(),
             attempts: Arc::default(),
         }
@@ -194,7 +194,7 @@ impl Sessions {
             if let Effect::Timer { at } = effect {
                 let output = self.server.output.clone();
                 let attempts = self.attempts.clone();
-                socket.arm(&self.handle, at, move |socket| {
+                socket.arm(&self.tasks, at, move |socket| {
                     attempts.timed_out();
                     output.send(Task::Expire(socket));
                 });

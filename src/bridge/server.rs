@@ -236,8 +236,7 @@ impl NativeServer {
         })));
         let options = Options::from(options);
         let server = commands::start(options, queue.clone(), &runtime);
-        let handle = runtime.handle.clone();
-        let sessions = Arc::new(Sessions::new(server.clone(), handle));
+        let sessions = Arc::new(Sessions::new(server.clone(), runtime.delayed.clone()));
         Ok(Self {
             #[cfg(unix)]
             front: Front::new(&server),

@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::acceptance::Acceptance;
@@ -30,6 +29,7 @@ use super::payload;
 use super::responder::Respond;
 use super::send_queue::{Polling, SendQueue, Series, WaitingPoll, Websocket};
 use super::{ProtocolError, ProtocolVersion, Sid, Str, TransportType};
+use crate::io::delayed::DelayedTask;
 use crate::io::reactor::Reader;
 use crate::io::transport::WriteHalf;
 use crate::protocol::{CloseReason, Refusal};
@@ -95,7 +95,7 @@ pub(crate) struct Connection<D> {
 
 #[derive(Default)]
 struct Tasks {
-    heartbeat: Option<AbortHandle>,
+    heartbeat: Option<DelayedTask>,
     reader: Option<Arc<Reader>>,
     /// What receives packets for it, without Node.
     #[cfg(unix)]
@@ -226,7 +226,7 @@ impl<D: Data> Connection<D> {
     }
 
     /// Stores the heartbeat task, which is aborted when the connection ends.
-    pub(super) fn set_heartbeat(&self, heartbeat: AbortHandle) {
+    pub(super) fn set_heartbeat(&self, heartbeat: DelayedTask) {
         self.tasks.lock().heartbeat = Some(heartbeat);
     }
 
@@ -889,12 +889,20 @@ impl<D: Data> Connection<D> {
                 if let End::CloseFrame(payload) = how {
                     websocket.close(payload);
                 }
-                self.engine.runtime.handle.spawn(finish_close(
-                    websocket,
-                    reader,
-                    waits,
-                    self.engine.close_deadline(),
-                ));
+                let until = self.engine.close_deadline();
+                let runtime = &self.engine.runtime;
+                let is_written = websocket.flush().is_err() || !websocket.is_blocked;
+                if waits || !is_written {
+                    let closing = finish_close(websocket, reader, waits, until);
+                    runtime.handle.spawn(closing);
+                } else if let Some(reader) = reader {
+                    // Nearly always it has just read the client's closing frame, and ends.
+                    drop(websocket);
+                    let first_wait = until.saturating_duration_since(Instant::now());
+                    runtime
+                        .delayed
+                        .spawn(first_wait, await_close(reader, until));
+                }
             }
             (SendQueue::Closed, _) => {}
         }

@@ -37,7 +37,8 @@ pub(super) fn open<H: Handler>(
     engine.counters.opened(carried_by);
     handler.on_open(&connection);
     let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &engine.config);
-    connection.set_heartbeat(engine.runtime.handle.spawn(watching).abort_handle());
+    let first_wait = heartbeat::first_wait(protocol, &engine.config);
+    connection.set_heartbeat(engine.runtime.delayed.spawn(first_wait, watching));
     Some(connection)
 }
 

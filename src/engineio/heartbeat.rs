@@ -55,6 +55,14 @@ impl Delays {
     }
 }
 
+/// When [`watch`] first has something to do.
+pub(super) fn first_wait(protocol: ProtocolVersion, config: &Config) -> Duration {
+    match protocol {
+        ProtocolVersion::V3 => config.ping_interval.saturating_add(config.ping_timeout),
+        ProtocolVersion::V4 => config.ping_interval.min(config.connect_timeout),
+    }
+}
+
 /// Watches a connection until it ends, and ends it when its heartbeat times out.
 pub(super) fn watch<D: Data>(
     connection: Weak<Connection<D>>,

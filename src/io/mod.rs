@@ -1,7 +1,7 @@
 //! The streams of clients, and the threads that read and write them.
 //!
 //! ```text
-//! runtime       the I/O thread
+//! runtime       the I/O thread                       delayed   tasks that need not start at once
 //! reactor       which reader is polled when          poller    the thread that polls
 //! load          how close together messages come      light_load  whether Node's event loop polls
 //! gathering     whether messages gather               one_thread  whether one thread does everything
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 #[cfg(unix)]
 pub(crate) mod adopt_fd;
+pub(crate) mod delayed;
 #[cfg(unix)]
 pub(crate) mod forward;
 #[cfg(unix)]

@@ -12,12 +12,15 @@ use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 
+use super::delayed::DelayedTasks;
 use super::reactor::Reactor;
 
 /// Runs the tasks of servers, and the readers of their clients.
 #[derive(Debug, Clone)]
 pub(crate) struct Runtime {
     pub(crate) handle: Handle,
+    /// Those that need not start at once.
+    pub(crate) delayed: DelayedTasks,
     pub(crate) reactor: Arc<Reactor>,
 }
 
@@ -46,6 +49,7 @@ impl Runtime {
     pub(crate) fn on(handle: &Handle) -> io::Result<Self> {
         Ok(Self {
             handle: handle.clone(),
+            delayed: DelayedTasks::on(handle),
             reactor: Reactor::start(handle)?,
         })
     }

@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use tokio::task::AbortHandle;
 
 use super::client::Client;
 use super::events::{AckId, Delivery, Event, EventSink, Run, SocketNumber, SubscriptionNumber};
@@ -30,6 +29,7 @@ use crate::engineio::inbound_budget::Permit;
 use crate::engineio::message::Frame;
 use crate::engineio::send_queue::Series;
 use crate::engineio::{ProtocolVersion, Str};
+use crate::io::delayed::{DelayedTask, DelayedTasks};
 use crate::protocol::CloseReason;
 use crate::session::subscriptions::Slot;
 use crate::session::{self, Effect, Effects, Session};
@@ -123,7 +123,7 @@ struct State {
     phase: Phase,
     session: Session,
     /// The timers of pending authentication, which are aborted with it.
-    timers: SmallVec<[AbortHandle; 1]>,
+    timers: SmallVec<[DelayedTask; 1]>,
     /// Its subscriptions, if it has any.
     subscriptions: Option<Box<subscriptions::Table<Socket>>>,
 }
@@ -393,13 +393,14 @@ impl Socket {
     /// Starts the timer of pending authentication; `expire` is called if it runs out.
     pub(crate) fn arm(
         self: &Arc<Self>,
-        runtime: &tokio::runtime::Handle,
+        tasks: &DelayedTasks,
         at: u64,
         expire: impl FnOnce(Arc<Self>) + Send + 'static,
     ) {
         let socket: Weak<Self> = Arc::downgrade(self);
         let deadline = self.started + Duration::from_millis(at);
-        let timer = runtime.spawn(async move {
+        let first_wait = deadline.saturating_duration_since(Instant::now());
+        let timer = tasks.spawn(first_wait, async move {
             tokio::time::sleep_until(deadline.into()).await;
             // What the client sent in time counts, however late it is delivered.
             let connection = socket
@@ -423,7 +424,7 @@ impl Socket {
                 expire(socket);
             }
         });
-        self.state.lock().timers.push(timer.abort_handle());
+        self.state.lock().timers.push(timer);
     }
 
     /// Queues a frame for the client, and adds its connection to those to flush.

@@ -218,8 +218,8 @@ pub(super) fn may_be_publish(line: &str) -> bool {
     )
 }
 
-/// A fast check whether a line may be a message to one socket.
-pub(super) fn may_be_message(line: &str) -> bool {
+/// A fast check whether a line may be about one socket that stays: what takes no longer than a message to it.
+pub(super) fn may_be_brief(line: &str) -> bool {
     matches!(
         line.chars().next().and_then(CommandCode::of),
         Some(
@@ -227,6 +227,11 @@ pub(super) fn may_be_message(line: &str) -> bool {
                 | CommandCode::AnswerWithAttachments
                 | CommandCode::Emit
                 | CommandCode::EmitWithAttachments
+                | CommandCode::Accept
+                | CommandCode::AcceptRecoverable
+                | CommandCode::Mute
+                | CommandCode::Join
+                | CommandCode::Leave
         )
     )
 }

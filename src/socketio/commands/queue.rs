@@ -58,7 +58,7 @@ impl Task {
         }
     }
 
-    /// Whether it is only messages to single sockets, and not too many, or responses to requests.
+    /// Whether it is only what concerns single sockets, and not too much, or responses to requests.
     fn is_small(&self, limit: &AtOnce) -> bool {
         let text = match self {
             Self::Batch(text, _) => text,
@@ -70,7 +70,7 @@ impl Task {
             && std::iter::from_fn(|| parse::next_line(text, &mut start))
                 .filter(|line| !line.is_empty())
                 .enumerate()
-                .all(|(at, line)| at < limit.commands && parse::may_be_message(line))
+                .all(|(at, line)| at < limit.commands && parse::may_be_brief(line))
     }
 }
 
@@ -163,7 +163,16 @@ mod tests {
         };
         let long = format!("e\t1\t\t\t[\"{}\"]", "x".repeat(AtOnce::MOST.bytes));
         for limit in [&AtOnce::LITTLE, &AtOnce::MOST] {
-            assert!(is_taken("e\t1\t\t\t[1]", limit.commands, limit));
+            for brief in [
+                "e\t1\t\t\t[1]",
+                "c\t1",
+                "n\t1\ta\tb",
+                "h\t1\t1",
+                "j\t1\t2",
+                "l\t1\t2",
+            ] {
+                assert!(is_taken(brief, limit.commands, limit));
+            }
             assert!(!is_taken("e\t1\t\t\t[1]", limit.commands + 1, limit));
             assert!(!is_taken(&long, 1, limit));
             assert!(!is_taken("b\t0\t{}\t\t\t[1]", 1, limit));
