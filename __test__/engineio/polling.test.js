@@ -172,6 +172,26 @@ describe('long polling', () => {
   );
 
   it(
+    'a large POST that waits for middleware is answered when the middleware is done',
+    TIMEOUT,
+    served({}, async (world) => {
+      const asked = new Promise((resolve) => {
+        world.io.use((socket, next) => (socket.conn.protocol === 3 ? resolve(next) : next()));
+      });
+      const raw = await world.polling({ eio: 3, join: false });
+      const next = await asked;
+      const order = [];
+      const packet = `42["m","${'x'.repeat(100_000)}"]`;
+      const accepted = raw.post(`${packet.length}:${packet}`).then(() => order.push('accepted'));
+      assert.equal(await world.isAlive(), 'yes');
+      order.push('others are served');
+      next();
+      await accepted;
+      assert.deepEqual(order, ['others are served', 'accepted']);
+    }),
+  );
+
+  it(
     'a POST whose packets end the connection, or the server, is answered',
     TIMEOUT,
     served({}, async (world) => {

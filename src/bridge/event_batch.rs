@@ -65,6 +65,8 @@ pub(crate) struct EventQueue {
     /// How many [`WakeGuard`](crate::io::host::WakeGuard)s delay the wake-up.
     wake_guards: AtomicUsize,
     wake: Mutex<Option<Wake>>,
+    /// JavaScript has ended.
+    is_gone: AtomicBool,
     taking: Mutex<Taking>,
 }
 
@@ -119,6 +121,7 @@ impl EventQueue {
             armed: AtomicBool::new(false),
             wake_guards: AtomicUsize::new(0),
             wake: Mutex::new(None),
+            is_gone: AtomicBool::new(false),
             taking: Mutex::new(Taking {
                 undelivered: Vec::new(),
                 text: Vec::new(),
@@ -137,10 +140,23 @@ impl EventQueue {
     pub(crate) fn set_wake(&self, wake: Option<Wake>) {
         let is_gone = wake.is_none();
         *self.wake.lock() = wake;
+        self.is_gone.store(is_gone, Ordering::SeqCst);
         if is_gone {
             // Its iterations are not reported any more.
             self.taking.lock().iterations.clear();
+            self.release_deferred();
         }
+    }
+
+    /// Does what waits for JavaScript, which handles no events any more.
+    fn release_deferred(&self) {
+        let is_deferred = |event: &mut Event| matches!(event, Event::Handled(_));
+        let mut taking = self.taking.lock();
+        let deferred = std::mem::take(&mut taking.deferred);
+        let undelivered: Vec<_> = taking.undelivered.extract_if(.., is_deferred).collect();
+        drop(taking);
+        let waiting: Vec<_> = self.waiting.lock().extract_if(.., is_deferred).collect();
+        drop((deferred, undelivered, waiting));
     }
 
     fn wake(&self) {
@@ -372,6 +388,9 @@ impl Host for EventQueue {
                 }
             }
         });
+        if self.is_gone.load(Ordering::SeqCst) {
+            self.release_deferred();
+        }
     }
 
     fn defer_wake(&self) {
@@ -1010,14 +1029,21 @@ mod tests {
         drop(queue.processed());
         assert!(is_done());
 
-        // JavaScript has ended.
-        queue.begin_read();
-        queue.push(event(1, "[1]"));
-        queue.after_handling(deferred());
-        queue.end_read();
-        assert!(!is_done());
-        drop(queue);
-        assert!(is_done());
+        let read = || {
+            let action = deferred();
+            queue.begin_read();
+            queue.push(event(1, "[1]"));
+            queue.after_handling(action);
+            queue.end_read();
+        };
+        read();
+        queue.take();
+        queue.resume();
+        assert!(!is_done(), "JavaScript is processing the batch");
+        queue.set_wake(None);
+        assert!(is_done(), "JavaScript has ended");
+        read();
+        assert!(is_done(), "it is still read");
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! A request is served on the thread that brings it: to wake another thread would take longer than the
 //! work itself.
 
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio::time::sleep;
 
 use super::connection::{Connection, Data, Transport};
 use super::engine::Engine;
-use super::events::ConnectionNumber;
+use super::events::{ConnectionNumber, ResponseOrRefusal};
 use super::handler::{Handler, receive};
 use super::handshake::{self, open_packet};
 use super::http::encoding::BodyEncoder;
@@ -218,18 +219,56 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
     }
     // The client sends no more before this is answered, not even a pong.
     connection.liveness.pause();
-    let (engine, connection) = (Arc::downgrade(engine), Arc::downgrade(&connection));
-    events.after_handling(Deferred::new(move || {
-        if let Some(connection) = connection.upgrade() {
+    let accepting = Accepting {
+        engine: Arc::downgrade(engine),
+        connection: Arc::downgrade(&connection),
+        is_behind,
+        responder: post.responder,
+        response,
+    };
+    events.after_handling(Deferred::new(move || accepting.go_on()));
+}
+
+/// A request whose packets were received, and which is to be answered.
+struct Accepting<D: Data> {
+    engine: Weak<Engine<Connection<D>>>,
+    connection: Weak<Connection<D>>,
+    /// Whether no other request of the client is received before this one is answered.
+    is_behind: bool,
+    responder: Responder,
+    response: ResponseOrRefusal,
+}
+
+impl<D: Data> Accepting<D> {
+    /// Answers, unless what was received still waits, such as for middleware: then when it does no longer.
+    fn go_on(self) {
+        let Some(engine) = self.engine.upgrade() else {
+            return;
+        };
+        let waiting = self.connection.upgrade();
+        let waiting = waiting.map(|connection| connection.inbound_budget().clone());
+        match waiting.filter(|budget| self.is_behind && budget.is_exceeded()) {
+            Some(budget) => {
+                engine.runtime.handle.spawn(async move {
+                    poll_fn(|cx| budget.poll_available(cx)).await;
+                    self.answer();
+                });
+            }
+            None => self.answer(),
+        }
+    }
+
+    fn answer(self) {
+        if let Some(connection) = self.connection.upgrade() {
             connection.liveness.resume();
-            if is_behind {
+            if self.is_behind {
                 connection.end_post();
             }
         }
-        if let Some(engine) = engine.upgrade() {
-            post.responder.respond(&*engine.events, response);
+        if let Some(engine) = self.engine.upgrade() {
+            self.responder.respond(&*engine.events, self.response);
         }
-    }));
+    }
 }
 
 /// Receives packets of the client, and returns how many; `None` if they cannot be parsed, which ends the

@@ -3,7 +3,8 @@
 //! To spawn a task on another thread, or to abort it there, wakes that thread. A connection has timers for its
 //! heartbeat and for its authentication, and most that last for a moment never need them. So they are
 //! spawned, and aborted, together with others, [`DELAY`] later. What must stay true: a task that was aborted
-//! never runs afterwards, and one that was not starts long before its time.
+//! before it started never runs, one that had started ends within [`DELAY`], and one that was not aborted starts
+//! long before its time.
 
 use std::fmt;
 use std::mem;
