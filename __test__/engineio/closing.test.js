@@ -9,7 +9,14 @@ const http = require('node:http');
 const { describe, it } = require('node:test');
 const socketio = require('socket.io');
 const { Server } = require('../..');
-const { RawPolling, RawTcp, RawWebsocket, frame, upgradeRequest } = require('../support/raw');
+const {
+  RawPolling,
+  RawTcp,
+  RawWebsocket,
+  encode,
+  frame,
+  upgradeRequest,
+} = require('../support/raw');
 const { TIMEOUT } = require('../support/native-server');
 const { reach } = require('../support/waiting');
 
@@ -83,9 +90,7 @@ class Host {
 
   /** Packets as a body. */
   body(...packets) {
-    return this.eio === 4
-      ? packets.join('\x1e')
-      : packets.map((packet) => `${packet.length}:${packet}`).join('');
+    return encode(this.eio, ...packets);
   }
 
   /** Has a poll wait at the server. */

@@ -9,8 +9,24 @@ const { describe, it } = require('node:test');
 const socketio = require('socket.io');
 const { WebSocket } = require('ws');
 const { Server } = require('../..');
-const { RawPolling } = require('../support/raw');
+const { RawPolling, encode } = require('../support/raw');
 const { CLIENTS, TIMEOUT, ending, happens, served, upgraded } = require('../support/native-server');
+
+/**
+ * A client in the default namespace that polls when the test says so: what it was welcomed with has been taken.
+ *
+ * @param {import('../support/native-server').World} world
+ * @param {3 | 4} eio
+ * @returns {Promise<RawPolling>} with `socket`, the server's socket
+ */
+async function joined(world, eio) {
+  const connected = once(world.io, 'connection');
+  const raw = await world.polling({ eio, poll: false, join: false });
+  if (eio === 4) await raw.post('40');
+  [raw.socket] = await connected;
+  assert.match(String((await raw.poll()).body), /40/);
+  return raw;
+}
 
 describe('long polling', () => {
   it(
@@ -18,13 +34,8 @@ describe('long polling', () => {
     TIMEOUT,
     served({}, async (world) => {
       for (const eio of [3, 4]) {
-        const connected = once(world.io, 'connection');
-        const raw = await world.polling({ eio, poll: false, join: false });
-        if (eio === 4) await raw.post('40');
-        const [socket] = await connected;
-        const ended = ending(socket);
-        // After the welcome there is nothing to be told.
-        assert.match(String((await raw.poll()).body), /40/);
+        const raw = await joined(world, eio);
+        const ended = ending(raw.socket);
         const asked = once(world.httpServer, 'request');
         const poll = raw.poll().catch((error) => error.code);
         await asked;
@@ -140,14 +151,8 @@ describe('long polling', () => {
     TIMEOUT,
     served({}, async (world) => {
       for (const eio of [3, 4]) {
-        const connected = once(world.io, 'connection');
-        const raw = await world.polling({ eio, poll: false, join: false });
-        if (eio === 4) await raw.post('40');
-        const [socket] = await connected;
-        socket.on('double', (value, answer) => answer(2 * value));
-        // In the first response if Node serves Engine.IO 3.
-        const isWelcome = (item) => item.startsWith('40');
-        if (!raw.received.rest().some(isWelcome)) await raw.poll();
+        const raw = await joined(world, eio);
+        raw.socket.on('double', (value, answer) => answer(2 * value));
         for (let round = 0; round < 20; round++) {
           const order = [];
           const note = (name) => (response) => {
@@ -155,11 +160,9 @@ describe('long polling', () => {
             return String(response.body);
           };
           const calls = [`42${2 * round}["double",1]`, `42${2 * round + 1}["double",2]`];
-          const body =
-            eio === 4 ? calls.join('\x1e') : calls.map((it) => `${it.length}:${it}`).join('');
           const [answers, accepted] = await Promise.all([
             raw.poll().then(note('answers')),
-            raw.post(body).then(note('accepted')),
+            raw.post(encode(eio, ...calls)).then(note('accepted')),
           ]);
           assert.ok(
             answers.includes(`43${2 * round}[2]`) && answers.includes(`43${2 * round + 1}[4]`),
@@ -182,7 +185,7 @@ describe('long polling', () => {
       const next = await asked;
       const order = [];
       const packet = `42["m","${'x'.repeat(100_000)}"]`;
-      const accepted = raw.post(`${packet.length}:${packet}`).then(() => order.push('accepted'));
+      const accepted = raw.send(packet).then(() => order.push('accepted'));
       assert.equal(await world.isAlive(), 'yes');
       order.push('others are served');
       next();
@@ -205,11 +208,8 @@ describe('long polling', () => {
           if (end === 'client') raw.socket.disconnect(true);
           else void world.io.close();
         });
-        const packets = ['42["m"]', '42["end"]', '42["m"]'];
-        const body =
-          eio === 4 ? packets.join('\x1e') : packets.map((it) => `${it.length}:${it}`).join('');
-        const { status, body: accepted } = await raw.post(body);
-        assert.deepEqual([status, String(accepted)], [200, 'ok']);
+        const { status, body } = await raw.post(encode(eio, '42["m"]', '42["end"]', '42["m"]'));
+        assert.deepEqual([status, String(body)], [200, 'ok']);
         await raw.closed;
       }
     }),
@@ -264,17 +264,14 @@ describe('long polling', () => {
     'several packets of one POST are received in order, and one poll may return several',
     TIMEOUT,
     served({}, async (world) => {
-      for (const [eio, join] of [
-        [4, (packets) => packets.join('\x1e')],
-        [3, (packets) => packets.map((packet) => `${packet.length}:${packet}`).join('')],
-      ]) {
+      for (const eio of [3, 4]) {
         const raw = await world.polling({ eio });
         const seen = [];
         raw.socket.on('n', (n) => seen.push(n));
         raw.socket.on('last', (done) => done(seen));
         const packets = Array.from({ length: 300 }, (_, n) => `42["n",${n},"ü✓😀"]`);
         const answer = raw.packet('30[');
-        await raw.post(join([...packets, '420["last"]']));
+        await raw.post(encode(eio, ...packets, '420["last"]'));
         const numbers = Array.from({ length: 300 }, (_, n) => n);
         assert.deepEqual(JSON.parse((await answer).slice(3)), [numbers]);
       }

@@ -9,7 +9,7 @@ const http = require('node:http');
 const { describe, it } = require('node:test');
 const { WebSocket } = require('ws');
 const { Server } = require('../..');
-const { RawPolling, RawWebsocket } = require('../support/raw');
+const { RawPolling, RawWebsocket, encode } = require('../support/raw');
 const { TIMEOUT } = require('../support/native-server');
 const { reach } = require('../support/waiting');
 
@@ -109,9 +109,7 @@ class Suite {
 
   /** Packets as a body. */
   body(...packets) {
-    return this.eio === 4
-      ? packets.join('\x1e')
-      : packets.map((packet) => `${packet.length}:${packet}`).join('');
+    return encode(this.eio, ...packets);
   }
 
   async close() {

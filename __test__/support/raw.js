@@ -209,7 +209,7 @@ class RawPolling extends RawClient {
   }
 
   async send(text) {
-    await this.post(this.eio === 3 ? `${text.length}:${text}` : text);
+    await this.post(encode(this.eio, text));
   }
 
   /**
@@ -246,6 +246,18 @@ class RawPolling extends RawClient {
     this.pending?.destroy();
     this.agent.destroy();
   }
+}
+
+/**
+ * Text packets as a polling payload.
+ * @param {number} eio
+ * @param {...string} packets
+ * @returns {string}
+ */
+function encode(eio, ...packets) {
+  return eio === 4
+    ? packets.join('\x1e')
+    : packets.map((packet) => `${packet.length}:${packet}`).join('');
 }
 
 /**
@@ -374,4 +386,4 @@ function frame(payload, { fin = true, opcode = Buffer.isBuffer(payload) ? 2 : 1 
   return Buffer.concat([head, mask, body.map((byte, i) => byte ^ mask[i % 4])]);
 }
 
-module.exports = { RawPolling, RawTcp, RawWebsocket, frame, upgradeRequest };
+module.exports = { RawPolling, RawTcp, RawWebsocket, encode, frame, upgradeRequest };

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::io::delayed::DelayedTasks;
 use napi::Env;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
@@ -16,6 +15,7 @@ use rustc_hash::FxHashMap;
 
 use super::authentication;
 use super::functions::{Callable, Functions, Number};
+use crate::io::delayed::DelayedTasks;
 use crate::protocol::SessionAnswer;
 use crate::session::{self, Effect, Effects, Event, Methods};
 use crate::socketio::commands::queue::Task;
@@ -130,7 +130,7 @@ impl Attempts {
 /// The sessions, which live with their sockets.
 pub(super) struct Sessions {
     server: Arc<Server>,
-    /// Of the runtime with the timeouts.
+    /// The timers of authentication.
     tasks: DelayedTasks,
     tables: Mutex<Tables>,
     pub(super) attempts: Arc<Attempts>,

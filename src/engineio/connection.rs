@@ -248,7 +248,8 @@ impl<D: Data> Connection<D> {
             && let Some(reader) = self.tasks.lock().reader.take()
         {
             let until = self.engine.close_deadline();
-            self.engine.runtime.handle.spawn(await_close(reader, until));
+            let tasks = &self.engine.runtime.delayed;
+            tasks.spawn(until, await_close(reader, until));
         }
     }
 
@@ -898,10 +899,7 @@ impl<D: Data> Connection<D> {
                 } else if let Some(reader) = reader {
                     // Nearly always it has just read the client's closing frame, and ends.
                     drop(websocket);
-                    let first_wait = until.saturating_duration_since(Instant::now());
-                    runtime
-                        .delayed
-                        .spawn(first_wait, await_close(reader, until));
+                    runtime.delayed.spawn(until, await_close(reader, until));
                 }
             }
             (SendQueue::Closed, _) => {}

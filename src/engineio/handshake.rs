@@ -36,9 +36,12 @@ pub(super) fn open<H: Handler>(
     }
     engine.counters.opened(carried_by);
     handler.on_open(&connection);
-    let watching = heartbeat::watch(Arc::downgrade(&connection), protocol, &engine.config);
-    let first_wait = heartbeat::first_wait(protocol, &engine.config);
-    connection.set_heartbeat(engine.runtime.delayed.spawn(first_wait, watching));
+    connection.set_heartbeat(heartbeat::watch(
+        &engine.runtime.delayed,
+        Arc::downgrade(&connection),
+        protocol,
+        &engine.config,
+    ));
     Some(connection)
 }
 

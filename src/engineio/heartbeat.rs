@@ -16,6 +16,7 @@ use super::ProtocolVersion;
 use super::config::Config;
 use super::connection::{BUSY_THRESHOLD, Connection, Data};
 use super::liveness::{IDLE, Liveness};
+use crate::io::delayed::{DelayedTask, DelayedTasks};
 use crate::protocol::CloseReason;
 
 /// By which a timer comes late, even if the thread is not busy: tokio and the operating system each round it up
@@ -55,27 +56,27 @@ impl Delays {
     }
 }
 
-/// When [`watch`] first has something to do.
-pub(super) fn first_wait(protocol: ProtocolVersion, config: &Config) -> Duration {
-    match protocol {
-        ProtocolVersion::V3 => config.ping_interval.saturating_add(config.ping_timeout),
-        ProtocolVersion::V4 => config.ping_interval.min(config.connect_timeout),
-    }
-}
-
 /// Watches a connection until it ends, and ends it when its heartbeat times out.
 pub(super) fn watch<D: Data>(
+    tasks: &DelayedTasks,
     connection: Weak<Connection<D>>,
     protocol: ProtocolVersion,
     config: &Config,
-) -> impl Future<Output = ()> + use<D> {
+) -> DelayedTask {
     let delays = Delays::new(config);
     let opened = Instant::now();
-    let joins_within = config.connect_timeout;
-    async move {
-        match protocol {
-            ProtocolVersion::V3 => listen(connection, delays, opened).await,
-            ProtocolVersion::V4 => ping(connection, delays, opened, joins_within).await,
+    match protocol {
+        ProtocolVersion::V3 => {
+            let until = opened + delays.interval + delays.timeout;
+            tasks.spawn(until, listen(connection, delays, until))
+        }
+        ProtocolVersion::V4 => {
+            let joins_until = opened + config.connect_timeout;
+            let until = joins_until.min(opened + delays.interval);
+            tasks.spawn(
+                until,
+                ping(connection, delays, opened, config.connect_timeout),
+            )
         }
     }
 }
@@ -128,10 +129,10 @@ fn next_check_at(liveness: &Liveness, runs_out: Instant, delay: Duration) -> Ins
 }
 
 /// Engine.IO 3: waits for the client's pings.
-async fn listen<D: Data>(connection: Weak<Connection<D>>, delays: Delays, opened: Instant) {
+async fn listen<D: Data>(connection: Weak<Connection<D>>, delays: Delays, first_check: Instant) {
     let delay = delays.interval + delays.timeout;
     let mut grace = Grace::default();
-    let mut next_check = opened + delay;
+    let mut next_check = first_check;
     loop {
         delays.wait_until(next_check).await;
         let Some(strong) = connection.upgrade() else {

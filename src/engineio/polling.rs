@@ -206,27 +206,25 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
         refuse(engine, post.responder, Refusal::Unserved);
         return;
     };
-    let response = Ok(post.format.accepted().into());
     let is_behind = connection.inbound_budget().is_exceeded();
-    if !is_behind && !connection.acceptance.waits(packets) {
-        connection.end_post();
-        drop(read_guard);
-        post.responder.respond(&**events, response);
-        return;
-    }
-    if !is_behind {
-        connection.end_post();
-    }
-    // The client sends no more before this is answered, not even a pong.
-    connection.liveness.pause();
     let accepting = Accepting {
         engine: Arc::downgrade(engine),
         connection: Arc::downgrade(&connection),
         is_behind,
         responder: post.responder,
-        response,
+        response: Ok(post.format.accepted().into()),
     };
-    events.after_handling(Deferred::new(move || accepting.go_on()));
+    if !is_behind {
+        connection.end_post();
+    }
+    if is_behind || connection.acceptance.waits(packets) {
+        // The client sends no more before this is answered, not even a pong.
+        connection.liveness.pause();
+        events.after_handling(Deferred::new(move || accepting.go_on()));
+    } else {
+        drop(read_guard);
+        accepting.answer();
+    }
 }
 
 /// A request whose packets were received, and which is to be answered.

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How much later tasks start than they are spawned.
 const DELAY: Duration = Duration::from_millis(20);
@@ -87,13 +87,13 @@ impl DelayedTasks {
         Self(shared)
     }
 
-    /// Spawns a task that first has something to do after about this time.
+    /// Spawns a task that has nothing to do before this time.
     pub(crate) fn spawn(
         &self,
-        first_wait: Duration,
+        until: Instant,
         task: impl Future<Output = ()> + Send + 'static,
     ) -> DelayedTask {
-        let starts_now = first_wait < MIN_WAIT;
+        let starts_now = until < Instant::now() + MIN_WAIT;
         let stage = if starts_now {
             Stage::Started(self.0.handle.spawn(task).abort_handle())
         } else {
@@ -167,10 +167,12 @@ mod tests {
         let tasks = DelayedTasks::on(&Handle::current());
         let (sender, mut started) = unbounded_channel();
         let task = |name| report(sender.clone(), name);
-        let one = tasks.spawn(MIN_WAIT, task("one"));
-        let never = tasks.spawn(MIN_WAIT, task("never"));
-        let other = tasks.spawn(MIN_WAIT, task("other"));
-        let urgent = tasks.spawn(Duration::ZERO, task("urgent"));
+        let now = Instant::now();
+        let later = now + 2 * MIN_WAIT;
+        let one = tasks.spawn(later, task("one"));
+        let never = tasks.spawn(later, task("never"));
+        let other = tasks.spawn(later, task("other"));
+        let urgent = tasks.spawn(now, task("urgent"));
         never.abort();
         for expected in ["urgent", "one", "other"] {
             assert_eq!(started.recv().await, Some(expected));

@@ -398,10 +398,9 @@ impl Socket {
         expire: impl FnOnce(Arc<Self>) + Send + 'static,
     ) {
         let socket: Weak<Self> = Arc::downgrade(self);
-        let deadline = self.started + Duration::from_millis(at);
-        let first_wait = deadline.saturating_duration_since(Instant::now());
-        let timer = tasks.spawn(first_wait, async move {
-            tokio::time::sleep_until(deadline.into()).await;
+        let deadline = (self.started + Duration::from_millis(at)).into();
+        let timer = tasks.spawn(deadline, async move {
+            tokio::time::sleep_until(deadline).await;
             // What the client sent in time counts, however late it is delivered.
             let connection = socket
                 .upgrade()
