@@ -195,6 +195,28 @@ describe('long polling', () => {
   );
 
   it(
+    'a client that leaves after a whole POST keeps its connection and gets the answers',
+    TIMEOUT,
+    served({}, async (world) => {
+      for (const eio of [3, 4]) {
+        const raw = await joined(world, eio);
+        raw.socket.on('double', (value, answer) => answer(2 * value));
+        const body = encode(eio, '420["double",1]', '421["double",2]');
+        const poster = await world.tcp();
+        poster.socket.end(
+          `POST ${raw.path}&transport=polling&sid=${raw.sid} HTTP/1.1\r\nHost: a\r\n` +
+            `Content-Type: text/plain;charset=UTF-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+        );
+        await poster.ended;
+        const { status, body: answers } = await raw.poll();
+        assert.equal(status, 200);
+        assert.match(String(answers), /430\[2\].*431\[4\]/s);
+        assert.ok(raw.socket.connected);
+      }
+    }),
+  );
+
+  it(
     'a POST whose packets end the connection, or the server, is answered',
     TIMEOUT,
     served({}, async (world) => {

@@ -223,17 +223,18 @@ function received(front, req, res, number, target, body) {
     refuseRequest(front, req, res, verdict);
     return;
   }
-  wait(front, { req, res }, number, CloseReason.DATA_CLOSED);
+  // The client may leave now, as in Engine.IO: nothing is lost with the response.
+  wait(front, { req, res }, number);
 }
 
 /**
- * Waits for the native server's response. A client that leaves without it, or without all of the packets that
- * are in it, loses its connection: what it was to get must not be lost in silence.
+ * Waits for the native server's response. A client that leaves without the response to a poll, or without all of the
+ * packets that are in it, loses its connection: what it was to get must not be lost in silence.
  *
  * @param {import('./front').HttpFront} front who serves the request
  * @param {Exchange} exchange the request and its response
  * @param {number} number the request's number
- * @param {number} reason the `CloseReason` should the client leave
+ * @param {number} [reason] the `CloseReason` should the client leave, if that ends its connection
  * @returns {void}
  */
 function wait(front, exchange, number, reason) {
@@ -241,7 +242,7 @@ function wait(front, exchange, number, reason) {
   const { res } = exchange;
   res.once('close', () => {
     const isLost = exchange.isDelivering && reason === CloseReason.POLL_CLOSED;
-    if (front.exchanges.delete(number) || isLost) {
+    if ((front.exchanges.delete(number) || isLost) && reason !== undefined) {
       front.native?.abortSession(sessionOf(exchange), reason);
     }
   });

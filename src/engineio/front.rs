@@ -895,10 +895,10 @@ impl<H: Handler> Serving<H> {
         self.exchange.respond(Ok(response.into()));
     }
 
-    /// Takes packets that were received.
+    /// Takes packets that were received. The client may leave then, as in Engine.IO: nothing is lost with the response.
     fn post(&self, handler: &Arc<H>, received: Receiving) {
         self.exchange.begin(Waiting {
-            session: Some((received.sid, CloseReason::DataClosed)),
+            session: None,
             headers: received.headers,
             keeps_alive: received.keeps_alive,
         });

@@ -5,7 +5,8 @@
 //! `connectTimeout`. Each connection has a task that checks its [`Liveness`].
 //!
 //! What must stay true: silence counts only while the client is read. It is not read while too much
-//! of what it sent is not delivered, nor, where Node reads it, while JavaScript is busy.
+//! of what it sent is not delivered, while its request with packets waits for JavaScript, nor, where Node reads
+//! it, while JavaScript is busy.
 
 use std::sync::Weak;
 use std::time::Duration;
