@@ -111,7 +111,8 @@ const PACED_METRICS = ['p99', 'p50', 'p999', 'service', 'cpu', 'main'];
  */
 const WHOLE_PEERS = ['bun-engine', 'uws-engine'];
 const POLLING_PEERS = [...WHOLE_PEERS, 'socketioxide'];
-const ALL_PEERS = [...POLLING_PEERS, 'raw-ws', 'raw-uws', 'raw-bun'];
+const FLOORS = ['raw-ws', 'raw-uws', 'raw-bun'];
+const ALL_PEERS = [...POLLING_PEERS, ...FLOORS];
 
 /**
  * @param {Case} one
@@ -373,6 +374,7 @@ const CASES = [
     options: ['--tls'],
     generators: ['node'],
     env: { BENCH_TLS: '1' },
+    peers: FLOORS,
   }),
   visits('tls-visits', 'visits, WebSocket only, 16 at a time, TLS', 16, {
     group: 'surroundings',

@@ -2,11 +2,13 @@
 
 // Floor lines: the least that answers the calls of the bench over a websocket, on `ws`, on
 // uWebSockets.js or on Bun. There are no rooms, no heartbeats, no polling and no handlers: what a
-// Socket.IO server costs is what it takes more than this. `node bench/floor.js ws|uws|bun`.
+// Socket.IO server costs is what it takes more than this. `node bench/floor.js ws|uws|bun`; with
+// BENCH_TLS, they listen with TLS.
 
 const http = require('node:http');
+const https = require('node:https');
 const { answerParent, sayReady } = require('./control');
-const { fromPeers } = require('./servers');
+const { TLS_FILES, fromPeers, tlsOptions } = require('./servers');
 
 const OPEN = JSON.stringify({
   sid: 'floor',
@@ -33,7 +35,8 @@ function answer(packet) {
 
 const FLOORS = {
   ws() {
-    const server = http.createServer();
+    const tls = tlsOptions();
+    const server = tls ? https.createServer(tls) : http.createServer();
     const { WebSocketServer } = require('ws');
     new WebSocketServer({ server, perMessageDeflate: false }).on('connection', (socket) => {
       socket.send(`0${OPEN}`);
@@ -47,8 +50,9 @@ const FLOORS = {
   },
   uws() {
     const uws = fromPeers('uwebsockets');
-    uws
-      .App()
+    const files = { key_file_name: TLS_FILES.key, cert_file_name: TLS_FILES.cert };
+    const app = tlsOptions() ? uws.SSLApp(files) : uws.App();
+    app
       .ws('/*', {
         open: (socket) => socket.send(`0${OPEN}`),
         message: (socket, data) => {
@@ -62,6 +66,7 @@ const FLOORS = {
     const server = globalThis.Bun.serve({
       port: 0,
       hostname: '127.0.0.1',
+      tls: tlsOptions(),
       fetch: (request, bun) =>
         bun.upgrade(request) ? undefined : new globalThis.Response('', { status: 400 }),
       websocket: {

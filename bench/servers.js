@@ -38,12 +38,21 @@ const FLOOR = path.join(__dirname, 'floor.js');
  *   { io: any, listen: () => void }} [serve] - makes its `io`
  */
 
+const TLS_FOLDER = path.join(ROOT, '__test__', 'support', 'tls');
+
+/** The files with the key and the certificate of a server with BENCH_TLS. */
+const TLS_FILES = {
+  key: path.join(TLS_FOLDER, 'key.pem'),
+  cert: path.join(TLS_FOLDER, 'cert.pem'),
+};
+
 /**
  * @returns {{key: Buffer, cert: Buffer} | undefined} with BENCH_TLS, the key of the server
  */
 function tlsOptions() {
-  const pem = (name) => fs.readFileSync(path.join(ROOT, '__test__', 'support', 'tls', name));
-  return process.env.BENCH_TLS ? { key: pem('key.pem'), cert: pem('cert.pem') } : undefined;
+  return process.env.BENCH_TLS
+    ? { key: fs.readFileSync(TLS_FILES.key), cert: fs.readFileSync(TLS_FILES.cert) }
+    : undefined;
 }
 
 /**
@@ -193,4 +202,14 @@ const ORIGINALS = Object.keys(SERVERS).filter((name) => SERVERS[name].original);
 const installedPeers = () =>
   Object.keys(PEERS).filter((name) => !PEERS[name].needs || fs.existsSync(PEERS[name].needs));
 
-module.exports = { ALL, ORIGINALS, PEERS, PEERS_FOLDER, SERVERS, fromPeers, installedPeers };
+module.exports = {
+  ALL,
+  ORIGINALS,
+  PEERS,
+  PEERS_FOLDER,
+  SERVERS,
+  TLS_FILES,
+  fromPeers,
+  installedPeers,
+  tlsOptions,
+};
