@@ -233,6 +233,17 @@ for (const host of HOSTS) {
       assert.equal(socket.expires, date);
     });
 
+    it(`an attempt that is refused does not bring back the date of one that was refused meanwhile, on ${host}`, async (t) => {
+      const { socket, begin } = await undecided(t, host, 1);
+      const [first] = await begin();
+      socket.expires = later();
+      const [second] = await begin();
+      socket.expires = later(1000);
+      await first(false);
+      await second(false);
+      assert.equal(socket.expires, null);
+    });
+
     it(`an attempt keeps the date that it has set when another one is accepted before it, on ${host}`, async (t) => {
       const { socket, begin } = await undecided(t, host, 1);
       const [first] = await begin();
