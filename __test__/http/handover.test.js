@@ -181,6 +181,7 @@ describe('handing over a websocket', () => {
       assert.ok(Math.abs(Date.now() - handshake.issued) < 10_000);
       assert.equal(new Date(handshake.time).getTime(), Math.floor(handshake.issued / 1000) * 1000);
       assert.equal(request.headers.host, `127.0.0.1:${world.port}`);
+      assert.deepEqual(request._query, { EIO: '4', token: 'a b', x: '1', transport: 'websocket' });
     }),
   );
 });

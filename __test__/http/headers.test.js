@@ -24,6 +24,17 @@ async function session(host, headers) {
   return answers;
 }
 
+/** Engine middleware that adds to the query of a request. */
+function addUser(req, res, next) {
+  req._query.user = 'u1';
+  next();
+}
+
+/** An `allowRequest` that does so. */
+function allowUser(req, done) {
+  addUser(req, undefined, () => done(null, true));
+}
+
 describe('the cors option', () => {
   const here = { origin: 'https://here.example' };
   const there = { origin: 'https://there.example' };
@@ -295,6 +306,31 @@ describe('middleware of io.engine.use()', () => {
       ];
     }),
   );
+
+  for (const [what, options, use] of [
+    ['that nobody has seen', {}, () => {}],
+    ['that engine middleware has changed', {}, ({ engine }) => engine.use(addUser)],
+    ['that allowRequest has changed', { allowRequest: allowUser }, () => {}],
+  ]) {
+    it(
+      `the query of a request ${what} is in socket.request._query and in the handshake, as on socket.io`,
+      TIMEOUT,
+      beside(options, async (host) => {
+        use(host.io);
+        const seen = [];
+        host.io.engine.on('connection', ({ request }) => seen.push({ ...request._query }));
+        host.io.use((socket, next) => {
+          seen.push({ ...socket.handshake.query }, { ...socket.request._query });
+          next();
+        });
+        const connected = once(host.io, 'connection');
+        await host.request(`${OPEN}&token=a%20b&x=1&x=2`);
+        await host.request(`${OPEN}&sid=${host.sid}`, { method: 'POST', body: '40' });
+        await connected;
+        return seen;
+      }),
+    );
+  }
 
   it(
     'engine middleware that responds keeps a request from being served',

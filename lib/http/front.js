@@ -6,6 +6,7 @@
  */
 
 const { protocolOf } = require('../socketio/engine');
+const { queryOf } = require('../socketio/handshake');
 const { clientOf } = require('../socketio/trust-proxy');
 const { acceptedEncoding } = require('../native/binding');
 const { AcceptedWebsockets } = require('./accepted-websockets');
@@ -14,7 +15,6 @@ const { httpConfig, isSameConfig } = require('./config');
 const { observeOptions } = require('./observe');
 const { answered, breakOff } = require('./polling');
 const { handleRelayAction } = require('./relay');
-const { queryOf } = require('./request');
 const { RequestSnapshot, outlineOf } = require('./request-snapshot');
 const { Takeover } = require('./takeover');
 

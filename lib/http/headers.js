@@ -7,7 +7,7 @@
 
 const { validateHeaderName, validateHeaderValue } = require('http');
 const { EventEmitter } = require('events');
-const { queryOf } = require('./request');
+const { queryOf } = require('../socketio/handshake');
 
 /**
  * Lets the application add to the headers of an answer.

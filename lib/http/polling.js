@@ -9,10 +9,11 @@ const { serialize } = require('cookie');
 const { InvalidSessionIdError } = require('../errors');
 const { CloseReason, Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
+const { queryOf } = require('../socketio/handshake');
 const { Body } = require('./body');
 const { offer } = require('./headers');
 const { endSocket, refuseRequest } = require('./refusals');
-const { fromOf, queryOf, targetOf } = require('./request');
+const { fromOf, targetOf } = require('./request');
 const { allow, askOrigin, runMiddleware } = require('./verify');
 
 const { NONE } = require('../native/protocol').Layout;

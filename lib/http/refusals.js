@@ -8,8 +8,9 @@
 const { refuseRequest: responseOf } = require('../native/binding');
 const { Refusal } = require('../native/protocol');
 const { requestRefused } = require('../observability/sockets');
+const { queryOf } = require('../socketio/handshake');
 const { REFUSALS } = require('../socketio/metrics');
-const { fromOf, queryOf, targetOf } = require('./request');
+const { fromOf, targetOf } = require('./request');
 
 /**
  * Tells the application of a refusal.

@@ -9,6 +9,7 @@
 const http = require('http');
 const net = require('net');
 const { Engine } = require('../socketio/engine');
+const { queryOf } = require('../socketio/handshake');
 const { addressesOf, standFor } = require('./client-socket');
 
 class RequestSnapshot {
@@ -86,14 +87,15 @@ class RequestSnapshot {
   }
 
   /**
-   * The request's headers and URL, which do not need the rest of it.
+   * The request's headers, URL and query, which do not need the rest of it.
    *
-   * @returns {{headers: http.IncomingHttpHeaders, url: string}} the same headers as the request's
+   * @returns {{headers: http.IncomingHttpHeaders, url: string, _query?: Record<string, string>}} the same headers as
+   *   the request's; `queryOf` gives the query of it
    */
   get head() {
     if (this.#request !== undefined) {
       const { headers, url } = this.#request;
-      return { headers, url };
+      return { headers, url, _query: queryOf(this.#request) };
     }
     const { url, rawHeaders } = partsOf(this.#text);
     this.#headers ??= headersOf(rawHeaders);
@@ -218,6 +220,8 @@ function requestOf(text, known, seen, connection) {
     headersDistinct: distinctOf(parts.rawHeaders),
     complete: true,
   });
+  // Engine.IO sets it, and applications read it.
+  queryOf(request);
   request.push(null);
   return request;
 }

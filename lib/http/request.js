@@ -5,19 +5,6 @@
  */
 
 /**
- * @param {import('http').IncomingMessage} req a request
- * @returns {Record<string, string>} its query, as the application finds it in `_query`; of a name that
- *   is there twice, the last value
- */
-function queryOf(req) {
-  if (req._query === undefined) {
-    const mark = req.url.indexOf('?');
-    req._query = Object.fromEntries(new URLSearchParams(mark < 0 ? '' : req.url.slice(mark)));
-  }
-  return req._query;
-}
-
-/**
  * The target of a request as the native server reads it. As on Engine.IO, the query is that of `_query`,
  * if there is one: middleware may have changed it.
  *
@@ -41,4 +28,4 @@ function fromOf({ headers }) {
   return { origin: origin ?? undefined, referer, site: headers['sec-fetch-site'] };
 }
 
-module.exports = { fromOf, queryOf, targetOf };
+module.exports = { fromOf, targetOf };

@@ -8,8 +8,8 @@
 
 const { Refusal } = require('../native/protocol');
 const { identify } = require('../socketio/engine');
+const { queryOf } = require('../socketio/handshake');
 const { checkOrigin } = require('./origins');
-const { queryOf } = require('./request');
 
 /**
  * @callback Verified

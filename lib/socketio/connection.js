@@ -196,9 +196,10 @@ class Connection {
   }
 
   /**
-   * The headers and the URL of what opened the connection, unless the application took it away.
+   * The headers, the URL and the query of what opened the connection, unless the application took it away.
    *
-   * @returns {{headers: import('http').IncomingHttpHeaders, url: string} | undefined} both
+   * @returns {{headers: import('http').IncomingHttpHeaders, url: string, _query?: Record<string, string>} | undefined}
+   *   these, for `queryOf`
    */
   get head() {
     const own = this.#conn && Object.getOwnPropertyDescriptor(this.#conn, 'request');

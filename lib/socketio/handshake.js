@@ -5,6 +5,20 @@
  */
 
 /**
+ * @param {{url?: string, _query?: Record<string, string>}} request a request
+ * @returns {Record<string, string>} its query, which applications find and change in `_query`, as on Engine.IO; of a
+ *   name that is there twice, the last value
+ */
+function queryOf(request) {
+  if (request._query === undefined) {
+    const { url = '' } = request;
+    const mark = url.indexOf('?');
+    request._query = Object.fromEntries(new URLSearchParams(mark < 0 ? '' : url.slice(mark)));
+  }
+  return request._query;
+}
+
+/**
  * @param {import('./connection').Connection} connection the connection
  * @param {{auth?: object, query?: string}} asked what the client asked to join the
  *   namespace with
@@ -14,7 +28,6 @@ function handshakeOf(connection, asked) {
   const { issued, snapshot, head } = connection;
   const { headers = {}, url = '' } = head ?? {};
   const asks = Object.fromEntries(new URLSearchParams(asked.query ?? ''));
-  const query = url.includes('?') ? url.slice(url.indexOf('?') + 1) : '';
   return {
     headers,
     time: String(new Date(issued)),
@@ -23,10 +36,10 @@ function handshakeOf(connection, asked) {
     secure: head === undefined || snapshot.isSecure,
     issued,
     url,
-    query: { ...Object.fromEntries(new URLSearchParams(query)), ...asks },
+    query: { ...queryOf(head ?? {}), ...asks },
     // Clients of protocol 4 send no `auth`: they identify themselves by the query.
     auth: asked.auth ?? (connection.protocol === 3 ? asks : {}),
   };
 }
 
-module.exports = { handshakeOf };
+module.exports = { handshakeOf, queryOf };
