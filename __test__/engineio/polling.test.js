@@ -195,6 +195,32 @@ describe('long polling', () => {
   );
 
   it(
+    'a client that leaves with a POST that waits for middleware, behind a request of the application, loses its connection',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await joined(world, 4);
+      const ended = ending(raw.socket);
+      const asked = new Promise((resolve) => {
+        world.io.engine.use((req, res, next) =>
+          req.method === 'POST' ? resolve({ req, next }) : next(),
+        );
+      });
+      const leaving = await world.tcp();
+      leaving.socket.write(
+        `GET /slow HTTP/1.1\r\nHost: a\r\n\r\n` +
+          `POST ${raw.path}&transport=polling&sid=${raw.sid} HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\n42["a"`,
+      );
+      const { req, next } = await asked;
+      const closed = once(req.socket, 'close');
+      leaving.terminate();
+      await closed;
+      next();
+      assert.equal((await ended)[0], 'transport error');
+      assert.equal(world.io._front.receiving.size, 0);
+    }),
+  );
+
+  it(
     'a client that leaves after a whole POST keeps its connection and gets the answers',
     TIMEOUT,
     served({}, async (world) => {

@@ -307,6 +307,20 @@ describe('middleware of io.engine.use()', () => {
     }),
   );
 
+  it(
+    'allowRequest can add a header by req.res, as on socket.io',
+    TIMEOUT,
+    beside(
+      {
+        allowRequest: (req, done) => {
+          req.res.setHeader('x-mine', 'yes');
+          done(null, true);
+        },
+      },
+      (host) => host.request(OPEN),
+    ),
+  );
+
   for (const [what, options, use] of [
     ['that nobody has seen', {}, () => {}],
     ['that engine middleware has changed', {}, ({ engine }) => engine.use(addUser)],

@@ -66,6 +66,37 @@ const count = (httpServer) =>
 
 for (const kind of Object.keys(SERVERS)) {
   describe(`the http.Server of a ${kind} server`, { timeout: 30_000 }, () => {
+    it('close() ends the sessions of long polling', async (t) => {
+      const { io, httpServer, port } = await open(t, kind);
+      const url = `http://127.0.0.1:${port}/socket.io/?EIO=4&transport=polling`;
+      const connected = once(io, 'connection');
+      const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+      await (await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40' })).text();
+      const [socket] = await connected;
+      const ended = once(socket, 'disconnect');
+      httpServer.close();
+      assert.equal((await ended)[0], 'forced close');
+      assert.equal(io.engine.clientsCount, 0);
+    });
+
+    it('is closed at once by a handler of a request that closes the Socket.IO server', async (t) => {
+      const httpServer = http.createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
+        closed = new Promise((resolve) => {
+          io.close(resolve);
+        });
+        res.end('page');
+      });
+      const { io, port } = await openOn(t, httpServer, kind);
+      let closed;
+      const client = net.connect(port, '127.0.0.1');
+      t.after(() => client.destroy());
+      const ended = once(client, 'close');
+      client.resume();
+      client.write('GET /shutdown HTTP/1.1\r\nHost: a\r\n\r\n');
+      await ended;
+      await closed;
+    });
+
     it('getConnections() counts websockets until they are closed', async (t) => {
       const { io, httpServer, port } = await open(t, kind);
       const first = await join(t, io, port);

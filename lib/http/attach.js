@@ -60,8 +60,12 @@ function attach(front, httpServer) {
     httpServer.on('upgrade', upgrades);
   }
   const leave = front.takeover.attach(httpServer);
+  // As in Engine.IO: clients of long polling have no connection that the http.Server waits for.
+  const closed = () => front.engine.close();
+  httpServer.on('close', closed);
   return () => {
     leave();
+    httpServer.removeListener('close', closed);
     // Who was attached later may have our listener among the others: it only passes on from now.
     isAttached = false;
     passing.set(request, others);

@@ -36,6 +36,8 @@ const { ASKS_ORIGIN, OPENS, RECEIVES } = require('../native/protocol').RequestVe
  * @returns {void}
  */
 function poll(front, req, res) {
+  // As in Engine.IO: `allowRequest` and listeners reach the response by the request.
+  req.res = res;
   if (front.isClosing) {
     refuseRequest(front, req, res, Refusal.UNAVAILABLE);
   } else if (front.engine.middlewares.length === 0) {
@@ -66,11 +68,15 @@ function poll(front, req, res) {
  * @returns {void}
  */
 function serve(front, req, res, isOriginAllowed) {
-  if (res.destroyed) {
-    // The client left while the application was asked.
+  const { headers, method } = req;
+  if (isGone(req, res)) {
+    // The client left while the application was asked. What it has sent is lost, so its session ends.
+    const { sid } = queryOf(req);
+    if (method === 'POST' && sid !== undefined) {
+      front.native?.abortSession(sid, CloseReason.DATA_CLOSED);
+    }
     return;
   }
-  const { headers, method } = req;
   const target = targetOf(req);
   const number = front.nextRequest();
   const from = front.options.allowedOrigins === undefined ? undefined : fromOf(req);
@@ -110,6 +116,16 @@ function serve(front, req, res, isOriginAllowed) {
 }
 
 /**
+ * @param {import('http').IncomingMessage} req a request
+ * @param {import('http').ServerResponse} res its response. While it waits for another one on the same connection, Node
+ *   does not destroy it
+ * @returns {boolean} whether the client has left
+ */
+function isGone(req, res) {
+  return res.destroyed || (req.destroyed && !req.complete) || req.socket.destroyed;
+}
+
+/**
  * Opens a session.
  *
  * @param {import('./front').HttpFront} front who serves the request
@@ -120,7 +136,7 @@ function serve(front, req, res, isOriginAllowed) {
  * @returns {void}
  */
 function open(front, req, res, number, id) {
-  if (res.destroyed) {
+  if (isGone(req, res)) {
     return;
   }
   const connection = front.nextConnection();
@@ -150,6 +166,8 @@ function open(front, req, res, number, id) {
     refuseRequest(front, req, res, verdict, error);
     return;
   }
+  // The request is kept for as long as the client stays, the response is not.
+  req.res = null;
   front.opened(connection, id, req, req.socket.remoteAddress, client);
   wait(front, { req, res, opened: id }, number, CloseReason.POLL_CLOSED);
 }
@@ -265,7 +283,9 @@ function sessionOf({ req, opened }) {
  * @returns {void}
  */
 function breakOff(front, sid) {
-  front.receiving.get(sid)?.destroy();
+  const req = front.receiving.get(sid);
+  front.receiving.delete(sid);
+  req?.destroy();
 }
 
 /**

@@ -435,7 +435,9 @@ class Server extends EventEmitter {
     const websocketsClosed = new Promise((resolve) => {
       this.#allReleased = resolve;
     });
-    const httpClosed = this.#closeHttp();
+    // Not before a handler of a request that closes the server has responded: Node ends connections that are idle now,
+    // and waits for the others.
+    const httpClosed = Promise.resolve().then(() => this.#closeHttp());
     const late = this.#drain && setTimeout(() => this.#endRequests(), this.#timeLeft());
     for (const socket of [...this._sockets.values()]) {
       guarded(() => socket._end('server shutting down'));
