@@ -79,7 +79,7 @@ for (const kind of Object.keys(SERVERS)) {
       assert.equal(io.engine.clientsCount, 0);
     });
 
-    it('is closed at once by a handler of a request that closes the Socket.IO server', async (t) => {
+    it('a handler of a request that closes the Socket.IO server closes the http.Server at once', async (t) => {
       const httpServer = http.createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
         closed = new Promise((resolve) => {
           io.close(resolve);
