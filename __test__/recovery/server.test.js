@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
 const { before, describe, it } = require('node:test');
-const { Adapter } = require('socket.io-adapter');
+const { Adapter, SessionAwareAdapter } = require('socket.io-adapter');
 const msgpackParser = require('socket.io-msgpack-parser');
 const LoopbackSocket = require('../..');
 const { reachState } = require('../support/clients');
@@ -199,6 +199,155 @@ describe('recovery in memory', TIMEOUT, () => {
         await io.close();
       }
     }
+  });
+});
+
+describe('the socket of before a recovery, which an application still has', TIMEOUT, () => {
+  for (const [where, options] of [
+    ['in memory', {}],
+    ['with an adapter that recovers', { adapter: SessionAwareAdapter }],
+  ]) {
+    it(`events emitted on the socket of before a recovery reach the recovered client once and in order, ${where}`, async (t) => {
+      const { io, client, socket } = await open(t, true, options);
+      const events = heard(client);
+      await lose(socket, client);
+      socket.emit('away');
+      const second = await comeBack(io, client);
+      assert.equal(second.recovered, true);
+      second.emit('1');
+      socket.emit('2');
+      socket.send('3');
+      second.emit('4');
+      await flush(socket, client);
+      // Now that nothing is queued for the client.
+      socket.volatile.emit('5');
+      await flush(socket, client);
+      const expected = ['away', '1', '2', 'message', '4', 'flushed', '5', 'flushed'];
+      assert.deepEqual(events, expected);
+    });
+
+    it(`events emitted on the socket of before a recovery are missed and recovered like those of the last one, ${where}`, async (t) => {
+      const { io, client, socket } = await open(t, true, options);
+      await lose(socket, client);
+      const second = await comeBack(io, client);
+      socket.emit('received');
+      await flush(socket, client);
+      await lose(second, client);
+      const events = heard(client);
+      socket.emit('of the first');
+      second.emit('of the second');
+      const third = await comeBack(io, client);
+      socket.emit('later');
+      await flush(third, client);
+      assert.equal(third.recovered, true);
+      assert.deepEqual(events, ['of the first', 'of the second', 'later', 'flushed']);
+    });
+
+    it(`a client acknowledges what is emitted on the socket of before a recovery, ${where}`, async (t) => {
+      const { io, client, socket } = await open(t, true, options);
+      client.on('question', (value, answer) => answer(value + 1));
+      await lose(socket, client);
+      await comeBack(io, client);
+      assert.equal(await socket.timeout(10_000).emitWithAck('question', 1), 2);
+      assert.equal(await socket.emitWithAck('question', 2), 3);
+    });
+
+    it(`the listeners for what is emitted on the socket of before a recovery are those of the recovered socket, ${where}`, async (t) => {
+      const { io, client, socket } = await open(t, true, options);
+      const told = [];
+      socket.onAnyOutgoing((event) => told.push(`first ${event}`));
+      await lose(socket, client);
+      socket.emit('away');
+      const second = await comeBack(io, client);
+      second.onAnyOutgoing((event) => told.push(`second ${event}`));
+      socket.emit('event');
+      await flush(socket, client);
+      assert.deepEqual(told, ['second event', 'second flushed']);
+    });
+
+    it(`the rooms of the socket of before a recovery are those of the recovered socket, and it can leave them, ${where}`, async (t) => {
+      const { io, client, socket } = await open(t, true, options);
+      socket.join(['a', 'b']);
+      await lose(socket, client);
+      assert.deepEqual([...socket.rooms], []);
+      const second = await comeBack(io, client);
+      socket.join('c');
+      socket.leave('a');
+      assert.deepEqual([...second.rooms].sort(), ['b', socket.id].sort());
+      assert.deepEqual([...socket.rooms].sort(), ['b', socket.id].sort());
+    });
+  }
+
+  it('events emitted on the socket of before a recovery are sent behind what the client has missed while middleware runs', async (t) => {
+    const { io, client, socket } = await open(t, { skipMiddlewares: false });
+    io.use((one, done) => {
+      socket.emit('meanwhile');
+      setImmediate(done);
+    });
+    await lose(socket, client);
+    socket.emit('missed');
+    const events = heard(client);
+    await comeBack(io, client);
+    await flush(socket, client);
+    assert.deepEqual(events, ['missed', 'meanwhile', 'flushed']);
+  });
+
+  it('events emitted on the socket of before a recovery reach nobody if the client was not recovered', async (t) => {
+    const { io, client, socket } = await open(t);
+    await lose(socket, client);
+    client._pid = undefined;
+    const events = heard(client);
+    const second = await comeBack(io, client);
+    socket.emit('private');
+    socket.volatile.emit('private');
+    socket.emit('private', () => {});
+    await flush(second, client);
+    assert.equal(second.recovered, false);
+    assert.deepEqual(events, ['flushed']);
+  });
+
+  it('events emitted on the socket of before a recovery wait in a gated namespace until the client has authenticated', async (t) => {
+    const { io, connect } = await open(t);
+    const news = io.of('/news');
+    newInstance().start(io);
+    const main = connect();
+    const first = await socketOf(io, main);
+    await authenticate(main);
+    const other = main.io.socket('/news');
+    const there = await socketOf(news, other);
+    await flush(there, other);
+    const lost = once(there, 'disconnect');
+    await lose(first, main);
+    await lost;
+    // Only the other namespace comes back, and waits there.
+    const auth = { pid: there.pid, offset: other._lastOffset };
+    const again = connect('/news', { auth });
+    const waiting = await socketOf(news, again);
+    assert.equal(waiting.recovered, true);
+    const events = heard(again);
+    there.emit('private');
+    there.volatile.emit('volatile');
+    there.emit('question', () => {});
+    const authenticating = again.io.socket('/');
+    await socketOf(io, authenticating);
+    assert.deepEqual(events, []);
+    const released = next(again, 'private');
+    await authenticate(authenticating);
+    await released;
+    await flush(there, again);
+    assert.deepEqual(events, ['private', 'flushed']);
+  });
+
+  it('events emitted on the socket of before a recovery reach a child namespace that was made anew', async (t) => {
+    const { io, connect } = await open(t, true, { cleanupEmptyChildNamespaces: true });
+    const parent = io.of(/^\/child/);
+    const client = connect('/child');
+    const socket = await socketOf(parent, client);
+    await flush(socket, client);
+    await lose(socket, client);
+    const second = await comeBack(parent, client);
+    assert.deepEqual([second.recovered, second.nsp === socket.nsp], [true, false]);
+    await flush(socket, client);
   });
 });
 

@@ -237,7 +237,17 @@ class Socket extends EventEmitter {
    * @returns {Set<unknown>} a copy
    */
   get rooms() {
-    return new Set(this.nsp._custom?.roomsOf(this) ?? this.#inRooms());
+    return new Set(this.nsp._custom?.roomsOf(this) ?? this.#successor?.rooms ?? this.#inRooms());
+  }
+
+  /**
+   * The socket that has come in the place of this one, which an application may still have: to Socket.IO, both
+   * are the same id.
+   *
+   * @returns {Socket | undefined} the socket, if this one has ended and its state was recovered
+   */
+  get #successor() {
+    return this.connected ? undefined : this._recovery?.successor;
   }
 
   /** @returns {boolean} the opposite of `connected` */
@@ -268,10 +278,26 @@ class Socket extends EventEmitter {
     const packet = [eventName(event), ...args];
     const flags = this.#flags;
     this.#flags = NO_FLAGS;
+    const successor = this.#successor;
+    // What a muted one does not get waits for it, like a broadcast.
+    const sender = successor === undefined || successor._isMuted ? this : successor;
+    sender.#emitPacket(flags, packet);
+    return true;
+  }
+
+  /**
+   * Emits an event to the client.
+   *
+   * @param {{volatile?: boolean, compress?: boolean, timeout?: number}} flags how
+   * @param {unknown[]} packet the event's name and arguments, a function that takes the acknowledgement last
+   * @returns {void}
+   * @throws {UnsendableValueError} if an argument cannot be sent
+   */
+  #emitPacket(flags, packet) {
     const callback = typeof packet.at(-1) === 'function' ? packet.pop() : undefined;
     const ack = callback === undefined ? '' : this.nsp._nextAck();
     if (this._recovery !== undefined && ack === '' && this.#emitRecoverably(flags, packet)) {
-      return true;
+      return;
     }
     if (this.connected) {
       if (this.#anyOutgoingListeners !== undefined) {
@@ -290,7 +316,6 @@ class Socket extends EventEmitter {
         withTimeout(callback, flags.timeout, () => this.acks.delete(ack)),
       );
     }
-    return true;
   }
 
   /**
@@ -324,7 +349,8 @@ class Socket extends EventEmitter {
     if (flags.volatile || !(this.connected ? !this._isMuted : recovery.isPersisted)) {
       return false;
     }
-    if (this.#anyOutgoingListeners !== undefined && this.nsp._custom === undefined) {
+    const isTold = this.connected && this.nsp._custom === undefined;
+    if (this.#anyOutgoingListeners !== undefined && isTold) {
       this._notifyOutgoing(packet);
     }
     recovery.emit(flags, packet);
@@ -471,6 +497,11 @@ class Socket extends EventEmitter {
     const { _custom: custom } = this.nsp;
     if (custom !== undefined) {
       return custom.leave(this, room, done) ?? this;
+    }
+    const successor = this.#successor;
+    if (successor !== undefined) {
+      successor.leave(room, done);
+      return this;
     }
     if (this._isIn(room)) {
       this.#rooms ??= this.rooms;

@@ -76,6 +76,23 @@ class SocketRecovery {
   }
 
   /**
+   * The socket that its client has now, if this one has ended.
+   *
+   * @returns {import('../socket').Socket | undefined} the socket, once it has joined its namespace; none but one
+   *   with the state of this one
+   */
+  get successor() {
+    if (!this.#isPersisted) {
+      return undefined;
+    }
+    const { id, nsp, _connection: connection } = this.#socket;
+    // By its name: a child of a parent namespace may have been made anew.
+    const successor = connection.owner.namespaces.get(nsp.name)?.sockets.get(id);
+    const isRestored = successor?._recovery?.pid === this.pid && successor.connected;
+    return isRestored ? successor : undefined;
+  }
+
+  /**
    * The application emits an event to the socket, which is not muted; or was not, if its session is persisted. As
    * in Socket.IO, that is a broadcast to the room of its id, so that it can be recovered.
    *
