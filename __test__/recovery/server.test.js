@@ -484,6 +484,20 @@ describe('recovery and middleware', TIMEOUT, () => {
     }
   });
 
+  it('the adapter shows the rooms of a recovered socket as soon as it joins them', async (t) => {
+    for (const skipMiddlewares of [true, false]) {
+      const { io, client, socket } = await open(t, { skipMiddlewares });
+      const { adapter } = io.of('/');
+      socket.join('room');
+      await lose(socket, client);
+      const sizes = [];
+      adapter.on('join-room', (room) => sizes.push(adapter.rooms.get(room)?.size));
+      await comeBack(io, client);
+      assert.deepEqual(sizes, [1, 1]);
+      assert.equal(io.of('/')._preConnectSockets.size, 0);
+    }
+  });
+
   it('events that are broadcast while middleware runs arrive once, after those that were missed before', async (t) => {
     const { io, client, socket } = await open(t, { skipMiddlewares: false });
     io.use((one, done) => {

@@ -242,6 +242,104 @@ describe('rooms joined in middleware', () => {
   );
 });
 
+describe('rooms of sockets whose middleware is running', () => {
+  /** Has another client ask for the namespace with these auth data. */
+  async function join({ port }, auth = {}) {
+    const raw = new RawWebsocket(port);
+    await raw.opened();
+    await raw.send(`40${JSON.stringify(auth)}`);
+    return raw;
+  }
+
+  it(
+    'the adapter shows the rooms that middleware has a socket join, and only sockets that are connected',
+    TIMEOUT,
+    both(async (io, [a]) => {
+      const nsp = io.of('/');
+      const { adapter } = nsp;
+      a.socket.join('room');
+      const outcome = [];
+      let id;
+      const look = async (socket) => {
+        const { rooms, sids } = adapter;
+        const [known, joined] = [sids.get(socket.id), adapter.socketRooms(socket.id)];
+        outcome.push([
+          rooms.size,
+          [...(rooms.get('room') ?? [])].map((one) => (one === socket.id ? 'itself' : 'another')),
+          known && [...known].map((room) => (room === socket.id ? 'own' : room)),
+          joined && [...joined].map((room) => (room === socket.id ? 'own' : room)),
+          sids.size,
+          (await adapter.sockets(new Set(['room']))).size,
+          (await io.in('room').fetchSockets()).length,
+          nsp.sockets.size,
+        ]);
+      };
+      io.use(async (socket, next) => {
+        await look(socket);
+        await socket.join('room');
+        await look(socket);
+        await socket.join([socket.id, 7]);
+        await look(socket);
+        await socket.leave('room');
+        await socket.leave(7);
+        await socket.leave(socket.id);
+        await look(socket);
+        await socket.join('room');
+        ({ id } = socket);
+        next(socket.handshake.auth.refused ? new Error('no') : undefined);
+      });
+      for (const refused of [false, true]) {
+        const raw = await join(a, { refused });
+        await raw.packet(refused ? '4' : '0');
+        outcome.push(adapter.rooms.get('room').size, adapter.sids.has(id));
+        const socket = nsp.sockets.get(id);
+        const ended = socket && once(socket, 'disconnect');
+        raw.terminate();
+        await ended;
+      }
+      return outcome;
+    }),
+  );
+
+  it(
+    'middleware can limit how many sockets are in a room',
+    TIMEOUT,
+    both(async (io, [a]) => {
+      io.use(async (socket, next) => {
+        await socket.join('user');
+        next(io.of('/').adapter.rooms.get('user').size > 2 ? new Error('too many') : undefined);
+      });
+      const outcome = [];
+      for (let i = 0; i < 4; i++) {
+        const raw = await join(a);
+        outcome.push((await raw.received.next((item) => /^4[04]/.test(item))).slice(0, 2));
+      }
+      return outcome;
+    }),
+  );
+
+  it(
+    'a room of the id of a socket whose middleware is running is not created a second time',
+    TIMEOUT,
+    both(async (io, [a, b]) => {
+      const { adapter } = io.of('/');
+      const outcome = [];
+      for (const event of ['create-room', 'join-room', 'leave-room', 'delete-room']) {
+        adapter.on(event, () => outcome.push(event));
+      }
+      io.use(async (socket, next) => {
+        await socket.join(socket.id);
+        await b.socket.join(socket.id);
+        await b.socket.leave(socket.id);
+        next(new Error('no'));
+      });
+      const raw = await join(a);
+      await raw.packet('4');
+      return outcome;
+    }),
+  );
+});
+
 describe('newListener and removeListener', () => {
   for (const event of ['newListener', 'removeListener']) {
     it(

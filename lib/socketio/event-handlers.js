@@ -184,17 +184,20 @@ class EventHandlers {
     const socket = new Socket(namespace, number, connection, request, restored);
     this.#sockets.set(number, socket);
     connection.add(socket);
+    const skipsMiddleware = restored !== undefined && this.#link.recovery.options.skipMiddlewares;
+    const hasMiddleware = namespace._fns.length > 0 && !skipsMiddleware;
+    if (hasMiddleware || restored !== undefined) {
+      namespace._preConnectSockets.set(socket.id, socket);
+    }
     if (restored !== undefined) {
       guarded(() => socket.join(restored.session.rooms));
     }
-    const skipsMiddleware = restored !== undefined && this.#link.recovery.options.skipMiddlewares;
-    if (namespace._fns.length === 0 || skipsMiddleware) {
+    if (!hasMiddleware) {
       if (!isGone) {
         this.#accept(socket);
       }
       return;
     }
-    namespace._preConnectSockets.set(socket.id, socket);
     guarded(() =>
       namespace._runMiddleware(socket, (error) => {
         if (isGone || !namespace._isLive(socket) || this.#acceptsNone) {
@@ -436,7 +439,7 @@ class EventHandlers {
  * @returns {boolean} whether a socket of it has that id
  */
 function isInUse(namespace, id) {
-  return namespace.sockets.has(id) || namespace._preConnectSockets.has(id);
+  return namespace._withId(id) !== undefined;
 }
 
 module.exports = { EventHandlers };

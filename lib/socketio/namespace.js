@@ -381,7 +381,15 @@ class Namespace extends EventEmitter {
    * @returns {number} how many sockets are in it
    */
   _sizeOf(room) {
-    return this._rooms.sizeOf(room) + (this.sockets.get(room)?._isIn(room) ? 1 : 0);
+    return this._rooms.sizeOf(room) + (this._withId(room)?._isIn(room) ? 1 : 0);
+  }
+
+  /**
+   * @param {unknown} id an id
+   * @returns {import('./socket').Socket | undefined} its socket, if only one whose middleware is running
+   */
+  _withId(id) {
+    return this.sockets.get(id) ?? this._preConnectSockets.get(id);
   }
 
   /**

@@ -1184,6 +1184,11 @@ class Socket extends EventEmitter {
     return this.#rooms === undefined ? this.connected && room === this.id : this.#rooms.has(room);
   }
 
+  /** @returns {boolean} whether it has joined a room yet: that of its own id when it is accepted */
+  get _hasRooms() {
+    return this.connected || this.#rooms !== undefined;
+  }
+
   /**
    * @returns {Iterable<unknown>} the rooms the socket is in
    */

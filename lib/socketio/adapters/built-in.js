@@ -3,7 +3,8 @@
 /**
  * What `namespace.adapter` is while the application has set no adapter: the rooms, as Socket.IO's adapters
  * show them. Rust owns the rooms; these maps are made from what JavaScript knows of them, when the
- * application reads them.
+ * application reads them. Sockets whose middleware is running are in them once they have joined a room; `sockets()`
+ * gives those that are connected.
  */
 
 const { EventEmitter } = require('events');
@@ -39,12 +40,19 @@ class BuiltInAdapter extends EventEmitter {
   }
 
   /**
-   * The ids of the sockets and their rooms.
+   * The ids of the sockets and their rooms, also of those whose middleware has had them join some.
    *
    * @returns {Map<string, Set<unknown>>} a copy
    */
   get sids() {
-    return new Map(this.nsp._connected().map((socket) => [socket.id, socket.rooms]));
+    const { sockets, _preConnectSockets: joining } = this.nsp;
+    const sids = new Map();
+    for (const socket of [...sockets.values(), ...joining.values()]) {
+      if (socket._hasRooms) {
+        sids.set(socket.id, socket.rooms);
+      }
+    }
+    return sids;
   }
 
   /**
@@ -52,7 +60,8 @@ class BuiltInAdapter extends EventEmitter {
    * @returns {Set<unknown> | undefined} its rooms
    */
   socketRooms(id) {
-    return this.nsp.sockets.get(id)?.rooms;
+    const socket = this.nsp._withId(id);
+    return socket?._hasRooms ? socket.rooms : undefined;
   }
 
   /**
