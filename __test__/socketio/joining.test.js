@@ -111,6 +111,45 @@ for (const [what, AnyWorld] of [
         assert.deepEqual(told, [['welcome'], ['all', 1]]);
       }),
     );
+
+    for (const [which, options] of [
+      ['', {}],
+      [' with recovery', { connectionStateRecovery: {} }],
+    ]) {
+      it(
+        `a socket that has ended keeps its listeners for all that is sent, on ${what}${which}`,
+        TIMEOUT,
+        served(options, async (world) => {
+          const { io } = world;
+          const told = [];
+          const ended = new Promise((resolve) => {
+            io.on('connection', (socket) => {
+              // Without the offset that socket.io adds.
+              socket.onAnyOutgoing((event) => told.push(event));
+              socket.on('disconnecting', () => socket.emit('disconnecting now'));
+              socket.on('disconnect', () => {
+                told.push(socket.listenersAnyOutgoing().length);
+                socket.emit('bye', 1);
+                socket.emit('bye', () => {});
+                socket.volatile.emit('volatile');
+                io.to(socket.id).emit('to its room');
+                io.emit('to all');
+                socket.offAnyOutgoing();
+                socket.emit('nobody is told');
+                resolve();
+              });
+            });
+          });
+          const client = world.client('4.8');
+          await happens(client, 'connect');
+          client.disconnect();
+          await ended;
+          // With recovery, each event is a broadcast to a room that nobody is in.
+          const byes = which === '' ? ['bye', 'bye', 'volatile'] : [];
+          assert.deepEqual(told, ['disconnecting now', 1, ...byes]);
+        }),
+      );
+    }
   });
 }
 

@@ -308,6 +308,9 @@ class Socket extends EventEmitter {
       this._notifyOutgoing(packet);
       this.#early ??= [];
       this.#early.push([ack, flags, packet]);
+    } else if (this.nsp._link.recovery === undefined) {
+      // With recovery, an event is a broadcast to a room that nobody is in.
+      this._notifyOutgoing(packet);
     }
     // After sending: if that throws, no callback waits for an answer.
     if (callback !== undefined) {
@@ -708,7 +711,7 @@ class Socket extends EventEmitter {
     this.#commands.refuse(this._number, reason);
     this.leaveAll();
     clearExpires(this);
-    this.#outgoing([]);
+    this.#uncountOutgoing();
     this.nsp._forget(this);
   }
 
@@ -1060,7 +1063,7 @@ class Socket extends EventEmitter {
       clearExpires(this);
       this._recovery?.abandon();
       this.#leaveRooms(false);
-      this.#outgoing([]);
+      this.#uncountOutgoing();
       this.nsp._forget(this);
       return;
     }
@@ -1078,7 +1081,7 @@ class Socket extends EventEmitter {
     this.#acks = undefined;
     this.#calls?.clear();
     this.#calls = undefined;
-    this.#outgoing([]);
+    this.#uncountOutgoing();
     this.nsp._forget(this);
     Reflect.apply(emitLocally, this, ['disconnect', reason, details]);
   }
@@ -1254,6 +1257,18 @@ class Socket extends EventEmitter {
     // One that has ended counts no more.
     if (this.nsp._isLive(this)) {
       this.nsp._outgoingListeners += Number(has) - Number(had);
+    }
+  }
+
+  /**
+   * The socket ends: broadcasts have no more to do for its listeners, which it keeps for what the application emits
+   * on it.
+   *
+   * @returns {void}
+   */
+  #uncountOutgoing() {
+    if (this.#anyOutgoingListeners !== undefined && this.nsp._isLive(this)) {
+      this.nsp._outgoingListeners -= 1;
     }
   }
 }
