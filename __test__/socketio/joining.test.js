@@ -112,6 +112,65 @@ for (const [what, AnyWorld] of [
       }),
     );
 
+    it(
+      `a parent namespace broadcasts to its children and manages no sockets, on ${what}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const { io } = world;
+        const parent = io.of(/^\/child-\d$/);
+        const clients = [];
+        for (const nsp of ['/child-1', '/child-2']) {
+          const client = world.client('4.8', { nsp });
+          client.on('question', (answer) => answer(nsp));
+          await happens(client, 'connect');
+          clients.push(client);
+        }
+        const sockets = [...parent.children].flatMap((child) => [...child.sockets.values()]);
+        assert.equal(sockets.length, 2);
+        const told = [];
+        sockets.forEach((socket) => socket.onAnyOutgoing((event) => told.push(event)));
+
+        for (const audience of [parent, parent.to(sockets[0].id), parent.except('nobody')]) {
+          audience.socketsJoin('room');
+          assert.ok(sockets.every(({ rooms }) => rooms.size === 1));
+          sockets.forEach((socket) => socket.join('kept'));
+          audience.socketsLeave('kept');
+          assert.ok(sockets.every(({ rooms }) => rooms.has('kept')));
+          sockets.forEach((socket) => socket.leave('kept'));
+          audience.disconnectSockets(true);
+          assert.ok(sockets.every(({ connected }) => connected));
+          const answered = (emit) => new Promise((resolve) => emit((...args) => resolve(args)));
+          const emit = (done) => audience.timeout(10_000).emit('question', done);
+          assert.deepEqual(await answered(emit), [null, []]);
+          assert.deepEqual(await audience.timeout(10_000).emitWithAck('question'), []);
+        }
+        assert.throws(() => parent.fetchSockets(), /fetchSockets/);
+        assert.deepEqual(await parent.in(sockets[0].id).fetchSockets(), []);
+        assert.deepEqual(await parent.allSockets(), new Set());
+        assert.deepEqual(await parent.in(sockets[0].id).allSockets(), new Set());
+        const { adapter } = parent;
+        assert.deepEqual([adapter.rooms.size, adapter.sids.size], [0, 0]);
+        assert.deepEqual(await adapter.sockets(new Set()), new Set());
+        assert.deepEqual(told, []);
+
+        const got = clients.map((client) => happens(client, 'news'));
+        parent.to(sockets.map(({ id }) => id)).emit('news');
+        await Promise.all(got);
+        // Each child is asked; without a timeout, it calls back about at once.
+        const asked = clients.map((client) => happens(client, 'question'));
+        let count = 0;
+        await new Promise((resolve) => {
+          parent.emit('question', () => {
+            count += 1;
+            if (count === 2) resolve();
+          });
+        });
+        await Promise.all(asked);
+        assert.equal(count, 2);
+        assert.throws(() => parent.emit('disconnect', () => {}), /reserved|disconnect/);
+      }),
+    );
+
     for (const [which, options] of [
       ['', {}],
       [' with recovery', { connectionStateRecovery: {} }],

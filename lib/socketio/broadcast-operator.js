@@ -143,6 +143,11 @@ class BroadcastOperator {
       this.#emitByAdapter(namespace._custom, packet, done);
       return true;
     }
+    if (done !== undefined && namespace._isParent) {
+      // Asks those of the namespace itself.
+      process.nextTick(done, null, []);
+      return true;
+    }
     if (namespace._hasOutgoingListeners) {
       // The adapter of a child of a parent namespace tells the listeners itself.
       for (const socket of this._localSockets()) {
@@ -201,7 +206,7 @@ class BroadcastOperator {
    *   sockets
    */
   async fetchSockets() {
-    return this.namespace._custom?.fetchSockets(this) ?? this._localSockets();
+    return this.namespace._custom?.fetchSockets(this) ?? this.#managed();
   }
 
   /**
@@ -214,7 +219,7 @@ class BroadcastOperator {
     if (custom !== undefined) {
       return custom.allSockets(this);
     }
-    return new Set(this._localSockets().map((socket) => socket.id));
+    return new Set(this.#managed().map((socket) => socket.id));
   }
 
   /**
@@ -229,7 +234,7 @@ class BroadcastOperator {
       custom.addSockets(this, roomsOf(room));
       return;
     }
-    this._localSockets().forEach((socket) => socket.join(room));
+    this.#managed().forEach((socket) => socket.join(room));
   }
 
   /**
@@ -244,7 +249,7 @@ class BroadcastOperator {
       custom.delSockets(this, roomsOf(room));
       return;
     }
-    for (const socket of this._localSockets()) {
+    for (const socket of this.#managed()) {
       roomsOf(room).forEach((name) => socket.leave(name));
     }
   }
@@ -261,7 +266,7 @@ class BroadcastOperator {
       custom.disconnectSockets(this, close);
       return;
     }
-    this._localSockets().forEach((socket) => socket.disconnect(close));
+    this.#managed().forEach((socket) => socket.disconnect(close));
   }
 
   /**
@@ -296,6 +301,14 @@ class BroadcastOperator {
    */
   #with({ rooms = this.rooms, exceptRooms = this.exceptRooms, flags = this.flags }) {
     return new BroadcastOperator(this.namespace, rooms, exceptRooms, flags);
+  }
+
+  /**
+   * @returns {import('./socket').Socket[]} those of the audience that management is for: in a parent namespace none, as
+   *   in Socket.IO
+   */
+  #managed() {
+    return this.namespace._isParent ? [] : this._localSockets();
   }
 
   /**

@@ -33,6 +33,8 @@ class Namespace extends EventEmitter {
    * broadcasts reach clients that have authenticated in the default namespace.
    */
   _isGated = false;
+  /** Whether it has no sockets of its own, and broadcasts to those of its children. */
+  _isParent = false;
   /** How many sockets have listeners for what is sent to them. */
   _outgoingListeners = 0;
   /** The last acknowledgement id that was used. */

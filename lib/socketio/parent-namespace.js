@@ -3,14 +3,19 @@
 /**
  * What `io.of(/…/)` and `io.of(function)` give: namespaces that are made when a client asks for
  * one. Its listeners, middleware and LoopbackSockets are those of each of its children.
+ *
+ * As in Socket.IO, what it emits reaches the sockets of its children, and it has none of its own: what manages or
+ * fetches sockets, and broadcasts with acknowledgements by its operators, find none.
  */
 
 const { Namespace } = require('./namespace');
 const { UnsupportedApiError } = require('../errors');
+const { eventName, isOfEmitter } = require('../events');
 
 let made = 0;
 
 class ParentNamespace extends Namespace {
+  _isParent = true;
   #namespaces;
 
   /**
@@ -42,15 +47,23 @@ class ParentNamespace extends Namespace {
   }
 
   /**
-   * Each child counts acknowledgements for itself.
+   * Emits an event to the sockets of all children. A function as last argument is called for each child, with
+   * `(error, responses)` of its clients.
    *
-   * @throws {UnsupportedApiError} always
+   * @param {string} event its name
+   * @param {...unknown} args its arguments
+   * @returns {boolean} true
+   * @throws {ReservedEventError} if the name is an event of the socket itself
    */
-  _nextAck() {
-    throw new UnsupportedApiError(
-      'broadcasts with acknowledgements to a parent namespace',
-      'io.of(name).timeout(ms).emit(…) of each child',
-    );
+  emit(event, ...args) {
+    if (typeof args.at(-1) !== 'function' || isOfEmitter(event)) {
+      return super.emit(event, ...args);
+    }
+    eventName(event);
+    for (const child of this.children) {
+      child.emit(event, ...args);
+    }
+    return true;
   }
 
   /**

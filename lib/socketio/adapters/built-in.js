@@ -69,7 +69,7 @@ class BuiltInAdapter extends EventEmitter {
    * @returns {Promise<Set<string>>} the ids of their sockets
    */
   async sockets(rooms = new Set()) {
-    const sockets = this.nsp._connected();
+    const sockets = [...this.nsp.sockets.values()];
     const inRooms = sockets.filter((socket) => rooms.size === 0 || socket._isInAny(rooms));
     return new Set(inRooms.map((socket) => socket.id));
   }
