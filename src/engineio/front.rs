@@ -361,6 +361,8 @@ struct State {
     is_receiving: bool,
     /// Whether the reader has bytes to go on with after the response.
     has_more: bool,
+    /// Whether the client sends no more, and still gets the response that is under way.
+    is_half_closed: bool,
     /// Whether the connection ends when everything is written.
     ends: bool,
     /// Whether it has ended, whatever was under way.
@@ -386,6 +388,8 @@ enum Stage {
     Writing,
     /// A request waits for its response.
     Waiting,
+    /// As `Waiting`, and there is nothing to read.
+    Responding,
     /// The next request may come.
     Open,
     /// Nothing has come for long.
@@ -407,6 +411,7 @@ impl Exchange {
                 is_silent: false,
                 is_receiving: false,
                 has_more: false,
+                is_half_closed: false,
                 ends: false,
                 is_broken: false,
                 since: Instant::now(),
@@ -444,8 +449,11 @@ impl Exchange {
                 false => Stage::Writing,
             };
         }
-        if state.waiting.is_some() {
-            Stage::Waiting
+        if let Some(waiting) = &state.waiting {
+            match state.is_half_closed && waiting.session.is_none() {
+                true => Stage::Responding,
+                false => Stage::Waiting,
+            }
         } else if state.ends || (self.all.leaves(&state) && !has_more) {
             Stage::Ended
         } else if state.is_new && state.is_silent {
@@ -453,6 +461,19 @@ impl Exchange {
         } else {
             Stage::Open
         }
+    }
+
+    /// The client sends no more. Returns whether it gets the response that is under way before its connection
+    /// ends: not the response to a poll, whose session ends with it, as in Engine.IO.
+    fn half_close(&self) -> bool {
+        let mut state = self.state.lock();
+        let waiting = state.waiting.as_ref();
+        let gets_response = waiting.is_none_or(|waiting| waiting.session.is_none());
+        if gets_response {
+            state.is_half_closed = true;
+            state.since = Instant::now();
+        }
+        gets_response
     }
 
     fn end_if_idle(&self) {
@@ -494,7 +515,7 @@ impl Exchange {
             if exceeds(&all.request_timeout) {
                 state.fail();
             }
-        } else if !state.unwritten.is_empty() && lasted >= CLOSE_TIMEOUT {
+        } else if (state.is_half_closed || !state.unwritten.is_empty()) && lasted >= CLOSE_TIMEOUT {
             state.fail();
         }
     }
@@ -534,7 +555,8 @@ impl Respond for Exchange {
             let session = waiting.session;
             state.delivering = session.filter(|(_, reason)| *reason == CloseReason::PollClosed);
         }
-        if state.ends || state.has_more || !state.unwritten.is_empty() {
+        let goes_on = state.has_more || state.is_half_closed || !state.unwritten.is_empty();
+        if state.ends || goes_on {
             state.wake();
         }
     }
@@ -642,6 +664,15 @@ enum Served {
     Gone,
 }
 
+/// What a read has found.
+enum Read {
+    Bytes,
+    /// The client sends no more.
+    End,
+    /// The connection has ended.
+    Broken,
+}
+
 /// Why a request is not served here.
 struct NotOurs;
 
@@ -685,11 +716,14 @@ impl<H: Handler> Serving<H> {
                     self.hand_back(handler, &[]);
                     return Poll::Ready(());
                 }
-                Stage::Writing => return Poll::Pending,
+                Stage::Writing | Stage::Responding => return Poll::Pending,
                 Stage::Waiting if self.buffer.len() >= MAX_PIPELINED => return Poll::Pending,
                 Stage::Waiting => {
-                    if !ready!(self.read(cx, |this, bytes| this.buffer.extend_from_slice(bytes))) {
-                        return Poll::Ready(());
+                    let add = |this: &mut Self, bytes: &[u8]| this.buffer.extend_from_slice(bytes);
+                    match ready!(self.read(cx, add)) {
+                        Read::Bytes => {}
+                        Read::End if self.exchange.half_close() => {}
+                        Read::End | Read::Broken => return Poll::Ready(()),
                     }
                 }
                 Stage::Open if self.buffer.is_empty() => {
@@ -701,7 +735,8 @@ impl<H: Handler> Serving<H> {
                             this.buffer.extend_from_slice(rest);
                         }
                     };
-                    if !ready!(self.read(cx, serve)) || matches!(served, Served::Gone) {
+                    let read = ready!(self.read(cx, serve));
+                    if !matches!((read, served), (Read::Bytes, Served::Bytes(_))) {
                         return Poll::Ready(());
                     }
                 }
@@ -720,19 +755,21 @@ impl<H: Handler> Serving<H> {
         yield_to_others(cx)
     }
 
-    /// Reads once, and passes on what was read. False at the end of the stream.
-    fn read(&mut self, cx: &mut Context<'_>, then: impl FnOnce(&mut Self, &[u8])) -> Poll<bool> {
+    /// Reads once, and passes on what was read.
+    fn read(&mut self, cx: &mut Context<'_>, then: impl FnOnce(&mut Self, &[u8])) -> Poll<Read> {
         BUFFER.with_borrow_mut(|buffer| {
             let mut into = ReadBuf::new(buffer);
             let Some(stream) = &mut self.stream else {
-                return Poll::Ready(false);
+                return Poll::Ready(Read::Broken);
             };
-            let read = ready!(Pin::new(stream).poll_read(cx, &mut into));
-            if read.is_err() || into.filled().is_empty() {
-                return Poll::Ready(false);
+            if ready!(Pin::new(stream).poll_read(cx, &mut into)).is_err() {
+                return Poll::Ready(Read::Broken);
+            }
+            if into.filled().is_empty() {
+                return Poll::Ready(Read::End);
             }
             then(self, into.filled());
-            Poll::Ready(true)
+            Poll::Ready(Read::Bytes)
         })
     }
 
@@ -1216,6 +1253,41 @@ mod tests {
             assert!(matches!(world.after(before), Stage::Writing));
             assert!(matches!(world.after(CLOSE_TIMEOUT), Stage::Ended));
             assert_eq!(world.exchange.state.lock().unwritten.capacity(), 0);
+        });
+    }
+
+    #[test]
+    fn a_client_that_sends_no_more_gets_the_response_that_is_under_way() {
+        world(|mut world| {
+            world.begin();
+            assert!(world.exchange.half_close());
+            assert!(matches!(world.advance(), Stage::Responding));
+            world.respond(1);
+            assert!(world.received() > 0);
+            assert!(matches!(world.advance(), Stage::Open));
+        });
+    }
+
+    #[test]
+    fn a_client_that_sends_no_more_ends_its_poll() {
+        world(|world| {
+            world.exchange.begin(Waiting {
+                session: Some((Sid::random(), CloseReason::PollClosed)),
+                headers: HeaderMap::new(),
+                keeps_alive: true,
+            });
+            assert!(!world.exchange.half_close());
+        });
+    }
+
+    #[test]
+    fn a_response_to_a_client_that_sends_no_more_is_not_waited_for_for_ever() {
+        world(|world| {
+            world.begin();
+            assert!(world.exchange.half_close());
+            let before = CLOSE_TIMEOUT.saturating_sub(SECOND);
+            assert!(matches!(world.after(before), Stage::Responding));
+            assert!(matches!(world.after(CLOSE_TIMEOUT), Stage::Ended));
         });
     }
 
