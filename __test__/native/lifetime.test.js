@@ -7,7 +7,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
-const { message, start } = require('../support/child');
+const { inChild, message, start } = require('../support/child');
 const { RawWebsocket } = require('../support/raw');
 const { TIMEOUT, World, ending, happens, served } = require('../support/native-server');
 
@@ -84,6 +84,23 @@ describe('when a process exits', () => {
     child.kill();
     await child.ended;
   });
+});
+
+describe('a server that is not closed', () => {
+  it(
+    'is collected as garbage once nobody refers to it and no client can come',
+    TIMEOUT,
+    async () => {
+      const report = await inChild('dropped-servers.js', [], { execArgv: ['--expose-gc'] });
+      assert.deepEqual(report, {
+        unlistened: true,
+        left: true,
+        isUsed: true,
+        answer: ['alive'],
+        visited: true,
+      });
+    },
+  );
 });
 
 describe('closing a server', () => {

@@ -15,6 +15,8 @@ class NativeLink {
   takeHttp;
   /** @type {import('./command-writer').CommandWriter | undefined} sends it commands */
   commands;
+  /** @type {object | undefined} takes its events: it refers to this weakly, so that it ends with the `Server` */
+  receiver;
   /** @type {object | undefined} recovers the state of connections, if the `Server` is to */
   recovery;
   /** Broadcasts that clients are to acknowledge and that are not sent yet. */
@@ -35,14 +37,16 @@ class NativeLink {
   /**
    * @param {import('../../binding').NativeServer} native the native server, which begins
    * @param {import('./command-writer').CommandWriter} commands sends it commands
+   * @param {object} receiver takes its events
    * @returns {void}
    */
-  begin(native, commands) {
+  begin(native, commands, receiver) {
     this.native = native;
     // Made anew each time they are read.
     this.sessions = native.sessions;
     this.takeHttp = native.takeHttp;
     this.commands = commands;
+    this.receiver = receiver;
   }
 
   /**
@@ -55,6 +59,7 @@ class NativeLink {
     this.sessions = undefined;
     this.takeHttp = undefined;
     this.commands = undefined;
+    this.receiver = undefined;
     this.broadcasts.drop();
   }
 }

@@ -58,6 +58,17 @@ const CLOSE_OPTIONS = {
 /** Bun exports symbols of libuv, but calling most of them ends the process. */
 const HAS_LIBUV = process.versions.bun === undefined;
 
+/**
+ * What takes the events of a native server.
+ *
+ * @typedef {object} Receiver
+ * @property {EventHandlers} handlers handle them
+ * @property {ReturnType<typeof assembler>} assemble puts payloads and attachments together
+ * @property {NativeServer} native the native server
+ * @property {CommandWriter} commands sends it commands
+ * @property {() => void} processed tells it that a batch has been handled
+ */
+
 class Server extends EventEmitter {
   /** The native server and what is sent to it, shared with everything that this server owns. */
   _link = new NativeLink();
@@ -72,6 +83,7 @@ class Server extends EventEmitter {
   #given;
   #connectionOwner;
   #namespaces;
+  /** @type {NodeJS.Timeout | undefined} refers to this server while there are clients: nothing else may */
   #alive;
   #closed;
   #finish;
@@ -509,26 +521,7 @@ class Server extends EventEmitter {
       connectionClosed: (number, code, more) => this.#connectionClosed(number, code, more),
       websocketClosed: (owner) => this.#websocketClosed(owner),
     });
-    const assemble = assembler(this._options.parser);
-    const receive = (batch, attachments, more, isAwaited) => {
-      const values = parseBatch(batch, () => native.records(), handlers.malformed);
-      commands.gather();
-      try {
-        dispatch(handlers, values, attachments, assemble);
-      } finally {
-        try {
-          // The handlers that are done have answered: no need to wait for another tick.
-          commands.flush();
-        } finally {
-          if (isAwaited) {
-            processed();
-          }
-          if (more) {
-            setImmediate(() => native.resume());
-          }
-        }
-      }
-    };
+    const receiver = { handlers, assemble: assembler(this._options.parser) };
     const { connectionStateRecovery, perMessageDeflate, ...options } = this._options;
     if (this._link.recovery?.options !== connectionStateRecovery) {
       this._link.recovery = connectionStateRecovery && new Recovery(connectionStateRecovery);
@@ -536,10 +529,10 @@ class Server extends EventEmitter {
     if (perMessageDeflate) {
       options.perMessageDeflate = perMessageDeflate;
     }
-    const native = new NativeServer(options, receive, HAS_LIBUV);
-    const { processed } = native;
+    const native = new NativeServer(options, receiveFor(new WeakRef(receiver)), HAS_LIBUV);
     const commands = new CommandWriter(native, this._options.parser);
-    this._link.begin(native, commands);
+    Object.assign(receiver, { native, commands, processed: native.processed });
+    this._link.begin(native, commands, receiver);
     this.#namespaces.begin();
   }
 
@@ -564,12 +557,12 @@ class Server extends EventEmitter {
   }
 
   /**
-   * Keeps the process alive while clients are connected.
+   * Keeps the process, and this server, alive while clients are connected.
    *
    * @returns {void}
    */
   #stayAlive() {
-    this.#alive ??= setInterval(() => {}, MAX_DELAY);
+    this.#alive ??= setInterval(() => {}, MAX_DELAY, this);
   }
 
   /**
@@ -667,6 +660,41 @@ for (const method of [
   Server.prototype[method] = function delegated(...args) {
     const result = this.sockets[method](...args);
     return result === this.sockets ? this : result;
+  };
+}
+
+/**
+ * The function that a native server calls with its events, and refers to for as long as it lives. So the function
+ * must not keep that server alive; a `Server` that is in use does.
+ *
+ * @param {WeakRef<Receiver>} reference the receiver, to which the `Server` refers
+ * @returns {ConstructorParameters<typeof NativeServer>[1]} the function
+ */
+function receiveFor(reference) {
+  return (batch, attachments, more, isAwaited) => {
+    const receiver = reference.deref();
+    if (receiver === undefined) {
+      // There is no client any more, nor anybody who could learn of one.
+      return;
+    }
+    const { handlers, assemble, native, commands, processed } = receiver;
+    const values = parseBatch(batch, () => native.records(), handlers.malformed);
+    commands.gather();
+    try {
+      dispatch(handlers, values, attachments, assemble);
+    } finally {
+      try {
+        // The handlers that are done have answered: no need to wait for another tick.
+        commands.flush();
+      } finally {
+        if (isAwaited) {
+          processed();
+        }
+        if (more) {
+          setImmediate(() => native.resume());
+        }
+      }
+    }
   };
 }
 
