@@ -49,6 +49,8 @@ const MAX_BYTES: usize = 1 << 20;
 const MIN_LARGE_BATCH: usize = 32;
 /// A text buffer larger than this is not kept for the next batch.
 const MAX_KEPT_BYTES: usize = 1 << 20;
+/// A list of events with more room than this is not kept for the next ones.
+const MAX_KEPT_EVENTS: usize = 2 * MAX_RECORDS;
 /// Iterations of the event loop after which it has read what clients had sent: one to accept their
 /// connections, and one to read from them.
 const READ_ITERATIONS: u8 = 2;
@@ -90,6 +92,11 @@ struct Taking {
 }
 
 impl Taking {
+    /// Whether the text is freed when JavaScript has processed the batch, which may ask for its records until then.
+    fn has_large_text(&self) -> bool {
+        self.text.capacity() > MAX_KEPT_BYTES
+    }
+
     fn iterated(&mut self) {
         for (undelivered, _) in &mut self.iterations {
             *undelivered -= 1;
@@ -142,8 +149,12 @@ impl EventQueue {
         *self.wake.lock() = wake;
         self.is_gone.store(is_gone, Ordering::SeqCst);
         if is_gone {
-            // Its iterations are not reported any more.
-            self.taking.lock().iterations.clear();
+            {
+                let taking = &mut *self.taking.lock();
+                // Its iterations are not reported any more.
+                taking.iterations.clear();
+                (taking.text, taking.ends) = (Vec::new(), Vec::new());
+            }
             self.release_deferred();
         }
     }
@@ -229,7 +240,7 @@ impl EventQueue {
         Batch {
             attachments,
             more,
-            is_awaited: is_large || !taking.deferred.is_empty(),
+            is_awaited: is_large || !taking.deferred.is_empty() || taking.has_large_text(),
         }
     }
 
@@ -239,11 +250,15 @@ impl EventQueue {
     pub(crate) fn processed(&self) -> Vec<Deferred> {
         let taking = &mut *self.taking.lock();
         taking.permits.clear();
+        if taking.has_large_text() {
+            (taking.text, taking.ends) = (Vec::new(), Vec::new());
+        }
         std::mem::take(&mut taking.deferred)
     }
 
     fn next(&self, undelivered: &mut Vec<Event>) -> Option<Event> {
         if undelivered.is_empty() {
+            free_if_large(undelivered);
             std::mem::swap(undelivered, &mut *self.waiting.lock());
             undelivered.reverse();
         }
@@ -268,12 +283,7 @@ impl EventQueue {
 
     /// Passes the text of the last batch to `read`.
     pub(crate) fn with_text<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
-        let taking = &mut *self.taking.lock();
-        let result = read(&taking.text);
-        if taking.text.capacity() > MAX_KEPT_BYTES && taking.ends.is_empty() {
-            taking.text = Vec::new();
-        }
-        result
+        read(&self.taking.lock().text)
     }
 
     /// The records of the last batch, each as a JSON array.
@@ -309,6 +319,13 @@ struct Read {
 impl Read {
     fn is_of(&self, queue: &EventQueue) -> bool {
         self.depth > 0 && self.queue == address_of(queue)
+    }
+}
+
+/// Frees an empty list of events that has become large.
+fn free_if_large(events: &mut Vec<Event>) {
+    if events.capacity() > MAX_KEPT_EVENTS {
+        *events = Vec::new();
     }
 }
 
@@ -385,6 +402,7 @@ impl Host for EventQueue {
                 read.depth -= 1;
                 if read.depth == 0 && !read.events.is_empty() {
                     self.waiting.lock().append(&mut read.events);
+                    free_if_large(&mut read.events);
                 }
             }
         });
@@ -848,6 +866,46 @@ mod tests {
         let all = text(&queue);
         let places = ["[1]", "[2]", "[5]"].map(|one| all.find(one).unwrap());
         assert!(places.is_sorted(), "{all}");
+    }
+
+    #[test]
+    fn the_text_of_a_large_batch_is_freed_when_javascript_has_processed_it() {
+        let queue = EventQueue::new();
+        let long = format!("[\"{}\"]", "a".repeat(2 * MAX_KEPT_BYTES));
+        queue.push(event(1, &long));
+        assert!(queue.take().is_awaited);
+        assert!(text(&queue).contains(&long));
+        assert_eq!(queue.records().len(), 1);
+        assert!(queue.processed().is_empty());
+        assert_eq!(queue.taking.lock().text.capacity(), 0);
+    }
+
+    #[test]
+    fn a_queue_without_javascript_keeps_no_text() {
+        let queue = EventQueue::new();
+        queue.push(event(1, "[1]"));
+        queue.take();
+        queue.set_wake(None);
+        assert_eq!(queue.taking.lock().text.capacity(), 0);
+    }
+
+    #[test]
+    fn room_for_a_flood_of_events_is_freed_when_it_is_over() {
+        let queue = EventQueue::new();
+        queue.begin_read();
+        for _ in 0..=MAX_KEPT_EVENTS {
+            queue.push(event(1, "[1]"));
+        }
+        queue.end_read();
+        while queue.take().more {
+            queue.resume();
+        }
+        queue.push(event(1, "[1]"));
+        queue.take();
+        queue.take();
+        assert!(READ.with_borrow(|read| read.events.capacity()) <= MAX_KEPT_EVENTS);
+        assert!(queue.waiting.lock().capacity() <= MAX_KEPT_EVENTS);
+        assert!(queue.taking.lock().undelivered.capacity() <= MAX_KEPT_EVENTS);
     }
 
     /// Runs on another thread, to its end.
