@@ -570,6 +570,7 @@ describe('the http.Server of connections in Rust', () => {
       const tcp = await world.tcp();
       tcp.socket.write(post(sid, '42["m",4]').slice(0, -1));
       await Promise.all([tcp.ended, ended]);
+      assert.equal(String(tcp.data), 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n');
       assert.equal(world.servedByNode, 0);
       assert.deepEqual(world.messages, []);
     }),
@@ -793,6 +794,16 @@ describe('hostile clients of HTTP', () => {
         tcp.socket.resetAndDestroy();
         assert.match((await ended)[0], /^transport /);
         assert.equal(await world.isAlive(), 'yes');
+      }, options),
+    );
+
+    it(
+      `close() does not wait for a client that does not read what a poll brings, served by ${front}`,
+      TIMEOUT,
+      mixed(async (world) => {
+        const { ended } = await world.polledLarge();
+        await world.io.close();
+        assert.equal((await ended)[0], 'server shutting down');
       }, options),
     );
   }

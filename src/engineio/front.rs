@@ -64,6 +64,9 @@ const MAX_PIPELINED: usize = 1 << 14;
 const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a connection without TLS may be silent before it is Node's, which has its own limits then.
 const SILENCE: Duration = Duration::from_secs(1);
+/// What Node's http.Server answers to a request that is not whole in time.
+const REQUEST_TIMEOUT_RESPONSE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 /// How often connections are checked for what has taken too long.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -481,6 +484,9 @@ impl Exchange {
         if state.is_idle() {
             state.ends = true;
             state.wake();
+        } else if state.is_unread() {
+            // To Node, which has got all of a response, its connection is idle, too.
+            state.fail();
         }
     }
 
@@ -513,7 +519,11 @@ impl Exchange {
             }
         } else if state.is_receiving {
             if exceeds(&all.request_timeout) {
-                state.fail();
+                state.is_receiving = false;
+                state.ends = true;
+                state.since = now;
+                state.write(REQUEST_TIMEOUT_RESPONSE, &[]);
+                state.wake();
             }
         } else if (state.is_half_closed || !state.unwritten.is_empty()) && lasted >= CLOSE_TIMEOUT {
             state.fail();
@@ -572,6 +582,11 @@ impl Respond for Exchange {
 impl State {
     fn is_idle(&self) -> bool {
         self.waiting.is_none() && !self.is_receiving && self.unwritten.is_empty()
+    }
+
+    /// Whether all that is under way is a response that the client has not taken.
+    fn is_unread(&self) -> bool {
+        self.waiting.is_none() && !self.is_receiving && !self.unwritten.is_empty()
     }
 
     fn wake(&self) {
@@ -1209,11 +1224,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_not_whole_after_the_request_timeout_ends_its_connection() {
-        world(|world| {
+    fn a_request_that_is_not_whole_after_the_request_timeout_is_answered_and_ends_its_connection() {
+        world(|mut world| {
             world.exchange.state.lock().is_receiving = true;
             assert!(matches!(world.after(299 * SECOND), Stage::Open));
+            assert_eq!(world.received(), 0);
             assert!(matches!(world.after(300 * SECOND), Stage::Ended));
+            assert_eq!(world.received(), REQUEST_TIMEOUT_RESPONSE.len());
         });
     }
 
@@ -1288,6 +1305,17 @@ mod tests {
             let before = CLOSE_TIMEOUT.saturating_sub(SECOND);
             assert!(matches!(world.after(before), Stage::Responding));
             assert!(matches!(world.after(CLOSE_TIMEOUT), Stage::Ended));
+        });
+    }
+
+    #[test]
+    fn a_connection_whose_client_does_not_read_a_response_is_idle_when_idle_ones_are_to_end() {
+        world(|world| {
+            world.begin();
+            world.respond(4 << 20);
+            assert!(matches!(world.advance(), Stage::Writing));
+            world.exchange.end_if_idle();
+            assert!(matches!(world.advance(), Stage::Ended));
         });
     }
 
