@@ -696,3 +696,31 @@ describe('how websockets end', () => {
     }
   });
 });
+
+describe('sessions that are being closed', () => {
+  for (const [what, joins] of [
+    ['that has never joined a namespace', false],
+    ['that the server has disconnected', true],
+  ]) {
+    it(
+      `the session of a polling client ${what} and is gone ends with its heartbeat`,
+      TIMEOUT,
+      async (t) => {
+        const options = { pingInterval: 300, pingTimeout: 300, connectTimeout: 500 };
+        const host = new Host(Server, 4, options);
+        await host.listen();
+        t.after(() => host.io.close());
+        const ended = once(host.io.engine, 'connection').then(([conn]) => once(conn, 'close'));
+        const url = `http://127.0.0.1:${host.port}/socket.io/?EIO=4&transport=polling`;
+        const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+        if (joins) {
+          await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '40' });
+          await reach(() => host.socket !== undefined);
+          host.socket.disconnect(true);
+        }
+        await ended;
+        assert.equal(host.io.engine.clientsCount, 0);
+      },
+    );
+  }
+});

@@ -180,8 +180,8 @@ async fn ping<D: Data>(
             if !was_idle && std::mem::take(&mut may_join_late) {
                 joins_until = Some(Instant::now() + joins_within);
             } else if let Some(idle) = connection.upgrade().filter(|it| it.data.is_idle()) {
+                // A client that polls still fetches what is queued, and may be gone: its heartbeat goes on.
                 idle.finish(CloseReason::ForcedClose);
-                return;
             }
             continue;
         }
