@@ -119,8 +119,15 @@ fn rare_name(text: &str) -> Option<Cow<'_, [u8]>> {
     if first.starts_with('"') {
         return read::<StringName<'_>>(first).map(|name| name.0);
     }
-    let number: serde_json::Number = read(first)?;
-    Some(Cow::Owned(number.to_string().into_bytes()))
+    if !first.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
+        return None;
+    }
+    Some(match read::<serde_json::Number>(first) {
+        Some(number) => Cow::Owned(number.to_string().into_bytes()),
+        // Too large for a double, so JavaScript reads it as infinite.
+        None if first.starts_with('-') => Cow::Borrowed(b"-Infinity"),
+        None => Cow::Borrowed(b"Infinity"),
+    })
 }
 
 /// Reads the JSON value at the start of a text.
@@ -222,10 +229,14 @@ mod tests {
         let first = elements.first()?.get();
         let name = match serde_json::from_str::<StringName<'_>>(first) {
             Ok(StringName(name)) => name.into_owned(),
-            Err(_) => serde_json::from_str::<serde_json::Number>(first)
-                .ok()?
-                .to_string()
-                .into(),
+            Err(_) => match serde_json::from_str::<serde_json::Number>(first) {
+                Ok(number) => number.to_string().into(),
+                Err(error) if error.to_string().starts_with("number out of range") => {
+                    let sign = first.strip_suffix("1e999")?;
+                    format!("{sign}Infinity").into()
+                }
+                Err(_) => return None,
+            },
         };
         (!is_reserved(&name)).then_some(name)
     }
@@ -265,6 +276,10 @@ mod tests {
     #[test]
     fn an_event_may_be_named_by_a_number() {
         assert_eq!(name("[12,1]"), Some(b"12".to_vec()));
+        assert_eq!(name("[-1.5]"), Some(b"-1.5".to_vec()));
+        assert_eq!(name("[1e400]"), Some(b"Infinity".to_vec()));
+        assert_eq!(name("[ -1e400 ,1]"), Some(b"-Infinity".to_vec()));
+        assert_eq!(name("[-]"), None);
     }
 
     #[test]
@@ -275,6 +290,7 @@ mod tests {
             "{}",
             "\"m\"",
             "[null]",
+            "[true]",
             "[[\"m\"]]",
             r#"["m"]x"#,
             r#"["m",{}],0,-1,0,["m",{"forged":true}]"#,

@@ -114,16 +114,22 @@ pub(in super::super::super) fn event_name(data: &[u8]) -> Option<Cow<'_, [u8]>> 
         }),
         Item::Unsigned(number) => Some(Cow::Owned(number.to_string().into_bytes())),
         Item::Signed(number) => Some(Cow::Owned(number.to_string().into_bytes())),
-        Item::Float(number) => float_name(number).map(|name| Cow::Owned(name.into_bytes())),
+        Item::Float(number) => Some(Cow::Owned(float_name(number).into_bytes())),
         _ => None,
     }
 }
 
-fn float_name(number: f64) -> Option<String> {
+/// A number as JavaScript writes it.
+fn float_name(number: f64) -> String {
     if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
-        return Some((number as i64).to_string());
+        return (number as i64).to_string();
     }
-    serde_json::Number::from_f64(number).map(|number| number.to_string())
+    match serde_json::Number::from_f64(number) {
+        Some(number) => number.to_string(),
+        None if number.is_nan() => "NaN".to_owned(),
+        None if number > 0.0 => "Infinity".to_owned(),
+        None => "-Infinity".to_owned(),
+    }
 }
 
 /// The value as an integer, as in JavaScript, where `2.0` is one.
