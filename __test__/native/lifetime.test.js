@@ -86,7 +86,7 @@ describe('when a process exits', () => {
   });
 });
 
-describe('a server that is not closed', () => {
+describe('dropping a server', () => {
   it(
     'is collected as garbage once nobody refers to it and no client can come',
     TIMEOUT,
