@@ -88,7 +88,7 @@ describe('when a process exits', () => {
 
 describe('dropping a server', () => {
   it(
-    'is collected as garbage once nobody refers to it and no client can come',
+    'a server that is not closed is collected once nobody refers to it and no client can come',
     TIMEOUT,
     async () => {
       const report = await inChild('dropped-servers.js', [], { execArgv: ['--expose-gc'] });
