@@ -136,6 +136,7 @@ export import DisconnectMessage = LoopbackSocket.DisconnectMessage;
 export import CloseOptions = LoopbackSocket.CloseOptions;
 export import HttpCompressionOptions = LoopbackSocket.HttpCompressionOptions;
 export import PerMessageDeflateOptions = LoopbackSocket.PerMessageDeflateOptions;
+export import PerMessageDeflateZlibOptions = LoopbackSocket.PerMessageDeflateZlibOptions;
 export import ConnectionStateRecoveryOptions = LoopbackSocket.ConnectionStateRecoveryOptions;
 export import ServerOptions = LoopbackSocket.ServerOptions;
 export import ServerReservedEventsMap = LoopbackSocket.ServerReservedEventsMap;

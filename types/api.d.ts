@@ -83,3 +83,7 @@ export type MethodsOf<Api> = 0 extends 1 & Api
 export type SubscriptionsOf<Api> = 0 extends 1 & Api
   ? AnySubscriptions
   : FunctionsOf<ApiOf<Api> extends { subscriptions: infer Subscriptions } ? Subscriptions : {}>;
+
+// Without this, every name of a declaration file is exported, and the compiler writes private ones to the declarations
+// of users, who cannot import this file.
+export {};

@@ -163,3 +163,6 @@ export type DefineApi = <
 >(
   definition: ApiDefinition<Credentials, S, Methods, Subscriptions>,
 ) => DefinedApi<InferredApi<Credentials, Methods, Subscriptions>>;
+
+// As in api.d.ts: the helpers above are private.
+export {};

@@ -862,6 +862,7 @@ declare namespace LoopbackSocket {
   export import CloseOptions = options.CloseOptions;
   export import HttpCompressionOptions = options.HttpCompressionOptions;
   export import PerMessageDeflateOptions = options.PerMessageDeflateOptions;
+  export import PerMessageDeflateZlibOptions = options.PerMessageDeflateZlibOptions;
   export import ConnectionStateRecoveryOptions = options.ConnectionStateRecoveryOptions;
   export import ServerOptions = options.ServerOptions;
   export import TrustProxy = options.TrustProxy;

@@ -6,8 +6,9 @@
 const assert = require('node:assert/strict');
 const { EventEmitter } = require('node:events');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
-const { describe, it } = require('node:test');
+const { after, before, describe, it } = require('node:test');
 const ts = require('typescript');
 
 const ROOT = path.join(__dirname, '..', '..', '..');
@@ -131,6 +132,69 @@ describe('the types', () => {
   it('the types of the helper for clients need no types of Node', () => {
     const paths = ['client.d.ts', 'client.d.mts'].map((name) => path.join(ROOT, name));
     assert.equal(diagnose(paths, { ...BUNDLER, ...BROWSER, skipLibCheck: false }), '');
+  });
+});
+
+describe('the types in declarations of users', () => {
+  /** What the consumer and the types of the package need beside it. */
+  const LINKED = [
+    '@types',
+    '@socket.io',
+    'engine.io-client',
+    'engine.io-parser',
+    'socket.io-client',
+    'socket.io-parser',
+    'undici-types',
+  ];
+  let app;
+
+  before(() => {
+    // Installed and not linked: the compiler names a type by a file of the package only if it is the package itself.
+    app = fs.mkdtempSync(path.join(os.tmpdir(), 'loopback-socket-types-'));
+    const modules = path.join(app, 'node_modules');
+    const installed = path.join(modules, 'loopback-socket');
+    fs.cpSync(path.join(ROOT, 'types'), path.join(installed, 'types'), { recursive: true });
+    for (const name of fs.readdirSync(ROOT)) {
+      if (/\.d\.m?ts$/.test(name) || name === 'package.json') {
+        fs.copyFileSync(path.join(ROOT, name), path.join(installed, name));
+      }
+    }
+    for (const name of LINKED) {
+      fs.symlinkSync(path.join(ROOT, 'node_modules', name), path.join(modules, name), 'junction');
+    }
+    const consumer = path.join(CONSUMERS, 'declarations.mts');
+    fs.copyFileSync(consumer, path.join(app, 'declarations.mts'));
+  });
+  after(() => fs.rmSync(app, { recursive: true, force: true }));
+
+  for (const [way, options] of [
+    ['nodenext', NODE],
+    ['node16', NODE16],
+    ['bundler', BUNDLER],
+  ]) {
+    it(`inferred types can be written to declarations, ${way}`, () => {
+      const typeRoots = [path.join(app, 'node_modules', '@types')];
+      const installed = { ...options, declaration: true, preserveSymlinks: true, typeRoots };
+      assert.equal(diagnose([path.join(app, 'declarations.mts')], installed), '');
+    });
+  }
+
+  it('no file of types/ exports a name that no entry exports', () => {
+    const folder = path.join(ROOT, 'types');
+    const files = fs.readdirSync(folder).map((name) => path.join(folder, name));
+    const entries = ['index.d.ts', 'client.d.ts'].map((name) => path.join(ROOT, name));
+    const program = ts.createProgram([...files, ...entries], { ...STRICT, ...NODE });
+    const checker = program.getTypeChecker();
+    const namesOf = (file) => {
+      const module = checker.getSymbolAtLocation(program.getSourceFile(file));
+      return checker.getExportsOfModule(module).map(({ name }) => name);
+    };
+    const reachable = new Set(entries.flatMap(namesOf));
+    for (const file of files) {
+      for (const name of namesOf(file)) {
+        assert.ok(reachable.has(name), `${name} of ${path.basename(file)} is exported`);
+      }
+    }
   });
 });
 
