@@ -112,15 +112,41 @@ type HandlerResult<Handler> = Handler extends (...args: infer Args) => infer Res
     : Awaited<Result>
   : any;
 
-/** The items of what the handler of a subscription gives. */
-type ItemsOf<Source> =
-  Source extends ResumedSource<infer Inner>
+/**
+ * The items of what the handler of a subscription gives. What is told by a class at run time comes first, and else the
+ * order is that of the run time: an Observable may have a property `source`, too.
+ */
+type ItemsOf<Source> = 0 extends 1 & Source
+  ? any
+  : Source extends ResumedSource<infer Inner>
     ? ItemsOf<Inner>
-    : Source extends AsyncIterable<infer Item>
+    : Source extends ReadableStream<infer Item>
       ? Untracked<Item>
-      : Source extends Iterable<infer Item>
+      : Source extends AsyncIterable<infer Item>
         ? Untracked<Item>
-        : any;
+        : Source extends { subscribe(observer: infer Observer, ...rest: any): any }
+          ? ObservedItem<Observer>
+          : Source extends Iterable<infer Item>
+            ? Untracked<Item>
+            : any;
+
+/** What an observer of an Observable gets: a function, or an object with a method `next`. */
+type ObservedItem<Observer> = 0 extends 1 & Observer
+  ? any
+  : ItemFor<Observer> extends infer Item
+    ? [Item] extends [never]
+      ? any
+      : Item
+    : any;
+
+/** What each member of a union of observers gets. */
+type ItemFor<Observer> = Observer extends (value: infer Item, ...rest: any) => any
+  ? Item
+  : Observer extends { next?: infer Next }
+    ? NonNullable<Next> extends (value: infer Item, ...rest: any) => any
+      ? Item
+      : never
+    : never;
 
 type Untracked<Item> = Item extends TrackedItem<infer Inner> ? Inner : Item;
 

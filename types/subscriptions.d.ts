@@ -18,14 +18,18 @@ export interface SubscriptionContext {
   readonly after: string | number | undefined;
 }
 
-/** An item with an id: what {@link LoopbackSocket.tracked} gives. */
+declare const made: unique symbol;
+
+/** An item with an id: what {@link LoopbackSocket.tracked} gives, and nothing else. */
 export interface TrackedItem<Item = any> {
+  readonly [made]: 'tracked';
   readonly id: string | number;
   readonly item: Item;
 }
 
-/** A source that continues after the client's last item: what {@link LoopbackSocket.resumed} gives. */
+/** A source that continues after the client's last item: what {@link LoopbackSocket.resumed} gives, and nothing else. */
 export interface ResumedSource<Source = unknown> {
+  readonly [made]: 'resumed';
   readonly source: Source;
 }
 
@@ -169,3 +173,6 @@ export interface SubscriptionEnd {
   /** With the reason `error`: what a method's error would be. */
   error?: any;
 }
+
+// As in api.d.ts: `made` is private.
+export {};

@@ -1,6 +1,9 @@
 // An API that is defined in one place, and the client of its type.
 import LoopbackSocket = require('loopback-socket');
 import { client } from 'loopback-socket/client';
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+import { BehaviorSubject, interval, type Observable } from 'rxjs';
 import { io as connect } from 'socket.io-client';
 import type { Expect, Same } from './expect';
 
@@ -99,3 +102,43 @@ const nothing = LoopbackSocket.defineApi({});
 export type Nothing = Expect<Same<LoopbackSocket.ApiOf<typeof nothing>['methods'], {}>>;
 // @ts-expect-error a method is a handler
 LoopbackSocket.defineApi({ methods: { count: 1 } });
+
+// ---- every kind of source ----
+
+interface OwnObservable {
+  subscribe(observer: { next(value: Book): void; error?(reason: unknown): void }): unknown;
+}
+declare const anyObservable: Observable<any>;
+const sources = LoopbackSocket.defineApi({
+  subscriptions: {
+    observable: () => interval(1000),
+    subject: (socket, credentials, args: { x: 1 }) => new BehaviorSubject('a'),
+    later: async () => interval(1000),
+    resumed: () => LoopbackSocket.resumed(interval(1000)),
+    anything: () => anyObservable,
+    own: (): OwnObservable => ({ subscribe: () => {} }),
+    web: () => new ReadableStream<Book>(),
+    stream: () => Readable.from([1]),
+    emitter: () => new EventEmitter(),
+    array: async () => [1, 2],
+    // an item with such fields has no id of its own
+    items: () => [{ id: 1, item: 'a', source: 'b' }],
+    unknown: (): any => [],
+  },
+});
+type Sources = LoopbackSocket.ApiOf<typeof sources>['subscriptions'];
+export type Items = [
+  Expect<Same<ReturnType<Sources['observable']>, number>>,
+  Expect<Same<ReturnType<Sources['subject']>, string>>,
+  Expect<Same<Parameters<Sources['subject']>, [args: { x: 1 }]>>,
+  Expect<Same<ReturnType<Sources['later']>, number>>,
+  Expect<Same<ReturnType<Sources['resumed']>, number>>,
+  Expect<Same<ReturnType<Sources['anything']>, any>>,
+  Expect<Same<ReturnType<Sources['own']>, Book>>,
+  Expect<Same<ReturnType<Sources['web']>, Book>>,
+  Expect<Same<ReturnType<Sources['stream']>, any>>,
+  Expect<Same<ReturnType<Sources['emitter']>, any>>,
+  Expect<Same<ReturnType<Sources['array']>, number>>,
+  Expect<Same<ReturnType<Sources['items']>, { id: number; item: string; source: string }>>,
+  Expect<Same<ReturnType<Sources['unknown']>, any>>,
+];
