@@ -47,6 +47,13 @@ export type ErrorCode =
   | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION'
   | 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_REMOTE_METHOD';
 
+/** What follows `ERR_LOOPBACK_SOCKET_` in an {@link ErrorCode}. */
+type CodeName = ErrorCode extends infer Code
+  ? Code extends `ERR_LOOPBACK_SOCKET_${infer Name}`
+    ? Name
+    : never
+  : never;
+
 /**
  * The `code` of the warnings that the process emits: for an ignored option, for a second native
  * server on the same path of one HTTP server, for a namespace whose clients receive no
@@ -62,6 +69,7 @@ export type WarningCode =
 
 /**
  * An error of this package.
+ * Constructors are those that the package itself calls; a handler may throw a {@link CallError}.
  *
  * @example
  * try {
@@ -71,6 +79,12 @@ export type WarningCode =
  * }
  */
 export class LoopbackSocketError extends Error {
+  /**
+   * @param code - what follows `ERR_LOOPBACK_SOCKET_` in its `code`, such as `'FORBIDDEN'`
+   * @param message - what is wrong, and what to do
+   * @param cause - the error behind it
+   */
+  constructor(code: CodeName, message: string, cause?: unknown);
   /** The error code. It is stable across releases. */
   readonly code: ErrorCode;
   /** The address of the paragraph of the documentation on this code. */
@@ -82,11 +96,13 @@ export class LoopbackSocketError extends Error {
  * clients call both by their names.
  */
 export class NameInUseError extends LoopbackSocketError {
+  constructor(name: string, kind: string, remove: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_NAME_IN_USE';
 }
 
 /** {@link LoopbackSocket.get} was called without a name. */
 export class InvalidNameError extends LoopbackSocketError {
+  constructor(name: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_NAME';
 }
 
@@ -95,11 +111,13 @@ export class InvalidNameError extends LoopbackSocketError {
  * a LoopBack 4 application or a stream. The message says what it is and what to pass instead.
  */
 export class InvalidHostError extends LoopbackSocketError {
+  constructor(host: unknown, kind?: { what?: string; instead?: string });
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HOST';
 }
 
 /** {@link LoopbackSocket.exposeModels} got something that is not a LoopBack 3 application. */
 export class InvalidApplicationError extends LoopbackSocketError {
+  constructor(app: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_APPLICATION';
 }
 
@@ -108,6 +126,7 @@ export class InvalidApplicationError extends LoopbackSocketError {
  * streams. A client that calls it receives this as `error`.
  */
 export class UnsupportedRemoteMethodError extends LoopbackSocketError {
+  constructor(method: string, reason: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_REMOTE_METHOD';
   /** The name of the remote method. */
   readonly method: string;
@@ -119,6 +138,7 @@ export class UnsupportedRemoteMethodError extends LoopbackSocketError {
  * method, a hook or the authorization failed with.
  */
 export class RemoteMethodError extends LoopbackSocketError {
+  constructor(body: { statusCode: number; message: string; [field: string]: any }, cause?: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_REMOTE_METHOD';
   /** The status that the REST response would have. */
   readonly statusCode: number;
@@ -131,6 +151,7 @@ export class RemoteMethodError extends LoopbackSocketError {
  * instance of LoopBack's AccessToken. Not thrown: the call fails.
  */
 export class InvalidAccessTokenError extends LoopbackSocketError {
+  constructor(token: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_ACCESS_TOKEN';
 }
 
@@ -139,6 +160,7 @@ export class InvalidAccessTokenError extends LoopbackSocketError {
  * while it was closing.
  */
 export class InvalidServerError extends LoopbackSocketError {
+  constructor(server: unknown, isClosing?: boolean, kind?: { what?: string; instead?: string });
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SERVER';
 }
 
@@ -147,6 +169,7 @@ export class InvalidServerError extends LoopbackSocketError {
  * session.
  */
 export class InvalidSessionIdError extends LoopbackSocketError {
+  constructor(...id: [id?: unknown]);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SESSION_ID';
 }
 
@@ -155,6 +178,7 @@ export class InvalidSessionIdError extends LoopbackSocketError {
  * invalid.
  */
 export class InvalidOptionError extends LoopbackSocketError {
+  constructor(option: string, value: unknown, needs?: string, known?: string[], whose?: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION' | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION';
   /** The name of the option. */
   readonly option: string;
@@ -162,6 +186,7 @@ export class InvalidOptionError extends LoopbackSocketError {
 
 /** A {@link Server} does not support this option of Socket.IO, or its value. */
 export class UnsupportedOptionError extends LoopbackSocketError {
+  constructor(option: string, instead: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_OPTION';
   /** The name of the option. */
   readonly option: string;
@@ -171,6 +196,7 @@ export class UnsupportedOptionError extends LoopbackSocketError {
  * A {@link Server} does not have this member of Socket.IO; the message says what to use instead.
  */
 export class UnsupportedApiError extends LoopbackSocketError {
+  constructor(member: string, instead: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSUPPORTED_API';
   /** The member. */
   readonly member: string;
@@ -178,21 +204,25 @@ export class UnsupportedApiError extends LoopbackSocketError {
 
 /** An event with a reserved name, such as `disconnect`, cannot be emitted to clients. */
 export class ReservedEventError extends LoopbackSocketError {
+  constructor(event: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT';
 }
 
 /** A callback is not a function. */
 export class InvalidCallbackError extends LoopbackSocketError {
+  constructor(callback: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_CALLBACK';
 }
 
 /** `timeout()` got something that is not a number of milliseconds. */
 export class InvalidTimeoutError extends LoopbackSocketError {
+  constructor(timeout: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_TIMEOUT';
 }
 
 /** A client did not acknowledge an event within the time given with `timeout()`. */
 export class AckTimeoutError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT';
   /** The answers of other clients, if the event was for several clients. */
   readonly responses?: any[];
@@ -200,6 +230,7 @@ export class AckTimeoutError extends LoopbackSocketError {
 
 /** The addon was sent a command that it cannot read: emitted as a warning of the process. */
 export class InvalidCommandError extends LoopbackSocketError {
+  constructor(reason: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_COMMAND';
   /** The link, as Node.js shows it below a warning. */
   readonly detail: string;
@@ -210,6 +241,7 @@ export class InvalidCommandError extends LoopbackSocketError {
  * server or an emitter: emitted as a warning of the process; the packet is dropped.
  */
 export class InvalidPacketError extends LoopbackSocketError {
+  constructor(nsp: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_PACKET';
   /** The link, as Node.js shows it below a warning. */
   readonly detail: string;
@@ -222,6 +254,7 @@ export class InvalidPacketError extends LoopbackSocketError {
  * connection is closed.
  */
 export class MalformedMessageError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_MALFORMED_MESSAGE';
 }
 
@@ -230,6 +263,7 @@ export class MalformedMessageError extends LoopbackSocketError {
  * contains a `BigInt`, or one of its getters or `toJSON` methods throws.
  */
 export class UnsendableValueError extends LoopbackSocketError {
+  constructor(cause?: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_UNSENDABLE_VALUE';
 }
 
@@ -238,6 +272,7 @@ export class UnsendableValueError extends LoopbackSocketError {
  * thrown: the client receives the message and the code with `unauthorized`.
  */
 export class TooManyAttemptsError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_ATTEMPTS';
 }
 
@@ -247,6 +282,7 @@ export class TooManyAttemptsError extends LoopbackSocketError {
  * with `unauthorized`.
  */
 export class TooManyPendingError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_PENDING';
 }
 
@@ -255,17 +291,20 @@ export class TooManyPendingError extends LoopbackSocketError {
  * the message and the code as the error of its request.
  */
 export class InvalidSourceError extends LoopbackSocketError {
+  constructor(source: unknown, hint?: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_SOURCE';
 }
 
 /**
  * A call is refused, or ends before its handler is done. The client gets its `code`, its `message` and
  * its other fields as `error`, whatever {@link InstanceOptions.errors} says. A handler may throw one
- * itself.
+ * itself: a {@link ForbiddenError}, an {@link InvalidArgumentsError}, a {@link RateLimitedError}, or a `CallError` with
+ * a code of this package and a message of its own. For a code of its own, it throws an `Error` that has a `toJSON`.
  *
  * @example
  * sockets.defineMethod('closeShop', (socket, credentials, { shop }) => {
  *   if (!socket.data.shops.has(shop)) throw new LoopbackSocket.ForbiddenError('not your shop');
+ *   if (socket.data.isBusy) throw new LoopbackSocket.CallError('TOO_MANY_CALLS', 'close one shop at a time');
  * });
  */
 export class CallError extends LoopbackSocketError {
@@ -302,21 +341,27 @@ export class InvalidArgumentsError extends CallError {
 
 /** A call took longer than the `timeout` of its method. */
 export class CallTimeoutError extends CallError {
+  /** @param timeout - the timeout, in ms */
+  constructor(timeout: number);
   readonly code: 'ERR_LOOPBACK_SOCKET_CALL_TIMEOUT';
 }
 
 /** The client has cancelled the call. */
 export class CallCancelledError extends CallError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_CANCELLED';
 }
 
 /** Too many calls of a socket are in progress. */
 export class TooManyCallsError extends CallError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_CALLS';
 }
 
 /** A socket calls a method more often than its `rate` allows. */
 export class RateLimitedError extends CallError {
+  /** @param retryAfter - in how many ms the next call is allowed */
+  constructor(retryAfter: number);
   readonly code: 'ERR_LOOPBACK_SOCKET_RATE_LIMITED';
   /** In how many ms the next call is allowed. */
   readonly retryAfter: number;
@@ -324,11 +369,13 @@ export class RateLimitedError extends CallError {
 
 /** The socket has ended: the `reason` of the aborted `signal` of its calls. */
 export class DisconnectedError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_DISCONNECTED';
 }
 
 /** An interceptor called `next()` a second time. */
 export class RepeatedNextError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_REPEATED_NEXT';
 }
 
@@ -337,6 +384,7 @@ export class RepeatedNextError extends LoopbackSocketError {
  * with `unauthorized`.
  */
 export class ExpiredError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_EXPIRED';
 }
 
@@ -345,36 +393,43 @@ export class ExpiredError extends LoopbackSocketError {
  * the code with `unauthorized`.
  */
 export class RevokedError extends LoopbackSocketError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_REVOKED';
 }
 
 /** {@link LoopbackSocket.defineSubscription} got a handler that is neither a function nor names a method of a model. */
 export class InvalidHandlerError extends LoopbackSocketError {
+  constructor(where: string, handler: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_HANDLER';
 }
 
 /** The option `key` of a subscription returned neither a string nor `{ key, args }` with one. */
 export class InvalidKeyError extends LoopbackSocketError {
+  constructor(name: string, key: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_KEY';
 }
 
 /** {@link LoopbackSocket.publish} got the name of no subscription, or of one with private sources. */
 export class NoSharedSourceError extends LoopbackSocketError {
+  constructor(name: string, isDefined: boolean);
   readonly code: 'ERR_LOOPBACK_SOCKET_NO_SHARED_SOURCE';
 }
 
 /** A socket has as many subscriptions as `maxSubscriptions` of {@link LoopbackSocket.start} allows. */
 export class TooManySubscriptionsError extends CallError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_SUBSCRIPTIONS';
 }
 
 /** An instance runs as many shared sources as {@link SubscriptionOptions.maxSources} allows. */
 export class TooManySourcesError extends CallError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_TOO_MANY_SOURCES';
 }
 
 /** A client asked for a subscription that was removed after it had authenticated. */
 export class RemovedSubscriptionError extends CallError {
+  constructor();
   readonly code: 'ERR_LOOPBACK_SOCKET_SUBSCRIPTION_REMOVED';
 }
 
@@ -383,6 +438,7 @@ export class RemovedSubscriptionError extends CallError {
  * it, and `cause` is the error of its loader. `require('loopback-socket')` throws it.
  */
 export class MissingAddonError extends LoopbackSocketError {
+  constructor(platform: string, advice: string, cause?: unknown);
   readonly code: 'ERR_LOOPBACK_SOCKET_NO_ADDON';
 }
 
@@ -393,5 +449,9 @@ export class MissingAddonError extends LoopbackSocketError {
  * `require('loopback-socket')` throws it.
  */
 export class UnloadableAddonError extends LoopbackSocketError {
+  constructor(platform: string, file: string, reason: Error, remedy: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_UNLOADABLE_ADDON';
 }
+
+// As in api.d.ts: `CodeName` is private.
+export {};

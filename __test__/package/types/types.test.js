@@ -375,6 +375,29 @@ describe('the types and the code', () => {
     assert.deepEqual(declared.sort(), codes.sort());
   });
 
+  it('the types declare the constructors of errors', () => {
+    const classes = Object.entries(LoopbackSocket).filter(
+      ([, value]) => value.prototype instanceof LoopbackSocket.LoopbackSocketError,
+    );
+    assert.ok(classes.length > 40);
+    const { LoopbackSocketError } = LoopbackSocket;
+    for (let [name, Class] of [...classes, ['LoopbackSocketError', LoopbackSocketError]]) {
+      const symbol = checker.getAliasedSymbol(face.exports.get(name));
+      const [signature] = checker.getTypeOfSymbol(symbol).getConstructSignatures();
+      const declared = signature.parameters.map((parameter) => parameter.name);
+      while (!/ constructor\(/.test(String(Class))) {
+        Class = Object.getPrototypeOf(Class);
+      }
+      const [, list] = / constructor\(([^)]*)\)/.exec(String(Class));
+      const params = list.split(/,\s*/).filter((it) => it !== '');
+      assert.deepEqual(
+        declared,
+        params.map((it) => /\w+/.exec(it)[0]),
+        name,
+      );
+    }
+  });
+
   it('the types of the helper declare the values that it exports', async () => {
     const file = path.join(ROOT, 'client.d.mts');
     const helper = ts.createProgram([file], { ...STRICT, ...NODE });

@@ -129,3 +129,16 @@ sockets.revoke(
 ) satisfies number;
 // @ts-expect-error a filter decides at once
 sockets.revoke(async () => true);
+
+// ---- errors that handlers throw ----
+
+export const thrown: LoopbackSocket.CallError[] = [
+  new LoopbackSocket.ForbiddenError('not your shop'),
+  new LoopbackSocket.RateLimitedError(1000),
+  new LoopbackSocket.TooManyCallsError(),
+  new LoopbackSocket.CallError('TOO_MANY_CALLS', 'one at a time'),
+];
+// @ts-expect-error a number of ms
+export const slow = new LoopbackSocket.RateLimitedError('slow down');
+// @ts-expect-error no code
+export const coded = new LoopbackSocket.CallError('Your quota is used up.');
