@@ -163,5 +163,6 @@ export import TraceMessage = LoopbackSocket.TraceMessage;
 export import TrackedItem = LoopbackSocket.TrackedItem;
 export import TrustProxy = LoopbackSocket.TrustProxy;
 export import Pem = LoopbackSocket.Pem;
+export import TlsKey = LoopbackSocket.TlsKey;
 export import TlsOptions = LoopbackSocket.TlsOptions;
 export import WarningCode = LoopbackSocket.WarningCode;

@@ -251,6 +251,34 @@ declare class LoopbackSocket<
       context?: false;
     },
   ): void;
+  // Options that are declared as `MethodOptions`: nothing says what the fourth argument of the handler is.
+  defineMethod<
+    Name extends keyof Methods & string,
+    Options extends LoopbackSocket.MethodOptions<
+      Credentials,
+      LoopbackSocket.ArgsOf<Methods[Name]>,
+      S
+    >,
+  >(
+    name: Name,
+    method:
+      | ((
+          socket: S,
+          credentials: Credentials,
+          args: LoopbackSocket.ArgsOf<Methods[Name]>,
+          ...rest: any[]
+        ) =>
+          | LoopbackSocket.ResultOf<Methods[Name]>
+          | PromiseLike<LoopbackSocket.ResultOf<Methods[Name]>>
+          | void)
+      | LoopbackSocket.ModelMethod,
+    options: Options &
+      ('context' extends keyof Options
+        ? boolean extends Options['context']
+          ? unknown
+          : never
+        : never),
+  ): void;
 
   /**
    * Defines everything of an API that {@link LoopbackSocket.defineApi} gave.
@@ -867,6 +895,7 @@ declare namespace LoopbackSocket {
   export import ServerOptions = options.ServerOptions;
   export import TrustProxy = options.TrustProxy;
   export import Pem = options.Pem;
+  export import TlsKey = options.TlsKey;
   export import TlsOptions = options.TlsOptions;
 
   // types/server.d.ts

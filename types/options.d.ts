@@ -184,6 +184,9 @@ export interface PerMessageDeflateZlibOptions {
 /** What a private key or a certificate may be given as: text in PEM format. */
 export type Pem = string | Buffer;
 
+/** A private key, with its passphrase if it has one of its own. */
+export type TlsKey = Pem | { pem: Pem; passphrase?: string };
+
 /**
  * The options of {@link ServerOptions.tls}: those of Node's `tls.createServer()`. Another one of these throws
  * {@link UnsupportedOptionError}: make an `https.Server` with it.
@@ -199,7 +202,7 @@ export type Pem = string | Buffer;
  */
 export interface TlsOptions {
   /** A private key, or several: each client gets the first that it can use. */
-  key: Pem | ReadonlyArray<Pem | { pem: Pem; passphrase?: string }>;
+  key: TlsKey | readonly TlsKey[];
   /** Its certificate, followed by those of its issuers; an array with one element for each key. */
   cert: Pem | readonly Pem[];
   /** What the key is encrypted with. */

@@ -142,3 +142,15 @@ export const thrown: LoopbackSocket.CallError[] = [
 export const slow = new LoopbackSocket.RateLimitedError('slow down');
 // @ts-expect-error no code
 export const coded = new LoopbackSocket.CallError('Your quota is used up.');
+
+// ---- options that are declared apart ----
+
+const options: LoopbackSocket.MethodOptions = { timeout: 1000 };
+untyped.defineMethod('a', () => 1, options);
+untyped.defineMethod('b', (socket, credentials, args) => args.a, { context: Math.random() > 0.5 });
+const shop = LoopbackSocket.get<{ methods: { add(args: { a: number }): number } }>('shop');
+shop.defineMethod('add', (socket, credentials, args) => args.a satisfies number, options);
+// @ts-expect-error another result
+shop.defineMethod('add', () => 'a', options);
+// @ts-expect-error with a context, the fourth argument is not the callback
+shop.defineMethod('add', (socket, credentials, args, cb) => cb(null, 1), { context: true });

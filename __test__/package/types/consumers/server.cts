@@ -253,3 +253,8 @@ if (failure instanceof LoopbackSocket.AckTimeoutError) {
 const warning: LoopbackSocket.WarningCode = 'ERR_LOOPBACK_SOCKET_SAME_PATH';
 // @ts-expect-error no such code
 warning satisfies 'ERR_LOOPBACK_SOCKET_NONSENSE';
+
+// ---- one key with a passphrase ----
+
+new LoopbackSocket.Server(0, { tls: { key: { pem: 'a', passphrase: 'b' }, cert: 'c' } });
+new LoopbackSocket.Server(0, { tls: { key: ['a', { pem: 'a' }], cert: ['c', 'd'] } });
