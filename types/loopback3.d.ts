@@ -1,15 +1,16 @@
 // LoopBack 3: its remote methods over sockets.
 
-/** A LoopBack 3 application, as far as this package uses it: what `loopback()` returns. */
+/**
+ * A LoopBack 3 application, what `loopback()` returns. Of its members, `remotes` tells it from other Express
+ * applications; type definitions for LoopBack do not have all of the others.
+ */
 export interface LoopBack3Application {
-  (...args: any[]): any;
   remotes(): any;
-  handler(type: string, options?: any): any;
-  model(Model: any, config?: any): any;
-  get(setting: string): any;
-  registry: any;
-  request: any;
-  response: any;
+  handler?(type: string, options?: any): any;
+  model?(Model: any, config?: any): any;
+  registry?: any;
+  request?: any;
+  response?: any;
 }
 
 /** A model class of LoopBack 3. */

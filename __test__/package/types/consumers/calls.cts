@@ -154,3 +154,19 @@ shop.defineMethod('add', (socket, credentials, args) => args.a satisfies number,
 shop.defineMethod('add', () => 'a', options);
 // @ts-expect-error with a context, the fourth argument is not the callback
 shop.defineMethod('add', (socket, credentials, args, cb) => cb(null, 1), { context: true });
+
+// ---- applications of LoopBack 3 ----
+
+/** As `@types/loopback` has it: neither callable nor complete. */
+interface LoopBackApplication {
+  start(done?: () => void): any;
+  handler(type: string): any;
+  model(Model: string | (() => void), config: { dataSource: string; public?: boolean }): any;
+  models(): any;
+  remotes(): any;
+}
+declare const loopBack: LoopBackApplication;
+declare const express: { (req: any, res: any): any; get(name: string): any; use(fn: any): any };
+untyped.exposeModels(loopBack);
+// @ts-expect-error not of LoopBack
+untyped.exposeModels(express);
