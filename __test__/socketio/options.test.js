@@ -49,6 +49,11 @@ describe('options', () => {
     }
   });
 
+  it('the message about connectTimeout says that 0 is its default, as in Socket.IO', () => {
+    assert.throws(() => new Server({ connectTimeout: -1 }), { message: /or 0 for the default/ });
+    assert.equal(new Server({ connectTimeout: 0 }).connectTimeout(), 45_000);
+  });
+
   it('an option that is undefined has its default', async () => {
     const io = new Server(0, { path: undefined, pingInterval: undefined });
     const { port } = io.httpServer.address();

@@ -89,7 +89,12 @@ const RULES = {
   path: { fallback: '/socket.io', or: true, check: isPath, needs: "a path that begins with '/'" },
   addTrailingSlash: { ...BOOLEAN, fallback: true },
   serveClient: { ...BOOLEAN, fallback: true },
-  connectTimeout: { ...DELAY, fallback: 45_000, or: true },
+  connectTimeout: {
+    ...DELAY,
+    fallback: 45_000,
+    or: true,
+    needs: `${DELAY.needs}, or 0 for the default of 45000`,
+  },
   pingInterval: { ...DELAY, fallback: 25_000 },
   pingTimeout: { ...DELAY, fallback: 20_000 },
   upgradeTimeout: { ...DELAY, fallback: 10_000 },
