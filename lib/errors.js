@@ -227,13 +227,21 @@ class InvalidOptionError extends LoopbackSocketError {
    * @param {string} [needs] what it must be; if missing, the option is unknown
    * @param {string[]} [known] the options there are
    * @param {string} [whose='The native server'] what has these options
+   * @param {string} [got] what was given, in words, if the value says nothing or is secret
    */
-  constructor(option, value, needs, known = [], whose = 'The native server') {
+  constructor(
+    option,
+    value,
+    needs,
+    known = [],
+    whose = 'The native server',
+    got = describe(value),
+  ) {
     super(
       needs === undefined ? 'UNKNOWN_OPTION' : 'INVALID_OPTION',
       needs === undefined
         ? `${whose} has no option '${option}'. Its options are ${known.join(', ')}.`
-        : `The option '${option}' must be ${needs}; got ${describe(value)}.`,
+        : `The option '${option}' must be ${needs}; got ${got}.`,
     );
     this.option = option;
   }

@@ -178,7 +178,14 @@ export class InvalidSessionIdError extends LoopbackSocketError {
  * invalid.
  */
 export class InvalidOptionError extends LoopbackSocketError {
-  constructor(option: string, value: unknown, needs?: string, known?: string[], whose?: string);
+  constructor(
+    option: string,
+    value: unknown,
+    needs?: string,
+    known?: string[],
+    whose?: string,
+    got?: string,
+  );
   readonly code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION' | 'ERR_LOOPBACK_SOCKET_UNKNOWN_OPTION';
   /** The name of the option. */
   readonly option: string;

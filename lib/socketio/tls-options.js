@@ -39,7 +39,42 @@ const VERSIONS = ['TLSv1.2', 'TLSv1.3'];
 /** What to do with options that only Node's TLS has. */
 const INSTEAD = 'Make an https.Server with it, and give that to attach().';
 
+/** Options of `tls.createServer()` that rustls does not have, and those of `net.createServer()`. */
+const ONLY_OF_NODE = new Set([
+  'ALPNCallback',
+  'SNICallback',
+  'allowHalfOpen',
+  'allowPartialTrustChain',
+  'ciphers',
+  'clientCertEngine',
+  'crl',
+  'dhparam',
+  'ecdhCurve',
+  'enableTrace',
+  'handshakeTimeout',
+  'highWaterMark',
+  'honorCipherOrder',
+  'keepAlive',
+  'keepAliveInitialDelay',
+  'noDelay',
+  'pauseOnConnect',
+  'pfx',
+  'privateKeyEngine',
+  'privateKeyIdentifier',
+  'pskCallback',
+  'pskIdentityHint',
+  'secureContext',
+  'secureOptions',
+  'secureProtocol',
+  'sessionIdContext',
+  'sessionTimeout',
+  'sigalgs',
+  'ticketKeys',
+]);
+
 const PEM = 'a string or a Buffer in PEM format, or an array of these';
+/** What was given instead. */
+const NO_PEM = 'a text with none. Of a file, give what is in it: fs.readFileSync(name)';
 const BOOLEAN = { check: (value) => typeof value === 'boolean', needs: 'true or false' };
 const VERSION = { check: (value) => VERSIONS.includes(value), needs: "'TLSv1.2' or 'TLSv1.3'" };
 
@@ -96,7 +131,11 @@ function check(given) {
   const options = Object.entries(given).filter(([, value]) => value !== undefined);
   for (const [name, value] of options) {
     if (!Object.hasOwn(RULES, name)) {
-      throw new UnsupportedOptionError(`tls.${name}`, INSTEAD);
+      if (ONLY_OF_NODE.has(name)) {
+        throw new UnsupportedOptionError(`tls.${name}`, INSTEAD);
+      }
+      const whose = "The option 'tls'";
+      throw new InvalidOptionError(`tls.${name}`, value, undefined, Object.keys(RULES), whose);
     }
     const { check: isPossible, needs } = RULES[name];
     if (!isPossible(value)) {
@@ -144,8 +183,11 @@ function contextOf(options) {
     if (error instanceof InvalidOptionError) {
       throw error;
     }
-    const needs = `a key that belongs to its certificate, of a kind that can be used (${error.message})`;
-    throw new InvalidOptionError('tls.key', 'another one', needs);
+    const areOfCertificates = keys.every((key, i) => isKeyOf(key, chains[i][0]));
+    const got = areOfCertificates
+      ? `a key or certificates that cannot be used (${error.message})`
+      : 'a key that does not belong to its certificate';
+    throw invalidPem('tls.key', 'a key that belongs to its certificate', got);
   }
 }
 
@@ -158,13 +200,51 @@ function contextOf(options) {
 function keyOf(key, passphrase) {
   const isWithPassphrase = isKeyObject(key);
   const pem = isWithPassphrase ? key.pem : key;
+  const options = { key: pem, passphrase: (isWithPassphrase && key.passphrase) || passphrase };
   try {
-    const options = { key: pem, passphrase: (isWithPassphrase && key.passphrase) || passphrase };
     return crypto.createPrivateKey(options).export({ type: 'pkcs8', format: 'der' });
   } catch (error) {
-    const needs = `a private key in PEM format, with its passphrase if it has one (${error.message})`;
-    throw new InvalidOptionError('tls.key', 'something else', needs);
+    throw invalidPem('tls.key', 'a private key in PEM format', whyNoKey(pem, options, error));
   }
+}
+
+/**
+ * @param {string | Buffer} pem what is no key
+ * @param {{passphrase?: string}} options what it was read with
+ * @param {Error} error what Node says
+ * @returns {string} what it is
+ */
+function whyNoKey(pem, { passphrase }, error) {
+  const text = String(pem);
+  if (!text.includes('-----BEGIN')) {
+    return NO_PEM;
+  }
+  if (!text.includes('ENCRYPTED')) {
+    return `one that cannot be read (${error.message})`;
+  }
+  return passphrase
+    ? `an encrypted one, and a passphrase that does not decrypt it (${error.message})`
+    : "an encrypted one without its passphrase; give it as 'tls.passphrase'";
+}
+
+/**
+ * @param {Buffer} key a private key, PKCS #8 and DER
+ * @param {Buffer} certificate a certificate, DER
+ * @returns {boolean} whether they belong together
+ */
+function isKeyOf(key, certificate) {
+  const privateKey = crypto.createPrivateKey({ key, type: 'pkcs8', format: 'der' });
+  return new crypto.X509Certificate(certificate).checkPrivateKey(privateKey);
+}
+
+/**
+ * @param {string} name the option
+ * @param {string} needs what it must be
+ * @param {string} got what it is
+ * @returns {InvalidOptionError} says so, without the value
+ */
+function invalidPem(name, needs, got) {
+  return new InvalidOptionError(name, undefined, needs, undefined, undefined, got);
 }
 
 /**
@@ -194,13 +274,13 @@ function chainsOf(cert, count) {
 function certificatesOf(name, pem) {
   const pems = String(pem).match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g);
   if (pems === null) {
-    throw new InvalidOptionError(name, 'something else', 'certificates in PEM format');
+    throw invalidPem(name, 'certificates in PEM format', NO_PEM);
   }
   try {
     return pems.map((one) => new crypto.X509Certificate(one).raw);
   } catch (error) {
-    const needs = `certificates in PEM format (${error.message})`;
-    throw new InvalidOptionError(name, 'something else', needs);
+    const got = `some that cannot be read (${error.message})`;
+    throw invalidPem(name, 'certificates in PEM format', got);
   }
 }
 
