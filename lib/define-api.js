@@ -14,16 +14,18 @@ const PARTS = {
   onConnected: { fallback: undefined, check: isHandler, needs: 'a function or { model, method }' },
   methods: {
     fallback: {},
-    check: (value) => isObject(value) && Object.values(value).every(isMethod),
-    needs:
-      'an object of methods, each a function, { model, method, …options } or { handler, …options }',
+    check: isObject,
+    needs: 'an object of methods',
+    entry: isMethod,
+    entryNeeds: 'a function, { model, method, …options } or { handler, …options }',
   },
   subscriptions: {
     fallback: {},
-    check: (value) => isObject(value) && Object.values(value).every(isEntry),
-    needs:
-      'an object of subscriptions, each a function, { model, method, …options }, or { handler, …options } ' +
-      'where the handler may be left out',
+    check: isObject,
+    needs: 'an object of subscriptions',
+    entry: isEntry,
+    entryNeeds:
+      'a function, { model, method, …options }, or { handler, …options } where the handler may be left out',
   },
 };
 
@@ -35,6 +37,14 @@ class DefinedApi {
   constructor(definition) {
     const whose = 'defineApi()';
     const parts = checkOptions(PARTS, definition, whose, `the argument of ${whose}`);
+    for (const part of ['methods', 'subscriptions']) {
+      const { entry: isPossible, entryNeeds } = PARTS[part];
+      for (const [name, given] of Object.entries(parts[part])) {
+        if (!isPossible(given)) {
+          throw new InvalidOptionError(`${part}.${name}`, given, entryNeeds);
+        }
+      }
+    }
     this.auth = parts.auth;
     this.onConnected = parts.onConnected;
     /** @type {Array<{name: string, handler: unknown, options: object | undefined}>} */
@@ -119,7 +129,10 @@ function isMethod(value) {
  * @returns {boolean} whether it is a subscription of an API
  */
 function isEntry(value) {
-  return isMethod(value) || (isObject(value) && value.handler === undefined);
+  return (
+    isMethod(value) ||
+    (isObject(value) && value.handler === undefined && !Object.hasOwn(value, 'model'))
+  );
 }
 
 module.exports = { defineApi, definedApi };

@@ -73,7 +73,15 @@ describe('defineApi()', () => {
     assert.throws(() => defineApi({ method: {} }), InvalidOptionError);
     assert.throws(() => defineApi(null), InvalidOptionError);
     assert.throws(() => defineApi({ auth: 'x' }), /'auth' must be a function or/);
-    assert.throws(() => defineApi({ methods: { a: 1 } }), /'methods' must be an object of methods/);
+    assert.throws(() => defineApi({ methods: 1 }), /'methods' must be an object of methods/);
+    assert.throws(
+      () => defineApi({ methods: { a: 1 } }),
+      /'methods\.a' must be a function.* got 1/,
+    );
+    assert.throws(
+      () => defineApi({ subscriptions: { a: { model: undefined, method: 'x' } } }),
+      /'subscriptions\.a' must be a function/,
+    );
     assert.throws(() => defineApi({ methods: { a: {} } }), InvalidOptionError);
     assert.throws(() => defineApi({ subscriptions: [] }), InvalidOptionError);
     assert.throws(

@@ -1087,6 +1087,9 @@ describe('defineSubscription', () => {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_HANDLER',
       });
     }
+    assert.throws(() => instance.defineSubscription('x', { model: undefined, method: 'watch' }), {
+      code: 'ERR_LOOPBACK_SOCKET_INVALID_HANDLER',
+    });
     assert.equal(instance.publish.length, 3);
     assert.throws(() => instance.publish('x', {}, 1), {
       code: 'ERR_LOOPBACK_SOCKET_NO_SHARED_SOURCE',

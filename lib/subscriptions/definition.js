@@ -163,7 +163,8 @@ class SubscriptionDefinition {
  */
 function handlerAndOptions(args) {
   const [first, second] = args;
-  if (args.length < 2 && typeof first === 'object' && first !== null && !isHandler(first)) {
+  // With a model that is undefined, a mistake in a handler, and no option.
+  if (args.length < 2 && isPlainObject(first) && !Object.hasOwn(first, 'model')) {
     return { handler: undefined, options: first };
   }
   return { handler: first ?? undefined, options: second };
