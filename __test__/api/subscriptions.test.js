@@ -164,6 +164,10 @@ for (const host of HOSTS) {
           'BACK',
           'ERR_LOOPBACK_SOCKET_INVALID_SOURCE',
         ]);
+        // An error of this package that is for clients has its message, whatever the option `errors` says.
+        const { error } = await one.subscribe(Object.keys(failures).at(-1));
+        assert.match(error.message, /^A subscription's handler must give an async iterable/);
+        assert.deepEqual(Object.keys(error).sort(), ['code', 'message']);
         assert.deepEqual(await one.unsubscribe(1), { result: false });
       });
 
@@ -543,6 +547,8 @@ for (const host of HOSTS) {
         }
         const invalid = 'ERR_LOOPBACK_SOCKET_INVALID_KEY';
         assert.deepEqual(codes, ['THROWN', 'REJECTED', invalid, invalid, invalid]);
+        const { error } = await one.subscribe(Object.keys(keys).at(-1));
+        assert.match(error.message, /^The option 'key' of the subscription/);
         await one.subscribe('promised');
         assert.deepEqual(await one.got(1), ['a']);
       });

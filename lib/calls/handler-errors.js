@@ -6,6 +6,7 @@
 
 const { isNativeError } = require('util').types;
 const { ERRORS } = require('./definitions');
+const { LoopbackSocketError } = require('../errors');
 const { guarded } = require('../events');
 const { handlerFailed } = require('../observability/errors');
 
@@ -43,14 +44,15 @@ function reportError(definitions, error, kind, socket, name) {
  *
  * @param {import('./definitions').Definitions} definitions those of the instance
  * @param {unknown} error what a handler failed with
- * @returns {unknown} the error itself, as JSON makes of it; with the option `errors: 'message'`, the message
- *   and the code of an Error, unless it has a `toJSON` of its own
+ * @returns {unknown} the error itself, as JSON makes of it; with the option `errors: 'message'`, and of errors of
+ *   this package that are for clients, the message and the code, unless it has a `toJSON` of its own
  */
 function clientError(definitions, error) {
-  if (definitions.errors !== ERRORS.MESSAGE) {
-    return error;
-  }
   try {
+    const isForPeer = error instanceof LoopbackSocketError && error.constructor.isOfPeer;
+    if (definitions.errors !== ERRORS.MESSAGE && !isForPeer) {
+      return error;
+    }
     if (!(isNativeError(error) || error instanceof Error) || typeof error.toJSON === 'function') {
       return error;
     }
