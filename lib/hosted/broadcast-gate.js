@@ -18,6 +18,7 @@
 
 const { isAdminUi, isLeftOut, warnOfMuted } = require('../auth/gated-namespaces');
 const { noteRecovered, recoveredOf, waitingOf, watchRecovery } = require('./recovery');
+const { watchServerOf } = require('./socket-class');
 const { knownState, stateOf } = require('./socket-state');
 
 /** The reason to hide a socket that is pending itself. Another one is what is known of its connection. */
@@ -57,6 +58,8 @@ class BroadcastGate {
   #connections = new WeakMap();
   /** @type {Set<object>} the gated namespaces */
   #gated = new Set();
+  /** @type {Set<object>} the namespaces that the application leaves out */
+  #open = new Set();
 
   /**
    * @param {object} io a Socket.IO server or namespace, or an emitter that looks like one
@@ -66,6 +69,7 @@ class BroadcastGate {
     this.#served = namespaceOf(io);
     // `connect` comes before `connection`, and ours before the application's.
     this.#served?.prependListener('connect', (socket) => {
+      watchServerOf(socket);
       noteRecovered(socket);
       this.mute(socket);
     });
@@ -83,14 +87,21 @@ class BroadcastGate {
       if (
         namespace === this.#served ||
         typeof namespace.on !== 'function' ||
-        this.#gated.has(namespace) ||
-        isLeftOut(name, open)
+        this.#gated.has(namespace)
       ) {
+        continue;
+      }
+      if (isLeftOut(name, open)) {
+        if (!this.#open.has(namespace)) {
+          this.#open.add(namespace);
+          namespace.on('connect', watchServerOf);
+        }
         continue;
       }
       this.#gated.add(namespace);
       watchRecovery(namespace, isHidden);
       const connect = (socket) => {
+        watchServerOf(socket);
         noteRecovered(socket);
         this.#connect(namespace, socket);
         if (!isHidden(socket)) {
@@ -234,10 +245,9 @@ class BroadcastGate {
  */
 function muteWith(connection, socket) {
   connection.muted ??= new Set();
-  if (!connection.muted.has(socket)) {
-    connection.muted.add(socket);
-    socket.once('disconnect', () => connection.muted?.delete(socket));
-  }
+  connection.muted.add(socket);
+  // Taken out again when the socket has ended: see `socket-class.js`.
+  watchServerOf(socket);
   hide(socket, connection);
 }
 

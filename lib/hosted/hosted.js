@@ -25,6 +25,7 @@ const { runCall } = require('../calls/run-call');
 const { encodable } = require('./encodable');
 const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
 const { watchRefusals } = require('./refusals');
+const { watchServerOf } = require('./socket-class');
 const { knownState, stateOf } = require('./socket-state');
 const { HostedEngine, send } = require('./subscription-engine');
 const { isCallObserved } = require('../observability/channels');
@@ -237,6 +238,8 @@ class HostedSocket extends SocketOwner {
     super();
     this.socket = socket;
     this.#io = io;
+    /** Whether it has ended when it is not `connected`, and only then. */
+    this.isWatched = watchServerOf(socket);
     this.encodable = needsEncodable(socket) ? encodable : identity;
     this.#recovered = recoveredOf(socket);
     if (socket.nsp?.server?.opts?.connectionStateRecovery) {
@@ -244,7 +247,8 @@ class HostedSocket extends SocketOwner {
       Object.defineProperty(socket, EMIT_OWN, { configurable: true, value });
       rememberBound(socket, () => this.#bound());
     }
-    // Before the listeners of the application, where an emitter can: one that throws keeps the others from being called.
+    // Before the listeners of the application, where an emitter can, which then find it ended. A client may have forged
+    // the event, and the application may remove the listener: see `socket-class.js`.
     const listen = typeof socket.prependListener === 'function' ? 'prependListener' : 'on';
     socket[listen]('disconnect', endHosted.bind(this));
     spareStreams(socket.conn);
@@ -792,6 +796,19 @@ class HostedSocket extends SocketOwner {
   }
 
   /**
+   * The server has ended the socket.
+   *
+   * @param {unknown} reason why, in Socket.IO's words
+   * @returns {void}
+   */
+  left(reason) {
+    if (!this.#ended) {
+      disconnected(this.socket, reason);
+      this.end();
+    }
+  }
+
+  /**
    * The socket is gone: lets go of everything.
    *
    * @returns {void}
@@ -859,15 +876,16 @@ function receiveCall(listened, args, ack) {
 }
 
 /**
- * The listener of `disconnect`.
+ * The listener of `disconnect`, which a client may have forged: then the socket is still connected.
  *
  * @this {HostedSocket}
  * @param {unknown} reason why, in Socket.IO's words
  * @returns {void}
  */
 function endHosted(reason) {
-  disconnected(this.socket, reason);
-  this.end();
+  if (!this.isWatched || !this.socket.connected) {
+    this.left(reason);
+  }
 }
 
 /**
