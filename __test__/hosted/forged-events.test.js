@@ -186,3 +186,87 @@ describe('listeners that the application removes', LIMIT, () => {
     }
   }
 });
+
+describe('packets on which a server throws', LIMIT, () => {
+  const HARMLESS = {
+    'an event named error': '2["error"]',
+    'an event named error with an argument': '2["error",{"message":"forged"}]',
+  };
+  const HOSTILE = {
+    'an event whose name is an object': '2[{"toString":1}]',
+    'an event whose name is an array': '2[["m"]]',
+    'an event whose name is null': '2[null]',
+    'an event without a name': '2[]',
+    'an error whose message is an object': '4{"toString":1}',
+  };
+
+  for (const host of HOSTS) {
+    for (const [what, packet] of Object.entries(HARMLESS)) {
+      it(`${what}, which nobody listens to, is dropped on ${host}`, async (t) => {
+        const { io, connect } = await openServer(t, host);
+        const instance = newInstance();
+        instance.defineMethod('m', () => 'done');
+        instance.start(io);
+        const { client, socket } = await connected(io, connect);
+        await authenticate(client);
+        socket.removeAllListeners('error');
+        forge(client, packet);
+        assert.deepEqual(await call(client, 'm', null), { result: 'done' });
+      });
+    }
+
+    for (const [what, packet] of Object.entries(HOSTILE)) {
+      it(`${what} ends its own connection and nothing else on ${host}`, async (t) => {
+        const { io, connect } = await openServer(t, host);
+        newInstance().start(io);
+        const other = await connected(io, connect);
+        const { client, socket } = await connected(io, connect);
+        const closed = next(client, 'disconnect');
+        const ended = next(socket, 'disconnect');
+        forge(client, packet);
+        await Promise.all([closed, ended]);
+        assert.equal(await authenticate(other.client), true);
+      });
+    }
+
+    it(`a listener of error gets what a client sends with an event of that name on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      newInstance().start(io);
+      const { client, socket } = await connected(io, connect);
+      const heard = next(socket, 'error');
+      forge(client, '2["error","forged"]');
+      assert.equal(await heard, 'forged');
+    });
+  }
+
+  for (const where of ['/gated', '/left-out']) {
+    it(`a packet to the namespace ${where} does not end the process on 3`, async (t) => {
+      const { io, connect } = await openServer(t, 3);
+      const namespace = io.of(where);
+      newInstance().start(io, { open: ['/left-out'] });
+      const client = connect(where);
+      const socket = await socketOf(namespace, client);
+      forge(client, `2${where},["error"]`);
+      const closed = next(socket, 'disconnect');
+      forge(client, `2${where},[{"toString":1}]`);
+      await closed;
+    });
+  }
+
+  it('an event whose name is an object ends its own connection on 4 with socket.io-msgpack-parser', async (t) => {
+    const parser = require('socket.io-msgpack-parser');
+    const { io, connect } = await openServer(t, 4, { parser });
+    newInstance(200).start(io);
+    const client = connect('/', { parser });
+    const socket = await socketOf(io, client);
+    const forgeData = (data) =>
+      client.io.engine.write(new parser.Encoder().encode({ type: 2, nsp: '/', data })[0]);
+    forgeData(['disconnect']);
+    await next(socket, 'disconnect');
+    assert.equal(socket.connected, true);
+    forgeData(['error']);
+    const ended = next(socket, 'disconnect');
+    forgeData([{ toString: 1 }]);
+    assert.equal(await ended, 'forced close');
+  });
+});

@@ -3,17 +3,24 @@
 /**
  * What an npm `socket.io` server does with its sockets that no event tells reliably. The server emits what a client
  * sends on the same emitter as its own events, so before version 4, and with some parsers in version 4, a client can
- * forge any of them; and the application can remove any listener. So the method of the class of the sockets that ends
- * a socket is wrapped.
+ * forge any of them; and the application can remove any listener. So two methods of the class of the sockets are
+ * wrapped: the one that ends a socket, and the one that takes its packets.
  *
  * What must stay true: a socket is known to have ended when its server has ended it, and not before, whatever its
- * client sends and whichever listeners are removed.
+ * client sends and whichever listeners are removed; no packet of a client makes the server throw.
  */
 
+const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('../events');
 const { knownState } = require('./socket-state');
+
+/** The type of packets with an error, which only servers send (Socket.IO protocol 5, "Packet types"). */
+const ERROR_PACKET = 4;
 
 /** @type {WeakSet<object>} the prototypes that are wrapped */
 const wrapped = new WeakSet();
+
+/** @type {WeakSet<object>} the servers whose sockets concern us; others may have the same class */
+const servers = new WeakSet();
 
 /**
  * Watches the sockets of the server of a socket, in all its namespaces.
@@ -30,12 +37,15 @@ function watchServerOf(socket) {
   }
   // The names since version 3, and those of version 2.
   const close = ownerOf(socket, '_onclose', 'onclose');
-  if (close === undefined) {
+  const packet = ownerOf(socket, '_onpacket', 'onpacket');
+  if (close === undefined || packet === undefined) {
     return false;
   }
+  servers.add(server);
   if (!wrapped.has(close.prototype)) {
     wrapped.add(close.prototype);
     wrapClose(close);
+    wrapPacket(packet);
   }
   return true;
 }
@@ -93,6 +103,50 @@ function ended(socket, reason) {
     connection?.muted?.delete(socket);
   }
   hosted?.left(reason);
+}
+
+/**
+ * Keeps packets away from sockets on which the server would throw.
+ *
+ * @param {{prototype: object, name: string}} method the method that takes packets
+ * @returns {void}
+ */
+function wrapPacket({ prototype, name }) {
+  const take = prototype[name];
+  prototype[name] = function takeWatched(packet) {
+    if (!servers.has(this.nsp?.server)) {
+      return take.call(this, packet);
+    }
+    const { type, data } = packet;
+    if (type === EVENT_PACKET || type === BINARY_EVENT_PACKET) {
+      const event = data?.[0];
+      if (typeof event !== 'string' && typeof event !== 'number') {
+        // What version 4 does with a packet that its parser refuses.
+        this.conn.close();
+        return undefined;
+      }
+      if (event === 'error' && !isListenedTo(this)) {
+        return undefined;
+      }
+    } else if (type === ERROR_PACKET) {
+      if (typeof data === 'object' && data !== null) {
+        this.conn.close();
+        return undefined;
+      }
+      if (!isListenedTo(this)) {
+        return undefined;
+      }
+    }
+    return take.call(this, packet);
+  };
+}
+
+/**
+ * @param {object} socket a socket
+ * @returns {boolean} whether it has a listener of `error`, without which Node's emitter throws
+ */
+function isListenedTo(socket) {
+  return socket.listeners('error').length > 0;
 }
 
 module.exports = { watchServerOf };
