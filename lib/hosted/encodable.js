@@ -1,12 +1,15 @@
 'use strict';
 
 /**
- * Makes values encodable for the servers of Socket.IO 2 and 3. Version 2 hides that it cannot encode a
+ * Makes values encodable for the servers of Socket.IO. Version 2 hides that it cannot encode a
  * value: it sends the client an error packet instead of throwing, so such a value must be found
- * before; and it takes typed arrays for plain objects. Both versions forget about `toJSON` where
- * there is binary. Version 4 needs none of this.
+ * before; and it takes typed arrays for plain objects. Versions 2 and 3 forget about `toJSON` where
+ * there is binary. Versions 3 and 4 announce a Blob as an attachment that they then cannot send, after
+ * which the client can read nothing more; version 4 does so with some typed arrays for clients of
+ * version 2.
  */
 
+const { Blob } = require('node:buffer');
 const { UnsendableValueError } = require('../errors');
 
 /** Far below the depth at which `JSON.stringify` gives up. */
@@ -32,6 +35,65 @@ function encodable(value, key) {
   } catch (error) {
     throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
   }
+}
+
+/**
+ * The same for version 4, which encodes everything but what is below.
+ *
+ * @param {unknown} value a result, error or message of the application
+ * @param {string} key the name it is sent under, for its `toJSON`
+ * @returns {unknown} what to send
+ * @throws {UnsendableValueError} if it cannot be sent
+ */
+function encodableForVersion4(value, key) {
+  try {
+    return holdsUnencodable(value) ? checked(value, key) : value;
+  } catch (error) {
+    throw error instanceof UnsendableValueError ? error : new UnsendableValueError(error);
+  }
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether there is a Blob in it, or a typed array whose memory is shared or belongs to another
+ *   context of `node:vm`; what a `toJSON` gives is not looked at
+ */
+function holdsUnencodable(value) {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      if (holdsUnencodable(value[i])) {
+        return true;
+      }
+    }
+    return false;
+  }
+  if (ArrayBuffer.isView(value)) {
+    return !Buffer.isBuffer(value) && !(value.buffer instanceof ArrayBuffer);
+  }
+  if (isBlob(value)) {
+    return true;
+  }
+  if (typeof value.toJSON === 'function') {
+    return false;
+  }
+  for (const key in value) {
+    if (hasOwnProperty.call(value, key) && holdsUnencodable(value[key])) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * @param {object} value any object
+ * @returns {boolean} whether it is a Blob or a File
+ */
+function isBlob(value) {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype !== Object.prototype && prototype !== null && value instanceof Blob;
 }
 
 /**
@@ -61,6 +123,10 @@ function isPlain(value, depth) {
     return true;
   }
   if (ArrayBuffer.isView(value) || value instanceof BigInt || typeof value.toJSON === 'function') {
+    return false;
+  }
+  // Version 3 calls it.
+  if (typeof value.hasOwnProperty !== 'function' || isBlob(value)) {
     return false;
   }
   for (const key in value) {
@@ -123,6 +189,9 @@ function copied(value, key, depth, state) {
   if (typeof seen !== 'object' || seen === null) {
     return seen;
   }
+  if (isBlob(seen)) {
+    throw new TypeError('The bytes of a Blob have to be read before they can be sent');
+  }
   if (seen instanceof Number || seen instanceof String || seen instanceof Boolean) {
     return JSON.parse(JSON.stringify(seen));
   }
@@ -169,4 +238,4 @@ function toBuffer(binary) {
     : Buffer.from(binary.buffer, binary.byteOffset, binary.byteLength);
 }
 
-module.exports = { encodable };
+module.exports = { encodable, encodableForVersion4 };

@@ -22,7 +22,7 @@ const { EMITTER_EVENTS, guarded } = require('../events');
 const { answer, invoke } = require('../calls/invoke');
 const { measure } = require('../calls/call-metrics');
 const { runCall } = require('../calls/run-call');
-const { encodable } = require('./encodable');
+const { encodable, encodableForVersion4 } = require('./encodable');
 const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
 const { watchRefusals } = require('./refusals');
 const { watchServerOf } = require('./socket-class');
@@ -240,7 +240,7 @@ class HostedSocket extends SocketOwner {
     this.#io = io;
     /** Whether it has ended when it is not `connected`, and only then. */
     this.isWatched = watchServerOf(socket);
-    this.encodable = needsEncodable(socket) ? encodable : identity;
+    this.encodable = encodableFor(socket);
     this.#recovered = recoveredOf(socket);
     if (socket.nsp?.server?.opts?.connectionStateRecovery) {
       const value = (...data) => emitDirectly(socket, data);
@@ -1014,11 +1014,18 @@ function watchAuth(socket, state) {
 
 /**
  * @param {object} socket the server's socket
- * @returns {boolean} whether a server owns it that encodes values with faults: Socket.IO 2 or 3,
- *   whose sockets have no `except` yet
+ * @returns {(value: unknown, key: string) => unknown} what makes values encodable for its server; sockets have `except`
+ *   from version 4 on
  */
-function needsEncodable(socket) {
-  return Boolean(socket.nsp && socket.client && typeof socket.except !== 'function');
+function encodableFor(socket) {
+  if (!socket.nsp || !socket.client) {
+    return identity;
+  }
+  if (typeof socket.except !== 'function') {
+    return encodable;
+  }
+  // Another parser has rules of its own.
+  return socket.nsp.server?.opts?.parser === undefined ? encodableForVersion4 : identity;
 }
 
 /**
