@@ -203,6 +203,10 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
       this.#sockets.set(socket, context);
       const made = context;
       (socket as unknown as IoLike).on('disconnect', (reason: unknown) => {
+        if ((socket as { connected?: unknown }).connected === true) {
+          // The client has sent an event of this name, which Socket.IO 2 and 3 emit.
+          return;
+        }
         this.#recoverable.keep(socket, reason, () => made.sessions);
         made.close();
       });

@@ -198,6 +198,7 @@ class FakeNamespace extends EventEmitter {
 /** A socket as the server sees it. */
 class FakeSocket extends EventEmitter {
   auth: boolean | undefined = true;
+  connected: boolean | undefined;
   recovered = false;
 
   constructor(
@@ -271,6 +272,19 @@ describe('the sessions of sockets that have lost their connection', () => {
       again as never,
     );
     assert.equal(nameOf(server, socket.again()), undefined);
+  });
+
+  it('an event of a client that is called disconnect does not end its session', async () => {
+    const server = await makeServer();
+    const socket = new FakeSocket(new FakeNamespace());
+    await accept(server, socket);
+    socket.connected = true;
+    socket.end('transport close');
+    assert.equal(nameOf(server, socket), 'Ada');
+    assert.equal(nameOf(server, socket.again()), undefined);
+    socket.connected = false;
+    socket.end('transport close');
+    assert.equal(nameOf(server, socket.again()), 'Ada');
   });
 
   it('a recovered socket finds its sessions if its context was made before it was served', async () => {
