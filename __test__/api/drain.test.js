@@ -45,8 +45,8 @@ async function open(t, { isServed = true, ...options } = {}) {
     clients.forEach((client) => client.disconnect());
     return io.close();
   });
-  const connect = (transport, version = '', nsp = '/') => {
-    const client = require(`socket.io-client${version}`)(url + nsp, {
+  const connect = (transport, version = '', nsp = '/', at = port) => {
+    const client = require(`socket.io-client${version}`)(`http://127.0.0.1:${at}${nsp}`, {
       transports: [transport],
       forceNew: true,
       reconnection: false,
@@ -92,6 +92,52 @@ function outcome(client, ...call) {
 }
 
 describe('a drain', () => {
+  for (const [what, reach] of [
+    [
+      'with several http.Servers',
+      async (io) => {
+        io.attach(http.createServer());
+        io.httpServer.listen(0, '127.0.0.1');
+        await once(io.httpServer, 'listening');
+      },
+    ],
+    [
+      'that gets its connections from another one, as in a sticky worker,',
+      async (io, t) => {
+        const worker = http.createServer();
+        io.attach(worker);
+        const listener = net.createServer({ pauseOnConnect: true }, (socket) => {
+          worker.emit('connection', socket);
+          socket.resume();
+        });
+        listener.listen(0, '127.0.0.1');
+        await once(listener, 'listening');
+        t.after(() => listener.close());
+        return listener.address().port;
+      },
+    ],
+  ]) {
+    it(`a server ${what} answers a call during a drain`, TIMEOUT, async (t) => {
+      const { io, sockets, httpServer, port, connect } = await open(t);
+      // The server closes only the one that it was attached to last.
+      t.after(() => httpServer.close());
+      const { called, done } = defineSlow(sockets);
+      const client = connect('websocket', '', '/', (await reach(io, t)) ?? port);
+      client.emit('authentication', {});
+      await new Promise((resolve) => client.once('authenticated', resolve));
+      const answered = outcome(client, 'slow', {});
+      await called.promise;
+      const closed = io.close({ drain: LONG });
+      // Long enough for http.Servers without connections to close.
+      await new Promise((resolve) => {
+        http.createServer().listen(0).once('listening', resolve).close(resolve);
+      });
+      done.resolve('done');
+      assert.deepEqual(await answered, { result: 'done' });
+      await closed;
+    });
+  }
+
   for (const transport of TRANSPORTS) {
     for (const version of ['-1', '-2', '-3', '']) {
       it(

@@ -221,7 +221,7 @@ describe('long polling', () => {
   );
 
   it(
-    'a client that sends no more after a whole POST is answered and keeps its connection',
+    'a client that leaves after a whole POST keeps its connection and gets the answers',
     TIMEOUT,
     served({}, async (world) => {
       for (const eio of [3, 4]) {
@@ -234,7 +234,6 @@ describe('long polling', () => {
             `Content-Type: text/plain;charset=UTF-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
         );
         await poster.ended;
-        assert.match(String(poster.data), /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nok$/s);
         const { status, body: answers } = await raw.poll();
         assert.equal(status, 200);
         assert.match(String(answers), /430\[2\].*431\[4\]/s);

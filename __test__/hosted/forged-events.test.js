@@ -229,6 +229,23 @@ describe('packets on which a server throws', LIMIT, () => {
       });
     }
 
+    it(`events named error that are forged at once for a listener that is removed are harmless on ${host}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const instance = newInstance();
+      instance.defineMethod('m', () => 'done');
+      instance.start(io);
+      const { client, socket } = await connected(io, connect);
+      await authenticate(client);
+      socket.removeAllListeners('error');
+      const heard = new Promise((resolve) => {
+        socket.once('error', resolve);
+      });
+      forge(client, '2["error","first"]');
+      forge(client, '2["error","second"]');
+      assert.equal(await heard, 'first');
+      assert.deepEqual(await call(client, 'm', null), { result: 'done' });
+    });
+
     it(`a listener of error gets what a client sends with an event of that name on ${host}`, async (t) => {
       const { io, connect } = await openServer(t, host);
       newInstance().start(io);

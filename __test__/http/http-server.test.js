@@ -79,6 +79,21 @@ for (const kind of Object.keys(SERVERS)) {
       assert.equal(io.engine.clientsCount, 0);
     });
 
+    it('close() of one of several http.Servers leaves clients of the others', async (t) => {
+      const { io, httpServer, port } = await open(t, kind);
+      // `io` closes only the one that it was attached to last.
+      t.after(() => httpServer.close());
+      const other = http.createServer();
+      io.attach(other);
+      other.listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const { socket } = await join(t, io, port);
+      other.close();
+      await once(other, 'close');
+      assert.ok(socket.connected);
+      assert.equal(socket.conn.readyState, 'open');
+    });
+
     it('a handler of a request that closes the Socket.IO server closes the http.Server at once', async (t) => {
       const httpServer = http.createServer({ keepAliveTimeout: 60_000 }, (req, res) => {
         closed = new Promise((resolve) => {

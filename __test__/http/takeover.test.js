@@ -577,6 +577,20 @@ describe('the http.Server of connections in Rust', () => {
   );
 
   it(
+    'a client that sends no more after a whole POST is answered',
+    TIMEOUT,
+    mixed(async (world) => {
+      const { sid } = await world.connected();
+      const tcp = await world.tcp();
+      tcp.socket.end(post(sid, '42["m",1]\x1e42["m",2]'));
+      await tcp.ended;
+      assert.match(String(tcp.data), /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nok$/s);
+      assert.deepEqual(world.messages, [1, 2]);
+      assert.equal(world.servedByNode, 0);
+    }),
+  );
+
+  it(
     'a client that sends no more while its poll waits has left',
     TIMEOUT,
     mixed(async (world) => {

@@ -22,6 +22,9 @@ const wrapped = new WeakSet();
 /** @type {WeakSet<object>} the servers whose sockets concern us; others may have the same class */
 const servers = new WeakSet();
 
+/** @type {WeakSet<object>} the sockets that have a listener of `error` for good */
+const guardedSockets = new WeakSet();
+
 /**
  * Watches the sockets of the server of a socket, in all its namespaces.
  *
@@ -125,8 +128,15 @@ function wrapPacket({ prototype, name }) {
         this.conn.close();
         return undefined;
       }
-      if (event === 'error' && !isListenedTo(this)) {
-        return undefined;
+      if (event === 'error') {
+        if (!isListenedTo(this)) {
+          return undefined;
+        }
+        // The application may remove its listener before the server emits the event.
+        if (!guardedSockets.has(this)) {
+          guardedSockets.add(this);
+          this.on('error', () => {});
+        }
       }
     } else if (type === ERROR_PACKET) {
       if (typeof data === 'object' && data !== null) {

@@ -61,7 +61,13 @@ function attach(front, httpServer) {
   }
   const leave = front.takeover.attach(httpServer);
   // As in Engine.IO: clients of long polling have no connection that the http.Server waits for.
-  const closed = () => front.engine.close();
+  const closed = () => {
+    const isOther = (one) => one !== httpServer && one.listening;
+    // A drain closes the http.Server before the calls of its websockets are done.
+    if (!front.isDraining && !front.isClosing && !front.httpServers.some(isOther)) {
+      front.engine.close();
+    }
+  };
   httpServer.on('close', closed);
   return () => {
     leave();

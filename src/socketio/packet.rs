@@ -232,7 +232,7 @@ mod tests {
             Err(_) => match serde_json::from_str::<serde_json::Number>(first) {
                 Ok(number) => number.to_string().into(),
                 Err(error) if error.to_string().starts_with("number out of range") => {
-                    let sign = first.strip_suffix("1e999")?;
+                    let sign = if first.starts_with('-') { "-" } else { "" };
                     format!("{sign}Infinity").into()
                 }
                 Err(_) => return None,
