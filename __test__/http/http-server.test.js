@@ -76,7 +76,7 @@ for (const kind of Object.keys(SERVERS)) {
       const ended = once(socket, 'disconnect');
       httpServer.close();
       assert.equal((await ended)[0], 'forced close');
-      assert.equal(io.engine.clientsCount, 0);
+      await reach(() => io.engine.clientsCount === 0);
     });
 
     it('close() of one of several http.Servers leaves clients of the others', async (t) => {
