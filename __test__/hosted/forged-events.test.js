@@ -34,6 +34,18 @@ async function connected(io, connect) {
   return { client, socket: await socketOf(io, client) };
 }
 
+/** A client that has authenticated and can call `m`, and its socket, on which nobody listens to errors. */
+async function withoutErrorListeners(t, host) {
+  const { io, connect } = await openServer(t, host);
+  const instance = newInstance();
+  instance.defineMethod('m', () => 'done');
+  instance.start(io);
+  const { client, socket } = await connected(io, connect);
+  await authenticate(client);
+  socket.removeAllListeners('error');
+  return { client, socket };
+}
+
 /**
  * Forges an event, and waits until the server has received it: it has emitted it, or has ended the connection.
  *
@@ -203,13 +215,7 @@ describe('packets on which a server throws', LIMIT, () => {
   for (const host of HOSTS) {
     for (const [what, packet] of Object.entries(HARMLESS)) {
       it(`${what}, which nobody listens to, is dropped on ${host}`, async (t) => {
-        const { io, connect } = await openServer(t, host);
-        const instance = newInstance();
-        instance.defineMethod('m', () => 'done');
-        instance.start(io);
-        const { client, socket } = await connected(io, connect);
-        await authenticate(client);
-        socket.removeAllListeners('error');
+        const { client, socket } = await withoutErrorListeners(t, host);
         forge(client, packet);
         assert.deepEqual(await call(client, 'm', null), { result: 'done' });
       });
@@ -230,13 +236,7 @@ describe('packets on which a server throws', LIMIT, () => {
     }
 
     it(`events named error that are forged at once for a listener that is removed are harmless on ${host}`, async (t) => {
-      const { io, connect } = await openServer(t, host);
-      const instance = newInstance();
-      instance.defineMethod('m', () => 'done');
-      instance.start(io);
-      const { client, socket } = await connected(io, connect);
-      await authenticate(client);
-      socket.removeAllListeners('error');
+      const { client, socket } = await withoutErrorListeners(t, host);
       const heard = new Promise((resolve) => {
         socket.once('error', resolve);
       });

@@ -23,7 +23,7 @@ const wrapped = new WeakSet();
 const servers = new WeakSet();
 
 /** @type {WeakSet<object>} the sockets that have a listener of `error` for good */
-const guardedSockets = new WeakSet();
+const keepsListener = new WeakSet();
 
 /**
  * Watches the sockets of the server of a socket, in all its namespaces.
@@ -37,6 +37,9 @@ function watchServerOf(socket) {
   const server = nsp?.server;
   if (typeof server !== 'object' || server === null || !client) {
     return false;
+  }
+  if (servers.has(server)) {
+    return true;
   }
   // The names since version 3, and those of version 2.
   const close = ownerOf(socket, '_onclose', 'onclose');
@@ -117,33 +120,13 @@ function ended(socket, reason) {
 function wrapPacket({ prototype, name }) {
   const take = prototype[name];
   prototype[name] = function takeWatched(packet) {
-    if (!servers.has(this.nsp?.server)) {
-      return take.call(this, packet);
-    }
-    const { type, data } = packet;
-    if (type === EVENT_PACKET || type === BINARY_EVENT_PACKET) {
-      const event = data?.[0];
-      if (typeof event !== 'string' && typeof event !== 'number') {
+    if (servers.has(this.nsp?.server)) {
+      if (isMalformed(packet)) {
         // What version 4 does with a packet that its parser refuses.
         this.conn.close();
         return undefined;
       }
-      if (event === 'error') {
-        if (!isListenedTo(this)) {
-          return undefined;
-        }
-        // The application may remove its listener before the server emits the event.
-        if (!guardedSockets.has(this)) {
-          guardedSockets.add(this);
-          this.on('error', () => {});
-        }
-      }
-    } else if (type === ERROR_PACKET) {
-      if (typeof data === 'object' && data !== null) {
-        this.conn.close();
-        return undefined;
-      }
-      if (!isListenedTo(this)) {
+      if (isError(packet) && !canEmitErrors(this)) {
         return undefined;
       }
     }
@@ -152,11 +135,48 @@ function wrapPacket({ prototype, name }) {
 }
 
 /**
- * @param {object} socket a socket
- * @returns {boolean} whether it has a listener of `error`, without which Node's emitter throws
+ * @param {{type: number}} packet a packet
+ * @returns {boolean} whether it brings an event
  */
-function isListenedTo(socket) {
-  return socket.listeners('error').length > 0;
+function isEvent({ type }) {
+  return type === EVENT_PACKET || type === BINARY_EVENT_PACKET;
+}
+
+/**
+ * @param {{type: number, data: unknown}} packet a packet
+ * @returns {boolean} whether it is an event whose name cannot be one, or an error that cannot be printed
+ */
+function isMalformed(packet) {
+  const { type, data } = packet;
+  if (isEvent(packet)) {
+    const name = data?.[0];
+    return typeof name !== 'string' && typeof name !== 'number';
+  }
+  return type === ERROR_PACKET && typeof data === 'object' && data !== null;
+}
+
+/**
+ * @param {{type: number, data: unknown}} packet a packet that is not malformed
+ * @returns {boolean} whether the server emits an `error` for it
+ */
+function isError(packet) {
+  return packet.type === ERROR_PACKET || (isEvent(packet) && packet.data[0] === 'error');
+}
+
+/**
+ * @param {object} socket a socket
+ * @returns {boolean} whether it has a listener of `error`, without which Node's emitter throws. Then it keeps one: the
+ *   application may remove its own before the server emits the event
+ */
+function canEmitErrors(socket) {
+  if (socket.listeners('error').length === 0) {
+    return false;
+  }
+  if (!keepsListener.has(socket)) {
+    keepsListener.add(socket);
+    socket.on('error', () => {});
+  }
+  return true;
 }
 
 module.exports = { watchServerOf };

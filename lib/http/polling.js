@@ -122,7 +122,7 @@ function serve(front, req, res, isOriginAllowed) {
  * @returns {boolean} whether the client has left
  */
 function isGone(req, res) {
-  return res.destroyed || (req.destroyed && !req.complete) || req.socket.destroyed;
+  return res.destroyed || req.socket.destroyed;
 }
 
 /**

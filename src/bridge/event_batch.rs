@@ -97,6 +97,11 @@ impl Taking {
         self.text.capacity() > MAX_KEPT_BYTES
     }
 
+    fn free_text(&mut self) {
+        self.text = Vec::new();
+        self.ends = Vec::new();
+    }
+
     fn iterated(&mut self) {
         for (undelivered, _) in &mut self.iterations {
             *undelivered -= 1;
@@ -153,7 +158,7 @@ impl EventQueue {
                 let taking = &mut *self.taking.lock();
                 // Its iterations are not reported any more.
                 taking.iterations.clear();
-                (taking.text, taking.ends) = (Vec::new(), Vec::new());
+                taking.free_text();
             }
             self.release_deferred();
         }
@@ -251,7 +256,7 @@ impl EventQueue {
         let taking = &mut *self.taking.lock();
         taking.permits.clear();
         if taking.has_large_text() {
-            (taking.text, taking.ends) = (Vec::new(), Vec::new());
+            taking.free_text();
         }
         std::mem::take(&mut taking.deferred)
     }

@@ -481,10 +481,13 @@ impl Exchange {
 
     fn end_if_idle(&self) {
         let mut state = self.state.lock();
-        if state.is_idle() {
+        if !state.is_served() {
+            return;
+        }
+        if state.unwritten.is_empty() {
             state.ends = true;
             state.wake();
-        } else if state.is_unread() {
+        } else {
             // To Node, which has got all of a response, its connection is idle, too.
             state.fail();
         }
@@ -580,13 +583,13 @@ impl Respond for Exchange {
 }
 
 impl State {
-    fn is_idle(&self) -> bool {
-        self.waiting.is_none() && !self.is_receiving && self.unwritten.is_empty()
+    /// Whether each request that has come has its response, which the client may not have taken.
+    fn is_served(&self) -> bool {
+        self.waiting.is_none() && !self.is_receiving
     }
 
-    /// Whether all that is under way is a response that the client has not taken.
-    fn is_unread(&self) -> bool {
-        self.waiting.is_none() && !self.is_receiving && !self.unwritten.is_empty()
+    fn is_idle(&self) -> bool {
+        self.is_served() && self.unwritten.is_empty()
     }
 
     fn wake(&self) {

@@ -22,7 +22,7 @@ export class SocketHttpError extends Error {
   }
 }
 
-/** As it is made, which its types leave out. */
+/** Its types take the codes of loopback-socket only. */
 const Base = LoopbackSocket.LoopbackSocketError as unknown as new (
   code: string,
   message: string,
