@@ -215,7 +215,7 @@ describe('packets on which a server throws', LIMIT, () => {
   for (const host of HOSTS) {
     for (const [what, packet] of Object.entries(HARMLESS)) {
       it(`${what}, which nobody listens to, is dropped on ${host}`, async (t) => {
-        const { client, socket } = await withoutErrorListeners(t, host);
+        const { client } = await withoutErrorListeners(t, host);
         forge(client, packet);
         assert.deepEqual(await call(client, 'm', null), { result: 'done' });
       });
