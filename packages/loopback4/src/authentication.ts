@@ -125,7 +125,10 @@ export class Authenticator {
     if (this.#options.defaultMetadata?.length && !this.#options.defaultMetadata[0].skip) {
       return this.#options.defaultMetadata;
     }
-    const all = await strategiesIn(context);
+    const { strategies: all, failure } = await strategiesIn(context);
+    if (all.length === 0 && failure !== undefined) {
+      throw failure;
+    }
     return all.map(({ name }) => ({ strategy: name }));
   }
 
@@ -138,15 +141,19 @@ export class Authenticator {
     try {
       strategyContext.bind(ForeignKeys.HTTP_REQUEST).to(session.request);
       strategyContext.bind(ForeignKeys.AUTHENTICATION_METADATA).to(metadata);
-      const strategies = await strategiesIn(strategyContext);
+      const { strategies, failure } = await strategiesIn(strategyContext);
       const errors: unknown[] = [];
       for (const entry of metadata) {
         const strategy = strategies.find(({ name }) => name === entry.strategy);
         if (strategy === undefined) {
-          throw new SocketHttpError(
-            401,
-            `The strategy '${entry.strategy}' is not available.`,
-            'AUTHENTICATION_STRATEGY_NOT_FOUND',
+          // One that could not be made has no name: that may be this one.
+          throw (
+            failure ??
+            new SocketHttpError(
+              401,
+              `The strategy '${entry.strategy}' is not available.`,
+              'AUTHENTICATION_STRATEGY_NOT_FOUND',
+            )
           );
         }
         let user: UserProfile | undefined;
@@ -192,21 +199,20 @@ function strategyBindings(context: Context) {
   return context.find<Strategy>(extensionFilter(ForeignKeys.STRATEGIES));
 }
 
-/** The strategies that can be made in a context. One that needs a response, say, cannot. */
-async function strategiesIn(context: Context): Promise<Strategy[]> {
-  const made: Strategy[] = [];
+/** The strategies that can be made in a context, and why another one, that needs a response, say, cannot. */
+async function strategiesIn(
+  context: Context,
+): Promise<{ strategies: Strategy[]; failure: unknown }> {
+  const strategies: Strategy[] = [];
   let failure: unknown;
   for (const { key } of strategyBindings(context)) {
     try {
-      made.push(await context.get<Strategy>(BindingKey.create<Strategy>(key)));
+      strategies.push(await context.get<Strategy>(BindingKey.create<Strategy>(key)));
     } catch (error) {
       failure ??= error;
     }
   }
-  if (made.length === 0 && failure !== undefined) {
-    throw failure;
-  }
-  return made;
+  return { strategies, failure };
 }
 
 /** Whether a strategy returned a `RedirectRoute` of `@loopback/rest`. */

@@ -12,6 +12,7 @@ import {
   injectable,
 } from '@loopback/core';
 import LoopbackSocket from 'loopback-socket';
+import { SocketConfigurationError } from './errors';
 import { LIFE_CYCLE_GROUP, LoopbackSocketBindings } from './keys';
 import { LoopbackSocketServer } from './server';
 import { SocketIoBindings } from './socketio/keys';
@@ -61,6 +62,13 @@ export class LoopbackSocketComponent implements Component {
           const { instance, timeout } = app.getSync(LoopbackSocketBindings.CONFIG, {
             optional: true,
           }) ?? { instance: undefined, timeout: undefined };
+          if (instance !== undefined && timeout !== undefined) {
+            throw new SocketConfigurationError(
+              'INVALID_OPTION',
+              'The configuration has both `instance` and `timeout`, which an instance has of its own: ' +
+                "give it to that one, such as LoopbackSocket.get('bookshop', timeout).",
+            );
+          }
           return instance ?? new LoopbackSocket(app.name, timeout);
         })
         .inScope(BindingScope.SINGLETON);

@@ -22,6 +22,17 @@ export class SocketHttpError extends Error {
   }
 }
 
+/** The codes of what is wrong with what an application has configured or decorated. */
+type ConfigurationCode =
+  | 'ERR_LOOPBACK_SOCKET_INVALID_OPTION'
+  | 'ERR_LOOPBACK_SOCKET_INVALID_SCHEMA'
+  | 'ERR_LOOPBACK_SOCKET_NAME_IN_USE'
+  | 'ERR_LOOPBACK_SOCKET_NO_HTTP_SERVER'
+  | 'ERR_LOOPBACK_SOCKET_NO_STRATEGY';
+
+/** What follows `ERR_LOOPBACK_SOCKET_` in a code. */
+type CodeName<Code> = Code extends `ERR_LOOPBACK_SOCKET_${infer Name}` ? Name : never;
+
 /** Its types take the codes of loopback-socket only. */
 const Base = LoopbackSocket.LoopbackSocketError as unknown as new (
   code: string,
@@ -51,6 +62,20 @@ export class SocketCallError extends Base {
 
   toJSON(): SocketErrorBody {
     return this.body;
+  }
+}
+
+/** What an application has configured or decorated does not fit: thrown where it starts, or by what got it. */
+export class SocketConfigurationError extends Base {
+  declare readonly code: ConfigurationCode;
+
+  /**
+   * @param code - what follows `ERR_LOOPBACK_SOCKET_`
+   * @param message - what is wrong and what to do about it
+   * @param cause - the error behind this one
+   */
+  constructor(code: CodeName<ConfigurationCode>, message: string, cause?: unknown) {
+    super(code, message, cause);
   }
 }
 

@@ -8,7 +8,7 @@ export {
   socketSubscription,
   type SocketSubscriptionOptions,
 } from './decorators';
-export { SocketCallError, SocketHttpError } from './errors';
+export { SocketCallError, SocketConfigurationError, SocketHttpError } from './errors';
 export { HandshakeRequest } from './handshake-request';
 export {
   LIFE_CYCLE_GROUP,

@@ -21,7 +21,7 @@ import type { AddressInfo } from 'node:net';
 import LoopbackSocket from 'loopback-socket';
 import { Authenticator } from './authentication';
 import { SOCKET_ARGS_KEY, SOCKET_METHOD_KEY, SOCKET_SUBSCRIPTION_KEY } from './decorators';
-import { errorWriter, logError } from './errors';
+import { errorWriter, logError, SocketConfigurationError } from './errors';
 import {
   ForeignKeys,
   LIFE_CYCLE_GROUP,
@@ -248,7 +248,8 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
       !this.authenticator.isPossible
     ) {
       this.#isPrepared = false;
-      throw new Error(
+      throw new SocketConfigurationError(
+        'NO_STRATEGY',
         'No authentication strategy is registered, so that no socket could authenticate. Register one ' +
           'with registerAuthenticationStrategy(), or configure LoopbackSocketBindings.COMPONENT with ' +
           '`authentication`: a function, or false to let everybody in.',
@@ -377,7 +378,8 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     const target = `${owner.valueConstructor!.name}.prototype.${operation.method}`;
     const other = this.#defined.get(operation.name);
     if (other !== undefined) {
-      throw new Error(
+      throw new SocketConfigurationError(
+        'NAME_IN_USE',
         `${other.target} and ${target} have the same name for clients, '${operation.name}'. Give one of ` +
           'them another name.',
       );
@@ -495,13 +497,15 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     const key = this.options.restServer ?? ForeignKeys.REST_SERVER;
     const rest = await this.app.get<RestServerLike>(key, { optional: true });
     if (rest === undefined) {
-      throw new Error(
+      throw new SocketConfigurationError(
+        'NO_HTTP_SERVER',
         `There is no server to serve sockets on: '${key}' is not bound. Use a RestApplication, or ` +
           'configure LoopbackSocketBindings.COMPONENT with `port`, `httpServer` or `io`.',
       );
     }
     if (rest.httpServer === undefined) {
-      throw new Error(
+      throw new SocketConfigurationError(
+        'NO_HTTP_SERVER',
         'The RestServer does not listen. If it has `listenOnStart: false`, configure ' +
           'LoopbackSocketBindings.COMPONENT with `httpServer`, `port` or `io`. If the application orders ' +
           `its lifecycle observers, put the group '${LIFE_CYCLE_GROUP}' behind 'server'.`,

@@ -1,6 +1,6 @@
 import type LoopbackSocket from 'loopback-socket';
 import type { ArgsSchema, JsonSchema } from './decorators';
-import { SocketHttpError } from './errors';
+import { SocketConfigurationError, SocketHttpError } from './errors';
 
 type StandardSchema = LoopbackSocket.StandardSchema;
 
@@ -36,7 +36,8 @@ export function schemaOf(
     });
   }
   if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    throw new TypeError(
+    throw new SocketConfigurationError(
+      'INVALID_SCHEMA',
       `@socketArgs of '${name}' needs a schema: one of a library that implements Standard Schema, ` +
         'such as zod, or a JSON schema.',
     );
@@ -77,10 +78,11 @@ function requireRest(name: string): typeof import('@loopback/rest') {
   try {
     return require('@loopback/rest');
   } catch (cause) {
-    throw new Error(
+    throw new SocketConfigurationError(
+      'INVALID_SCHEMA',
       `@socketArgs of '${name}' has a JSON schema, which @loopback/rest validates: install that, or ` +
         'use a schema of a library that implements Standard Schema, such as zod.',
-      { cause },
+      cause,
     );
   }
 }

@@ -94,6 +94,9 @@ describe('@socketArgs', () => {
       @socketArgs('string' as never)
       wrong() {}
     }
-    await assert.rejects(makeApp({ controllers: [Wrong] }).start(), /@socketArgs of 'wrong' needs/);
+    await assert.rejects(makeApp({ controllers: [Wrong] }).start(), {
+      code: 'ERR_LOOPBACK_SOCKET_INVALID_SCHEMA',
+      message: /@socketArgs of 'wrong' needs/,
+    });
   });
 });

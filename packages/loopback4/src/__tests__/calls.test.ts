@@ -1,6 +1,11 @@
 // Methods of controllers over sockets: contexts, injection, authentication, authorization, interceptors, errors.
 
-import { authenticate, AuthenticationBindings } from '@loopback/authentication';
+import {
+  authenticate,
+  AuthenticationBindings,
+  type AuthenticationStrategy,
+  registerAuthenticationStrategy,
+} from '@loopback/authentication';
 import { authorize } from '@loopback/authorization';
 import {
   BindingScope,
@@ -225,10 +230,10 @@ describe('methods of controllers', () => {
       same() {}
     }
     const app = makeApp({ controllers: [Counter, Other] });
-    await assert.rejects(
-      app.start(),
-      /Counter\.prototype\.count and Other\.prototype\.same.*'count'/,
-    );
+    await assert.rejects(app.start(), {
+      code: 'ERR_LOOPBACK_SOCKET_NAME_IN_USE',
+      message: /Counter\.prototype\.count and Other\.prototype\.same.*'count'/,
+    });
   });
 });
 
@@ -315,6 +320,29 @@ describe('authentication by strategies', () => {
     });
     await assert.rejects(app.login('x'), /^Error: Internal Server Error$/);
     assert.deepEqual(logged, ['the password of the database is 1234', 500, 'authentication']);
+  });
+
+  it('a strategy that cannot be made is logged with the reason, although others can', async (t) => {
+    class BrokenStrategy implements AuthenticationStrategy {
+      name = 'broken';
+      constructor(@inject('no.such.binding') readonly missing: string) {}
+      async authenticate() {
+        return undefined;
+      }
+    }
+    const logged: unknown[] = [];
+    const app = await start(t, {
+      config: { authentication: { strategies: 'broken' } },
+      setup: (it) => {
+        registerAuthenticationStrategy(it, BrokenStrategy);
+        it.bind(LoopbackSocketBindings.LOG_ERROR).to((error, status) => {
+          logged.push(String(error), status);
+        });
+      },
+    });
+    await assert.rejects(app.login('token of Ada'), /^Error: Internal Server Error$/);
+    assert.match(String(logged[0]), /no\.such\.binding/);
+    assert.equal(logged[1], 500);
   });
 
   it('the token may be in the handshake or its Authorization header', async (t) => {
@@ -440,7 +468,10 @@ describe('authentication by strategies', () => {
 
   it('an application without strategies does not start, and the error says what to do', async () => {
     const app = makeApp({ strategies: false });
-    await assert.rejects(app.start(), /No authentication strategy is registered.*`authentication`/);
+    await assert.rejects(app.start(), {
+      code: 'ERR_LOOPBACK_SOCKET_NO_STRATEGY',
+      message: /No authentication strategy is registered.*`authentication`/,
+    });
   });
 });
 

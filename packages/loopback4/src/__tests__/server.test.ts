@@ -138,14 +138,31 @@ describe('where sockets are served', () => {
     const app = new Application();
     app.component(LoopbackSocketComponent);
     app.configure(LoopbackSocketBindings.COMPONENT).to(OPEN);
-    await assert.rejects(app.start(), /'servers\.RestServer' is not bound.*`port`/);
+    await assert.rejects(app.start(), {
+      code: 'ERR_LOOPBACK_SOCKET_NO_HTTP_SERVER',
+      message: /'servers\.RestServer' is not bound.*`port`/,
+    });
+  });
+
+  it('a configuration with both an instance and a timeout does not start', async () => {
+    const app = new Application();
+    app.component(LoopbackSocketComponent);
+    const instance = new LoopbackSocket('both');
+    app.configure(LoopbackSocketBindings.COMPONENT).to({ ...OPEN, instance, timeout: 500 });
+    await assert.rejects(app.start(), {
+      code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+      message: /both `instance` and `timeout`/,
+    });
   });
 
   it('an application whose RestServer does not listen is told what to configure', async () => {
     const app = new RestApplication({ rest: { listenOnStart: false } });
     app.component(LoopbackSocketComponent);
     app.configure(LoopbackSocketBindings.COMPONENT).to(OPEN);
-    await assert.rejects(app.start(), /The RestServer does not listen.*`httpServer`/);
+    await assert.rejects(app.start(), {
+      code: 'ERR_LOOPBACK_SOCKET_NO_HTTP_SERVER',
+      message: /The RestServer does not listen.*`httpServer`/,
+    });
   });
 });
 
