@@ -120,6 +120,40 @@ describe('connections in io.metrics()', TIMEOUT, () => {
     await io.close();
     assert.deepEqual(io.metrics(), before);
   });
+
+  it(
+    'a server that has closed keeps its figures, and all of them begin anew when it is attached again',
+    TIMEOUT,
+    served({}, async (world) => {
+      const { io } = world;
+      const unused = io.metrics();
+      const sockets = newSockets();
+      sockets.defineMethod('add', (socket, credentials, n) => n + 1);
+      sockets.start(io);
+      const { client } = await world.connect();
+      assert.equal(await authenticate(client), 'authenticated');
+      assert.deepEqual(await call(client, 'add', 1), [{ result: 2 }]);
+      const refusedClient = world.client('4.8', { nsp: '/none' });
+      await happens(refusedClient, 'connect_error');
+      refusedClient.disconnect();
+      await reach(() => io.metrics().connections.open.websocket === 1);
+      const refused = await fetch(`${world.url}/socket.io/?EIO=4&transport=polling&sid=none`);
+      assert.equal(refused.status, 400);
+      await io.close();
+      const closed = io.metrics();
+      assert.deepEqual(closed.connections.opened, { polling: 0, websocket: 2 });
+      assert.deepEqual(closed.connections.open, { polling: 0, websocket: 0, other: 0 });
+      assert.deepEqual(closed.connections.closed, { transport_close: 1, server_shutting_down: 1 });
+      assert.deepEqual(closed.sockets, unused.sockets);
+      assert.equal(closed.authentication.accepted, 1);
+      assert.deepEqual(closed.joins.refused, { unknown_namespace: 1 });
+      assert.deepEqual(closed.requests.refused, { unknown_session: 1 });
+      assert.equal(closed.calls.methods.add.succeeded, 1);
+      io.attach(0);
+      assert.deepEqual(io.metrics(), unused);
+      await io.close();
+    }),
+  );
 });
 
 describe('authentication in io.metrics()', TIMEOUT, () => {

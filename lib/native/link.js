@@ -1,5 +1,6 @@
 'use strict';
 
+const { CallMetrics } = require('../calls/call-metrics');
 const { UnsentBroadcasts } = require('./unsent-broadcasts');
 
 /**
@@ -28,7 +29,9 @@ class NativeLink {
   /** @type {import('../calls/call-metrics').CallMetrics | undefined} measures calls, once somebody asks for that */
   callMetrics;
   /** What has been refused, for `io.metrics()`: sockets, and requests by the number of the `Refusal`. */
-  refused = { tooManyAttempts: 0, tooManyPending: 0, byMiddleware: 0, requests: [] };
+  refused = nothingRefused();
+  /** @type {import('../../binding').NativeMetrics | undefined} the last figures of the native server that has ended */
+  lastMetrics;
   /** Whether the `Server` is closing, or closed: nothing new begins. */
   isClosing = false;
   /** Whether it is about to close: no session and no socket is accepted any more. */
@@ -42,6 +45,7 @@ class NativeLink {
    */
   begin(native, commands, receiver) {
     this.native = native;
+    this.#countAnew();
     // Made anew each time they are read.
     this.sessions = native.sessions;
     this.takeHttp = native.takeHttp;
@@ -55,6 +59,7 @@ class NativeLink {
    * @returns {void}
    */
   end() {
+    this.lastMetrics = this.native.metrics();
     this.native = undefined;
     this.sessions = undefined;
     this.takeHttp = undefined;
@@ -62,6 +67,26 @@ class NativeLink {
     this.receiver = undefined;
     this.broadcasts.drop();
   }
+
+  /**
+   * What JavaScript counts begins with the native server, as what that counts.
+   *
+   * @returns {void}
+   */
+  #countAnew() {
+    this.lastMetrics = undefined;
+    this.refused = nothingRefused();
+    // The calls of sockets before this one still end in the figures of theirs.
+    this.callMetrics &&= new CallMetrics();
+  }
 }
+
+/** @returns {{tooManyAttempts: number, tooManyPending: number, byMiddleware: number, requests: number[]}} as it begins */
+const nothingRefused = () => ({
+  tooManyAttempts: 0,
+  tooManyPending: 0,
+  byMiddleware: 0,
+  requests: [],
+});
 
 module.exports = { NativeLink };

@@ -15,7 +15,7 @@ const REFUSALS = namesOf(Refusal);
 /** Why sockets are refused in a namespace, in the order in which they are counted below. */
 const JOIN_REFUSALS = new Map(['middleware', 'unknown_namespace'].entries());
 
-/** What a server says that is not attached, or closed. */
+/** What a server says that has not been attached yet. */
 const NOTHING = Object.freeze({
   polling: 0,
   websocket: 0,
@@ -44,7 +44,7 @@ const NOTHING = Object.freeze({
  */
 function serverMetrics(link) {
   link.callMetrics ??= new CallMetrics();
-  const native = link.native?.metrics() ?? NOTHING;
+  const native = link.native?.metrics() ?? link.lastMetrics ?? NOTHING;
   const { tooManyAttempts, tooManyPending, byMiddleware, requests } = link.refused;
   return {
     connections: {
