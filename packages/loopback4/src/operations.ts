@@ -308,14 +308,21 @@ export function callError(
   name: string,
   socket: LoopbackSocket.Socket | null,
 ): Error {
-  // Those of loopback-socket are for clients, too: limits, say.
-  if (error instanceof SocketCallError || error instanceof LoopbackSocket.LoopbackSocketError) {
+  if (error instanceof SocketCallError || isForClients(error)) {
     return error;
   }
   const source = { name, socket };
   const body = writeError(error, source);
   logError(error, statusOf(error), source);
   return new SocketCallError(body, error);
+}
+
+/** Whether an error of loopback-socket is for clients: a limit, say, and not a mistake of the application. */
+function isForClients(error: unknown): error is LoopbackSocket.LoopbackSocketError {
+  return (
+    error instanceof LoopbackSocket.LoopbackSocketError &&
+    Boolean((error.constructor as { isOfPeer?: boolean }).isOfPeer)
+  );
 }
 
 /** The error of a call without a session. */

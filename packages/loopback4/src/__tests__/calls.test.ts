@@ -22,7 +22,7 @@ import { SecurityBindings, type UserProfile } from '@loopback/security';
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { describe, it } from 'node:test';
-import type LoopbackSocket from 'loopback-socket';
+import LoopbackSocket from 'loopback-socket';
 import { type CallControl, LoopbackSocketBindings, SocketCallError, socketMethod } from '..';
 import { type Answer, authenticate as again, call, makeApp, start, TokenStrategy } from './support';
 
@@ -516,6 +516,33 @@ describe('errors of methods', () => {
     assert.deepEqual((await call(client, 'fails', 'secret')).error, internal);
     assert.deepEqual((await call(client, 'fails', 'text')).error, internal);
     assert.deepEqual(logged, [404, 404, 500, 500]);
+  });
+
+  it('a mistake of a method with loopback-socket itself is masked and logged, as any other', async (t) => {
+    class Mistaken {
+      @socketMethod()
+      publish() {
+        LoopbackSocket.get('mistaken').publish('no such subscription', 1);
+      }
+    }
+    const logged: unknown[] = [];
+    const app = await start(t, {
+      controllers: [Mistaken],
+      setup: (it) => {
+        it.bind(LoopbackSocketBindings.LOG_ERROR).to((error, status) => {
+          logged.push((error as { code: string }).code, status);
+        });
+      },
+    });
+    const client = await app.login('token of Ada');
+    const { error } = await call(client, 'publish');
+    assert.deepEqual(error, {
+      statusCode: 500,
+      code: 'INTERNAL_SERVER_ERROR',
+      name: 'InternalServerError',
+      message: 'Internal Server Error',
+    });
+    assert.deepEqual(logged, ['ERR_LOOPBACK_SOCKET_NO_SHARED_SOURCE', 500]);
   });
 
   it('with debug a client gets the message and the stack of every error', async (t) => {
