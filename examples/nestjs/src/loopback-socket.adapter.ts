@@ -20,4 +20,9 @@ export class LoopbackSocketAdapter extends IoAdapter {
     this.sockets.start(server);
     return server;
   }
+
+  /** With `forceCloseConnections`, Nest would only destroy the sockets of Node's HTTP server, which a WebSocket has left. */
+  override async close(server: LoopbackSocket.Server): Promise<void> {
+    await server.close();
+  }
 }

@@ -11,7 +11,10 @@ import { UsersService } from './users.service';
 class AppModule {}
 
 async function main(): Promise<void> {
-  const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+  const app = await NestFactory.create(AppModule, {
+    logger: ['error', 'warn'],
+    forceCloseConnections: true, // `app.close()` does not wait for requests
+  });
   const sockets = LoopbackSocket.get('nestjs');
   sockets.auth({ model: app.get(UsersService), method: 'authenticate' });
   app.useWebSocketAdapter(new LoopbackSocketAdapter(app, sockets));

@@ -522,7 +522,7 @@ describe('errors of methods', () => {
     class Mistaken {
       @socketMethod()
       publish() {
-        LoopbackSocket.get('mistaken').publish('no such subscription', 1);
+        LoopbackSocket.get('mistaken').publish('no such subscription', undefined, 1);
       }
     }
     const logged: unknown[] = [];
