@@ -145,9 +145,10 @@ function testExample({ name, program, flags = [], build, beforeLogin, afterLogin
       );
     }
 
-    it('the program ends on SIGTERM while a client is connected', VISIT, async (t) => {
+    it('the program ends on SIGTERM while a client has a WebSocket', VISIT, async (t) => {
       const { io } = require(CLIENTS[4]);
-      const socket = io(app.url, { forceNew: true, reconnection: false });
+      const options = { forceNew: true, reconnection: false, transports: ['websocket'] };
+      const socket = io(app.url, options);
       t.after(() => socket.disconnect());
       await once(socket, 'connect');
       const ended = once(app.child, 'exit');
