@@ -145,17 +145,24 @@ function testExample({ name, program, flags = [], build, beforeLogin, afterLogin
       );
     }
 
-    it('the program ends on SIGTERM while a client has a WebSocket', VISIT, async (t) => {
-      const { io } = require(CLIENTS[4]);
-      const options = { forceNew: true, reconnection: false, transports: ['websocket'] };
-      const socket = io(app.url, options);
-      t.after(() => socket.disconnect());
-      await once(socket, 'connect');
-      const ended = once(app.child, 'exit');
-      const disconnected = once(socket, 'disconnect');
-      app.child.kill('SIGTERM');
-      await Promise.all([ended, disconnected]);
-    });
+    it(
+      'the program ends on SIGTERM while a client that has authenticated has a WebSocket',
+      VISIT,
+      async (t) => {
+        const { io } = require(CLIENTS[4]);
+        const options = { forceNew: true, reconnection: false, transports: ['websocket'] };
+        const socket = io(app.url, options);
+        t.after(() => socket.disconnect());
+        await once(socket, 'connect');
+        const login = await post(`${app.url}/login`, { user: 'Ada', password: 'open sesame' });
+        socket.emit('authentication', login.body);
+        await once(socket, 'authenticated');
+        const ended = once(app.child, 'exit');
+        const disconnected = once(socket, 'disconnect');
+        app.child.kill('SIGTERM');
+        await Promise.all([ended, disconnected]);
+      },
+    );
   });
 }
 
