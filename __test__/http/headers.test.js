@@ -5,7 +5,9 @@
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
+const fs = require('node:fs');
 const http = require('node:http');
+const { Readable } = require('node:stream');
 const { describe, it } = require('node:test');
 const zlib = require('node:zlib');
 const { Server } = require('../..');
@@ -419,6 +421,30 @@ describe('the client bundle', () => {
         await host.request(BUNDLE, known(`W/${etag}`)),
         await host.request(BUNDLE, known('"0.9"')),
       ];
+    }),
+  );
+
+  it(
+    'the client bundle is served from a package in an archive, whose files are never reported as open',
+    TIMEOUT,
+    served({}, async ({ url }, t) => {
+      const { createReadStream } = fs;
+      t.mock.method(fs, 'createReadStream', (...args) =>
+        Readable.from(createReadStream(...args), { objectMode: false }),
+      );
+      const response = await fetch(`${url}${BUNDLE}`);
+      assert.equal(response.status, 200);
+      assert.match(await response.text(), /Socket\.IO/);
+    }),
+  );
+
+  it(
+    'the client bundle is not there if it cannot be read',
+    TIMEOUT,
+    served({}, async ({ url }, t) => {
+      const { createReadStream } = fs;
+      t.mock.method(fs, 'createReadStream', (file) => createReadStream(`${file}.gone`));
+      assert.equal((await fetch(`${url}${BUNDLE}`)).status, 404);
     }),
   );
 

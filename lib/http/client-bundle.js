@@ -74,14 +74,15 @@ function serve(name, req, res) {
     end(response, res);
     return;
   }
-  // Nothing is said of the file before it has been opened: it may be gone, or not to be read.
+  // Nothing is said of the file before its first bytes: it may be gone, or not to be read. The stream of a file that a
+  // package manager keeps in an archive is never reported as open.
   const file = fs.createReadStream(bundle.file);
   const refuse = () => {
     found.delete(name);
     end(responseWith(name, undefined, req), res);
   };
   file.once('error', refuse);
-  file.once('open', () => {
+  file.once('readable', () => {
     file.off('error', refuse);
     res.writeHead(response.status, response.headers);
     send(file, response.encoding, res);
