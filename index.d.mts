@@ -138,6 +138,7 @@ export import HttpCompressionOptions = LoopbackSocket.HttpCompressionOptions;
 export import PerMessageDeflateOptions = LoopbackSocket.PerMessageDeflateOptions;
 export import PerMessageDeflateZlibOptions = LoopbackSocket.PerMessageDeflateZlibOptions;
 export import ConnectionStateRecoveryOptions = LoopbackSocket.ConnectionStateRecoveryOptions;
+export import ServerMetrics = LoopbackSocket.ServerMetrics;
 export import ServerOptions = LoopbackSocket.ServerOptions;
 export import ServerReservedEventsMap = LoopbackSocket.ServerReservedEventsMap;
 export import ServerToClientEvents = LoopbackSocket.ServerToClientEvents;

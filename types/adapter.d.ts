@@ -1,7 +1,7 @@
 // Adapters, which join servers to a cluster. These types have the structure of those of npm
 // `socket.io-adapter`, which an application need not have.
 
-import type { TypedEmitter } from './emitter';
+import type { DefaultEventsMap, TypedEmitter } from './emitter';
 import type { UnsupportedApiError } from './errors';
 import type { Room, SocketId } from './namespace';
 
@@ -53,7 +53,7 @@ export type Session = SessionToPersist & {
  * The adapter of a namespace: its rooms, and what reaches the other servers of the cluster. It is the
  * one that the option `adapter` makes, or that has been assigned. While there is none, rooms are kept
  * in Rust: `rooms` and `sids` are copies then, and the methods from `addAll` on throw {@link
- * UnsupportedApiError}.
+ * UnsupportedApiError}. One of the application may emit further events, such as `error`.
  *
  * @example
  * const { rooms } = io.of('/').adapter;
@@ -69,7 +69,7 @@ export interface Adapter extends TypedEmitter<
     'join-room': (room: Room, id: SocketId) => void;
     'leave-room': (room: Room, id: SocketId) => void;
   },
-  {}
+  DefaultEventsMap
 > {
   /** Its namespace. */
   readonly nsp: any;

@@ -828,6 +828,7 @@ declare namespace LoopbackSocket {
   export import StandardSchema = calls.StandardSchema;
   export import Rate = calls.Rate;
   export import Metrics = metrics.Metrics;
+  export import ServerMetrics = metrics.ServerMetrics;
   export import MethodMetrics = metrics.MethodMetrics;
   export import MethodOptions = calls.MethodOptions;
   export import CallContext = calls.CallContext;

@@ -23,7 +23,7 @@ export interface MethodMetrics {
  * The figures of a server or of a LoopbackSocket. What is missing is not known there.
  *
  * @example
- * const { connections, calls } = io.metrics();
+ * const { connections, calls } = sockets.metrics();
  * console.log(connections?.open.websocket, calls.inFlight);
  */
 export interface Metrics {
@@ -84,4 +84,19 @@ export interface Metrics {
     /** Items of subscriptions with `overflow: 'latest'`. */
     items: number;
   };
+}
+
+/**
+ * The figures of a native server, which knows all of them.
+ *
+ * @example
+ * const { connections, calls } = io.metrics();
+ * console.log(connections.open.websocket, calls.inFlight);
+ */
+export interface ServerMetrics extends Metrics {
+  connections: Required<NonNullable<Metrics['connections']>>;
+  requests: NonNullable<Metrics['requests']>;
+  joins: NonNullable<Metrics['joins']>;
+  authentication: Required<Metrics['authentication']>;
+  dropped: NonNullable<Metrics['dropped']>;
 }

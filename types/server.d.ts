@@ -21,7 +21,7 @@ import type {
   UnsupportedApiError,
   UnsupportedOptionError,
 } from './errors';
-import type { Metrics } from './metrics';
+import type { ServerMetrics } from './metrics';
 import type {
   Namespace,
   NamespaceCalls,
@@ -385,7 +385,7 @@ export class Server<
    * @example
    * setInterval(() => console.log(io.metrics().calls.inFlight), 10_000);
    */
-  metrics(): Metrics;
+  metrics(): ServerMetrics;
   /**
    * Disconnects every socket with `server shutting down` and closes the HTTP server. Closing twice
    * has no effect.

@@ -7,6 +7,10 @@ const io = new LoopbackSocket.Server();
 const sockets = LoopbackSocket.get('metrics');
 
 const figures: LoopbackSocket.Metrics = io.metrics();
+const ofServer = io.metrics();
+console.log(ofServer.connections.closed.ping_timeout, ofServer.requests.refused.forbidden);
+console.log(ofServer.joins.refused.middleware, ofServer.dropped.volatile);
+export type Check0 = Expect<Same<typeof ofServer.authentication.timedOut, number>>;
 const { connections, calls, dropped } = sockets.metrics();
 export type Check1 = Expect<Same<typeof calls.inFlight, number>>;
 export type Check2 = Expect<Same<NonNullable<typeof connections>['open']['websocket'], number>>;

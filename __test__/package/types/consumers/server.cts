@@ -108,8 +108,9 @@ admin.sockets.get('id')?.emit('news');
 admin.connected['id']?.emit('news');
 admin.clients((err, ids) => ids.length);
 admin.server satisfies LoopbackSocket.Server;
-// @ts-expect-error rooms are Rust's
-admin.adapter.on('no such event', () => {});
+admin.adapter.on('error', (error: Error) => error.message);
+// @ts-expect-error an id is a string
+admin.adapter.on('join-room', (room: string, id: number) => id);
 // @ts-expect-error a name is read only
 admin.name = '/b';
 // @ts-expect-error no name
