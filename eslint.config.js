@@ -111,6 +111,7 @@ module.exports = [
       '**/node_modules/',
       'target/',
       'binding.js',
+      'client.js',
       '**/dist/',
       'docs/.vitepress/cache/',
       '**/*.ts',

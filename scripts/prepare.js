@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
+const { buildClient } = require('./build-client');
 const release = require('./build-release');
 const { ROOT, StepError, npmCommand, run } = require('./steps');
 
@@ -190,6 +191,7 @@ async function prepare({ example = true, loopback4 = false, published = false } 
     throw new StepError('Node.js', `${process.version} is too old: use ${MINIMUM_NODE} or later`);
   }
   await install('Installing the development packages (npm ci)', ROOT);
+  buildClient();
   // The compiler of Rust uses every processor only some of the time.
   const results = await Promise.allSettled([
     build(published),

@@ -89,6 +89,27 @@ describe('docs/testing.md', { timeout: TIMEOUT }, () => {
     assert.doesNotMatch(output, /did not exit|open handle/);
   });
 
+  it('an app whose modules have the helper for clients is tested on jest', async () => {
+    const text = `
+      const { client, RemoteError } = require('loopback-socket/client');
+      const { io } = require('socket.io-client');
+      it('a client calls', async () => {
+        const app = await require('./app').start();
+        const socket = io(app.url);
+        const api = client(socket, { credentials: { token: 'open sesame' } });
+        expect(await api.call('add', { a: 2, b: 3 })).toBe(5);
+        await expect(api.call('none', {}, { timeout: 100 })).rejects.not.toBeInstanceOf(RemoteError);
+        api.close();
+        socket.disconnect();
+        await app.io.close();
+      });`;
+    fs.writeFileSync(path.join(folder, 'helper.test.js'), text);
+    assert.match(
+      await run('jest/bin/jest.js', '--testTimeout=60000', 'helper.test.js'),
+      /1 passed, 1 total/,
+    );
+  });
+
   it('jest --detectOpenHandles shows the line that has opened a server which nobody has closed', async () => {
     fs.writeFileSync(
       path.join(folder, 'open.test.js'),

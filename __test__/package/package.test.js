@@ -226,11 +226,13 @@ describe('an installation of the package', () => {
     const program = (name) => `console.log(typeof ${name}.client, typeof ${name}.RemoteError);`;
     const head = `import * as helper from 'loopback-socket/client';`;
     assert.equal(execute('module', head + program('helper')), 'function function');
-    // Node.js can require ES modules from 20.19 and 22.12 on.
-    if (process.features.require_module) {
-      const required = `const helper = require('loopback-socket/client');`;
-      assert.equal(execute('commonjs', required + program('helper')), 'function function');
-    }
+    const required = `const helper = require('loopback-socket/client');`;
+    assert.equal(execute('commonjs', required + program('helper')), 'function function');
+    const both = `import { createRequire } from 'node:module';
+      const required = createRequire(import.meta.url)('loopback-socket/client');
+      console.log(required.RemoteError === helper.RemoteError);`;
+    // Node.js can require ES modules from 20.19 and 22.12 on: the classes are the same then.
+    assert.equal(execute('module', head + both), String(process.features.require_module === true));
   });
 
   it('an installed package makes spans with the @opentelemetry/api of the application', () => {
