@@ -52,10 +52,10 @@ export interface ExposeOptions<Credentials = any, S = any> {
  */
 export interface ModelChange<Data = any> {
   type: 'create' | 'update' | 'remove';
-  /** The id of the instance; missing if many were changed at once. */
+  /** The id of the instance; missing if many were changed at once, or if it is hidden. */
   target?: any;
   /** The instance after the change; of an update of many, what was set; missing if it was removed by its id. */
   data?: Data;
-  /** The filter of the operation, if it had one. */
+  /** The filter of the operation, if it had one; `null` if it names properties that are hidden from clients. */
   where?: any;
 }

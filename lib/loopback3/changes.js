@@ -11,7 +11,8 @@ const { promisify } = require('util');
 const { RemoteMethodError } = require('../errors');
 const { findToken } = require('./access-token');
 const { distribute, placesOf } = require('./arguments');
-const { hiddenOf, observersOf } = require('./observers');
+const { hiddenOf } = require('./hidden');
+const { observersOf } = require('./observers');
 const { isAllowedToOwners, isOwner } = require('./ownership');
 const { restError, runInContext } = require('./remote-call');
 const { makeRequest } = require('./request');
@@ -41,8 +42,8 @@ class ModelChanges {
    *   it has; with a user, to what the user owns
    */
   #access = new WeakMap();
-  /** @type {WeakMap<object, object[]>} the instances that an item is about */
-  #instances = new WeakMap();
+  /** @type {WeakMap<object, import('./observers').Change>} the change that an item tells of */
+  #changes = new WeakMap();
 
   /**
    * @param {import('./remote-call').Exposure} exposure the application
@@ -131,9 +132,7 @@ class ModelChanges {
         if (event === 'data') {
           stop = observersOf(this.#Model).listen((change) => {
             if (isMatch(change, matches)) {
-              if (change.instances !== undefined) {
-                this.#instances.set(change.item, change.instances);
-              }
+              this.#changes.set(change.item, change);
               listener(change.item);
             }
           }, needsInstances);
@@ -193,7 +192,7 @@ class ModelChanges {
     if (user === undefined) {
       return true;
     }
-    const instances = this.#instances.get(item);
+    const { instances, target } = this.#changes.get(item) ?? {};
     const isOwned = instances?.every((instance) => isOwner(this.#Model, instance, user));
     if (!isOwned || instances.length === 0) {
       return false;
@@ -204,7 +203,7 @@ class ModelChanges {
     // Other ACLs may refuse what those for owners allow.
     const check = promisify(this.#Model.checkAccess).bind(this.#Model);
     const { req } = this.#request(socket, accessToken);
-    return check(accessToken, item.target, this.#method, { req, method: this.#method });
+    return check(accessToken, target, this.#method, { req, method: this.#method });
   }
 
   /**

@@ -6,6 +6,7 @@
  */
 
 const { warnOf } = require('../events');
+const { hiddenOf, visibleData, visibleWhere } = require('./hidden');
 
 /** How many instances of one deletion are looked up. */
 const MAX_LOOKED_UP = 100;
@@ -15,7 +16,8 @@ const MAX_LOOKED_UP = 100;
  *
  * @typedef {object} Change
  * @property {object} item what is sent: `type` is `create`, `update` or `remove`; `target` is the id of the
- *   instance, `where` and `data` are there if the operation has them
+ *   instance, `where` and `data` are there if the operation has them; nothing of it is hidden from clients
+ * @property {unknown} target the id of the instance, also if it is hidden
  * @property {object[] | undefined} instances the instances that it is about; `undefined` if they are unknown
  */
 
@@ -156,19 +158,25 @@ class ModelObservers {
    */
   #changeOf(ctx, isRemoved) {
     const { instance, where, hookState } = ctx;
+    const Model = this.#Model;
     const data = instance || ctx.data;
-    const idName = this.#Model.getIdName();
+    const idName = Model.getIdName();
     const target = idOf(data, idName) ?? idOf(where, idName);
     const instances = instance ? [instance] : isRemoved ? this.#deleted.get(hookState) : undefined;
-    return {
-      item: plain({
-        type: isRemoved ? 'remove' : typeOf(ctx, target),
-        target,
-        where: withoutHidden(this.#Model, where),
-        data: instance || withoutHidden(this.#Model, data),
-      }),
-      instances,
-    };
+    const item = plain({
+      type: isRemoved ? 'remove' : typeOf(ctx, target),
+      target: hiddenOf(Model).includes(idName) ? undefined : target,
+      // The memory connector takes a function for a filter, which JSON would leave out.
+      where: typeof where === 'function' ? null : (where ?? undefined),
+      data: data ?? undefined,
+    });
+    if (item.where) {
+      item.where = visibleWhere(Model, item.where);
+    }
+    if (item.data && !instance) {
+      item.data = visibleData(Model, item.data);
+    }
+    return { item, target, instances };
   }
 }
 
@@ -206,30 +214,6 @@ function idOf(values, idName) {
 }
 
 /**
- * @param {Function} Model a model
- * @returns {string[]} the properties that are not sent to clients
- */
-function hiddenOf(Model) {
-  const { hidden, hiddenProperties, protected: shielded, protectedProperties } = Model.settings;
-  return [hidden, hiddenProperties, shielded, protectedProperties].flatMap((names) =>
-    Array.isArray(names) ? names : Object.keys(names ?? {}).filter((name) => names[name]),
-  );
-}
-
-/**
- * @param {Function} Model a model
- * @param {object} [values] raw data or a filter
- * @returns {object | undefined} the same without what is not sent to clients
- */
-function withoutHidden(Model, values) {
-  if (typeof values !== 'object' || values === null) {
-    return undefined;
-  }
-  const hidden = hiddenOf(Model);
-  return Object.fromEntries(Object.entries(values).filter(([name]) => !hidden.includes(name)));
-}
-
-/**
  * @param {object} value any object
  * @returns {object} it as JSON has it
  */
@@ -237,4 +221,4 @@ function plain(value) {
   return JSON.parse(JSON.stringify(value));
 }
 
-module.exports = { hiddenOf, observersOf };
+module.exports = { observersOf };
