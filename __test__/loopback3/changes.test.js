@@ -423,6 +423,23 @@ describe('changes of models', () => {
     assert.deepEqual([value.type, value.data.title], ['create', 'C']);
   });
 
+  it('instances that are removed are serialised once, however many filters clients have', async (t) => {
+    const app = newApp();
+    const { Book } = app.models;
+    const { connect } = await serve(t, 'native', app);
+    const client = await connect();
+    for (const year of [1, 2, 3]) await subscribe(client, { where: { year: { neq: year } } });
+    await Book.create([{ title: 'A', year: 1 }]);
+    let count = 0;
+    const { toJSON } = Book.prototype;
+    Book.prototype.toJSON = function counted() {
+      count += 1;
+      return toJSON.call(this);
+    };
+    await Book.destroyAll({ title: 'A' });
+    assert.equal(count, 1);
+  });
+
   it('a model that extends another does not tell its changes to the subscribers of that', async (t) => {
     const app = newApp();
     const { Book } = app.models;

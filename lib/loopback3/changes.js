@@ -229,14 +229,12 @@ class ModelChanges {
  * @param {import('./where').Matcher} [matches] whether data matches
  * @returns {boolean} whether a subscriber gets it: also if it is about instances that are not known
  */
-function isMatch({ item, instances }, matches) {
+function isMatch(change, matches) {
+  const { item, instances } = change;
   if (matches === undefined || instances === undefined) {
     return true;
   }
-  if (item.type !== 'remove') {
-    return matches(item.data);
-  }
-  return instances.some((instance) => matches(JSON.parse(JSON.stringify(instance))));
+  return item.type === 'remove' ? change.plainInstances.some(matches) : matches(item.data);
 }
 
 /**

@@ -19,6 +19,7 @@ const MAX_LOOKED_UP = 100;
  *   instance, `where` and `data` are there if the operation has them; nothing of it is hidden from clients
  * @property {unknown} target the id of the instance, also if it is hidden
  * @property {object[] | undefined} instances the instances that it is about; `undefined` if they are unknown
+ * @property {object[] | undefined} plainInstances the same as JSON has them, made once for all listeners
  */
 
 /**
@@ -176,7 +177,16 @@ class ModelObservers {
     if (item.data && !instance) {
       item.data = visibleData(Model, item.data);
     }
-    return { item, target, instances };
+    let plainInstances;
+    return {
+      item,
+      target,
+      instances,
+      get plainInstances() {
+        plainInstances ??= instances?.map(plain);
+        return plainInstances;
+      },
+    };
   }
 }
 

@@ -2,9 +2,13 @@
 
 /**
  * The `where` filter of a subscription: which changes of a model its client gets. It is what a client sent, so
- * it is checked, its size is bounded, and matching takes time in proportion to it: there are no regular
- * expressions.
+ * it is checked, its size is bounded, and it is prepared once for all changes.
+ *
+ * What must stay true: a condition takes time in proportion to the value, whatever it is given. There are no
+ * regular expressions, and a list is not searched for each value.
  */
+
+const { compileLike } = require('./like');
 
 /** How many conditions a filter may have, and how many `and`, `or`, `nor` within each other. */
 const MAX_CONDITIONS = 100;
@@ -31,7 +35,10 @@ const CONVERTERS = new Map([
   [String, String],
 ]);
 
-/** What each operator does with the value of a property, and what it is given. */
+/**
+ * What each operator does with the value of a property, and what it is given: `test` receives both, `prepare` only
+ * what it is given and returns the test of a value.
+ */
 const OPERATORS = {
   neq: { negates: 'eq' },
   eq: { test: isEqual },
@@ -44,13 +51,15 @@ const OPERATORS = {
       compare(value, from, (order) => order >= 0) && compare(value, to, (order) => order <= 0),
     count: 2,
   },
-  inq: { test: (value, list) => list.some((one) => isEqual(value, one)), count: MAX_VALUES },
+  inq: { prepare: isOneOf, count: MAX_VALUES },
   nin: { negates: 'inq' },
-  like: { test: (value, pattern) => isLike(value, pattern), isPattern: true },
+  like: { prepare: compileLike, isPattern: true },
   nlike: { negates: 'like' },
   ilike: {
-    test: (value, pattern) =>
-      typeof value === 'string' && isLike(value.toLowerCase(), pattern.toLowerCase()),
+    prepare: (pattern) => {
+      const matches = compileLike(pattern.toLowerCase());
+      return (value) => matches(value.toLowerCase());
+    },
     isPattern: true,
   },
   nilike: { negates: 'ilike' },
@@ -152,12 +161,13 @@ function compileTest(name, operator, given, convert) {
     const holds = compileTest(name, negates, given, convert);
     return (values) => !holds(values);
   }
-  const { test, count, isPattern } = OPERATORS[operator];
+  const { test, prepare, count, isPattern } = OPERATORS[operator];
   if (isPattern) {
     if (typeof given !== 'string' || given.length > MAX_LENGTH) {
       throw new InvalidWhere(`\`${operator}\` of ${JSON.stringify(name)} must be a short string`);
     }
-    return (values) => values.some((value) => test(value, given));
+    const matches = prepare(given);
+    return (values) => values.some((value) => typeof value === 'string' && matches(value));
   }
   let to;
   if (count === undefined) {
@@ -169,7 +179,8 @@ function compileTest(name, operator, given, convert) {
     }
     to = given.map((one) => converted(name, one, convert));
   }
-  return (values) => values.some((value) => test(convert(value), to));
+  const passes = prepare === undefined ? (value) => test(value, to) : prepare(to);
+  return (values) => values.some((value) => passes(convert(value)));
 }
 
 /**
@@ -233,6 +244,16 @@ function isEqual(value, to) {
 }
 
 /**
+ * @param {unknown[]} list what values of a property are compared with
+ * @returns {(value: unknown) => boolean} whether a value is the same as one of them, as `isEqual` has it
+ */
+function isOneOf(list) {
+  const texts = new Set(list.filter((one) => !isNothing(one)).map(String));
+  const hasNothing = list.includes(null);
+  return (value) => (isNothing(value) ? value === null && hasNothing : texts.has(String(value)));
+}
+
+/**
  * @param {unknown} value a value of a property
  * @param {unknown} to what it is compared with
  * @param {(order: number) => boolean} decide receives a number that is negative if the value comes first
@@ -243,44 +264,6 @@ function compare(value, to, decide) {
     return false;
   }
   return decide(value < to ? -1 : Number(value > to));
-}
-
-/**
- * @param {unknown} value a value of a property
- * @param {string} pattern as SQL has it: `%` stands for any characters, `_` for one, a backslash takes their
- *   meaning from them
- * @returns {boolean} whether all of the value matches
- */
-function isLike(value, pattern) {
-  if (typeof value !== 'string') {
-    return false;
-  }
-  // Where to go on if what follows the last `%` does not match: `%` takes one character more.
-  let [retryPattern, retryValue] = [-1, 0];
-  let [p, v] = [0, 0];
-  while (v < value.length) {
-    const char = pattern[p];
-    if (char === '%') {
-      p += 1;
-      [retryPattern, retryValue] = [p, v];
-      continue;
-    }
-    const isEscaped = char === '\\' && p + 1 < pattern.length;
-    const wanted = isEscaped ? pattern[p + 1] : char;
-    if ((char === '_' && !isEscaped) || wanted === value[v]) {
-      p += isEscaped ? 2 : 1;
-      v += 1;
-    } else if (retryPattern >= 0) {
-      retryValue += 1;
-      [p, v] = [retryPattern, retryValue];
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '%') {
-    p += 1;
-  }
-  return p === pattern.length;
 }
 
 /**
