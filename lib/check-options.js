@@ -16,7 +16,7 @@ const MAX_DELAY = 2 ** 31 - 1;
  * @property {unknown} fallback its value if it is not given
  * @property {(value: unknown) => boolean} check whether a value is possible
  * @property {string} needs what it must be, for the message of the error
- * @property {(value: any) => unknown} [complete] gives what to use for a value that is possible
+ * @property {(value: any, whose: string) => unknown} [complete] gives what to use for a value that is possible
  */
 
 /**
@@ -24,7 +24,7 @@ const MAX_DELAY = 2 ** 31 - 1;
  *
  * @param {Record<string, Rule>} rules by the name of the option
  * @param {unknown} given what the application gave; `undefined` for no options
- * @param {string} whose what has these options, such as `start()`
+ * @param {string} whose what has these options, such as `start()` or `The method 'add'`
  * @param {string} place which argument they are, such as `the second argument of start()`
  * @returns {Record<string, any>} all options
  * @throws {InvalidOptionError} if one is unknown or impossible
@@ -42,9 +42,9 @@ function checkOptions(rules, given = {}, whose, place) {
   for (const [name, { fallback, check, needs, complete = (it) => it }] of Object.entries(rules)) {
     const value = given[name];
     if (value !== undefined && !check(value)) {
-      throw new InvalidOptionError(name, value, needs);
+      throw new InvalidOptionError(name, value, needs, undefined, whose);
     }
-    options[name] = value === undefined ? fallback : complete(value);
+    options[name] = value === undefined ? fallback : complete(value, whose);
   }
   return options;
 }

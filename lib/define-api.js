@@ -41,7 +41,7 @@ class DefinedApi {
       const { entry: isPossible, entryNeeds } = PARTS[part];
       for (const [name, given] of Object.entries(parts[part])) {
         if (!isPossible(given)) {
-          throw new InvalidOptionError(`${part}.${name}`, given, entryNeeds);
+          throw new InvalidOptionError(`${part}.${name}`, given, entryNeeds, undefined, whose);
         }
       }
     }

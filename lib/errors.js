@@ -226,22 +226,16 @@ class InvalidOptionError extends LoopbackSocketError {
    * @param {unknown} value what was given
    * @param {string} [needs] what it must be; if missing, the option is unknown
    * @param {string[]} [known] the options there are
-   * @param {string} [whose='The native server'] what has these options
+   * @param {string} [whose] what has these options, as a sentence begins with it; the native server if missing
    * @param {string} [got] what was given, in words, if the value says nothing or is secret
    */
-  constructor(
-    option,
-    value,
-    needs,
-    known = [],
-    whose = 'The native server',
-    got = describe(value),
-  ) {
+  constructor(option, value, needs, known = [], whose = undefined, got = describe(value)) {
+    const ofWhom = whose === undefined ? '' : ` of ${whose.replace(/^The /, 'the ')}`;
     super(
       needs === undefined ? 'UNKNOWN_OPTION' : 'INVALID_OPTION',
       needs === undefined
-        ? `${whose} has no option '${option}'. Its options are ${known.join(', ')}.`
-        : `The option '${option}' must be ${needs}; got ${got}.`,
+        ? `${whose ?? 'The native server'} has no option '${option}'. Its options are ${known.join(', ')}.`
+        : `The option '${option}'${ofWhom} must be ${needs}; got ${got}.`,
     );
     this.option = option;
   }

@@ -135,8 +135,9 @@ LoopbackSocket.prototype.removeOnConnected = function removeOnConnected(handler)
  */
 LoopbackSocket.prototype.defineMethod = function defineMethod(methodName, method, options) {
   this._definitions.checkMethodName(methodName);
-  const checked = options === undefined ? undefined : methodOptions(options);
-  this._definitions.setMethodOptions(String(methodName), checked);
+  const name = String(methodName);
+  const checked = options === undefined ? undefined : methodOptions(name, options);
+  this._definitions.setMethodOptions(name, checked);
   // Not an assignment: that would take `__proto__` for something else than a name.
   Object.defineProperty(this._methods, methodName, {
     value: method,

@@ -72,15 +72,18 @@ describe('defineApi()', () => {
   it('defineApi() and define() say what is wrong', () => {
     assert.throws(() => defineApi({ method: {} }), InvalidOptionError);
     assert.throws(() => defineApi(null), InvalidOptionError);
-    assert.throws(() => defineApi({ auth: 'x' }), /'auth' must be a function or/);
-    assert.throws(() => defineApi({ methods: 1 }), /'methods' must be an object of methods/);
+    assert.throws(() => defineApi({ auth: 'x' }), /'auth' of defineApi\(\) must be a function or/);
+    assert.throws(
+      () => defineApi({ methods: 1 }),
+      /'methods' of defineApi\(\) must be an object of methods/,
+    );
     assert.throws(
       () => defineApi({ methods: { a: 1 } }),
-      /'methods\.a' must be a function.* got 1/,
+      /'methods\.a' of defineApi\(\) must be a function.* got 1/,
     );
     assert.throws(
       () => defineApi({ subscriptions: { a: { model: undefined, method: 'x' } } }),
-      /'subscriptions\.a' must be a function/,
+      /'subscriptions\.a' of defineApi\(\) must be a function/,
     );
     assert.throws(() => defineApi({ methods: { a: {} } }), InvalidOptionError);
     assert.throws(() => defineApi({ subscriptions: [] }), InvalidOptionError);
@@ -92,5 +95,69 @@ describe('defineApi()', () => {
     assert.throws(() => instance.define({ methods: {} }), /'api' must be what defineApi\(\)/);
     const api = defineApi({ methods: { a: { handler: () => 1, timeouts: 1 } } });
     assert.throws(() => instance.define(api), /has no option 'timeouts'/);
+  });
+
+  it('an error of an option or handler says which method or subscription it is of', () => {
+    const handler = () => 1;
+    const key = () => 'k';
+    const table = [
+      [
+        'methods',
+        { handler, timeouts: 1 },
+        /^The method 'add' has no option 'timeouts'\. Its options are authorize, /,
+      ],
+      [
+        'methods',
+        { handler, timeout: 0 },
+        /^The option 'timeout' of the method 'add' must be .*; got 0\.$/,
+      ],
+      [
+        'methods',
+        { handler, rate: { limit: 1 } },
+        /^The option 'rate' of the method 'add' must be /,
+      ],
+      [
+        'subscriptions',
+        { handler, keys: key },
+        /^The subscription 'add' has no option 'keys'\. Its options are key, /,
+      ],
+      ['subscriptions', { window: 0 }, /^The option 'window' of the subscription 'add' must be /],
+      [
+        'subscriptions',
+        { handler, history: {} },
+        /^The option 'history' of the subscription 'add' must be used together/,
+      ],
+      [
+        'subscriptions',
+        { key, history: { size: 0 } },
+        /^The option 'size' of the option 'history' of the subscription 'add' must be /,
+      ],
+      [
+        'subscriptions',
+        { key, history: { sice: 1 } },
+        /^The option 'history' of the subscription 'add' has no option 'sice'\. /,
+      ],
+    ];
+    for (const [part, given, message] of table) {
+      const { handler: own, ...options } = given;
+      const api = defineApi({ [part]: { first: handler, add: given } });
+      assert.throws(() => new LoopbackSocket('a').define(api), {
+        name: 'InvalidOptionError',
+        message,
+      });
+      const define = part === 'methods' ? 'defineMethod' : 'defineSubscription';
+      assert.throws(() => new LoopbackSocket('a')[define]('add', own, options), { message });
+    }
+    const instance = new LoopbackSocket('a');
+    assert.throws(() => instance.defineMethod('add', handler, null), {
+      message: "The option 'options' must be an object, the options of the method 'add'; got null.",
+    });
+    assert.throws(() => instance.defineSubscription('add', 5), {
+      code: 'ERR_LOOPBACK_SOCKET_INVALID_HANDLER',
+      message: /^The subscription 'add' needs a function or .*; got 5\.$/,
+    });
+    assert.throws(() => defineApi({ subscriptions: { add: { handler: 5 } } }), {
+      message: /^The option 'subscriptions\.add' of defineApi\(\) must be a function.* got /,
+    });
   });
 });

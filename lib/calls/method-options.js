@@ -66,14 +66,14 @@ const RULES = {
 /**
  * Checks and completes the options of `defineMethod()`.
  *
+ * @param {string} name the method
  * @param {unknown} given what the application gave
  * @returns {MethodOptions} all of them
  * @throws {InvalidOptionError} if one is unknown or impossible
  */
-function methodOptions(given) {
-  return Object.freeze(
-    checkOptions(RULES, given, 'defineMethod()', 'the third argument of defineMethod()'),
-  );
+function methodOptions(name, given) {
+  const method = `method '${name}'`;
+  return Object.freeze(checkOptions(RULES, given, `The ${method}`, `the options of the ${method}`));
 }
 
 /**

@@ -28,13 +28,10 @@ const RULES = {
     fallback: undefined,
     check: isPlainObject,
     needs: 'an object { size, ttl }, such as { size: 200, ttl: 60_000 }',
-    complete: (given) =>
-      checkOptions(
-        HISTORY_RULES,
-        given,
-        "The option 'history' of defineSubscription()",
-        "the option 'history' of defineSubscription()",
-      ),
+    complete: (given, whose) => {
+      const history = `option 'history' of ${whose.replace(/^The /, 'the ')}`;
+      return checkOptions(HISTORY_RULES, given, `The ${history}`, `the ${history}`);
+    },
   },
   window: {
     fallback: 32,
@@ -90,16 +87,17 @@ class SubscriptionDefinition {
    */
   constructor(instance, name, handler, options) {
     if (handler !== undefined && !isHandler(handler)) {
-      throw new InvalidHandlerError('defineSubscription()', handler);
+      throw new InvalidHandlerError(`The subscription '${name}'`, handler);
     }
     this.instance = instance;
     this.name = name;
     this.handler = handler;
+    const subscription = `subscription '${name}'`;
     const checked = checkOptions(
       RULES,
       options,
-      'defineSubscription()',
-      'the last argument of defineSubscription()',
+      `The ${subscription}`,
+      `the options of the ${subscription}`,
     );
     this.options = checked;
     /** Whether subscribers share sources; one without a handler and a key has one source for all. */
@@ -110,6 +108,8 @@ class SubscriptionDefinition {
           option,
           checked[option],
           'used together with the option `key`: only shared sources have it',
+          undefined,
+          `The ${subscription}`,
         );
       }
     }
