@@ -193,6 +193,35 @@ describe('adapters that fail', () => {
   }
 
   it(
+    'a broadcast with acknowledgements that throws, since an argument cannot be sent, leaves nothing behind',
+    TIMEOUT,
+    async (t) => {
+      let counted = 0;
+      class Counting extends Adapter {
+        async serverCount() {
+          counted += 1;
+          throw new Error('unreachable');
+        }
+      }
+      const errors = await uncaught(() =>
+        served({ adapter: Counting }, async ({ io }) => {
+          const outcomes = [];
+          const circular = [];
+          circular.push(circular);
+          assert.throws(() => io.timeout(1).emit('event', circular, () => outcomes.push('thrown')));
+          await assert.rejects(io.timeout(1).emitWithAck('event', circular));
+          assert.equal(counted, 0);
+          const warned = once(process, 'warning');
+          await new Promise((resolve) => io.timeout(5).emit('event', resolve));
+          assert.deepEqual([outcomes, counted], [[], 1]);
+          assert.equal((await warned)[0].message, 'unreachable');
+        })(t),
+      );
+      assert.deepEqual(errors, []);
+    },
+  );
+
+  it(
     'a client that leaves does not end the process when its session cannot be encoded',
     TIMEOUT,
     async (t) => {

@@ -119,6 +119,7 @@ class ClusterAcks {
   #done;
   #timer;
   #isSingle;
+  #timeout;
   #responses = [];
   /** How many servers there are, once that is known. */
   #servers;
@@ -137,7 +138,16 @@ class ClusterAcks {
   constructor({ timeout, expectSingleResponse }, done) {
     this.#done = done;
     this.#isSingle = expectSingleResponse === true;
-    this.#timer = setTimeout(() => this.#expire(), timeout);
+    this.#timeout = timeout;
+  }
+
+  /**
+   * The broadcast is sent on this server: begins the wait. Not before, since `done` is not called if it cannot be.
+   *
+   * @returns {void}
+   */
+  begin() {
+    this.#timer = setTimeout(() => this.#expire(), this.#timeout);
   }
 
   /**

@@ -205,7 +205,6 @@ class CustomAdapter {
         'an adapter that is based on socket.io-adapter 2.4 or later',
       );
     }
-    const servers = instance.serverCount();
     const acks = new ClusterAcks(audience.flags, done);
     const packet = { type: EVENT_PACKET, data };
     acks.onExpire(() => {
@@ -222,6 +221,9 @@ class CustomAdapter {
         (response) => acks.answered(response),
       ),
     );
+    // The adapter has thrown by now if an argument cannot be sent.
+    const servers = instance.serverCount();
+    acks.begin();
     watched(async () => acks.expects(audience.flags.local ? 1 : await servers));
   }
 
