@@ -168,8 +168,9 @@ numbers! {
         /// An attempt to authenticate begins with the event before. Subject: the socket; a: the
         /// number of the LoopbackSocket; b: the number of the attempt.
         AUTHENTICATION: Authentication = 3,
-        /// A client asks to join a namespace. Subject: the socket; a: the connection; payload:
-        /// `{id,nsp,query,auth}`. An attachment is the MessagePack of `auth`.
+        /// A client asks to join a namespace. Subject: the socket; a: the connection; b: the namespace, of
+        /// which JavaScript may have made another one since; payload: `{id,nsp,query,auth}`. An attachment
+        /// is the MessagePack of `auth`.
         CONNECT: Connect = 4,
         /// A socket ended. Subject: the socket; a: the [`CloseReason`]; payload: for an invalid frame
         /// what is wrong with it.

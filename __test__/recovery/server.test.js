@@ -647,6 +647,28 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
     assert.deepEqual([missedPackets, io.sockets.sockets.size], [[], 0]);
   });
 
+  it('a child namespace stays while an adapter restores a session of it', async (t) => {
+    const answers = [];
+    const { io, connect } = await openServer(t, 'native', {
+      adapter: misbehaving(() => new Promise((resolve) => answers.push(resolve))),
+      connectionStateRecovery: true,
+      cleanupEmptyChildNamespaces: true,
+    });
+    const parent = io.of(/^\/child$/);
+    const former = await socketOf(parent, connect('/child'));
+    const child = former.nsp;
+    const client = connect('/child', { auth });
+    await reach(() => answers.length === 1);
+    former.disconnect(true);
+    const joined = socketOf(child, client);
+    answers[0]({ ...session });
+    const socket = await joined;
+    assert.deepEqual([socket.recovered, socket.nsp], [true, child]);
+    const got = next(client, 'all');
+    io.of('/child').emit('all');
+    await got;
+  });
+
   it('a server that is closed while an adapter restores a session ends the client', async (t) => {
     let answer;
     const { io, connect } = await openServer(t, 'native', {

@@ -4,9 +4,12 @@
 // native server as on npm `socket.io`.
 
 const assert = require('node:assert/strict');
+const { once } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
+const msgpackParser = require('socket.io-msgpack-parser');
+const LoopbackSocket = require('../..');
 const { TIMEOUT, World, happens, uncaught, within } = require('../support/native-server');
 const { reach } = require('../support/waiting');
 
@@ -278,3 +281,116 @@ it(
     },
   ),
 );
+
+/** What makes children that end with their last socket. */
+class ChildrenWorld extends World {
+  constructor(options) {
+    super({ cleanupEmptyChildNamespaces: true, ...options });
+    this.parent = this.io.of(/^\/pattern/);
+  }
+
+  /**
+   * Has a client leave and ask again in one read, so that the namespace ends after Rust has read the request.
+   * @param {import('../support/raw').RawWebsocket} raw the client
+   * @param {...string} packets what it sends
+   */
+  together(raw, ...packets) {
+    const { _socket: stream } = raw.ws;
+    stream.cork();
+    packets.forEach((packet) => raw.ws.send(packet));
+    stream.uncork();
+  }
+}
+
+const withChildren = (test, options) => within(() => new ChildrenWorld(options), test);
+
+describe('a namespace of a pattern that is made anew while a client asks for it', () => {
+  for (const parser of [undefined, 'msgpack']) {
+    it(
+      `a client that asked for a namespace before it was made anew is in the new one, with the parser ${parser ?? 'of JSON'}`,
+      TIMEOUT,
+      withChildren(async (world) => {
+        const { io, parent } = world;
+        const sockets = [];
+        parent.on('connection', (socket) => {
+          sockets.push(socket);
+          socket.join('room');
+          // It ends with its last socket, and the application makes it anew.
+          socket.once('disconnect', () => io.of(socket.nsp.name).emit('left'));
+        });
+        // Its socket in the default namespace keeps the connection.
+        const { io: manager } = world.client('4.8', {
+          ...(parser && { parser: msgpackParser }),
+        });
+        const client = manager.socket('/pattern');
+        await happens(client, 'connect');
+        // Rust reads both packets at once.
+        const { _socket: stream } = manager.engine.transport.ws;
+        stream.cork();
+        client.disconnect().connect();
+        await new Promise((resolve) => setImmediate(resolve));
+        stream.uncork();
+        await happens(client, 'connect');
+        const socket = sockets.at(-1);
+        assert.equal(sockets.length, 2);
+        assert.equal(socket.nsp, io.of('/pattern'));
+        const heard = [];
+        client.onAny((event) => heard.push(event));
+        const last = happens(client, 'direct');
+        io.of('/pattern').emit('all');
+        io.of('/pattern').to('room').emit('room');
+        socket.emit('direct');
+        await last;
+        assert.deepEqual(heard, ['all', 'room', 'direct']);
+      }, parser && { parser }),
+    );
+  }
+
+  it(
+    'subscriptions deliver in a namespace that was made anew after its client had asked for it',
+    TIMEOUT,
+    withChildren(async (world) => {
+      const { io, parent } = world;
+      const instance = new LoopbackSocket('made anew');
+      instance.auth(() => true);
+      instance.defineSubscription('ticks', async function* ticks() {
+        yield 1;
+      });
+      instance.start(parent);
+      parent.on('connection', (socket) => {
+        socket.once('disconnect', () => io.of(socket.nsp.name));
+      });
+      const raw = await world.raw();
+      await raw.send('40/pattern,');
+      await raw.packet('0/pattern,');
+      world.together(raw, '41/pattern,', '40/pattern,');
+      await raw.packet('0/pattern,');
+      await raw.send('42/pattern,["authentication",{}]');
+      await raw.packet('2/pattern,["authenticated",true]');
+      await raw.send('42/pattern,7["ticks",{}]');
+      await raw.packet('2/pattern,["ticks",1');
+    }),
+  );
+
+  it(
+    'a client that leaves right after it asked for a namespace that was made anew is not in it',
+    TIMEOUT,
+    withChildren(async (world) => {
+      const { io, parent } = world;
+      let connected = 0;
+      parent.on('connection', (socket) => {
+        connected += 1;
+        socket.once('disconnect', () => io.of(socket.nsp.name));
+      });
+      // Those of protocol 4 may leave before they are in.
+      const raw = await world.raw({ eio: 3 });
+      await raw.send('40/pattern,');
+      await raw.packet('0/pattern');
+      const got = once(raw.socket, 'behind it');
+      world.together(raw, '41/pattern,', '40/pattern,', '41/pattern,', '42["behind it"]');
+      await got;
+      assert.equal(await world.isAlive(), 'yes');
+      assert.deepEqual([connected, io.of('/pattern').sockets.size], [1, 0]);
+    }),
+  );
+});

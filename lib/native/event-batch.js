@@ -127,7 +127,7 @@ function dispatch(server, values, attachments, assemble = reconstruct) {
       } else if (kind === CONNECT) {
         const joins = joining(values[i + 5], attachments, place, assemble);
         const packed = attachments?.[Math.floor(place / ATTACHMENT_RADIX)];
-        apart(server.connect, server, subject, a, joins, ending?.has(subject) ?? false, packed);
+        apart(server.connect, server, subject, a, b, joins, ending?.has(subject) ?? false, packed);
       } else if (kind === DISCONNECT) {
         apart(server.disconnect, server, subject, a, values[i + 5]);
       } else if (kind === CLOSED) {

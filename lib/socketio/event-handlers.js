@@ -123,20 +123,22 @@ class EventHandlers {
   /**
    * @param {number} number the socket
    * @param {number} connectionNumber its connection
+   * @param {number} index the number of the namespace that the native server has it in
    * @param {{id: string, nsp: string}} request what the client asked with
    * @param {boolean} hasEnded whether the socket ended right behind it: as in Socket.IO, where a
    *   socket joins a tick after it asks, only middleware sees such a socket
    * @param {Buffer} [packed] `auth` as it came, if it is no JSON
    * @returns {void}
    */
-  connect(number, connectionNumber, request, hasEnded, packed) {
+  connect(number, connectionNumber, index, request, hasEnded, packed) {
     const connection = this.#connections.get(connectionNumber);
     const namespace = this.#namespaces.byName.get(request.nsp);
     if (connection === undefined || this.#acceptsNone) {
       return;
     }
-    if (namespace === undefined) {
-      // It was removed with its last socket after the client had asked for it. A parent may make it anew.
+    if (namespace?._index !== index) {
+      // It was removed with its last socket after the client had asked for it. A parent may make it anew, or has:
+      // broadcasts to that one do not reach the socket, which is in the one before.
       if (!hasEnded) {
         const { nsp, query, auth } = request;
         this.#link.commands.withdraw(number);
@@ -157,7 +159,10 @@ class EventHandlers {
       return;
     }
     this.#restoring.add(number);
+    // An adapter takes a while, in which the last socket may leave the namespace.
+    namespace._restoring += 1;
     recovery.restore(namespace, request.auth, (restored) => {
+      namespace._restoring -= 1;
       const isThere = this.#restoring.delete(number) && !this.#acceptsNone;
       if (!isThere) {
         restored?.putBack();

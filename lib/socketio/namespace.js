@@ -35,6 +35,8 @@ class Namespace extends EventEmitter {
   _isGated = false;
   /** Whether it has no sockets of its own, and broadcasts to those of its children. */
   _isParent = false;
+  /** How many sockets are about to join it, while an adapter restores their sessions. */
+  _restoring = 0;
   /** How many sockets have listeners for what is sent to them. */
   _outgoingListeners = 0;
   /** The last acknowledgement id that was used. */

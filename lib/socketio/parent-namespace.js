@@ -143,7 +143,7 @@ class ChildNamespace extends Namespace {
    */
   _remove(socket) {
     super._remove(socket);
-    const isEmpty = this.sockets.size === 0 && this._preConnectSockets.size === 0;
+    const isEmpty = this.sockets.size + this._preConnectSockets.size + this._restoring === 0;
     if (isEmpty && this.#namespaces.dropEmpty(this)) {
       this.#parent.children.delete(this);
     }

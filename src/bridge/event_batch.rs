@@ -491,13 +491,14 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
         Event::Connect {
             socket,
             connection,
+            namespace,
             delivery,
             request,
             auth,
             ..
         } => {
             let place = attach(attachments, auth.into_iter().collect());
-            let numbers = [id(socket), id(connection), 0, place];
+            let numbers = [id(socket), id(connection), id(namespace), place];
             record(RecordKind::Connect, numbers, &request);
             if let Some(reason) = delivery.connect() {
                 let numbers = [id(socket), reason.number(), 0, NONE];
@@ -819,6 +820,7 @@ mod tests {
         Event::Connect {
             socket,
             connection: 1,
+            namespace: 0,
             delivery: delivery.clone(),
             request: "{}".to_owned(),
             auth: None,
@@ -1211,6 +1213,7 @@ mod tests {
         let permit = |words: usize| Event::Connect {
             socket: 1,
             connection: 1,
+            namespace: 0,
             delivery: Arc::default(),
             request: "{}".to_owned(),
             auth: None,

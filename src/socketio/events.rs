@@ -120,6 +120,8 @@ pub(crate) enum Event {
     Connect {
         socket: SocketNumber,
         connection: ConnectionNumber,
+        /// The namespace that the socket belongs to. JavaScript may have made another one of that name since.
+        namespace: NamespaceIndex,
         delivery: Arc<Delivery>,
         /// JSON: `{id, nsp, query?, auth?}`.
         request: String,

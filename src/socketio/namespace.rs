@@ -24,6 +24,7 @@ pub(crate) trait Occupant {
 #[derive(Debug)]
 pub(crate) struct Namespace<S> {
     pub(crate) name: Str,
+    pub(crate) index: NamespaceIndex,
     sockets: RwLock<FxHashMap<SocketNumber, Arc<S>>>,
     rooms: Mutex<Rooms>,
 }
@@ -56,7 +57,7 @@ impl<S: Occupant> Namespaces<S> {
         let index = self.next;
         self.next += 1;
         self.by_name.insert(name.into(), index);
-        self.by_index.insert(index, Namespace::new(name));
+        self.by_index.insert(index, Namespace::new(name, index));
         index
     }
 
@@ -98,9 +99,10 @@ pub(crate) struct Audience {
 }
 
 impl<S: Occupant> Namespace<S> {
-    pub(crate) fn new(name: &str) -> Arc<Self> {
+    pub(crate) fn new(name: &str, index: NamespaceIndex) -> Arc<Self> {
         Arc::new(Self {
             name: Str::copy_from_slice(name),
+            index,
             sockets: RwLock::default(),
             rooms: Mutex::default(),
         })

@@ -219,6 +219,7 @@ impl Server {
         self.events.push(Event::Connect {
             socket: number,
             connection: connection.number,
+            namespace: socket.namespace.index,
             delivery: socket.delivery.clone(),
             permit: Some(
                 connection
@@ -261,7 +262,8 @@ impl Server {
             return;
         };
         let Asked { nsp, query, auth } = asked;
-        if exists && self.namespaces.read().named(&nsp).is_some() {
+        if exists {
+            // If it has been removed since, JavaScript is asked again.
             let path = match query {
                 Some(query) => format!("{nsp}?{query}"),
                 None => nsp,

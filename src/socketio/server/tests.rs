@@ -290,6 +290,41 @@ fn a_client_that_asks_twice_for_a_namespace_to_be_made_joins_it_once() {
 }
 
 #[test]
+fn a_namespace_that_is_removed_before_its_request_is_answered_is_asked_for_again() {
+    run(async |mut world| {
+        world.server.report_namespace_requests();
+        let mut client = world.open(1).await;
+        say(&mut client, r#"40/made,{"a":1}"#).await;
+        let requested = |event: &Event| match event {
+            Event::NamespaceRequest { request, .. } => Some(request.clone()),
+            _ => None,
+        };
+        let first = world.until(requested).await;
+        let sid = world.server.engine.connections().first().map(|it| it.id);
+        let answer = |world: &World| {
+            let asked = serde_json::from_str(&first).unwrap();
+            world
+                .server
+                .answer_namespace_request(sid.unwrap(), asked, None, true);
+        };
+        let removed = world.server.namespace("/made");
+        world.server.remove_namespace(removed);
+        answer(&world);
+        assert_eq!(world.until(requested).await, first);
+        let made = world.server.namespace("/made");
+        assert_ne!(made, removed);
+        answer(&world);
+        let joined = world
+            .until(|event| match event {
+                Event::Connect { namespace, .. } => Some(*namespace),
+                _ => None,
+            })
+            .await;
+        assert_eq!(joined, made);
+    });
+}
+
+#[test]
 fn no_memory_is_kept_for_an_acknowledgement_that_a_client_requests() {
     run(async |mut world| {
         let (mut client, socket) = world.join(1).await;
