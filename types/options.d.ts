@@ -334,7 +334,8 @@ export interface ServerOptions {
   /** Whether clients of Socket.IO 1 and 2 may connect. @defaultValue true */
   allowEIO3?: boolean;
   /**
-   * Whether a namespace created from a pattern is removed with its last socket.
+   * Whether a namespace created from a pattern is removed with its last socket, or if its client leaves before it
+   * joins.
    * @defaultValue false
    */
   cleanupEmptyChildNamespaces?: boolean;

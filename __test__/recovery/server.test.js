@@ -647,7 +647,7 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
     assert.deepEqual([missedPackets, io.sockets.sockets.size], [[], 0]);
   });
 
-  it('a child namespace stays while an adapter restores a session of it', async (t) => {
+  it('a child namespace stays while an adapter restores a session of it, and goes with the client that never comes', async (t) => {
     const answers = [];
     const { io, connect } = await openServer(t, 'native', {
       adapter: misbehaving(() => new Promise((resolve) => answers.push(resolve))),
@@ -667,6 +667,13 @@ describe('recovery by adapters that misbehave', TIMEOUT, () => {
     const got = next(client, 'all');
     io.of('/child').emit('all');
     await got;
+    const late = connect('/child', { auth });
+    await reach(() => answers.length === 2);
+    socket.disconnect(true);
+    late.io.engine.close();
+    await reach(() => io.engine.clientsCount === 0);
+    answers[1](null);
+    await reach(() => !io._nsps.has('/child') && parent.children.size === 0);
   });
 
   it('a server that is closed while an adapter restores a session ends the client', async (t) => {

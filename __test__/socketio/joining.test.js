@@ -8,6 +8,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
+const { Adapter } = require('socket.io-adapter');
 const msgpackParser = require('socket.io-msgpack-parser');
 const LoopbackSocket = require('../..');
 const { TIMEOUT, World, happens, uncaught, within } = require('../support/native-server');
@@ -282,11 +283,19 @@ it(
   ),
 );
 
-/** What makes children that end with their last socket. */
+/** What makes children that end with their last socket, and counts how many it has made. */
 class ChildrenWorld extends World {
+  made = 0;
+
   constructor(options) {
     super({ cleanupEmptyChildNamespaces: true, ...options });
+    this.io.on('new_namespace', () => (this.made += 1));
     this.parent = this.io.of(/^\/pattern/);
+  }
+
+  /** @returns {string[]} the children that there are */
+  get children() {
+    return [...this.io._nsps.keys()].filter((name) => name !== '/');
   }
 
   /**
@@ -391,6 +400,101 @@ describe('a namespace of a pattern that is made anew while a client asks for it'
       await got;
       assert.equal(await world.isAlive(), 'yes');
       assert.deepEqual([connected, io.of('/pattern').sockets.size], [1, 0]);
+    }),
+  );
+});
+
+describe('namespaces of a pattern that nobody joins', () => {
+  const gone = async (world, made) => {
+    await reach(() => world.made >= made && world.children.length === 0);
+    assert.equal(world.parent.children.size, 0);
+  };
+
+  it(
+    'a namespace that was made for a client whose websocket ends is removed',
+    TIMEOUT,
+    withChildren(async (world) => {
+      const raw = await world.raw();
+      const names = Array.from({ length: 40 }, (_, i) => `40/pattern-${i},`);
+      world.together(raw, ...names, '1');
+      await gone(world, 40);
+    }),
+  );
+
+  it(
+    'a namespace that was made for a client whose polling session ends is removed',
+    TIMEOUT,
+    withChildren(async (world) => {
+      const raw = await world.polling();
+      await raw.send(['40/pattern-1,', '40/pattern-2,', '1'].join('\x1e'));
+      await gone(world, 2);
+    }),
+  );
+
+  it(
+    'a namespace that is decided on after its client has gone is removed, and its adapter is closed',
+    TIMEOUT,
+    async (t) => {
+      const open = new Set();
+      class Counted extends Adapter {
+        init() {
+          open.add(this.nsp.name);
+        }
+
+        close() {
+          open.delete(this.nsp.name);
+        }
+      }
+      await withChildren(
+        async (world) => {
+          let decide;
+          world.io.of((name, auth, next) => (decide = next));
+          const raw = await world.raw();
+          await raw.send('40/decided,');
+          await reach(() => decide !== undefined);
+          raw.terminate();
+          await reach(() => world.io.engine.clientsCount === 0);
+          decide(null, true);
+          await gone(world, 1);
+          assert.deepEqual([...open], ['/']);
+        },
+        { adapter: Counted },
+      )(t);
+    },
+  );
+
+  it(
+    'a namespace whose only client is refused, or leaves while middleware runs, is removed',
+    TIMEOUT,
+    withChildren(async (world) => {
+      const { parent } = world;
+      let running = 0;
+      parent.use((socket, next) => {
+        running += 1;
+        if (socket.nsp.name === '/pattern-refused') next(new Error('no'));
+      });
+      const raw = await world.raw();
+      await raw.send('40/pattern-refused,');
+      await raw.packet('4/pattern-refused,');
+      await gone(world, 1);
+      await raw.send('40/pattern-waits,');
+      await reach(() => running === 2);
+      raw.terminate();
+      await gone(world, 2);
+    }),
+  );
+
+  it(
+    'a namespace is kept for the clients that are in it when another one ends that had asked for it',
+    TIMEOUT,
+    withChildren(async (world) => {
+      const [first, second] = [await world.raw(), await world.raw()];
+      world.together(first, '40/pattern,', '1');
+      await second.send('40/pattern,');
+      await second.packet('0/pattern,');
+      await reach(() => world.io.engine.clientsCount === 1);
+      world.io.of('/pattern').emit('all');
+      await second.packet('2/pattern,["all"]');
     }),
   );
 });

@@ -26,6 +26,8 @@ class EventHandlers {
   #websocketClosed;
   /** @type {Set<number>} the sockets whose session an adapter is restoring */
   #restoring = new Set();
+  /** @type {Map<number, Set<string>>} the namespaces that clients were told to join, by their connections */
+  #awaited = new Map();
 
   /**
    * @param {object} server the server's parts
@@ -146,6 +148,7 @@ class EventHandlers {
       }
       return;
     }
+    this.#joins(connectionNumber, request.nsp);
     // A client of Engine.IO 3 asks for nothing: it is in the default namespace from the start.
     const isGone = hasEnded && connection.protocol !== 3;
     const { recovery } = this.#link;
@@ -166,6 +169,7 @@ class EventHandlers {
       const isThere = this.#restoring.delete(number) && !this.#acceptsNone;
       if (!isThere) {
         restored?.putBack();
+        namespace._dropIfEmpty();
       } else if (restored !== undefined && isInUse(namespace, restored.session.sid)) {
         this.#enter(number, connection, namespace, request, false);
       } else {
@@ -259,8 +263,51 @@ class EventHandlers {
     const asked = JSON.stringify(packed === undefined ? request : { nsp: name, query });
     const given = auth ?? Object.fromEntries(new URLSearchParams(query ?? ''));
     this.#namespaces.find(name, given, (exists) => {
+      if (exists) {
+        this.#awaits(connectionNumber, name);
+      }
       this.#link.commands?.answerAsk(sid, asked, packed, exists);
     });
+  }
+
+  /**
+   * A client is told to join a namespace, which may have been made for it. If its connection ends before, nobody
+   * else may ever join that.
+   *
+   * @param {number} connectionNumber the connection
+   * @param {string} name the namespace
+   * @returns {void}
+   */
+  #awaits(connectionNumber, name) {
+    const connection = this.#connections.get(connectionNumber);
+    if (connection === undefined) {
+      this.#namespaces.byName.get(name)?._dropIfEmpty();
+      return;
+    }
+    if (connection.socketIn(name) !== undefined) {
+      // It had asked twice.
+      return;
+    }
+    const names = this.#awaited.get(connectionNumber);
+    if (names === undefined) {
+      this.#awaited.set(connectionNumber, new Set([name]));
+    } else {
+      names.add(name);
+    }
+  }
+
+  /**
+   * A client joins a namespace.
+   *
+   * @param {number} connectionNumber the connection
+   * @param {string} name the namespace
+   * @returns {void}
+   */
+  #joins(connectionNumber, name) {
+    const names = this.#awaited.get(connectionNumber);
+    if (names?.delete(name) && names.size === 0) {
+      this.#awaited.delete(connectionNumber);
+    }
   }
 
   /**
@@ -413,6 +460,9 @@ class EventHandlers {
    */
   closed(number, code, more) {
     this.#connectionClosed(number, code, more);
+    const names = this.#awaited.get(number);
+    this.#awaited.delete(number);
+    names?.forEach((name) => this.#namespaces.byName.get(name)?._dropIfEmpty());
   }
 
   /**

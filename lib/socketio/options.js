@@ -57,7 +57,7 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  * @property {Function} [adapter] the class of the adapters that share rooms and broadcasts with other servers
  * @property {boolean} [allowEIO3=true] whether clients of Socket.IO 1 and 2 are let in
  * @property {boolean} [cleanupEmptyChildNamespaces=false] whether a namespace made on request goes
- *   with its last socket
+ *   with its last socket, or if its client leaves before it joins
  * @property {boolean | import('./deflate-options').DeflateOptions} [perMessageDeflate=false] whether
  *   and how messages on websockets are compressed
  * @property {boolean | HttpCompression} [httpCompression={threshold: 1024}] whether and how responses to

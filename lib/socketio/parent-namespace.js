@@ -143,6 +143,16 @@ class ChildNamespace extends Namespace {
    */
   _remove(socket) {
     super._remove(socket);
+    this._dropIfEmpty();
+  }
+
+  /**
+   * With the option `cleanupEmptyChildNamespaces`, removes the namespace if it has no sockets and none is about to
+   * join it. One that Rust has read the request of joins the namespace that is there by then.
+   *
+   * @returns {void}
+   */
+  _dropIfEmpty() {
     const isEmpty = this.sockets.size + this._preConnectSockets.size + this._restoring === 0;
     if (isEmpty && this.#namespaces.dropEmpty(this)) {
       this.#parent.children.delete(this);
