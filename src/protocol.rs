@@ -165,8 +165,8 @@ numbers! {
         EVENT: Event = 1,
         /// Another method runs for the event before. Subject: the socket; b: the method.
         METHOD: Method = 2,
-        /// An attempt to authenticate begins with the event before. Subject: the socket; a: the
-        /// number of the LoopbackSocket; b: the number of the attempt.
+        /// The event before has credentials, with which an attempt to authenticate begins when JavaScript takes
+        /// them. Subject: the socket; a: the number of the LoopbackSocket.
         AUTHENTICATION: Authentication = 3,
         /// A client asks to join a namespace. Subject: the socket; a: the connection; b: the namespace, of
         /// which JavaScript may have made another one since; payload: `{id,nsp,query,auth}`. An attachment

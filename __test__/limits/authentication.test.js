@@ -211,3 +211,58 @@ describe('limits of authentication', () => {
     }
   });
 });
+
+describe('attempts that nothing takes', { timeout: 60_000 }, () => {
+  const BLOCKED = {
+    'that middleware blocks': (socket) => socket.use((event, passOn) => passOn(new Error('no'))),
+    'that middleware keeps': (socket) => socket.use(() => {}),
+    'whose listener the application has removed': (socket) =>
+      socket.removeAllListeners('authentication'),
+    'of a socket whose connection is about to be closed': (socket) => {
+      socket._beginsNothing = true;
+    },
+  };
+  for (const [what, block] of Object.entries(BLOCKED)) {
+    it(`the native server keeps nothing of credentials ${what}`, async (t) => {
+      const { io, connect } = await openServer(t, 'native');
+      const sockets = newInstance();
+      sockets.auth(() => assert.fail('the auth function ran'));
+      sockets.start(io);
+      const client = connect();
+      const [socket] = await Promise.all([next(io, 'connection'), once(client, 'connect')]);
+      block(socket);
+      for (let i = 0; i < 3; i += 1) {
+        client.emit('authentication', 'right');
+      }
+      const { sessions } = socket.nsp._link;
+      await new Promise((resolve) => {
+        socket.onAny((event) => event === 'last' && resolve());
+        client.emit('last');
+      });
+      // The next attempt is the first one: none of those before has begun.
+      assert.equal(sessions.credentials(socket._number, 0), 1);
+    });
+  }
+
+  it('an attempt counts when it begins, after middleware, and each is decided on its own', async (t) => {
+    for (const host of HOSTS) {
+      const { io, connect } = await openServer(t, host);
+      guarded().start(io, { maxAuthenticationAttempts: 1 });
+      const client = connect();
+      const [socket] = await Promise.all([next(io, 'connection'), once(client, 'connect')]);
+      let blocked = 0;
+      socket.use(([event], passOn) => {
+        if (event === 'authentication' && blocked < 3) {
+          blocked += 1;
+          return;
+        }
+        passOn();
+      });
+      for (let i = 0; i < 3; i += 1) {
+        client.emit('authentication', 'wrong');
+      }
+      assert.equal(await authenticate(client, 'right'), true);
+      assert.equal(blocked, 3);
+    }
+  });
+});

@@ -185,9 +185,10 @@ function acknowledgement(number) {
 }
 
 /**
- * A method, or an attempt to authenticate, that runs for an event beside the method in its record.
+ * What runs for an event beside the method in its record: another method, or an attempt to authenticate with a
+ * LoopbackSocket.
  *
- * @typedef {{run: number} | {instance: number, attempt: number}} Step
+ * @typedef {{run: number} | {instance: number}} Step
  */
 
 /**
@@ -200,7 +201,7 @@ function stepsBehind(values, i) {
   for (let at = i + FIELDS; values[at] === METHOD || values[at] === AUTHENTICATION; at += FIELDS) {
     const [kind, , a, b] = values.slice(at, at + 4);
     steps ??= [];
-    steps.push(kind === METHOD ? { run: b } : { instance: a, attempt: b });
+    steps.push(kind === METHOD ? { run: b } : { instance: a });
   }
   return steps;
 }

@@ -116,8 +116,7 @@ class EventHandlers {
       if ('run' in step) {
         socket._call(event, ack, step.run, ackState);
       } else if (!isAuthenticationRemoved(socket, step.instance)) {
-        const { instance, attempt } = step;
-        loopback.attempt(socket, socket._instances[instance], instance, attempt, event[1]);
+        loopback.attempt(socket, step.instance, event[1]);
       }
     }
   }

@@ -252,10 +252,7 @@ function beginAttempt({ socket, instance }, credentials) {
   const given = typeof credentials === 'function' ? undefined : credentials;
   resolved.then(() => {
     if (socket.connected) {
-      const attempt = socket.nsp._link.sessions.credentials(socket._number, instance);
-      if (attempt >= 0) {
-        loopback.attempt(socket, socket._instances[instance], instance, attempt, given);
-      }
+      loopback.attempt(socket, instance, given);
     }
   });
 }

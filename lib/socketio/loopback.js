@@ -110,21 +110,26 @@ function restore(socket, disconnected) {
 }
 
 /**
- * The client handed in its credentials: one attempt with one LoopbackSocket.
+ * A LoopbackSocket takes the credentials of the client: one attempt begins. The native server knows nothing of it
+ * before, so what middleware blocks, or nobody takes, leaves nothing there.
  *
  * @param {import('./socket').Socket} socket the socket
- * @param {import('../loopback-socket')} instance the LoopbackSocket
- * @param {number} index its number among those that serve the socket
- * @param {number} attempt the attempt's number
+ * @param {number} index the number of the LoopbackSocket among those that serve the socket
  * @param {unknown} credentials what the client sent
  * @returns {void}
  */
-function attempt(socket, instance, index, attempt, credentials) {
+function attempt(socket, index, credentials) {
   if (socket._beginsNothing) {
     return;
   }
+  const instance = socket._instances[index];
   const { native, sessions } = socket.nsp._link;
   const number = socket._number;
+  const begun = sessions.credentials(number, index);
+  if (begun < 0) {
+    // The socket has ended in the native server, which is about to say so.
+    return;
+  }
   let table = 0;
   const host = {
     socket,
@@ -164,7 +169,7 @@ function attempt(socket, instance, index, attempt, credentials) {
     },
   };
   socket._inFlight += 1;
-  authenticate(host, instance, index, attempt, credentials);
+  authenticate(host, instance, index, begun, credentials);
 }
 
 module.exports = { serve, attempt };

@@ -480,9 +480,8 @@ fn write(taking: &mut Taking, attachments: &mut Vec<Bytes>, event: Event) {
                         let method = method_number(instance, method);
                         record(RecordKind::Method, [socket, 0, method, NONE], NO_PAYLOAD);
                     }
-                    Run::Auth { instance, attempt } => {
-                        let (instance, attempt) = (instance.0.into(), id(attempt.number()));
-                        let numbers = [socket, instance, attempt, NONE];
+                    Run::Auth { instance } => {
+                        let numbers = [socket, instance.0.into(), 0, NONE];
                         record(RecordKind::Authentication, numbers, NO_PAYLOAD);
                     }
                 }

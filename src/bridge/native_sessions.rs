@@ -38,8 +38,8 @@ pub struct NativeSessions<'env> {
     #[napi(ts_type = "(socket: number, table: number) => number")]
     pub serve_restored: Callable<'env, i64>,
 
-    /// The application passes credentials to a LoopbackSocket in place of the client; as
-    /// `HostedSessions.credentials`.
+    /// A LoopbackSocket takes credentials: those of an event that no middleware has blocked, or of the application in
+    /// place of the client; as `HostedSessions.credentials`.
     #[napi(ts_type = "(socket: number, instance: number) => number")]
     pub credentials: Callable<'env, i64>,
 

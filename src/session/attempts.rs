@@ -2,7 +2,9 @@
 //!
 //! Every `authentication` of a client is an attempt of its own. Attempts do not know each other:
 //! several may be under way, each is answered once, and an outcome that comes for another stage
-//! or another instance than the attempt is in changes nothing.
+//! or another instance than the attempt is in changes nothing. An attempt begins when its host takes the
+//! credentials. How many there are is limited by the host, which counts those that failed or are under way
+//! (`maxAuthenticationAttempts`).
 //!
 //! ```text
 //! Authenticating ──accepted──▶ Connecting(0) ─accepted▶ Connecting(n) ─accepted▶ Binding ─bound▶ gone

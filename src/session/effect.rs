@@ -14,6 +14,9 @@ pub(crate) type Effects = SmallVec<[Effect; 2]>;
 pub(crate) enum Effect {
     /// Report [`Event::Tick`](super::Event::Tick) at this time.
     Timer { at: u64 },
+    /// The client has sent credentials for this instance: report [`Event::Credentials`](super::Event::Credentials)
+    /// when they are taken. Until then no attempt begins and nothing is held, since the host may never take them.
+    TakeCredentials { instance: Instance },
     /// Run the auth function of this instance.
     RunAuth {
         instance: Instance,

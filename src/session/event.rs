@@ -10,8 +10,8 @@ use super::methods::Methods;
 /// events, and all that clients cause, do not depend on the time.
 ///
 /// A host of sockets reports client events either as [`Event::Incoming`], by name, or, where it
-/// has a listener of its own for each name, credentials as [`Event::Credentials`] and no others: what it
-/// listens for are the methods that the session let it bind.
+/// has a listener of its own for each name, none of them: what it listens for are the methods that the session
+/// let it bind. Either way it reports credentials that it takes as [`Event::Credentials`].
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// A LoopbackSocket begins to serve the socket. `timeout` is how many milliseconds the socket
@@ -22,7 +22,7 @@ pub(crate) enum Event<'a> {
     Restored { methods: Arc<Methods> },
     /// The client emitted the event `name` (decoded; WTF-8, for a name may hold a lone surrogate).
     Incoming { name: &'a [u8] },
-    /// The client handed its credentials to this instance.
+    /// This instance takes the credentials of the client, which nothing has kept from it: an attempt begins.
     Credentials { instance: Instance },
     /// The handler that an attempt waits for is done: first the auth function, then one
     /// onConnected handler after the other. `handlers` is how many of those there are; it counts

@@ -203,7 +203,9 @@ impl Session {
     fn incoming(&mut self, name: &[u8], effects: &mut Effects) {
         if name == AUTHENTICATION {
             for instance in 0..self.instances() {
-                self.begin(Instance(instance), effects);
+                effects.push(Effect::TakeCredentials {
+                    instance: Instance(instance),
+                });
             }
         }
         for (instance, served) in (0..).map(Instance).zip(&self.served) {

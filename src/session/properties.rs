@@ -389,21 +389,31 @@ proptest! {
                     _ => None,
                 })
                 .collect();
+            let offered: Vec<_> = moment
+                .effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::TakeCredentials { instance } => Some(instance.0),
+                    _ => None,
+                })
+                .collect();
             match &moment.report {
                 Report::Served(_) | Report::Restored(_) => instances += 1,
                 Report::Incoming(name) => {
                     let expected = if *name == "authentication" { instances } else { 0 };
-                    prop_assert_eq!(begun, Vec::from_iter(0..expected));
+                    prop_assert_eq!(offered, Vec::from_iter(0..expected));
+                    prop_assert!(begun.is_empty(), "{:?}", moment);
                     continue;
                 }
                 Report::Credentials(instance) => {
                     let known = (instance.0 < instances).then_some(instance.0);
                     prop_assert_eq!(begun, Vec::from_iter(known));
+                    prop_assert!(offered.is_empty(), "{:?}", moment);
                     continue;
                 }
                 _ => {}
             }
-            prop_assert!(begun.is_empty(), "{:?}", moment);
+            prop_assert!(begun.is_empty() && offered.is_empty(), "{:?}", moment);
         }
     }
 

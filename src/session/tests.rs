@@ -186,26 +186,28 @@ fn a_socket_without_a_loopback_socket_has_only_events_of_the_application() {
 #[test]
 fn credentials_run_the_auth_function_of_every_instance() {
     let mut socket = Socket::served_by_two();
-    match socket.emit("authentication")[..] {
-        [
-            Effect::RunAuth {
-                instance: FIRST,
-                attempt: a,
-            },
-            Effect::RunAuth {
-                instance: SECOND,
-                attempt: b,
-            },
-        ] => assert_ne!(a, b),
-        ref other => panic!("{other:?}"),
+    assert_eq!(
+        socket.emit("authentication"),
+        [FIRST, SECOND].map(|instance| Effect::TakeCredentials { instance })
+    );
+    assert_ne!(socket.begin(FIRST), socket.begin(SECOND));
+}
+
+#[test]
+fn credentials_that_are_not_taken_leave_nothing_behind() {
+    let mut socket = Socket::unserved();
+    socket.serve(None);
+    for _ in 0..1_000 {
+        socket.emit("authentication");
     }
+    assert!(socket.session.attempts.is_empty());
 }
 
 #[test]
 fn a_method_named_authentication_runs_beside_the_attempt() {
     let mut socket = Socket::authenticated(&["authentication"]);
     match socket.emit("authentication")[..] {
-        [Effect::RunAuth { .. }, ref method] => assert_eq!(*method, run(FIRST, 0)),
+        [Effect::TakeCredentials { .. }, ref method] => assert_eq!(*method, run(FIRST, 0)),
         ref other => panic!("{other:?}"),
     }
 }

@@ -15,7 +15,7 @@ use crate::engineio::events::{HandedBack, Opened};
 use crate::engineio::inbound_budget::Permit;
 use crate::io::host::{Deferred, Host, RelayAction, RelayNumber};
 use crate::protocol::{CloseReason, SubscriptionEnd};
-use crate::session::{Attempt, Instance};
+use crate::session::Instance;
 
 /// The number of a socket, which is used once in a process.
 pub(crate) type SocketNumber = u64;
@@ -225,11 +225,8 @@ pub(crate) enum Event {
 /// What JavaScript runs for an event, beside the application's own listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Run {
-    /// The authentication function of an instance.
-    Auth {
-        instance: Instance,
-        attempt: Attempt,
-    },
+    /// The authentication function of an instance, once JavaScript has begun the attempt.
+    Auth { instance: Instance },
     /// A method bound by an instance.
     Method { instance: Instance, method: u32 },
 }

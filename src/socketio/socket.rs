@@ -300,9 +300,7 @@ impl Socket {
             .handle(session::Event::Incoming { name: &name })
         {
             match *effect {
-                Effect::RunAuth { instance, attempt } => {
-                    runs.push(Run::Auth { instance, attempt });
-                }
+                Effect::TakeCredentials { instance } => runs.push(Run::Auth { instance }),
                 Effect::RunMethod { instance, method } => {
                     runs.push(Run::Method { instance, method });
                 }

@@ -26,10 +26,10 @@ fn methods(count: u32) -> Arc<Methods> {
 }
 
 fn attempt(session: &mut Session) -> Attempt {
-    let credentials = Event::Incoming {
+    session.handle(Event::Incoming {
         name: b"authentication",
-    };
-    let effects = session.handle(credentials);
+    });
+    let effects = session.handle(Event::Credentials { instance: FIRST });
     let attempt = effects.into_iter().find_map(|effect| match effect {
         Effect::RunAuth { attempt, .. } => Some(attempt),
         _ => None,
