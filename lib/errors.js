@@ -348,7 +348,7 @@ class InvalidPacketError extends LoopbackSocketError {
     super(
       'INVALID_PACKET',
       `The adapter of the namespace '${nsp}' was given a packet that is no event with a name, or has an ` +
-        'impossible id; it is dropped. If it comes from another server or an emitter, check that their ' +
+        'impossible id or too many arguments; it is dropped. If it comes from another server or an emitter, check that their ' +
         "versions fit the adapter's.",
     );
     this.nsp = nsp;

@@ -6,9 +6,11 @@
 
 const { InvalidTimeoutError, InvalidOptionError, ReservedEventError } = require('./errors');
 
-/** The types of packets that carry an event (Socket.IO protocol 5, "Packet types"). */
+/** The types of packets that carry an event or an acknowledgement (Socket.IO protocol 5, "Packet types"). */
 const EVENT_PACKET = 2;
+const ACK_PACKET = 3;
 const BINARY_EVENT_PACKET = 5;
+const BINARY_ACK_PACKET = 6;
 
 /** Events that Node's emitters emit themselves, to listeners of theirs: never what a client sent. */
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
@@ -150,6 +152,8 @@ function warnOf(error) {
 }
 
 module.exports = {
+  ACK_PACKET,
+  BINARY_ACK_PACKET,
   BINARY_EVENT_PACKET,
   EVENT_PACKET,
   subscriptionName,

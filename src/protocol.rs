@@ -44,6 +44,7 @@ pub(crate) struct Group {
 /// All groups, which are exported to JavaScript.
 pub(crate) const GROUPS: &[&Group] = &[
     &LAYOUT,
+    &LIMITS,
     &RecordKind::GROUP,
     &CloseReason::GROUP,
     &SubscriptionEnd::GROUP,
@@ -139,6 +140,16 @@ pub(crate) const CHANNEL_REPORT_FIELDS: usize = 4;
 pub(crate) const ITEM_ACK_START: i64 = 1 << 30;
 /// See [`ITEM_ACK_START`].
 pub(crate) const ITEM_ACK_END: i64 = 1 << 31;
+
+/// How many arguments an event or an acknowledgement of a client may have. JavaScript passes each of them to
+/// listeners on its stack, of about 1 MB, which some 100,000 arguments overflow; wrappers around a listener, such as
+/// instrumentations, pass them on, each on its own part of the stack.
+pub(crate) const MAX_ARGUMENTS: usize = 1000;
+
+const LIMITS: Group = Group {
+    name: "Limits",
+    constants: &[("MAX_ARGUMENTS", Constant::Number(MAX_ARGUMENTS as i64))],
+};
 
 const LAYOUT: Group = Group {
     name: "Layout",

@@ -244,8 +244,8 @@ export class InvalidCommandError extends LoopbackSocketError {
 }
 
 /**
- * An adapter broadcasts a packet that is no event with a name, or has an impossible id, which comes from another
- * server or an emitter: emitted as a warning of the process; the packet is dropped.
+ * An adapter broadcasts a packet that is no event with a name, or has an impossible id or too many arguments, which comes
+ * from another server or an emitter: emitted as a warning of the process; the packet is dropped.
  */
 export class InvalidPacketError extends LoopbackSocketError {
   constructor(nsp: string);

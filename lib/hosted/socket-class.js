@@ -10,8 +10,10 @@
  * client sends and whichever listeners are removed; no packet of a client makes the server throw.
  */
 
-const { BINARY_EVENT_PACKET, EVENT_PACKET } = require('../events');
+const { ACK_PACKET, BINARY_ACK_PACKET, BINARY_EVENT_PACKET, EVENT_PACKET } = require('../events');
 const { knownState } = require('./socket-state');
+
+const { MAX_ARGUMENTS } = require('../native/protocol').Limits;
 
 /** The type of packets with an error, which only servers send (Socket.IO protocol 5, "Packet types"). */
 const ERROR_PACKET = 4;
@@ -144,15 +146,29 @@ function isEvent({ type }) {
 
 /**
  * @param {{type: number, data: unknown}} packet a packet
- * @returns {boolean} whether it is an event whose name cannot be one, or an error that cannot be printed
+ * @returns {boolean} whether it is an event whose name cannot be one, an event or an acknowledgement with too many
+ *   arguments, or an error that cannot be printed
  */
 function isMalformed(packet) {
   const { type, data } = packet;
   if (isEvent(packet)) {
-    const name = data?.[0];
+    // With some parsers the data may be anything, and the server adds an acknowledgement to it.
+    const name = Array.isArray(data) && data.length <= MAX_ARGUMENTS + 1 ? data[0] : undefined;
     return typeof name !== 'string' && typeof name !== 'number';
   }
+  if (type === ACK_PACKET || type === BINARY_ACK_PACKET) {
+    // Without data, it has no arguments.
+    return data !== undefined && data !== null && !isArguments(data);
+  }
   return type === ERROR_PACKET && typeof data === 'object' && data !== null;
+}
+
+/**
+ * @param {unknown} data what a packet brings
+ * @returns {boolean} whether the server can call a function with it
+ */
+function isArguments(data) {
+  return Array.isArray(data) && data.length <= MAX_ARGUMENTS;
 }
 
 /**

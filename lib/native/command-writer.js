@@ -554,7 +554,10 @@ class CommandWriter {
       this.#writeDelivery();
     }
     if (attachments !== undefined) {
-      this.#attachments.push(...attachments);
+      // Not spread: there may be more than fit on the stack.
+      for (const attachment of attachments) {
+        this.#attachments.push(attachment);
+      }
     }
     this.#text += line;
     if (this.#text.length > FLUSH_AT) {

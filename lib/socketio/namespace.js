@@ -16,7 +16,12 @@ const { isOfEmitter, reserveEmitterEvents } = require('../events');
 const { Rooms } = require('./rooms');
 const { refuse } = require('./unsupported');
 
-const { ITEM_ACK_END, ITEM_ACK_START } = require('../native/protocol').Layout;
+const protocol = require('../native/protocol');
+
+const { ITEM_ACK_END, ITEM_ACK_START } = protocol.Layout;
+
+/** How many values an event of another server may have: its name, its arguments, and a function that answers. */
+const MAX_PACKET_LENGTH = protocol.Limits.MAX_ARGUMENTS + 2;
 
 /** Events of the namespace itself. */
 const OWN_EVENTS = new Set(['connect', 'connection', 'new_namespace']);
@@ -155,7 +160,7 @@ class Namespace extends EventEmitter {
    * @returns {void}
    */
   _onServerSideEmit(packet) {
-    if (Array.isArray(packet) && packet.length > 0) {
+    if (Array.isArray(packet) && packet.length > 0 && packet.length <= MAX_PACKET_LENGTH) {
       super.emit(...packet);
     } else {
       process.emitWarning(new InvalidPacketError(this.name));

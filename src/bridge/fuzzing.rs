@@ -37,7 +37,7 @@ pub fn batches(input: &[u8]) {
             });
             pushed.push((line, attachments.len()));
         }
-        if packet::is_array(line) {
+        if packet::is_arguments(line) {
             queue.push(Event::Acknowledged {
                 socket: 7,
                 ack: -3,

@@ -62,7 +62,7 @@ fn read(parser: Parser, messages: &[u8]) {
             }
             PacketData::EventAck(Value::Str(text, _), _)
             | PacketData::BinaryAck(Value::Str(text, _), _)
-                if packet::is_array(text.as_str()) =>
+                if packet::is_arguments(text.as_str()) =>
             {
                 is_one_value(text.as_str())
             }

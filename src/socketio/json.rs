@@ -8,12 +8,18 @@ use serde::de::IgnoredAny;
 
 /// Whether a text is exactly one JSON value.
 pub(super) fn is_value(text: &str) -> bool {
-    check(text, 0, Nesting::NONE, true).is_some()
+    array_commas(text).is_some()
 }
 
-/// The content of the string with which an array begins; `None` if the text is not exactly one array that begins
-/// with a string without escape sequences.
-pub(super) fn first_plain_string(text: &str) -> Option<&[u8]> {
+/// How many commas are between the elements of an array, not counting those of values inside; 0 for any other value.
+/// `None` if the text is not exactly one JSON value.
+pub(super) fn array_commas(text: &str) -> Option<usize> {
+    check(text, 0, Nesting::NONE, true)
+}
+
+/// The content of the string with which an array begins, and how many elements follow; `None` if the text is not
+/// exactly one array that begins with a string without escape sequences.
+pub(super) fn first_plain_string(text: &str) -> Option<(&[u8], usize)> {
     let mut scanner = Scanner {
         bytes: text.as_bytes(),
         at: 0,
@@ -27,20 +33,45 @@ pub(super) fn first_plain_string(text: &str) -> Option<&[u8]> {
     if scanner.next()? != b'"' {
         return None;
     }
-    check(text, scanner.at, Nesting::ONE_ARRAY, false).map(|()| content)
+    check(text, scanner.at, Nesting::ONE_ARRAY, false).map(|others| (content, others))
+}
+
+/// Whether a text, which is one JSON value, has more than this many arrays and objects one inside the other.
+pub(super) fn is_deeper_than(text: &str, max: usize) -> bool {
+    // Each of them takes two bytes.
+    if text.len() <= 2 * max {
+        return false;
+    }
+    let mut depth = 0_usize;
+    let mut is_in_string = false;
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => is_in_string = !is_in_string,
+            b'\\' if is_in_string => drop(bytes.next()),
+            b'[' | b'{' if !is_in_string => depth += 1,
+            b']' | b'}' if !is_in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > max {
+            return true;
+        }
+    }
+    false
 }
 
 /// Checks the rest of a text from a place on, where a value is expected or has just ended in these arrays and
-/// objects.
+/// objects. Returns what [`array_commas`] does.
 ///
 /// Here is the only call of most methods of [`Scanner`], so they are all compiled into this function,
 /// which keeps the scanner in registers.
-fn check(text: &str, at: usize, mut nesting: Nesting, mut expects_value: bool) -> Option<()> {
+fn check(text: &str, at: usize, mut nesting: Nesting, mut expects_value: bool) -> Option<usize> {
     let mut scanner = Scanner {
         bytes: text.as_bytes(),
         at,
     };
     let mut is_key = false;
+    let mut commas = 0;
     loop {
         if expects_value {
             match scanner.token()? {
@@ -56,7 +87,7 @@ fn check(text: &str, at: usize, mut nesting: Nesting, mut expects_value: bool) -
                 }
                 _ if is_key => return None,
                 b'{' | b'[' if nesting.is_full() => {
-                    return serde_json::from_str::<IgnoredAny>(text).ok().map(drop);
+                    return check_deep(text);
                 }
                 b'{' => {
                     nesting.open(true);
@@ -82,11 +113,12 @@ fn check(text: &str, at: usize, mut nesting: Nesting, mut expects_value: bool) -
         // A value has ended, or an array or object that is about to be closed is empty.
         loop {
             if nesting.is_none() {
-                return scanner.token().is_none().then_some(());
+                return scanner.token().is_none().then_some(commas);
             }
             match (scanner.token()?, nesting.is_object()) {
                 (b',', is_object) => {
                     is_key = is_object;
+                    commas += usize::from(nesting.is_one_array());
                     break;
                 }
                 (b'}', true) | (b']', false) => nesting.close(),
@@ -94,6 +126,18 @@ fn check(text: &str, at: usize, mut nesting: Nesting, mut expects_value: bool) -
             }
         }
     }
+}
+
+/// The same for a text whose values are nested deeper than [`Nesting`] can tell.
+#[cold]
+#[inline(never)]
+fn check_deep(text: &str) -> Option<usize> {
+    if !text.trim_ascii_start().starts_with('[') {
+        return serde_json::from_str::<IgnoredAny>(text).ok().map(|_| 0);
+    }
+    // Elements without a size take no memory.
+    let elements: Vec<IgnoredAny> = serde_json::from_str(text).ok()?;
+    Some(elements.len().saturating_sub(1))
 }
 
 /// The place after white space.
@@ -123,6 +167,11 @@ impl Nesting {
 
     fn is_none(&self) -> bool {
         self.0 == 1
+    }
+
+    /// Whether nothing but one array is open.
+    fn is_one_array(&self) -> bool {
+        self.0 == Self::ONE_ARRAY.0
     }
 
     fn is_full(&self) -> bool {
@@ -374,6 +423,9 @@ mod tests {
 
     fn compare(text: &str) {
         assert_eq!(is_value(text), is_value_in_serde(text), "{text:?}");
+        let elements = serde_json::from_str::<Vec<IgnoredAny>>(text);
+        let others = elements.map_or(0, |elements| elements.len().saturating_sub(1));
+        assert_eq!(array_commas(text).unwrap_or(0), others, "{text:?}");
     }
 
     proptest! {
@@ -409,6 +461,42 @@ mod tests {
                 assert_eq!(plain_bytes(chunk), expected, "{chunk:?}");
             }
         }
+    }
+
+    #[test]
+    fn elements_are_counted_beside_values_of_any_depth() {
+        for depth in [1, 62, 63, 64, 100_000] {
+            let deep = format!("{}1,2{}", "[".repeat(depth), "]".repeat(depth));
+            for text in [
+                format!("[\"m\",{deep},0,{deep}]"),
+                format!(" [\"m\",0,0,{deep}]"),
+            ] {
+                assert_eq!(array_commas(&text), Some(3));
+                let plain = first_plain_string(&text);
+                assert_eq!(plain, Some((&b"m"[..], 3)));
+            }
+        }
+        assert_eq!(array_commas("[]"), Some(0));
+        assert_eq!(array_commas(r#"{"a":1,"b":[1,2]}"#), Some(0));
+    }
+
+    #[test]
+    fn depth_is_that_of_arrays_and_objects_outside_of_strings() {
+        let deep = |depth| {
+            format!(
+                "{}0{}",
+                "[{\"[\\\"{\\\\\":".repeat(depth),
+                "}]".repeat(depth)
+            )
+        };
+        for depth in [1, 2, 50] {
+            let text = deep(depth);
+            assert!(!is_deeper_than(&text, 2 * depth));
+            assert!(is_deeper_than(&text, 2 * depth - 1));
+        }
+        let wide = format!("[{}[]]", "[],".repeat(100));
+        assert!(!is_deeper_than(&wide, 2));
+        assert!(is_deeper_than(&wide, 1));
     }
 
     #[test]

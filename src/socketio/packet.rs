@@ -15,6 +15,11 @@ use socketioxide_core::Value;
 use super::json;
 use super::parser::msgpack;
 use crate::engineio::Str;
+use crate::protocol::MAX_ARGUMENTS;
+
+/// How many arrays and objects may be inside of each other in `auth` of a CONNECT packet. Adapters encode it for other
+/// nodes, and `lib/socketio/event-handlers.js` for the answer to a request for a namespace, by functions that recurse.
+const MAX_AUTH_DEPTH: usize = 1000;
 
 /// The payload of an event, an acknowledgement or a CONNECT packet.
 #[derive(Debug, Clone)]
@@ -40,23 +45,31 @@ impl Payload {
     pub(crate) fn event_name(&self) -> Option<Cow<'_, [u8]>> {
         match self {
             Self::Json(text, _) => event_name(text.as_str()),
-            Self::Msgpack(data) => msgpack::event_name(data).filter(|name| !is_reserved(name)),
+            Self::Msgpack(data) => msgpack::event_name(data)
+                .filter(|(name, arguments)| *arguments <= MAX_ARGUMENTS && !is_reserved(name))
+                .map(|(name, _)| name),
         }
     }
 
-    /// Whether it is exactly one array, as in an acknowledgement.
-    pub(crate) fn is_array(&self) -> bool {
+    /// Whether it is exactly one array of arguments, as in an acknowledgement.
+    pub(crate) fn is_arguments(&self) -> bool {
         match self {
-            Self::Json(text, _) => is_array(text.as_str()),
-            Self::Msgpack(data) => msgpack::is_array(data),
+            Self::Json(text, _) => is_arguments(text.as_str()),
+            Self::Msgpack(data) => {
+                msgpack::array_length(data).is_some_and(|length| length <= MAX_ARGUMENTS)
+            }
         }
     }
 
-    /// Whether it is exactly one object, as in a CONNECT packet.
-    pub(crate) fn is_object(&self) -> bool {
+    /// Whether it is exactly one object that is not nested too deeply, as in a CONNECT packet.
+    pub(crate) fn is_auth(&self) -> bool {
         match self {
-            Self::Json(text, _) => is_object(text.as_str()),
-            Self::Msgpack(data) => msgpack::is_object(data),
+            Self::Json(text, _) => {
+                is_object(text.as_str()) && !json::is_deeper_than(text.as_str(), MAX_AUTH_DEPTH)
+            }
+            Self::Msgpack(data) => {
+                msgpack::is_object(data) && !msgpack::is_deeper_than(data, MAX_AUTH_DEPTH)
+            }
         }
     }
 
@@ -97,37 +110,37 @@ const RESERVED: [&[u8]; 6] = [
 ];
 
 /// The name of an event whose text is `["name",…]`, as WTF-8 (a JSON string may hold lone
-/// surrogates); `None` if the text is not exactly one such array or the name is reserved.
+/// surrogates); `None` if the text is not exactly one such array, has more than [`MAX_ARGUMENTS`] arguments, or the
+/// name is reserved.
 ///
 /// A number is a name too, as in Socket.IO: its JSON text.
 pub(crate) fn event_name(text: &str) -> Option<Cow<'_, [u8]>> {
-    let name = match json::first_plain_string(text) {
-        Some(name) => Cow::Borrowed(name),
+    let (name, arguments) = match json::first_plain_string(text) {
+        Some((name, arguments)) => (Cow::Borrowed(name), arguments),
         None => rare_name(text)?,
     };
-    (!is_reserved(&name)).then_some(name)
+    (arguments <= MAX_ARGUMENTS && !is_reserved(&name)).then_some(name)
 }
 
-/// The name of an event if it has an escape sequence, or is a number.
+/// The name of an event if it has an escape sequence, or is a number; and how many arguments follow.
 #[cold]
-fn rare_name(text: &str) -> Option<Cow<'_, [u8]>> {
+fn rare_name(text: &str) -> Option<(Cow<'_, [u8]>, usize)> {
     let elements = text.trim_ascii_start().strip_prefix('[')?;
-    if !json::is_value(text) {
-        return None;
-    }
+    let arguments = json::array_commas(text)?;
     let first = elements.trim_ascii_start();
     if first.starts_with('"') {
-        return read::<StringName<'_>>(first).map(|name| name.0);
+        return read::<StringName<'_>>(first).map(|name| (name.0, arguments));
     }
     if !first.starts_with(|first: char| first == '-' || first.is_ascii_digit()) {
         return None;
     }
-    Some(match read::<serde_json::Number>(first) {
+    let name = match read::<serde_json::Number>(first) {
         Some(number) => Cow::Owned(number.to_string().into_bytes()),
         // Too large for a double, so JavaScript reads it as infinite.
-        None if first.starts_with('-') => Cow::Borrowed(b"-Infinity"),
-        None => Cow::Borrowed(b"Infinity"),
-    })
+        None if first.starts_with('-') => Cow::Borrowed(&b"-Infinity"[..]),
+        None => Cow::Borrowed(&b"Infinity"[..]),
+    };
+    Some((name, arguments))
 }
 
 /// Reads the JSON value at the start of a text.
@@ -139,9 +152,9 @@ fn is_reserved(name: &[u8]) -> bool {
     RESERVED.contains(&name)
 }
 
-/// Whether a text is exactly one JSON array, as in an acknowledgement.
-pub(crate) fn is_array(text: &str) -> bool {
-    text.starts_with('[') && json::is_value(text)
+/// Whether a text is exactly one JSON array of at most [`MAX_ARGUMENTS`] arguments, as in an acknowledgement.
+pub(crate) fn is_arguments(text: &str) -> bool {
+    text.starts_with('[') && json::array_commas(text).is_some_and(|commas| commas < MAX_ARGUMENTS)
 }
 
 /// Whether a text is exactly one JSON object, as in a CONNECT packet.
@@ -311,6 +324,50 @@ mod tests {
             assert_eq!(name(&format!("[\"{reserved}\",\"x\"]")), None);
         }
         assert_eq!(name(r#"["disconnec\u0074"]"#), None);
+    }
+
+    #[test]
+    fn an_event_has_at_most_as_many_arguments_as_are_allowed() {
+        let array = |first: &str, arguments| format!("[{first}{}]", ",[0,0]".repeat(arguments));
+        for first in ["\"m\"", "\"\\u006d\"", "1"] {
+            assert!(name(&array(first, MAX_ARGUMENTS)).is_some());
+            assert_eq!(name(&array(first, MAX_ARGUMENTS + 1)), None);
+        }
+        assert!(is_arguments("[]"));
+        assert!(is_arguments(&array("0", MAX_ARGUMENTS - 1)));
+        assert!(!is_arguments(&array("0", MAX_ARGUMENTS)));
+    }
+
+    #[test]
+    fn packed_arguments_are_counted_too() {
+        let array = |first: &[u8], arguments: usize| {
+            let length = u16::try_from(first.len().min(1) + arguments).unwrap();
+            let [high, low] = length.to_be_bytes();
+            let mut data = vec![0xdc, high, low];
+            data.extend_from_slice(first);
+            data.resize(data.len() + arguments, 0);
+            Payload::Msgpack(data.into())
+        };
+        assert!(array(b"\xa1m", MAX_ARGUMENTS).event_name().is_some());
+        assert!(array(b"\xa1m", MAX_ARGUMENTS + 1).event_name().is_none());
+        assert!(array(b"", MAX_ARGUMENTS).is_arguments());
+        assert!(!array(b"", MAX_ARGUMENTS + 1).is_arguments());
+    }
+
+    #[test]
+    fn auth_may_be_nested_only_so_deep() {
+        let json = |depth| {
+            let text = format!("{}0{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+            Payload::Json(Str::copy_from_slice(&text), Vec::new())
+        };
+        let packed =
+            |depth| Payload::Msgpack([b"\x81\xa1a".repeat(depth), vec![0]].concat().into());
+        for auth in [json(MAX_AUTH_DEPTH), packed(MAX_AUTH_DEPTH)] {
+            assert!(auth.is_auth());
+        }
+        for auth in [json(MAX_AUTH_DEPTH + 1), packed(MAX_AUTH_DEPTH + 1)] {
+            assert!(!auth.is_auth());
+        }
     }
 
     #[test]

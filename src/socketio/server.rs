@@ -296,7 +296,7 @@ impl Server {
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.map(Payload::of);
-                if auth.as_ref().is_some_and(|auth| !auth.is_object()) {
+                if auth.as_ref().is_some_and(|auth| !auth.is_auth()) {
                     return Err(Rejected::Malformed);
                 }
                 // Clients of protocol 4 send this data in the query instead.
@@ -371,14 +371,12 @@ fn is_well_formed(packet: &PacketData) -> bool {
         payload.len() == 0 || check(&payload)
     };
     match packet {
-        PacketData::Connect(auth) => auth
-            .as_ref()
-            .is_none_or(|auth| has(auth, Payload::is_object)),
+        PacketData::Connect(auth) => auth.as_ref().is_none_or(|auth| has(auth, Payload::is_auth)),
         PacketData::Event(value, _) | PacketData::BinaryEvent(value, _) => {
             has(value, |payload| payload.event_name().is_some())
         }
         PacketData::EventAck(value, _) | PacketData::BinaryAck(value, _) => {
-            has(value, Payload::is_array)
+            has(value, Payload::is_arguments)
         }
         PacketData::Disconnect | PacketData::ConnectError(_) => true,
     }

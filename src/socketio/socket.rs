@@ -322,9 +322,9 @@ impl Socket {
     /// Handles the client's acknowledgement of an event of the server.
     ///
     /// # Errors
-    /// `Malformed` if the payload is not exactly one array; `OutOfPlace` as for an event.
+    /// `Malformed` if the payload is not exactly one array of arguments; `OutOfPlace` as for an event.
     pub(crate) fn on_ack(&self, ack: AckId, payload: Payload) -> Result<(), Rejected> {
-        if !payload.is_array() {
+        if !payload.is_arguments() {
             return Err(Rejected::Malformed);
         }
         let mut state = self.state.lock();

@@ -47,7 +47,7 @@ pub(super) fn name_escaped(n: u32) {
 
 /// What a client acknowledges with.
 pub(super) fn array(n: u32) {
-    holds(n, || packet::is_array(black_box(ANSWER)));
+    holds(n, || packet::is_arguments(black_box(ANSWER)));
 }
 
 /// What a client joins a namespace with.

@@ -111,7 +111,7 @@ fn decode_rare(config: &ParseConfig, state: &ParserState, text: Str) -> Result<P
             });
         }
         b'5' => payload.is_empty() || packet::event_name(payload).is_some(),
-        b'6' => payload.is_empty() || packet::is_array(payload),
+        b'6' => payload.is_empty() || packet::is_arguments(payload),
         _ => false,
     };
     if may_carry && attachments_of(text.as_str()) != Some(0) {

@@ -19,6 +19,14 @@ const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 /// If it is incomplete, nested too deeply, has a key that is not a JavaScript property name, or has too
 /// many binary values.
 pub(super) fn check(reader: &mut Reader<'_>, max_binaries: usize) -> Result<(), ParseError> {
+    check_within(reader, max_binaries, MAX_DEPTH)
+}
+
+fn check_within(
+    reader: &mut Reader<'_>,
+    max_binaries: usize,
+    max_depth: usize,
+) -> Result<(), ParseError> {
     // The containers that are open, with the number of their missing values; in a map, keys count too.
     let mut open: Vec<Open> = Vec::new();
     let mut binaries = 0;
@@ -40,7 +48,7 @@ pub(super) fn check(reader: &mut Reader<'_>, max_binaries: usize) -> Result<(), 
             Item::Bin(_) | Item::Ext(..) => binaries += 1,
             _ => {}
         }
-        if open.len() > MAX_DEPTH {
+        if open.len() > max_depth {
             return Err(ParseError::InvalidData);
         }
         if binaries > max_binaries {
@@ -91,8 +99,22 @@ pub(in super::super::super) fn is_one_value(data: &[u8]) -> bool {
 }
 
 /// Whether data is an array.
-pub(in super::super::super) fn is_array(data: &[u8]) -> bool {
-    matches!(Reader::new(data).next(), Ok(Item::Array(_)))
+pub(super) fn is_array(data: &[u8]) -> bool {
+    array_length(data).is_some()
+}
+
+/// The number of elements, if data is an array.
+pub(in super::super::super) fn array_length(data: &[u8]) -> Option<usize> {
+    match Reader::new(data).next() {
+        Ok(Item::Array(length)) => usize::try_from(length).ok(),
+        _ => None,
+    }
+}
+
+/// Whether data, which is one value, has more than this many containers one inside the other.
+pub(in super::super::super) fn is_deeper_than(data: &[u8], max: usize) -> bool {
+    // Each of them takes a byte.
+    data.len() > max && check_within(&mut Reader::new(data), usize::MAX, max).is_err()
 }
 
 /// Whether data is an object.
@@ -100,23 +122,24 @@ pub(in super::super::super) fn is_object(data: &[u8]) -> bool {
     matches!(Reader::new(data).next(), Ok(Item::Map(_)))
 }
 
-/// The name of an event whose data is an array that begins with it, as JavaScript reads it; `None` if
-/// there is none.
-pub(in super::super::super) fn event_name(data: &[u8]) -> Option<Cow<'_, [u8]>> {
+/// The name of an event whose data is an array that begins with it, as JavaScript reads it, and how many
+/// arguments follow; `None` if there is none.
+pub(in super::super::super) fn event_name(data: &[u8]) -> Option<(Cow<'_, [u8]>, usize)> {
     let mut reader = Reader::new(data);
-    let Ok(Item::Array(1..)) = reader.next() else {
+    let Ok(Item::Array(length @ 1..)) = reader.next() else {
         return None;
     };
-    match reader.next().ok()? {
-        Item::Str(name) => Some(match String::from_utf8_lossy(name) {
+    let name = match reader.next().ok()? {
+        Item::Str(name) => match String::from_utf8_lossy(name) {
             Cow::Borrowed(name) => Cow::Borrowed(name.as_bytes()),
             Cow::Owned(name) => Cow::Owned(name.into_bytes()),
-        }),
-        Item::Unsigned(number) => Some(Cow::Owned(number.to_string().into_bytes())),
-        Item::Signed(number) => Some(Cow::Owned(number.to_string().into_bytes())),
-        Item::Float(number) => Some(Cow::Owned(float_name(number).into_bytes())),
-        _ => None,
-    }
+        },
+        Item::Unsigned(number) => Cow::Owned(number.to_string().into_bytes()),
+        Item::Signed(number) => Cow::Owned(number.to_string().into_bytes()),
+        Item::Float(number) => Cow::Owned(float_name(number).into_bytes()),
+        _ => return None,
+    };
+    Some((name, usize::try_from(length - 1).ok()?))
 }
 
 /// A number as JavaScript writes it.

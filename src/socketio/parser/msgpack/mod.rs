@@ -34,7 +34,7 @@ use crate::engineio::{ProtocolVersion, Str};
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in super::super) use data::is_one_value;
-pub(in super::super) use data::{event_name, is_array, is_object};
+pub(in super::super) use data::{array_length, event_name, is_deeper_than, is_object};
 pub(super) use decode::{decode, decode_text};
 
 /// Writing to memory cannot fail.

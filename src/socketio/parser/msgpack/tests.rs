@@ -47,7 +47,7 @@ fn event_of(data: &[u8]) -> Vec<u8> {
 }
 
 fn name_of(data: &[u8]) -> Option<Vec<u8>> {
-    let name = event_name(data)?;
+    let (name, _) = event_name(data)?;
     Some(name.into_owned())
 }
 
