@@ -539,7 +539,9 @@ export class Client extends EventTarget {
       // What has been sent may have run, so it is not sent again.
       [...this.#underWay].forEach((call) => call.fail(error));
       this.#router.disconnected();
-      [...this.#subscriptions].forEach((subscription) => subscription.resubscribe(true));
+      // Who has most to take asks first: others that share its source then get no further ahead of it.
+      const slowestFirst = [...this.#subscriptions].sort((a, b) => b.queued - a.queued);
+      slowestFirst.forEach((subscription) => subscription.resubscribe());
     });
     this.#giveUpUnlessConnecting(refusal ?? error);
   }
@@ -613,10 +615,12 @@ export class Subscription {
   #ready = deferred();
   /** Items that have arrived, and gaps between them, in order. */
   #queue = [];
-  /** How many of them arrived before the last reconnection. */
+  /** How many of them had arrived when it subscribed again, and are not asked for again. */
   #old = 0;
   /** Whether it subscribes again only when the loop has taken these. */
   #isHeld = false;
+  /** Whether it continues after the last item that has arrived, whatever other loops have. */
+  #isAlone = false;
   /** The calls of `next()` that wait for an item. */
   #loops = [];
   /** The item that the loop was given, until it asks for the next one. */
@@ -804,7 +808,8 @@ export class Subscription {
     }
     this.#giveUpRequest();
     const request = this.#request;
-    const after = this.#session.router.furthestBehind(this).receivedId;
+    this.#old ||= this.#queue.length;
+    const { after } = this.#session.router.furthestBehind(this);
     const settled = this.#session.router.requested(this.name);
     if (this.#timeout < Infinity) {
       const expired = () => {
@@ -852,12 +857,22 @@ export class Subscription {
       this.#conclude(new RemoteError(this.name, { message }));
       return;
     }
+    if (!result.resumed && after !== this.receivedId) {
+      // Not from where this loop, or another one, would have had items again; perhaps from where it is.
+      this.#session.router.accepted(undefined, this.name, result, after);
+      this.#isHeld = this.after !== this.receivedId;
+      this.#isAlone = true;
+      this.#subscribe();
+      return;
+    }
     const queued = this.#queue.length;
     const isResumed = this.#session.router.accepted(this, this.name, result, after);
-    if (!isResumed && (!this.#isFirst || after !== undefined)) {
-      this.#queue.splice(queued, 0, { isGap: true });
+    const isGap = !isResumed && (!this.#isFirst || after !== undefined);
+    if (isGap && !this.#queue[queued - 1]?.isGap) {
+      this.#queue.splice(queued, 0, { isGap });
     }
     this.#isFirst = false;
+    this.#isAlone = false;
     this.#ready.resolve();
     this.#serve();
   }
@@ -865,18 +880,16 @@ export class Subscription {
   /**
    * Subscribes again, now or when the connection is back.
    *
-   * @param {boolean} isCut whether the connection is lost
    * @returns {void}
    */
-  resubscribe(isCut) {
+  resubscribe() {
     this.#giveUpRequest();
     this.#session.router.remove(this);
     this.#forgetAcknowledgements();
-    // A loop that does not move must not collect another window of items at each reconnection.
-    this.#isHeld ||= isCut && this.#old > 0;
-    if (isCut && !this.#isHeld) {
-      this.#old = this.#queue.length;
-    }
+    this.#isAlone = false;
+    // A loop that does not move must not collect another window of items at each reconnection. In a source
+    // that has offsets, `after` prevents it.
+    this.#isHeld ||= this.#old > 0 && this.position === 0;
     this.#session.whenReady(this.#waiting);
   }
 
@@ -886,7 +899,6 @@ export class Subscription {
       this.#old -= 1;
       if (this.#old === 0 && this.#isHeld) {
         this.#isHeld = false;
-        this.#old = this.#queue.length;
         this.#session.whenReady(this.#waiting);
       }
     }
@@ -901,13 +913,31 @@ export class Subscription {
    */
   receive(entry) {
     if (entry.offset <= this.position) {
-      entry.handled?.(); // it came for another loop, which had received less before
+      this.#receiveAgain(entry);
       return;
     }
     this.position = entry.offset || 0;
     this.receivedId = entry.id ?? this.receivedId;
     this.#queue.push(entry);
     this.#serve();
+  }
+
+  /**
+   * An item has arrived that had arrived before, on a connection that was lost or for another loop.
+   *
+   * @param {{offset: number, handled?: () => void}} entry as `receive()` gets it
+   * @returns {void}
+   */
+  #receiveAgain({ offset, handled }) {
+    if (handled === undefined) {
+      return;
+    }
+    const waiting = [this.#given, ...this.#queue].find((entry) => entry?.offset === offset);
+    if (waiting === undefined) {
+      handled();
+    } else {
+      waiting.handled = handled;
+    }
   }
 
   /** Items are missing before the next one. */
@@ -954,9 +984,31 @@ export class Subscription {
     }
   }
 
+  /** @returns {number} how many items, and gaps between them, the loop has not taken */
+  get queued() {
+    return this.#queue.length;
+  }
+
   /** @returns {boolean} whether it is about to subscribe again */
   get isContinuing() {
-    return this.feed === undefined && !this.#isHeld;
+    return this.feed === undefined && !this.#isHeld && !this.#isAlone;
+  }
+
+  /**
+   * @returns {number} the offset after which it subscribes again, in a shared source. The loop may not
+   *   have taken yet what had arrived when it did so before: then what has arrived since is asked for
+   *   again, so that the server counts it as not acknowledged
+   */
+  get resumePosition() {
+    const isAll = this.#old === 0 || this.#isAlone;
+    const again = isAll ? undefined : this.#queue.slice(this.#old).find(({ offset }) => offset > 0);
+    return again === undefined ? this.position : again.offset - 1;
+  }
+
+  /** @returns {string | number | undefined} the id of the item that has this offset, or is the last one */
+  get after() {
+    const offset = this.resumePosition;
+    return offset === this.position ? this.receivedId : `${this.source}-${offset}`;
   }
 
   /** @returns {boolean} whether its loop has handled everything and waits for the next item */
@@ -1128,15 +1180,18 @@ class Router {
 
   /**
    * @param {Subscription} subscription a loop that is to continue
-   * @returns {Subscription} the one that has received least of those that are to continue with the same
+   * @returns {Subscription} the one that continues first of those that are to continue with the same
    *   source: they will share one subscription, which has to begin there
    */
   furthestBehind(subscription) {
     const { name, source } = subscription;
+    if (!subscription.isContinuing) {
+      return subscription;
+    }
     const loops = [...this.#routes.get(name).loops].filter(
       (loop) => loop.isContinuing && loop.source === source && loop.position > 0,
     );
-    return loops.reduce((a, b) => (b.position < a.position ? b : a), subscription);
+    return loops.reduce((a, b) => (b.resumePosition < a.resumePosition ? b : a), subscription);
   }
 
   /**
@@ -1205,19 +1260,29 @@ class Router {
   accepted(subscription, name, { subscription: number, source, resumed }, after) {
     const route = this.#routes.get(name);
     const feed = route?.feeds.get(source);
-    if (feed === undefined && subscription !== undefined) {
-      const position = (resumed && offsetOf(after, source)) || 0;
+    subscription?.begin(source);
+    const position = (resumed && offsetOf(after, source)) || 0;
+    const isBehind = resumed && feed?.has(subscription?.position || position) === false;
+    if (subscription !== undefined && (feed === undefined || isBehind)) {
       const others = route.endings.get(source) ?? 0;
       const added = new Feed(number, name, source, position, subscription, others);
-      added.keep(route.requests > 0);
-      subscription.begin(source);
       route.feeds.set(source, added);
       this.#numbers.set(number, added);
+      if (feed !== undefined) {
+        // What this loop continues with has gone by there, so the others wait until it has caught up.
+        added.replace(feed);
+        this.#numbers.delete(feed.number);
+        this.#end(name, source, feed.number);
+      }
+      added.keep(route.requests > 0);
       return resumed;
     }
     // Nobody wants it, or there is one with the same items: one is enough.
     this.#end(name, source, number);
-    return subscription !== undefined && feed.add(subscription, resumed, after);
+    if (subscription !== undefined) {
+      feed.add(subscription, resumed, position);
+    }
+    return resumed;
   }
 
   /**
@@ -1284,9 +1349,7 @@ class Router {
     const ended = members.filter((member) => feed.endsWith(member, end.reason));
     this.#drop(feed);
     // The others subscribe for themselves, and continue where they are.
-    members
-      .filter((member) => !ended.includes(member))
-      .forEach((member) => member.resubscribe(false));
+    members.filter((member) => !ended.includes(member)).forEach((member) => member.resubscribe());
     ended.forEach((member) => member.ended(end));
   };
 }
@@ -1312,6 +1375,8 @@ class Feed {
   #keptFrom = 0;
   /** How many other subscriptions with the same source are being ended: their copies come here, too. */
   #others = 0;
+  /** The last offset that cannot be a copy of theirs. */
+  #ownUntil = 0;
   /** Copies that came too early, by offset: perhaps of the others, and then they come again. */
   #early = new Map();
   /** The offsets of those that have not been used. */
@@ -1363,27 +1428,47 @@ class Feed {
   }
 
   /**
+   * @param {number} position an offset
+   * @returns {boolean} whether every item after it is kept or has not arrived yet
+   */
+  has(position) {
+    const first = this.#keptFrom || (this.#kept?.[0]?.offset ?? Infinity) - 1;
+    return this.#position > 0 && (position >= this.#position || position >= first);
+  }
+
+  /**
    * Adds a loop whose request was accepted with the same source.
    *
    * @param {Subscription} subscription the loop
-   * @param {boolean} resumed whether the server would continue after the id
-   * @param {unknown} after that id
-   * @returns {boolean} whether it continues there
+   * @param {boolean} resumed whether it continues after an item; the others have what follows then
+   * @param {number} after the offset of that item
+   * @returns {void}
    */
   add(subscription, resumed, after) {
     this.members.push(subscription);
     this.#withheld.splice(0).forEach((ack) => ack());
     subscription.feed = this;
-    subscription.begin(this.source);
-    const position = subscription.position || offsetOf(after, this.source) || 0;
-    const first = this.#keptFrom || (this.#kept?.[0]?.offset ?? Infinity) - 1;
-    const isComplete =
-      resumed && this.#position > 0 && (position >= this.#position || position >= first);
-    subscription.continueAfter(isComplete ? position : Math.max(position, this.#position));
-    if (isComplete) {
+    const position = subscription.position || after;
+    subscription.continueAfter(resumed ? position : Math.max(position, this.#position));
+    if (resumed) {
       this.#kept?.forEach((entry) => subscription.receive(entry));
     }
-    return isComplete;
+  }
+
+  /**
+   * Takes over the loops of another subscription with the same source, which is being ended.
+   *
+   * @param {Feed} feed the other one
+   * @returns {void}
+   */
+  replace(feed) {
+    feed.members.forEach((member) => {
+      member.feed = this;
+      member.continueAfter(feed.#position);
+    });
+    this.members.push(...feed.members);
+    feed.members = [];
+    this.#ownUntil = feed.#others === 0 ? feed.#position : 0;
   }
 
   /**
@@ -1417,7 +1502,7 @@ class Feed {
     if (others > 0 || this.#early.size === 0) {
       return;
     }
-    if (this.#isSparse) {
+    if (this.#isSparse && this.#position >= this.#ownUntil) {
       // They may be ours. What is before them may not have come yet, and is not used then.
       this.#tellGap();
       this.#acceptEarly(Infinity);
@@ -1452,8 +1537,8 @@ class Feed {
     }
     const isFirst = this.#position === 0;
     const isNext = isFirst ? this.#others === 0 : offset === this.#position + 1;
-    if (isNext || this.#others === 0 || Number.isNaN(offset)) {
-      this.#isSparse ||= !isNext && !Number.isNaN(offset);
+    if (isNext || this.#others === 0 || offset <= this.#ownUntil || Number.isNaN(offset)) {
+      this.#isSparse ||= !isNext && !isFirst && !Number.isNaN(offset);
       if (this.#refused.some((refused) => refused > this.#position && refused < offset)) {
         this.#tellGap(); // it was ours, after all
       }

@@ -274,3 +274,74 @@ for (const [host, version] of PAIRS) {
     });
   });
 }
+
+/**
+ * @param {number} seed any
+ * @returns {() => number} numbers from 0 to 1, the same for a seed
+ */
+function random(seed) {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+for (const host of ['native', 4]) {
+  describe(`loops of any speed over one source, server ${host}`, TIMEOUT, () => {
+    for (let seed = 1; seed <= 3; seed++) {
+      it(`each loop gets each item once, however often the connection is lost (${seed})`, async (t) => {
+        const roll = random(seed);
+        const { connect, sockets } = await open(t, host, '4.8', (instance) => {
+          const authorize = () => new Promise((allow) => setTimeout(allow, roll() * 3, true));
+          instance.defineSubscription('orders', { ...byShop(), window: 8, authorize });
+        });
+        const socket = connect({ reconnectionDelay: 1, reconnectionDelayMax: 2 });
+        const app = client(socket, VALID);
+        await app.ready;
+        let published = 0;
+        const faults = [];
+        const follow = async (pause, count) => {
+          const left = new AbortController();
+          let last;
+          const onGap = () => last !== undefined && faults.push(`a gap after ${last}`);
+          const orders = app.subscribe('orders', { shop: 7 }, { onGap, signal: left.signal });
+          try {
+            for await (const order of orders) {
+              if (last !== undefined && order !== last + 1) faults.push(`${order} after ${last}`);
+              last = order;
+              count -= 1;
+              if (count === 0 && pause > 2) left.abort();
+              if (count === 0 || order === 600) break;
+              if (pause > 0) await new Promise((resume) => setTimeout(resume, roll() * pause));
+            }
+          } catch (error) {
+            assert.equal(error, left.signal.reason);
+          }
+        };
+        const loops = [follow(0), follow(1), follow(6)];
+        const passing = (async () => {
+          // Some come and go.
+          while (published < 550) await follow(roll() * 5, 1 + Math.floor(roll() * 40));
+        })();
+        const losing = (async () => {
+          while (published < 590) {
+            await reachState(app, 'ready');
+            const before = published;
+            await reach(() => published > before + 3 || published >= 590);
+            if (roll() < 0.2 && app.state === 'ready') await app.authenticate().catch(() => {});
+            if (app.state === 'ready') cut(socket);
+          }
+        })();
+        while (published < 600) {
+          published += 1;
+          sockets.publish('orders', { key: '7' }, published);
+          await new Promise((resume) => setTimeout(resume, 1));
+        }
+        await Promise.all([...loops, passing, losing]);
+        assert.deepEqual(faults, []);
+        await reach(() => sockets.metrics().subscriptions.open === 0);
+      });
+    }
+  });
+}

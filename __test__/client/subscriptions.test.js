@@ -41,11 +41,15 @@ const settled = () => new Promise((resolve) => setImmediate(resolve));
  *
  * @param {FakeSocket} socket the client's
  * @param {number} offset its place in the source
- * @param {object} [options] the event, the source, and the acknowledgement if it asks for one
+ * @param {object} [options] the event, the source, the id, and the acknowledgement if it asks for one
  * @returns {void}
  */
-function send(socket, offset, { name = 'orders', source = 'S', ack } = {}) {
-  socket.receive(name, offset, { source, id: `${source}-${offset}` }, ...(ack ? [ack] : []));
+function send(
+  socket,
+  offset,
+  { name = 'orders', source = 'S', id = `${source}-${offset}`, ack } = {},
+) {
+  socket.receive(name, offset, { source, id }, ...(ack ? [ack] : []));
 }
 
 /** @returns {Function} an acknowledgement, whose `count` is how often it was called */
@@ -58,18 +62,19 @@ function acknowledgement() {
 }
 
 /**
+ * @param {(offset: number) => string | number} [idOf] the id of an item; without it the source is shared
  * @returns {{socket: FakeSocket, app: object, orders: object}} a client with a subscription whose loop has taken none of
  *   the items, one of each of two connections
  */
-function unmoved() {
+function unmoved(idOf = (offset) => `S-${offset}`) {
   const { app, socket } = authenticated();
   const orders = app.subscribe('orders');
   socket.answer(accepted(1));
-  send(socket, 1);
+  send(socket, 1, { id: idOf(1) });
   socket.disconnect();
   socket.connect();
   socket.answer(accepted(1, 'S', true));
-  send(socket, 2);
+  send(socket, 2, { id: idOf(2) });
   return { app, socket, orders };
 }
 
@@ -455,17 +460,17 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     assert.equal(gaps, 1);
   });
 
-  it('a loop that does not move collects no more than what two connections sent', async () => {
+  it('a loop over a private source that does not move collects no more than what two connections sent', async () => {
     const { app, socket } = authenticated();
     const orders = app.subscribe('orders');
     const requests = () => socket.sent.filter(([name]) => name === 'orders').length;
     socket.answer(accepted(1));
-    send(socket, 1);
-    send(socket, 2);
+    send(socket, 1, { id: 1 });
+    send(socket, 2, { id: 2 });
     socket.disconnect();
     socket.connect();
     socket.answer(accepted(1, 'S', true));
-    send(socket, 3);
+    send(socket, 3, { id: 3 });
     socket.disconnect();
     socket.connect();
     assert.equal(requests(), 2);
@@ -473,11 +478,77 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     assert.equal(requests(), 2);
     await orders.next();
     assert.equal(requests(), 3);
-    assert.equal(socket.sent.at(-1)[1].after, 'S-3');
+    assert.equal(socket.sent.at(-1)[1].after, 3);
     socket.answer(accepted(1, 'S', true));
-    send(socket, 4);
+    send(socket, 4, { id: 4 });
     assert.equal((await orders.next()).value, 3);
     assert.equal((await orders.next()).value, 4);
+  });
+
+  it('a loop over a shared source that does not move asks again for what came on the second connection', async () => {
+    const { socket, orders } = unmoved();
+    for (let times = 0; times < 5; times++) {
+      socket.disconnect();
+      socket.connect();
+      assert.equal(socket.sent.at(-1)[1].after, 'S-1');
+      socket.answer(accepted(1, 'S', true));
+      const ack = acknowledgement();
+      send(socket, 2, { ack });
+      assert.equal(ack.count, 0);
+    }
+    const ack = acknowledgement();
+    send(socket, 3, { ack });
+    for (const value of [1, 2, 3]) {
+      assert.deepEqual(await orders.next(), { value, done: false });
+    }
+    assert.equal(ack.count, 0);
+    orders.next();
+    assert.equal(ack.count, 1);
+  });
+
+  it('an item that comes again while the loop handles it is acknowledged after it', async () => {
+    const { socket, orders } = unmoved();
+    socket.disconnect();
+    socket.connect();
+    await orders.next();
+    await orders.next();
+    const ack = acknowledgement();
+    socket.answer(accepted(1, 'S', true));
+    send(socket, 2, { ack });
+    assert.equal(ack.count, 0);
+    orders.next();
+    assert.equal(ack.count, 1);
+  });
+
+  it('a loop that cannot have items again asks from where it is, once it has taken what is old', async () => {
+    const { app, socket, orders } = unmoved();
+    let gaps = 0;
+    const other = app.subscribe('orders', {}, { after: 'S-2', onGap: () => (gaps += 1) });
+    socket.answer(accepted(2, 'S', true));
+    socket.disconnect();
+    socket.connect();
+    const requests = () => socket.sent.filter(([name]) => name === 'orders');
+    const [first, second] = requests().slice(-2);
+    assert.deepEqual([first[1].after, second[1].after], ['S-1', 'S-1']);
+    first[2](accepted(1));
+    second[2](accepted(2));
+    const [third, ...held] = requests().slice(requests().indexOf(second) + 1);
+    assert.deepEqual([third[1].after, held], ['S-2', []]);
+    third[2](accepted(3, 'S', true));
+    send(socket, 3);
+    assert.equal((await other.next()).value, 3);
+    assert.equal((await orders.next()).value, 1);
+    assert.equal(socket.sent.at(-1)[1].after, 'S-2');
+    socket.answer(accepted(4, 'S', true)); // the other loop's subscription has sent what follows already
+    assert.deepEqual(socket.sent.at(-1).slice(0, 2), ['loopback:unsubscribe', 3]);
+    const waiting = other.next();
+    send(socket, 3);
+    send(socket, 4);
+    assert.deepEqual(await waiting, { value: 4, done: false });
+    for (const value of [2, 3, 4]) {
+      assert.deepEqual(await orders.next(), { value, done: false });
+    }
+    assert.equal(gaps, 0);
   });
 
   it('a refusal of the credentials or the request after a reconnection ends the loop', async () => {
@@ -518,17 +589,22 @@ describe('subscriptions of the helper after a lost connection', TIMEOUT, () => {
     });
   }
 
-  it('a loop that ended while it was held does not come back when the client authenticates again', async () => {
-    const { app, socket, orders } = unmoved();
-    socket.disconnect();
-    refuse(socket);
-    await Promise.all([app.authenticate(), settled().then(() => socket.receive('authenticated'))]);
-    const requests = socket.sent.filter(([event]) => event === 'orders').length;
-    assert.equal((await orders.next()).value, 1);
-    assert.equal((await orders.next()).value, 2);
-    await assert.rejects(orders.next(), { name: 'UnauthorizedError' });
-    assert.equal(socket.sent.filter(([event]) => event === 'orders').length, requests);
-  });
+  for (const [kind, idOf] of [['shared'], ['private', (offset) => offset]]) {
+    it(`a loop over a ${kind} source that ended while it did not move does not come back`, async () => {
+      const { app, socket, orders } = unmoved(idOf);
+      socket.disconnect();
+      refuse(socket);
+      await Promise.all([
+        app.authenticate(),
+        settled().then(() => socket.receive('authenticated')),
+      ]);
+      const requests = socket.sent.filter(([event]) => event === 'orders').length;
+      assert.equal((await orders.next()).value, 1);
+      assert.equal((await orders.next()).value, 2);
+      await assert.rejects(orders.next(), { name: 'UnauthorizedError' });
+      assert.equal(socket.sent.filter(([event]) => event === 'orders').length, requests);
+    });
+  }
 
   it('a loop ends if the socket does not connect again', async () => {
     const { app, socket } = authenticated();
