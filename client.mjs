@@ -489,6 +489,7 @@ export class Client extends EventTarget {
     const attempt = this.#attempt;
     this.#attempt = undefined;
     this.#failure = undefined;
+    this.#dismissal = undefined;
     this.#renewReady();
     this.#ready.resolve();
     attempt?.resolve();
@@ -503,8 +504,14 @@ export class Client extends EventTarget {
    * @returns {void}
    */
   #onUnauthorized(refusal, acknowledge) {
-    this.#refuse(new UnauthorizedError(refusal));
-    if (this.#disconnectWhenUnauthorized && typeof acknowledge === 'function') {
+    const error = new UnauthorizedError(refusal);
+    // Only the refusal of an attempt can be acknowledged. The end of an authentication may come during one.
+    const isAnswer = typeof acknowledge === 'function';
+    if (this.#state === 'ready' && (!isAnswer || this.#disconnectWhenUnauthorized)) {
+      this.#dismissal = error;
+    }
+    this.#refuse(error);
+    if (this.#disconnectWhenUnauthorized && isAnswer) {
       acknowledge();
     }
   }
@@ -518,8 +525,6 @@ export class Client extends EventTarget {
     this.#attempt = undefined;
     if (this.#state !== 'ready') {
       this.#fail(error, 'unauthorized');
-    } else if (attempt === undefined) {
-      this.#dismissal = error;
     }
     attempt?.reject(error);
   }
@@ -529,8 +534,9 @@ export class Client extends EventTarget {
    * @returns {void}
    */
   #onDisconnect(reason) {
-    const error = new DisconnectedError(reason);
     const refusal = this.#state === 'unauthorized' ? this.#failure : this.#dismissal;
+    const isDismissed = reason === 'io server disconnect' && this.#dismissal !== undefined;
+    const error = isDismissed ? refusal : new DisconnectedError(reason);
     this.#dismissal = undefined;
     this.#attempt?.reject(error);
     this.#attempt = undefined;

@@ -168,7 +168,8 @@ export class Client<Api extends ApiMap<Api> = AnyApi> extends EventTarget {
 
   /**
    * Calls a method, once the socket is authenticated. A call is sent once at most: if the connection
-   * is lost before the answer, it rejects with a {@link DisconnectedError}.
+   * is lost before the answer, it rejects with a {@link DisconnectedError}; if the server ends the
+   * authentication, with an {@link UnauthorizedError}.
    *
    * @throws {@link RemoteError} if the method fails, {@link TimeoutError}, {@link DisconnectedError},
    *   {@link UnauthorizedError}, or the reason of the signal
@@ -237,7 +238,10 @@ export class RemoteError extends Error {
   readonly issues: ReadonlyArray<{ message: string; path?: ReadonlyArray<any> }> | undefined;
 }
 
-/** The server did not accept the credentials, or the function `credentials` failed. */
+/**
+ * The server did not accept the credentials, or has ended the authentication, or the function
+ * `credentials` failed. If a call was under way, it may have run.
+ */
 export class UnauthorizedError extends Error {
   readonly name: 'UnauthorizedError';
   /** The `code` of the refusal if it has one; else `ERR_LOOPBACK_SOCKET_UNAUTHORIZED`. */

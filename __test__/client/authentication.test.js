@@ -113,11 +113,43 @@ for (const [host, version] of PAIRS) {
           server.expires = Date.now() + 50;
         });
         it.defineSubscription('news');
+        it.defineMethod('hang', () => new Promise(() => {}));
       });
       const app = client(connect(), VALID);
       const expired = { name: 'UnauthorizedError', code: 'ERR_LOOPBACK_SOCKET_EXPIRED' };
+      const call = app.call('hang');
+      const isRejected = assert.rejects(call, expired);
       await assert.rejects(app.subscribe('news').next(), expired);
+      await isRejected;
       await assert.rejects(app.call('one'), expired);
+    });
+
+    it('a call that is under way when its authentication is revoked rejects with the refusal', async (t) => {
+      let started;
+      const running = new Promise((resolve) => (started = resolve));
+      const { connect, sockets } = await open(t, host, version, (it) => {
+        it.defineMethod('hang', () => {
+          started();
+          return new Promise(() => {});
+        });
+        it.defineSubscription('news');
+      });
+      const app = client(connect(), VALID);
+      const news = app.subscribe('news');
+      await news.ready;
+      const ends = Promise.all([
+        assert.rejects(app.call('hang'), {
+          name: 'UnauthorizedError',
+          code: 'ERR_LOOPBACK_SOCKET_REVOKED',
+        }),
+        assert.rejects(news.next(), { name: 'SubscriptionError', reason: 'revoked' }),
+      ]);
+      await running;
+      assert.equal(
+        sockets.revoke(() => true),
+        1,
+      );
+      await ends;
     });
 
     it('the helper stops waiting when the server ends the socket, until the socket connects', async (t) => {
@@ -199,6 +231,38 @@ describe('authentication by the helper', TIMEOUT, () => {
     assert.deepEqual(socket.sent, [['authentication', 'second']]);
     socket.receive('authenticated', true);
     await app.ready;
+  });
+
+  it('an authentication that ends during a renewal is why calls fail, and one that was renewed is not', async () => {
+    const socket = new FakeSocket();
+    const app = client(socket, { credentials: 1 });
+    socket.receive('authenticated', true);
+    const refusal = { message: 'expired', code: 'ERR_LOOPBACK_SOCKET_EXPIRED' };
+    const ends = [app.call('one'), app.authenticate(2)];
+    socket.receive('unauthorized', refusal);
+    socket.disconnect(false);
+    for (const end of ends) await assert.rejects(end, { name: 'UnauthorizedError', ...refusal });
+    await assert.rejects(app.call('one'), { name: 'UnauthorizedError', ...refusal });
+
+    socket.connect();
+    const renewal = app.authenticate(3);
+    socket.receive('unauthorized', { message: 'no' }, () => {});
+    await assert.rejects(renewal, { message: 'no' });
+    const call = app.call('one');
+    socket.disconnect(false);
+    await assert.rejects(call, { name: 'DisconnectedError', reason: 'io server disconnect' });
+    await assert.rejects(app.call('one'), { name: 'DisconnectedError' });
+  });
+
+  it('a refusal that the helper has the server disconnect for is why calls fail', async () => {
+    const socket = new FakeSocket();
+    const app = client(socket, { credentials: 1, disconnectWhenUnauthorized: true });
+    socket.receive('authenticated', true);
+    const call = app.call('one');
+    const renewal = app.authenticate(2);
+    socket.receive('unauthorized', { message: 'no' }, () => socket.disconnect(false));
+    await assert.rejects(renewal, { name: 'UnauthorizedError', message: 'no' });
+    await assert.rejects(call, { name: 'UnauthorizedError', message: 'no' });
   });
 
   it('attempts are sent one after the other', async () => {
