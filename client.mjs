@@ -481,7 +481,15 @@ export class Client extends EventTarget {
    * @returns {void}
    */
   #sendCredentials(credentials) {
-    emit(this.#socket, 'authentication', ...(credentials === undefined ? [] : [credentials]));
+    try {
+      if (typeof credentials === 'function') {
+        throw new TypeError('A function cannot be sent.'); // socket.io-client would take it for a callback
+      }
+      emit(this.#socket, 'authentication', ...(credentials === undefined ? [] : [credentials]));
+    } catch (error) {
+      const message = 'The credentials cannot be sent; see the cause.';
+      this.#refuse(new UnauthorizedError({ message }, error));
+    }
   }
 
   /** The server has accepted the credentials. */
@@ -1638,14 +1646,61 @@ function offsetOf(id, source) {
  * @param {object} socket of socket.io-client, connected
  * @param {...unknown} packet the event's name and arguments
  * @returns {void}
+ * @throws {TypeError} if the arguments cannot be encoded
  */
 function emit(socket, ...packet) {
+  const [name] = packet;
   // With its option `retries` socket.io-client would send the packet again if no answer comes, and a call
   // might run twice. This is how it marks what its own queue sends.
-  if (socket._opts?.retries) {
+  const isQueueing = Boolean(socket._opts?.retries);
+  if (isQueueing) {
     socket.flags.fromQueue = true;
   }
-  socket.emit(...packet);
+  try {
+    if (!('active' in socket)) {
+      checkSendable(name, packet, socket.io?.opts?.parser !== undefined);
+    }
+    socket.emit(...packet);
+  } catch (error) {
+    if (isQueueing) {
+      socket.flags.fromQueue = false;
+    }
+    const why = messageOf(error) ?? 'its arguments cannot be encoded';
+    throw new TypeError(`${name} cannot be sent: ${why}`, { cause: error });
+  }
+}
+
+/** Events of the socket itself, until version 2. */
+const RESERVED =
+  /^(connect(_error|_timeout|ing)?|disconnect|error|reconnect(_attempt|_error|_failed|ing)?|ping|pong)$/;
+
+/**
+ * Throws where socket.io-client until version 2 would send nothing, or an error, without saying so.
+ *
+ * @param {string} name the event
+ * @param {unknown[]} packet the event and its arguments
+ * @param {boolean} hasParser whether it has another parser than the default one, which throws by itself
+ * @returns {void}
+ */
+function checkSendable(name, packet, hasParser) {
+  if (RESERVED.test(name)) {
+    throw new TypeError(`"${name}" is a reserved event name`);
+  }
+  if (!hasParser) {
+    JSON.stringify(packet, withoutBytes);
+  }
+}
+
+/**
+ * Leaves out bytes, which are sent beside the JSON.
+ *
+ * @this {object} what contains the value
+ * @param {string} key the name of the value
+ * @param {unknown} value what `toJSON` gives for it, if it has that
+ * @returns {unknown} what to encode
+ */
+function withoutBytes(key, value) {
+  return ArrayBuffer.isView(this[key]) ? null : value;
 }
 
 /**

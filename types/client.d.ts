@@ -43,8 +43,8 @@ type Given<Value> = Value | (() => Value | PromiseLike<Value>);
 export interface ClientOptions<Credentials = any> {
   /**
    * What to authenticate with. A function is called for each attempt, so that it can renew what has
-   * expired. If it fails, the attempt is refused with an {@link UnauthorizedError} whose `cause` is
-   * that failure.
+   * expired. If it fails, or what it gives cannot be sent, the attempt is refused with an
+   * {@link UnauthorizedError} whose `cause` is that failure.
    */
   credentials?: Given<Credentials>;
   /**
@@ -172,7 +172,8 @@ export class Client<Api extends ApiMap<Api> = AnyApi> extends EventTarget {
    * authentication, with an {@link UnauthorizedError}.
    *
    * @throws {@link RemoteError} if the method fails, {@link TimeoutError}, {@link DisconnectedError},
-   *   {@link UnauthorizedError}, or the reason of the signal
+   *   {@link UnauthorizedError}, a `TypeError` whose `cause` is why the arguments cannot be sent, or the
+   *   reason of the signal
    */
   call<Name extends keyof MethodsOf<Api> & string>(
     name: Name,
@@ -240,7 +241,7 @@ export class RemoteError extends Error {
 
 /**
  * The server did not accept the credentials, or has ended the authentication, or the function
- * `credentials` failed. If a call was under way, it may have run.
+ * `credentials` failed, or gave what cannot be sent. If a call was under way, it may have run.
  */
 export class UnauthorizedError extends Error {
   readonly name: 'UnauthorizedError';

@@ -152,6 +152,39 @@ for (const [host, version] of PAIRS) {
       await ends;
     });
 
+    it('credentials that cannot be sent refuse the attempt, at first and later', async (t) => {
+      const { connect } = await open(t, host, version, (it) => {
+        it.defineMethod('one', () => 1);
+      });
+      const circular = {};
+      circular.itself = circular;
+      const failing = {
+        get token() {
+          throw new Error('locked');
+        },
+      };
+      const given = [{ token: 1n }, circular, failing, () => {}];
+      const refused = (error) => {
+        assert.ok(error instanceof UnauthorizedError);
+        assert.ok(error.cause instanceof TypeError);
+        return true;
+      };
+      for (const credentials of given) {
+        const app = client(connect(), { credentials: async () => credentials });
+        await assert.rejects(app.ready, refused);
+        assert.equal(app.state, 'unauthorized');
+        await app.authenticate(VALID.credentials);
+        await assert.rejects(
+          app.authenticate(() => credentials),
+          refused,
+        );
+        assert.equal(app.state, 'ready');
+        assert.equal(await app.call('one'), 1);
+      }
+      const app = client(connect(), { credentials: circular });
+      await assert.rejects(app.ready, refused);
+    });
+
     it('the helper stops waiting when the server ends the socket, until the socket connects', async (t) => {
       const { io, connect } = await open(t, host, version, (sockets) => {
         sockets.defineMethod('one', () => 1);

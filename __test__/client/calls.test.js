@@ -100,6 +100,58 @@ for (const [host, version] of PAIRS) {
       assert.equal(app.state, 'disconnected');
       assert.equal(await app.call('runs'), 1);
     });
+
+    it('a call or a subscription that cannot be sent rejects', async (t) => {
+      const { connect } = await open(t, host, version, (sockets) => {
+        sockets.defineMethod('echo', (socket, credentials, args) => args);
+        sockets.defineSubscription('echoes', (socket, credentials, args) => [args]);
+      });
+      const app = client(connect(), VALID);
+      const cause = new Error('locked');
+      const circular = { bytes: Buffer.from('bytes') };
+      circular.itself = [circular];
+      let deep = [];
+      for (let depth = 0; depth < 100_000; depth++) deep = [deep];
+      const unsendable = [
+        { amount: 1n },
+        { amount: 1n, bytes: Buffer.from('bytes') },
+        circular,
+        deep,
+        {
+          get amount() {
+            throw cause;
+          },
+        },
+        {
+          toJSON() {
+            throw cause;
+          },
+        },
+      ];
+      for (const args of unsendable) {
+        const isExpected = (error) => {
+          assert.equal(error.name, 'TypeError');
+          assert.match(error.message, /^echo(es)? cannot be sent: /);
+          assert.ok(error.cause instanceof Error);
+          return true;
+        };
+        await assert.rejects(app.call('echo', args), isExpected);
+        await assert.rejects(app.call('echo', args, { signal: new AbortController().signal }), {
+          name: 'TypeError',
+        });
+        await assert.rejects(app.subscribe('echoes', args).next(), isExpected);
+      }
+      await assert.rejects(app.call('echo', unsendable.at(-1)), { cause });
+      await assert.rejects(app.call('connect'), { name: 'TypeError', message: /reserved/ });
+      await assert.rejects(app.subscribe('disconnect').next(), { message: /reserved/ });
+      // What JSON leaves out, and what it escapes, is no error.
+      assert.deepEqual(await app.call('echo', { symbol: Symbol('a'), run() {} }), {});
+      assert.equal(await app.call('echo', Symbol('a')), null);
+      assert.equal(await app.call('echo', '\ud800'), '\ud800');
+      assert.deepEqual(await app.call('echo', { bytes: Buffer.from('bytes') }), {
+        bytes: Buffer.from('bytes'),
+      });
+    });
   });
 }
 
@@ -222,11 +274,13 @@ describe('calls by the helper', TIMEOUT, () => {
     await assert.rejects(app.call('fails'), { name: 'RemoteError', code: 'NO' });
   });
 
-  it('a call that cannot be sent rejects', async (t) => {
-    const { connect } = await open(t, 'native', '4.8');
-    const app = client(connect(), VALID);
+  it('a call that cannot be sent does not change how the application sends', async (t) => {
+    const { connect } = await open(t, 4, '4.8');
+    const socket = connect({ retries: 3, ackTimeout: 10_000 });
+    const app = client(socket, VALID);
     await app.ready;
-    await assert.rejects(app.call('connect'), /reserved/);
+    await assert.rejects(app.call('one', 1n), TypeError);
+    assert.ok(!socket.flags.fromQueue);
   });
 
   it('two clients of one socket do not disturb each other', async (t) => {
