@@ -1395,7 +1395,7 @@ class Feed {
   #early = new Map();
   /** The offsets of those that have not been used. */
   #refused = [];
-  /** Items that not every loop has handled, by offset, while copies of them may follow. */
+  /** Items that not every loop has handled, by offset, of which copies may follow. */
   #open = new Map();
   /** Acknowledgements of what came while there was no loop. */
   #withheld = [];
@@ -1600,7 +1600,7 @@ class Feed {
       this.#withheld.push(...acks);
     }
     const open = { acks, left: this.members.length };
-    if (this.#others > 0) {
+    if (this.#others > 0 || this.#kept !== undefined) {
       this.#open.set(offset, open);
     }
     const handled = () => {

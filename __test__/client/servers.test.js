@@ -289,6 +289,39 @@ function random(seed) {
 
 for (const host of ['native', 4]) {
   describe(`loops of any speed over one source, server ${host}`, TIMEOUT, () => {
+    it('a loop that does not move collects twice the window beside one that does', async (t) => {
+      const { connect, sockets } = await open(t, host, '4.8', (instance) => {
+        instance.defineSubscription('orders', { ...byShop(), window: 8 });
+        instance.defineMethod('one', () => 1);
+      });
+      const socket = connect();
+      const app = client(socket, VALID);
+      const stuck = app.subscribe('orders', { shop: 7 });
+      const fast = app.subscribe('orders', { shop: 7 });
+      await Promise.all([stuck.ready, fast.ready]);
+      let last = 0;
+      (async () => {
+        for await (const order of fast) {
+          assert.equal(order, last + 1);
+          last = order;
+        }
+      })();
+      for (let order = 1; order <= 100; order++) sockets.publish('orders', { key: '7' }, order);
+      await reach(() => last === 8);
+      for (let times = 0; times < 4; times++) {
+        const disconnected = next(socket, 'disconnect');
+        cut(socket);
+        await disconnected;
+        await reach(() => last === 16 && app.state === 'ready');
+        // Answers follow what was sent before.
+        for (let calls = 0; calls < 5; calls++) await app.call('one');
+        assert.equal(stuck.queued, 16);
+      }
+      stuck.return();
+      await reach(() => last === 100);
+      fast.return();
+    });
+
     for (let seed = 1; seed <= 3; seed++) {
       it(`each loop gets each item once, however often the connection is lost (${seed})`, async (t) => {
         const roll = random(seed);
