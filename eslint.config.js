@@ -83,6 +83,7 @@ const FOREIGN_FIELDS = [
     'emitCloseIfDrained',
     'handle',
     'header',
+    'httpMessage',
     'load',
     'readableState',
     'receiver',

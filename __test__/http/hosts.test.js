@@ -420,6 +420,133 @@ describe('a shared http.Server', () => {
   );
 });
 
+const UNTAKEN =
+  'GET /nobody HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+const PAGE = 'GET /page HTTP/1.1\r\nHost: x\r\n\r\n';
+
+/** An application that answers `/page`, `/slow` when it is told to, and upgrades to `/first` and `/later`. */
+class Beside extends World {
+  constructor(options, create = (page) => http.createServer(page)) {
+    const page = (req, res) => {
+      if (req.url === '/slow') this.respond = () => res.end('slow');
+      else res.end('page');
+    };
+    const httpServer = create(page);
+    // Before the native server's listener.
+    httpServer.on('upgrade', (req, socket) => {
+      this.upgrades.push(socket);
+      if (req.url === '/first') take(socket);
+    });
+    super({ destroyUpgradeTimeout: 50, ...options }, httpServer);
+    this.upgrades = [];
+    httpServer.on('upgrade', (req, socket) => {
+      if (req.url === '/later') setTimeout(() => take(socket), 10);
+    });
+    const take = (socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+      socket.on('data', (data) => socket.write(`echo ${data}`)).on('end', () => socket.end());
+    };
+  }
+
+  /** @returns {Promise<import('net').Socket>} a connection that has got the response to a request */
+  async keptAlive() {
+    const { socket } = await this.tcp();
+    socket.write(PAGE);
+    await sees(socket, 'page');
+    return socket;
+  }
+}
+
+/** Waits until a client has got this, at the end of what it has got. */
+async function sees(socket, text) {
+  let seen = '';
+  while (!seen.endsWith(text)) seen += String((await once(socket, 'data'))[0]);
+}
+
+const beside = (test, ...args) => within(() => new Beside(...args), test);
+
+describe('upgrades that nobody takes', () => {
+  it(
+    'an upgrade that nobody takes on a connection that was kept alive is ended, whether its client stays or leaves',
+    TIMEOUT,
+    beside(async (world) => {
+      const [stays, leaves] = [await world.keptAlive(), await world.keptAlive()];
+      const ended = once(stays, 'end');
+      stays.write(UNTAKEN);
+      leaves.write(UNTAKEN);
+      await reach(() => world.upgrades.length === 2);
+      leaves.destroy();
+      await ended;
+      await reach(() => world.upgrades.every((socket) => socket.destroyed));
+    }),
+  );
+
+  it(
+    'an upgrade that nobody takes is ended although a response to a request before it is written later',
+    TIMEOUT,
+    beside(async (world) => {
+      const { socket } = await world.tcp();
+      const ended = once(socket, 'end');
+      socket.write(PAGE.replace('/page', '/slow') + UNTAKEN);
+      await reach(() => world.upgrades.length === 1);
+      world.respond();
+      await sees(socket, 'slow');
+      await ended;
+      await reach(() => world.upgrades[0].destroyed);
+    }),
+  );
+
+  it(
+    'an upgrade that nobody takes on a connection of an https.Server that was kept alive is ended',
+    TIMEOUT,
+    beside(
+      async (world) => {
+        const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
+        const options = { port: world.port, host: '127.0.0.1', agent };
+        const [response] = await once(https.get({ ...options, path: '/page' }), 'response');
+        await once(response.resume(), 'end');
+        const headers = { Connection: 'Upgrade', Upgrade: 'websocket' };
+        const upgrade = https.get({ ...options, path: '/nobody', headers });
+        assert.equal((await once(upgrade, 'error'))[0].code, 'ECONNRESET');
+        assert.equal(upgrade.reusedSocket, true);
+        await reach(() => world.upgrades[0].destroyed);
+      },
+      {},
+      (page) => https.createServer(TLS, page),
+    ),
+  );
+
+  it(
+    'an upgrade on a connection that was kept alive goes on when a listener has taken it before or after ours',
+    TIMEOUT,
+    beside(async (world) => {
+      for (const target of ['/first', '/later']) {
+        for (const socket of [(await world.tcp()).socket, await world.keptAlive()]) {
+          socket.write(UNTAKEN.replace('/nobody', target));
+          await sees(socket, '\r\n\r\n');
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          socket.write('still here');
+          await sees(socket, 'echo still here');
+          socket.end();
+        }
+      }
+    }),
+  );
+
+  it(
+    'an upgrade that another native server on the same http.Server decides slowly is not ended',
+    TIMEOUT,
+    beside(async (world) => {
+      const allowRequest = (req, callback) => setTimeout(callback, 150, null, true);
+      const other = new Server(world.httpServer, { path: '/other', allowRequest });
+      const ws = new WebSocket(`ws://127.0.0.1:${world.port}/other/?EIO=4&transport=websocket`);
+      await once(ws, 'open');
+      ws.terminate();
+      await other.close();
+    }),
+  );
+});
+
 describe('cluster', () => {
   it('websockets on a shared port are served by all workers of a cluster', TIMEOUT, async () => {
     const child = start('cluster.js');

@@ -326,6 +326,19 @@ describe('requests of others to a server with the option tls', TIMEOUT, () => {
     await once(client, 'connect');
   });
 
+  it('an upgrade over TLS that nobody takes is ended on a connection that was kept alive, too', async (t) => {
+    const httpServer = http.createServer((req, res) => res.end(req.url));
+    const server = await SecureServer.on(t, httpServer);
+    const agent = new https.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    await server.request({ agent, path: '/rest' });
+    const headers = { Connection: 'Upgrade', Upgrade: 'websocket' };
+    await assert.rejects(server.request({ agent, path: '/nobody', headers }), {
+      code: 'ECONNRESET',
+    });
+    await reach(async () => (await connections(server.io)) === 0);
+  });
+
   it('a REST request over TLS ends with its client, and the client with its socket', async (t) => {
     const sockets = [];
     const httpServer = http.createServer((req, res) => {

@@ -14,6 +14,9 @@ const { upgrade } = require('./upgrade');
 /** @type {WeakMap<object, Map<string, object>>} who serves what begins how, by http.Server */
 const attached = new WeakMap();
 
+/** @type {WeakSet<import('net').Socket>} those that have brought a request with a response */
+const responded = new WeakSet();
+
 /** @type {WeakMap<Function, Function[]>} those that a listener of ours passes on to, now that it is off */
 const passing = new WeakMap();
 
@@ -36,6 +39,7 @@ function attach(front, httpServer) {
   let isAttached = true;
   const others = httpServer.listeners('request').slice();
   const request = (req, res) => {
+    noteRequest(req);
     if (isAttached && bundle?.(req, res)) {
       return;
     }
@@ -52,7 +56,7 @@ function attach(front, httpServer) {
   const upgrades = (req, socket, head) => {
     if (req.url.startsWith(prefix)) {
       upgrade(front, req, socket, head);
-    } else if (options.destroyUpgrade) {
+    } else if (options.destroyUpgrade && !isAnothers(httpServer, req.url)) {
       endUntaken(socket, options.destroyUpgradeTimeout);
     }
   };
@@ -139,8 +143,37 @@ function takePath(front, httpServer, prefix) {
 }
 
 /**
+ * @param {import('http').Server} httpServer where an upgrade has come
+ * @param {string} url what it asks for
+ * @returns {boolean} whether a native server serves it, which answers in its own time
+ */
+function isAnothers(httpServer, url) {
+  for (const [prefix, { options }] of attached.get(httpServer)) {
+    if (url.startsWith(prefix) && options.transports.includes('websocket')) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * @param {import('http').IncomingMessage} req a request with a response of its own; what an application emits as one
+ *   may have no socket
+ * @returns {void}
+ */
+function noteRequest({ socket }) {
+  if (socket) {
+    responded.add(socket);
+  }
+}
+
+/**
  * Ends a socket that asked for an upgrade if no other listener takes it: Node leaves that to
- * whoever listens.
+ * whoever listens, and nobody would notice that the client leaves.
+ *
+ * A listener takes a socket by writing to it. What was written before the upgrade, on a connection that was kept
+ * alive, does not count. A listener before ours may have written already, and the response to a request before
+ * may still be written: so a listener takes a socket with such requests by reading it, too.
  *
  * @param {import('net').Socket} socket the socket
  * @param {number} grace ms until then
@@ -148,8 +181,14 @@ function takePath(front, httpServer, prefix) {
  */
 function endUntaken(socket, grace) {
   socket.on('error', () => {});
+  const isKeptAlive = responded.has(socket);
+  const before = isKeptAlive ? socket.bytesWritten : 0;
+  const isResponding = Boolean(socket._httpMessage);
   setTimeout(() => {
-    if (socket.writable && socket.bytesWritten <= 0) {
+    const isWritten = socket.bytesWritten > before && !isResponding;
+    // Node has set this to `null` before the upgrade.
+    const isRead = isKeptAlive && socket.readableFlowing !== null;
+    if (socket.writable && !isWritten && !isRead) {
       socket.destroySoon();
     }
   }, grace).unref();
