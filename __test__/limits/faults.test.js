@@ -350,22 +350,50 @@ describe('a flood of messages', () => {
   );
 
   it(
-    'a flood of messages in one polling payload lets timers proceed',
+    'a flood of messages in one polling payload lets timers and other clients proceed, and comes in order',
     TIMEOUT,
-    served({ maxHttpBufferSize: 5e6 }, async (world) => {
-      const TOTAL = 50_000;
-      const flooder = await world.polling();
-      let count = 0;
-      const flooded = new Promise((resolve) => {
-        flooder.socket.on('n', () => ++count === TOTAL && resolve());
-      });
-      const atTimer = new Set();
-      const timer = setInterval(() => atTimer.add(count), 0);
-      await flooder.post(Array(TOTAL).fill('42["n"]').join('\x1e'));
-      await flooded;
-      clearInterval(timer);
-      const steps = [...atTimer].filter((at) => at > 0 && at < TOTAL);
-      assert.ok(steps.length >= 10, `timers ran at ${steps}`);
-    }),
+    async () => {
+      const middleware = (req, res, next) => next();
+      for (const isNodes of [false, true]) {
+        const test = served({ maxHttpBufferSize: 5e6 }, async (world) => {
+          const TOTAL = 50_000;
+          if (isNodes) world.io.engine.use(middleware);
+          const flooder = await world.polling();
+          const other = await world.raw();
+          let count = 0;
+          const flooded = new Promise((resolve) => {
+            flooder.socket.on('n', (n) => {
+              assert.equal(n, count);
+              count += 1;
+              if (count === TOTAL) resolve();
+            });
+          });
+          other.socket.on('echo', (done) => done());
+          const atTimer = new Set();
+          const timer = setInterval(() => atTimer.add(count), 0);
+          const packets = Array.from({ length: TOTAL }, (_, n) => `42["n",${n}]`);
+          const accepted = flooder.post(packets.join('\x1e')).then(() => count);
+          let isOver = false;
+          const answered = [];
+          const asking = (async () => {
+            while (!isOver) {
+              await other.call('echo');
+              answered.push(count);
+            }
+          })();
+          await flooded;
+          isOver = true;
+          assert.equal(await accepted, TOTAL);
+          await asking;
+          clearInterval(timer);
+          const steps = [...atTimer].filter((at) => at > 0 && at < TOTAL);
+          assert.ok(steps.length >= 10, `timers ran at ${steps}`);
+          // As beside the same messages on a websocket.
+          const most = Math.max(...answered.map((at, i) => at - (answered[i - 1] ?? 0)));
+          assert.ok(most <= 5000, `${most} events while another client waited`);
+        });
+        await test({ signal: new AbortController().signal });
+      }
+    },
   );
 });

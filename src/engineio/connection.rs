@@ -9,7 +9,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,6 +84,8 @@ pub(crate) struct Connection<D> {
     probed: AtomicBool,
     /// Packets are being received as the body of a request.
     receiving: AtomicBool,
+    /// Packets of a request wait for those before them to be handled.
+    holding: AtomicBool,
     /// When requests with packets are answered.
     pub(super) acceptance: Acceptance,
     /// Whether JavaScript is told of every packet that the client sends.
@@ -97,6 +99,8 @@ pub(crate) struct Connection<D> {
 struct Tasks {
     heartbeat: Option<DelayedTask>,
     reader: Option<Arc<Reader>>,
+    /// Wakes the upgrade that waits for packets of a request.
+    upgrade: Option<Waker>,
     /// What receives packets for it, without Node.
     #[cfg(unix)]
     receiver: Option<Weak<dyn Respond>>,
@@ -218,6 +222,7 @@ impl<D: Data> Connection<D> {
             is_flush_due: AtomicBool::new(false),
             probed: AtomicBool::new(false),
             receiving: AtomicBool::new(false),
+            holding: AtomicBool::new(false),
             acceptance: Acceptance::default(),
             watches_received: AtomicBool::new(watched),
             watches_sent: AtomicBool::new(watched),
@@ -740,6 +745,28 @@ impl<D: Data> Connection<D> {
         self.receiving.store(false, Ordering::Release);
     }
 
+    /// Notes that packets of a request wait for those before them to be handled, or that all have been taken.
+    pub(super) fn holds_packets(&self, holds: bool) {
+        self.holding.store(holds, Ordering::SeqCst);
+        if !holds && let Some(upgrade) = self.tasks.lock().upgrade.take() {
+            upgrade.wake();
+        }
+    }
+
+    /// Ready when all packets of the requests so far have been taken: what the client sends on its websocket when it
+    /// has left polling comes after them.
+    pub(super) fn poll_packets_taken(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.holding.load(Ordering::SeqCst) {
+            return Poll::Ready(());
+        }
+        self.tasks.lock().upgrade = Some(cx.waker().clone());
+        // They may have been taken before the waker was stored.
+        match self.holding.load(Ordering::SeqCst) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    }
+
     /// Answers a waiting poll with a noop, so that the client can leave polling.
     pub(super) fn release_poll(&self) {
         if let SendQueue::Polling(polling) = &mut *self.send_queue.lock() {
@@ -863,6 +890,7 @@ impl<D: Data> Connection<D> {
         let Tasks {
             heartbeat,
             reader,
+            upgrade: _,
             #[cfg(unix)]
             receiver,
         } = std::mem::take(&mut *self.tasks.lock());

@@ -42,7 +42,8 @@ impl Packet {
     }
 }
 
-/// Parses the packets of a body in order, and passes each to `each` until that returns false.
+/// Parses the packets of a body in order, and passes each to `each` until that returns false. Returns what is
+/// behind the last one that was passed on.
 ///
 /// # Errors
 /// `Unreadable` at the first that is not a packet; those before it have been passed on.
@@ -50,15 +51,100 @@ pub(super) fn read(
     body: &[u8],
     is_binary: bool,
     protocol: ProtocolVersion,
+    each: impl FnMut(packet::Packet<'_>) -> bool,
+) -> Result<Packets<'_>, Unreadable> {
+    let packets = if is_binary {
+        Packets::Binary(body)
+    } else {
+        match std::str::from_utf8(body) {
+            Ok("") | Err(_) => return Err(Unreadable),
+            Ok(text) => Packets::Text(text),
+        }
+    };
+    packets.read(protocol, each)
+}
+
+/// Packets of a body that are not parsed yet.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Packets<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+}
+
+impl<'a> Packets<'a> {
+    /// No packets.
+    pub(super) const NONE: Self = Self::Binary(&[]);
+
+    /// How many bytes they are.
+    pub(super) fn len(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    /// Goes on as [`read`].
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(super) fn read(
+        self,
+        protocol: ProtocolVersion,
+        each: impl FnMut(packet::Packet<'_>) -> bool,
+    ) -> Result<Self, Unreadable> {
+        match self {
+            Self::Text(text) => read_text(text, protocol, each).map(Self::Text),
+            Self::Binary(bytes) => read_binary(bytes, each).map(Self::Binary),
+        }
+    }
+}
+
+/// A copy of packets that are parsed later, piece by piece.
+#[derive(Debug)]
+pub(super) struct KeptPackets {
+    packets: Kept,
+    /// How many bytes of them have been parsed.
+    parsed: usize,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Text(Box<str>),
+    Binary(Box<[u8]>),
+}
+
+impl KeptPackets {
+    /// What is not parsed yet.
+    pub(super) fn rest(&self) -> Packets<'_> {
+        match &self.packets {
+            Kept::Text(text) => Packets::Text(text.get(self.parsed..).unwrap_or_default()),
+            Kept::Binary(bytes) => Packets::Binary(bytes.get(self.parsed..).unwrap_or_default()),
+        }
+    }
+
+    /// All but this many bytes at their end have been parsed.
+    pub(super) fn leave(&mut self, left: usize) {
+        self.parsed += self.rest().len().saturating_sub(left);
+    }
+}
+
+impl From<Packets<'_>> for KeptPackets {
+    fn from(packets: Packets<'_>) -> Self {
+        Self {
+            packets: match packets {
+                Packets::Text(text) => Kept::Text(text.into()),
+                Packets::Binary(bytes) => Kept::Binary(bytes.into()),
+            },
+            parsed: 0,
+        }
+    }
+}
+
+fn read_text(
+    mut left: &str,
+    protocol: ProtocolVersion,
     mut each: impl FnMut(packet::Packet<'_>) -> bool,
-) -> Result<(), Unreadable> {
-    if is_binary {
-        return read_binary(body, each);
-    }
-    let mut left = std::str::from_utf8(body).map_err(|_| Unreadable)?;
-    if left.is_empty() {
-        return Err(Unreadable);
-    }
+) -> Result<&str, Unreadable> {
     while !left.is_empty() {
         let packet;
         (packet, left) = match protocol {
@@ -75,10 +161,10 @@ pub(super) fn read(
             continue;
         }
         if !each(packet::Packet::of_text(packet, protocol)?) {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// The first packet of an Engine.IO 3 text payload, and the rest; `None` if it is incomplete.
@@ -110,7 +196,7 @@ fn decimal(digits: impl Iterator<Item = u8>) -> Option<usize> {
 fn read_binary(
     mut left: &[u8],
     mut each: impl FnMut(packet::Packet<'_>) -> bool,
-) -> Result<(), Unreadable> {
+) -> Result<&[u8], Unreadable> {
     while let Some((&kind, rest)) = left.split_first() {
         // No valid length has more digits.
         let digits = rest.iter().take(20).position(|&byte| byte == LENGTH_END);
@@ -127,10 +213,10 @@ fn read_binary(
             _ => packet::Packet::of_bytes(packet, ProtocolVersion::V3),
         };
         if !each(packet) {
-            return Ok(());
+            break;
         }
     }
-    Ok(())
+    Ok(left)
 }
 
 /// A payload for a client, written packet by packet.
@@ -264,6 +350,34 @@ mod tests {
             "1:2x:2",
         ] {
             assert_eq!(read(body), Err(Unreadable), "{body}");
+        }
+    }
+
+    #[test]
+    fn packets_that_are_parsed_piece_by_piece_are_those_of_the_whole_body() {
+        let binary = [0, 2, 0xff, b'4', b'x', 1, 2, 0xff, 4, 7, 0, 1, 0xff, b'2'];
+        for (body, is_binary, protocol) in [
+            ("4€\x1ebAQI=\x1e2".as_bytes(), false, V4),
+            ("2:4€0:6:b4AQI=1:2".as_bytes(), false, V3),
+            (&binary[..], true, V3),
+        ] {
+            let mut count = 0;
+            let one = |_: Received<'_>| {
+                count += 1;
+                false
+            };
+            let rest = read(body, is_binary, protocol, one).unwrap();
+            let mut kept = KeptPackets::from(rest);
+            while kept.rest().len() > 0 {
+                let one = |_: Received<'_>| {
+                    count += 1;
+                    false
+                };
+                let left = kept.rest().read(protocol, one).unwrap().len();
+                kept.leave(left);
+            }
+            assert_eq!(count, packets(body, is_binary, protocol).unwrap().len());
+            assert_eq!(count, 3);
         }
     }
 

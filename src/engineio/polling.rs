@@ -20,7 +20,8 @@ use super::handler::{Handler, receive};
 use super::handshake::{self, open_packet};
 use super::http::encoding::BodyEncoder;
 use super::http::response::Format;
-use super::payload::{self, Writer};
+use super::packet::{Packet, Unreadable};
+use super::payload::{self, KeptPackets, Packets, Writer};
 use super::responder::Responder;
 use super::send_queue::{Answer, WaitingPoll};
 use super::{ProtocolVersion, Sid, TransportType};
@@ -37,6 +38,10 @@ const UPGRADE_GRACE: Duration = Duration::from_millis(10);
 /// How many bytes of a response are compressed before other tasks have their turn: zlib takes about 1 ms
 /// for them.
 const COMPRESSED_AT_ONCE: usize = 1 << 16;
+
+/// How many packets of a request are taken before other tasks have their turn, should none of them have to wait for
+/// JavaScript: as many short ones as are read of a websocket.
+const TAKEN_AT_ONCE: usize = 1 << 14;
 
 /// The request of a session that polls.
 #[derive(Debug)]
@@ -181,7 +186,11 @@ pub(crate) struct Post {
     pub(crate) packets: Option<Bytes>,
 }
 
-/// Takes the packets of a client, and responds.
+/// Takes the packets of a client, and responds. They are taken even if the client has left polling meanwhile,
+/// since it had sent them before.
+///
+/// As a websocket, the request is read on only when JavaScript has handled enough of what was received. Until then
+/// the client gets no response, and so it sends no more.
 pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
     let engine = handler.engine();
     let Some(connection) = engine.connection(sid) else {
@@ -192,27 +201,123 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
     let events = &engine.events;
     let length = post.packets.as_ref().map_or(0, Bytes::len);
     let read_guard = ReadGuard::new(&**events, length, || events.clone());
-    let received = match post.packets {
-        None => Some(0),
+    let mut taken = 0;
+    let received = match &post.packets {
+        None => Some(Packets::NONE),
         Some(_) if is_binary && connection.protocol == ProtocolVersion::V4 => {
             connection.close(CloseReason::InvalidContent);
             None
         }
-        Some(packets) => take(handler, &connection, &packets, is_binary),
+        Some(packets) => take(handler, &connection, &mut taken, |protocol, each| {
+            payload::read(packets, is_binary, protocol, each)
+        }),
     };
-    let Some(packets) = received else {
+    let responder = post.responder;
+    let Some(rest) = received else {
         connection.end_post();
         drop(read_guard);
-        refuse(engine, post.responder, Refusal::Unserved);
+        refuse(engine, responder, Refusal::Unserved);
         return;
     };
+    let response = Ok(post.format.accepted().into());
+    if rest.len() == 0 {
+        accept(handler, &connection, taken, responder, response, read_guard);
+        return;
+    }
+    drop(read_guard);
+    connection.liveness.pause();
+    connection.holds_packets(true);
+    let holding = Holding {
+        handler: Arc::downgrade(handler),
+        connection: Arc::downgrade(&connection),
+        packets: rest.into(),
+        taken,
+    };
+    engine
+        .runtime
+        .handle
+        .spawn(holding.take_all(responder, response));
+}
+
+/// A request whose packets have not all been taken yet.
+struct Holding<H: Handler> {
+    handler: Weak<H>,
+    connection: Weak<Connection<H::Data>>,
+    packets: KeptPackets,
+    /// How many have been taken.
+    taken: usize,
+}
+
+impl<H: Handler> Holding<H> {
+    async fn take_all(mut self, responder: Responder, response: ResponseOrRefusal) {
+        loop {
+            yield_now().await;
+            let budget = self.connection.upgrade();
+            let budget = budget.map(|connection| connection.inbound_budget().clone());
+            if let Some(budget) = budget {
+                poll_fn(|cx| budget.poll_available(cx)).await;
+            }
+            let living = self.handler.upgrade().zip(self.connection.upgrade());
+            let Some((handler, connection)) =
+                living.filter(|(_, connection)| !connection.is_closed())
+            else {
+                break;
+            };
+            let engine = handler.engine();
+            let events = &engine.events;
+            let read_guard =
+                ReadGuard::new(&**events, self.packets.rest().len(), || events.clone());
+            let rest = self.packets.rest();
+            let received = take(&handler, &connection, &mut self.taken, |protocol, each| {
+                rest.read(protocol, each)
+            });
+            match received.map(Packets::len) {
+                None => {
+                    connection.holds_packets(false);
+                    connection.end_post();
+                    drop(read_guard);
+                    refuse(engine, responder, Refusal::Unserved);
+                    return;
+                }
+                Some(0) => {
+                    connection.holds_packets(false);
+                    accept(
+                        &handler,
+                        &connection,
+                        self.taken,
+                        responder,
+                        response,
+                        read_guard,
+                    );
+                    return;
+                }
+                Some(left) => self.packets.leave(left),
+            }
+        }
+        // The connection has ended, and nobody takes the rest.
+        if let Some(handler) = self.handler.upgrade() {
+            responder.respond(&*handler.engine().events, response);
+        }
+    }
+}
+
+/// Responds to a request whose packets have been taken by the read that this guards, and before.
+fn accept<H: Handler>(
+    handler: &Arc<H>,
+    connection: &Arc<Connection<H::Data>>,
+    packets: usize,
+    responder: Responder,
+    response: ResponseOrRefusal,
+    read_guard: ReadGuard<'_>,
+) {
+    let engine = handler.engine();
     let is_behind = connection.inbound_budget().is_exceeded();
     let accepting = Accepting {
         engine: Arc::downgrade(engine),
-        connection: Arc::downgrade(&connection),
+        connection: Arc::downgrade(connection),
         is_behind,
-        responder: post.responder,
-        response: Ok(post.format.accepted().into()),
+        responder,
+        response,
     };
     if !is_behind {
         connection.end_post();
@@ -220,7 +325,8 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
     if is_behind || connection.acceptance.waits(packets) {
         // The client sends no more before this is answered, not even a pong.
         connection.liveness.pause();
-        events.after_handling(Deferred::new(move || accepting.go_on()));
+        let deferred = Deferred::new(move || accepting.go_on());
+        engine.events.after_handling(deferred);
     } else {
         drop(read_guard);
         accepting.answer();
@@ -269,34 +375,41 @@ impl<D: Data> Accepting<D> {
     }
 }
 
-/// Receives packets of the client, and returns how many; `None` if they cannot be parsed, which ends the
-/// connection.
-fn take<H: Handler>(
+/// Receives packets of the client, as many as may wait for JavaScript, and counts them. `read` parses them. Returns
+/// those that are left; `None` if they cannot be parsed, which ends the connection.
+fn take<'a, H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,
-    body: &[u8],
-    is_binary: bool,
-) -> Option<usize> {
+    taken: &mut usize,
+    read: impl FnOnce(ProtocolVersion, &mut Each<'_>) -> Result<Packets<'a>, Unreadable>,
+) -> Option<Packets<'a>> {
     let protocol = connection.protocol;
-    let mut packets = 0;
-    let read = payload::read(body, is_binary, protocol, |packet| {
-        packets += 1;
-        receive(handler, connection, packet)
+    let budget = connection.inbound_budget();
+    let until = *taken + TAKEN_AT_ONCE;
+    let read = read(protocol, &mut |packet| {
+        *taken += 1;
+        receive(handler, connection, packet) && *taken < until && !budget.is_exceeded()
     });
-    if read.is_err() {
+    let Ok(rest) = read else {
         if connection.is_ending() {
             // Only a close packet counts any more.
-            return Some(packets);
+            return Some(Packets::NONE);
         }
         connection.close(CloseReason::ParseError);
         return None;
-    }
+    };
     if connection.takes_flush() || protocol == ProtocolVersion::V3 {
         // Sends the answers to its pings, and all that its acknowledgements have released.
         connection.flush();
     }
-    Some(packets)
+    match connection.is_closed() {
+        true => Some(Packets::NONE),
+        false => Some(rest),
+    }
 }
+
+/// What is done with each packet of a body. Returns whether to go on.
+type Each<'a> = dyn FnMut(Packet<'_>) -> bool + 'a;
 
 /// Refuses a request that was accepted and cannot be served.
 fn refuse<C>(engine: &Engine<C>, responder: Responder, refusal: Refusal) {

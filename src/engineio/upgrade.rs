@@ -191,6 +191,11 @@ impl<H: Handler> Upgrade<H> {
                         }
                     }
                 }
+                if matches!(self.state, State::Probed(_))
+                    && let Some(connection) = self.reading.connection.upgrade()
+                {
+                    ready!(connection.poll_packets_taken(cx));
+                }
                 let mut buffer = [0; 1024];
                 let mut into = ReadBuf::new(&mut buffer);
                 if ready!(self.poll_read(cx, &mut into)).is_err() || into.filled().is_empty() {

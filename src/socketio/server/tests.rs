@@ -6,11 +6,15 @@
 use std::future::Future;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::*;
+use crate::engineio::TransportType;
 use crate::engineio::config::Config;
 use crate::engineio::http::response::Format;
 use crate::engineio::http::verify::Asks;
@@ -20,9 +24,10 @@ use crate::engineio::responder::Responder;
 use crate::engineio::send_queue::{Series, WaitingPoll};
 use crate::engineio::websocket::{self, Websocket};
 use crate::io::adopt_fd;
-use crate::io::host::{Host, RelayAction, RelayNumber};
+use crate::io::host::{Deferred, Host, RelayAction, RelayNumber};
 use crate::io::relay::Relay;
 use crate::io::transport::Carrier;
+use crate::protocol::Refusal;
 use crate::session;
 use crate::socketio::commands;
 use crate::socketio::commands::queue::AtOnce;
@@ -30,11 +35,15 @@ use crate::socketio::parser::{Outgoing, Welcome};
 use crate::websocket::deflate::{Agreement, Deflater};
 
 /// Sends events to a test.
-struct EventSender(UnboundedSender<Event>);
+struct EventSender {
+    events: UnboundedSender<Event>,
+    /// Is called once, when someone waits for an iteration of the event loop.
+    on_iteration: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
 
 impl EventSink for EventSender {
     fn push(&self, event: Event) {
-        let _ = self.0.send(event);
+        let _ = self.events.send(event);
     }
 }
 
@@ -46,11 +55,23 @@ impl Host for EventSender {
     fn released(&self, owner: u64) {
         self.push(Event::Released { owner });
     }
+
+    fn after_handling(&self, action: Deferred) {
+        self.push(Event::Handled(action));
+    }
+
+    fn after_iteration(&self) -> oneshot::Receiver<()> {
+        if let Some(action) = self.on_iteration.lock().take() {
+            action();
+        }
+        oneshot::channel().1
+    }
 }
 
 struct World {
     server: Arc<Server>,
     events: UnboundedReceiver<Event>,
+    host: Arc<EventSender>,
 }
 
 /// Runs a test on a runtime of its own, with a time limit.
@@ -60,26 +81,40 @@ fn run<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
 
 /// As [`run`], with this interval of pings.
 fn run_with<F: Future<Output = ()>>(ping_interval: Duration, test: impl FnOnce(World) -> F) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let engine = Config {
+        ping_interval,
+        ping_timeout: ping_interval,
+        max_backpressure: 1_000_000,
+        ..Config::default()
+    };
+    run_on(&mut Builder::new_current_thread(), engine, test);
+}
+
+/// As [`run`], on such a runtime, with these options of the engine.
+fn run_on<F: Future<Output = ()>>(
+    runtime: &mut Builder,
+    engine: Config,
+    test: impl FnOnce(World) -> F,
+) {
+    let runtime = runtime.enable_all().build().unwrap();
     runtime.block_on(async {
         let (sender, events) = unbounded_channel();
-        let engine = Config {
-            ping_interval,
-            ping_timeout: ping_interval,
-            max_backpressure: 1_000_000,
-            ..Config::default()
-        };
         let options = Options {
             engine,
             parser: Parser::Common,
         };
-        let runtime = Runtime::on(&tokio::runtime::Handle::current()).unwrap();
-        let server = commands::start(options, Arc::new(EventSender(sender)), &runtime);
+        let runtime = Runtime::on(&Handle::current()).unwrap();
+        let host = Arc::new(EventSender {
+            events: sender,
+            on_iteration: Mutex::default(),
+        });
+        let server = commands::start(options, host.clone(), &runtime);
         server.namespace("/");
-        let world = World { server, events };
+        let world = World {
+            server,
+            events,
+            host,
+        };
         tokio::time::timeout(Duration::from_secs(20), test(world))
             .await
             .expect("the promise is kept in time");
@@ -845,6 +880,159 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     }
     serving.abort();
     !is_read
+}
+
+/// Opens a session of long polling in the default namespace.
+async fn join_polling(world: &mut World, number: u64) -> (Sid, Arc<Socket>) {
+    let sid = open_polling(world, number);
+    post(world, sid, 100, "40".to_owned());
+    let socket = world
+        .until(|event| match event {
+            Event::Connect { socket, .. } => Some(*socket),
+            _ => None,
+        })
+        .await;
+    let socket = world.server.socket(socket).unwrap();
+    let mut flush_set = FlushSet::default();
+    let welcome = Welcome::of(&socket.id);
+    socket
+        .accept(Parser::Common, welcome, &mut flush_set)
+        .unwrap();
+    (sid, socket)
+}
+
+/// Has packets be received as the body of a request.
+fn post(world: &World, sid: Sid, number: u64, packets: String) {
+    polling::begin_post(&world.server.engine, sid).unwrap();
+    let post = polling::Post {
+        responder: Responder::Node(number),
+        format: Format::default(),
+        content_type: None,
+        packets: Some(packets.into()),
+    };
+    polling::post(&world.server, sid, post);
+}
+
+/// More packets than may wait for JavaScript, with numbers.
+const NUMBERED: usize = 20_000;
+
+fn numbered() -> String {
+    let packets =
+        (0..NUMBERED).map(|number| format!("42[{number:?},1]", number = number.to_string()));
+    packets.collect::<Vec<_>>().join("\x1e")
+}
+
+/// What a test is told of posted packets.
+#[derive(Debug, PartialEq)]
+enum Posted {
+    Emitted(String),
+    Accepted,
+    Refused(Refusal),
+    Closed,
+}
+
+impl World {
+    /// The next of these, for the request with this number.
+    async fn posted(&mut self, number: u64) -> Posted {
+        self.until(|event| match event {
+            Event::Emitted {
+                payload: Payload::Json(text, _),
+                ..
+            } => Some(Posted::Emitted(text.to_string())),
+            Event::Response { request, response } if *request == number => Some(match response {
+                Ok(_) => Posted::Accepted,
+                Err(refusal) => Posted::Refused(*refusal),
+            }),
+            Event::Closed { .. } => Some(Posted::Closed),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Waits for all of [`numbered`].
+    async fn all_numbered(&mut self, number: u64) {
+        for expected in 0..NUMBERED {
+            let expected = Posted::Emitted(format!("[\"{expected}\",1]"));
+            assert_eq!(self.posted(number).await, expected);
+        }
+    }
+}
+
+#[test]
+fn packets_of_a_request_beyond_the_budget_are_taken_when_those_before_them_are_handled() {
+    run(async |mut world| {
+        let (sid, _socket) = join_polling(&mut world, 1).await;
+        post(&world, sid, 2, numbered());
+        // Many times what it would take to take all.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert!(world.events.len() < 100, "{} wait", world.events.len());
+        world.all_numbered(2).await;
+        assert_eq!(world.posted(2).await, Posted::Accepted);
+        // The next request is received.
+        post(&world, sid, 3, "42[\"next\"]".to_owned());
+        let next = Posted::Emitted("[\"next\"]".to_owned());
+        assert_eq!(world.posted(3).await, next);
+        assert_eq!(world.posted(3).await, Posted::Accepted);
+    });
+}
+
+#[test]
+fn packets_of_a_request_beyond_the_budget_come_before_what_follows_on_a_websocket() {
+    run(async |mut world| {
+        let (sid, _socket) = join_polling(&mut world, 1).await;
+        let (relay, halves) = Relay::new(9, world.server.events.clone());
+        let websocket = websocket(Carrier::Relay(halves), Asks::Use(sid), 9);
+        tokio::spawn(websocket::serve(world.server.clone(), websocket));
+        relay.on_data(b"\x81\x86\0\0\0\x002probe");
+        world
+            .until(|event| match event {
+                Event::Relay {
+                    action: RelayAction::Write(bytes),
+                    ..
+                } => bytes.ends_with(b"3probe").then_some(()),
+                _ => None,
+            })
+            .await;
+        post(&world, sid, 2, numbered());
+        relay.on_data(b"\x81\x81\0\0\0\x005\x81\x8b\0\0\0\x0042[\"after\"]");
+        world.all_numbered(2).await;
+        let mut rest = [world.posted(2).await, world.posted(2).await];
+        rest.sort_by_key(|posted| *posted == Posted::Accepted);
+        let after = Posted::Emitted("[\"after\"]".to_owned());
+        assert_eq!(rest, [after, Posted::Accepted]);
+    });
+}
+
+#[test]
+fn a_request_that_cannot_be_parsed_beyond_the_budget_is_refused_after_the_packets_before() {
+    run(async |mut world| {
+        let (sid, _socket) = join_polling(&mut world, 1).await;
+        post(&world, sid, 2, numbered() + "\x1exyz");
+        world.all_numbered(2).await;
+        assert_eq!(world.posted(2).await, Posted::Closed);
+        assert_eq!(world.posted(2).await, Posted::Refused(Refusal::Unserved));
+    });
+}
+
+#[test]
+fn a_request_whose_connection_ends_before_all_its_packets_are_taken_is_answered_without_the_rest() {
+    run(async |mut world| {
+        let (sid, socket) = join_polling(&mut world, 1).await;
+        post(&world, sid, 2, numbered());
+        socket.connection.close(CloseReason::ForcedClose);
+        let mut emitted = 0;
+        let mut is_closed = false;
+        loop {
+            match world.posted(2).await {
+                Posted::Emitted(_) => emitted += 1,
+                Posted::Closed => is_closed = true,
+                response => break assert_eq!(response, Posted::Accepted),
+            }
+        }
+        assert!(is_closed && emitted < 100, "{emitted} packets");
+    });
 }
 
 /// Opens a session of long polling.
