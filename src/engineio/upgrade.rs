@@ -141,8 +141,11 @@ pub(super) async fn take_over<H: Handler>(
     // As Engine.IO does, refuse a second websocket of a session.
     let upgrading = polls.then(|| living.upgrade()).flatten();
     drop((strong, living));
-    let is_agreed = upgrading.is_some()
-        && in_time(&connection, time_limit, upgrade.agree()).await == Some(true);
+    if upgrading.is_some() {
+        in_time(&connection, time_limit, upgrade.agree()).await;
+    }
+    // The time may be over just when the client has left polling: its connection writes to this websocket then.
+    let is_agreed = matches!(upgrade.state, State::Upgraded);
     // Another websocket may take the connection over from now on, if this one does not.
     drop(upgrading);
     if !is_agreed {
@@ -168,8 +171,8 @@ impl<H: Handler> Upgrade<H> {
     /// Reads until the client announces that it has left polling. Meanwhile a waiting poll is answered
     /// at intervals, since the client cannot leave before its poll is answered.
     ///
-    /// False if the client sends anything else or disconnects, or the connection ends.
-    async fn agree(&mut self) -> bool {
+    /// Ends, too, if the client sends anything else or disconnects, or the connection ends.
+    async fn agree(&mut self) {
         let mut releases = interval_at(Instant::now() + RELEASE_INTERVAL, RELEASE_INTERVAL);
         poll_fn(|cx| {
             while releases.poll_tick(cx).is_ready() {
@@ -178,16 +181,15 @@ impl<H: Handler> Upgrade<H> {
                         connection.release_poll();
                     }
                     Some(_) => {}
-                    None => return Poll::Ready(false),
+                    None => return Poll::Ready(()),
                 }
             }
             for _ in 0..MAX_READS {
                 match &mut self.state {
-                    State::Upgraded => return Poll::Ready(true),
-                    State::Refused(..) => return Poll::Ready(false),
+                    State::Upgraded | State::Refused(..) => return Poll::Ready(()),
                     State::Opened(unused) | State::Probed(unused) => {
                         if !unused.poll_write(cx) {
-                            return Poll::Ready(false);
+                            return Poll::Ready(());
                         }
                     }
                 }
@@ -199,7 +201,7 @@ impl<H: Handler> Upgrade<H> {
                 let mut buffer = [0; 1024];
                 let mut into = ReadBuf::new(&mut buffer);
                 if ready!(self.poll_read(cx, &mut into)).is_err() || into.filled().is_empty() {
-                    return Poll::Ready(false);
+                    return Poll::Ready(());
                 }
                 self.receive(into.filled_mut());
             }

@@ -882,6 +882,52 @@ async fn others_have_their_turn(world: &mut World, sid: Sid) -> bool {
     !is_read
 }
 
+#[test]
+fn a_client_that_leaves_polling_just_when_the_time_for_that_is_over_is_read() {
+    let engine = Config {
+        upgrade_timeout: Duration::from_millis(20),
+        ..Config::default()
+    };
+    // Timers are looked at after each task.
+    run_on(
+        Builder::new_current_thread().event_interval(1),
+        engine,
+        async |mut world| {
+            let sid = open_polling(&world, 1);
+            let (relay, halves) = Relay::new(9, world.server.events.clone());
+            // As much as is read before the task yields, twice, with the announcement at the end.
+            let pongs = [
+                b"\x8a\x81\0\0\0\0x".to_vec(),
+                b"\x8a\x80\0\0\0\0".repeat(5459),
+            ]
+            .concat();
+            let leaving = [pongs, b"\x81\x81\0\0\0\x005".to_vec()].concat();
+            assert_eq!(leaving.len(), 2 * 16 * 1024);
+            let feeding = relay.clone();
+            *world.host.on_iteration.lock() = Some(Box::new(move || {
+                feeding.on_data(&leaving);
+            }));
+            let websocket = websocket(Carrier::Relay(halves), Asks::Use(sid), 9);
+            let serving = tokio::spawn(websocket::serve(world.server.clone(), websocket));
+            let waiting = tokio::spawn(async {
+                loop {
+                    // Long enough for any timer, in between the two.
+                    std::thread::sleep(Duration::from_millis(2));
+                    tokio::task::yield_now().await;
+                }
+            });
+            serving.await.unwrap();
+            waiting.abort();
+            let connection = world.server.engine.connection(sid).unwrap();
+            assert_eq!(connection.transport(), Some(TransportType::Websocket));
+            relay.on_data(b"\x81\x82\0\0\0\x0040");
+            world
+                .until(|event| matches!(event, Event::Connect { .. }).then_some(()))
+                .await;
+        },
+    );
+}
+
 /// Opens a session of long polling in the default namespace.
 async fn join_polling(world: &mut World, number: u64) -> (Sid, Arc<Socket>) {
     let sid = open_polling(world, number);
