@@ -175,6 +175,38 @@ describe('long polling', () => {
   );
 
   it(
+    'a POST that is overtaken by the upgrade of its session is accepted and its packets are received',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.polling();
+      const received = once(raw.socket, 'sent before');
+      const packet = '42["sent before",1]';
+      const { socket } = await world.tcp();
+      const head = [
+        `POST ${raw.path}&transport=polling&sid=${raw.sid} HTTP/1.1`,
+        'Host: x',
+        'Connection: close',
+        `Content-Length: ${packet.length}`,
+      ];
+      socket.write(`${head.join('\r\n')}\r\n\r\n${packet.slice(0, 5)}`);
+      // The server reads this before the three steps of the upgrade.
+      const ws = new WebSocket(
+        `ws://127.0.0.1:${world.port}${raw.path}&transport=websocket&sid=${raw.sid}`,
+      );
+      await once(ws, 'open');
+      ws.send('2probe');
+      await once(ws, 'message');
+      ws.send('5');
+      await once(raw.socket.conn, 'upgrade');
+      socket.write(packet.slice(5));
+      const response = await socket.toArray();
+      assert.match(String(Buffer.concat(response)), /^HTTP\/1.1 200 OK[^]*ok$/);
+      assert.deepEqual(await received, [1]);
+      ws.terminate();
+    }),
+  );
+
+  it(
     'a large POST that waits for middleware is answered when the middleware is done',
     TIMEOUT,
     served({}, async (world) => {

@@ -210,12 +210,9 @@ impl NativeServer {
         body: Buffer,
     ) -> i64 {
         let query = Query::of(&url);
-        // The session may have ended or moved meanwhile.
-        let asks = self.server.engine.verify(&Method::POST, &query, false);
-        let sid = match asks {
-            Ok(Asks::Use(sid)) => sid,
-            Ok(Asks::Open) => return Refusal::UnknownSession.number(),
-            Err(refusal) => return refusal.number(),
+        let sid = query.sid.as_deref().map(str::parse);
+        let Some(Ok(sid)) = sid else {
+            return Refusal::UnknownSession.number();
         };
         let format = format_of(&query, user_agent, 0);
         let packets = if format.is_jsonp() {

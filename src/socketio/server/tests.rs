@@ -1081,6 +1081,31 @@ fn a_request_whose_connection_ends_before_all_its_packets_are_taken_is_answered_
     });
 }
 
+#[test]
+fn packets_that_a_client_sent_before_it_left_polling_are_taken_although_they_come_later() {
+    run(async |mut world| {
+        let (sid, socket) = join_polling(&mut world, 1).await;
+        polling::begin_post(&world.server.engine, sid).unwrap();
+        let (relay, halves) = Relay::new(9, world.server.events.clone());
+        let websocket = websocket(Carrier::Relay(halves), Asks::Use(sid), 9);
+        relay.on_data(b"\x81\x86\0\0\0\x002probe\x81\x81\0\0\0\x005");
+        websocket::serve(world.server.clone(), websocket).await;
+        assert_eq!(
+            socket.connection.transport(),
+            Some(TransportType::Websocket)
+        );
+        let post = polling::Post {
+            responder: Responder::Node(2),
+            format: Format::default(),
+            content_type: None,
+            packets: Some(numbered().into()),
+        };
+        polling::post(&world.server, sid, post);
+        world.all_numbered(2).await;
+        assert_eq!(world.posted(2).await, Posted::Accepted);
+    });
+}
+
 /// Opens a session of long polling.
 fn open_polling(world: &World, number: u64) -> Sid {
     let id = Sid::random();
