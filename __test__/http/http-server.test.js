@@ -166,6 +166,17 @@ for (const kind of Object.keys(SERVERS)) {
       await join(t, io, port);
     });
 
+    it('maxConnections of 0 admits nobody in Node 21 and later, and everybody before', async (t) => {
+      const { httpServer, port } = await open(t, kind);
+      httpServer.maxConnections = 0;
+      const ws = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+      t.after(() => ws.terminate());
+      const isAdmitted = await new Promise((resolve) => {
+        ws.once('open', () => resolve(true)).once('error', () => resolve(false));
+      });
+      assert.equal(isAdmitted, parseInt(process.versions.node, 10) < 21);
+    });
+
     it('an http.Server closes when its last websocket does', async (t) => {
       const { io, httpServer, port } = await open(t, kind);
       const { client } = await join(t, io, port);

@@ -35,6 +35,9 @@ const SERVER_EVENTS = ['request', 'upgrade', 'connection'];
 /** The name of Node's own listener for connections. */
 const NODE_LISTENER = 'connectionListener';
 
+/** Whether `maxConnections` of 0 admits nobody, as in Node 21 and later. Before, it is no limit. */
+const ZERO_ADMITS_NOBODY = parseInt(process.versions.node, 10) >= 21;
+
 /** Tells of requests that Node begins to serve: tools that trace requests subscribe to it. */
 const requestStart = diagnostics.channel('http.server.request.start');
 
@@ -304,7 +307,7 @@ class Takeover {
     handle.onconnection = (status, client) => {
       const { maxConnections, _connections: open } = httpServer;
       const fd = status === 0 && isPlain(client) ? client.fd : -1;
-      const mayOpen = !(maxConnections && open >= maxConnections) && !this.#front.isClosing;
+      const mayOpen = !isFull(maxConnections, open) && !this.#front.isClosing;
       const isOurs = isSecure ? this.#attached.has(httpServer) : this.#serves(httpServer);
       if (fd >= 0 && mayOpen && isOurs) {
         const { accepted, native, options, taken, takeHttp } = this.#front;
@@ -361,6 +364,16 @@ class Takeover {
     }
     return this.#known?.serves ?? false;
   }
+}
+
+/**
+ * @param {number | undefined | null} maxConnections what an http.Server has been told
+ * @param {number} open how many connections it has
+ * @returns {boolean} whether Node drops another one
+ */
+function isFull(maxConnections, open) {
+  const isLimited = ZERO_ADMITS_NOBODY ? maxConnections != null : Boolean(maxConnections);
+  return isLimited && open >= maxConnections;
 }
 
 /**
