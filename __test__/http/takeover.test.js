@@ -341,6 +341,20 @@ describe('applications that look at requests', () => {
       assert.equal(world.servedByNode, 1);
     }),
   );
+
+  it(
+    'a change that Node does not tell of reaches connections that were kept alive once a session is opened',
+    TIMEOUT,
+    mixed(async (world) => {
+      const tcp = await world.tcp();
+      await world.ask(tcp, get());
+      world.httpServer.maxRequestsPerSocket = 1000;
+      await reach(async () => {
+        await world.ask(tcp, get());
+        return world.servedByNode > 0;
+      });
+    }),
+  );
 });
 
 /** What clients may send that is not what most send; `SID` stands for the id of a session. */

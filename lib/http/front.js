@@ -228,6 +228,7 @@ class HttpFront {
    * @returns {void}
    */
   openedUnseen(number, protocol, isWebsocket, isSecure, [id, given, text]) {
+    this.takeover.lookAgain();
     const address = given ?? undefined;
     const { trustProxy } = this.#options();
     const client =

@@ -59,8 +59,8 @@ class Takeover {
   /** @type {object | undefined} the options that the native server has */
   #known;
   #cors;
-  /** What was seen of an http.Server the last time. */
-  #seen = {};
+  /** @type {WeakMap<http.Server, object>} what was seen of an http.Server the last time */
+  #seen = new WeakMap();
   /** Whether the connection that Node is accepting is Node's for certain. */
   #isNodes = false;
 
@@ -339,12 +339,35 @@ class Takeover {
     if (!this.#attached.has(httpServer)) {
       return false;
     }
-    // What Node lets be changed without a word.
+    this.#look(httpServer);
+    return this.#known?.serves ?? false;
+  }
+
+  /**
+   * Looks again at what Node lets be changed without a word, for connections that the native server has taken
+   * before. A session that one of them has opened costs more than this.
+   *
+   * @returns {void}
+   */
+  lookAgain() {
+    for (const httpServer of this.#attached.keys()) {
+      this.#look(httpServer);
+    }
+  }
+
+  /**
+   * Gives the native server the options anew, if something has changed that Node lets be changed without a word.
+   *
+   * @param {http.Server} httpServer an attached server
+   * @returns {void}
+   */
+  #look(httpServer) {
     const { timeout, maxRequestsPerSocket, keepAliveTimeout, requestTimeout, emit } = httpServer;
     const { hasSubscribers } = requestStart;
-    const seen = this.#seen;
+    const seen = this.#seen.get(httpServer);
     if (
       this.#known === undefined ||
+      seen === undefined ||
       seen.timeout !== timeout ||
       seen.maxRequestsPerSocket !== maxRequestsPerSocket ||
       seen.keepAliveTimeout !== keepAliveTimeout ||
@@ -352,17 +375,16 @@ class Takeover {
       seen.emit !== emit ||
       seen.hasSubscribers !== hasSubscribers
     ) {
-      this.#seen = {
+      this.#seen.set(httpServer, {
         timeout,
         maxRequestsPerSocket,
         keepAliveTimeout,
         requestTimeout,
         emit,
         hasSubscribers,
-      };
+      });
       this.update();
     }
-    return this.#known?.serves ?? false;
   }
 }
 
