@@ -521,6 +521,23 @@ describe('the http.Server of connections in Rust', () => {
   );
 
   it(
+    'a response says how long its connection is kept alive as one of Node does, whatever keepAliveTimeout is',
+    TIMEOUT,
+    mixed(async (world) => {
+      for (const keepAliveTimeout of [0, 1, 500, 1_000, 2_500]) {
+        world.httpServer.keepAliveTimeout = keepAliveTimeout;
+        const [ours, nodes] = [await world.tcp(), await world.tcp()];
+        ours.socket.write(get());
+        nodes.socket.write(rest('page'));
+        const heads = [await responses(ours, 1), await responses(nodes, 1)];
+        const [our, node] = heads.map(([{ head }]) => head.match(/^(Connection|Keep-Alive): .*/gm));
+        assert.deepEqual(our, node);
+      }
+      assert.equal(world.servedByNode, 0);
+    }),
+  );
+
+  it(
     'a connection whose first request comes late is served in Rust',
     TIMEOUT,
     mixed(async (world) => {

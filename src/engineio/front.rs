@@ -318,10 +318,10 @@ impl All {
         }
     }
 
-    /// For how many seconds a connection stays open after a response; `None` if it ends.
-    fn keep_alive_seconds(&self) -> Option<u64> {
+    /// For how many milliseconds a connection stays open after a response, 0 for ever; `None` if it ends.
+    fn keep_alive_millis(&self) -> Option<u64> {
         let millis = self.keep_alive.load(Ordering::Relaxed);
-        (!self.is_leaving()).then_some(millis / 1000)
+        (!self.is_leaving()).then_some(millis)
     }
 }
 
@@ -551,7 +551,7 @@ impl Respond for Exchange {
             Err(refusal) => refusal.response(None),
         };
         let closes = response.headers().contains_key(header::CONNECTION);
-        let keep_alive = self.all.keep_alive_seconds();
+        let keep_alive = self.all.keep_alive_millis();
         let keep_alive = keep_alive.filter(|_| waiting.keeps_alive && !closes);
         state.ends |= keep_alive.is_none();
         state.since = Instant::now();

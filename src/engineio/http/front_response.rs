@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use super::http1::name;
 
 /// Writes the head of a response, with `more` headers, as Node's http.Server does. `keep_alive` is for how
-/// many seconds the connection stays open after it; `None` if it ends.
+/// many milliseconds the connection stays open after it, 0 for ever; `None` if it ends.
 pub(crate) fn write_head(
     bytes: &mut Vec<u8>,
     response: &Response<Bytes>,
@@ -53,8 +53,9 @@ pub(crate) fn write_head(
     DATE.with_borrow_mut(|date| line("Date", date.now()));
     match keep_alive {
         Some(0) => line("Connection", b"keep-alive"),
-        Some(seconds) => {
+        Some(millis) => {
             line("Connection", b"keep-alive");
+            let seconds = millis / 1000;
             line("Keep-Alive", format!("timeout={seconds}").as_bytes());
         }
         None => line("Connection", b"close"),
