@@ -234,7 +234,7 @@ LoopbackSocket.prototype.exposeModels = function (app, options) {
  *   feeds the sources
  * @param {object} [options] see `docs/subscriptions.md`
  * @returns {void}
- * @throws {ReservedEventError} if the socket itself sends clients an event of that name, or gets one
+ * @throws {ReservedEventError} if the socket itself sends clients an event of that name, or gets one, or if it is `error`
  * @throws {NameInUseError} if a method has the name
  * @throws {InvalidHandlerError} if the handler is none
  * @throws {InvalidOptionError} if an option is unknown or impossible

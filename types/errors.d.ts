@@ -209,7 +209,7 @@ export class UnsupportedApiError extends LoopbackSocketError {
   readonly member: string;
 }
 
-/** An event with a reserved name, such as `disconnect`, cannot be emitted to clients. */
+/** An event with a reserved name, such as `disconnect`, cannot be emitted to clients, nor be a subscription. */
 export class ReservedEventError extends LoopbackSocketError {
   constructor(event: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT';

@@ -346,7 +346,7 @@ declare class LoopbackSocket<
    * @param handler - gives a source of items: an async iterable, an iterable, a stream, an emitter, an
    *   Observable. Without a handler {@link LoopbackSocket.publish} feeds the sources
    * @param options - who may subscribe, which subscriptions share a source, and limits
-   * @throws {@link LoopbackSocket.ReservedEventError} if the name is an event of the socket itself
+   * @throws {@link LoopbackSocket.ReservedEventError} if the name is an event of the socket itself, or `error`
    * @throws {@link LoopbackSocket.NameInUseError} if a method has the name
    * @throws {@link LoopbackSocket.InvalidHandlerError} if the handler is neither a function nor names a method
    *   of a model

@@ -273,6 +273,22 @@ for (const host of HOSTS) {
       assert.equal(socket.listenerCount('loopback:cancel'), 0);
     });
 
+    it(`a method named error can be called, on ${host}`, async (t) => {
+      const { client } = await served(t, host, (sockets) => {
+        sockets.defineMethod('error', (socket, credentials, args) => `of ${args}`);
+      });
+      // A client of Socket.IO 2 emits such an event to itself.
+      const answer = new Promise((resolve) => {
+        if (host === 2) {
+          client.acks[999] = resolve;
+          client.packet({ type: 2, data: ['error', 'mine'], id: 999 });
+        } else {
+          client.emit('error', 'mine', resolve);
+        }
+      });
+      assert.deepEqual(await answer, { result: 'of mine' });
+    });
+
     it(`a method that is defined again without options has none, on ${host}`, async (t) => {
       const { client } = await served(t, host, (sockets) => {
         sockets.defineMethod('m', () => 1, { authorize: () => false });

@@ -3,7 +3,7 @@
 // Subscriptions as an application defines them and a client uses them, on every kind of server.
 
 const assert = require('node:assert/strict');
-const { EventEmitter, on } = require('node:events');
+const { EventEmitter, on, once } = require('node:events');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const { HOSTS, authenticate, call } = require('../support/js-hosts');
@@ -1017,11 +1017,35 @@ describe('defineSubscription', () => {
       'newListener',
       'authenticated',
       'loopback:unsubscribed',
+      // Socket.IO 2 would emit the items to the listener of the subscription itself.
+      'error',
     ]) {
       assert.throws(() => instance.defineSubscription(name), {
         code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT',
       });
     }
+  });
+
+  it('items that an emitter gives its own listeners are no requests to subscribe', async () => {
+    let requests = 0;
+    instance.defineSubscription('items', () => {
+      requests += 1;
+      // Ends, so that what is wrong fails instead of running for ever.
+      return requests > 10 ? [] : [1, 2];
+    });
+    const io = new EventEmitter();
+    instance.start(io);
+    const socket = new EventEmitter();
+    const items = [];
+    socket.on('items', (item, meta) => typeof meta === 'object' && items.push(item));
+    io.emit('connection', socket);
+    await authenticate(socket);
+    const ended = once(socket, 'loopback:unsubscribed');
+    const { result } = await call(socket, 'items', { args: 1 });
+    await ended;
+    assert.equal(result.subscription, 1);
+    assert.deepEqual(items, [1, 2]);
+    assert.equal(requests, 1);
   });
 
   it('a subscription needs a name', () => {

@@ -27,7 +27,7 @@ const { emitDirectly, recoveredOf, rememberBound } = require('./recovery');
 const { watchRefusals } = require('./refusals');
 const { watchServerOf } = require('./socket-class');
 const { knownState, stateOf } = require('./socket-state');
-const { HostedEngine, send } = require('./subscription-engine');
+const { HostedEngine, isOwnItem, send } = require('./subscription-engine');
 const { isCallObserved } = require('../observability/channels');
 const { Completion, isInstrumented } = require('../observability/completion');
 const { authenticationTimedOut, connected, disconnected } = require('../observability/sockets');
@@ -860,7 +860,7 @@ function receiveCredentials(credentials) {
  */
 function receiveCall(listened, args, ack) {
   const method = this.current(listened);
-  if (method === undefined) {
+  if (method === undefined || isOwnItem(ack)) {
     return undefined;
   }
   let options;

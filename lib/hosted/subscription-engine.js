@@ -364,6 +364,20 @@ class Channel {
   }
 }
 
+/** @type {object | undefined} what comes with the item that is being emitted */
+let emitting;
+
+/**
+ * An emitter that only looks like a socket may call its own listeners with what is emitted to its client, as
+ * Socket.IO 2 does for some names. The method or subscription of that name must not take an item for a call.
+ *
+ * @param {unknown} meta the second argument that a listener has got
+ * @returns {boolean} whether the event is an item that this package is emitting
+ */
+function isOwnItem(meta) {
+  return emitting !== undefined && meta === emitting;
+}
+
 /**
  * Sends a socket an event.
  *
@@ -373,6 +387,9 @@ class Channel {
  * @returns {void}
  */
 function send(socket, event, acknowledged) {
+  // A listener that is called meanwhile may have others get items.
+  const outer = emitting;
+  emitting = event[2];
   try {
     if (acknowledged !== undefined) {
       emitOwn(socket, ...event, acknowledged);
@@ -383,6 +400,8 @@ function send(socket, event, acknowledged) {
     }
   } catch {
     // A listener of an emitter that only looks like a socket; it is not for us to handle.
+  } finally {
+    emitting = outer;
   }
 }
 
@@ -428,4 +447,4 @@ function isBuffered(socket) {
   );
 }
 
-module.exports = { HostedEngine, send };
+module.exports = { HostedEngine, isOwnItem, send };
