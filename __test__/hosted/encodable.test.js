@@ -7,6 +7,7 @@ const { Blob } = require('node:buffer');
 const { describe, it } = require('node:test');
 const vm = require('node:vm');
 const {
+  HOSTS,
   VERSIONS,
   authenticate,
   call,
@@ -30,24 +31,61 @@ const BINARIES = {
     shared.set([1, 2]);
     return shared;
   },
+  'a SharedArrayBuffer': () => {
+    const shared = new SharedArrayBuffer(2);
+    new Uint8Array(shared).set([1, 2]);
+    return shared;
+  },
   'a typed array of another context': () => vm.runInNewContext('new Uint8Array([1, 2])'),
 };
+
+/** Views of memory, and the memory itself. */
+const VIEWS = {
+  'an ArrayBuffer': (memory) => memory,
+  'a typed array': (memory) => new Uint8Array(memory),
+  'a DataView': (memory) => new DataView(memory),
+  'a Buffer': (memory) => Buffer.from(memory),
+};
+
+/**
+ * @param {ArrayBuffer} memory is detached, as if it had been posted to a worker
+ * @returns {void}
+ */
+function transfer(memory) {
+  structuredClone(memory, { transfer: [memory] });
+}
+
+/**
+ * @param {() => unknown} make makes a binary value
+ * @returns {object} what has it behind `toJSON`, and in a property of its own
+ */
+function withToJSON(make) {
+  return new (class {
+    bytes = make();
+    toJSON() {
+      return { seen: this.bytes };
+    }
+  })();
+}
 
 /**
  * @param {import('node:test').TestContext} t the test
  * @param {number} version the version of the server
  * @param {(name: string) => object} clientOf what makes a client of a URL
  * @param {() => unknown} result what the method `m` returns
+ * @param {string} [transport='websocket'] the transport of the client
  * @returns {Promise<object>} a client that has authenticated
  */
-async function clientFor(t, version, clientOf, result) {
+async function clientFor(t, version, clientOf, result, transport = 'websocket') {
   const { io, connect } = await openServer(t, version, { allowEIO3: true });
   const instance = newInstance();
   instance.defineMethod('m', result);
   instance.defineMethod('next', () => 'done');
   instance.start(io);
   const client =
-    clientOf === undefined ? connect() : clientOf(connect('/', { autoConnect: false }));
+    clientOf === undefined
+      ? connect('/', { transports: [transport] })
+      : clientOf(connect('/', { autoConnect: false }));
   t.after(() => client.close());
   await next(client, 'connect');
   await authenticate(client);
@@ -91,3 +129,123 @@ for (const version of VERSIONS) {
     });
   }
 }
+
+for (const host of HOSTS) {
+  const on = host === 'native' ? 'on the native server' : `on socket.io ${host}`;
+  describe(`bytes that are transferred, ${on}`, LIMIT, () => {
+    for (const transport of ['websocket', 'polling']) {
+      for (const [name, view] of Object.entries(VIEWS)) {
+        it(`a result or error with ${name} that has been transferred is answered with an error, ${on}, ${transport}`, async (t) => {
+          let fails = false;
+          const result = () => {
+            const memory = new ArrayBuffer(2);
+            const value = { deep: [view(memory)] };
+            transfer(memory);
+            if (fails) {
+              throw value;
+            }
+            return value;
+          };
+          const client = await clientFor(t, host, undefined, result, transport);
+          assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+          fails = true;
+          assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+          assert.deepEqual(await call(client, 'next', null), { result: 'done' });
+        });
+
+        for (const [when, later] of Object.entries({
+          'in a microtask': queueMicrotask,
+          'in the next tick': process.nextTick,
+        })) {
+          it(`${name} of a result may be transferred ${when} after the answer, ${on}, ${transport}`, async (t) => {
+            const result = () => {
+              // Larger than what Node puts into memory that several Buffers share.
+              const memory = new ArrayBuffer(10_000);
+              new Uint8Array(memory).fill(7);
+              // The call is answered in the microtask of this one.
+              later(() => later(() => transfer(memory)));
+              return { bytes: view(memory) };
+            };
+            const client = await clientFor(t, host, undefined, result, transport);
+            const { bytes } = (await call(client, 'm', null)).result;
+            assert.ok(Buffer.alloc(10_000, 7).equals(Buffer.from(bytes)));
+            assert.deepEqual(await call(client, 'next', null), { result: 'done' });
+          });
+        }
+      }
+    }
+
+    it(`a view that reaches beyond its memory has no bytes, ${on}`, async (t) => {
+      const memory = new ArrayBuffer(4, { maxByteLength: 8 });
+      const views = [new Uint8Array(memory, 2, 2), new DataView(memory, 2, 2)];
+      memory.resize(1);
+      const client = await clientFor(t, host, undefined, () => views.shift());
+      const { result } = await call(client, 'm', null);
+      assert.equal(result.byteLength, 0);
+      assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+      assert.deepEqual(await call(client, 'next', null), { result: 'done' });
+    });
+
+    it(`an object is sent as its toJSON gives it, bytes too, ${on}`, async (t) => {
+      const memory = new ArrayBuffer(2);
+      transfer(memory);
+      const results = [withToJSON(() => Buffer.from([1, 2])), withToJSON(() => memory)];
+      const client = await clientFor(t, host, undefined, () => results.shift());
+      const { result } = await call(client, 'm', null);
+      assert.deepEqual(Object.keys(result), ['seen']);
+      assert.deepEqual([...Buffer.from(result.seen)], [1, 2]);
+      assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+      assert.deepEqual(await call(client, 'next', null), { result: 'done' });
+    });
+
+    it(`an item of the history may be transferred in the tick after it is published, ${on}`, async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const instance = newInstance();
+      instance.defineSubscription('items', { history: { ttl: 60_000 } });
+      instance.start(io);
+      const client = connect();
+      await next(client, 'connect');
+      await authenticate(client);
+      const first = (await call(client, 'items', {})).result;
+      const items = [];
+      client.on('items', (item) => items.push(item));
+      for (const view of [(memory) => memory, (memory) => Buffer.from(memory)]) {
+        const memory = new Uint8Array([1, 2]).buffer;
+        instance.publish('items', {}, { bytes: view(memory) });
+        // The native server takes the bytes at the end of a tick.
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        transfer(memory);
+      }
+      await call(client, 'items', { after: `${first.source}-0` });
+      while (items.length < 4) {
+        await next(client, 'items');
+      }
+      assert.deepEqual(
+        items.map(({ bytes }) => [...Buffer.from(bytes)]),
+        new Array(4).fill([1, 2]),
+      );
+    });
+  });
+}
+
+describe('results of socket.io 3 with socket.io-msgpack-parser', LIMIT, () => {
+  it('an ArrayBuffer arrives as an ArrayBuffer, and one that has been transferred is answered with an error', async (t) => {
+    const parser = require('socket.io-msgpack-parser');
+    const { io, connect } = await openServer(t, 3, { parser });
+    const gone = new ArrayBuffer(2);
+    transfer(gone);
+    const results = [new Uint8Array([1, 2]).buffer, gone];
+    const instance = newInstance();
+    instance.defineMethod('m', () => ({ bytes: results.shift() }));
+    instance.start(io);
+    const client = connect('/', { parser });
+    await next(client, 'connect');
+    await authenticate(client);
+    const { bytes } = (await call(client, 'm', null)).result;
+    assert.ok(bytes instanceof ArrayBuffer);
+    assert.deepEqual([...new Uint8Array(bytes)], [1, 2]);
+    assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+  });
+});

@@ -140,6 +140,11 @@ const UNSENDABLE = {
     return item;
   },
   'a BigInt': () => 1n,
+  'bytes that have been transferred': () => {
+    const bytes = new Uint8Array(2);
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] });
+    return { bytes };
+  },
   'a toJSON that throws': () => ({
     toJSON() {
       throw new Error('no');

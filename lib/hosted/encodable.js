@@ -6,11 +6,15 @@
  * before; and it takes typed arrays for plain objects. Versions 2 and 3 forget about `toJSON` where
  * there is binary. Versions 3 and 4 announce a Blob as an attachment that they then cannot send, after
  * which the client can read nothing more; version 4 does so with some typed arrays for clients of
- * version 2.
+ * version 2. All of them take the bytes of binary values when a transport is ready for them, and throw into the
+ * event loop if these have been transferred by then, to a worker for example.
+ *
+ * What must stay true: the server gets binary values of its own, with the bytes that they have now.
  */
 
 const { Blob } = require('node:buffer');
 const { UnsendableValueError } = require('../errors');
+const { define, isBinary } = require('../native/attachments');
 
 /** Far below the depth at which `JSON.stringify` gives up. */
 const SURE_DEPTH = 1000;
@@ -55,8 +59,7 @@ function encodableForVersion4(value, key) {
 
 /**
  * @param {unknown} value any value
- * @returns {boolean} whether there is a Blob in it, or a typed array whose memory is shared or belongs to another
- *   context of `node:vm`; what a `toJSON` gives is not looked at
+ * @returns {boolean} whether there is a Blob or a binary value in it, or there may be one behind a `toJSON`
  */
 function holdsUnencodable(value) {
   if (typeof value !== 'object' || value === null) {
@@ -70,14 +73,12 @@ function holdsUnencodable(value) {
     }
     return false;
   }
-  if (ArrayBuffer.isView(value)) {
-    return !Buffer.isBuffer(value) && !(value.buffer instanceof ArrayBuffer);
-  }
-  if (isBlob(value)) {
+  if (isOfServer(value)) {
     return true;
   }
   if (typeof value.toJSON === 'function') {
-    return false;
+    // The server looks for binary values behind `toJSON` and takes them from the object itself.
+    return !(value instanceof Date);
   }
   for (const key in value) {
     if (hasOwnProperty.call(value, key) && holdsUnencodable(value[key])) {
@@ -89,15 +90,18 @@ function holdsUnencodable(value) {
 
 /**
  * @param {object} value any object
- * @returns {boolean} whether it is a Blob or a File
+ * @returns {boolean} whether the server would send it as an attachment: binary, a Blob or a File
  */
-function isBlob(value) {
+function isOfServer(value) {
   const prototype = Object.getPrototypeOf(value);
-  return prototype !== Object.prototype && prototype !== null && value instanceof Blob;
+  return (
+    prototype !== Object.prototype &&
+    (isBinary(value) || (prototype !== null && value instanceof Blob))
+  );
 }
 
 /**
- * Tells whether a value is nothing but JSON and Buffers, at the price of a walk through it, which
+ * Tells whether a value is nothing but JSON, at the price of a walk through it, which
  * is a small part of what encoding it costs.
  *
  * @param {unknown} value any value
@@ -119,14 +123,11 @@ function isPlain(value, depth) {
     }
     return true;
   }
-  if (Buffer.isBuffer(value)) {
-    return true;
-  }
-  if (ArrayBuffer.isView(value) || value instanceof BigInt || typeof value.toJSON === 'function') {
+  if (value instanceof BigInt || typeof value.toJSON === 'function') {
     return false;
   }
   // Version 3 calls it.
-  if (typeof value.hasOwnProperty !== 'function' || isBlob(value)) {
+  if (typeof value.hasOwnProperty !== 'function' || isOfServer(value)) {
     return false;
   }
   for (const key in value) {
@@ -142,7 +143,7 @@ function isPlain(value, depth) {
  *
  * @param {unknown} value any value
  * @param {string} key the name it is sent under
- * @returns {unknown} nothing but JSON and Buffers
+ * @returns {unknown} nothing but JSON and bytes of its own
  * @throws {Error} if it cannot be encoded
  */
 function checked(value, key) {
@@ -163,20 +164,20 @@ function checked(value, key) {
  * @param {string} key the name it lies under, for its `toJSON`
  * @param {number} depth how deep it lies
  * @param {{depth: number}} state keeps the greatest depth
- * @returns {unknown} the value as JSON sees it, with a Buffer in place of any binary value
+ * @returns {unknown} the value as JSON sees it, with copies of binary values
  * @throws {Error} for a BigInt, and whatever the value's getters and `toJSON` methods throw
  */
 function copied(value, key, depth, state) {
   let seen = value;
   if (isBinary(seen)) {
-    return toBuffer(seen);
+    return copyOf(seen);
   }
   if (seen != null && (typeof seen === 'object' || typeof seen === 'bigint')) {
     const { toJSON } = seen;
     if (typeof toJSON === 'function') {
       seen = toJSON.call(seen, key);
       if (isBinary(seen)) {
-        return toBuffer(seen);
+        return copyOf(seen);
       }
     }
   }
@@ -189,7 +190,7 @@ function copied(value, key, depth, state) {
   if (typeof seen !== 'object' || seen === null) {
     return seen;
   }
-  if (isBlob(seen)) {
+  if (seen instanceof Blob) {
     throw new TypeError('The bytes of a Blob have to be read before they can be sent');
   }
   if (seen instanceof Number || seen instanceof String || seen instanceof Boolean) {
@@ -206,36 +207,23 @@ function copied(value, key, depth, state) {
   }
   const object = {};
   for (const name of Object.keys(seen)) {
-    // Defined, not assigned: `__proto__` is a name like any other.
-    Object.defineProperty(object, name, {
-      value: copied(seen[name], name, depth + 1, state),
-      configurable: true,
-      enumerable: true,
-      writable: true,
-    });
+    define(object, name, copied(seen[name], name, depth + 1, state));
   }
   return object;
 }
 
 /**
- * @param {unknown} value any value
- * @returns {boolean} whether it travels as binary
+ * @param {ArrayBuffer | SharedArrayBuffer | ArrayBufferView} binary any binary value
+ * @returns {Buffer | ArrayBuffer} the same bytes, copied; MessagePack knows an ArrayBuffer as such
+ * @throws {TypeError} if there are none any more, as they have been transferred
  */
-function isBinary(value) {
-  return ArrayBuffer.isView(value) || value instanceof ArrayBuffer;
-}
-
-/**
- * @param {ArrayBuffer | ArrayBufferView} binary any binary value
- * @returns {Buffer} the same bytes, shared
- */
-function toBuffer(binary) {
-  if (Buffer.isBuffer(binary)) {
-    return binary;
+function copyOf(binary) {
+  if (binary instanceof ArrayBuffer) {
+    return binary.slice(0);
   }
-  return binary instanceof ArrayBuffer
-    ? Buffer.from(binary)
-    : Buffer.from(binary.buffer, binary.byteOffset, binary.byteLength);
+  // What is no view itself has a `byteLength` alone.
+  const { buffer = binary, byteOffset, byteLength } = binary;
+  return Buffer.from(new Uint8Array(buffer, byteOffset, byteLength));
 }
 
 module.exports = { encodable, encodableForVersion4 };

@@ -12,7 +12,7 @@ const { hasOwnProperty } = Object.prototype;
 
 /**
  * @param {unknown} value any value
- * @returns {boolean} whether it travels as binary: Buffer, typed array, DataView, ArrayBuffer
+ * @returns {boolean} whether it travels as binary: Buffer, typed array, DataView, ArrayBuffer, SharedArrayBuffer
  */
 function isBinary(value) {
   return ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value);
@@ -163,4 +163,4 @@ function define(object, key, value) {
   }
 }
 
-module.exports = { define, hasBinary, deconstruct, reconstruct };
+module.exports = { define, deconstruct, hasBinary, isBinary, reconstruct };
