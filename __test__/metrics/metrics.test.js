@@ -7,7 +7,7 @@ const { EventEmitter, once } = require('node:events');
 const { describe, it } = require('node:test');
 const LoopbackSocket = require('../..');
 const { BOUNDS, CallMetrics, MAX_NAMES, OTHER, measure } = require('../../lib/calls/call-metrics');
-const { HOSTS, newInstance, next, openServer } = require('../support/js-hosts');
+const { HOSTS, newInstance, next, openServer, socketOf } = require('../support/js-hosts');
 const { TIMEOUT, call, happens, reach, served, upgraded } = require('../support/native-server');
 const { WAITS, requestThatWaits } = require('../support/subscribers');
 
@@ -380,6 +380,70 @@ for (const host of HOSTS) {
       assert.equal(sockets.metrics().calls.methods.waits.failed, 1);
     });
 
+    const ENDS = {
+      'disconnect() of the client': ({ client }) => client.disconnect(),
+      'the end of its connection': ({ client }) => client.io.engine.close(),
+      'disconnect() of the socket': ({ socket }) => socket.disconnect(),
+      'disconnect(true) of the socket': ({ socket }) => socket.disconnect(true),
+      'a handler that disconnects its socket': ({ client }) => client.emit('leaves', {}, () => {}),
+      'the end of its authentication': ({ socket }) => (socket.expires = Date.now() + 1),
+      'revoke()': ({ sockets }) => sockets.revoke(() => true),
+      'a packet that cannot be read': ({ client }) => client.io.engine.write('4]'),
+      'close() of the server': ({ io }) => io.close(),
+    };
+    for (const [how, end] of Object.entries(ENDS)) {
+      it(`calls in flight count as failed once, when their socket ends by ${how}`, async (t) => {
+        const { io, connect } = await openServer(t, host);
+        const sockets = newSockets();
+        const finish = [];
+        const waits = () => new Promise((resolve, reject) => finish.push(resolve, reject));
+        sockets.defineMethod('plain', waits);
+        sockets.defineMethod('unanswered', waits);
+        sockets.defineMethod('fails', (socket, credentials, args, cb) => finish.push(cb));
+        sockets.defineMethod('options', waits, { context: true });
+        sockets.defineSubscription('items', waits);
+        sockets.defineMethod('leaves', (socket) => void socket.disconnect());
+        sockets.defineMethod('done', () => 1);
+        sockets.start(io);
+        const ofServer = host === 'native' ? [() => io.metrics()] : [];
+        const figures = [() => sockets.metrics(), ...ofServer].map((get) => () => get().calls);
+        figures.forEach((get) => get());
+        const client = connect();
+        client.on('error', () => {});
+        const socket = await socketOf(io, client);
+        socket.on('error', () => {});
+        await authenticate(client);
+        for (const name of ['plain', 'fails', 'options', 'items']) {
+          client.emit(name, {}, () => {});
+        }
+        client.emit('unanswered');
+        await call(client, 'done', {});
+        await reach(() => figures[0]().inFlight === 5);
+        const ended = next(socket, 'disconnect');
+        end({ io, sockets, socket, client });
+        await ended;
+        const check = () => {
+          for (const get of figures) {
+            const { inFlight, methods } = get();
+            assert.equal(inFlight, 0);
+            for (const [name, { inFlight, succeeded, failed, duration }] of Object.entries(
+              methods,
+            )) {
+              const isDone = name === 'done';
+              assert.deepEqual([name, inFlight, succeeded, failed], [name, 0, +isDone, +!isDone]);
+              assert.equal(duration.count, 1);
+            }
+          }
+        };
+        check();
+        finish.forEach((outcome) => outcome(1));
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        check();
+      });
+    }
+
     for (const wait of WAITS) {
       it(`a request to subscribe that waits for ${wait} counts as failed when its socket leaves`, async (t) => {
         const { instance, one, accept } = await requestThatWaits(t, host, wait, {
@@ -416,7 +480,7 @@ describe('the measurement of calls', () => {
     try {
       for (const ms of durations) {
         performance.now = () => 0;
-        const end = measure({ name: 'm' }, settle, metrics);
+        const end = measure({}, { name: 'm' }, settle, metrics);
         performance.now = () => ms;
         end(false, ms);
       }
@@ -441,7 +505,7 @@ describe('the measurement of calls', () => {
   it('the measurement passes on why a value could not be sent, and counts that as a failure', () => {
     const error = new Error('unsendable');
     const [ofInstance, ofServer] = [new CallMetrics(), new CallMetrics()];
-    const end = measure({ name: 'm' }, () => error, ofInstance, ofServer);
+    const end = measure({}, { name: 'm' }, () => error, ofInstance, ofServer);
     assert.equal(end(false, 1), error);
     for (const { figures } of [ofInstance, ofServer]) {
       const { inFlight, succeeded, failed } = figures.methods.m;
@@ -451,7 +515,7 @@ describe('the measurement of calls', () => {
 
   it('the number of names that are told apart is limited', () => {
     const metrics = new CallMetrics();
-    for (let i = 0; i < MAX_NAMES + 50; i++) measure({ name: `m${i}` }, settle, metrics)(false);
+    for (let i = 0; i < MAX_NAMES + 50; i++) measure({}, { name: `m${i}` }, settle, metrics)(false);
     const { methods } = metrics.figures;
     assert.equal(Object.keys(methods).length, MAX_NAMES + 1);
     assert.equal(methods[OTHER].succeeded, 50);
@@ -459,7 +523,7 @@ describe('the measurement of calls', () => {
 
   it('a method may have the name of a member of every object', () => {
     const metrics = new CallMetrics();
-    for (const name of ['__proto__', 'constructor']) measure({ name }, settle, metrics)(false);
+    for (const name of ['__proto__', 'constructor']) measure({}, { name }, settle, metrics)(false);
     assert.deepEqual(Object.keys(metrics.figures.methods), ['__proto__', 'constructor']);
   });
 });

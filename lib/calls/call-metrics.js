@@ -118,27 +118,100 @@ class CallMetrics {
   }
 }
 
+/** A call that is in flight, as its socket knows it while it is measured. */
+class Measurement {
+  /** @type {Measurement | undefined} the neighbours among those of the socket */
+  previous;
+  /** @type {Measurement | undefined} */
+  next = undefined;
+  #owner;
+  #began = performance.now();
+  #ofInstance;
+  #ofServer;
+
+  /**
+   * @param {MeasuredSocket} owner the socket
+   * @param {MethodMetrics} [ofInstance] the calls of that method, of its LoopbackSocket
+   * @param {MethodMetrics} [ofServer] those of the native server
+   */
+  constructor(owner, ofInstance, ofServer) {
+    this.#owner = owner;
+    this.#ofInstance = ofInstance;
+    this.#ofServer = ofServer;
+    this.previous = owner.lastMeasured;
+    if (this.previous !== undefined) {
+      this.previous.next = this;
+    }
+    owner.lastMeasured = this;
+  }
+
+  /**
+   * The call has ended, or its socket has: the first end counts.
+   *
+   * @param {boolean} failed whether the call failed
+   * @returns {void}
+   */
+  end(failed) {
+    const owner = this.#owner;
+    if (owner === undefined) {
+      return;
+    }
+    const { previous, next } = this;
+    if (previous !== undefined) {
+      previous.next = next;
+    }
+    if (next === undefined) {
+      owner.lastMeasured = previous;
+    } else {
+      next.previous = previous;
+    }
+    // A handler that never ends keeps this, and nothing by it.
+    this.#owner = undefined;
+    this.previous = undefined;
+    this.next = undefined;
+    const duration = performance.now() - this.#began;
+    this.#ofInstance?.end(failed, duration);
+    this.#ofServer?.end(failed, duration);
+  }
+}
+
 /**
- * Measures a call from now on, for all who ask for figures. A result that cannot be sent is a failure.
+ * A socket as measurements need it.
  *
+ * @typedef {object} MeasuredSocket
+ * @property {Measurement | undefined} lastMeasured the last call of it that is in flight; each knows the one before
+ */
+
+/**
+ * Measures a call from now on, for all who ask for figures. A result that cannot be sent is a failure, and so is the end
+ * of the socket.
+ *
+ * @param {MeasuredSocket} owner the socket
  * @param {import('../auth/authenticate').BoundMethod} method what is called, of the application's own
  * @param {import('./invoke').Settle} settle answers the client
  * @param {CallMetrics | undefined} ofInstance the figures of its LoopbackSocket
  * @param {CallMetrics} [ofServer] those of the native server
  * @returns {import('./invoke').Settle} what is to answer the client instead
  */
-function measure(method, settle, ofInstance, ofServer) {
-  const began = performance.now();
-  const instanceCalls = ofInstance?.begin(method);
-  const serverCalls = ofServer?.begin(method);
+function measure(owner, method, settle, ofInstance, ofServer) {
+  const measurement = new Measurement(owner, ofInstance?.begin(method), ofServer?.begin(method));
   return (failed, value) => {
     const unsendable = settle(failed, value);
-    const hasFailed = failed || unsendable !== undefined;
-    const duration = performance.now() - began;
-    instanceCalls?.end(hasFailed, duration);
-    serverCalls?.end(hasFailed, duration);
+    measurement.end(failed || unsendable !== undefined);
     return unsendable;
   };
 }
 
-module.exports = { BOUNDS, CallMetrics, MAX_NAMES, OTHER, measure };
+/**
+ * A socket has ended: its calls that are in flight have failed.
+ *
+ * @param {MeasuredSocket} owner the socket
+ * @returns {void}
+ */
+function endMeasurements(owner) {
+  while (owner.lastMeasured !== undefined) {
+    owner.lastMeasured.end(true);
+  }
+}
+
+module.exports = { BOUNDS, CallMetrics, MAX_NAMES, OTHER, endMeasurements, measure };

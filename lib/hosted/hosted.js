@@ -691,7 +691,7 @@ class HostedSocket extends SocketOwner {
         completion === undefined ? unmeasured : measured(unmeasured, completion, this.#ended);
       const { callMetrics } = loopbackSocket._definitions;
       if (callMetrics !== undefined && method.control === undefined && !this.#ended) {
-        settle = measure(method, settle, callMetrics);
+        settle = measure(this, method, settle, callMetrics);
       }
       if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
         invoke(method.fn, method.self, [this.socket, credentials, args], settle);

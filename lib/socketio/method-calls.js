@@ -170,7 +170,7 @@ class MethodCalls extends SocketOwner {
     const { callMetrics: ofInstance } = loopbackSocket._definitions;
     const isMeasured = ofServer !== undefined || ofInstance !== undefined;
     if (isMeasured && method.control === undefined && !this.hasEnded) {
-      settle = measure(method, settle, ofInstance, ofServer);
+      settle = measure(this, method, settle, ofInstance, ofServer);
     }
     if (method.isPlain && loopbackSocket._definitions.isPlain && !isCallObserved()) {
       invoke(method.fn, method.self, [this.#socket, credentials, args], settle);

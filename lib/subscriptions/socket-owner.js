@@ -5,12 +5,15 @@
  * none, so both are made when they are needed.
  */
 
+const { endMeasurements } = require('../calls/call-metrics');
 const { SocketCalls } = require('../calls/socket-calls');
 const { SocketSubscriptions } = require('./socket-subscriptions');
 
 class SocketOwner {
   /** @type {SocketSubscriptions | undefined} the subscriptions of the socket, made with the first one */
   subscriptions = undefined;
+  /** @type {import('../calls/call-metrics').MeasuredSocket['lastMeasured']} its calls that are in flight and measured */
+  lastMeasured = undefined;
   /** @type {SocketCalls | undefined} */
   #calls;
 
@@ -37,12 +40,13 @@ class SocketOwner {
   }
 
   /**
-   * The socket is gone: aborts its calls.
+   * The socket is gone: aborts its calls, and counts as failed those that nothing aborts.
    *
    * @returns {void}
    */
   endCalls() {
     this.#calls?.end();
+    endMeasurements(this);
   }
 
   /** @returns {SocketSubscriptions} the subscriptions of the socket */
