@@ -95,7 +95,6 @@ for (const host of HOSTS) {
       const begun = deferred();
       const stopped = deferred();
       const { join } = await serve(t, host, (instance) => {
-        instance.defineMethod('m', () => 1, {});
         instance.defineSubscription('items', async (socket, credentials, args, { signal }) => {
           begun.resolve();
           await aborted(signal);

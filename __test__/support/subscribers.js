@@ -169,7 +169,6 @@ async function requestThatWaits(t, host, wait, { define = () => {}, authorizes =
   let asked = 0;
   const { instance, join } = await serve(t, host, (it) => {
     // Clients can cancel where a method has options.
-    it.defineMethod('any', () => {}, {});
     it.defineSubscription('other');
     it.defineSubscription('items', undefined, {
       authorize: (socket, credentials, args) => {

@@ -477,7 +477,8 @@ function ownMethodsOf(loopbackSocket) {
     );
   }
   const isTaken = (name) => Object.hasOwn(refs, name) || subscriptions.has(name);
-  if (methodOptions.size > 0 && !isTaken(CANCEL.name)) {
+  // A request to subscribe can be cancelled like a call.
+  if ((methodOptions.size > 0 || subscriptions.size > 0) && !isTaken(CANCEL.name)) {
     methods.push(CANCEL);
   }
   if (subscriptions.size > 0 && !isTaken(UNSUBSCRIBE.name)) {
