@@ -161,13 +161,14 @@ export type ErrorKind =
   | 'subscription'
   | 'authorize'
   | 'validate'
-  | 'interceptor';
+  | 'interceptor'
+  | 'clientAddress';
 
 /** What a listener of errors gets beside the error. */
 export interface ErrorDetails<S = Socket> {
   /** The socket that the handler ran for; `null` for a source that several sockets share. */
   socket: S | null;
-  /** The method or subscription; `undefined` for authentication. */
+  /** The method or subscription; `undefined` for authentication and `clientAddress`. */
   name: string | undefined;
   /** Which handler failed. */
   kind: ErrorKind;

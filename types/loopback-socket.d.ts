@@ -786,7 +786,8 @@ declare namespace LoopbackSocket {
      * Returns the address of a client for `maxPendingPerAddress`. By default,
      * `socket.handshake.address`, which the native server finds behind proxies, too, with
      * {@link ServerOptions.trustProxy}. Use this on a hosted server behind a proxy, where all
-     * connections come from the proxy. A socket for which it returns `undefined` is not counted.
+     * connections come from the proxy. A socket for which it returns `undefined` is not counted. One for which it
+     * throws counts for the address of its connection, and the error goes to the listeners of `onError()`.
      *
      * @example
      * sockets.start(io, {

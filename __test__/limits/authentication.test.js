@@ -148,6 +148,63 @@ for (const host of HOSTS) {
       assert.deepEqual(await next(same, 'unauthorized'), TOO_MANY_PENDING);
     });
 
+    it('a socket for which clientAddress fails counts for the address of its connection', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = guarded();
+      const errors = [];
+      sockets.onError((error, { socket, name, kind }) => {
+        errors.push([error.message, socket.handshake.query.how, name, kind]);
+      });
+      const fails = {
+        throws() {
+          throw new Error('no header');
+        },
+        rejects: () => Promise.reject(new Error('not in time')),
+      };
+      sockets.start(io, {
+        maxPendingPerAddress: 1,
+        clientAddress: (socket) => fails[socket.handshake.query.how]?.() ?? '192.0.2.1',
+      });
+      const first = connect('/', { query: { how: 'throws' } });
+      await once(first, 'connect');
+      assert.deepEqual(await refused(first), { message: 'Authentication failure' });
+      const second = connect('/', { query: { how: 'rejects' } });
+      assert.deepEqual(await next(second, 'unauthorized'), TOO_MANY_PENDING);
+      await once(connect(), 'connect');
+      assert.equal(await authenticate(first, 'right'), true);
+      assert.deepEqual(errors, [
+        ['no header', 'throws', undefined, 'clientAddress'],
+        [
+          'clientAddress must return the address itself, not a promise',
+          'rejects',
+          undefined,
+          'clientAddress',
+        ],
+      ]);
+    });
+
+    it('an error of clientAddress that nobody listens to becomes one warning', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const warnings = [];
+      const listener = ({ message }) => warnings.push(message);
+      process.on('warning', listener);
+      t.after(() => process.off('warning', listener));
+      guarded().start(io, {
+        clientAddress: () => {
+          throw new Error(`none on ${host}`);
+        },
+      });
+      for (let i = 0; i < 2; i += 1) {
+        const client = connect();
+        await once(client, 'connect');
+        assert.equal(await authenticate(client, 'right'), true);
+      }
+      assert.deepEqual(
+        warnings.filter((message) => message.startsWith('none on')),
+        [`none on ${host}`],
+      );
+    });
+
     it('clientAddress counts clients behind a proxy by the address that proxy-addr finds', async (t) => {
       const { io, connect } = await openServer(t, host);
       const trust = proxyAddr.compile('loopback');

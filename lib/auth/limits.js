@@ -8,11 +8,16 @@
  */
 
 const net = require('net');
+const { isPromise } = require('util').types;
+const { ErrorKind, reportError } = require('../calls/handler-errors');
+const { warnOf } = require('../events');
 
 class AuthenticationLimits {
   #maxAttempts;
   #maxPending;
   #addressOf;
+  #definitions;
+  #hasWarned = false;
   /** The address that was looked at last, and what is counted for it: many sockets come from one proxy. */
   #lastAddress;
   #lastKey;
@@ -21,18 +26,18 @@ class AuthenticationLimits {
 
   /**
    * @param {import('./start-options').StartOptions} options complete
+   * @param {import('../calls/definitions').Definitions} definitions those of the instance that is started
    */
-  constructor({
-    maxAuthenticationAttempts,
-    maxPendingPerAddress,
-    maxSubscriptions,
-    clientAddress,
-  }) {
+  constructor(
+    { maxAuthenticationAttempts, maxPendingPerAddress, maxSubscriptions, clientAddress },
+    definitions,
+  ) {
     /** How many subscriptions a socket may have. */
     this.maxSubscriptions = maxSubscriptions;
     this.#maxAttempts = maxAuthenticationAttempts;
     this.#maxPending = maxPendingPerAddress;
     this.#addressOf = clientAddress;
+    this.#definitions = definitions;
   }
 
   /**
@@ -47,7 +52,7 @@ class AuthenticationLimits {
     if (this.#maxPending === Infinity) {
       return ignore;
     }
-    const key = this.#keyOf(this.#addressOf === undefined ? address : this.#addressOf(socket));
+    const key = this.#keyOf(this.#addressOf === undefined ? address : this.#ask(socket, address));
     if (key === undefined) {
       return ignore;
     }
@@ -63,6 +68,42 @@ class AuthenticationLimits {
         this.#leave(key);
       }
     };
+  }
+
+  /**
+   * Asks the application for the address of a client. If that fails, for a header that a client has left out, for
+   * example, the socket counts for the address of its connection: the limit applies to all sockets.
+   *
+   * @param {object} socket the socket
+   * @param {string | undefined} address where its connection comes from
+   * @returns {unknown} the address of its client
+   */
+  #ask(socket, address) {
+    try {
+      const given = this.#addressOf(socket);
+      if (!isPromise(given)) {
+        return given;
+      }
+      given.catch(ignore);
+      throw new TypeError('clientAddress must return the address itself, not a promise');
+    } catch (error) {
+      this.#report(error, socket);
+      return address;
+    }
+  }
+
+  /**
+   * @param {unknown} error what `clientAddress` threw
+   * @param {object} socket the socket that it was asked for
+   * @returns {void}
+   */
+  #report(error, socket) {
+    // No client is told, unlike of errors of other handlers. Once: clients may cause it as often as they like.
+    if (!this.#hasWarned && this.#definitions.errorListeners.length === 0) {
+      this.#hasWarned = true;
+      warnOf(error);
+    }
+    reportError(this.#definitions, error, ErrorKind.CLIENT_ADDRESS, socket);
   }
 
   /**

@@ -19,6 +19,7 @@ const ErrorKind = Object.freeze({
   AUTHORIZE: 'authorize',
   VALIDATE: 'validate',
   INTERCEPTOR: 'interceptor',
+  CLIENT_ADDRESS: 'clientAddress',
 });
 
 /**

@@ -127,7 +127,7 @@ function serve(io, loopbackSocket, options) {
   const { gate } = hosting;
   gate.gateNamespaces(options.open);
   watchRefusals(io);
-  const limits = new AuthenticationLimits(options);
+  const limits = new AuthenticationLimits(options, loopbackSocket._definitions);
   const timeout = delayOf(loopbackSocket._timeout);
   const timers = timeout === null ? undefined : new Timers(timeout);
   loopbackSocket._definitions.addHost(authenticatedWith(loopbackSocket), entriesOf);

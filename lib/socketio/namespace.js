@@ -220,7 +220,7 @@ class Namespace extends EventEmitter {
       return;
     }
     this._instances = [...this._instances, instance];
-    this._limits = [...this._limits, new AuthenticationLimits(options)];
+    this._limits = [...this._limits, new AuthenticationLimits(options, instance._definitions)];
     instance._definitions.addHost(this, authenticatedWith, figuresOf);
   }
 
