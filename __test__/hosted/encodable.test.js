@@ -198,6 +198,31 @@ for (const host of HOSTS) {
       assert.deepEqual(await call(client, 'next', null), { result: 'done' });
     });
 
+    it(`bytes that a getter gives beside other values at the next reads do not break the stream, ${on}`, async (t) => {
+      for (let reads = 1; reads <= 5; reads += 1) {
+        const values = {
+          'bytes, then none': (count) => ({
+            get value() {
+              return (count += 1) > reads ? 1 : Buffer.from('x');
+            },
+          }),
+          'bytes beside a BigInt': (count) => ({
+            bytes: Buffer.from('x'),
+            get value() {
+              return (count += 1) > reads ? 1n : 1;
+            },
+          }),
+        };
+        for (const [name, make] of Object.entries(values)) {
+          const client = await clientFor(t, host, undefined, () => make(0));
+          const answer = await call(client, 'm', null);
+          assert.ok('result' in answer || answer.error.code === UNSENDABLE, name);
+          assert.deepEqual(await call(client, 'next', null), { result: 'done' });
+          client.close();
+        }
+      }
+    });
+
     it(`an item of the history may be transferred in the tick after it is published, ${on}`, async (t) => {
       const { io, connect } = await openServer(t, host);
       const instance = newInstance();
