@@ -467,6 +467,17 @@ describe('the option tls', TIMEOUT, () => {
     assert.equal(old.getPeerCertificate().bits, 2048);
   });
 
+  it('a client that has no cipher or signature in common with the option tls is told so', async (t) => {
+    const server = await SecureServer.open(t);
+    for (const options of [
+      { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA' },
+      { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256' },
+      { sigalgs: 'RSA-PSS+SHA256', minVersion: 'TLSv1.3' },
+    ]) {
+      await assert.rejects(server.connect(options), { code: /ALERT_HANDSHAKE_FAILURE/ });
+    }
+  });
+
   it('the option tls takes an encrypted key with its passphrase', async (t) => {
     const key = crypto.createPrivateKey(RSA.key);
     const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' };

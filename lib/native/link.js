@@ -1,6 +1,5 @@
 'use strict';
 
-const { CallMetrics } = require('../calls/call-metrics');
 const { UnsentBroadcasts } = require('./unsent-broadcasts');
 
 /**
@@ -45,7 +44,8 @@ class NativeLink {
    */
   begin(native, commands, receiver) {
     this.native = native;
-    this.#countAnew();
+    this.refused = nothingRefused();
+    this.lastMetrics = undefined;
     // Made anew each time they are read.
     this.sessions = native.sessions;
     this.takeHttp = native.takeHttp;
@@ -66,18 +66,6 @@ class NativeLink {
     this.commands = undefined;
     this.receiver = undefined;
     this.broadcasts.drop();
-  }
-
-  /**
-   * What JavaScript counts begins with the native server, as what that counts.
-   *
-   * @returns {void}
-   */
-  #countAnew() {
-    this.lastMetrics = undefined;
-    this.refused = nothingRefused();
-    // The calls of sockets before this one still end in the figures of theirs.
-    this.callMetrics &&= new CallMetrics();
   }
 }
 

@@ -11,7 +11,8 @@
  */
 function queryOf(request) {
   if (request._query === undefined) {
-    const { url = '' } = request;
+    // A fragment, which none should have, is left out, as by Node's `url.parse()`.
+    const [url] = (request.url ?? '').split('#', 1);
     const mark = url.indexOf('?');
     request._query = Object.fromEntries(new URLSearchParams(mark < 0 ? '' : url.slice(mark)));
   }

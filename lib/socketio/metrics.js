@@ -77,6 +77,17 @@ function serverMetrics(link) {
 }
 
 /**
+ * Measures calls anew for a native server that begins, if they are measured. Those of sockets before it still end in the
+ * figures of theirs.
+ *
+ * @param {import('../native/link').NativeLink} link the native server
+ * @returns {void}
+ */
+function measureAnew(link) {
+  link.callMetrics &&= new CallMetrics();
+}
+
+/**
  * @param {Record<string, number>} numbers a group of the protocol
  * @returns {Map<number, string>} the names of its numbers, in lower case
  */
@@ -100,4 +111,4 @@ function byName(names, counts) {
   return result;
 }
 
-module.exports = { REFUSALS, serverMetrics };
+module.exports = { REFUSALS, measureAnew, serverMetrics };

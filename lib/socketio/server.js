@@ -30,7 +30,7 @@ const { MAX_DELAY, checkOptions } = require('../check-options');
 const { Encoder } = require('./adapters/encoder');
 const { GracePeriod } = require('../subscriptions/grace-period');
 const { NativeLink } = require('../native/link');
-const { serverMetrics } = require('./metrics');
+const { measureAnew, serverMetrics } = require('./metrics');
 const { Recovery } = require('./recovery/recovery');
 const { Namespaces } = require('./namespaces');
 const { ADAPTER, serverOptions } = require('./options');
@@ -533,6 +533,7 @@ class Server extends EventEmitter {
     const commands = new CommandWriter(native, this._options.parser);
     Object.assign(receiver, { native, commands, processed: native.processed });
     this._link.begin(native, commands, receiver);
+    measureAnew(this._link);
     this.#namespaces.begin();
   }
 

@@ -20,8 +20,10 @@ pub(crate) struct Query<'a> {
 
 impl<'a> Query<'a> {
     /// Reads the query of a target in origin form, as in the request's first line. Text, and not a
-    /// `http::Uri`, since Node's parser lets through targets that are no URI.
+    /// `http::Uri`, since Node's parser lets through targets that are no URI. A fragment, which none should have, is
+    /// left out, as by Node's `url.parse()`.
     pub(crate) fn of(target: &'a str) -> Self {
+        let (target, _) = target.split_once('#').unwrap_or((target, ""));
         let (_, query) = target.split_once('?').unwrap_or((target, ""));
         let mut this = Self {
             protocol: ProtocolVersion::V3,
@@ -62,8 +64,16 @@ mod tests {
     }
 
     #[test]
+    fn a_fragment_is_no_part_of_the_query() {
+        let query = Query::of("/socket.io/?EIO=4&transport=polling#sid=a?b");
+        assert_eq!(query.protocol, ProtocolVersion::V4);
+        assert_eq!(query.transport.as_deref(), Some("polling"));
+        assert_eq!(query.sid, None);
+    }
+
+    #[test]
     fn a_target_without_a_query_has_no_parameters() {
-        for target in ["", "/socket.io/", "/socket.io/?", "/a?x=1", "*"] {
+        for target in ["", "/socket.io/", "/socket.io/?", "/a?x=1", "*", "/a#?sid=1"] {
             let query = Query::of(target);
             assert_eq!(query.protocol, ProtocolVersion::V3, "{target}");
             assert_eq!(
