@@ -10,16 +10,21 @@ const { ROOT } = require('./steps');
 /** What says in the file where it comes from. */
 const HEADER = '// Made of client.mjs by scripts/build-client.js.\n';
 
-/** Writes the file. */
-function buildClient() {
+/** @returns {string} the helper as CommonJS */
+function commonJs() {
   const { ModuleKind, ScriptTarget, transpileModule } = require('typescript');
   const source = fs.readFileSync(path.join(ROOT, 'client.mjs'), 'utf8');
   const { outputText } = transpileModule(source, {
     compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 },
   });
-  fs.writeFileSync(path.join(ROOT, 'client.js'), HEADER + outputText);
+  return HEADER + outputText;
+}
+
+/** Writes the file. */
+function buildClient() {
+  fs.writeFileSync(path.join(ROOT, 'client.js'), commonJs());
 }
 
 if (require.main === module) buildClient();
 
-module.exports = { buildClient };
+module.exports = { buildClient, commonJs };

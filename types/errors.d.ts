@@ -85,6 +85,8 @@ export class LoopbackSocketError extends Error {
    * @param cause - the error behind it
    */
   constructor(code: CodeName, message: string, cause?: unknown);
+  /** Whether it is for clients, such as one of a limit, and no mistake of the application. */
+  static readonly isOfPeer: boolean;
   /** The error code. It is stable across releases. */
   readonly code: ErrorCode;
   /** The address of the paragraph of the documentation on this code. */
@@ -244,8 +246,8 @@ export class InvalidCommandError extends LoopbackSocketError {
 }
 
 /**
- * An adapter broadcasts a packet that is no event with a name, or has an impossible id or too many arguments, which comes
- * from another server or an emitter: emitted as a warning of the process; the packet is dropped.
+ * An adapter broadcasts a packet that is no event with a name, or has an impossible id; or another server has emitted an
+ * event with too many arguments by `serverSideEmit()`. Emitted as a warning of the process; the packet is dropped.
  */
 export class InvalidPacketError extends LoopbackSocketError {
   constructor(nsp: string);

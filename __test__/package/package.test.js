@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, it } = require('node:test');
 const manifest = require('../../package.json');
+const { commonJs } = require('../../scripts/build-client');
 const { ROOT, copy, install, packed } = require('../support/installation');
 
 /** The platform packages, by folder. */
@@ -46,6 +47,10 @@ describe('the package', () => {
     const pages = ['docs/grafana-dashboard.json'];
     const all = [...faces, ...library, ...types, ...pages, ...papers];
     assert.deepEqual(files, all.sort());
+  });
+
+  it('client.js is made of client.mjs as it is: if not, run npm run build', () => {
+    assert.equal(fs.readFileSync(path.join(ROOT, 'client.js'), 'utf8'), commonJs());
   });
 
   it('every link in the documents of the package leads to a page of the web or a file in it', () => {

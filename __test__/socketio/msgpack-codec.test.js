@@ -165,6 +165,21 @@ describe('the MessagePack codec', () => {
     assert.equal(encode(words).length, 3 + 2);
   });
 
+  it('the MessagePack codec refuses bytes whose memory has been transferred', () => {
+    const views = [
+      (memory) => memory,
+      (memory) => Buffer.from(memory),
+      (memory) => new Uint8Array(memory),
+      (memory) => new DataView(memory),
+    ];
+    for (const view of views) {
+      const memory = new ArrayBuffer(4);
+      const value = view(memory);
+      structuredClone(memory, { transfer: [memory] });
+      assert.throws(() => encode({ value }), TypeError);
+    }
+  });
+
   it('the MessagePack codec decodes __proto__ as an own property', () => {
     const value = decode(theirs.encode(JSON.parse('{"__proto__":{"isAdmin":true},"a":1}')));
     assert.equal(value.isAdmin, undefined);

@@ -136,7 +136,8 @@ function bitFinder(part) {
     }
     places.get(unit).push(i);
   });
-  const last = (part.length - 1) % BITS;
+  /** The bit in the last word that says that all of the part matches. */
+  const whole = 1 << ((part.length - 1) % BITS);
   return (value, from, end) => {
     if (end - from < part.length) {
       return -1;
@@ -156,9 +157,9 @@ function bitFinder(part) {
       for (let word = 0; word < words; word++) {
         const before = matched[word];
         matched[word] = ((before << 1) | carry) & mask[word];
-        carry = before >>> (BITS - 1);
+        carry = before < 0 ? 1 : 0; // its highest bit
       }
-      if ((matched[words - 1] >>> last) & 1) {
+      if (matched[words - 1] & whole) {
         return v + 1;
       }
     }

@@ -7,7 +7,7 @@
  *
  * Why it is not that package: its version 2.2 sends the whole memory that a typed array is a view of, and
  * lets a client set the prototype of what an application reads; its version 3 writes another format.
- * Neither notices a circle before the stack is full. All else is the same, byte for byte.
+ * Neither notices a circle before the stack is full, nor bytes whose memory has been transferred. All else is the same, byte for byte.
  */
 
 const { define } = require('./attachments');
@@ -281,14 +281,17 @@ class Writer {
     if (object instanceof Date) {
       this.extension(8);
       this.halves(object.getTime(), this.room(8));
-    } else if (Buffer.isBuffer(object)) {
-      this.sized(0xc4, object.length);
-      this.bytes(object);
     } else {
       const { buffer = object, byteOffset = 0, byteLength } = object;
-      this.sized(0xc7, byteLength);
-      this.byte(0);
-      this.bytes(new Uint8Array(buffer, byteOffset, byteLength));
+      // Throws if the memory has been transferred.
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      if (Buffer.isBuffer(object)) {
+        this.sized(0xc4, byteLength);
+      } else {
+        this.sized(0xc7, byteLength);
+        this.byte(0);
+      }
+      this.bytes(bytes);
     }
   }
 

@@ -321,7 +321,7 @@ export function callError(
 function isForClients(error: unknown): error is LoopbackSocket.LoopbackSocketError {
   return (
     error instanceof LoopbackSocket.LoopbackSocketError &&
-    Boolean((error.constructor as { isOfPeer?: boolean }).isOfPeer)
+    (error.constructor as typeof LoopbackSocket.LoopbackSocketError).isOfPeer
   );
 }
 
