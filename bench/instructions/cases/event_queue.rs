@@ -106,6 +106,7 @@ pub(super) fn come_and_go(n: u32) {
         let connect = Event::Connect {
             socket: number,
             connection: number,
+            namespace: 0,
             delivery: delivery.clone(),
             request: request.to_owned(),
             auth: None,
