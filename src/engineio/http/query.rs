@@ -73,7 +73,14 @@ mod tests {
 
     #[test]
     fn a_target_without_a_query_has_no_parameters() {
-        for target in ["", "/socket.io/", "/socket.io/?", "/a?x=1", "*", "/a#?sid=1"] {
+        for target in [
+            "",
+            "/socket.io/",
+            "/socket.io/?",
+            "/a?x=1",
+            "*",
+            "/a#?sid=1",
+        ] {
             let query = Query::of(target);
             assert_eq!(query.protocol, ProtocolVersion::V3, "{target}");
             assert_eq!(
