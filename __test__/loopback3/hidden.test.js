@@ -94,6 +94,90 @@ describe('what changes of a model say', () => {
     assert.deepEqual(items, [{ type: 'remove', where }]);
   });
 
+  it('a filter is sent if what it names is hidden in another model than it names it of', async () => {
+    const app = newApp();
+    const properties = { sku: 'string', status: 'string', ok: 'string' };
+    const Line = app.registry.createModel('Line', properties, { hidden: ['id', 'status'] });
+    app.model(Line, { dataSource: 'db', public: false });
+    const Order = app.registry.createModel('Order', { status: 'string', free: 'object' });
+    app.model(Order, { dataSource: 'db' });
+    Order.embedsMany(Line, { as: 'lines', property: 'lineItems' });
+    const items = [];
+    observersOf(Order).listen(({ item }) => items.push(item), false);
+    const wheres = [
+      [{ status: 'new' }, true],
+      [{ id: { inq: [1, 2] } }, true],
+      [
+        { and: [{ status: { neq: 'new' } }, { or: [{ id: 1 }, { nor: [{ status: 'x' }] }] }] },
+        true,
+      ],
+      [{ 'lineItems.sku': 'x', lineItems: { sku: { inq: ['x'] } } }, true],
+      [{ free: { a: 1 } }, true],
+      [{ 'lineItems.status': 'x' }, false],
+      [{ 'lineItems.0.id': 1 }, false],
+      [{ lineItems: { elemMatch: { status: 'x' } } }, false],
+      [{ and: [{ lineItems: [{ status: 'x' }] }] }, false],
+      // What there is no model for may be anything.
+      [{ 'lines.status': 'x' }, false],
+      [{ 'free.id': 1 }, false],
+      [{ free: { status: 1 } }, false],
+      [{ any: [{ status: 'new' }] }, false],
+      [{ and: { status: 'new' } }, false],
+      [{ 'and.status': 'new' }, false],
+      [{ $or: [{ status: 'new' }] }, false],
+    ];
+    const { observed } = observersOf(Order);
+    for (const [where, isSent] of wheres) {
+      observed['after delete']({ Model: Order, where }, () => {});
+      assert.deepEqual(items.splice(0), [{ type: 'remove', where: isSent ? where : null }]);
+    }
+    Order.definition.properties.and = { type: [Line] };
+    observed['after delete']({ Model: Order, where: { and: [{ status: 'x' }] } }, () => {});
+    assert.deepEqual(items, [{ type: 'remove', where: null }]);
+  });
+
+  it('a filter is not sent if an operator of MongoDB has the name of a hidden property as a whole word', () => {
+    const { Model, items } = newModel({ hidden: ['p', 'a-b', 'größe'], protected: [] });
+    const wheres = [
+      [{ $expr: { $gt: ['$apples', 1] } }, true],
+      [{ $where: 'this.apples > 1' }, true],
+      [{ $expr: { $gt: ['$p', 1] } }, false],
+      [{ $expr: { $gt: ['$maker.pin', 1] } }, false],
+      [{ $where: 'return\np > 1' }, false],
+      [{ $where: 'this["a-b"] > 1' }, false],
+      [{ $where: 'this.größe > 1' }, false],
+      [{ $or: [{ 'x.p': 1 }] }, false],
+    ];
+    for (const [where, isSent] of wheres) {
+      observersOf(Model).observed['after delete']({ Model, where }, () => {});
+      assert.deepEqual(items.splice(0), [{ type: 'remove', where: isSent ? where : null }]);
+    }
+  });
+
+  it('a condition on the id is no target, an id is one', async () => {
+    class ObjectId {
+      toJSON() {
+        return 'abc';
+      }
+    }
+    const { Model, items } = newModel();
+    const conditions = [
+      { inq: [1, 2] },
+      { gt: 1 },
+      [1, 2],
+      /1/,
+      Object.assign(Object.create(null), { neq: 1 }),
+    ];
+    for (const id of conditions) {
+      observersOf(Model).observed['after delete']({ Model, where: { id } }, () => {});
+      assert.ok(!('target' in items.pop()), JSON.stringify(id));
+    }
+    for (const id of [1, 0, 'a', new ObjectId()]) {
+      observersOf(Model).observed['after delete']({ Model, where: { id } }, () => {});
+      assert.equal(items.pop().target, JSON.parse(JSON.stringify(id)));
+    }
+  });
+
   it('a filter of a model that hides nothing is sent whatever it has', () => {
     const { Model, items } = newModel({ hidden: [], protected: [] });
     delete Model.definition.properties.maker;

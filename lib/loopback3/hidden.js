@@ -10,6 +10,12 @@
  * What must stay true: in doubt, it is not sent.
  */
 
+/** The names by which a filter joins filters of the same model. */
+const JUNCTIONS = new Set(['and', 'or', 'nor']);
+
+/** Nothing is hidden. @type {Set<string>} */
+const NONE = new Set();
+
 /**
  * @param {Function} Model a model
  * @returns {string[]} the properties that are not sent to clients
@@ -27,7 +33,7 @@ function hiddenOf(Model) {
  * @returns {object} the same without what clients may not see, on every level
  */
 function visibleData(Model, data) {
-  return visible(Model, data, [...hiddenWithin(Model)]);
+  return visible(Model, data, hiddenWithin(Model));
 }
 
 /**
@@ -39,13 +45,13 @@ function visibleData(Model, data) {
  */
 function visibleWhere(Model, where) {
   const hidden = hiddenWithin(Model);
-  return hidden.size > 0 && hasName(where, hidden) ? null : where;
+  return hidden.size > 0 && namesHidden(Model, where, hidden) ? null : where;
 }
 
 /**
  * @param {Function | undefined} Model the model of a value; `undefined` if it has none
  * @param {any} value a part of the data
- * @param {string[]} hidden what clients may not see of the outermost model and those in it
+ * @param {Set<string>} hidden what clients may not see of the outermost model and those in it
  * @returns {any} what they may see of it
  */
 function visible(Model, value, hidden) {
@@ -59,49 +65,90 @@ function visible(Model, value, hidden) {
     if (isOperator(name)) {
       return mentions(inner, hidden) ? [] : [[name, inner]];
     }
-    const path = name.split('.');
-    let current = Model;
-    for (const part of path) {
-      if (current !== undefined && hiddenOf(current).includes(part)) {
-        return [];
-      }
-      current = current !== undefined && !isIndex(part) ? embedded(current, part) : current;
-    }
-    return [[name, visible(current, inner, hidden)]];
+    const end = endOf(Model, name, NONE);
+    return end === undefined ? [] : [[name, visible(end.Model, inner, hidden)]];
   });
   return Object.fromEntries(entries);
 }
 
 /**
- * Names are looked for everywhere, whatever they mean there: connectors have operators of their own.
+ * Where there is no model, names are looked for whatever they mean: connectors have operators of their own.
  *
+ * @param {Function | undefined} Model the model that the names are of; `undefined` if there is none
  * @param {unknown} value a filter or a part of one
- * @param {Set<string>} hidden what clients may not see
+ * @param {Set<string>} hidden what clients may not see of the outermost model and those in it
  * @returns {boolean} whether it names any of that
  */
-function hasName(value, hidden) {
+function namesHidden(Model, value, hidden) {
   if (typeof value !== 'object' || value === null) {
     return false;
   }
   if (Array.isArray(value)) {
-    return value.some((one) => hasName(one, hidden));
+    return value.some((one) => namesHidden(Model, one, hidden));
   }
-  return Object.entries(value).some(
-    ([name, inner]) =>
-      name.split('.').some((part) => hidden.has(part)) ||
-      (isOperator(name) && mentions(inner, [...hidden])) ||
-      hasName(inner, hidden),
+  return Object.entries(value).some(([name, inner]) => {
+    if (isOperator(name)) {
+      return mentions({ [name]: inner }, hidden);
+    }
+    const end = isJunction(Model, name, inner) ? { Model } : endOf(Model, name, hidden);
+    return end === undefined || namesHidden(end.Model, inner, hidden);
+  });
+}
+
+/**
+ * Follows a path into embedded models.
+ *
+ * @param {Function | undefined} Model the model that it begins at; `undefined` if there is none
+ * @param {string} name a property, or a path to one
+ * @param {Set<string>} hidden what is hidden where there is no model
+ * @returns {{Model: Function | undefined} | undefined} the model of the value it leads to; `undefined` if a part of it
+ *   is hidden
+ */
+function endOf(Model, name, hidden) {
+  let current = Model;
+  for (const part of name.split('.')) {
+    if (current === undefined ? hidden.has(part) : hiddenOf(current).includes(part)) {
+      return undefined;
+    }
+    current = current !== undefined && !isIndex(part) ? embedded(current, part) : current;
+  }
+  return { Model: current };
+}
+
+/**
+ * @param {Function | undefined} Model the model that a filter is of
+ * @param {string} name a name in the filter
+ * @param {unknown} inner what it is given
+ * @returns {boolean} whether it joins filters of the same model, and cannot be a property
+ */
+function isJunction(Model, name, inner) {
+  return (
+    JUNCTIONS.has(name) &&
+    Array.isArray(inner) &&
+    Model !== undefined &&
+    !hiddenOf(Model).includes(name) &&
+    !Object.hasOwn(Model.definition?.properties ?? {}, name)
   );
 }
 
 /**
  * @param {unknown} value what an operator of MongoDB is given: it may name properties in strings, also in code
- * @param {string[]} hidden what clients may not see
- * @returns {boolean} whether any of that is in it
+ * @param {Set<string>} hidden what clients may not see
+ * @returns {boolean} whether any of that is in it, as a whole word
  */
 function mentions(value, hidden) {
-  const text = JSON.stringify(value);
-  return hidden.some((name) => text.includes(JSON.stringify(name).slice(1, -1)));
+  if (typeof value === 'string') {
+    return (
+      value.split(/\W+/).some((word) => hidden.has(word)) ||
+      [...hidden].some((name) => !/^\w+$/.test(name) && value.includes(name))
+    );
+  }
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  return Array.isArray(value)
+    ? value.some((one) => mentions(one, hidden))
+    : Object.entries(value).some((entry) => mentions(entry, hidden));
 }
 
 /**

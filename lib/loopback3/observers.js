@@ -5,6 +5,7 @@
  * operations, and none when nobody listens.
  */
 
+const { isRegExp } = require('util').types;
 const { warnOf } = require('../events');
 const { hiddenOf, visibleData, visibleWhere } = require('./hidden');
 
@@ -162,7 +163,7 @@ class ModelObservers {
     const Model = this.#Model;
     const data = instance || ctx.data;
     const idName = Model.getIdName();
-    const target = idOf(data, idName) ?? idOf(where, idName);
+    const target = idOf(data, idName) ?? idIn(where, idName);
     const instances = instance ? [instance] : isRemoved ? this.#deleted.get(hookState) : undefined;
     const item = plain({
       type: isRemoved ? 'remove' : typeOf(ctx, target),
@@ -221,6 +222,29 @@ function typeOf({ isNewInstance, where }, target) {
 function idOf(values, idName) {
   const id = values?.[idName];
   return id || id === 0 ? id : undefined;
+}
+
+/**
+ * @param {object} [where] a filter
+ * @param {string} idName the property that is the id
+ * @returns {unknown} the id that it selects; `undefined` if it has a condition on the id, such as `inq`, or none
+ */
+function idIn(where, idName) {
+  const id = idOf(where, idName);
+  return isCondition(id) ? undefined : id;
+}
+
+/**
+ * @param {unknown} value what a filter is given for a property
+ * @returns {boolean} whether it is a condition and no value: a plain object of operators, a list or a pattern
+ */
+function isCondition(value) {
+  if (typeof value !== 'object' || value === null) {
+    return false;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  return isPlain || Array.isArray(value) || isRegExp(value);
 }
 
 /**
