@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { Blob } = require('node:buffer');
 const { describe, it } = require('node:test');
 const vm = require('node:vm');
+const { encodable, encodableForVersion4 } = require('../../lib/hosted/encodable');
 const {
   HOSTS,
   VERSIONS,
@@ -272,5 +273,54 @@ describe('results of socket.io 3 with socket.io-msgpack-parser', LIMIT, () => {
     assert.ok(bytes instanceof ArrayBuffer);
     assert.deepEqual([...new Uint8Array(bytes)], [1, 2]);
     assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+  });
+});
+
+describe('copies of results for servers of npm socket.io', () => {
+  it('a result that has to be copied is copied as JSON has it', () => {
+    class Row {
+      [Symbol('unseen')] = 1n;
+      own = 1;
+      get ofClass() {
+        return 1n;
+      }
+    }
+    const result = {
+      row: new Row(),
+      wrapped: [Object(1), Object('a'), Object(false)],
+      bare: Object.assign(Object.create(null), {
+        list: [undefined, null, NaN, () => 1, Symbol('s')],
+      }),
+      nothing: undefined,
+      run() {},
+      proto: JSON.parse('{"__proto__":{"a":[1]}}'),
+      proto1: JSON.parse('{"__proto__":1}'),
+      when: new Date(0),
+      keys: Object.assign([{ toJSON: (key) => [typeof key, key] }], { more: 1 }),
+      key: { toJSON: (key) => key },
+      error: Object.assign(new Error('unseen'), { seen: 1 }),
+      map: new Map([[1, 2]]),
+      proxy: new Proxy({ a: { b: 1 } }, {}),
+    };
+    for (const encode of [encodable, encodableForVersion4]) {
+      const copy = encode(result, 'result');
+      assert.notEqual(copy, result);
+      assert.equal(JSON.stringify(copy), JSON.stringify(result));
+      assert.equal(Object.getPrototypeOf(copy.proto), Object.prototype);
+    }
+  });
+
+  it('a getter of a result that has to be copied is called once', () => {
+    let calls = 0;
+    const result = {
+      key: { toJSON: (key) => key },
+      get deep() {
+        calls += 1;
+        return { bytes: Buffer.from([calls]) };
+      },
+    };
+    const { deep } = encodableForVersion4(result, 'result');
+    assert.deepEqual([...deep.bytes], [calls]);
+    assert.equal(calls, 1);
   });
 });

@@ -161,55 +161,87 @@ function checked(value, key) {
 
 /**
  * @param {unknown} value any value
- * @param {string} key the name it lies under, for its `toJSON`
+ * @param {string | number} key the name or index it lies under, for its `toJSON`
  * @param {number} depth how deep it lies
  * @param {{depth: number}} state keeps the greatest depth
  * @returns {unknown} the value as JSON sees it, with copies of binary values
  * @throws {Error} for a BigInt, and whatever the value's getters and `toJSON` methods throw
  */
 function copied(value, key, depth, state) {
+  if (isPrimitive(value)) {
+    return value;
+  }
   let seen = value;
-  if (isBinary(seen)) {
+  if (!isOrdinary(seen) && isBinary(seen)) {
     return copyOf(seen);
   }
-  if (seen != null && (typeof seen === 'object' || typeof seen === 'bigint')) {
+  if (typeof seen === 'object' || typeof seen === 'bigint') {
     const { toJSON } = seen;
     if (typeof toJSON === 'function') {
-      seen = toJSON.call(seen, key);
-      if (isBinary(seen)) {
+      seen = toJSON.call(seen, String(key));
+      if (isPrimitive(seen)) {
+        return seen;
+      }
+      if (!isOrdinary(seen) && isBinary(seen)) {
         return copyOf(seen);
       }
     }
   }
-  if (typeof seen === 'bigint' || seen instanceof BigInt) {
+  if (typeof seen === 'bigint' || (!isOrdinary(seen) && seen instanceof BigInt)) {
     throw new TypeError('JSON has no BigInt');
   }
   if (typeof seen === 'function' || typeof seen === 'symbol') {
     return undefined;
-  }
-  if (typeof seen !== 'object' || seen === null) {
-    return seen;
-  }
-  if (seen instanceof Blob) {
-    throw new TypeError('The bytes of a Blob have to be read before they can be sent');
-  }
-  if (seen instanceof Number || seen instanceof String || seen instanceof Boolean) {
-    return JSON.parse(JSON.stringify(seen));
   }
   state.depth = Math.max(state.depth, depth);
   if (Array.isArray(seen)) {
     // Pushed, not allocated: an array that began with holes can be encoded half as deep.
     const array = [];
     for (let i = 0; i < seen.length; i++) {
-      array.push(copied(seen[i], String(i), depth + 1, state));
+      array.push(copied(seen[i], i, depth + 1, state));
     }
     return array;
   }
-  const object = {};
-  for (const name of Object.keys(seen)) {
-    define(object, name, copied(seen[name], name, depth + 1, state));
+  if (!isOrdinary(seen)) {
+    if (seen instanceof Blob) {
+      throw new TypeError('The bytes of a Blob have to be read before they can be sent');
+    }
+    if (seen instanceof Number || seen instanceof String || seen instanceof Boolean) {
+      return JSON.parse(JSON.stringify(seen));
+    }
+  }
+  // V8 copies an object at once much faster than property by property.
+  const object = { ...seen };
+  for (const name of Object.keys(object)) {
+    const item = object[name];
+    if (!isPrimitive(item)) {
+      define(object, name, copied(item, name, depth + 1, state));
+    }
   }
   return object;
+}
+
+/**
+ * @param {unknown} value any value
+ * @returns {boolean} whether it is sent as it is: most values are
+ */
+function isPrimitive(value) {
+  return (
+    value === null ||
+    typeof value === 'string' ||
+    typeof value === 'number' ||
+    typeof value === 'boolean' ||
+    value === undefined
+  );
+}
+
+/**
+ * @param {object} value any object
+ * @returns {boolean} whether it is of no class that is looked for, which costs more than this
+ */
+function isOrdinary(value) {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === Array.prototype;
 }
 
 /**
