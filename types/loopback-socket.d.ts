@@ -787,7 +787,8 @@ declare namespace LoopbackSocket {
      * `socket.handshake.address`, which the native server finds behind proxies, too, with
      * {@link ServerOptions.trustProxy}. Use this on a hosted server behind a proxy, where all
      * connections come from the proxy. A socket for which it returns `undefined` is not counted. One for which it
-     * throws counts for the address of its connection, and the error goes to the listeners of `onError()`.
+     * throws, or returns anything but a string that is not empty, counts for the address of its connection, and the
+     * error goes to the listeners of `onError()`.
      *
      * @example
      * sockets.start(io, {

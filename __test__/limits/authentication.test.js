@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const Bluebird = require('bluebird');
 const proxyAddr = require('proxy-addr');
 const { networkOf } = require('../../lib/auth/limits');
 const { HOSTS, authenticate, newInstance, next, openServer } = require('../support/js-hosts');
@@ -181,6 +182,52 @@ for (const host of HOSTS) {
           'clientAddress',
         ],
       ]);
+    });
+
+    it('a socket for which clientAddress returns no address counts for the address of its connection', async (t) => {
+      const { io, connect } = await openServer(t, host);
+      const sockets = guarded();
+      const errors = [];
+      sockets.onError((error, { kind }) => errors.push([error.message, kind]));
+      const rejection = new Error('not in time');
+      const returned = [
+        () => null,
+        () => 0,
+        () => 7,
+        () => '',
+        () => ['192.0.2.1', '192.0.2.2'],
+        () => ({ address: '192.0.2.1' }),
+        () => Bluebird.resolve('192.0.2.1'),
+        // A rejection that nobody handles would fail the test.
+        () => Bluebird.reject(rejection),
+        () => ({ then: (resolve, reject) => reject(rejection) }),
+        () => ({
+          get then() {
+            throw rejection;
+          },
+        }),
+      ];
+      sockets.start(io, {
+        maxPendingPerAddress: 1,
+        clientAddress: (socket) => returned[socket.handshake.query.which]?.(),
+      });
+      const first = connect('/', { query: { which: 0 } });
+      await once(first, 'connect');
+      for (const which of returned.keys()) {
+        const client = connect('/', { query: { which } });
+        assert.deepEqual(await next(client, 'unauthorized'), TOO_MANY_PENDING, `${which}`);
+      }
+      await once(connect('/', { query: { which: 'none' } }), 'connect');
+      const noString =
+        'clientAddress must return an address, a string that is not empty, or undefined';
+      const noPromise = 'clientAddress must return the address itself, not a promise';
+      const expected = [0, ...returned.keys()].map((which) =>
+        which < 6 ? noString : which < 9 ? noPromise : rejection.message,
+      );
+      assert.deepEqual(
+        errors,
+        expected.map((message) => [message, 'clientAddress']),
+      );
     });
 
     it('an error of clientAddress that nobody listens to becomes one warning', async (t) => {

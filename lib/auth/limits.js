@@ -8,7 +8,6 @@
  */
 
 const net = require('net');
-const { isPromise } = require('util').types;
 const { ErrorKind, reportError } = require('../calls/handler-errors');
 const { warnOf } = require('../events');
 
@@ -72,20 +71,27 @@ class AuthenticationLimits {
 
   /**
    * Asks the application for the address of a client. If that fails, for a header that a client has left out, for
-   * example, the socket counts for the address of its connection: the limit applies to all sockets.
+   * example, or gives something else, the socket counts for the address of its connection: the limit applies to all
+   * sockets but those that the application excepts.
    *
    * @param {object} socket the socket
    * @param {string | undefined} address where its connection comes from
-   * @returns {unknown} the address of its client
+   * @returns {string | undefined} the address of its client
    */
   #ask(socket, address) {
     try {
       const given = this.#addressOf(socket);
-      if (!isPromise(given)) {
+      if (given === undefined || (typeof given === 'string' && given !== '')) {
         return given;
       }
-      given.catch(ignore);
-      throw new TypeError('clientAddress must return the address itself, not a promise');
+      if (typeof given?.then === 'function') {
+        // Nobody else handles a rejection; also of thenables that are no promises of JavaScript.
+        Promise.resolve(given).catch(ignore);
+        throw new TypeError('clientAddress must return the address itself, not a promise');
+      }
+      throw new TypeError(
+        'clientAddress must return an address, a string that is not empty, or undefined',
+      );
     } catch (error) {
       this.#report(error, socket);
       return address;
@@ -93,7 +99,7 @@ class AuthenticationLimits {
   }
 
   /**
-   * @param {unknown} error what `clientAddress` threw
+   * @param {unknown} error what `clientAddress` threw, or what is wrong with what it returned
    * @param {object} socket the socket that it was asked for
    * @returns {void}
    */
@@ -107,7 +113,7 @@ class AuthenticationLimits {
   }
 
   /**
-   * @param {unknown} address an address
+   * @param {string | undefined} address an address
    * @returns {string | undefined} what is counted for it
    */
   #keyOf(address) {
