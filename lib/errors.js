@@ -162,8 +162,9 @@ class UnsendableValueError extends LoopbackSocketError {
   constructor(cause) {
     super(
       'UNSENDABLE_VALUE',
-      'The value cannot be sent: it is circular, nested too deeply, contains a BigInt, or one of ' +
-        'its getters or toJSON methods throws. Return plain data instead.',
+      'The value cannot be sent: it is circular, nested too deeply, contains a BigInt, a Blob or bytes ' +
+        'whose memory has been transferred, or one of its getters or toJSON methods throws. Return ' +
+        'plain data instead.',
       cause,
     );
   }

@@ -176,6 +176,14 @@ for (const host of HOSTS) {
       }
     }
 
+    it(`the error says which bytes cannot be sent, ${on}`, async (t) => {
+      const memory = new ArrayBuffer(2);
+      transfer(memory);
+      const client = await clientFor(t, host, undefined, () => memory);
+      const { error } = await call(client, 'm', null);
+      assert.match(error.message, /a Blob or bytes whose memory has been transferred/);
+    });
+
     it(`a view that reaches beyond its memory has no bytes, ${on}`, async (t) => {
       const memory = new ArrayBuffer(4, { maxByteLength: 8 });
       const views = [new Uint8Array(memory, 2, 2), new DataView(memory, 2, 2)];
@@ -273,6 +281,25 @@ describe('results of socket.io 3 with socket.io-msgpack-parser', LIMIT, () => {
     assert.ok(bytes instanceof ArrayBuffer);
     assert.deepEqual([...new Uint8Array(bytes)], [1, 2]);
     assert.equal((await call(client, 'm', null)).error.code, UNSENDABLE);
+  });
+});
+
+describe('results of socket.io 4 with socket.io-msgpack-parser', LIMIT, () => {
+  it('the parser of the application decides what a SharedArrayBuffer arrives as', async (t) => {
+    const parser = require('socket.io-msgpack-parser');
+    const { io, connect } = await openServer(t, 4, { parser });
+    const instance = newInstance();
+    instance.defineMethod('m', () => ({
+      shared: new SharedArrayBuffer(2),
+      view: Buffer.from('a'),
+    }));
+    instance.start(io);
+    const client = connect('/', { parser });
+    await next(client, 'connect');
+    await authenticate(client);
+    const { shared, view } = (await call(client, 'm', null)).result;
+    assert.deepEqual(shared, {});
+    assert.deepEqual([...Buffer.from(view)], [97]);
   });
 });
 
