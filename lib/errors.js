@@ -257,16 +257,14 @@ class UnsupportedOptionError extends LoopbackSocketError {
   }
 }
 
-/** The application cannot emit an event with a reserved name. */
+/** The application cannot emit an event with a reserved name, or send the items of a subscription with it. */
 class ReservedEventError extends LoopbackSocketError {
   /**
    * @param {string} event its name
+   * @param {string} [reason] why it is reserved
    */
-  constructor(event) {
-    super(
-      'RESERVED_EVENT',
-      `"${event}" is a reserved event name: the socket itself emits it. Use another name.`,
-    );
+  constructor(event, reason = 'the socket itself emits it') {
+    super('RESERVED_EVENT', `"${event}" is a reserved event name: ${reason}. Use another name.`);
   }
 }
 

@@ -16,16 +16,13 @@ const BINARY_ACK_PACKET = 6;
 const EMITTER_EVENTS = new Set(['newListener', 'removeListener']);
 
 /** Events by which this package tells clients how they stand. */
-const OF_PROTOCOL = ['authenticated', 'unauthorized', 'loopback:unsubscribed'];
+const OF_PROTOCOL = new Set(['authenticated', 'unauthorized', 'loopback:unsubscribed']);
 
 /**
  * An event that applications may emit to clients, except on Socket.IO 2: there a socket emits it to its own listeners,
  * so that each item would be taken for a request of the client to subscribe.
  */
 const LOCAL_ON_VERSION_2 = 'error';
-
-/** Events that cannot be subscriptions, besides those of a socket. */
-const NO_SUBSCRIPTIONS = new Set([...OF_PROTOCOL, LOCAL_ON_VERSION_2]);
 
 /** Events of a socket or namespace itself, which the application may not emit to clients. */
 const RESERVED = new Set([
@@ -64,7 +61,10 @@ function subscriptionName(name) {
     throw new InvalidOptionError('name', name, 'the name of a subscription, a string');
   }
   const text = String(eventName(name));
-  if (NO_SUBSCRIPTIONS.has(text)) {
+  if (text === LOCAL_ON_VERSION_2) {
+    throw new ReservedEventError(text, 'a server of npm socket.io 2 does not send it to clients');
+  }
+  if (OF_PROTOCOL.has(text)) {
     throw new ReservedEventError(text);
   }
   return text;

@@ -213,7 +213,7 @@ export class UnsupportedApiError extends LoopbackSocketError {
 
 /** An event with a reserved name, such as `disconnect`, cannot be emitted to clients, nor be a subscription. */
 export class ReservedEventError extends LoopbackSocketError {
-  constructor(event: string);
+  constructor(event: string, reason?: string);
   readonly code: 'ERR_LOOPBACK_SOCKET_RESERVED_EVENT';
 }
 

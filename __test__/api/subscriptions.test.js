@@ -1026,6 +1026,17 @@ describe('defineSubscription', () => {
     }
   });
 
+  it('the error for a subscription named error says that socket.io 2 does not send it', () => {
+    assert.throws(() => instance.defineSubscription('error'), {
+      message:
+        '"error" is a reserved event name: a server of npm socket.io 2 does not send it to clients. ' +
+        'Use another name.',
+    });
+    assert.throws(() => instance.defineSubscription('connect'), {
+      message: /the socket itself emits it/,
+    });
+  });
+
   it('items that an emitter gives its own listeners are no requests to subscribe', async () => {
     let requests = 0;
     instance.defineSubscription('items', () => {
