@@ -440,7 +440,7 @@ class Beside extends World {
     super({ destroyUpgradeTimeout: 50, ...options }, httpServer);
     this.upgrades = [];
     httpServer.on('upgrade', (req, socket) => {
-      if (req.url === '/later') setTimeout(() => take(socket), 10);
+      if (req.url === '/later') setImmediate(() => take(socket));
     });
     const take = (socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
@@ -454,6 +454,14 @@ class Beside extends World {
     socket.write(PAGE);
     await sees(socket, 'page');
     return socket;
+  }
+
+  /** Waits until an upgrade that came later than all others, and that nobody takes, has been ended. */
+  async graceIsOver() {
+    const { socket } = await this.tcp();
+    const ended = once(socket, 'end');
+    socket.write(UNTAKEN);
+    await ended;
   }
 }
 
@@ -524,7 +532,7 @@ describe('upgrades that nobody takes', () => {
         for (const socket of [(await world.tcp()).socket, await world.keptAlive()]) {
           socket.write(UNTAKEN.replace('/nobody', target));
           await sees(socket, '\r\n\r\n');
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await world.graceIsOver();
           socket.write('still here');
           await sees(socket, 'echo still here');
           socket.end();
@@ -537,7 +545,9 @@ describe('upgrades that nobody takes', () => {
     'an upgrade that another native server on the same http.Server decides slowly is not ended',
     TIMEOUT,
     beside(async (world) => {
-      const allowRequest = (req, callback) => setTimeout(callback, 150, null, true);
+      const allowRequest = (req, callback) => {
+        void world.graceIsOver().then(() => callback(null, true));
+      };
       const other = new Server(world.httpServer, { path: '/other', allowRequest });
       const ws = new WebSocket(`ws://127.0.0.1:${world.port}/other/?EIO=4&transport=websocket`);
       await once(ws, 'open');
