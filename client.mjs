@@ -1653,17 +1653,23 @@ function emit(socket, ...packet) {
   // With its option `retries` socket.io-client would send the packet again if no answer comes, and a call
   // might run twice. This is how it marks what its own queue sends.
   const isQueueing = Boolean(socket._opts?.retries);
+  const { ids, io } = socket;
+  const wasEncoding = io?.encoding;
   if (isQueueing) {
     socket.flags.fromQueue = true;
   }
   try {
-    if (!('active' in socket)) {
-      checkSendable(name, packet, socket.io?.opts?.parser !== undefined);
-    }
+    checkSendable(name, packet, !('active' in socket), io?.opts?.parser !== undefined);
     socket.emit(...packet);
   } catch (error) {
     if (isQueueing) {
       socket.flags.fromQueue = false;
+    }
+    if (socket.ids !== ids) {
+      delete socket.acks[ids]; // nothing was sent that could be answered
+    }
+    if (wasEncoding === false) {
+      io.encoding = false; // version 1.7 would send nothing any more
     }
     const why = messageOf(error) ?? 'its arguments cannot be encoded';
     throw new TypeError(`${name} cannot be sent: ${why}`, { cause: error });
@@ -1675,32 +1681,87 @@ const RESERVED =
   /^(connect(_error|_timeout|ing)?|disconnect|error|reconnect(_attempt|_error|_failed|ing)?|ping|pong)$/;
 
 /**
- * Throws where socket.io-client until version 2 would send nothing, or an error, without saying so.
+ * Throws where socket.io-client until version 2 would send nothing, or an error, without saying so, and where any
+ * version would lose the connection.
  *
  * @param {string} name the event
  * @param {unknown[]} packet the event and its arguments
+ * @param {boolean} isOld whether it is one until version 2
  * @param {boolean} hasParser whether it has another parser than the default one, which throws by itself
  * @returns {void}
  */
-function checkSendable(name, packet, hasParser) {
-  if (RESERVED.test(name)) {
+function checkSendable(name, packet, isOld, hasParser) {
+  if (isOld && RESERVED.test(name)) {
     throw new TypeError(`"${name}" is a reserved event name`);
   }
-  if (!hasParser) {
+  if (hasParser) {
+    return;
+  }
+  if (isOld) {
     JSON.stringify(packet, withoutBytes);
   }
+  packet.forEach((value) => checkBytes(value));
 }
 
 /**
- * Leaves out bytes, which are sent beside the JSON.
+ * Leaves out what cannot fail. Bytes are taken out of what contains them, because JSON.stringify would first ask a
+ * Buffer for an array of numbers.
  *
- * @this {object} what contains the value
  * @param {string} key the name of the value
  * @param {unknown} value what `toJSON` gives for it, if it has that
  * @returns {unknown} what to encode
  */
 function withoutBytes(key, value) {
-  return ArrayBuffer.isView(this[key]) ? null : value;
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
+  if (isEncodable(value)) {
+    return null;
+  }
+  if (Array.isArray(value)) {
+    return value.some(isEncodable) ? value.map((item) => (isEncodable(item) ? null : item)) : value;
+  }
+  const names = Object.keys(value).filter((name) => isEncodable(value[name]));
+  return names.length === 0
+    ? value
+    : { ...value, ...Object.fromEntries(names.map((name) => [name, null])) };
+}
+
+/**
+ * @param {unknown} value any
+ * @returns {boolean} whether it is a Buffer, or another view that JSON has numbers for. There is none for a
+ *   BigInt64Array: until version 2 only Buffer and ArrayBuffer are always sent as bytes
+ */
+function isEncodable(value) {
+  return ArrayBuffer.isView(value) && typeof value[0] !== 'bigint';
+}
+
+/**
+ * Throws if bytes have been transferred, which socket.io-client notices only when it writes them.
+ *
+ * @param {unknown} value one of the arguments
+ * @param {boolean} [isJson] whether it is what `toJSON` has given
+ * @returns {void}
+ */
+function checkBytes(value, isJson = false) {
+  if (typeof value !== 'object' || value === null || value instanceof Date) {
+    return;
+  }
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    new Uint8Array(value.buffer ?? value); // throws if they have
+  } else if (Array.isArray(value)) {
+    for (const item of value) {
+      checkBytes(item);
+    }
+  } else if (!isJson && typeof value.toJSON === 'function') {
+    checkBytes(value.toJSON(), true);
+  } else {
+    for (const name in value) {
+      if (Object.hasOwn(value, name)) {
+        checkBytes(value[name]);
+      }
+    }
+  }
 }
 
 /**

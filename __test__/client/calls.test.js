@@ -110,6 +110,8 @@ for (const [host, version] of PAIRS) {
       const cause = new Error('locked');
       const circular = { bytes: Buffer.from('bytes') };
       circular.itself = [circular];
+      const transferred = Buffer.from(new ArrayBuffer(8));
+      structuredClone(transferred.buffer, { transfer: [transferred.buffer] });
       let deep = [];
       for (let depth = 0; depth < 100_000; depth++) deep = [deep];
       const unsendable = [
@@ -117,6 +119,9 @@ for (const [host, version] of PAIRS) {
         { amount: 1n, bytes: Buffer.from('bytes') },
         circular,
         deep,
+        { list: [{ transferred }] },
+        { given: { toJSON: () => transferred.buffer } },
+        ...(version < 3 ? [{ big: new BigInt64Array(2) }, [new BigUint64Array(2)]] : []),
         {
           get amount() {
             throw cause;
@@ -151,6 +156,30 @@ for (const [host, version] of PAIRS) {
       assert.deepEqual(await app.call('echo', { bytes: Buffer.from('bytes') }), {
         bytes: Buffer.from('bytes'),
       });
+      assert.deepEqual(await app.call('echo', [Buffer.from('bytes'), new Date(0)]), [
+        Buffer.from('bytes'),
+        '1970-01-01T00:00:00.000Z',
+      ]);
+      // What is never answered leaves nothing behind.
+      assert.deepEqual(Object.keys(app.socket.acks), []);
+    });
+
+    it('a call does not make numbers of its bytes', async (t) => {
+      const { connect } = await open(t, host, version, (sockets) => {
+        sockets.defineMethod('echo', (socket, credentials, args) => args);
+      });
+      const app = client(connect(), VALID);
+      await app.ready;
+      const { toJSON } = Buffer.prototype;
+      let count = 0;
+      Buffer.prototype.toJSON = function () {
+        count += 1;
+        return toJSON.call(this);
+      };
+      t.after(() => (Buffer.prototype.toJSON = toJSON));
+      const bytes = Buffer.from('bytes');
+      assert.deepEqual(await app.call('echo', { bytes, list: [bytes] }), { bytes, list: [bytes] });
+      assert.equal(count, 0);
     });
   });
 }
@@ -281,6 +310,29 @@ describe('calls by the helper', TIMEOUT, () => {
     await app.ready;
     await assert.rejects(app.call('one', 1n), TypeError);
     assert.ok(!socket.flags.fromQueue);
+  });
+
+  it('a call that fails while it is encoded does not keep version 1.7 from sending others', async (t) => {
+    const { connect } = await open(t, 'native', '1.7', (sockets) => {
+      sockets.defineMethod('one', () => 1);
+    });
+    const app = client(connect(), { ...VALID, timeout: 5000 });
+    await app.ready;
+    let isDone = false;
+    for (let reads = 1; !isDone; reads++) {
+      // It can be read a number of times, so that each of those who read it gets to fail.
+      let left = reads;
+      const args = {
+        get amount() {
+          left -= 1;
+          if (left === 0) throw new Error('locked');
+          return 1;
+        },
+      };
+      isDone = (await app.call('one', args).catch(() => 2)) === 1;
+      assert.equal(await app.call('one'), 1);
+      assert.deepEqual(Object.keys(app.socket.acks), []);
+    }
   });
 
   it('two clients of one socket do not disturb each other', async (t) => {
