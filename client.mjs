@@ -1546,7 +1546,13 @@ class Feed {
     const acks = ack === undefined ? [] : [ack];
     if (offset <= this.#position) {
       const open = this.#open.get(offset);
-      open === undefined ? ack?.() : open.acks.push(...acks);
+      if (open !== undefined) {
+        open.acks.push(...acks);
+      } else if (this.members.length === 0) {
+        this.#withheld.push(...acks);
+      } else {
+        ack?.();
+      }
       return;
     }
     const isFirst = this.#position === 0;
@@ -1600,7 +1606,7 @@ class Feed {
       this.#withheld.push(...acks);
     }
     const open = { acks, left: this.members.length };
-    if (this.#others > 0 || this.#kept !== undefined) {
+    if (open.left > 0 && (this.#others > 0 || this.#kept !== undefined)) {
       this.#open.set(offset, open);
     }
     const handled = () => {

@@ -424,6 +424,23 @@ describe('the ends of a subscription that loops share', TIMEOUT, () => {
     await Promise.all([...loops, late, lost].map((loop) => loop.return()));
   });
 
+  it('copies of what came while there was no loop are acknowledged for the next one', async () => {
+    const { loops, socket } = sharing(1);
+    const app = client(socket);
+    socket.receive('authenticated', true);
+    const next = app.subscribe('orders');
+    const [, , answer] = socket.sent.at(-1);
+    await loops[0].return();
+    let count = 0;
+    for (let copy = 0; copy < 2; copy++) {
+      socket.receive('orders', 'item', { source: 'S', id: 'S-6' }, () => (count += 1));
+    }
+    assert.equal(count, 0);
+    answer({ result: { subscription: 2, source: 'S', resumed: false } });
+    assert.equal(count, 2);
+    await next.return();
+  });
+
   it('an acknowledgement waits for every loop, and for none of a lost connection', async () => {
     const { loops, socket } = sharing(2);
     let count = 0;
