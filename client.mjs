@@ -1241,7 +1241,7 @@ class Router {
    */
   #endUnused(route) {
     for (const [source, feed] of route.feeds) {
-      if (feed.members.length === 0) {
+      if (feed.loops.length === 0) {
         route.feeds.delete(source);
         if (this.#numbers.delete(feed.number)) {
           emit(this.#socket, 'loopback:unsubscribe', feed.number);
@@ -1284,15 +1284,17 @@ class Router {
       this.#numbers.set(number, added);
       if (feed !== undefined) {
         // What this loop continues with has gone by there, so the others wait until it has caught up.
-        added.replace(feed);
         this.#numbers.delete(feed.number);
-        this.#end(name, source, feed.number);
+        added.replace(feed, this.#expectCopies(name, source, feed.number));
       }
       added.keep(route.requests > 0);
       return resumed;
     }
     // Nobody wants it, or there is one with the same items: one is enough.
-    this.#end(name, source, number);
+    if (resumed) {
+      feed?.expectCopiesAfter(position);
+    }
+    this.#expectCopies(name, source, number)();
     if (subscription !== undefined) {
       feed.add(subscription, resumed, position);
     }
@@ -1300,18 +1302,17 @@ class Router {
   }
 
   /**
-   * Ends a subscription whose copies may be taken for those of a feed until the server has ended it.
+   * A subscription is to be ended, whose copies may be taken for those of a feed until the server has ended it.
    *
    * @param {string} name its name
    * @param {string} source its source
    * @param {number} number its number
-   * @returns {void}
+   * @returns {() => void} ends it, once
    */
-  #end(name, source, number) {
+  #expectCopies(name, source, number) {
     const route = this.#routes.get(name);
     if (route === undefined) {
-      emit(this.#socket, 'loopback:unsubscribe', number);
-      return;
+      return () => emit(this.#socket, 'loopback:unsubscribe', number);
     }
     const connection = this.#connection;
     const count = (change) => {
@@ -1326,7 +1327,11 @@ class Router {
       route.feeds.get(source)?.expectCopies(endings);
     };
     count(1);
-    emit(this.#socket, 'loopback:unsubscribe', number, () => count(-1));
+    return () => {
+      if (connection === this.#connection) {
+        emit(this.#socket, 'loopback:unsubscribe', number, () => count(-1));
+      }
+    };
   }
 
   /**
@@ -1357,13 +1362,14 @@ class Router {
   #onUnsubscribed = (end) => {
     const feed = this.#numbers.get(end?.subscription);
     if (feed === undefined) {
+      this.#routes.forEach(({ feeds }) => feeds.forEach((other) => other.onEnd(end?.subscription)));
       return;
     }
-    const members = [...feed.members];
-    const ended = members.filter((member) => feed.endsWith(member, end.reason));
+    const { loops } = feed;
+    const ended = loops.filter((loop) => feed.endsWith(loop, end.reason));
     this.#drop(feed);
     // The others subscribe for themselves, and continue where they are.
-    members.filter((member) => !ended.includes(member)).forEach((member) => member.resubscribe());
+    loops.filter((loop) => !ended.includes(loop)).forEach((loop) => loop.resubscribe());
     ended.forEach((member) => member.ended(end));
   };
 }
@@ -1387,6 +1393,13 @@ class Feed {
   /** What has arrived since a request began that may turn out to be for the same source. */
   #kept;
   #keptFrom = 0;
+  /** Whether there are such requests. */
+  #isAwaited = false;
+  /** Loops that had another subscription, of which nothing had come: they begin with its first item. */
+  #joining = [];
+  /** The number of that one, and what ends it. */
+  #joiningNumber;
+  #endJoining = () => {};
   /** How many other subscriptions with the same source are being ended: their copies come here, too. */
   #others = 0;
   /** The last offset that cannot be a copy of theirs. */
@@ -1421,10 +1434,17 @@ class Feed {
 
   /** It has ended on the server: nothing is acknowledged any more. */
   close() {
-    this.members.forEach((member) => {
-      member.feed = undefined;
+    this.loops.forEach((loop) => {
+      loop.feed = undefined;
     });
     this.members = [];
+    this.#joining = [];
+    this.#endJoining();
+  }
+
+  /** @returns {Subscription[]} the loops, with those that are to begin */
+  get loops() {
+    return [...this.members, ...this.#joining];
   }
 
   /**
@@ -1432,7 +1452,8 @@ class Feed {
    * @returns {void}
    */
   keep(isKept) {
-    if (!isKept) {
+    this.#isAwaited = isKept;
+    if (!isKept && this.#joining.length === 0) {
       this.#kept = undefined;
       this.#keptFrom = 0;
     } else if (this.#kept === undefined) {
@@ -1459,30 +1480,79 @@ class Feed {
    * @returns {void}
    */
   add(subscription, resumed, after) {
+    if (!resumed && this.#joining.length > 0) {
+      subscription.feed = this;
+      this.#joining.push(subscription); // what is its first item is theirs, too
+      return;
+    }
     this.members.push(subscription);
     this.#withheld.splice(0).forEach((ack) => ack());
     subscription.feed = this;
     const position = subscription.position || after;
     subscription.continueAfter(resumed ? position : Math.max(position, this.#position));
     if (resumed) {
-      this.#kept?.forEach((entry) => subscription.receive(entry));
+      this.#kept?.forEach((entry) => subscription.receive({ ...entry }));
     }
   }
 
   /**
-   * Takes over the loops of another subscription with the same source, which is being ended.
+   * Takes over the loops of another subscription with the same source.
    *
    * @param {Feed} feed the other one
+   * @param {() => void} end ends that on the server
    * @returns {void}
    */
-  replace(feed) {
-    feed.members.forEach((member) => {
-      member.feed = this;
-      member.continueAfter(feed.#position);
+  replace(feed, end) {
+    feed.loops.forEach((loop) => {
+      loop.feed = this;
     });
-    this.members.push(...feed.members);
+    if (feed.#position > 0 || this.#position === 0) {
+      feed.members.forEach((member) => member.continueAfter(feed.#position));
+      this.members.push(...feed.members);
+      this.#joining = feed.#joining;
+      this.#joiningNumber = feed.#joiningNumber;
+      this.#endJoining = feed.#endJoining;
+      end();
+    } else {
+      // Nothing says where it begins, except for its first item. Until then these loops get nothing that comes
+      // again for another one.
+      this.#joining = feed.members;
+      this.#joiningNumber = feed.number;
+      this.#endJoining = end;
+    }
     feed.members = [];
+    feed.#joining = [];
     this.#ownUntil = feed.#others === 0 ? feed.#position : 0;
+  }
+
+  /**
+   * The first item has come of the subscription that loops had before they joined. Where offsets are left out it
+   * may be one that comes again for another loop, because nothing tells them apart.
+   *
+   * @param {number} offset its offset
+   * @returns {void}
+   */
+  #join(offset) {
+    this.#joining.splice(0).forEach((loop) => {
+      loop.continueAfter(offset - 1);
+      this.add(loop, true, offset - 1);
+    });
+    this.keep(this.#isAwaited);
+    this.#endJoining();
+    this.#joiningNumber = undefined;
+    this.#endJoining = () => {};
+  }
+
+  /**
+   * The server has ended a subscription.
+   *
+   * @param {number} number of any
+   * @returns {void}
+   */
+  onEnd(number) {
+    if (number === this.#joiningNumber) {
+      this.#join(this.#position + 1);
+    }
   }
 
   /**
@@ -1490,8 +1560,15 @@ class Feed {
    * @returns {void}
    */
   remove(subscription) {
-    this.members.splice(this.members.indexOf(subscription), 1);
     subscription.feed = undefined;
+    if (this.#joining.includes(subscription)) {
+      this.#joining.splice(this.#joining.indexOf(subscription), 1);
+      if (this.#joining.length === 0) {
+        this.#join(0); // nobody waits for it any more
+      }
+      return;
+    }
+    this.members.splice(this.members.indexOf(subscription), 1);
     subscription.handleAll(); // the others do not wait for it
   }
 
@@ -1504,7 +1581,7 @@ class Feed {
     if (reason === 'revoked') {
       return subscription === this.#owner;
     }
-    return reason !== 'slow' || !subscription.isWaiting;
+    return reason !== 'slow' || !(subscription.isWaiting || this.#joining.includes(subscription));
   }
 
   /**
@@ -1512,6 +1589,9 @@ class Feed {
    * @returns {void}
    */
   expectCopies(others) {
+    if (others < this.#others) {
+      this.#early.forEach((copy) => (copy.copies -= 1)); // one of each was of the one that has ended
+    }
     this.#others = others;
     if (others > 0 || this.#early.size === 0) {
       return;
@@ -1526,6 +1606,14 @@ class Feed {
     this.#early.clear();
     this.#refused = unused.map(({ offset }) => offset);
     unused.forEach(({ acks }) => acks.forEach((ack) => ack()));
+  }
+
+  /**
+   * @param {number} offset that after which another subscription continues, which is being ended
+   * @returns {void}
+   */
+  expectCopiesAfter(offset) {
+    this.#ownUntil = Math.min(this.#ownUntil, offset);
   }
 
   /** Items may be missing. */
@@ -1544,6 +1632,9 @@ class Feed {
   onItem(item, id, ack) {
     const offset = offsetOf(id, this.source);
     const acks = ack === undefined ? [] : [ack];
+    if (this.#joining.length > 0 && offset !== this.#position + 1 && !Number.isNaN(offset)) {
+      this.#join(offset);
+    }
     if (offset <= this.#position) {
       const open = this.#open.get(offset);
       if (open !== undefined) {

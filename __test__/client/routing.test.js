@@ -122,14 +122,23 @@ class Loop {
   isWaiting = false;
   #left = new AbortController();
 
-  constructor(app, has = () => true) {
+  constructor(app, has = () => true, after) {
     this.has = has;
+    this.last = after;
     const onGap = () => {
       this.gaps += 1;
       this.inner += this.taken > 0;
       this.last = undefined;
     };
-    this.subscription = app.subscribe('orders', {}, { onGap, signal: this.#left.signal });
+    this.subscription = app.subscribe(
+      'orders',
+      {},
+      {
+        onGap,
+        signal: this.#left.signal,
+        after: after && `S-${after}`,
+      },
+    );
   }
 
   /** Ends it by its signal. */
@@ -157,6 +166,7 @@ class Loop {
         while (!this.has(following)) following += 1;
         assert.equal(value, following);
       }
+      this.first ??= value;
       this.last = value;
       this.taken += 1;
     }
@@ -211,6 +221,117 @@ describe('several loops over one source', TIMEOUT, () => {
     );
   });
 
+  describe('a loop gets nothing again that another one asks for', () => {
+    /**
+     * A server that has published 20 items, of which it keeps as many as it is told.
+     *
+     * @param {number} [history] how many
+     * @returns {object} it, `begin(after)` for a loop and `run()`, after which nothing is left to do
+     */
+    async function opened(history = Infinity) {
+      const server = new Server();
+      server.history = history;
+      server.head = 20;
+      const app = client(server.socket);
+      const loops = [];
+      const run = async () => {
+        for (let idle = 0; idle < 20; idle++) {
+          if (server.toClient.length > 0 || server.toServer.length > 0) idle = 0;
+          server.toServer.splice(0).forEach((deliver) => deliver());
+          server.toClient.splice(0).forEach((deliver) => deliver());
+          loops.forEach((loop) => loop.step());
+          await settled();
+        }
+      };
+      const begin = (after) => {
+        loops.push(new Loop(app, undefined, after));
+        return loops.at(-1);
+      };
+      await run();
+      return { server, begin, run };
+    }
+
+    /** @returns {number[][]} of each loop the first and the last item, how many it has taken, and the gaps */
+    const takenBy = (...loops) =>
+      loops.map(({ first, last, taken, gaps }) => [first, last, taken, gaps]);
+
+    for (const [how, isFirst, isIdle] of [
+      ['that is older than itself, if it began just before', true, false],
+      ['that is older than itself, if it began long before', true, true],
+      ['that is older than itself, if it began when the other one had it', false, true],
+    ]) {
+      it(`a loop that began live gets nothing ${how}`, async () => {
+        const { server, begin, run } = await opened();
+        const live = isFirst ? begin() : undefined;
+        if (isIdle) await run();
+        const resumed = begin(3);
+        if (isIdle) await run();
+        const loops = [live ?? begin(), resumed];
+        await run();
+        server.publish();
+        await run();
+        server.publish();
+        await run();
+        assert.deepEqual(takenBy(...loops), [
+          [21, 22, 2, 0],
+          [4, 22, 19, 0],
+        ]);
+        assert.equal(server.subscriptions.size, 1);
+      });
+    }
+
+    it('a loop that was told of a gap gets nothing from before it that another one asks for', async () => {
+      const { server, begin, run } = await opened(5);
+      const live = begin();
+      await run();
+      server.publish();
+      await run();
+      server.socket.disconnect();
+      for (let n = 0; n < 20; n++) server.publish();
+      server.disconnect();
+      await run();
+      const resumed = begin(37);
+      await run();
+      server.publish();
+      await run();
+      server.publish();
+      await run();
+      assert.deepEqual(takenBy(live, resumed), [
+        [21, 43, 3, 1],
+        [38, 43, 6, 0],
+      ]);
+    });
+
+    it('a loop that has joined another one loses nothing if that leaves, or its own subscription ends', async () => {
+      for (const what of ['resumed leaves', 'live leaves', 'ends']) {
+        const { server, begin, run } = await opened();
+        const live = begin();
+        await run();
+        const [[number]] = server.subscriptions;
+        const [resumed, later] = [begin(3), begin()];
+        await run();
+        if (what === 'resumed leaves') resumed.subscription.return();
+        if (what === 'live leaves') live.subscription.return();
+        if (what === 'ends') {
+          server.subscriptions.delete(number);
+          server.socket.receive('loopback:unsubscribed', { subscription: number, reason: 'slow' });
+        }
+        await run();
+        for (let n = 0; n < 30; n++) {
+          server.publish();
+          await run();
+        }
+        const left = [live, resumed, later].filter((loop) => loop.last === 50);
+        assert.equal(left.length, what === 'ends' ? 3 : 2);
+        assert.ok([live, later].every(({ first }) => first === 21 || first === undefined));
+        assert.equal(server.subscriptions.size, 1);
+        for (const { subscription } of [live, resumed, later]) subscription.return();
+        await run();
+        assert.equal(server.subscriptions.size, 0);
+      }
+    });
+  });
+
   for (let seed = 1; seed <= 60; seed++) {
     const isCut = seed % 2 === 0;
     const isSparse = seed % 3 === 0;
@@ -231,8 +352,10 @@ describe('several loops over one source', TIMEOUT, () => {
         else if (what < 0.95 && loops.length > 0) {
           // Some loops are much faster than others.
           loops[Math.floor(next() ** 3 * loops.length)].step();
-        } else if (what < 0.97 && loops.length < 5) loops.push(new Loop(app, server.has));
-        else if (what < 0.98 && loops.length > 0) {
+        } else if (what < 0.97 && loops.length < 5) {
+          const after = !isSparse && next() < 0.4 ? server.head - Math.floor(next() * 30) : 0;
+          loops.push(new Loop(app, server.has, after > 0 ? after : undefined));
+        } else if (what < 0.98 && loops.length > 0) {
           const [left] = loops.splice(Math.floor(next() * loops.length), 1);
           left.subscription.return();
         } else if (what < 0.983 && isCut) server.disconnect();
@@ -274,7 +397,8 @@ describe('loops over one source that loses its connections', TIMEOUT, () => {
       const loops = [];
       const speeds = new Map();
       const begin = () => {
-        const loop = new Loop(app);
+        const after = next() < 0.3 ? server.head - Math.floor(next() * 15) : 0;
+        const loop = new Loop(app, undefined, after > 0 ? after : undefined);
         loops.push(loop);
         speeds.set(loop, next() < 0.4 ? next() * 0.05 : next());
       };
