@@ -192,7 +192,7 @@ export class Client extends EventTarget {
     this.#listen(socket, 'authenticated', () => this.#onAuthenticated());
     this.#listen(socket, 'unauthorized', (...args) => this.#onUnauthorized(...args));
     this.#listen(socket, 'connect_error', (error) => this.#onConnectError(error));
-    if (!('active' in socket)) {
+    if (isUntilVersion2(socket)) {
       // Until version 2 a namespace refuses with an event `error`, and the client does not try again.
       this.#listen(socket, 'error', (error) => {
         if (!socket.connected) {
@@ -1756,7 +1756,7 @@ function emit(socket, ...packet) {
     socket.flags.fromQueue = true;
   }
   try {
-    checkSendable(name, packet, !('active' in socket), io?.opts?.parser !== undefined);
+    checkSendable(name, packet, isUntilVersion2(socket), io?.opts?.parser !== undefined);
     socket.emit(...packet);
   } catch (error) {
     if (isQueueing) {
@@ -1771,6 +1771,14 @@ function emit(socket, ...packet) {
     const why = messageOf(error) ?? 'its arguments cannot be encoded';
     throw new TypeError(`${name} cannot be sent: ${why}`, { cause: error });
   }
+}
+
+/**
+ * @param {object} socket of socket.io-client
+ * @returns {boolean} whether that is of version 1 or 2
+ */
+function isUntilVersion2(socket) {
+  return typeof socket.onAny !== 'function';
 }
 
 /** Events of the socket itself, until version 2. */
@@ -1881,7 +1889,7 @@ function read([first, second]) {
  */
 function isConnecting(socket) {
   const manager = socket.io;
-  // Until version 2 a socket does not say that it is active; it has its listeners on the manager then.
+  // Until the first releases of version 3 a socket does not say that it is active; its listeners on the manager do.
   const isActive = socket.active ?? Boolean(socket.subs);
   if (!isActive || typeof manager?.reconnection !== 'function') {
     return isActive;

@@ -222,6 +222,19 @@ describe('calls by the helper', TIMEOUT, () => {
     app.close();
   });
 
+  it('a method may have the name of an event that sockets before version 3 reserve', async () => {
+    const { app: old, socket: ofVersion2 } = authenticated();
+    ofVersion2.onAny = undefined;
+    await assert.rejects(old.call('ping'), { message: /reserved/ });
+    assert.deepEqual(ofVersion2.sent, []);
+    const { app, socket } = authenticated();
+    delete socket.active; // which the first releases of version 3 do not have
+    const call = app.call('ping');
+    assert.equal(socket.sent[0][0], 'ping');
+    for (const each of [app, old]) each.close();
+    await assert.rejects(call, errors.DisconnectedError);
+  });
+
   it('a signal ends a call with its reason and cancels the method', async () => {
     const { app, socket } = authenticated();
     const controller = new AbortController();

@@ -123,6 +123,9 @@ class FakeSocket {
   sent = [];
   #listeners = new Map();
 
+  /** Sockets have it from version 3 on. */
+  onAny() {}
+
   on(event, listener) {
     this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
   }
