@@ -1404,6 +1404,8 @@ class Feed {
   #others = 0;
   /** The last offset that cannot be a copy of theirs. */
   #ownUntil = 0;
+  /** The last offset that this subscription itself has sent for sure: others may have brought what follows. */
+  #sent;
   /** Copies that came too early, by offset: perhaps of the others, and then they come again. */
   #early = new Map();
   /** The offsets of those that have not been used. */
@@ -1429,6 +1431,7 @@ class Feed {
     this.members = [owner];
     this.#owner = owner;
     this.#position = position;
+    this.#sent = position;
     owner.feed = this;
   }
 
@@ -1506,7 +1509,7 @@ class Feed {
     feed.loops.forEach((loop) => {
       loop.feed = this;
     });
-    if (feed.#position > 0 || this.#position === 0) {
+    if (feed.#position > 0 || this.#position === 0 || feed.members.length === 0) {
       feed.members.forEach((member) => member.continueAfter(feed.#position));
       this.members.push(...feed.members);
       this.#joining = feed.#joining;
@@ -1522,7 +1525,7 @@ class Feed {
     }
     feed.members = [];
     feed.#joining = [];
-    this.#ownUntil = feed.#others === 0 ? feed.#position : 0;
+    this.#ownUntil = feed.#others === 0 ? feed.#sent : 0;
   }
 
   /**
@@ -1634,6 +1637,9 @@ class Feed {
     const acks = ack === undefined ? [] : [ack];
     if (this.#joining.length > 0 && offset !== this.#position + 1 && !Number.isNaN(offset)) {
       this.#join(offset);
+    }
+    if (this.#others === 0 && offset > this.#sent) {
+      this.#sent = offset;
     }
     if (offset <= this.#position) {
       const open = this.#open.get(offset);
