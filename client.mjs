@@ -1465,6 +1465,14 @@ class Feed {
     }
   }
 
+  /** Keeps only what comes from now on, if anything is to be kept, since items are missing before it. */
+  #keepAnew() {
+    if (this.#kept !== undefined) {
+      this.#kept = [];
+      this.#keptFrom = this.#position;
+    }
+  }
+
   /**
    * @param {number} position an offset
    * @returns {boolean} whether every item after it is kept or has not arrived yet
@@ -1525,6 +1533,7 @@ class Feed {
     }
     feed.members = [];
     feed.#joining = [];
+    this.#isSparse = feed.#isSparse;
     this.#ownUntil = feed.#others === 0 ? feed.#sent : 0;
   }
 
@@ -1603,11 +1612,13 @@ class Feed {
       // They may be ours. What is before them may not have come yet, and is not used then.
       this.#tellGap();
       this.#acceptEarly(Infinity);
+      this.#keepAnew();
     }
     // Where nothing is left out they are not ours, because what is before them has not come yet.
     const unused = [...this.#early.values()];
     this.#early.clear();
-    this.#refused = unused.map(({ offset }) => offset);
+    this.#refused = this.#refused.filter((offset) => offset > this.#position);
+    this.#refused.push(...unused.map(({ offset }) => offset));
     unused.forEach(({ acks }) => acks.forEach((ack) => ack()));
   }
 
@@ -1656,10 +1667,15 @@ class Feed {
     const isNext = isFirst ? this.#others === 0 : offset === this.#position + 1;
     if (isNext || this.#others === 0 || offset <= this.#ownUntil || Number.isNaN(offset)) {
       this.#isSparse ||= !isNext && !isFirst && !Number.isNaN(offset);
-      if (this.#refused.some((refused) => refused > this.#position && refused < offset)) {
-        this.#tellGap(); // it was ours, after all
+      // They were ours, after all.
+      const isMissing = this.#refused.some((each) => each > this.#position && each < offset);
+      if (isMissing) {
+        this.#tellGap();
       }
       this.#accept({ item, id, offset, acks });
+      if (isMissing) {
+        this.#keepAnew();
+      }
       return;
     }
     const copy = this.#early.get(offset) ?? { item, id, offset, acks: [], copies: 0 };
