@@ -1375,6 +1375,12 @@ class Router {
 }
 
 /**
+ * @returns {{loops: Subscription[], number: number | undefined, end: () => void}} no loops, the number of the
+ *   subscription that they had, and what ends that
+ */
+const nobody = () => ({ loops: [], number: undefined, end: () => {} });
+
+/**
  * A subscription on the server, and the loops that get its items. Loops with the same source share one:
  * the server would send each item once for each of them, and nothing would tell the copies apart. The
  * slowest of these loops acknowledges.
@@ -1396,10 +1402,7 @@ class Feed {
   /** Whether there are such requests. */
   #isAwaited = false;
   /** Loops that had another subscription, of which nothing had come: they begin with its first item. */
-  #joining = [];
-  /** The number of that one, and what ends it. */
-  #joiningNumber;
-  #endJoining = () => {};
+  #joining = nobody();
   /** How many other subscriptions with the same source are being ended: their copies come here, too. */
   #others = 0;
   /** The last offset that cannot be a copy of theirs. */
@@ -1441,13 +1444,14 @@ class Feed {
       loop.feed = undefined;
     });
     this.members = [];
-    this.#joining = [];
-    this.#endJoining();
+    const { end } = this.#joining;
+    this.#joining = nobody();
+    end();
   }
 
   /** @returns {Subscription[]} the loops, with those that are to begin */
   get loops() {
-    return [...this.members, ...this.#joining];
+    return [...this.members, ...this.#joining.loops];
   }
 
   /**
@@ -1456,7 +1460,7 @@ class Feed {
    */
   keep(isKept) {
     this.#isAwaited = isKept;
-    if (!isKept && this.#joining.length === 0) {
+    if (!isKept && this.#joining.loops.length === 0) {
       this.#kept = undefined;
       this.#keptFrom = 0;
     } else if (this.#kept === undefined) {
@@ -1491,9 +1495,9 @@ class Feed {
    * @returns {void}
    */
   add(subscription, resumed, after) {
-    if (!resumed && this.#joining.length > 0) {
+    if (!resumed && this.#joining.loops.length > 0) {
       subscription.feed = this;
-      this.#joining.push(subscription); // what is its first item is theirs, too
+      this.#joining.loops.push(subscription); // what is its first item is theirs, too
       return;
     }
     this.members.push(subscription);
@@ -1521,18 +1525,14 @@ class Feed {
       feed.members.forEach((member) => member.continueAfter(feed.#position));
       this.members.push(...feed.members);
       this.#joining = feed.#joining;
-      this.#joiningNumber = feed.#joiningNumber;
-      this.#endJoining = feed.#endJoining;
       end();
     } else {
       // Nothing says where it begins, except for its first item. Until then these loops get nothing that comes
       // again for another one.
-      this.#joining = feed.members;
-      this.#joiningNumber = feed.number;
-      this.#endJoining = end;
+      this.#joining = { loops: feed.members, number: feed.number, end };
     }
     feed.members = [];
-    feed.#joining = [];
+    feed.#joining = nobody();
     this.#isSparse = feed.#isSparse;
     this.#ownUntil = feed.#others === 0 ? feed.#sent : 0;
   }
@@ -1545,14 +1545,14 @@ class Feed {
    * @returns {void}
    */
   #join(offset) {
-    this.#joining.splice(0).forEach((loop) => {
+    const { loops, end } = this.#joining;
+    this.#joining = nobody();
+    loops.forEach((loop) => {
       loop.continueAfter(offset - 1);
       this.add(loop, true, offset - 1);
     });
     this.keep(this.#isAwaited);
-    this.#endJoining();
-    this.#joiningNumber = undefined;
-    this.#endJoining = () => {};
+    end();
   }
 
   /**
@@ -1562,7 +1562,7 @@ class Feed {
    * @returns {void}
    */
   onEnd(number) {
-    if (number === this.#joiningNumber) {
+    if (number === this.#joining.number) {
       this.#join(this.#position + 1);
     }
   }
@@ -1573,9 +1573,10 @@ class Feed {
    */
   remove(subscription) {
     subscription.feed = undefined;
-    if (this.#joining.includes(subscription)) {
-      this.#joining.splice(this.#joining.indexOf(subscription), 1);
-      if (this.#joining.length === 0) {
+    const { loops } = this.#joining;
+    if (loops.includes(subscription)) {
+      loops.splice(loops.indexOf(subscription), 1);
+      if (loops.length === 0) {
         this.#join(0); // nobody waits for it any more
       }
       return;
@@ -1593,7 +1594,9 @@ class Feed {
     if (reason === 'revoked') {
       return subscription === this.#owner;
     }
-    return reason !== 'slow' || !(subscription.isWaiting || this.#joining.includes(subscription));
+    return (
+      reason !== 'slow' || !(subscription.isWaiting || this.#joining.loops.includes(subscription))
+    );
   }
 
   /**
@@ -1646,7 +1649,7 @@ class Feed {
   onItem(item, id, ack) {
     const offset = offsetOf(id, this.source);
     const acks = ack === undefined ? [] : [ack];
-    if (this.#joining.length > 0 && offset !== this.#position + 1 && !Number.isNaN(offset)) {
+    if (this.#joining.loops.length > 0 && offset !== this.#position + 1 && !Number.isNaN(offset)) {
       this.#join(offset);
     }
     if (this.#others === 0 && offset > this.#sent) {

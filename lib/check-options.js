@@ -24,7 +24,7 @@ const MAX_DELAY = 2 ** 31 - 1;
  *
  * @param {Record<string, Rule>} rules by the name of the option
  * @param {unknown} given what the application gave; `undefined` for no options
- * @param {string} whose what has these options, such as `start()` or `The method 'add'`
+ * @param {string} whose what has these options, such as `start()` or `the method 'add'`
  * @param {string} place which argument they are, such as `the second argument of start()`
  * @returns {Record<string, any>} all options
  * @throws {InvalidOptionError} if one is unknown or impossible

@@ -227,16 +227,16 @@ class InvalidOptionError extends LoopbackSocketError {
    * @param {unknown} value what was given
    * @param {string} [needs] what it must be; if missing, the option is unknown
    * @param {string[]} [known] the options there are
-   * @param {string} [whose] what has these options, as a sentence begins with it; the native server if missing
+   * @param {string} [whose='the native server'] what has these options, as within a sentence
    * @param {string} [got] what was given, in words, if the value says nothing or is secret
    */
   constructor(option, value, needs, known = [], whose = undefined, got = describe(value)) {
-    const ofWhom = whose === undefined ? '' : ` of ${whose.replace(/^The /, 'the ')}`;
+    const owner = (whose ?? 'the native server').replace(/^the /, 'The ');
     super(
       needs === undefined ? 'UNKNOWN_OPTION' : 'INVALID_OPTION',
       needs === undefined
-        ? `${whose ?? 'The native server'} has no option '${option}'. Its options are ${known.join(', ')}.`
-        : `The option '${option}'${ofWhom} must be ${needs}; got ${got}.`,
+        ? `${owner} has no option '${option}'. Its options are ${known.join(', ')}.`
+        : `The option '${option}'${whose === undefined ? '' : ` of ${whose}`} must be ${needs}; got ${got}.`,
     );
     this.option = option;
   }

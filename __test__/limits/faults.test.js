@@ -300,6 +300,25 @@ describe('clients that send invalid data', () => {
   );
 });
 
+/**
+ * Receives the messages of a flood.
+ *
+ * @param {object} socket the server's socket of who sends them
+ * @param {number} total how many there are, with their numbers in order
+ * @returns {{count: number, all: Promise<void>}} how many have come, and when all have
+ */
+function received(socket, total) {
+  const flood = { count: 0 };
+  flood.all = new Promise((resolve) => {
+    socket.on('n', (n) => {
+      assert.equal(n, flood.count);
+      flood.count += 1;
+      if (flood.count === total) resolve();
+    });
+  });
+  return flood;
+}
+
 describe('a flood of messages', () => {
   it(
     'a flood of messages over a websocket lets timers and other clients proceed',
@@ -308,19 +327,12 @@ describe('a flood of messages', () => {
       const TOTAL = 50_000;
       const flooder = await world.raw();
       const other = await world.raw();
-      let count = 0;
       const atTimer = [];
-      const flooded = new Promise((resolve) => {
-        flooder.socket.on('n', (n) => {
-          assert.equal(n, count);
-          count += 1;
-          if (count === TOTAL) resolve();
-        });
-      });
+      const flood = received(flooder.socket, TOTAL);
       other.socket.on('echo', (done) => done());
       let isOver = false;
       const tick = () => {
-        atTimer.push(count);
+        atTimer.push(flood.count);
         if (!isOver) setTimeout(tick, 0);
       };
       // Held back and sent at once, so that all of it is there before the first portion.
@@ -335,7 +347,7 @@ describe('a flood of messages', () => {
           if (!isOver) answers += 1;
         }
       })();
-      await flooded;
+      await flood.all;
       isOver = true;
       await asking;
       const steps = new Set(atTimer.filter((at) => at > 0 && at < TOTAL));
@@ -360,28 +372,21 @@ describe('a flood of messages', () => {
           if (isNodes) world.io.engine.use(middleware);
           const flooder = await world.polling();
           const other = await world.raw();
-          let count = 0;
-          const flooded = new Promise((resolve) => {
-            flooder.socket.on('n', (n) => {
-              assert.equal(n, count);
-              count += 1;
-              if (count === TOTAL) resolve();
-            });
-          });
+          const flood = received(flooder.socket, TOTAL);
           other.socket.on('echo', (done) => done());
           const atTimer = new Set();
-          const timer = setInterval(() => atTimer.add(count), 0);
+          const timer = setInterval(() => atTimer.add(flood.count), 0);
           const packets = Array.from({ length: TOTAL }, (_, n) => `42["n",${n}]`);
-          const accepted = flooder.post(packets.join('\x1e')).then(() => count);
+          const accepted = flooder.post(packets.join('\x1e')).then(() => flood.count);
           let isOver = false;
           const answered = [];
           const asking = (async () => {
             while (!isOver) {
               await other.call('echo');
-              answered.push(count);
+              answered.push(flood.count);
             }
           })();
-          await flooded;
+          await flood.all;
           isOver = true;
           assert.equal(await accepted, TOTAL);
           await asking;

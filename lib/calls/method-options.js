@@ -72,8 +72,8 @@ const RULES = {
  * @throws {InvalidOptionError} if one is unknown or impossible
  */
 function methodOptions(name, given) {
-  const method = `method '${name}'`;
-  return Object.freeze(checkOptions(RULES, given, `The ${method}`, `the options of the ${method}`));
+  const method = `the method '${name}'`;
+  return Object.freeze(checkOptions(RULES, given, method, `the options of ${method}`));
 }
 
 /**

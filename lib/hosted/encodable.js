@@ -93,11 +93,7 @@ function holdsUnencodable(value) {
  * @returns {boolean} whether the server would send it as an attachment: binary, a Blob or a File
  */
 function isOfServer(value) {
-  const prototype = Object.getPrototypeOf(value);
-  return (
-    prototype !== Object.prototype &&
-    (isBinary(value) || (prototype !== null && value instanceof Blob))
-  );
+  return !isOrdinary(value) && (isBinary(value) || value instanceof Blob);
 }
 
 /**

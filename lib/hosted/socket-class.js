@@ -153,22 +153,23 @@ function isMalformed(packet) {
   const { type, data } = packet;
   if (isEvent(packet)) {
     // With some parsers the data may be anything, and the server adds an acknowledgement to it.
-    const name = Array.isArray(data) && data.length <= MAX_ARGUMENTS + 1 ? data[0] : undefined;
+    const name = isArray(data, MAX_ARGUMENTS + 1) ? data[0] : undefined;
     return typeof name !== 'string' && typeof name !== 'number';
   }
   if (type === ACK_PACKET || type === BINARY_ACK_PACKET) {
     // Without data, it has no arguments.
-    return data !== undefined && data !== null && !isArguments(data);
+    return data !== undefined && data !== null && !isArray(data, MAX_ARGUMENTS);
   }
   return type === ERROR_PACKET && typeof data === 'object' && data !== null;
 }
 
 /**
  * @param {unknown} data what a packet brings
- * @returns {boolean} whether the server can call a function with it
+ * @param {number} most how many elements it may have
+ * @returns {boolean} whether it is an array of so many at most
  */
-function isArguments(data) {
-  return Array.isArray(data) && data.length <= MAX_ARGUMENTS;
+function isArray(data, most) {
+  return Array.isArray(data) && data.length <= most;
 }
 
 /**

@@ -85,7 +85,7 @@ function check(path, given, rules) {
   for (const [name, value] of Object.entries(given)) {
     if (!Object.hasOwn(rules, name)) {
       const known = Object.keys(rules);
-      throw new InvalidOptionError(name, value, undefined, known, `The option '${path}'`);
+      throw new InvalidOptionError(name, value, undefined, known, `the option '${path}'`);
     }
     const rule = rules[name];
     if (value === undefined || value === null) {

@@ -134,7 +134,7 @@ function check(given) {
       if (ONLY_OF_NODE.has(name)) {
         throw new UnsupportedOptionError(`tls.${name}`, INSTEAD);
       }
-      const whose = "The option 'tls'";
+      const whose = "the option 'tls'";
       throw new InvalidOptionError(`tls.${name}`, value, undefined, Object.keys(RULES), whose);
     }
     const { check: isPossible, needs } = RULES[name];

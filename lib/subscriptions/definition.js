@@ -29,8 +29,8 @@ const RULES = {
     check: isPlainObject,
     needs: 'an object { size, ttl }, such as { size: 200, ttl: 60_000 }',
     complete: (given, whose) => {
-      const history = `option 'history' of ${whose.replace(/^The /, 'the ')}`;
-      return checkOptions(HISTORY_RULES, given, `The ${history}`, `the ${history}`);
+      const history = `the option 'history' of ${whose}`;
+      return checkOptions(HISTORY_RULES, given, history, history);
     },
   },
   window: {
@@ -92,13 +92,8 @@ class SubscriptionDefinition {
     this.instance = instance;
     this.name = name;
     this.handler = handler;
-    const subscription = `subscription '${name}'`;
-    const checked = checkOptions(
-      RULES,
-      options,
-      `The ${subscription}`,
-      `the options of the ${subscription}`,
-    );
+    const subscription = `the subscription '${name}'`;
+    const checked = checkOptions(RULES, options, subscription, `the options of ${subscription}`);
     this.options = checked;
     /** Whether subscribers share sources; one without a handler and a key has one source for all. */
     this.isShared = checked.key !== undefined || handler === undefined;
@@ -109,7 +104,7 @@ class SubscriptionDefinition {
           checked[option],
           'used together with the option `key`: only shared sources have it',
           undefined,
-          `The ${subscription}`,
+          subscription,
         );
       }
     }

@@ -213,17 +213,15 @@ pub(crate) fn post<H: Handler>(handler: &Arc<H>, sid: Sid, post: Post) {
         }),
     };
     let responder = post.responder;
-    let Some(rest) = received else {
-        connection.end_post();
-        drop(read_guard);
-        refuse(engine, responder, Refusal::Unserved);
-        return;
-    };
     let response = Ok(post.format.accepted().into());
-    if rest.len() == 0 {
-        accept(handler, &connection, taken, responder, response, read_guard);
-        return;
-    }
+    let rest = match received {
+        Some(rest) if rest.len() > 0 => rest,
+        received => {
+            let taken = received.map(|_| taken);
+            finish(handler, &connection, taken, responder, response, read_guard);
+            return;
+        }
+    };
     drop(read_guard);
     connection.liveness.pause();
     connection.holds_packets(true);
@@ -272,26 +270,20 @@ impl<H: Handler> Holding<H> {
                 rest.read(protocol, each)
             });
             match received.map(Packets::len) {
-                None => {
+                Some(left @ 1..) => self.packets.leave(left),
+                received => {
                     connection.holds_packets(false);
-                    connection.end_post();
-                    drop(read_guard);
-                    refuse(engine, responder, Refusal::Unserved);
-                    return;
-                }
-                Some(0) => {
-                    connection.holds_packets(false);
-                    accept(
+                    let taken = received.map(|_| self.taken);
+                    finish(
                         &handler,
                         &connection,
-                        self.taken,
+                        taken,
                         responder,
                         response,
                         read_guard,
                     );
                     return;
                 }
-                Some(left) => self.packets.leave(left),
             }
         }
         // The connection has ended, and nobody takes the rest.
@@ -301,16 +293,23 @@ impl<H: Handler> Holding<H> {
     }
 }
 
-/// Responds to a request whose packets have been taken by the read that this guards, and before.
-fn accept<H: Handler>(
+/// Responds to a request of which no packets are left: so many have been taken by the read that this guards, and
+/// before; `None` if there was one that could not be parsed.
+fn finish<H: Handler>(
     handler: &Arc<H>,
     connection: &Arc<Connection<H::Data>>,
-    packets: usize,
+    taken: Option<usize>,
     responder: Responder,
     response: ResponseOrRefusal,
     read_guard: ReadGuard<'_>,
 ) {
     let engine = handler.engine();
+    let Some(packets) = taken else {
+        connection.end_post();
+        drop(read_guard);
+        refuse(engine, responder, Refusal::Unserved);
+        return;
+    };
     let is_behind = connection.inbound_budget().is_exceeded();
     let accepting = Accepting {
         engine: Arc::downgrade(engine),

@@ -95,7 +95,6 @@ impl ResolvesServerCert for Identities {
         let schemes = hello.signature_schemes();
         let usable = |identity: &&Arc<CertifiedKey>| identity.key.choose_scheme(schemes).is_some();
         // Without any, the client would be told that it has no access, rather than that there is no cipher for both.
-        let chosen = self.0.iter().find(usable).or(self.0.first());
-        chosen.cloned()
+        self.0.iter().find(usable).or(self.0.first()).cloned()
     }
 }

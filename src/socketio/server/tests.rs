@@ -167,6 +167,11 @@ impl World {
     ) -> (UnixStream, Arc<Socket>) {
         let mut client = self.open_with(number, compression).await;
         say(&mut client, "40").await;
+        (client, self.joined().await)
+    }
+
+    /// Accepts the next socket that joins.
+    async fn joined(&mut self) -> Arc<Socket> {
         let socket = self
             .until(|event| match event {
                 Event::Connect { socket, .. } => Some(*socket),
@@ -179,7 +184,7 @@ impl World {
         socket
             .accept(Parser::Common, welcome, &mut flush_set)
             .unwrap();
-        (client, socket)
+        socket
     }
 
     /// The first result of `fits`, which is called with each event.
@@ -932,24 +937,17 @@ fn a_client_that_leaves_polling_just_when_the_time_for_that_is_over_is_read() {
 async fn join_polling(world: &mut World, number: u64) -> (Sid, Arc<Socket>) {
     let sid = open_polling(world, number);
     post(world, sid, 100, "40".to_owned());
-    let socket = world
-        .until(|event| match event {
-            Event::Connect { socket, .. } => Some(*socket),
-            _ => None,
-        })
-        .await;
-    let socket = world.server.socket(socket).unwrap();
-    let mut flush_set = FlushSet::default();
-    let welcome = Welcome::of(&socket.id);
-    socket
-        .accept(Parser::Common, welcome, &mut flush_set)
-        .unwrap();
-    (sid, socket)
+    (sid, world.joined().await)
 }
 
 /// Has packets be received as the body of a request.
 fn post(world: &World, sid: Sid, number: u64, packets: String) {
     polling::begin_post(&world.server.engine, sid).unwrap();
+    post_body(world, sid, number, packets);
+}
+
+/// Has the body of a request that has begun be received.
+fn post_body(world: &World, sid: Sid, number: u64, packets: String) {
     let post = polling::Post {
         responder: Responder::Node(number),
         format: Format::default(),
@@ -1094,13 +1092,7 @@ fn packets_that_a_client_sent_before_it_left_polling_are_taken_although_they_com
             socket.connection.transport(),
             Some(TransportType::Websocket)
         );
-        let post = polling::Post {
-            responder: Responder::Node(2),
-            format: Format::default(),
-            content_type: None,
-            packets: Some(numbered().into()),
-        };
-        polling::post(&world.server, sid, post);
+        post_body(&world, sid, 2, numbered());
         world.all_numbered(2).await;
         assert_eq!(world.posted(2).await, Posted::Accepted);
     });
