@@ -15,7 +15,12 @@ function commonJs() {
   const { ModuleKind, ScriptTarget, transpileModule } = require('typescript');
   const source = fs.readFileSync(path.join(ROOT, 'client.mjs'), 'utf8');
   const { outputText } = transpileModule(source, {
-    compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 },
+    // Who reads comments reads client.mjs.
+    compilerOptions: {
+      module: ModuleKind.CommonJS,
+      target: ScriptTarget.ES2022,
+      removeComments: true,
+    },
   });
   return HEADER + outputText;
 }
