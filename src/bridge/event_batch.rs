@@ -278,9 +278,10 @@ impl EventQueue {
             taking.bytes_left = MAX_BYTES;
             taking.is_resumed = false;
             taking.iterated();
+            // Cleared before anything is looked for, and under the lock: what is added later wakes JavaScript again.
+            self.armed.store(false, Ordering::SeqCst);
             taking.undelivered.is_empty() && taking.iterations.is_empty()
         };
-        self.armed.store(false, Ordering::SeqCst);
         if !idle || !self.waiting.lock().is_empty() {
             self.wake();
         }
@@ -429,10 +430,15 @@ impl Host for EventQueue {
 
     fn after_iteration(&self) -> oneshot::Receiver<()> {
         let (tell, told) = oneshot::channel();
-        if self.wake.lock().is_some() {
-            self.taking.lock().iterations.push((READ_ITERATIONS, tell));
-            self.wake();
+        {
+            let taking = &mut *self.taking.lock();
+            // Asked under the lock, under which `set_wake` drops those that wait.
+            if self.wake.lock().is_none() {
+                return told;
+            }
+            taking.iterations.push((READ_ITERATIONS, tell));
         }
+        self.wake();
         told
     }
 }
@@ -769,8 +775,9 @@ fn attach(attachments: &mut Vec<Bytes>, mut attached: Vec<Bytes>) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, mpsc};
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
     use crate::engineio::config::Config;
@@ -1190,6 +1197,36 @@ mod tests {
         let mut told = queue.after_iteration();
         queue.set_wake(None);
         assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    }
+
+    #[test]
+    fn an_iteration_that_is_requested_just_when_another_ends_is_reported() {
+        let queue = Arc::new(EventQueue::new());
+        let (wake, wakes) = mpsc::channel();
+        queue.set_wake(Some(Box::new(move || wake.send(()).unwrap())));
+        let javascript = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                for () in wakes {
+                    if queue.take().more {
+                        queue.resume();
+                    }
+                }
+            })
+        };
+        let (report, reported) = mpsc::channel();
+        let asking = queue.clone();
+        // As a timeout does that ends: it asks again as soon as it is told.
+        thread::spawn(move || {
+            for _ in 0..200_000 {
+                asking.after_iteration().blocking_recv().unwrap();
+            }
+            report.send(()).unwrap();
+        });
+        let is_done = reported.recv_timeout(Duration::from_secs(60));
+        assert_eq!(is_done, Ok(()), "JavaScript was not woken");
+        queue.set_wake(None);
+        javascript.join().unwrap();
     }
 
     #[test]
