@@ -256,7 +256,8 @@ export interface ServerOptions {
   upgradeTimeout?: number;
   /**
    * The maximum size of a client's message in bytes, including its attachments, on both transports.
-   * A larger message closes the connection. @defaultValue 1000000
+   * A larger message closes the connection. More than 536 MB counts as that, since no string of
+   * JavaScript can be longer. @defaultValue 1000000
    */
   maxHttpBufferSize?: number;
   /**

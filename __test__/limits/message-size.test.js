@@ -3,6 +3,7 @@
 // One maxHttpBufferSize holds on every way in; who exceeds it loses its own connection only.
 
 const assert = require('node:assert/strict');
+const { constants } = require('node:buffer');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
 const { frame, upgradeRequest } = require('../support/raw');
@@ -34,6 +35,15 @@ function limited(test) {
 }
 
 describe('maxHttpBufferSize', () => {
+  it(
+    'a limit beyond that of strings is one that they can have',
+    TIMEOUT,
+    served({ maxHttpBufferSize: 1e10 }, async (world) => {
+      const { maxPayload } = (await world.raw()).open;
+      assert.ok(maxPayload > 5e8 && maxPayload < constants.MAX_STRING_LENGTH, `${maxPayload}`);
+    }),
+  );
+
   for (const eio of [3, 4]) {
     it(
       `a websocket message of Engine.IO ${eio} up to maxHttpBufferSize is accepted and a longer one ends its connection`,

@@ -5,6 +5,7 @@
  * `allowEIO3`, since the clients of LoopBack 3 need it), and what may be given.
  */
 
+const { constants } = require('node:buffer');
 const { serialize } = require('cookie');
 const { isDelay } = require('../check-options');
 const { InvalidOptionError, UnsupportedOptionError } = require('../errors');
@@ -39,7 +40,8 @@ const { compileTrust, isTrust } = require('./trust-proxy');
  * @property {number} [pingInterval=25000] ms between pings
  * @property {number} [pingTimeout=20000] ms a client may take to answer one
  * @property {number} [upgradeTimeout=10000] ms an upgrade to websocket may take
- * @property {number} [maxHttpBufferSize=1e6] bytes of the largest message of a client
+ * @property {number} [maxHttpBufferSize=1e6] bytes of the largest message of a client, at most
+ *   `MAX_MESSAGE_SIZE`
  * @property {number} [maxBackpressure=16777216] bytes that may wait for a client that does not read,
  *   before its connection is closed
  * @property {('polling' | 'websocket')[]} [transports=['polling', 'websocket']] what clients may use
@@ -78,6 +80,9 @@ const DELAY = { check: isDelay, needs: 'a whole number of milliseconds from 1 to
 const SIZE = { check: isSize, needs: 'a whole number of bytes, 1 or more' };
 const BOOLEAN = { check: isBoolean, needs: 'true or false' };
 
+/** Bytes of the largest message that JavaScript can take as a string, with the numbers before it. */
+const MAX_MESSAGE_SIZE = constants.MAX_STRING_LENGTH - 2 ** 16;
+
 /** What the option `adapter` needs. */
 const ADAPTER = "a class of adapters, such as createAdapter() of '@socket.io/redis-adapter' gives";
 
@@ -98,7 +103,11 @@ const RULES = {
   pingInterval: { ...DELAY, fallback: 25_000 },
   pingTimeout: { ...DELAY, fallback: 20_000 },
   upgradeTimeout: { ...DELAY, fallback: 10_000 },
-  maxHttpBufferSize: { ...SIZE, fallback: 1e6 },
+  maxHttpBufferSize: {
+    ...SIZE,
+    fallback: 1e6,
+    complete: (size) => Math.min(size, MAX_MESSAGE_SIZE),
+  },
   maxBackpressure: { ...SIZE, fallback: 16 * 1024 * 1024 },
   transports: {
     fallback: ['polling', 'websocket'],

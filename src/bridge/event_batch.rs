@@ -436,7 +436,9 @@ impl Host for EventQueue {
             if self.wake.lock().is_none() {
                 return told;
             }
-            taking.iterations.push((READ_ITERATIONS, tell));
+            // The iteration in which JavaScript handles a batch has begun already.
+            let missing = READ_ITERATIONS + u8::from(taking.is_resumed);
+            taking.iterations.push((missing, tell));
         }
         self.wake();
         told
@@ -1194,6 +1196,19 @@ mod tests {
             assert_eq!(told.try_recv().is_ok(), is_told);
         }
         assert!(!queue.take().more);
+        let _other = queue.after_iteration();
+        assert!(queue.take().more);
+        let mut told = queue.after_iteration();
+        queue.resume();
+        for is_told in [false, true] {
+            assert!(
+                told.try_recv().is_err(),
+                "an iteration that has begun counts"
+            );
+            assert!(queue.take().more);
+            queue.resume();
+            assert_eq!(told.try_recv().is_ok(), is_told);
+        }
         let mut told = queue.after_iteration();
         queue.set_wake(None);
         assert_eq!(told.try_recv(), Err(oneshot::error::TryRecvError::Closed));

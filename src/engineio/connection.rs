@@ -564,13 +564,22 @@ impl<D: Data> Connection<D> {
 
     /// Has a task wait for a client that is behind.
     pub(crate) fn wait_in_background(self: &Arc<Self>) {
-        if self.is_waited_for.swap(true, Ordering::AcqRel) {
+        if self.is_waited_for.swap(true, Ordering::SeqCst) {
             return;
         }
         let connection = self.clone();
         self.engine.runtime.handle.spawn(async move {
-            wait_for(vec![connection.clone()]).await;
-            connection.is_waited_for.store(false, Ordering::Release);
+            loop {
+                wait_for(vec![connection.clone()]).await;
+                connection.is_waited_for.store(false, Ordering::SeqCst);
+                // Looked at again: nobody waits for a client that fell behind before this was cleared.
+                let max_backpressure = connection.engine.config.max_backpressure;
+                if connection.has_caught_up(max_backpressure)
+                    || connection.is_waited_for.swap(true, Ordering::SeqCst)
+                {
+                    return;
+                }
+            }
         });
     }
 

@@ -169,14 +169,17 @@ impl Reactor {
     /// called.
     pub(crate) async fn catch_up(&self) {
         #[cfg(unix)]
-        if self.poller.is_acquired() {
-            // The owner may be busy with the application, so it is not waited for, unless it runs readers.
-            for _ in 0..CATCH_UP_POLLS {
-                if !self.poll_once().more {
-                    break;
+        {
+            if self.poller.is_acquired() {
+                for _ in 0..CATCH_UP_POLLS {
+                    if !self.poll_once().more {
+                        break;
+                    }
+                    yield_now().await;
                 }
-                yield_now().await;
             }
+            // The owner of the poller may be busy with the application, so it is not waited for, unless it runs
+            // readers, as it may even if the poller has just been reclaimed.
             let patience = Instant::now() + 2 * OWNER_CHECK_INTERVAL;
             while self.is_polling() && Instant::now() < patience {
                 sleep(CATCH_UP_PAUSE).await;
@@ -620,6 +623,53 @@ mod tests {
 
     /// A client, and the registered stream of the server.
     #[cfg(unix)]
+    /// A reader that takes so long for what its stream has, and counts how often it had something.
+    fn reads(
+        reactor: &Arc<Reactor>,
+        duration: Duration,
+    ) -> (std::os::unix::net::UnixStream, Arc<AtomicUsize>) {
+        let (client, descriptor) = pair(reactor);
+        let reads = Arc::new(AtomicUsize::new(0));
+        let count = reads.clone();
+        read(reactor, move |cx, _| {
+            let mut bytes = [0; 16];
+            let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
+            while descriptor.poll_read(cx, &mut buffer).is_ready() {
+                thread::sleep(duration);
+                count.fetch_add(1, Ordering::SeqCst);
+                buffer.clear();
+            }
+            Poll::Pending
+        });
+        (client, reads)
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn catching_up_waits_for_a_thread_that_loses_the_poller_while_it_polls_readers() {
+        use std::io::Write;
+
+        run(|reactor| async move {
+            let (mut slow, _) = reads(&reactor, 2 * OWNER_CHECK_INTERVAL);
+            let (mut client, count) = reads(&reactor, Duration::ZERO);
+            sleep(Duration::from_millis(20)).await;
+            assert!(reactor.poller.acquire(1));
+            // The I/O thread gives it up, and does not poll any more.
+            sleep(Duration::from_millis(20)).await;
+            slow.write_all(b"a").unwrap();
+            client.write_all(b"a").unwrap();
+            let owner = thread::spawn({
+                let reactor = reactor.clone();
+                move || reactor.poll_once()
+            });
+            until(|| reactor.is_polling()).await;
+            until(|| !reactor.poller.is_acquired()).await;
+            reactor.catch_up().await;
+            assert_eq!(count.load(Ordering::SeqCst), 1);
+            owner.join().unwrap();
+        });
+    }
+
     fn pair(reactor: &Reactor) -> (std::os::unix::net::UnixStream, Arc<Descriptor>) {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();

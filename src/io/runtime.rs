@@ -7,9 +7,10 @@
 
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 
+use parking_lot::Mutex;
 use tokio::runtime::{Builder, Handle};
 
 use super::delayed::DelayedTasks;
@@ -30,16 +31,18 @@ impl Runtime {
     /// # Errors
     /// The error of the operating system when it starts the thread or opens the event queue.
     pub(crate) fn shared() -> io::Result<Self> {
-        static SHARED: OnceLock<Runtime> = OnceLock::new();
-        if let Some(shared) = SHARED.get() {
-            return Ok(shared.clone());
+        // Locked while it starts, since threads may ask for it at the same time.
+        static SHARED: Mutex<Option<Runtime>> = Mutex::new(None);
+        let mut shared = SHARED.lock();
+        if let Some(started) = &*shared {
+            return Ok(started.clone());
         }
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let shared = Self::on(runtime.handle())?;
+        let started = Self::on(runtime.handle())?;
         thread::Builder::new()
             .name("loopback-socket".to_owned())
             .spawn(move || runtime.block_on(pending::<()>()))?;
-        Ok(SHARED.get_or_init(|| shared).clone())
+        Ok(shared.insert(started).clone())
     }
 
     /// A runtime on an existing tokio runtime.

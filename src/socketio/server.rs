@@ -229,9 +229,11 @@ impl Server {
             request,
             auth: packed,
         });
-        // Another thread may have ended the connection before the socket was added.
+        // Another thread may have ended the connection, or begun to, before the socket was added.
         if connection.is_closed() {
             socket.end(connection.reason().unwrap_or(CloseReason::TransportClose));
+        } else if connection.is_ending() && socket.is_joining() {
+            socket.end(connection.reason().unwrap_or(CloseReason::ForcedClose));
         }
     }
 
