@@ -405,7 +405,7 @@ export class Server<
    * @throws `InvalidOptionError` if an option is unknown or impossible
    *
    * @example
-   * process.once('SIGTERM', async () => {
+   * process.on('SIGTERM', async () => {
    *   await io.close({ drain: 10_000 });
    *   process.exit();
    * });

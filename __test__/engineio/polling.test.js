@@ -80,7 +80,6 @@ describe('long polling', () => {
       for (const [eio, payload, type] of [
         [4, 'x'],
         [4, ''.padEnd(100, '\x1e')],
-        [4, 'bnot base64!'],
         [4, Buffer.from([0x34, 0x32, 0xff, 0xfe])],
         [3, '99:42["m"]'],
         [3, 'x:42["m"]'],

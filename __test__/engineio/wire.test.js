@@ -98,6 +98,27 @@ describe('binary data', () => {
       assert.deepEqual(received, [bytes, bytes]);
     }),
   );
+
+  for (const eio of [3, 4]) {
+    it(
+      `base64 with line breaks, as engine.io-client-java writes it, is decoded for a polling client of Engine.IO ${eio}`,
+      TIMEOUT,
+      served({}, async (world) => {
+        const raw = await world.polling({ eio });
+        const received = once(raw.socket, 'x');
+        const long = Buffer.alloc(300, bytes);
+        const lines = long.toString('base64').replace(/.{76}/g, '$&\n');
+        const announced = '451-["x",{"_placeholder":true,"num":0}]';
+        const attached = eio === 3 ? `b4${lines}\n` : `b${lines}\n`;
+        await raw.post(
+          eio === 3
+            ? `${announced.length}:${announced}${attached.length}:${attached}`
+            : `${announced}\x1e${attached}`,
+        );
+        assert.deepEqual(await received, [long]);
+      }),
+    );
+  }
 });
 
 describe('names', () => {

@@ -32,7 +32,7 @@ function startPrimary() {
     if (!httpServer.listening) process.exit(1);
     cluster.fork();
   });
-  process.once('SIGTERM', () => {
+  process.on('SIGTERM', () => {
     isEnding = true;
     httpServer.close();
     for (const worker of Object.values(cluster.workers)) worker.process.kill('SIGTERM');

@@ -39,7 +39,7 @@ function start(httpServer) {
   sockets.start(io);
 
   // Calls in flight are answered; meanwhile clients connect to another process.
-  process.once('SIGTERM', () => io.close({ drain: 10_000 }).finally(() => process.exit()));
+  process.on('SIGTERM', () => io.close({ drain: 10_000 }).finally(() => process.exit()));
   return io;
 }
 

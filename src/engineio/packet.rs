@@ -35,11 +35,33 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
-/// Base64 as clients write it: with padding or without.
+/// Base64 as clients write it: with padding or without, and bits behind the last byte.
 pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
+
+/// Decodes base64 as Node does, and so npm `engine.io`: in both alphabets, up to the first padding. Anything else is
+/// skipped, such as the line breaks of engine.io-client-java, and so is a last digit alone.
+fn decode_base64(text: &str) -> Vec<u8> {
+    BASE64.decode(text).unwrap_or_else(|_| {
+        let digits = text.bytes().take_while(|&byte| byte != b'=');
+        let mut digits: Vec<u8> = digits
+            .filter_map(|byte| match byte {
+                b'-' => Some(b'+'),
+                b'_' => Some(b'/'),
+                b'+' | b'/' => Some(byte),
+                _ => byte.is_ascii_alphanumeric().then_some(byte),
+            })
+            .collect();
+        if digits.len() % 4 == 1 {
+            digits.pop();
+        }
+        BASE64.decode(digits).unwrap_or_default()
+    })
+}
 
 impl<'a> Packet<'a> {
     /// Parses a packet that was received as text.
@@ -65,9 +87,8 @@ impl<'a> Packet<'a> {
                     ProtocolVersion::V3 => data().split_at_checked(1).ok_or(Unreadable)?,
                     ProtocolVersion::V4 => ("4", data()),
                 };
-                let bytes = BASE64.decode(base64).map_err(|_| Unreadable)?;
                 let kind = kind.bytes().next().map(|digit| digit.wrapping_sub(b'0'));
-                Self::of_kind(kind, bytes.into())
+                Self::of_kind(kind, decode_base64(base64).into())
             }
             _ => return Err(Unreadable),
         })
@@ -112,7 +133,7 @@ mod tests {
         assert_eq!(Packet::of_text("5x", V4), Ok(Packet::Upgrade));
         assert_eq!(Packet::of_text("6x", V4), Ok(Packet::Noop));
         assert_eq!(Packet::of_text("0{}", V4), Ok(Packet::Noop));
-        for text in ["", "7", "é", "x1", "b*", "-1"] {
+        for text in ["", "7", "é", "x1", "-1"] {
             assert_eq!(Packet::of_text(text, V4), Err(Unreadable), "{text}");
         }
     }
@@ -123,7 +144,6 @@ mod tests {
         assert_eq!(Packet::of_text("bAQI=", V4), Ok(bytes()));
         assert_eq!(Packet::of_text("bAQI", V4), Ok(bytes()));
         assert_eq!(Packet::of_text("b4AQI=", V3), Ok(bytes()));
-        assert_eq!(Packet::of_text("bAQI=", V3), Err(Unreadable));
         assert_eq!(Packet::of_text("b", V3), Err(Unreadable));
         assert_eq!(Packet::of_text("bé", V3), Err(Unreadable));
         assert_eq!(Packet::of_bytes(&[1, 2], V4), bytes());
@@ -131,10 +151,41 @@ mod tests {
     }
 
     #[test]
+    fn base64_is_decoded_as_node_decodes_it() {
+        // What `Buffer.from(text, 'base64')` gives.
+        let rows: [(&str, &[u8]); 14] = [
+            ("", &[]),
+            ("AQIDBA==", &[1, 2, 3, 4]),
+            ("AQIDBA", &[1, 2, 3, 4]),
+            ("AQIDBA==\n", &[1, 2, 3, 4]),
+            ("AQID\nBA==", &[1, 2, 3, 4]),
+            ("AQ\r\nIDBA==\r\n", &[1, 2, 3, 4]),
+            ("AQ IDBA", &[1, 2, 3, 4]),
+            ("AQ*IDBAé==", &[1, 2, 3, 4]),
+            ("-_-_", &[251, 255, 191]),
+            ("+/-_", &[251, 255, 191]),
+            ("AQ==AQ==", &[1]),
+            ("AQJ", &[1, 2]),
+            ("AQIDB", &[1, 2, 3]),
+            ("A", &[]),
+        ];
+        for (text, bytes) in rows {
+            let expected = Ok(Packet::Binary(Bytes::from_static(bytes)));
+            assert_eq!(Packet::of_text(&format!("b{text}"), V4), expected, "{text}");
+            assert_eq!(
+                Packet::of_text(&format!("b4{text}"), V3),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn binary_packets_of_an_unknown_type_are_ignored() {
         assert_eq!(Packet::of_bytes(&[1, 2], V3), Packet::Close);
         assert_eq!(Packet::of_bytes(&[2], V3), Packet::Ping(""));
         assert_eq!(Packet::of_text("b2", V3), Ok(Packet::Ping("")));
+        assert_eq!(Packet::of_text("bAQI=", V3), Ok(Packet::Noop));
         for bytes in [&[][..], &[0], &[6], &[7, 1], &[b'4', 1], &[255]] {
             assert_eq!(Packet::of_bytes(bytes, V3), Packet::Noop, "{bytes:?}");
         }

@@ -85,11 +85,6 @@ const DEVIATIONS = [
     is: (found) => only(found, /heads$|request/) && has(found.native, /text\/javascript/),
   },
   {
-    name: 'invalid base64',
-    // At the beginning of a packet, behind a length of Engine.IO 3 or what parts those of Engine.IO 4.
-    is: ({ sent, native }) => /(?:"|:|\\u001e)b/.test(sent) && has(native, /"parse error"/),
-  },
-  {
     name: 'a packet length that is not decimal digits',
     is: ({ eio, step, native }) =>
       eio === 3 &&

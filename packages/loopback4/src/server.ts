@@ -69,6 +69,13 @@ interface Defined {
   target: string;
 }
 
+/** The longest time of a timer, in ms. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+const DRAINS_NOT =
+  'The configuration has `drain`, which is for a native server that this component closes. Leave `io` out, ' +
+  'or have it be a function that returns a LoopbackSocket.Server.';
+
 const isExtension = extensionFilter(SOCKET_CONTROLLER_EXTENSIONS);
 
 const isClassBinding: BindingFilter = (binding) =>
@@ -462,17 +469,31 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     httpServer: AnyHttpServer | undefined;
     stop: () => Promise<void>;
   }> {
-    const { io: given, port, host, server = {} } = this.options;
+    const { io: given, port, host, server = {}, drain } = this.options;
+    checkDrain(drain);
     if (given !== undefined && typeof given !== 'function') {
+      if (drain !== undefined) {
+        throw new SocketConfigurationError('INVALID_OPTION', DRAINS_NOT);
+      }
       return { io: given as unknown as IoLike, httpServer: undefined, stop: async () => {} };
     }
     const { httpServer, stopHttp } = await this.#httpServerOf(port, host);
     const io = (typeof given === 'function'
       ? given(httpServer)
       : new LoopbackSocket.Server(httpServer, server)) as unknown as IoLike;
+    if (drain !== undefined && !(rootOf(io) instanceof LoopbackSocket.Server)) {
+      await closeIo(io);
+      throw new SocketConfigurationError('INVALID_OPTION', DRAINS_NOT);
+    }
     const stop = async () => {
-      // Both at once: each waits for the HTTP server to be closed, and closes it.
-      await Promise.all([stopHttp?.(), closeIo(io)]);
+      if (drain === undefined) {
+        // Both at once: each waits for the HTTP server to be closed, and closes it.
+        await Promise.all([stopHttp?.(), closeIo(io)]);
+      } else {
+        // Clients that poll need the HTTP server until their calls are answered.
+        await closeIo(io, { drain });
+        await stopHttp?.();
+      }
     };
     return { io, httpServer, stop };
   }
@@ -530,16 +551,33 @@ export function rootOf(io: IoLike): IoLike {
   return typeof io.of === 'function' ? io : (io.server ?? io);
 }
 
-/** Closes a Socket.IO server of any version. */
-async function closeIo(io: IoLike): Promise<void> {
+/** Closes a Socket.IO server of any version; only the native one takes options. */
+async function closeIo(io: IoLike, ...options: [{ drain: number }?]): Promise<void> {
   const server = rootOf(io);
   if (typeof server.close !== 'function') {
     return;
   }
-  const { close } = server as { close: (done: () => void) => unknown };
+  const { close } = server as { close: (...args: unknown[]) => unknown };
   await new Promise<void>((resolve) => {
-    close.call(server, () => resolve());
+    close.call(server, ...options, () => resolve());
   });
+}
+
+/**
+ * Checks the option `drain` when the application starts: when it stops would be late.
+ *
+ * @throws SocketConfigurationError if it is impossible
+ */
+function checkDrain(drain: unknown): void {
+  const isPossible =
+    drain === undefined ||
+    (Number.isInteger(drain) && (drain as number) >= 0 && (drain as number) <= MAX_DELAY);
+  if (!isPossible) {
+    throw new SocketConfigurationError(
+      'INVALID_OPTION',
+      `The option \`drain\` of the configuration needs a whole number of milliseconds from 0 to ${MAX_DELAY}.`,
+    );
+  }
 }
 
 export type { SocketServer };

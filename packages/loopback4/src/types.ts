@@ -94,6 +94,11 @@ export interface LoopbackSocketConfig {
   io?: SocketServer | ((httpServer: HttpServer | HttpsServer) => SocketServer);
   /** The namespace whose sockets authenticate and call, if it is not the whole server. */
   namespace?: string;
+  /**
+   * Milliseconds that calls which are running have to be answered when the application stops, of a native
+   * server. By default all sockets end at once.
+   */
+  drain?: number;
   /** Options of `start()`, such as `maxAuthenticationAttempts`. */
   start?: LoopbackSocket.StartOptions;
   /**

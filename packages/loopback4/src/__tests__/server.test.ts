@@ -3,7 +3,7 @@
 import { Application, createBindingFromClass, extensionFor } from '@loopback/core';
 import { RestApplication } from '@loopback/rest';
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import * as http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
@@ -12,12 +12,13 @@ import { Server } from 'socket.io';
 import {
   LoopbackSocketBindings,
   LoopbackSocketComponent,
+  type LoopbackSocketConfig,
   LoopbackSocketMixin,
   socketController,
   SOCKET_CONTROLLER_EXTENSIONS,
   socketMethod,
 } from '..';
-import { authenticate, call, Running, start } from './support';
+import { authenticate, call, makeApp, Running, start } from './support';
 
 class Greeter {
   @socketMethod()
@@ -50,6 +51,58 @@ describe('where sockets are served', () => {
       await assert.rejects(fetch(url!));
     });
   }
+
+  for (const transports of [['polling'], ['websocket']]) {
+    it(`calls that are running when the application stops are answered within drain, over ${transports}`, async (t) => {
+      const begun = new EventEmitter();
+      class Slow {
+        @socketMethod()
+        async slow() {
+          begun.emit('call');
+          await once(begun, 'end');
+          return 'done';
+        }
+      }
+      const app = await start(t, { controllers: [Slow], config: { drain: 10_000 } });
+      const client = await app.login('token of Ada', { transports });
+      const other = await app.login('token of Grace', { transports });
+      const { url } = app.server;
+      const called = once(begun, 'call');
+      const answer = call(client, 'slow');
+      await called;
+      const ended = once(other as never, 'disconnect');
+      const stopped = app.app.stop();
+      await ended;
+      begun.emit('end');
+      assert.deepEqual(await answer, { result: 'done' });
+      await stopped;
+      assert.equal(app.server.listening, false);
+      await assert.rejects(fetch(url!));
+      await app.app.start();
+      const again = await app.login('token of Ada', { transports });
+      assert.equal(again.connected, true);
+    });
+  }
+
+  it('a time for calls that is impossible, or for a server that does not drain, prevents the start', async (t) => {
+    const io = new LoopbackSocket.Server(0);
+    t.after(() => io.close());
+    for (const config of [
+      { drain: -1 },
+      { drain: '1s' },
+      { drain: 100, io },
+      { drain: 100, io: (httpServer: http.Server) => new Server(httpServer) },
+    ]) {
+      const app = makeApp({ controllers: [Greeter], config: config as LoopbackSocketConfig });
+      await assert.rejects(app.start(), {
+        name: 'SocketConfigurationError',
+        code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
+        message: /drain/,
+      });
+      const rest = await app.get<RestApplication['restServer']>('servers.RestServer');
+      await rest.stop();
+    }
+  });
 
   it('sockets end with the RestServer, if that is stopped alone', async (t) => {
     const app = await start(t, { controllers: [Greeter] });
