@@ -16,7 +16,6 @@ import type {
 } from './emitter';
 import type {
   AckTimeoutError,
-  InvalidCallbackError,
   InvalidTimeoutError,
   ReservedEventError,
   UnsendableValueError,
@@ -385,20 +384,22 @@ export interface Socket<
   /**
    * Joins rooms immediately.
    *
-   * @param done - called when it is done, as in Socket.IO 2
-   * @throws {@link InvalidCallbackError} if `done` is not a function
+   * @param done - called when it is done, as in Socket.IO 2; anything else is ignored, such as the index that
+   *   `rooms.forEach(socket.join, socket)` passes
    *
    * @example
    * socket.join(['readers', 'buyers']);
    */
   join(room: Room | Room[], done?: (err: null) => void): this;
+  join(room: Room | Room[], ignored?: number): this;
   /**
    * Leaves a room immediately.
    *
-   * @param done - called when it is done, as in Socket.IO 2
-   * @throws {@link InvalidCallbackError} if `done` is not a function
+   * @param done - called when it is done, as in Socket.IO 2; anything else is ignored, such as the index that
+   *   `rooms.forEach(socket.join, socket)` passes
    */
   leave(room: Room, done?: (err: null) => void): this;
+  leave(room: Room, ignored?: number): this;
   /** Leaves every room, including the room of its own id. */
   leaveAll(): void;
   /**

@@ -151,6 +151,23 @@ describe('rooms', () => {
 
 describe("the room of a socket's id", () => {
   it(
+    'a second argument of join() and leave() that is no function is ignored',
+    TIMEOUT,
+    both(async (io, [{ socket }, { socket: other }]) => {
+      ['a', 'b'].forEach(socket.join, socket);
+      socket.join('c', 1);
+      const joined = [...socket.rooms].slice(1);
+      ['a', 'b'].map(socket.leave.bind(socket));
+      const [found] = await io.in(other.id).fetchSockets();
+      ['a', 'b'].forEach(found.join, found);
+      ['b'].forEach(found.leave, found);
+      ['d', 'e'].forEach(io.socketsJoin, io);
+      ['e'].forEach(io.socketsLeave, io);
+      return [joined, [...socket.rooms].slice(1), [...other.rooms].slice(1)];
+    }),
+  );
+
+  it(
     "the room of a socket's id holds that socket and those that join it",
     TIMEOUT,
     both(async (io, [a, b, c]) => {

@@ -15,7 +15,6 @@ const {
   reserveEmitterEvents,
 } = require('../events');
 const { handshakeOf } = require('./handshake');
-const { InvalidCallbackError } = require('../errors');
 const { clearExpires, expiresOf, setExpires } = require('../auth/expiry');
 const { EMIT_OWN } = require('../auth/own-events');
 const { MethodCalls } = require('./method-calls');
@@ -458,18 +457,19 @@ class Socket extends EventEmitter {
    * Joins rooms.
    *
    * @param {unknown} room the room, or an array of several; any value is a room
-   * @param {(error: null) => void} [done] called when the socket is there, as in Socket.IO 2
+   * @param {unknown} [callback] a function is called when the socket is there, as in Socket.IO 2; anything else is
+   *   ignored, such as the index that `rooms.forEach(socket.join, socket)` passes
    * @returns {this | Promise<void>} the socket; with an adapter that takes its time, a promise
    */
-  join(room, done) {
-    checkCallback(done);
-    const isOver = this.#isEnding && !this.connected;
+  join(room, callback) {
+    const done = functionOf(callback);
+    const mayJoin = this.nsp._isLive(this) && (this.connected || !this.#isEnding);
     const { _custom: custom } = this.nsp;
-    if (custom !== undefined) {
-      const rooms = !isOver && this.nsp._isLive(this) ? roomsOf(room) : [];
-      return custom.join(this, rooms, done) ?? this;
+    if (custom !== undefined && mayJoin) {
+      return custom.join(this, roomsOf(room), done) ?? this;
     }
-    for (const name of isOver ? [] : roomsOf(room)) {
+    for (const name of mayJoin ? roomsOf(room) : []) {
+      // A listener of the adapter may end it meanwhile.
       if (!this._isIn(name) && this.nsp._isLive(this)) {
         this.#rooms ??= this.rooms;
         this.#rooms.add(name);
@@ -492,11 +492,12 @@ class Socket extends EventEmitter {
    * Leaves a room.
    *
    * @param {unknown} room the room
-   * @param {(error: null) => void} [done] called when the socket is out, as in Socket.IO 2
+   * @param {unknown} [callback] a function is called when the socket is out, as in Socket.IO 2; anything else is
+   *   ignored
    * @returns {this | Promise<void>} the socket; with an adapter that takes its time, a promise
    */
-  leave(room, done) {
-    checkCallback(done);
+  leave(room, callback) {
+    const done = functionOf(callback);
     const { _custom: custom } = this.nsp;
     if (custom !== undefined) {
       return custom.leave(this, room, done) ?? this;
@@ -709,6 +710,8 @@ class Socket extends EventEmitter {
     const { message, data } = Object(error);
     const reason = this._connection.protocol === 3 ? data || message : { message, data };
     this.#commands.refuse(this._number, reason);
+    // It joins no room any more.
+    this.#isEnding = true;
     this.leaveAll();
     clearExpires(this);
     this.#uncountOutgoing();
@@ -1291,14 +1294,11 @@ function without(listeners, listener) {
 }
 
 /**
- * @param {unknown} done what was given as a callback
- * @returns {void}
- * @throws {InvalidCallbackError} if it is neither a function nor left out
+ * @param {unknown} value what may be a callback
+ * @returns {Function | undefined} the callback, if it is one
  */
-function checkCallback(done) {
-  if (done !== undefined && done !== null && typeof done !== 'function') {
-    throw new InvalidCallbackError(done);
-  }
+function functionOf(value) {
+  return typeof value === 'function' ? value : undefined;
 }
 
 module.exports = { Socket };

@@ -214,6 +214,8 @@ io.on('connect', (socket) => {
   socket.send('hello').write('hello').join('a').leave('a').disconnect();
   socket.join(['a', 'b'], (err) => err satisfies null);
   socket.leave('a', () => {});
+  ['a', 'b'].forEach(socket.join, socket);
+  ['a', 'b'].map(socket.leave.bind(socket));
   socket.leaveAll();
   socket.conn.transport.name satisfies 'polling' | 'websocket';
   socket.conn.once('upgrade', (transport) => transport.name);
