@@ -135,8 +135,8 @@ export interface EngineSocket extends TypedEmitter<
   readonly transport: { readonly name: 'polling' | 'websocket' };
   /** Whether it was upgraded from polling to WebSocket. */
   readonly upgraded: boolean;
-  /** Whether it is open. */
-  readonly readyState: 'open' | 'closed';
+  /** `closing` if this side has begun to close it. */
+  readonly readyState: 'open' | 'closing' | 'closed';
   /** {@link Server.engine}. */
   readonly server: Engine;
   /** The HTTP request that opened it; `delete` it to save memory. */

@@ -55,6 +55,7 @@ class Connection {
    * @param {import('../native/link').NativeLink} owner.link the native server, while it runs
    * @param {import('../http/front').HttpFront} owner.front where clients come
    * @param {Map<string, import('./namespace').Namespace>} owner.namespaces by name
+   * @param {number} owner.lost how many connections are lost whose end has not been reported
    * @param {string} sid the id of its Engine.IO session
    * @param {Opening} opening what opened it
    */
@@ -69,6 +70,8 @@ class Connection {
     this.issued = Date.now();
     this.transport = transport;
     this.isOpen = true;
+    /** Whether this side has begun to close it. */
+    this.isClosing = false;
     this.isUpgraded = false;
     /** Whether the native server reports its packets. */
     this.isWatched = false;
@@ -239,14 +242,28 @@ class Connection {
   }
 
   /**
-   * The connection has ended.
+   * The connection is lost: known from the end of a socket, which the native server reports before that of the
+   * connection.
+   *
+   * @returns {void}
+   */
+  lose() {
+    if (this.isOpen) {
+      this.isOpen = false;
+      this.owner.lost += 1;
+    }
+  }
+
+  /**
+   * The connection has ended, and its server has forgotten it.
    *
    * @param {number} code its `CloseReason`
    * @param {unknown} more what there is to say of that besides
    * @returns {void}
    */
   close(code, more) {
-    this.isOpen = false;
+    this.lose();
+    this.owner.lost -= 1;
     if (this.#conn !== undefined) {
       const { reason, details } = this.endOf(code, more);
       this.emit('close', ofConnection(reason), details);
@@ -384,9 +401,13 @@ class EngineSocket extends EventEmitter {
     return { name: this.#connection.transport };
   }
 
-  /** @returns {string} `open` or `closed` */
+  /** @returns {string} `open`, `closing` or `closed` */
   get readyState() {
-    return this.#connection.isOpen ? 'open' : 'closed';
+    const { isOpen, isClosing } = this.#connection;
+    if (!isOpen) {
+      return 'closed';
+    }
+    return isClosing ? 'closing' : 'open';
   }
 
   /** @returns {boolean} whether the connection began with polling and is a websocket now */
@@ -407,6 +428,7 @@ class EngineSocket extends EventEmitter {
   close() {
     const { owner, sid, isOpen } = this.#connection;
     if (isOpen) {
+      this.#connection.isClosing = true;
       owner.link.commands?.closeConnection(sid);
     }
     return this;

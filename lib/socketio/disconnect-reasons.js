@@ -57,6 +57,19 @@ const REASONS = new Map([
 ]);
 
 /**
+ * For these a socket ends while its connection is open. For any other the connection is closed by then, as in
+ * Socket.IO, where the end of the connection comes first.
+ */
+const WHILE_OPEN = new Set([
+  CloseReason.CLIENT_NAMESPACE_DISCONNECT,
+  CloseReason.SERVER_NAMESPACE_DISCONNECT,
+  CloseReason.AUTHENTICATION_TIMEOUT,
+  CloseReason.SERVER_SHUTTING_DOWN,
+  CloseReason.FORCED_SERVER_CLOSE,
+  CloseReason.REFUSED,
+]);
+
+/**
  * @typedef {object} End
  * @property {number} code its `CloseReason`
  * @property {string} reason Socket.IO's words
@@ -71,6 +84,14 @@ const REASONS = new Map([
 function endOf(code, more) {
   const [reason, detailsOf] = REASONS.get(code);
   return { code, reason, details: detailsOf?.(more) };
+}
+
+/**
+ * @param {number} code the `CloseReason` of a socket
+ * @returns {boolean} whether its connection has ended, too
+ */
+function isOfConnection(code) {
+  return !WHILE_OPEN.has(code);
 }
 
 /**
@@ -89,4 +110,4 @@ function isOfBackpressure(details) {
   return details?.message === BACKPRESSURE;
 }
 
-module.exports = { endOf, isOfBackpressure, ofConnection };
+module.exports = { endOf, isOfBackpressure, isOfConnection, ofConnection };

@@ -6,6 +6,7 @@
  */
 
 const { exclude } = require('../auth/exclude');
+const { isOfConnection } = require('./disconnect-reasons');
 const { isAuthenticationRemoved } = require('./loopback-listeners');
 const { Recovery } = require('./recovery/recovery');
 const { Socket } = require('./socket');
@@ -14,7 +15,7 @@ const { InvalidCommandError, MalformedMessageError } = require('../errors');
 const { authenticationTimedOut, connected, refused } = require('../observability/sockets');
 const loopback = require('./loopback');
 
-const { AUTHENTICATION_TIMEOUT } = require('../native/protocol').CloseReason;
+const { AUTHENTICATION_TIMEOUT, FORCED_SERVER_CLOSE } = require('../native/protocol').CloseReason;
 
 class EventHandlers {
   #link;
@@ -321,7 +322,13 @@ class EventHandlers {
       this.#restoring.delete(number);
       return;
     }
-    const { reason, details } = socket._connection.endOf(code, more);
+    const { _connection: connection } = socket;
+    const { reason, details } = connection.endOf(code, more);
+    if (code === FORCED_SERVER_CLOSE) {
+      connection.isClosing = true;
+    } else if (isOfConnection(code) && socket.connected) {
+      connection.lose();
+    }
     if (code === AUTHENTICATION_TIMEOUT && socket.connected) {
       for (const { _definitions: definitions } of socket._instances) {
         definitions.authentication.timedOut += 1;

@@ -656,6 +656,9 @@ class Socket extends EventEmitter {
     for (const socket of ending) {
       guarded(() => socket._end('server namespace disconnect'));
     }
+    if (close) {
+      this._connection.isClosing = true;
+    }
     return this;
   }
 
