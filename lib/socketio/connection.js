@@ -6,6 +6,7 @@
  */
 
 const { EventEmitter } = require('events');
+const { makeAssignable } = require('./assignable');
 const { isAdminUi, warnOfMuted } = require('../auth/gated-namespaces');
 const { DEFAULT } = require('../auth/start-options');
 const { endOf, ofConnection } = require('./disconnect-reasons');
@@ -208,6 +209,16 @@ class Connection {
     const own = this.#conn && Object.getOwnPropertyDescriptor(this.#conn, 'request');
     const isAsItWas = this.#conn === undefined || own?.get === REQUEST.get;
     return isAsItWas ? this.snapshot.head : own?.value;
+  }
+
+  /**
+   * The address of the client, or what the application has assigned to `remoteAddress`.
+   *
+   * @returns {string | undefined} the address, for `handshake`
+   */
+  get clientAddress() {
+    const isAssigned = this.#conn !== undefined && Object.hasOwn(this.#conn, 'remoteAddress');
+    return isAssigned ? this.#conn.remoteAddress : this.snapshot.clientAddress;
   }
 
   /**
@@ -452,6 +463,16 @@ for (const method of [
   };
 }
 
+makeAssignable(EngineSocket.prototype, [
+  'id',
+  'protocol',
+  'readyState',
+  'remoteAddress',
+  'server',
+  'transport',
+  'upgraded',
+]);
+
 refuse(EngineSocket.prototype, { send: 'socket.send()', write: 'socket.send()' });
 
 /**
@@ -501,5 +522,7 @@ class Client {
     return new Map(this.#connection.sockets.map((socket) => [socket.id, socket]));
   }
 }
+
+makeAssignable(Client.prototype, ['conn', 'id', 'sockets']);
 
 module.exports = { Connection };

@@ -7,6 +7,7 @@
 
 const { randomBytes } = require('crypto');
 const { EventEmitter } = require('events');
+const { makeAssignable } = require('./assignable');
 const { InvalidSessionIdError } = require('../errors');
 const { isSessionId } = require('../native/binding');
 const { refuse } = require('./unsupported');
@@ -148,6 +149,8 @@ function protocolOf(query) {
 function hasConnectionListeners(engine) {
   return engine.listenerCount('connection') > 0;
 }
+
+makeAssignable(Engine.prototype, ['clientsCount']);
 
 const ATTACH = 'io.attach(httpServer)';
 refuse(Engine.prototype, {

@@ -233,7 +233,7 @@ class EventHandlers {
     nsp.sockets.set(socket.id, socket);
     const refusal = loopback.serve(socket);
     socket._connection.joined(socket);
-    if (socket.recovered && socket.auth) {
+    if (socket._recovery?.isRecovered && socket.auth) {
       // It has authenticated on an earlier connection.
       socket._connection.authenticated(socket);
     }

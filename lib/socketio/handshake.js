@@ -32,7 +32,7 @@ function handshakeOf(connection, asked) {
   return {
     headers,
     time: String(new Date(issued)),
-    address: snapshot.clientAddress,
+    address: connection.clientAddress,
     xdomain: Boolean(headers.origin),
     secure: head === undefined || snapshot.isSecure,
     issued,

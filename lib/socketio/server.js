@@ -10,6 +10,7 @@ const http = require('http');
 const https = require('https');
 const { setImmediate } = require('timers');
 const { NativeServer } = require('../native/binding');
+const { makeAssignable } = require('./assignable');
 const { BroadcastOperator, delegateOperators } = require('./broadcast-operator');
 const { Connection } = require('./connection');
 const { Drain } = require('./drain');
@@ -624,6 +625,8 @@ for (const option of ['path', 'serveClient', 'connectTimeout']) {
     return this._options[option];
   };
 }
+
+makeAssignable(Server.prototype, ['eio', 'opts']);
 
 refuse(Server.prototype, {
   'attachApp(app)': 'attach(httpServer)',

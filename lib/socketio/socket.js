@@ -6,6 +6,7 @@
 
 const { EventEmitter } = require('events');
 const { withTimeout } = require('./acks');
+const { assign, makeAssignable } = require('./assignable');
 const { BroadcastOperator, delegateOperators, roomsOf } = require('./broadcast-operator');
 const {
   checkedTimeout,
@@ -35,6 +36,9 @@ const { emit: emitLocally } = EventEmitter.prototype;
 
 const NO_FLAGS = Object.freeze({});
 
+/** Stands for `socket.data` before that is asked for. */
+const NO_DATA = Symbol('no data');
+
 /** The request of a client that gave nothing but the name of a namespace. */
 const NOTHING = Object.freeze({});
 
@@ -58,7 +62,7 @@ class Socket extends EventEmitter {
   #auth;
   /** Its rooms; not set while it is only in that of its own id. */
   #rooms;
-  #data;
+  #data = NO_DATA;
   #handshake;
   #asked;
   #flags = NO_FLAGS;
@@ -219,10 +223,12 @@ class Socket extends EventEmitter {
   /**
    * Whatever the application wants to keep with the socket.
    *
-   * @returns {object} an object of the application's
+   * @returns {unknown} what the application has assigned; an object otherwise
    */
   get data() {
-    this.#data ??= {};
+    if (this.#data === NO_DATA) {
+      this.#data = {};
+    }
     return this.#data;
   }
 
@@ -254,8 +260,21 @@ class Socket extends EventEmitter {
     return !this.connected;
   }
 
-  /** @returns {Map<number, Function>} callbacks that wait for an acknowledgement, by id */
+  /** @returns {Map<number, Function>} callbacks that wait for an acknowledgement, by id; adapters add to them */
   get acks() {
+    return this.#callbacks;
+  }
+
+  set acks(acks) {
+    if (acks instanceof Map) {
+      this.#acks = acks;
+    } else {
+      assign(this, 'acks', acks);
+    }
+  }
+
+  /** @returns {Map<number, Function>} callbacks that wait for an acknowledgement, by id */
+  get #callbacks() {
     this.#acks ??= new Map();
     return this.#acks;
   }
@@ -315,7 +334,7 @@ class Socket extends EventEmitter {
     if (callback !== undefined) {
       this._awaitAck(
         ack,
-        withTimeout(callback, flags.timeout, () => this.acks.delete(ack)),
+        withTimeout(callback, flags.timeout, () => this.#callbacks.delete(ack)),
       );
     }
   }
@@ -479,7 +498,7 @@ class Socket extends EventEmitter {
             this.#commands.join(this._number, number);
           }
         }
-        this.adapter._joined(name, this.id);
+        this.nsp.adapter._joined(name, this.id);
       }
     }
     if (done) {
@@ -516,7 +535,7 @@ class Socket extends EventEmitter {
           this.#commands.leave(this._number, number);
         }
       }
-      this.adapter._left(room, this.id);
+      this.nsp.adapter._left(room, this.id);
     }
     if (done) {
       process.nextTick(done, null);
@@ -697,7 +716,7 @@ class Socket extends EventEmitter {
       }
       this.#rooms.add(this.id);
     }
-    const { adapter } = this;
+    const { adapter } = this.nsp;
     if (!isInOwn && adapter.listenerCount('join-room') + adapter.listenerCount('create-room') > 0) {
       guarded(() => adapter._joined(this.id, this.id));
     }
@@ -733,7 +752,7 @@ class Socket extends EventEmitter {
     if (callback === undefined) {
       this.#acks?.delete(ack);
     } else {
-      this.acks.set(ack, callback);
+      this.#callbacks.set(ack, callback);
     }
   }
 
@@ -773,7 +792,7 @@ class Socket extends EventEmitter {
   packet(packet, options = {}) {
     const [encoded] = options.preEncoded
       ? packet
-      : this.server.encoder.encode({ ...packet, nsp: this.nsp.name });
+      : this.nsp.server.encoder.encode({ ...packet, nsp: this.nsp.name });
     this._deliver(encoded, options);
   }
 
@@ -1212,13 +1231,14 @@ class Socket extends EventEmitter {
    * @returns {void}
    */
   #leaveRooms(wasConnected) {
-    const { adapter, nsp } = this;
+    const { nsp } = this;
     if (nsp._custom !== undefined) {
       guarded(() => nsp._custom.leaveAll(this));
       return;
     }
     const rooms = this.#rooms ?? (wasConnected ? [this.id] : []);
     this.#rooms = undefined;
+    const { adapter } = nsp;
     const hasListeners =
       adapter.listenerCount('leave-room') + adapter.listenerCount('delete-room') > 0;
     for (const room of rooms) {
@@ -1280,6 +1300,8 @@ class Socket extends EventEmitter {
 }
 
 reserveEmitterEvents(Socket.prototype);
+
+makeAssignable(Socket.prototype, ['adapter', 'client', 'handshake', 'recovered', 'server']);
 
 delegateOperators(Socket.prototype, (socket) => socket.broadcast, ['to', 'in', 'except', 'local']);
 
