@@ -9,7 +9,7 @@ const path = require('node:path');
 const { inspect } = require('node:util');
 const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
-const { Server } = require('../..');
+const { AckTimeoutError, Server } = require('../..');
 const { serverOptions } = require('../../lib/socketio/options');
 const { run, heard, received } = require('../support/context');
 const { authenticate, call, newInstance } = require('../support/js-hosts');
@@ -154,6 +154,7 @@ describe('members that differ from socket.io', () => {
       });
       assert.equal(error.code, 'ERR_LOOPBACK_SOCKET_ACK_TIMEOUT');
       assert.equal(error.message, 'operation has timed out');
+      assert.ok(error instanceof AckTimeoutError);
       assert.deepEqual(responses, []);
     }));
 
@@ -298,6 +299,28 @@ describe('the server options', () => {
       assert.equal(row[1].trim(), text, name);
     }
   });
+});
+
+describe('internals of socket.io', () => {
+  for (const { member, state } of table.get('Internals')) {
+    it(`${member} exists on socket.io and not on the native server (${state})`, async () => {
+      assert.equal(state, 'absent');
+      const find = async (context) => {
+        const { socket } = await context.connect();
+        const [first, ...names] = member.split('.');
+        return names.reduce((object, name) => object[name], { io: context.io, socket }[first]);
+      };
+      assert.notEqual(await run(socketIo.Server, find), undefined);
+      assert.equal(await run(Server, find), undefined);
+    });
+  }
+
+  it('a copy of a socket has no accessors, and has its fields', () =>
+    withClient(({ socket }) => {
+      const copy = { ...socket };
+      assert.deepEqual([copy.data, copy.handshake, copy.client], [undefined, undefined, undefined]);
+      assert.equal(copy.id, socket.id);
+    }));
 });
 
 describe('the API of Socket.IO 2', () => {

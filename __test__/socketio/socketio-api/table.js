@@ -7,13 +7,13 @@ const path = require('node:path');
 const ts = require('typescript');
 
 const ROOT = path.join(__dirname, '..', '..', '..');
-const STATES = ['works', 'differs', 'refused', 'ignored'];
+const STATES = ['works', 'differs', 'refused', 'ignored', 'absent'];
 
 /**
  * @typedef {object} Row
  * @property {string} member - as it is written: `to(room)`, `adapter = value`, `io: connection`
  * @property {string} name - of the member alone
- * @property {'works' | 'differs' | 'refused' | 'ignored'} state
+ * @property {'works' | 'differs' | 'refused' | 'ignored' | 'absent'} state
  * @property {string} [code] - of the error or warning
  * @property {string} how
  */
