@@ -9,7 +9,7 @@ const { describe, it } = require('node:test');
 const socketIo = require('socket.io');
 const { Server } = require('../..');
 const { run } = require('../support/context');
-const { TIMEOUT } = require('../support/native-server');
+const { TIMEOUT, served } = require('../support/native-server');
 
 /** Ways in which a socket ends. */
 const ENDS = {
@@ -103,6 +103,23 @@ describe('the connection in listeners for the end of a socket', () => {
         Object.values(io.metrics().connections.open).reduce((a, b) => a + b),
         1,
       );
+    }),
+  );
+});
+
+describe('disconnect(true)', () => {
+  it(
+    'ends the connection of a client that has just left the namespace',
+    TIMEOUT,
+    served({}, async (world) => {
+      const raw = await world.raw();
+      const { socket } = raw;
+      raw.send('41');
+      // Rust reads the client meanwhile, and JavaScript does not know of it yet.
+      const until = Date.now() + 300;
+      while (Date.now() < until);
+      socket.disconnect(true);
+      await raw.closed;
     }),
   );
 });

@@ -266,6 +266,18 @@ class Connection {
   }
 
   /**
+   * Ends the connection.
+   *
+   * @returns {void}
+   */
+  end() {
+    if (this.isOpen) {
+      this.isClosing = true;
+      this.owner.link.commands?.closeConnection(this.sid);
+    }
+  }
+
+  /**
    * The connection has ended, and its server has forgotten it.
    *
    * @param {number} code its `CloseReason`
@@ -437,11 +449,7 @@ class EngineSocket extends EventEmitter {
    * @returns {this} itself
    */
   close() {
-    const { owner, sid, isOpen } = this.#connection;
-    if (isOpen) {
-      this.#connection.isClosing = true;
-      owner.link.commands?.closeConnection(sid);
-    }
+    this.#connection.end();
     return this;
   }
 }

@@ -238,7 +238,7 @@ class Server extends EventEmitter {
     const namespace = isPattern
       ? this.#namespaces.addParent(name)
       : this.#namespaces.get(String(name));
-    if (onConnect !== undefined) {
+    if (onConnect) {
       namespace.on('connect', onConnect);
     }
     return namespace;

@@ -676,7 +676,8 @@ class Socket extends EventEmitter {
       guarded(() => socket._end('server namespace disconnect'));
     }
     if (close) {
-      this._connection.isClosing = true;
+      // The client may just have left the namespace: then the command before does not find the socket.
+      this._connection.end();
     }
     return this;
   }
