@@ -145,6 +145,31 @@ function guarded(run) {
 }
 
 /**
+ * Has an exception become an unhandled rejection, as in Socket.IO and Engine.IO, where what throws is called by an
+ * async function that nobody waits for. A process that only logs unhandled rejections goes on.
+ *
+ * @param {unknown} error what the application threw
+ * @returns {void}
+ */
+function rejectUnhandled(error) {
+  Promise.reject(error);
+}
+
+/**
+ * Runs functions of the application that Socket.IO calls in an async function: see `rejectUnhandled`.
+ *
+ * @param {() => void} run runs them
+ * @returns {void}
+ */
+function guardedAsAsync(run) {
+  try {
+    run();
+  } catch (error) {
+    rejectUnhandled(error);
+  }
+}
+
+/**
  * Warns of something that has failed, and that nobody waits for.
  *
  * @param {unknown} error what it failed with, which may be any value: an exception here would be unhandled
@@ -170,7 +195,9 @@ module.exports = {
   checkedTimeout,
   eventName,
   guarded,
+  guardedAsAsync,
   isOfEmitter,
+  rejectUnhandled,
   reserveEmitterEvents,
   warnOf,
 };

@@ -5,6 +5,7 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
+const { Adapter } = require('socket.io-adapter');
 const {
   TIMEOUT,
   call,
@@ -14,29 +15,97 @@ const {
   reach,
   served,
   uncaught,
+  warnings,
 } = require('../support/native-server');
 
 describe('listeners that throw', () => {
+  for (const [how, fail] of [
+    [
+      'throws',
+      (error) => {
+        throw error;
+      },
+    ],
+    ['rejects', (error) => Promise.reject(error)],
+  ]) {
+    it(
+      `a function of a dynamic namespace that ${how} refuses the client and warns the process once`,
+      TIMEOUT,
+      served({}, async (world) => {
+        world.io.of((name, auth, next) => {
+          if (name === '/decided') next(null, true);
+          return fail(new Error(`none called ${name}`));
+        });
+        world.io.of((name, auth, next) => next(null, name === '/second'));
+        const told = await warnings(async () => {
+          const first = world.client('4.8');
+          await happens(first, 'connect');
+          const refused = first.io.socket('/none');
+          const [error] = await happens(refused.connect(), 'connect_error');
+          assert.equal(error.message, 'Invalid namespace');
+          assert.equal(first.connected, true);
+          await happens(world.client('4.8', { nsp: '/second' }), 'connect');
+          await happens(world.client('4.8', { nsp: '/decided' }), 'connect');
+        });
+        assert.deepEqual(told, ['none called /none']);
+      }),
+    );
+  }
+
   it(
-    "an exception of a dynamic namespace's function reaches the process and its client is refused",
+    'a listener of new_namespace that throws leaves no namespace, and clients may ask for it again',
     TIMEOUT,
     served({}, async (world) => {
-      world.io.of((name, auth, next) => {
-        if (name === '/decided') next(null, true);
-        throw new Error(name);
+      const { io } = world;
+      const guard = (socket, next) => next(new Error('guarded'));
+      let isFailing = true;
+      io.on('new_namespace', (namespace) => {
+        if (isFailing) throw new Error('of new_namespace');
+        namespace.use(guard);
       });
-      world.io.of((name, auth, next) => next(null, name === '/second'));
-      const errors = await uncaught(async () => {
-        const refused = happens(world.client('4.8', { nsp: '/none' }), 'connect_error');
-        assert.equal((await refused)[0].message, 'Invalid namespace');
-        await happens(world.client('4.8', { nsp: '/second' }), 'connect');
-        await happens(world.client('4.8', { nsp: '/decided' }), 'connect');
+      const parents = [
+        io.of(/^\/pattern/),
+        io.of((name, auth, next) => setImmediate(next, null, name === '/later')),
+      ];
+      const messageOf = async (nsp) => {
+        const [{ message }] = await happens(world.client('4.8', { nsp }), 'connect_error');
+        return message;
+      };
+      const told = await warnings(async () => {
+        for (const nsp of ['/pattern', '/pattern', '/later']) {
+          assert.equal(await messageOf(nsp), 'Invalid namespace');
+          assert.equal(io._nsps.has(nsp), false);
+        }
       });
-      assert.deepEqual(
-        errors.map(({ message }) => message),
-        ['/none', '/second', '/decided'],
-      );
+      assert.deepEqual(told, ['of new_namespace', 'of new_namespace']);
+      assert.ok(parents.every(({ children }) => children.size === 0));
+      isFailing = false;
+      assert.equal(await messageOf('/pattern'), 'guarded');
+      assert.equal(await messageOf('/later'), 'guarded');
     }),
+  );
+
+  it(
+    'an adapter that cannot be made for a dynamic namespace refuses the client',
+    TIMEOUT,
+    async (t) => {
+      class Failing extends Adapter {
+        constructor(nsp) {
+          super(nsp);
+          if (nsp.name === '/pattern') throw new Error('no adapter');
+        }
+      }
+      const test = served({ adapter: Failing }, async (world) => {
+        world.io.of(/^\/pattern/);
+        const told = await warnings(async () => {
+          const refused = world.client('4.8', { nsp: '/pattern' });
+          const [error] = await happens(refused, 'connect_error');
+          assert.equal(error.message, 'Invalid namespace');
+        });
+        assert.deepEqual(told, ['no adapter']);
+      });
+      await test(t);
+    },
   );
 
   it(

@@ -227,24 +227,56 @@ function loopbackSocket(timeout = 'none') {
 }
 
 /**
- * Errors that listeners of the application threw during a test; node's own watch over them is off
- * for as long.
+ * What an event of the process brings during a test; node's own watch over it is off for as long.
+ * @param {'uncaughtException' | 'unhandledRejection'} event
  * @param {() => Promise<void>} during
- * @returns {Promise<unknown[]>} what reached the process
+ * @returns {Promise<unknown[]>} the errors
  */
-async function uncaught(during) {
-  const others = process.listeners('uncaughtException');
+async function reaching(event, during) {
+  const others = process.listeners(event);
   const errors = [];
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', (error) => errors.push(error));
+  process.removeAllListeners(event);
+  process.on(event, (error) => errors.push(error));
   try {
     await during();
     await new Promise((resolve) => setImmediate(resolve));
   } finally {
-    process.removeAllListeners('uncaughtException');
-    others.forEach((listener) => process.on('uncaughtException', listener));
+    process.removeAllListeners(event);
+    others.forEach((listener) => process.on(event, listener));
   }
   return errors;
+}
+
+/**
+ * Errors that listeners of the application threw during a test.
+ * @param {() => Promise<void>} during
+ * @returns {Promise<unknown[]>} what reached the process
+ */
+const uncaught = (during) => reaching('uncaughtException', during);
+
+/**
+ * Rejections that nobody handled during a test.
+ * @param {() => Promise<void>} during
+ * @returns {Promise<unknown[]>} what reached the process
+ */
+const unhandled = (during) => reaching('unhandledRejection', during);
+
+/**
+ * Warnings of the process during a test.
+ * @param {() => Promise<void>} during
+ * @returns {Promise<string[]>} their messages
+ */
+async function warnings(during) {
+  const messages = [];
+  const keep = ({ message }) => messages.push(message);
+  process.on('warning', keep);
+  try {
+    await during();
+    await new Promise((resolve) => setImmediate(resolve));
+  } finally {
+    process.off('warning', keep);
+  }
+  return messages;
 }
 
 /**
@@ -268,6 +300,8 @@ module.exports = {
   reach,
   served,
   uncaught,
+  unhandled,
   upgraded,
+  warnings,
   within,
 };

@@ -7,7 +7,7 @@
 
 const { Namespace } = require('./namespace');
 const { ParentNamespace } = require('./parent-namespace');
-const { guarded, warnOf } = require('../events');
+const { warnOf } = require('../events');
 
 class Namespaces {
   /** @type {Map<string, Namespace>} by name */
@@ -18,6 +18,8 @@ class Namespaces {
   #hasClosedAdapters = false;
   /** @type {Map<Function, ParentNamespace>} by the function that decides on a namespace's name */
   #parents = new Map();
+  /** @type {WeakSet<ParentNamespace>} those that the process has been warned of */
+  #warnedOf = new WeakSet();
   #options;
 
   /**
@@ -151,15 +153,24 @@ class Namespaces {
       return false;
     }
     if (this.byName.get(namespace.name) === namespace) {
-      this.byName.delete(namespace.name);
-      this.link.native?.removeNamespace(namespace._index);
-      closeUnawaited(namespace);
+      this.#remove(namespace);
     }
     return true;
   }
 
   /**
-   * A client asks for a namespace that there is not: each parent is asked in turn, until one makes it.
+   * @param {Namespace} namespace a namespace without sockets, which is to be forgotten
+   * @returns {void}
+   */
+  #remove(namespace) {
+    this.byName.delete(namespace.name);
+    this.link.native?.removeNamespace(namespace._index);
+    closeUnawaited(namespace);
+  }
+
+  /**
+   * A client asks for a namespace that there is not: each parent is asked in turn, until one makes it. Any client can
+   * have this called, so nothing that the application fails with here ends the process: see `#failed`.
    *
    * @param {string} name the namespace
    * @param {object} auth what the client gave to join it
@@ -186,21 +197,63 @@ class Namespaces {
           return;
         }
         if (!this.byName.has(name)) {
-          guarded(() => parent.createChild(name));
+          this.#createChild(parent, name);
         }
         done(this.byName.has(name));
       };
-      guarded(() => {
-        try {
-          has(name, auth, decide);
-        } catch (error) {
-          // A function that throws counts as one that refuses, so the client still gets an answer.
-          decide(true);
-          throw error;
-        }
-      });
+      const failed = (error) => {
+        this.#failed(parent, error);
+        // A function that fails counts as one that refuses, so the client still gets an answer.
+        decide(true);
+      };
+      let returned;
+      try {
+        returned = has(name, auth, decide);
+      } catch (error) {
+        failed(error);
+        return;
+      }
+      if (typeof returned?.then === 'function') {
+        Promise.resolve(returned).catch(failed);
+      }
     };
     step(0);
+  }
+
+  /**
+   * Makes a namespace for a client. If its adapter or a listener of `new_namespace` throws, there is none: what that
+   * listener adds, such as middleware that checks who joins, may be missing.
+   *
+   * @param {ParentNamespace} parent its parent
+   * @param {string} name its name
+   * @returns {void}
+   */
+  #createChild(parent, name) {
+    try {
+      parent.createChild(name);
+    } catch (error) {
+      this.#failed(parent, error);
+      const child = this.byName.get(name);
+      if (child !== undefined) {
+        this.#remove(child);
+        parent.children.delete(child);
+      }
+    }
+  }
+
+  /**
+   * A function of the application has failed to decide on a namespace, or to prepare it. The process is warned, once
+   * for each parent: clients may cause it as often as they like.
+   *
+   * @param {ParentNamespace} parent the parent
+   * @param {unknown} error what the function failed with
+   * @returns {void}
+   */
+  #failed(parent, error) {
+    if (!this.#warnedOf.has(parent)) {
+      this.#warnedOf.add(parent);
+      warnOf(error);
+    }
   }
 }
 
