@@ -11,7 +11,14 @@ const socketIo = require('socket.io');
 const { Adapter } = require('socket.io-adapter');
 const msgpackParser = require('socket.io-msgpack-parser');
 const LoopbackSocket = require('../..');
-const { TIMEOUT, World, happens, uncaught, within } = require('../support/native-server');
+const {
+  TIMEOUT,
+  World,
+  happens,
+  uncaught,
+  unhandled,
+  within,
+} = require('../support/native-server');
 const { reach } = require('../support/waiting');
 
 /** A server of npm `socket.io`. */
@@ -77,6 +84,67 @@ for (const [what, AnyWorld] of [
         });
         const [error] = await happens(world.client('4.8'), 'connect_error');
         assert.equal(error.message, 'of the second one');
+      }),
+    );
+
+    for (const [whose, add] of [
+      ['middleware', (io, fail) => io.of('/child').use(fail)],
+      ['middleware of a parent namespace', (io, fail) => io.of(/^\/child/).use(fail)],
+      [
+        'middleware behind another one',
+        (io, fail) =>
+          io
+            .of('/child')
+            .use((socket, next) => next())
+            .use(fail),
+      ],
+      [
+        'a connection listener of io.engine',
+        (io, fail) => io.of('/child') && io.engine.on('connection', fail),
+      ],
+    ]) {
+      it(
+        `an exception of ${whose} is an unhandled rejection, on ${what}`,
+        TIMEOUT,
+        served({}, async (world) => {
+          const error = new Error(`of ${whose}`);
+          const failed = new Promise((resolve) => {
+            add(world.io, () => {
+              resolve();
+              throw error;
+            });
+          });
+          const errors = await unhandled(async () => {
+            const { io: manager } = world.client('4.8');
+            manager.socket('/child');
+            await failed;
+          });
+          assert.deepEqual(errors, [error]);
+        }),
+      );
+    }
+
+    it(
+      `an exception of a connection listener of a recovered socket is an unhandled rejection, on ${what}`,
+      TIMEOUT,
+      served({ connectionStateRecovery: {} }, async (world) => {
+        const { client, socket } = await world.connect();
+        const got = happens(client, 'event');
+        const lost = happens(socket, 'disconnect');
+        socket.emit('event');
+        await got;
+        client.io.engine.close();
+        await lost;
+        world.io.on('connection', ({ recovered }) => {
+          throw new Error(`recovered: ${recovered}`);
+        });
+        const errors = await unhandled(async () => {
+          await happens(client.connect(), 'connect');
+        });
+        assert.deepEqual(
+          errors.map(({ message }) => message),
+          ['recovered: true'],
+        );
       }),
     );
 

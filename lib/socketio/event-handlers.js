@@ -10,7 +10,7 @@ const { isOfConnection } = require('./disconnect-reasons');
 const { isAuthenticationRemoved } = require('./loopback-listeners');
 const { Recovery } = require('./recovery/recovery');
 const { Socket } = require('./socket');
-const { guarded } = require('../events');
+const { guarded, guardedAsAsync } = require('../events');
 const { InvalidCommandError, MalformedMessageError } = require('../errors');
 const { authenticationTimedOut, connected, refused } = require('../observability/sockets');
 const loopback = require('./loopback');
@@ -202,12 +202,14 @@ class EventHandlers {
       guarded(() => socket.join(restored.session.rooms));
     }
     if (!hasMiddleware) {
-      if (!isGone) {
+      if (!isGone && skipsMiddleware) {
+        guardedAsAsync(() => this.#accept(socket));
+      } else if (!isGone) {
         this.#accept(socket);
       }
       return;
     }
-    guarded(() =>
+    guardedAsAsync(() =>
       namespace._runMiddleware(socket, (error) => {
         if (isGone || !namespace._isLive(socket) || this.#acceptsNone) {
           return;

@@ -24,7 +24,7 @@ const {
 } = require('../errors');
 const { isLeftOut } = require('../auth/gated-namespaces');
 const { refuse } = require('./unsupported');
-const { guarded } = require('../events');
+const { guarded, guardedAsAsync } = require('../events');
 const { assembler, parseBatch, dispatch } = require('../native/event-batch');
 const { kindOf } = require('../host-kinds');
 const { MAX_DELAY, checkOptions } = require('../check-options');
@@ -553,7 +553,7 @@ class Server extends EventEmitter {
     this._connections.set(number, connection);
     if (hasConnectionListeners(this.engine)) {
       connection.isWatched = true;
-      guarded(() => this.engine.emit('connection', connection.conn));
+      guardedAsAsync(() => this.engine.emit('connection', connection.conn));
       connection.watch();
     }
     return connection;
