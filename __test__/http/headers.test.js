@@ -12,7 +12,7 @@ const { describe, it } = require('node:test');
 const zlib = require('node:zlib');
 const { Server } = require('../..');
 const { Host, beside } = require('../support/beside');
-const { TIMEOUT, served } = require('../support/native-server');
+const { TIMEOUT, served, unhandled } = require('../support/native-server');
 
 const OPEN = '/socket.io/?EIO=4&transport=polling';
 const BUNDLE = '/socket.io/socket.io.min.js';
@@ -161,8 +161,7 @@ describe('the cookie option', () => {
     'a cookie that cannot be encoded ends its own request only',
     TIMEOUT,
     served({ cookie: { name: 'a', encode: (id) => (id === 'id' ? id : 'a;b') } }, async (world) => {
-      const { uncaught } = require('../support/native-server');
-      const errors = await uncaught(() => assert.rejects(fetch(world.url + OPEN)));
+      const errors = await unhandled(() => assert.rejects(fetch(world.url + OPEN)));
       assert.deepEqual(
         errors.map(({ message }) => message),
         ['argument val is invalid'],
@@ -226,11 +225,10 @@ describe('listeners to initial_headers and headers', () => {
     'a headers listener that sets an invalid header ends its own upgrade only',
     TIMEOUT,
     served({}, async (world) => {
-      const { uncaught } = require('../support/native-server');
       world.io.engine.once('headers', (headers) => {
         headers['x-bad'] = 'a\r\nb: c';
       });
-      const errors = await uncaught(async () => {
+      const errors = await unhandled(async () => {
         const tcp = await world.tcp();
         tcp.socket.write(require('../support/raw').upgradeRequest());
         await tcp.ended;

@@ -15,7 +15,7 @@ const { WebSocket } = require('ws');
 const LoopbackSocket = require('../..');
 const socketIo = require('socket.io');
 const { AcceptedWebsockets } = require('../../lib/http/accepted-websockets');
-const { uncaught } = require('../support/native-server');
+const { unhandled } = require('../support/native-server');
 const { reach } = require('../support/waiting');
 
 const SERVERS = {
@@ -351,7 +351,7 @@ describe('failed hand-overs', () => {
     });
     const numberOf = t.mock.method(AcceptedWebsockets.prototype, 'numberOf');
     const forget = t.mock.method(AcceptedWebsockets.prototype, 'forget');
-    const errors = await uncaught(async () => {
+    const errors = await unhandled(async () => {
       const client = new WebSocket(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
       await once(client, 'error');
     });

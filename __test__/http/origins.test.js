@@ -114,16 +114,19 @@ describe('allowedOrigins', { timeout: 30_000 }, () => {
   it('a refusal of allowedOrigins emits connection_error with the origin and answers the client with 403', async (t) => {
     const { port, told } = await open(t, (origin, done) => {
       if (origin === 'https://broken.example') throw new Error('broken');
-      done(new Error('asked the wrong one'));
+      if (origin === 'https://rejected.example') return Promise.reject(new Error('rejected'));
+      return done(new Error('asked the wrong one'));
     });
     const evil = await poll(port, { origin: 'https://evil.example' });
     assert.deepEqual(JSON.parse(evil.body), { code: 4, message: 'Forbidden' });
     assert.equal(await websocket(port, { origin: 'https://broken.example' }), 403);
+    assert.equal(await websocket(port, { origin: 'https://rejected.example' }), 403);
     assert.deepEqual(
       told.map(({ code, context: { error, ...context } }) => [code, context, error.message]),
       [
         [4, { name: 'ORIGIN_NOT_ALLOWED', origin: 'https://evil.example' }, 'asked the wrong one'],
         [4, { name: 'ORIGIN_NOT_ALLOWED', origin: 'https://broken.example' }, 'broken'],
+        [4, { name: 'ORIGIN_NOT_ALLOWED', origin: 'https://rejected.example' }, 'rejected'],
       ],
     );
   });

@@ -10,7 +10,7 @@ const { setTimeout } = require('node:timers/promises');
 const { Server } = require('../..');
 const { Host, beside } = require('../support/beside');
 const { upgradeRequest } = require('../support/raw');
-const { TIMEOUT, reach, served } = require('../support/native-server');
+const { TIMEOUT, happens, reach, served, unhandled } = require('../support/native-server');
 
 const EIO3 = { socketio: { allowEIO3: true } };
 const OPEN = '/socket.io/?EIO=4&transport=polling';
@@ -345,6 +345,26 @@ describe('allowRequest', () => {
         assert.equal(world.io.engine.clientsCount, 0);
       },
     ),
+  );
+
+  it(
+    'a listener of connection_error that throws leaves a rejection unhandled, and the client is refused',
+    TIMEOUT,
+    served({ allowRequest: (req, done) => done(null, false) }, async (world) => {
+      world.io.engine.on('connection_error', () => {
+        throw new Error('of the listener');
+      });
+      const errors = await unhandled(async () => {
+        const response = await fetch(world.url + OPEN);
+        assert.equal(response.status, 403);
+        const client = world.client('4.8');
+        await happens(client, 'connect_error');
+      });
+      assert.deepEqual(
+        errors.map(({ message }) => message),
+        ['of the listener', 'of the listener'],
+      );
+    }),
   );
 
   it(

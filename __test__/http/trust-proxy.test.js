@@ -4,18 +4,12 @@
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
+const { once } = require('node:events');
 const http = require('node:http');
 const { describe, it } = require('node:test');
 const { clientOf } = require('../../lib/socketio/trust-proxy');
 const { Server } = require('../..');
-const {
-  TIMEOUT,
-  happens,
-  loopbackSocket,
-  served,
-  uncaught,
-  upgraded,
-} = require('../support/native-server');
+const { TIMEOUT, happens, loopbackSocket, served, upgraded } = require('../support/native-server');
 
 /** What came by the headers of a proxy at 127.0.0.1, which is the other end of every connection here. */
 const FORWARDED = { 'X-Forwarded-For': '192.0.2.1, 203.0.113.7, 10.0.0.2' };
@@ -182,27 +176,28 @@ describe('the option trustProxy', () => {
   );
 
   for (const transport of ['polling', 'websocket']) {
-    it(`a function that throws opens no ${transport} connection`, TIMEOUT, async (t) => {
-      const failing = served(
-        {
-          trustProxy: () => {
-            throw new Error('no proxies today');
+    it(
+      `a function that throws refuses a ${transport} connection, as an allowRequest that throws does`,
+      TIMEOUT,
+      async (t) => {
+        const failing = served(
+          {
+            trustProxy: () => {
+              throw new Error('no proxies today');
+            },
           },
-        },
-        async (world) => {
-          const errors = await uncaught(async () => {
+          async (world) => {
+            const refused = once(world.io.engine, 'connection_error');
             const client = world.client('4.8', { transports: [transport] });
             await happens(client, 'connect_error');
-          });
-          assert.deepEqual(
-            errors.map(({ message }) => message),
-            ['no proxies today'],
-          );
-          assert.equal(world.io.engine.clientsCount, 0);
-        },
-      );
-      await failing(t);
-    });
+            const [{ code, context }] = await refused;
+            assert.deepEqual([code, context.error.message], [4, 'no proxies today']);
+            assert.equal(world.io.engine.clientsCount, 0);
+          },
+        );
+        await failing(t);
+      },
+    );
   }
 
   it('a value that is none throws when the server is made', () => {

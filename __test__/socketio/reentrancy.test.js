@@ -16,6 +16,7 @@ const {
   loopbackSocket,
   served,
   uncaught,
+  unhandled,
 } = require('../support/native-server');
 
 const only = (test) => served({}, test);
@@ -186,7 +187,7 @@ describe('`headers` listeners that throw', () => {
     only(async (world) => {
       const { client, socket } = await world.connect('4.8', { transports: ['polling'] });
       const ends = Promise.all([ending(socket), happens(client, 'disconnect')]);
-      const errors = await uncaught(async () => {
+      const errors = await unhandled(async () => {
         world.io.engine.once('headers', () => {
           throw new Error('the listener of headers');
         });

@@ -47,10 +47,15 @@ function checkOrigin(allowed, req, then) {
       then(!error && Boolean(isAllowed), error || undefined);
     }
   };
+  let returned;
   try {
-    allowed(origin, answer);
+    returned = allowed(origin, answer);
   } catch (error) {
     answer(error);
+    return;
+  }
+  if (typeof returned?.then === 'function') {
+    Promise.resolve(returned).catch(answer);
   }
 }
 

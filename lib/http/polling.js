@@ -7,6 +7,7 @@
 
 const { serialize } = require('cookie');
 const { InvalidSessionIdError } = require('../errors');
+const { rejectUnhandled } = require('../events');
 const { CloseReason, Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
 const { queryOf } = require('../socketio/handshake');
@@ -143,12 +144,18 @@ function open(front, req, res, number, id) {
   let cookie, client;
   try {
     client = front.clientOf(req);
+  } catch (error) {
+    // The application's function of the option `trustProxy` threw: the addresses are what a client has sent.
+    refuseRequest(front, req, res, Refusal.FORBIDDEN, { message: undefined, error });
+    return;
+  }
+  try {
     cookie = encoded(front.options.cookie, id);
   } catch (error) {
-    // The application's encoding threw, or made something of the id that cannot be sent, or its function
-    // of the option `trustProxy` threw.
+    // The application's encoding threw, or made something of the id that cannot be sent.
     res.destroy();
-    throw error;
+    rejectUnhandled(error);
+    return;
   }
   const verdict = front.native.open(
     number,
@@ -321,7 +328,8 @@ function answered(front, number, status, refusal, headers, body) {
     // was to get is lost, so its connection must not go on as if it had got it.
     front.native?.abortSession(sessionOf(exchange), CloseReason.POLL_CLOSED);
     res.destroy();
-    throw error;
+    rejectUnhandled(error);
+    return;
   }
   exchange.isDelivering = true;
   // Node says so of a response that it could not write, too.

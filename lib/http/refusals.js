@@ -6,6 +6,7 @@
  */
 
 const { refuseRequest: responseOf } = require('../native/binding');
+const { guardedAsAsync } = require('../events');
 const { Refusal } = require('../native/protocol');
 const { requestRefused } = require('../observability/sockets');
 const { queryOf } = require('../socketio/handshake');
@@ -36,7 +37,7 @@ function tell(front, req, isUpgrade, refusal, more) {
   if (code !== undefined) {
     queryOf(req);
     const event = { req, code, message: words, context: { ...context, ...more } };
-    front.engine.emit('connection_error', event);
+    guardedAsAsync(() => front.engine.emit('connection_error', event));
   }
   return response;
 }

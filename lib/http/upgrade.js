@@ -6,6 +6,7 @@
  */
 
 const { InvalidSessionIdError } = require('../errors');
+const { rejectUnhandled } = require('../events');
 const { Refusal } = require('../native/protocol');
 const { hasConnectionListeners } = require('../socketio/engine');
 const { descriptorOf } = require('./descriptor');
@@ -53,12 +54,20 @@ function upgrade(front, req, socket, head) {
       refuseUpgrade(front, req, socket, refusal, more);
       return;
     }
+    let client;
     try {
-      handOver(front, req, socket, head, descriptor, res, id);
+      client = id === undefined ? undefined : front.clientOf(req);
+    } catch (error) {
+      // The application's function of the option `trustProxy` threw: the addresses are what a client has sent.
+      refuseUpgrade(front, req, socket, Refusal.FORBIDDEN, { message: undefined, error });
+      return;
+    }
+    try {
+      handOver(front, req, socket, head, descriptor, res, { id, client });
     } catch (error) {
       socket.destroy();
       // A header of the application's that cannot be sent, or a listener that threw.
-      process.nextTick(rethrow, error);
+      rejectUnhandled(error);
     }
   };
   runMiddleware(front, req, response, (refusal) => {
@@ -133,12 +142,13 @@ function extensionsOf(front, req) {
  * @param {Buffer} head what was read behind the request
  * @param {number} descriptor the socket's descriptor, or `NONE`
  * @param {UpgradeResponse} [res] what middleware has written to
- * @param {string} [id] the id of the session that the websocket opens
+ * @param {object} opens what the websocket opens
+ * @param {string} [opens.id] the id of the session, if it opens one
+ * @param {import('../socketio/trust-proxy').Client} [opens.client] the client, if the server trusts proxies
  * @returns {void}
  */
-function handOver(front, req, socket, head, descriptor, res, id) {
+function handOver(front, req, socket, head, descriptor, res, { id, client }) {
   const address = socket.remoteAddress;
-  const client = id === undefined ? undefined : front.clientOf(req);
   const number = front.nextConnection();
   // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).
   res?.writeHead(SWITCHING_PROTOCOLS);
@@ -193,13 +203,5 @@ function handOver(front, req, socket, head, descriptor, res, id) {
  * @returns {void}
  */
 function ignore() {}
-
-/**
- * @param {unknown} error what the application threw
- * @throws {unknown} the error
- */
-function rethrow(error) {
-  throw error;
-}
 
 module.exports = { upgrade };
