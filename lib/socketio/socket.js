@@ -4,7 +4,7 @@
  * A client of the native server, in one namespace.
  */
 
-const { EventEmitter } = require('events');
+const { EventEmitter, captureRejectionSymbol } = require('events');
 const { withTimeout } = require('./acks');
 const { assign, makeAssignable } = require('./assignable');
 const { BroadcastOperator, delegateOperators, roomsOf } = require('./broadcast-operator');
@@ -1172,7 +1172,12 @@ class Socket extends EventEmitter {
     }
     const [name, ...args] = event;
     for (const listener of super.rawListeners(name)) {
-      guarded(() => Reflect.apply(listener, this, args));
+      guarded(() => {
+        const returned = Reflect.apply(listener, this, args);
+        if (returned && EventEmitter.captureRejections) {
+          this.#captureRejection(returned, name, args);
+        }
+      });
     }
     const bare = ack === null ? event : event.slice(0, -1);
     if (name !== payload[0]) {
@@ -1183,6 +1188,37 @@ class Socket extends EventEmitter {
       this._call(bare, ack, run, ackState);
     }
     runRest?.(bare, ackState);
+  }
+
+  /**
+   * Takes the rejection of an async listener, as Node's emitters do with `captureRejections`: it goes to the socket's
+   * method `Symbol.for('nodejs.rejection')`, or without one, the socket emits `error`. As in Socket.IO, that is sent to
+   * the client.
+   *
+   * @param {unknown} returned what the listener returned
+   * @param {string} name the event's name
+   * @param {unknown[]} args what the listener was called with
+   * @returns {void}
+   */
+  #captureRejection(returned, name, args) {
+    const capture = (error) => {
+      const own = this[captureRejectionSymbol];
+      if (typeof own === 'function') {
+        Reflect.apply(own, this, [error, name, ...args]);
+      } else {
+        this.emit('error', error);
+      }
+    };
+    try {
+      const { then } = returned;
+      if (typeof then === 'function') {
+        // In a later tick: what is thrown there must not become another rejection.
+        Reflect.apply(then, returned, [undefined, (error) => process.nextTick(capture, error)]);
+      }
+    } catch (error) {
+      // Of an object that is no promise.
+      this.emit('error', error);
+    }
   }
 
   /**
