@@ -200,6 +200,17 @@ describe('the option trustProxy', () => {
     );
   }
 
+  it(
+    'an async function refuses the client, since its promise would count as trust',
+    TIMEOUT,
+    served({ trustProxy: () => Promise.reject(new Error('late')) }, async (world) => {
+      const refused = once(world.io.engine, 'connection_error');
+      await happens(world.client('4.8', { transports: ['polling'] }), 'connect_error');
+      const [{ context }] = await refused;
+      assert.match(context.error.message, /not a promise/);
+    }),
+  );
+
   it('a value that is none throws when the server is made', () => {
     for (const trustProxy of [
       'nginx',

@@ -109,7 +109,7 @@ describe('the connection in listeners for the end of a socket', () => {
 
 describe('disconnect(true)', () => {
   it(
-    'ends the connection of a client that has just left the namespace',
+    'disconnect(true) ends the connection of a client that has just left the namespace',
     TIMEOUT,
     served({}, async (world) => {
       const raw = await world.raw();

@@ -82,12 +82,14 @@ function isTrust(value) {
  * @param {import('http').IncomingMessage} request the request
  * @param {Trust} trust which proxies are trusted
  * @returns {Client} the client
+ * @throws {unknown} what the application's function throws; a `TypeError` if it is async
  */
 function clientOf(request, trust) {
   const { socket, headers } = request;
-  const forwarded = trust(socket.remoteAddress, 0) ? headers['x-forwarded-proto'] : undefined;
+  const trusts = (address, hop) => checked(trust(address, hop));
+  const forwarded = trusts(socket.remoteAddress, 0) ? headers['x-forwarded-proto'] : undefined;
   return {
-    address: proxyAddr()(request, trust),
+    address: proxyAddr()(request, trusts),
     isSecure:
       forwarded === undefined || forwarded === ''
         ? Boolean(socket.encrypted)
@@ -101,6 +103,21 @@ function clientOf(request, trust) {
  */
 function proxyAddr() {
   return require('proxy-addr');
+}
+
+/**
+ * @param {unknown} isTrusted what the application's function has decided
+ * @returns {unknown} the same
+ * @throws {TypeError} if it is a promise, which would count as true
+ */
+function checked(isTrusted) {
+  if (typeof isTrusted?.then === 'function') {
+    Promise.resolve(isTrusted).catch(() => {});
+    throw new TypeError(
+      'The function of the option `trustProxy` has to return a boolean, not a promise.',
+    );
+  }
+  return isTrusted;
 }
 
 /**
