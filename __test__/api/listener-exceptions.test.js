@@ -15,7 +15,7 @@ const {
   openServer,
   socketOf,
 } = require('../support/js-hosts');
-const { uncaught } = require('../support/native-server');
+const { uncaught, warnings } = require('../support/native-server');
 
 /**
  * @param {number | 'native'} host the kind of server
@@ -25,21 +25,8 @@ const { uncaught } = require('../support/native-server');
  *   exception, as with any emitter
  */
 async function reports(host, error, during) {
-  if (host === 'native') {
-    return (await uncaught(during)).filter((one) => one === error).length;
-  }
-  let count = 0;
-  const keep = (warning) => {
-    count += warning === error ? 1 : 0;
-  };
-  process.on('warning', keep);
-  try {
-    await during();
-    await new Promise((resolve) => setImmediate(resolve));
-  } finally {
-    process.off('warning', keep);
-  }
-  return count;
+  const told = await (host === 'native' ? uncaught(during) : warnings(during));
+  return told.filter((one) => one === error).length;
 }
 
 for (const host of HOSTS) {

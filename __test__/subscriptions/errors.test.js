@@ -8,7 +8,8 @@ const { EventEmitter } = require('node:events');
 const { Readable } = require('node:stream');
 const { describe, it } = require('node:test');
 const { Observable } = require('rxjs');
-const { TIMEOUT, deferred, subscribed, unhandled } = require('../support/subscription-world');
+const { unhandled } = require('../support/native-server');
+const { TIMEOUT, deferred, subscribed } = require('../support/subscription-world');
 
 const SERVERS = ['native', 2, 4];
 

@@ -7,7 +7,8 @@
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
 const { describe, it } = require('node:test');
-const { TIMEOUT, subscribed, unhandled } = require('../support/subscription-world');
+const { unhandled } = require('../support/native-server');
+const { TIMEOUT, subscribed } = require('../support/subscription-world');
 
 const SERVERS = ['native', 2, 4];
 const KEY = { key: 'a' };

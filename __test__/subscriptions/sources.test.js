@@ -10,7 +10,8 @@ const { ReadableStream } = require('node:stream/web');
 const { describe, it } = require('node:test');
 const { Observable, Subject } = require('rxjs');
 const ZenObservable = require('zen-observable');
-const { TIMEOUT, deferred, subscribed, unhandled } = require('../support/subscription-world');
+const { unhandled } = require('../support/native-server');
+const { TIMEOUT, deferred, subscribed } = require('../support/subscription-world');
 
 const SERVERS = ['native', 4];
 const OPTIONS = { private: {}, shared: { key: () => ({ key: 'a' }) } };

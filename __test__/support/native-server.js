@@ -228,7 +228,7 @@ function loopbackSocket(timeout = 'none') {
 
 /**
  * What an event of the process brings during a test; node's own watch over it is off for as long.
- * @param {'uncaughtException' | 'unhandledRejection'} event
+ * @param {'uncaughtException' | 'unhandledRejection' | 'warning'} event
  * @param {() => Promise<void>} during
  * @returns {Promise<unknown[]>} the errors
  */
@@ -264,20 +264,9 @@ const unhandled = (during) => reaching('unhandledRejection', during);
 /**
  * Warnings of the process during a test.
  * @param {() => Promise<void>} during
- * @returns {Promise<string[]>} their messages
+ * @returns {Promise<Error[]>} the warnings
  */
-async function warnings(during) {
-  const messages = [];
-  const keep = ({ message }) => messages.push(message);
-  process.on('warning', keep);
-  try {
-    await during();
-    await new Promise((resolve) => setImmediate(resolve));
-  } finally {
-    process.off('warning', keep);
-  }
-  return messages;
-}
+const warnings = (during) => reaching('warning', during);
 
 /**
  * The end of a socket; unlike `once`, an `error` before it does not reject.

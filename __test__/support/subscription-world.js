@@ -147,25 +147,6 @@ function subscribed(server, test, ...options) {
 }
 
 /**
- * What reached the process during a test: nothing may.
- *
- * @param {() => Promise<void>} during
- * @returns {Promise<unknown[]>} rejections that nobody handled
- */
-async function unhandled(during) {
-  const found = [];
-  const note = (error) => found.push(error);
-  process.on('unhandledRejection', note);
-  try {
-    await during();
-    await new Promise((resolve) => setImmediate(resolve));
-  } finally {
-    process.off('unhandledRejection', note);
-  }
-  return found;
-}
-
-/**
  * @returns {{ promise: Promise<any>, resolve: (value?: any) => void }} a promise and what settles it
  */
 function deferred() {
@@ -176,4 +157,4 @@ function deferred() {
   return { promise, resolve };
 }
 
-module.exports = { SubscriptionWorld, TIMEOUT, authenticate, deferred, subscribed, unhandled };
+module.exports = { SubscriptionWorld, TIMEOUT, authenticate, deferred, subscribed };
