@@ -170,6 +170,24 @@ function guardedAsAsync(run) {
 }
 
 /**
+ * Calls a function of the application that may be async.
+ *
+ * @param {() => unknown} run calls it
+ * @param {(error: unknown) => void} failed called with what it throws, or rejects with
+ * @returns {void}
+ */
+function attempt(run, failed) {
+  try {
+    const returned = run();
+    if (typeof returned?.then === 'function') {
+      Promise.resolve(returned).catch(failed);
+    }
+  } catch (error) {
+    failed(error);
+  }
+}
+
+/**
  * Warns of something that has failed, and that nobody waits for.
  *
  * @param {unknown} error what it failed with, which may be any value: an exception here would be unhandled
@@ -192,6 +210,7 @@ module.exports = {
   EVENT_PACKET,
   subscriptionName,
   EMITTER_EVENTS,
+  attempt,
   checkedTimeout,
   eventName,
   guarded,

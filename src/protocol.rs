@@ -442,7 +442,7 @@ letters! {
         REFUSE_NAMESPACE: RefuseNamespace = 'r',
         /// `socket muted?`: mutes a socket, which then receives no broadcasts, or unmutes it.
         MUTE: Mute = 'h',
-        /// `socket connection?`: disconnects a socket, with its whole connection if 1.
+        /// `socket`: disconnects a socket.
         DISCONNECT: Disconnect = 'd',
         /// `socket`: ends the connection of a socket whose message cannot be parsed.
         MALFORMED: Malformed = 'm',

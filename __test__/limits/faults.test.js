@@ -30,6 +30,14 @@ describe('listeners that throw', () => {
       },
     ],
     ['rejects', (error) => Promise.reject(error)],
+    [
+      'returns what cannot be read',
+      (error) => ({
+        get then() {
+          throw error;
+        },
+      }),
+    ],
   ]) {
     it(
       `a function of a dynamic namespace that ${how} refuses the client and warns the process once`,
@@ -89,13 +97,20 @@ describe('listeners that throw', () => {
   );
 
   it(
-    'an adapter that cannot be made for a dynamic namespace refuses the client',
+    'an adapter that cannot be made for a dynamic namespace refuses the client, and is closed',
     TIMEOUT,
     async (t) => {
+      let open = 0;
       class Failing extends Adapter {
-        constructor(nsp) {
-          super(nsp);
-          if (nsp.name === '/pattern') throw new Error('no adapter');
+        init() {
+          if (this.nsp.name === '/pattern') {
+            open += 1;
+            throw new Error('no adapter');
+          }
+        }
+
+        close() {
+          open -= 1;
         }
       }
       const test = served({ adapter: Failing }, async (world) => {
@@ -106,6 +121,7 @@ describe('listeners that throw', () => {
           assert.equal(error.message, 'Invalid namespace');
         });
         assert.deepEqual(messagesOf(told), ['no adapter']);
+        assert.equal(open, 0);
       });
       await test(t);
     },

@@ -44,6 +44,28 @@ describe('maxHttpBufferSize', () => {
     }),
   );
 
+  it(
+    'a client that joins a namespace with more than 16 MiB loses its connection',
+    TIMEOUT,
+    served({ maxHttpBufferSize: 1e8 }, async (world) => {
+      const asked = [];
+      world.io.of((name, auth, next) => {
+        asked.push([name.length, auth.length]);
+        next(null, true);
+      });
+      const zeros = (n) => new Array(n).fill(0);
+      for (const packet of [
+        `40/${'\u0001'.repeat(1 << 24)},`,
+        `40/long,${JSON.stringify({ auth: zeros(1 << 23) })}`,
+      ]) {
+        const raw = await world.raw({ join: false });
+        await raw.send(packet);
+        await raw.closed;
+      }
+      assert.deepEqual(asked, []);
+    }),
+  );
+
   for (const eio of [3, 4]) {
     it(
       `a websocket message of Engine.IO ${eio} up to maxHttpBufferSize is accepted and a longer one ends its connection`,

@@ -6,6 +6,7 @@
  */
 
 const { originOf } = require('../native/binding');
+const { attempt } = require('../events');
 const { fromOf, targetOf } = require('./request');
 
 /**
@@ -47,16 +48,7 @@ function checkOrigin(allowed, req, then) {
       then(!error && Boolean(isAllowed), error || undefined);
     }
   };
-  let returned;
-  try {
-    returned = allowed(origin, answer);
-  } catch (error) {
-    answer(error);
-    return;
-  }
-  if (typeof returned?.then === 'function') {
-    Promise.resolve(returned).catch(answer);
-  }
+  attempt(() => allowed(origin, answer), answer);
 }
 
 module.exports = { checkOrigin, originsOf };

@@ -440,11 +440,10 @@ class CommandWriter {
 
   /**
    * @param {number} socket the socket to disconnect
-   * @param {boolean} close whether to close its connection too
    * @returns {void}
    */
-  disconnect(socket, close) {
-    this.#add(`${DISCONNECT}\t${socket}\t${close ? 1 : 0}\n`);
+  disconnect(socket) {
+    this.#add(`${DISCONNECT}\t${socket}\n`);
   }
 
   /**

@@ -56,7 +56,7 @@ class Connection {
    * @param {import('../native/link').NativeLink} owner.link the native server, while it runs
    * @param {import('../http/front').HttpFront} owner.front where clients come
    * @param {Map<string, import('./namespace').Namespace>} owner.namespaces by name
-   * @param {number} owner.lost how many connections are lost whose end has not been reported
+   * @param {number} owner.lostConnections how many connections are lost whose end has not been reported
    * @param {string} sid the id of its Engine.IO session
    * @param {Opening} opening what opened it
    */
@@ -258,19 +258,19 @@ class Connection {
    *
    * @returns {void}
    */
-  lose() {
+  markLost() {
     if (this.isOpen) {
       this.isOpen = false;
-      this.owner.lost += 1;
+      this.owner.lostConnections += 1;
     }
   }
 
   /**
-   * Ends the connection.
+   * Has Rust end the connection.
    *
    * @returns {void}
    */
-  end() {
+  requestClose() {
     if (this.isOpen) {
       this.isClosing = true;
       this.owner.link.commands?.closeConnection(this.sid);
@@ -285,8 +285,8 @@ class Connection {
    * @returns {void}
    */
   close(code, more) {
-    this.lose();
-    this.owner.lost -= 1;
+    this.markLost();
+    this.owner.lostConnections -= 1;
     if (this.#conn !== undefined) {
       const { reason, details } = this.endOf(code, more);
       this.emit('close', ofConnection(reason), details);
@@ -449,7 +449,7 @@ class EngineSocket extends EventEmitter {
    * @returns {this} itself
    */
   close() {
-    this.#connection.end();
+    this.#connection.requestClose();
     return this;
   }
 }

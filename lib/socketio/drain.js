@@ -104,7 +104,7 @@ class Drain {
     for (const socket of connection.sockets) {
       guarded(() => socket._end('server shutting down'));
     }
-    this.#server.link.commands.closeConnection(connection.sid);
+    connection.requestClose();
   }
 
   /**

@@ -329,7 +329,7 @@ class EventHandlers {
     if (code === FORCED_SERVER_CLOSE) {
       connection.isClosing = true;
     } else if (isOfConnection(code) && socket.connected) {
-      connection.lose();
+      connection.markLost();
     }
     if (code === AUTHENTICATION_TIMEOUT && socket.connected) {
       for (const { _definitions: definitions } of socket._instances) {

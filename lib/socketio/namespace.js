@@ -12,7 +12,7 @@ const { BuiltInAdapter } = require('./adapters/built-in');
 const { customAdapterOf } = require('./adapters/version-1');
 const { connectedOf } = require('./connected');
 const { InvalidOptionError, InvalidPacketError, ReservedEventError } = require('../errors');
-const { isOfEmitter, reserveEmitterEvents } = require('../events');
+const { isOfEmitter, reserveEmitterEvents, warnOf } = require('../events');
 const { Rooms } = require('./rooms');
 const { refuse } = require('./unsupported');
 
@@ -115,7 +115,12 @@ class Namespace extends EventEmitter {
     const AdapterClass = this.#adapterClass();
     if (AdapterClass !== undefined) {
       this.#use(customAdapterOf(new AdapterClass(this), this));
-      this._custom.init();
+      try {
+        this._custom.init();
+      } catch (error) {
+        this._closeAdapter().catch(warnOf);
+        throw error;
+      }
     }
   }
 

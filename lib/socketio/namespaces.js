@@ -7,7 +7,10 @@
 
 const { Namespace } = require('./namespace');
 const { ParentNamespace } = require('./parent-namespace');
-const { warnOf } = require('../events');
+const { attempt, warnOf } = require('../events');
+
+/** How many ms are between two warnings of one parent. */
+const WARNING_INTERVAL = 60_000;
 
 class Namespaces {
   /** @type {Map<string, Namespace>} by name */
@@ -18,8 +21,8 @@ class Namespaces {
   #hasClosedAdapters = false;
   /** @type {Map<Function, ParentNamespace>} by the function that decides on a namespace's name */
   #parents = new Map();
-  /** @type {WeakSet<ParentNamespace>} those that the process has been warned of */
-  #warnedOf = new WeakSet();
+  /** @type {WeakMap<ParentNamespace, number>} when there was a warning of a parent last, in ms */
+  #warnedAt = new WeakMap();
   #options;
 
   /**
@@ -170,7 +173,7 @@ class Namespaces {
 
   /**
    * A client asks for a namespace that there is not: each parent is asked in turn, until one makes it. Any client can
-   * have this called, so nothing that the application fails with here ends the process: see `#failed`.
+   * have this called, so an error of the application here never ends the process: see `#failed`.
    *
    * @param {string} name the namespace
    * @param {object} auth what the client gave to join it
@@ -206,16 +209,7 @@ class Namespaces {
         // A function that fails counts as one that refuses, so the client still gets an answer.
         decide(true);
       };
-      let returned;
-      try {
-        returned = has(name, auth, decide);
-      } catch (error) {
-        failed(error);
-        return;
-      }
-      if (typeof returned?.then === 'function') {
-        Promise.resolve(returned).catch(failed);
-      }
+      attempt(() => has(name, auth, decide), failed);
     };
     step(0);
   }
@@ -242,16 +236,18 @@ class Namespaces {
   }
 
   /**
-   * A function of the application has failed to decide on a namespace, or to prepare it. The process is warned, once
-   * for each parent: clients may cause it as often as they like.
+   * A function of the application has failed to decide on a namespace, or to prepare it. Warns of it, at most once a
+   * minute for each parent: clients may cause it as often as they like.
    *
    * @param {ParentNamespace} parent the parent
    * @param {unknown} error what the function failed with
    * @returns {void}
    */
   #failed(parent, error) {
-    if (!this.#warnedOf.has(parent)) {
-      this.#warnedOf.add(parent);
+    const now = performance.now();
+    const last = this.#warnedAt.get(parent);
+    if (last === undefined || now - last >= WARNING_INTERVAL) {
+      this.#warnedAt.set(parent, now);
       warnOf(error);
     }
   }

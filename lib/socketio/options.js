@@ -80,7 +80,7 @@ const DELAY = { check: isDelay, needs: 'a whole number of milliseconds from 1 to
 const SIZE = { check: isSize, needs: 'a whole number of bytes, 1 or more' };
 const BOOLEAN = { check: isBoolean, needs: 'true or false' };
 
-/** Bytes of the largest message that JavaScript can take as a string, with the numbers before it. */
+/** Bytes of the largest message that JavaScript can take as a string, with the other fields of its record. */
 const MAX_MESSAGE_SIZE = constants.MAX_STRING_LENGTH - 2 ** 16;
 
 /** What the option `adapter` needs. */

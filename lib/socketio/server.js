@@ -114,7 +114,7 @@ class Server extends EventEmitter {
     this.encoder = new Encoder(this._link);
     /** Engine.IO's part: middleware and events of all connections. */
     this.engine = new Engine(
-      () => this._connections.size - this.#connectionOwner.lost,
+      () => this._connections.size - this.#connectionOwner.lostConnections,
       () => this._link.native?.closeConnections(),
     );
     this.engine.opts = this._options;
@@ -138,7 +138,7 @@ class Server extends EventEmitter {
       link: this._link,
       front: this._front,
       namespaces: this._nsps,
-      lost: 0,
+      lostConnections: 0,
     };
     /** The default namespace. */
     this.sockets = this.of('/');

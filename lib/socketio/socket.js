@@ -670,14 +670,13 @@ class Socket extends EventEmitter {
     if (!this.connected || this.#isEnding) {
       return this;
     }
-    this.#commands.disconnect(this._number, Boolean(close));
-    const ending = close ? this._connection.sockets : [this];
+    const ending = close ? [...this._connection.sockets] : [this];
     for (const socket of ending) {
+      this.#commands.disconnect(socket._number);
       guarded(() => socket._end('server namespace disconnect'));
     }
     if (close) {
-      // The client may just have left the namespace: then the command before does not find the socket.
-      this._connection.end();
+      this._connection.requestClose();
     }
     return this;
   }

@@ -621,12 +621,11 @@ mod tests {
         });
     }
 
-    /// A client, and the registered stream of the server.
+    /// A client, and how often it had something that was read. `handle` is called before that counts.
     #[cfg(unix)]
-    /// A reader that takes so long for what its stream has, and counts how often it had something.
-    fn reads(
+    fn counting_reader(
         reactor: &Arc<Reactor>,
-        duration: Duration,
+        handle: impl Fn() + Send + 'static,
     ) -> (std::os::unix::net::UnixStream, Arc<AtomicUsize>) {
         let (client, descriptor) = pair(reactor);
         let reads = Arc::new(AtomicUsize::new(0));
@@ -635,7 +634,7 @@ mod tests {
             let mut bytes = [0; 16];
             let mut buffer = tokio::io::ReadBuf::new(&mut bytes);
             while descriptor.poll_read(cx, &mut buffer).is_ready() {
-                thread::sleep(duration);
+                handle();
                 count.fetch_add(1, Ordering::SeqCst);
                 buffer.clear();
             }
@@ -648,28 +647,44 @@ mod tests {
     #[cfg(unix)]
     fn catching_up_waits_for_a_thread_that_loses_the_poller_while_it_polls_readers() {
         use std::io::Write;
+        use std::sync::mpsc;
 
         run(|reactor| async move {
-            let (mut slow, _) = reads(&reactor, 2 * OWNER_CHECK_INTERVAL);
-            let (mut client, count) = reads(&reactor, Duration::ZERO);
-            sleep(Duration::from_millis(20)).await;
-            assert!(reactor.poller.acquire(1));
-            // The I/O thread gives it up, and does not poll any more.
-            sleep(Duration::from_millis(20)).await;
+            let (release, released) = mpsc::channel::<()>();
+            let (begin, begun) = mpsc::channel();
+            let (mut slow, _) = counting_reader(&reactor, move || {
+                begin.send(()).unwrap();
+                released.recv().unwrap();
+            });
+            let (mut client, count) = counting_reader(&reactor, || {});
+            // Both have been polled, and wait for their streams.
+            for _ in 0..CATCH_UP_POLLS {
+                yield_now().await;
+            }
             slow.write_all(b"a").unwrap();
             client.write_all(b"a").unwrap();
+            // The I/O thread runs this test, and does not poll before it waits.
             let owner = thread::spawn({
                 let reactor = reactor.clone();
                 move || reactor.poll_once()
             });
-            until(|| reactor.is_polling()).await;
-            until(|| !reactor.poller.is_acquired()).await;
-            reactor.catch_up().await;
+            begun.recv().unwrap();
+            assert!(!reactor.poller.is_acquired() && reactor.is_polling());
+            let mut catching_up = pin!(reactor.catch_up());
+            let mut cx = Context::from_waker(Waker::noop());
+            for _ in 0..=2 * CATCH_UP_POLLS {
+                assert!(catching_up.as_mut().poll(&mut cx).is_pending());
+                yield_now().await;
+            }
+            release.send(()).unwrap();
+            catching_up.await;
             assert_eq!(count.load(Ordering::SeqCst), 1);
             owner.join().unwrap();
         });
     }
 
+    /// A client, and the registered stream of the server.
+    #[cfg(unix)]
     fn pair(reactor: &Reactor) -> (std::os::unix::net::UnixStream, Arc<Descriptor>) {
         let (ours, client) = std::os::unix::net::UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();

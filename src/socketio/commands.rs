@@ -28,7 +28,7 @@ use super::events::{Event, EventSink};
 use super::options::Options;
 use super::parser::{Outgoing, Parser, Welcome};
 use super::server::{Server, malformed};
-use super::socket::{Channel, Connection, FlushSet, Socket};
+use super::socket::{Channel, FlushSet, Socket};
 use super::subscriptions::{ChannelNumber, Published, Recipient};
 use crate::engineio::connection::wait_for;
 use crate::engineio::message::{Frame, PlainText};
@@ -504,21 +504,12 @@ fn execute_command(
                 socket.mute(muted);
             }
         }
-        Command::Disconnect {
-            socket,
-            whole_connection,
-        } => match server.socket(socket) {
-            Some(socket) if whole_connection => {
-                disconnect_connection(server, &socket.connection, flush_set);
+        Command::Disconnect { socket } => {
+            if let Some(socket) = server.socket(socket) {
+                let reason = CloseReason::ServerNamespaceDisconnect;
+                disconnect(server, &socket, reason, flush_set);
             }
-            Some(socket) => disconnect(
-                server,
-                &socket,
-                CloseReason::ServerNamespaceDisconnect,
-                flush_set,
-            ),
-            None => {}
-        },
+        }
         Command::Malformed { socket } => {
             if let Some(socket) = server.socket(socket) {
                 malformed(server, &socket.connection);
@@ -635,17 +626,4 @@ fn expire(server: &Server, socket: &Arc<Socket>, flush_set: &mut FlushSet) {
         disconnect(server, &other, reason, flush_set);
     }
     socket.connection.finish(CloseReason::ForcedClose);
-}
-
-/// Ends every socket of a connection and tells the client, and then ends the connection.
-fn disconnect_connection(server: &Server, connection: &Arc<Connection>, flush_set: &mut FlushSet) {
-    for socket in connection.data.sockets() {
-        disconnect(
-            server,
-            &socket,
-            CloseReason::ServerNamespaceDisconnect,
-            flush_set,
-        );
-    }
-    connection.finish(CloseReason::ForcedClose);
 }

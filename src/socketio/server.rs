@@ -38,6 +38,10 @@ use crate::protocol::CloseReason;
 /// The maximum number of attachments of a message.
 pub(crate) const MAX_ATTACHMENTS: usize = 10_000;
 
+/// Bytes of the name, the query and the `auth` with which a client joins a namespace: the JSON that JavaScript gets of them
+/// may be six times as long, and must not be longer than a string can be.
+const MAX_JOIN: usize = 1 << 24;
+
 /// One native server: its namespaces, sockets and connections.
 pub(crate) struct Server {
     pub(crate) engine: Arc<Engine<Connection>>,
@@ -298,7 +302,8 @@ impl Server {
         match (packet, socket) {
             (PacketData::Connect(auth), None) => {
                 let auth = auth.map(Payload::of);
-                if auth.as_ref().is_some_and(|auth| !auth.is_auth()) {
+                let length = ns.len() + auth.as_ref().map_or(0, Payload::len);
+                if length > MAX_JOIN || auth.as_ref().is_some_and(|auth| !auth.is_auth()) {
                     return Err(Rejected::Malformed);
                 }
                 // Clients of protocol 4 send this data in the query instead.

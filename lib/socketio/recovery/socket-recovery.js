@@ -228,7 +228,7 @@ class SocketRecovery {
    */
   #break() {
     this.#hasGap = true;
-    this.#socket._connection.conn.close();
+    this.#socket._connection.requestClose();
   }
 }
 

@@ -69,10 +69,9 @@ pub(super) enum Command<'a> {
         socket: SocketNumber,
         muted: bool,
     },
-    /// Disconnects a socket, or all those of its connection.
+    /// Disconnects a socket.
     Disconnect {
         socket: SocketNumber,
-        whole_connection: bool,
     },
     /// Ends the connection of a socket whose message cannot be parsed.
     Malformed {
@@ -327,8 +326,7 @@ impl<'a> Fields<'a> {
                 muted: self.last_flag("muted")?,
             },
             Code::Disconnect => Command::Disconnect {
-                socket: self.value("socket")?,
-                whole_connection: self.last_flag("connection")?,
+                socket: self.last_value("socket")?,
             },
             Code::Malformed => Command::Malformed {
                 socket: self.last_value("socket")?,
@@ -534,13 +532,7 @@ mod tests {
                 pid: "def".parse().unwrap()
             }
         );
-        assert_eq!(
-            read("d\t7\t1"),
-            Command::Disconnect {
-                socket: 7,
-                whole_connection: true
-            }
-        );
+        assert_eq!(read("d\t7"), Command::Disconnect { socket: 7 });
         assert_eq!(
             read("x\t7\t"),
             Command::Refuse {
