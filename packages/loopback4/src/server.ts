@@ -72,7 +72,7 @@ interface Defined {
 /** The longest time of a timer, in ms. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-const DRAINS_NOT =
+const DRAIN_NEEDS_NATIVE_SERVER =
   'The configuration has `drain`, which is for a native server that this component closes. Leave `io` out, ' +
   'or have it be a function that returns a LoopbackSocket.Server.';
 
@@ -106,6 +106,8 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
   #io: IoLike | undefined;
   #httpServer: AnyHttpServer | undefined;
   #stop: (() => Promise<void>) | undefined;
+  /** Resolved when it has stopped. */
+  #stopped: Promise<void> = Promise.resolve();
   #isPrepared = false;
   #isIntercepting = false;
 
@@ -163,18 +165,19 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     if (this.#stop !== undefined) {
       return;
     }
+    await this.#stopped.catch(() => {});
     this.#prepare();
     const { io, httpServer, stop } = await this.#open();
     this.#io = io;
     this.#httpServer = httpServer;
     this.#stop = stop;
-    const root = rootOf(io) as unknown as LoopbackSocket.Server;
-    this.app.bind(LoopbackSocketBindings.IO).to(root);
-    this.app.bind(SocketIoBindings.IO).to(root);
-    const { namespace, start } = this.options;
-    const served = namespace === undefined ? io : rootOf(io).of!(namespace);
-    this.instance.start(served as LoopbackSocket.SocketServerLike, start);
-    this.#routes.start(io);
+    try {
+      this.#serve(io);
+    } catch (error) {
+      // The application does not stop what has not started.
+      await this.stop();
+      throw error;
+    }
     // Whoever closes the HTTP server, the RestServer say, ends the sockets, too.
     httpServer?.once('close', () => {
       if (this.#httpServer === httpServer) {
@@ -183,13 +186,26 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     });
   }
 
+  #serve(io: IoLike): void {
+    const root = rootOf(io) as unknown as LoopbackSocket.Server;
+    this.app.bind(LoopbackSocketBindings.IO).to(root);
+    this.app.bind(SocketIoBindings.IO).to(root);
+    const { namespace, start } = this.options;
+    const served = namespace === undefined ? io : rootOf(io).of!(namespace);
+    this.instance.start(served as LoopbackSocket.SocketServerLike, start);
+    this.#routes.start(io);
+  }
+
   /** Ends every socket, and the HTTP server with them. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     const stop = this.#stop;
     this.#stop = undefined;
     this.#io = undefined;
     this.#httpServer = undefined;
-    await stop?.();
+    if (stop !== undefined) {
+      this.#stopped = stop();
+    }
+    return this.#stopped;
   }
 
   /**
@@ -247,6 +263,7 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     if (this.#isPrepared) {
       return;
     }
+    checkDrain(this.options);
     this.#isPrepared = true;
     const { authentication } = this.options;
     if (
@@ -470,20 +487,22 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
     stop: () => Promise<void>;
   }> {
     const { io: given, port, host, server = {}, drain } = this.options;
-    checkDrain(drain);
     if (given !== undefined && typeof given !== 'function') {
-      if (drain !== undefined) {
-        throw new SocketConfigurationError('INVALID_OPTION', DRAINS_NOT);
-      }
       return { io: given as unknown as IoLike, httpServer: undefined, stop: async () => {} };
     }
     const { httpServer, stopHttp } = await this.#httpServerOf(port, host);
-    const io = (typeof given === 'function'
-      ? given(httpServer)
-      : new LoopbackSocket.Server(httpServer, server)) as unknown as IoLike;
-    if (drain !== undefined && !(rootOf(io) instanceof LoopbackSocket.Server)) {
-      await closeIo(io);
-      throw new SocketConfigurationError('INVALID_OPTION', DRAINS_NOT);
+    let io: IoLike;
+    try {
+      io = (typeof given === 'function'
+        ? given(httpServer)
+        : new LoopbackSocket.Server(httpServer, server)) as unknown as IoLike;
+      if (drain !== undefined && !(rootOf(io) instanceof LoopbackSocket.Server)) {
+        await closeIo(io);
+        throw new SocketConfigurationError('INVALID_OPTION', DRAIN_NEEDS_NATIVE_SERVER);
+      }
+    } catch (error) {
+      await stopHttp?.();
+      throw error;
     }
     const stop = async () => {
       if (drain === undefined) {
@@ -509,7 +528,8 @@ export class LoopbackSocketServer extends Context implements LifeCycleObserver, 
       });
       httpServer.listen(port, host);
       await once(httpServer, 'listening');
-      return { httpServer };
+      const stopHttp = () => new Promise<void>((resolve) => httpServer.close(() => resolve()));
+      return { httpServer, stopHttp };
     }
     const { httpServer } = this.options;
     if (httpServer !== undefined) {
@@ -558,25 +578,30 @@ async function closeIo(io: IoLike, ...options: [{ drain: number }?]): Promise<vo
     return;
   }
   const { close } = server as { close: (...args: unknown[]) => unknown };
-  await new Promise<void>((resolve) => {
-    close.call(server, ...options, () => resolve());
+  const closed = new Promise((resolve, reject) => {
+    Promise.resolve(close.call(server, ...options, resolve)).catch(reject);
   });
+  // One that has never been attached fails to close.
+  await closed.catch(() => {});
 }
 
 /**
- * Checks the option `drain` when the application starts: when it stops would be late.
+ * Checks the option `drain` before anything listens: when the application stops, it would be late.
  *
  * @throws SocketConfigurationError if it is impossible
  */
-function checkDrain(drain: unknown): void {
-  const isPossible =
-    drain === undefined ||
-    (Number.isInteger(drain) && (drain as number) >= 0 && (drain as number) <= MAX_DELAY);
-  if (!isPossible) {
+function checkDrain({ drain, io }: LoopbackSocketConfig): void {
+  if (drain === undefined) {
+    return;
+  }
+  if (!Number.isInteger(drain) || drain < 0 || drain > MAX_DELAY) {
     throw new SocketConfigurationError(
       'INVALID_OPTION',
       `The option \`drain\` of the configuration needs a whole number of milliseconds from 0 to ${MAX_DELAY}.`,
     );
+  }
+  if (io !== undefined && typeof io !== 'function') {
+    throw new SocketConfigurationError('INVALID_OPTION', DRAIN_NEEDS_NATIVE_SERVER);
   }
 }
 

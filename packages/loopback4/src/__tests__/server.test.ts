@@ -92,6 +92,7 @@ describe('where sockets are served', () => {
       { drain: '1s' },
       { drain: 100, io },
       { drain: 100, io: (httpServer: http.Server) => new Server(httpServer) },
+      { drain: 100, io: () => new Server() },
     ]) {
       const app = makeApp({ controllers: [Greeter], config: config as LoopbackSocketConfig });
       await assert.rejects(app.start(), {
@@ -99,10 +100,25 @@ describe('where sockets are served', () => {
         code: 'ERR_LOOPBACK_SOCKET_INVALID_OPTION',
         message: /drain/,
       });
-      const rest = await app.get<RestApplication['restServer']>('servers.RestServer');
-      await rest.stop();
+      const { httpServer } = await app.get<RestApplication['restServer']>('servers.RestServer');
+      assert.notEqual(httpServer?.listening, true);
     }
   });
+
+  for (const [what, config] of [
+    ['a function that throws', { io: () => assert.fail('no server today') }],
+    ['an option of start() that does not exist', { start: { nope: 1 } }],
+  ] as const) {
+    it(`nothing listens after a start that fails because of ${what}`, async () => {
+      const app = makeApp({
+        controllers: [Greeter],
+        config: { ...OPEN, ...config } as LoopbackSocketConfig,
+      });
+      await assert.rejects(app.start());
+      const { httpServer } = await app.get<RestApplication['restServer']>('servers.RestServer');
+      assert.notEqual(httpServer?.listening, true);
+    });
+  }
 
   it('sockets end with the RestServer, if that is stopped alone', async (t) => {
     const app = await start(t, { controllers: [Greeter] });
