@@ -107,6 +107,22 @@ describe('the connection in listeners for the end of a socket', () => {
   );
 });
 
+describe('readyState after the application has ended connections', () => {
+  it(
+    'a connection is closing right after io.engine.close()',
+    TIMEOUT,
+    served({}, async (world) => {
+      const { socket } = await world.raw();
+      assert.equal(socket.conn.readyState, 'open');
+      const ended = once(socket, 'disconnect');
+      world.io.engine.close();
+      assert.equal(socket.conn.readyState, 'closing');
+      await ended;
+      assert.equal(socket.conn.readyState, 'closed');
+    }),
+  );
+});
+
 describe('disconnect(true)', () => {
   it(
     'disconnect(true) ends the connection of a client that has just left the namespace',

@@ -338,6 +338,10 @@ class EventHandlers {
       authenticationTimedOut(socket);
     }
     socket._end(reason, details);
+    if (code === AUTHENTICATION_TIMEOUT) {
+      // As after `disconnect(true)`.
+      connection.isClosing = true;
+    }
   }
 
   /**

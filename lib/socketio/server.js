@@ -115,7 +115,12 @@ class Server extends EventEmitter {
     /** Engine.IO's part: middleware and events of all connections. */
     this.engine = new Engine(
       () => this._connections.size - this.#connectionOwner.lostConnections,
-      () => this._link.native?.closeConnections(),
+      () => {
+        for (const connection of this._connections.values()) {
+          connection.isClosing = true;
+        }
+        this._link.native?.closeConnections();
+      },
     );
     this.engine.opts = this._options;
     this._front = this._createFront({
