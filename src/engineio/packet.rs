@@ -47,7 +47,9 @@ pub(super) const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// skipped, such as the line breaks of engine.io-client-java, and so is a last digit alone.
 fn decode_base64(text: &str) -> Vec<u8> {
     BASE64.decode(text).unwrap_or_else(|_| {
-        let digits = text.bytes().take_while(|&byte| byte != b'=');
+        // Of a UTF-16 unit, Node takes the low byte.
+        let bytes = text.encode_utf16().map(|unit| unit.to_le_bytes()[0]);
+        let digits = bytes.take_while(|&byte| byte != b'=');
         let mut digits: Vec<u8> = digits
             .filter_map(|byte| match byte {
                 b'-' => Some(b'+'),
@@ -153,7 +155,7 @@ mod tests {
     #[test]
     fn base64_is_decoded_as_node_decodes_it() {
         // What `Buffer.from(text, 'base64')` gives.
-        let rows: [(&str, &[u8]); 14] = [
+        let rows: [(&str, &[u8]); 15] = [
             ("", &[]),
             ("AQIDBA==", &[1, 2, 3, 4]),
             ("AQIDBA", &[1, 2, 3, 4]),
@@ -162,6 +164,7 @@ mod tests {
             ("AQ\r\nIDBA==\r\n", &[1, 2, 3, 4]),
             ("AQ IDBA", &[1, 2, 3, 4]),
             ("AQ*IDBAé==", &[1, 2, 3, 4]),
+            ("AQIDBŁ", &[1, 2, 3, 4]),
             ("-_-_", &[251, 255, 191]),
             ("+/-_", &[251, 255, 191]),
             ("AQ==AQ==", &[1]),
