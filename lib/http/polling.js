@@ -96,9 +96,9 @@ function serve(front, req, res, isOriginAllowed) {
   } else if (verdict === RECEIVES) {
     receive(front, req, res, number, target);
   } else if (verdict === OPENS) {
-    allow(front, req, (refusal, more, id) => {
+    allow(front, req, (refusal, more, opens) => {
       if (refusal === undefined) {
-        open(front, req, res, number, id);
+        open(front, req, res, number, opens);
       } else {
         refuseRequest(front, req, res, refusal, more);
       }
@@ -133,22 +133,15 @@ function isGone(req, res) {
  * @param {import('http').IncomingMessage} req the request
  * @param {import('http').ServerResponse} res its response
  * @param {number} number the request's number
- * @param {string} id the id of the session
+ * @param {import('./verify').Opens} opens the session
  * @returns {void}
  */
-function open(front, req, res, number, id) {
+function open(front, req, res, number, { id, client }) {
   if (isGone(req, res)) {
     return;
   }
   const connection = front.nextConnection();
-  let cookie, client;
-  try {
-    client = front.clientOf(req);
-  } catch (error) {
-    // The application's function of the option `trustProxy` threw: the addresses are what a client has sent.
-    refuseRequest(front, req, res, Refusal.FORBIDDEN, { message: undefined, error });
-    return;
-  }
+  let cookie;
   try {
     cookie = encoded(front.options.cookie, id);
   } catch (error) {

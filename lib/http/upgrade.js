@@ -45,7 +45,7 @@ function upgrade(front, req, socket, head) {
   }
   let res;
   const response = () => (res = new UpgradeResponse(req, socket));
-  const verified = (verdict, more, id) => {
+  const verified = (verdict, more, opens) => {
     const refusal = verdict ?? invalidWebsocket(front, req);
     if (socket.destroyed) {
       return;
@@ -54,16 +54,8 @@ function upgrade(front, req, socket, head) {
       refuseUpgrade(front, req, socket, refusal, more);
       return;
     }
-    let client;
     try {
-      client = id === undefined ? undefined : front.clientOf(req);
-    } catch (error) {
-      // The application's function of the option `trustProxy` threw: the addresses are what a client has sent.
-      refuseUpgrade(front, req, socket, Refusal.FORBIDDEN, { message: undefined, error });
-      return;
-    }
-    try {
-      handOver(front, req, socket, head, descriptor, res, { id, client });
+      handOver(front, req, socket, head, descriptor, res, opens);
     } catch (error) {
       socket.destroy();
       // A header of the application's that cannot be sent, or a listener that threw.
@@ -142,12 +134,10 @@ function extensionsOf(front, req) {
  * @param {Buffer} head what was read behind the request
  * @param {number} descriptor the socket's descriptor, or `NONE`
  * @param {UpgradeResponse} [res] what middleware has written to
- * @param {object} opens what the websocket opens
- * @param {string} [opens.id] the id of the session, if it opens one
- * @param {import('../socketio/trust-proxy').Client} [opens.client] the client, if the server trusts proxies
+ * @param {import('./verify').Opens} [opens] the session, if it opens one
  * @returns {void}
  */
-function handOver(front, req, socket, head, descriptor, res, { id, client }) {
+function handOver(front, req, socket, head, descriptor, res, { id, client } = {}) {
   const address = socket.remoteAddress;
   const number = front.nextConnection();
   // Middleware that waits for the headers to be written adds its own now (`on-headers`, sessions).

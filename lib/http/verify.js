@@ -6,16 +6,23 @@
  * server meanwhile.
  */
 
+const { attempt } = require('../events');
 const { Refusal } = require('../native/protocol');
 const { identify } = require('../socketio/engine');
 const { queryOf } = require('../socketio/handshake');
 const { checkOrigin } = require('./origins');
 
 /**
+ * @typedef {object} Opens what a request opens
+ * @property {string} id the id of the session
+ * @property {import('../socketio/trust-proxy').Client} [client] the client, if the server trusts proxies
+ */
+
+/**
  * @callback Verified
  * @param {number} [refusal] the `Refusal` if the request is refused
  * @param {{message?: unknown, error?: unknown}} [more] what the application has said to it
- * @param {string} [id] the id of the session that the request opens
+ * @param {Opens} [opens] what the request opens, if it opens a session
  * @returns {void}
  */
 
@@ -72,11 +79,7 @@ function unlessClosing(front, then) {
 function run(middleware, req, res) {
   return new Promise((resolve, reject) => {
     const next = (error) => (error ? reject(error) : resolve());
-    try {
-      Promise.resolve(middleware(req, res, next)).catch(reject);
-    } catch (error) {
-      reject(error);
-    }
+    attempt(() => middleware(req, res, next), reject);
   });
 }
 
@@ -100,7 +103,7 @@ function askOrigin(front, req, then) {
 }
 
 /**
- * Asks the application whether a request may open a session, and for the id of that.
+ * Asks the application whether a request may open a session, for the id of that, and who the client is.
  *
  * @param {import('./front').HttpFront} front who serves the request
  * @param {import('http').IncomingMessage} req the request
@@ -127,7 +130,15 @@ function allow(front, req, then) {
       } else if (error !== undefined) {
         then(Refusal.INVALID_SESSION_ID, { error });
       } else {
-        then(undefined, undefined, id);
+        let client;
+        try {
+          client = front.clientOf(req);
+        } catch (thrown) {
+          // By the application's function of the option `trustProxy`: the addresses are what a client has sent.
+          then(Refusal.FORBIDDEN, failure(thrown));
+          return;
+        }
+        then(undefined, undefined, { id, client });
       }
     });
   });
@@ -155,23 +166,25 @@ function ask(allowRequest, req, then) {
       then(...verdict);
     }
   };
-  const failed = (error) => answer(Refusal.FORBIDDEN, { message: undefined, error });
-  let returned;
-  try {
-    returned = allowRequest(req, (message, isAllowed) => {
-      if (isAllowed) {
-        answer();
-      } else {
-        answer(Refusal.FORBIDDEN, { message });
-      }
-    });
-  } catch (error) {
-    failed(error);
-    return;
-  }
-  if (typeof returned?.then === 'function') {
-    Promise.resolve(returned).catch(failed);
-  }
+  const answered = (message, isAllowed) => {
+    if (isAllowed) {
+      answer();
+    } else {
+      answer(Refusal.FORBIDDEN, { message });
+    }
+  };
+  attempt(
+    () => allowRequest(req, answered),
+    (error) => answer(Refusal.FORBIDDEN, failure(error)),
+  );
+}
+
+/**
+ * @param {unknown} error what a function of the application failed with
+ * @returns {{message: undefined, error: unknown}} what is told of it
+ */
+function failure(error) {
+  return { message: undefined, error };
 }
 
 module.exports = { allow, askOrigin, runMiddleware };

@@ -2,8 +2,8 @@
 
 /**
  * Properties that Socket.IO has as plain ones, so that applications may assign them, and that are getters here. What
- * is assigned is what the application reads from then on. The server goes on by what it knows itself, so it must not
- * read such a property for its own decisions.
+ * is assigned is what the application reads from then on. The server uses its own values: it must not read such a
+ * property for its decisions.
  */
 
 /**
